@@ -1,0 +1,88 @@
+"""The pixel grid of a raster as one immutable value: shape, affine transform and CRS.
+
+Every operation returns a new grid; rows come before columns, and heights before widths, everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot
+from pathlib import Path
+from typing import Any
+
+import rasterio
+from affine import Affine
+from pyproj import Geod
+from rasterio.crs import CRS
+from rasterio.io import DatasetReader
+from rasterio.warp import transform as warp_points
+from shapely.geometry import Polygon
+
+WGS84 = Geod(ellps="WGS84")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """``height`` x ``width`` pixels; ``transform`` takes (column, row) of a pixel's corner to (x, y) in ``crs``."""
+
+    height: int
+    width: int
+    transform: Affine
+    crs: CRS
+
+    @classmethod
+    def of(cls, raster: str | Path | DatasetReader) -> Grid:
+        """Return the grid of a raster file or of an open dataset."""
+        if isinstance(raster, str | Path):
+            with rasterio.open(raster) as dataset:
+                return cls.of(dataset)
+        return cls(raster.height, raster.width, raster.transform, raster.crs)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, in pixels."""
+        return self.height, self.width
+
+    @property
+    def footprint(self) -> Polygon:
+        """The ground covered, in ``crs``."""
+        corners = [(0, 0), (self.width, 0), (self.width, self.height), (0, self.height)]
+        return Polygon([self.transform @ corner for corner in corners])
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right and top, in ``crs``."""
+        return self.footprint.bounds
+
+    @property
+    def resolution(self) -> tuple[float, float]:
+        """Width and height of a pixel, in units of ``crs``."""
+        t = self.transform
+        return hypot(t.a, t.d), hypot(t.b, t.e)
+
+    @property
+    def resolution_m(self) -> float:
+        """Side of a pixel at the grid's centre in metres on the ground: the root of its geodesic area."""
+        row, col = self.height / 2, self.width / 2
+        corners = [(col, row), (col + 1, row), (col + 1, row + 1), (col, row + 1)]
+        xs, ys = zip(*(self.transform @ corner for corner in corners), strict=True)
+        lons, lats = warp_points(self.crs, CRS.from_epsg(4326), xs, ys)
+        area, _ = WGS84.polygon_area_perimeter(lons, lats)
+        return abs(area) ** 0.5
+
+    def crop(self, row: int, col: int, height: int, width: int) -> Grid:
+        """Return the part that starts at ``row``, ``col``; it may reach past the grid."""
+        return Grid(height, width, self.transform @ Affine.translation(col, row), self.crs)
+
+    def same_as(self, other: Grid) -> bool:
+        """Whether both have the same pixels, to a thousandth of a pixel."""
+        tolerance = 1e-3 * min(self.resolution)
+        return (
+            self.shape == other.shape
+            and self.crs == other.crs
+            and all(abs(a - b) <= tolerance for a, b in zip(self.bounds, other.bounds, strict=True))
+        )
+
+    def profile(self) -> dict[str, Any]:
+        """Return what rasterio needs to create a raster on this grid."""
+        return {"height": self.height, "width": self.width, "transform": self.transform, "crs": self.crs}

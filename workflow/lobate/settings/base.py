@@ -1,0 +1,37 @@
+"""What all sections of the configuration have in common."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """A closed, frozen part of the configuration: an unknown key is an error. It holds values, never behaviour."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def _plain(path: str) -> str:
+    if not path.strip():
+        raise ValueError("is empty; give a path relative to the project")
+    return str(PurePosixPath(path))
+
+
+ProjectPath = Annotated[str, AfterValidator(_plain)]
+"""A path relative to the project's root (an absolute one works, but only on this machine)."""
+
+
+class PolygonFile(Section):
+    """One vector file of outlines."""
+
+    path: ProjectPath
+    """Shapefile, GeoPackage, GeoJSON or any other vector file with a CRS."""
+    layer: str | None = None
+    """Layer, where the file has several."""
+    id_field: str | None = None
+    """Field that holds each outline's identifier; without it, identifiers are made from file name and feature number."""
+    where: dict[str, str | int | float | bool] = {}
+    """Keep only features whose fields have these values, for instance {Out.Type: Extended}."""

@@ -1,0 +1,24 @@
+"""Settings of the room `labels`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lobate.settings.base import PolygonFile, ProjectPath, Section
+
+
+class Labels(Section):
+    """Hand-drawn outlines and how they become label rasters."""
+
+    positives: Annotated[list[PolygonFile], Field(min_length=1)]
+    """Files of outlines of the landform."""
+    negatives: list[PolygonFile] = []
+    """Files of outlines of look-alikes and of ground without the landform; they become all-0 label images."""
+    removed: ProjectPath | None = None
+    """CSV with the columns id and reason: outlines left out of training because they cannot be recognised."""
+    min_area_m2: Annotated[float, Field(ge=0)] = 100.0
+    """Outlines smaller than this are slivers and are removed, with their reason."""
+    ring_m: Annotated[float, Field(ge=0)] = 0.0
+    """Pixels within this distance of an outline are ignored (255), for the uncertainty of the line itself."""

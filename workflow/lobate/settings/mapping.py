@@ -1,0 +1,76 @@
+"""Settings of the room `mapping`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lobate.settings.base import PolygonFile, Section
+
+
+class Predict(Section):
+    """Windowed inference."""
+
+    window: Annotated[int, Field(ge=32, multiple_of=16)] = 480
+    """Side of a window, in pixels."""
+    overlap: Annotated[int, Field(ge=0)] = 160
+    """Pixels shared by neighbouring windows."""
+    blend: Literal["ramp", "crop"] = "ramp"
+    """ramp: weights fall towards a window's edge; crop: each pixel comes from the window whose centre is nearest."""
+    batch: Annotated[int, Field(ge=1)] = 4
+    """Windows a forward pass."""
+    output_stride: Literal[8, 16] | None = None
+    """Stride of the encoder when mapping; as trained when not given."""
+
+    @model_validator(mode="after")
+    def _overlap_fits(self) -> Predict:
+        if 2 * self.overlap > self.window:
+            raise ValueError("overlap must not exceed half the window")
+        return self
+
+
+class Vectorize(Section):
+    """From probability to outlines."""
+
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Probability from which a pixel is landform; the model's own best threshold when not given."""
+    fill_holes_m2: Annotated[float, Field(ge=0)] = 0.0
+    """Holes smaller than this are filled."""
+
+
+class Merge(Section):
+    """One body from parts that neighbouring tiles saw."""
+
+    min_overlap: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Two detections of different tiles are one body when they share this much of the smaller one."""
+
+
+class Filter(Section):
+    """Which detections are too small or stand where none can be."""
+
+    min_area_km2: Annotated[float, Field(ge=0)] = 0.03
+    """Geodesic area below which a detection is removed."""
+    min_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Mean probability below which a detection is removed."""
+    min_elevation_m: float | None = None
+    """Detections whose lowest point lies below this are removed (needs inventory.dem)."""
+    max_slope_deg: Annotated[float, Field(gt=0, le=90)] | None = None
+    """Detections steeper than this in the mean are removed (needs inventory.dem)."""
+
+
+class Mapping(Section):
+    """From the model to scored detections."""
+
+    predict: Predict = Predict()
+    """Windowed inference."""
+    vectorize: Vectorize = Vectorize()
+    """Outlines."""
+    merge: Merge = Merge()
+    """Across tiles."""
+    filter: Filter = Filter()
+    """What is removed."""
+    reference: PolygonFile | None = None
+    """Outlines to score against; the cleaned positive outlines when not given."""
+    match_iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """A detection is right when it overlaps a reference outline with more than this IoU."""

@@ -1,0 +1,44 @@
+"""Settings of the room `patches`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lobate.settings.base import Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Crop(Section):
+    """How sub-images become patches (METHOD section 1)."""
+
+    buffer_m: Annotated[float, Field(ge=0)] = 1500.0
+    """Ground kept round each outline, as a rectangle, in metres."""
+    core: Annotated[int, Field(ge=16)] = 160
+    """Side of a patch's own ground, in pixels."""
+    margin: Annotated[int, Field(ge=0)] = 160
+    """Ground seen beyond the core on every side, in pixels; the largest patch has core + 2 x margin pixels a side."""
+    min_valid: Share = 0.6
+    """A sub-image is kept when a greater share of it than this is valid."""
+    min_entropy: Annotated[float, Field(ge=0)] = 0.5
+    """A sub-image is kept when the entropy (base 10) of its grey levels is at least this."""
+
+
+class Split(Section):
+    """Which patches train and which validate."""
+
+    method: Literal["random", "grouped"] = "grouped"
+    """random: the paper's, which leaks where patches overlap; grouped: connected groups of overlapping footprints stay together."""
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of the patches that validate."""
+
+
+class Patches(Section):
+    """Training units and their split."""
+
+    crop: Crop = Crop()
+    """How patches are cut."""
+    split: Split = Split()
+    """How they are split."""

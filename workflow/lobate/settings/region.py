@@ -1,0 +1,44 @@
+"""The whole configuration of one region."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lobate.settings.base import Section
+from lobate.settings.example import Example
+from lobate.settings.figures import Figures
+from lobate.settings.imagery import Imagery
+from lobate.settings.inventory import Inventory
+from lobate.settings.labels import Labels
+from lobate.settings.mapping import Mapping
+from lobate.settings.patches import Patches
+from lobate.settings.training import Training
+
+
+class Region(Section):
+    """One region: where its scenes and outlines are, and how it is mapped."""
+
+    region: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+    """Name of the region; results go to results/<region>."""
+    landform: str = "rock glacier"
+    """What is mapped, in the singular, as figures and messages call it."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Start of every random choice."""
+    imagery: Imagery
+    """Scenes and images."""
+    labels: Labels
+    """Outlines."""
+    patches: Patches = Patches()
+    """Training units."""
+    training: Training = Training()
+    """Network and rounds."""
+    mapping: Mapping = Mapping()
+    """Detections."""
+    inventory: Inventory = Inventory()
+    """The compiled result."""
+    figures: Figures = Figures()
+    """Pictures."""
+    example: Example | None = None
+    """Only in the embedded example."""
