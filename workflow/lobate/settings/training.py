@@ -8,9 +8,7 @@ from pydantic import Field
 
 from lobate.settings.base import ProjectPath, Section
 
-Operation = Literal[
-    "flip", "rotate", "blur", "crop", "scale", "brightness", "gamma", "noise"
-]
+Operation = Literal["flip", "rotate", "blur", "crop", "scale", "brightness", "gamma", "noise"]
 
 
 class Network(Section):
