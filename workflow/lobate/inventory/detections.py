@@ -1,0 +1,39 @@
+"""The filtered detections as the review sees them: the network's outlines with the fields a person fills."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+
+from lobate.errors import Mistake
+from lobate.vectors import LONLAT, read_polygons
+
+LAYER = "kept"
+PERSONAL = ("upslope_connection", "activity", "reviewer", "remark")
+"""Fields that only a person can fill."""
+
+
+def read_pending(path: Path) -> gpd.GeoDataFrame:
+    """Read the kept detections in EPSG:4326, all pending, with empty personal fields, in order of ``detection``.
+
+    ``confidence`` is the network's mean probability over the outline, 0 to 1 (the column ``mean`` of the detections).
+    """
+    frame = read_polygons(path, LAYER).to_crs(LONLAT)
+    missing = {"detection", "mean"} - set(frame.columns)
+    if missing:
+        raise Mistake(
+            f"The layer {LAYER} of {path} lacks the field {', '.join(sorted(missing))}. Give the detections that "
+            "filter-detections wrote."
+        )
+    frame["detection"] = frame["detection"].astype(str)
+    frame["status"] = "pending"
+    for field in PERSONAL:
+        frame[field] = None
+    frame["confidence"] = frame["mean"].astype(float).round(4)
+    return frame.sort_values("detection").reset_index(drop=True)
+
+
+def read_removed(path: Path) -> gpd.GeoDataFrame:
+    """Read the detections that the filters left out, in EPSG:4326."""
+    return read_polygons(path, "removed").to_crs(LONLAT)
