@@ -37,7 +37,12 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """A file or folder that the verb writes; it is given a path in an empty folder."""
+    """A file, folder or Shapefile that the verb writes; it is given a path in an empty folder.
+
+    What a person may change by hand afterwards is ``editable``: a copy of its own, not a read-only link into the store.
+    """
+
+    editable: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,215 @@
+"""The command line, made from the verbs' signatures: a verb's function is its command.
+
+Inputs and outputs are options with one path or several, settings come together from ``--settings FILE`` (a region's
+configuration), anything else is an option of its own. A user's mistake ends in one paragraph and exit status 2.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+import lobate
+from lobate import verbs
+from lobate.errors import Mistake
+from lobate.signature import Input, Output, Setting
+from lobate.store import Store
+
+log = logging.getLogger(__name__)
+
+OTHERS = ("explain", "check", "schema", "store")
+
+
+def main(tokens: list[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    tokens = sys.argv[1:] if tokens is None else tokens
+    signal.signal(signal.SIGTERM, _leave)
+    _listen(None)
+    try:
+        return _app(tokens)(tokens, exit_on_error=False, print_error=True, result_action="return_value") or 0
+    except CycloptsError:
+        return 2
+    except Mistake as mistake:
+        log.error("Error: %s" if "\n" not in str(mistake) else "Errors:\n%s", mistake)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except Exception:
+        log.critical(
+            "This is a fault in lobate, not in your data; please report it with the lines below.", exc_info=True
+        )
+        return 1
+
+
+def _leave(number: int, frame: object) -> None:
+    sys.exit(128 + number)  # unwinds, so that the job's folder in the store is removed
+
+
+def _app(tokens: list[str]) -> App:
+    app = App(name="lobate", help=lobate.__doc__, version=lobate.__version__, default_parameter=Parameter(negative=()))
+    asked = next((token.replace("-", "_") for token in tokens if not token.startswith("-")), None)
+    if asked not in verbs.VERBS:
+        _add_others(app)
+    # a verb's module is imported only for its own sake, or for the list of all verbs
+    listed = [asked] if asked in verbs.VERBS else [] if asked in OTHERS else list(verbs.VERBS)
+    for verb in listed:
+        app.command(_command(verb), name=verb.replace("_", "-"))
+    return app
+
+
+def _command(verb: str) -> Any:
+    function = verbs.load(verb)
+    listed = verbs.all_parameters(function)
+
+    def run_stage(**options: Any) -> int:
+        from lobate import stage
+        from lobate.settings.load import load
+
+        _listen(options.pop("log", None))
+        settings = options.pop("settings", None)
+        region = load(settings) if settings else None
+        given = {name: _value(listed[name], one) for name, one in options.items() if one is not None}
+        stage.run(verb, given, region, Store.here())
+        return 0
+
+    run_stage.__doc__ = inspect.getdoc(function)
+    options = [_option(one) for one in listed.values() if not isinstance(one.marker, Setting)]
+    if any(isinstance(one.marker, Setting) for one in listed.values()):
+        options.append(
+            _keyword("settings", list[Path], "Configuration of the region; later files overrule earlier ones.", ())
+        )
+    options.append(_keyword("log", Path, "File for the log; without it everything goes to standard error.", None))
+    run_stage.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    run_stage.__annotations__ = {}
+    return run_stage
+
+
+def _option(one: verbs.Parameter) -> inspect.Parameter:
+    if not isinstance(one.marker, Input | Output):
+        several = Parameter(consume_multiple=(0, None)) if one.many else Parameter()
+        default = inspect.Parameter.empty if one.required else one.default
+        return inspect.Parameter(
+            one.name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[one.type, several], default=default
+        )
+    lone = not one.many and one.required
+    counts = Parameter(consume_multiple=(0, None if one.many else 1), required=one.required and not one.many)
+    hint = Annotated[Path, Parameter()] if lone else Annotated[list[Path], counts]
+    default = inspect.Parameter.empty if lone else None
+    return inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default)
+
+
+def _keyword(name: str, kind: Any, text: str, default: Any) -> inspect.Parameter:
+    hint = Annotated[kind | None if default is None else kind, Parameter(help=text, consume_multiple=True)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default)
+
+
+def _value(one: verbs.Parameter, value: Any) -> Any:
+    """Turn an option of no or one path into what the verb expects."""
+    if isinstance(one.marker, Input | Output) and not one.many and isinstance(value, list):
+        return value[0] if value else None
+    return value
+
+
+def _add_others(app: App) -> None:
+    app.command(explain)
+    app.command(check)
+    app.command(schema)
+    store = App(name="store", help="Look after the store of results.")
+    store.command(du)
+    store.command(verify)
+    store.command(gc)
+    app.command(store)
+
+
+def explain(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
+    """Print what made a file: stages, settings, code and inputs down to the raw data."""
+    from lobate.explain import drawn, lineage
+
+    tree = lineage(file, Store.here())
+    sys.stdout.write(json.dumps(tree, indent=2, ensure_ascii=False) + "\n" if as_json else drawn(tree))
+    return 0
+
+
+def check(*config: Path) -> int:
+    """Say everything that is wrong or missing in a configuration and the files it names, before a run."""
+    from lobate.check import check_region
+    from lobate.settings.load import load
+
+    region = load(config)
+    check_region(region)
+    sys.stdout.write(f"The configuration of region {region.region} and the files it names are in order.\n")
+    return 0
+
+
+def schema() -> int:
+    """Print the JSON schema of the configuration."""
+    from lobate.settings.load import schema as text
+
+    sys.stdout.write(text())
+    return 0
+
+
+def du(*, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
+    """Say how much the store holds."""
+    from lobate.care import usage
+
+    held = asdict(usage(Store.here()))
+    text = json.dumps(held) if as_json else "{recipes} recipes, {objects} objects, {bytes} bytes".format(**held)
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+def verify() -> int:
+    """Read every object of the store and throw away the damaged ones; exit status 1 if there were any."""
+    from lobate.care import verify as read_all
+
+    broken = read_all(Store.here())
+    for digest in broken:
+        sys.stdout.write(f"damaged {digest}\n")
+    said = (
+        f"{len(broken)} damaged objects were thrown away; the next run makes them anew"
+        if broken
+        else "every object is whole"
+    )
+    sys.stdout.write(f"{said}\n")
+    return 1 if broken else 0
+
+
+def gc(*, dry_run: bool = False) -> int:
+    """Drop what no existing result was made by."""
+    from lobate.care import collect
+
+    going = collect(Store.here(), dry_run=dry_run)
+    said = "would go" if dry_run else "dropped"
+    sys.stdout.write(f"{said}: {going.recipes} recipes, {going.objects} objects, {going.bytes} bytes\n")
+    return 0
+
+
+def _listen(file: Path | None) -> None:
+    """Send the log to a file, and to standard error what a person must see; without a file, all of it there."""
+    logger = logging.getLogger("lobate")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    seen = logging.StreamHandler()
+    seen.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(seen)
+    if file is not None:
+        seen.addFilter(lambda record: record.levelno >= logging.WARNING or record.name == "lobate.stage")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        written = logging.FileHandler(file, mode="w", encoding="utf-8")
+        written.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(written)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""The lineage of a file: the stages that made it, down to the raw data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lobate.digests import content_digest
+from lobate.errors import Mistake
+from lobate.store import Store
+
+Node = dict[str, Any]
+
+
+def lineage(path: Path, store: Store) -> Node:
+    """Return the tree behind a file: digest, the record of its making, and the same for each of its inputs.
+
+    Raises Mistake when the file was not made by lobate, or has changed since.
+    """
+    digest = content_digest(path)
+    store.check_untouched(path, digest)
+    node = _node(str(path), digest, store)
+    if "stage" not in node:
+        raise Mistake(
+            f"Nothing in the store {store.root} made the file {path} as it is now (sha256 {digest[:12]}...). Either it is raw "
+            "data, or it was changed by hand, or it was made with another store: name that one in LOBATE_STORE."
+        )
+    return node
+
+
+def _node(path: str, digest: str, store: Store) -> Node:
+    node: Node = {"path": path, "digest": digest}
+    known = _maker(path, digest, store)
+    if known is None:
+        return node
+    recipe = known["recipe"]
+    inputs = {
+        name: [_node(one["path"], one["digest"], store) for one in listed] for name, listed in known["sources"].items()
+    }
+    facts = {name: recipe[name] for name in ("stage", "code", "settings", "scalars", "libraries")}
+    return {**node, "key": known["key"], **facts, "run": known["run"], "inputs": inputs}
+
+
+def _maker(path: str, digest: str, store: Store) -> Node | None:
+    folder = store.makers(digest)
+    keys = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+    noted = _noted(path, store)
+    ordered = [noted, *keys] if noted in keys else keys
+    return next((known for key in ordered if (known := store.find(key))), None)
+
+
+def _noted(path: str, store: Store) -> str | None:
+    try:
+        return json.loads(store.ledger(Path(path)).read_bytes())["key"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def drawn(node: Node) -> str:
+    """Return a lineage as an indented text; a step that stands above already is only named."""
+    return "\n".join(_lines(node, "", set())) + "\n"
+
+
+def _lines(node: Node, indent: str, seen: set[str]) -> list[str]:
+    head = f"{indent}{node['path']}  sha256 {node['digest'][:12]}"
+    if "stage" not in node:
+        return [f"{head}  (raw data)"]
+    title = f"{indent}  by {node['stage']}  key {node['key'][:12]}"
+    if node["key"] in seen:
+        return [head, f"{title}  (see above)"]
+    seen.add(node["key"])
+    run = node["run"]
+    lines = [head, f"{title}  {run['seconds']} s, {run['when']}, {run['host']}, lobate {run['lobate']}"]
+    lines.append(f"{indent}  code {node['code'][:12]}; " + ", ".join(f"{k} {v}" for k, v in node["libraries"].items()))
+    said = {**node["settings"], **node["scalars"]}
+    lines += [f"{indent}  {name} = {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(said.items())]
+    for name, listed in sorted(node["inputs"].items()):
+        for one in listed:
+            lines.append(f"{indent}  from {name}:")
+            lines += _lines(one, indent + "    ", seen)
+    return lines

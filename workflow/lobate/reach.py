@@ -1,0 +1,126 @@
+"""Which code a verb can reach, as one digest.
+
+Snakemake does not see imported modules. Here a module's digest covers itself and every module of this package that it
+imports, at the top or inside a function, and so on; comments, docstrings and formatting do not count, because the
+digest is taken of the parsed code without them. Settings and signatures hold no behaviour: what they say stands in the
+recipe itself. The third-party libraries that this code imports are found on the way, with their versions.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from lobate.digests import text_digest
+
+PACKAGE = __package__
+ROOT = Path(__file__).parent
+WITHOUT_BEHAVIOUR = (f"{PACKAGE}.settings", f"{PACKAGE}.signature")
+DISTRIBUTIONS = {"PIL": "pillow", "yaml": "PyYAML"}
+
+
+def code_digest(modules: frozenset[str]) -> str:
+    """Return the digest of all code that these modules of the package can reach."""
+    return text_digest("\n".join(f"{name} {_module_digest(name)}" for name in sorted(_reached(modules))))
+
+
+def libraries(modules: frozenset[str]) -> dict[str, str]:
+    """Return distribution -> version of the third-party libraries imported by the code these modules can reach."""
+    names = {name.partition(".")[0] for module in _reached(modules) for name in _imports(module)}
+    foreign = sorted(name for name in names if name != PACKAGE and name not in sys.stdlib_module_names)
+    return dict(sorted(version for name in foreign if (version := _version(name))))
+
+
+@cache
+def _reached(modules: frozenset[str]) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = set(modules)
+    while waiting:
+        module = waiting.pop()
+        found.add(module)
+        waiting |= {name for name in _imports(module) if _source(name) and not _passive(name)} - found
+    return frozenset(found)
+
+
+def _passive(module: str) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in WITHOUT_BEHAVIOUR)
+
+
+@cache
+def _source(module: str) -> Path | None:
+    """Return the file of a module of this package, None for anything else."""
+    first, *rest = module.split(".")
+    if first != PACKAGE:
+        return None
+    base = ROOT.joinpath(*rest)
+    for file in (base / "__init__.py", base.with_suffix(".py")) if rest else (ROOT / "__init__.py",):
+        if file.is_file():
+            return file
+    return None
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    source = _source(module)
+    if source is None:
+        raise ValueError(f"{module} is no module of {PACKAGE}")
+    return ast.parse(source.read_bytes())
+
+
+@cache
+def _module_digest(module: str) -> str:
+    tree = _tree(module)
+    for node in ast.walk(tree):
+        for field in ("body", "orelse", "finalbody"):
+            block = getattr(node, field, None)
+            if isinstance(block, list):
+                setattr(node, field, [one for one in block if not _is_text(one)] or ([ast.Pass()] if block else []))
+    return text_digest(ast.unparse(tree))
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+@cache
+def _imports(module: str) -> frozenset[str]:
+    """Return the full names a module imports, with the packages above them; names that are no modules do no harm."""
+    names = {name for node in ast.walk(_tree(module)) for name in _named(node, module)}
+    return frozenset(above for name in names for above in _with_parents(name)) - {module}
+
+
+def _named(node: ast.AST, module: str) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = _absolute(node, module)
+        yield base
+        yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _absolute(node: ast.ImportFrom, module: str) -> str:
+    if not node.level:
+        return node.module or ""
+    source = _source(module)
+    drop = node.level - (source is not None and source.name == "__init__.py")
+    parts = module.split(".")
+    return ".".join(parts[: len(parts) - drop] + ([node.module] if node.module else []))
+
+
+def _with_parents(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    yield from (".".join(parts[: n + 1]) for n in range(len(parts)))
+
+
+@cache
+def _version(name: str) -> tuple[str, str] | None:
+    distribution = DISTRIBUTIONS.get(name, name)
+    try:
+        return distribution, metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        found = metadata.packages_distributions().get(name)
+        return (found[0], metadata.version(found[0])) if found else None

@@ -1,0 +1,124 @@
+"""Reading a configuration: every mistake in it in one message, each with the nearest known key."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from lobate.errors import Mistake, Mistakes
+from lobate.settings.region import Region
+
+NOT_OURS = ("__use_yte__", "__definitions__")
+
+
+def load(files: Iterable[str | Path]) -> Region:
+    """Read one configuration file, or several of which later ones overrule earlier ones key by key.
+
+    Raises Mistakes, all of them at once.
+    """
+    merged: dict[str, Any] = {}
+    for file in files:
+        merged = _overlaid(merged, _read(Path(file)))
+    return parse(merged)
+
+
+def parse(config: Mapping[str, Any]) -> Region:
+    """Turn a mapping, such as Snakemake's ``config``, into a region's settings.
+
+    Raises Mistakes, all of them at once.
+    """
+    try:
+        return Region.model_validate({key: value for key, value in config.items() if key not in NOT_OURS})
+    except ValidationError as error:
+        raise Mistakes(sorted({_told(one) for one in error.errors()})) from None
+
+
+def resolved(region: Region) -> str:
+    """Return the settings with every default filled in, as JSON text."""
+    return json.dumps(region.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def schema() -> str:
+    """Return the configuration's JSON schema, as text."""
+    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Region.model_json_schema()}
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Mistake(f"The configuration file {file} does not exist. Check the path.") from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise Mistake(
+            f"The configuration file {file} cannot be read: {' '.join(str(error).split())}. Mend it there."
+        ) from None
+    if not isinstance(content, dict):
+        raise Mistake(
+            f"The configuration file {file} must hold keys and values (region: ..., imagery: ...). Mend it there."
+        )
+    return content
+
+
+def _overlaid(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _overlaid(merged[key], value) if both else value
+    return merged
+
+
+def _told(error: ErrorDetails) -> str:
+    place = [part for part in error["loc"] if not str(part).startswith(("function-", "list[", "dict["))]
+    name = ".".join(str(part) for part in place) or "the configuration"
+    if error["type"] == "extra_forbidden":
+        return f"Setting {name} is not known{_nearest(place)}. Correct the key or remove it."
+    if error["type"] == "missing":
+        return f"Setting {name} is missing. Add it; docs/configuration.md describes it."
+    reason = error["msg"].removeprefix("Value error, ")
+    return f"Setting {name} is {_short(error['input'])}: {reason[:1].lower()}{reason[1:]}. Correct its value."
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _nearest(place: list[Any]) -> str:
+    known = _keys(Region, [str(part) for part in place[:-1]])
+    close = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)
+    if close:
+        return f"; the nearest known key is {'.'.join([*map(str, place[:-1]), close[0]])}"
+    return f"; known here are {', '.join(sorted(known))}" if known else ""
+
+
+def _keys(model: Any, place: list[str]) -> list[str]:
+    """Return the keys known at a place, walking models, lists and mappings."""
+    for inner in _models(model):
+        if not place:
+            return list(inner.model_fields)
+        if place[0] in inner.model_fields:
+            return _keys(inner.model_fields[place[0]].annotation, place[1:])
+    return _keys(_inside(model), place[1:]) if _inside(model) is not None and place else []
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    options = get_args(annotation) if get_origin(annotation) is not None else (annotation,)
+    if get_origin(annotation) in (list, dict):
+        return []
+    return [one for one in options if isinstance(one, type) and issubclass(one, BaseModel)]
+
+
+def _inside(annotation: Any) -> Any:
+    """Return what a list or mapping holds, also behind ``Annotated`` and ``| None``."""
+    for one in (annotation, *get_args(annotation)):
+        if get_origin(one) in (list, dict):
+            return get_args(one)[-1]
+    return Union[get_args(annotation)] if get_origin(annotation) is Union else None  # noqa: UP007

@@ -1,0 +1,131 @@
+"""All verbs, and how their signatures are read.
+
+The command line, the rules and the stage start from here. A verb's function has the verb's name and lives in the module
+named here; it is imported only when that verb is asked for.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from lobate.signature import Alternative, Input, Output, Setting
+
+VERBS: dict[str, str] = {
+    "make_example": "lobate.example.world",
+    "compose_rgb": "lobate.imagery.compose",
+    "clean_labels": "lobate.labels.clean",
+    "rasterize_labels": "lobate.labels.rasterize",
+    "crop_patches": "lobate.patches.crop",
+    "split_patches": "lobate.patches.split",
+    "train": "lobate.training.train",
+    "mine_negatives": "lobate.training.mine",
+    "select_model": "lobate.training.select",
+    "predict": "lobate.mapping.predict",
+    "vectorize": "lobate.mapping.vectorize",
+    "merge_detections": "lobate.mapping.merge",
+    "filter_detections": "lobate.mapping.filter",
+    "score": "lobate.mapping.score",
+    "review_sheet": "lobate.inventory.review",
+    "apply_review": "lobate.inventory.decide",
+    "describe": "lobate.inventory.describe",
+    "compile_inventory": "lobate.inventory.compile",
+    "figure_map": "lobate.figures.map",
+    "figure_iou": "lobate.figures.iou",
+    "figure_workflow": "lobate.figures.workflow",
+}
+
+Function = Callable[..., Any]
+Marker = Input | Output | Setting
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a verb: what it is (``marker`` is None for a plain scalar), and whether several or none may come."""
+
+    name: str
+    marker: Marker | None
+    type: Any
+    many: bool
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        """Whether a call must give it."""
+        return self.default is inspect.Parameter.empty
+
+
+def load(verb: str) -> Function:
+    """Import and return the function of a verb."""
+    return getattr(import_module(VERBS[verb]), verb)
+
+
+@cache
+def parameters(function: Function) -> dict[str, Parameter]:
+    """Return a function's parameters by name, in order."""
+    hints = get_type_hints(function, include_extras=True)
+    listed = inspect.signature(function).parameters
+    return {name: _parameter(name, hints.get(name, Any), one.default) for name, one in listed.items()}
+
+
+def _parameter(name: str, hint: Any, default: Any) -> Parameter:
+    plain, markers = _unwrapped(hint)
+    kind = next((one for one in markers if isinstance(one, Marker)), None)
+    if isinstance(kind, type):
+        raise TypeError(f"{name}: write {kind.__name__}(), not {kind.__name__}")
+    return Parameter(name, kind, plain, _is_list(plain), default)
+
+
+def _unwrapped(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    markers = getattr(hint, "__metadata__", ())
+    if markers:
+        return get_args(hint)[0], markers
+    # Annotated[...] | None puts the marker inside the union
+    if get_origin(hint) in (Union, UnionType):
+        inner = [_unwrapped(one) for one in get_args(hint)]
+        found = tuple(marker for _, marked in inner for marker in marked)
+        return Union[tuple(plain for plain, _ in inner)], found  # noqa: UP007
+    return hint, ()
+
+
+def _is_list(plain: Any) -> bool:
+    options = get_args(plain) if get_origin(plain) in (Union, UnionType) else (plain,)
+    return any(get_origin(one) is list for one in options)
+
+
+def alternative(function: Function) -> Alternative | None:
+    """Return what may run in the verb's place, if anything."""
+    return getattr(function, "alternative", None)
+
+
+def involved(function: Function) -> tuple[Function, ...]:
+    """Return the verb's function and, where it has an alternative, what chooses and what runs instead."""
+    other = alternative(function)
+    return (function, other.when, other.instead) if other else (function,)
+
+
+def all_parameters(function: Function) -> dict[str, Parameter]:
+    """Return the parameters of everything involved; the verb's own come first and win."""
+    merged: dict[str, Parameter] = {}
+    for one in involved(function):
+        merged = {**parameters(one), **merged}
+    own = parameters(function)
+    return {**own, **{name: one for name, one in merged.items() if name not in own}}
+
+
+def bind(function: Function, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return those of ``arguments`` that ``function`` asks for by name; what is missing keeps its default."""
+    return {name: arguments[name] for name in inspect.signature(function).parameters if name in arguments}
+
+
+def path_of(value: Any) -> list[Path]:
+    """Return the paths an input or output argument stands for: none, one or several."""
+    if value is None:
+        return []
+    return [Path(one) for one in value] if isinstance(value, list | tuple) else [Path(value)]
