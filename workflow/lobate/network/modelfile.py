@@ -1,0 +1,131 @@
+"""The model as one file: a safetensors file of the weights, with all that is needed to use them in its header.
+
+The same model and header give the same bytes: tensors lie in a fixed order, the header is one sorted JSON text, nothing
+in it tells the time. A digest of the tensors makes damage visible that the format itself would let pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+import lobate
+from lobate.errors import Mistake
+from lobate.network.deeplab import DeepLab, Preprocessing, skeleton
+from lobate.settings.training import Network
+
+KEY = "lobate"
+"""Name of the header's only entry (several would be written in no fixed order)."""
+
+
+def save(path: Path, model: DeepLab, header: dict[str, Any]) -> None:
+    """Write ``model`` and ``header`` (anything JSON can hold) to ``path``.
+
+    What the model itself knows (architecture, channels, classes, preprocessing), the digest of its weights and the
+    versions of the libraries are filled in.
+    """
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
+    full = {
+        "lobate": lobate.__version__,
+        "libraries": {name: version(name) for name in ("timm", "torch")},
+        **header,
+        "architecture": model.settings.model_dump(mode="json"),
+        "channels": model.channels,
+        "classes": model.classes,
+        "preprocessing": {"mean": list(model.preprocessing.mean), "std": list(model.preprocessing.std)},
+        "digest": digest(state),
+    }
+    text = json.dumps(full, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    save_file(state, path, metadata={KEY: text})
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Return a model file's header without loading its weights."""
+    with _opened(path) as file:
+        return _header(path, file.metadata())
+
+
+def load(path: Path) -> tuple[DeepLab, dict[str, Any]]:
+    """Return the model of a file, in evaluation mode on the CPU, and its header.
+
+    Raises Mistake when the file is no model of lobate, is damaged, or holds weights of another architecture than it says.
+    """
+    with _opened(path) as file:
+        header = _header(path, file.metadata())
+        try:
+            state = {name: file.get_tensor(name) for name in sorted(file.keys())}
+        except (SafetensorError, RuntimeError, OSError) as error:
+            raise _damaged(path, str(error)) from error
+    if digest(state) != header.get("digest"):
+        raise _damaged(path, "its weights do not have the digest its header gives")
+    model = _model(path, header)
+    _check_fit(path, model.state_dict(), state)
+    model.load_state_dict(state)
+    return model.eval(), header
+
+
+def digest(state: dict[str, Tensor]) -> str:
+    """Return the sha256 of tensors, by name, type, shape and values; it does not depend on how they are stored."""
+    total = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        total.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return total.hexdigest()
+
+
+def _opened(path: Path) -> Any:
+    if not Path(path).is_file():
+        raise Mistake(f"{path}: there is no such model file. Give the path of a model.safetensors that `train` wrote.")
+    try:
+        return safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _header(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
+    try:
+        return json.loads((metadata or {})[KEY])
+    except (KeyError, ValueError) as error:
+        raise Mistake(
+            f"{path}: is a safetensors file, but its header does not say that lobate wrote it. Weights of a backbone go "
+            "into training.network.weights; for mapping, give a model.safetensors that `train` wrote."
+        ) from error
+
+
+def _model(path: Path, header: dict[str, Any]) -> DeepLab:
+    try:
+        settings = Network.model_validate(header["architecture"])
+        fed = Preprocessing(*(tuple(header["preprocessing"][key]) for key in ("mean", "std")))
+        return skeleton(settings, fed, classes=header["classes"])
+    except (KeyError, TypeError, ValidationError, Mistake) as error:
+        reason = str(error).splitlines()[0]
+        raise Mistake(
+            f"{path}: its header describes no architecture that this version ({lobate.__version__}) can build ({reason}); "
+            f"it was written by version {header.get('lobate', 'unknown')}. Train it again, or use that version."
+        ) from error
+
+
+def _check_fit(path: Path, wanted: dict[str, Tensor], found: dict[str, Tensor]) -> None:
+    def shapes(state: dict[str, Tensor]) -> set[tuple[str, tuple[int, ...]]]:
+        return {(name, tuple(tensor.shape)) for name, tensor in state.items()}
+
+    strange = sorted(name for name, _ in shapes(wanted) ^ shapes(found))
+    if strange:
+        raise Mistake(
+            f"{path}: its weights are of another architecture than its header says: {len(set(strange))} tensors are "
+            f"missing, left over or of another shape, the first {strange[0]}. Use the file as `train` wrote it."
+        )
+
+
+def _damaged(path: Path, why: str) -> Mistake:
+    reason = (why.splitlines() or ["unknown"])[0]
+    return Mistake(f"{path}: the model file is damaged ({reason}). Copy it again, or let the workflow rebuild it.")
