@@ -1,0 +1,195 @@
+"""The image of a tile, from whole products."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+import rasterio
+from lobate.errors import Mistake
+from lobate.settings.imagery import Clouds, Stretch
+
+VEGETATION, CLOUD = 4, 9
+
+
+def test_values_are_those_worked_out_by_hand(products, tmp_path):
+    numbers = products.ground()
+    image = products.compose(products.write_safe(tmp_path, numbers + 1000), tmp_path / "image.tif")
+    assert np.array_equal(image, products.by_hand(numbers))
+
+
+def test_same_ground_with_and_without_offset_gives_the_same_bytes(products, tmp_path):
+    numbers = products.ground(highest=8000)
+    early = products.write_safe(tmp_path, numbers, baseline="02.14", offset=None)
+    late = products.write_safe(tmp_path, numbers + 1000, baseline="05.09", offset=-1000)
+    products.compose(early, tmp_path / "early.tif")
+    products.compose(late, tmp_path / "late.tif")
+    assert (tmp_path / "early.tif").read_bytes() == (tmp_path / "late.tif").read_bytes()
+
+
+def test_a_number_of_0_is_nodata_in_all_bands(products, tmp_path):
+    numbers = products.ground() + 1000
+    numbers[1, 3, 4] = 0
+    image = products.compose(products.write_safe(tmp_path, numbers), tmp_path / "image.tif")
+    assert not image[:, 3, 4].any()
+    assert np.count_nonzero(image == 0) == 3
+
+
+def test_clouds_are_filled_from_the_next_clearest_scene(products, tmp_path):
+    numbers, others = products.ground(seed=1) + 1000, products.ground(seed=2) + 1000
+    cloudy, behind = (np.full((20, 30), VEGETATION, np.uint8) for _ in range(2))
+    cloudy[5:10, 5:10] = CLOUD
+    behind[5, 5] = CLOUD
+    late = products.write_safe(tmp_path, others, date="20180820", cloud=3.0, classes=behind)
+    first = products.write_safe(tmp_path, numbers, date="20180901", cloud=2.0, classes=cloudy)
+    image = products.compose([late, first], tmp_path / "image.tif")
+    expected = products.by_hand(numbers - 1000)
+    expected[:, 10:20, 10:20] = products.by_hand(others - 1000)[:, 10:20, 10:20]
+    expected[:, 10:12, 10:12] = 0
+    assert np.array_equal(image, expected)
+
+
+def test_order_of_scenes_does_not_matter(products, tmp_path):
+    scenes = [
+        products.write_safe(tmp_path, products.ground(seed=day) + 1000, date=f"201807{day}", cloud=2.0, suffix=".tif")
+        for day in (11, 13, 12)
+    ]
+    first = products.compose(scenes, tmp_path / "a.tif")
+    assert np.array_equal(first, products.compose(scenes[::-1], tmp_path / "b.tif"))
+    assert np.array_equal(first, products.by_hand(products.ground(seed=11)))
+
+
+def test_the_mask_grows_by_metres(products, tmp_path):
+    classes = np.full((20, 30), VEGETATION, np.uint8)
+    classes[10, 15] = CLOUD
+    scene = products.write_safe(tmp_path, products.ground() + 1000, classes=classes)
+    image = products.compose(scene, tmp_path / "image.tif", clouds=Clouds(dilate_m=41))
+    rows, cols = np.mgrid[:20, :30]
+    near = (np.hypot(rows - 10, cols - 15) * 20 <= 41).repeat(2, axis=0).repeat(2, axis=1)
+    assert np.array_equal(image[0] == 0, near)
+
+
+def test_a_cloudy_scene_is_left_out_and_told(products, tmp_path, caplog):
+    clear = products.write_safe(tmp_path, products.ground(seed=1) + 1000, cloud=5.0)
+    cloudy = products.write_safe(tmp_path, products.ground(seed=2) + 1000, cloud=5.1, date="20180820")
+    with caplog.at_level(logging.INFO):
+        image = products.compose([cloudy, clear], tmp_path / "image.tif")
+    assert np.array_equal(image, products.by_hand(products.ground(seed=1)))
+    assert "S2A_MSIL2A_20180820" in caplog.text
+    assert "5.1 % is over the limit of 5 %" in caplog.text
+
+
+def test_no_scene_clear_enough_is_a_mistake(products, tmp_path):
+    scene = products.write_safe(tmp_path, products.ground(), cloud=70.6)
+    with pytest.raises(Mistake, match=r"70\.6 % is over the limit.*max_scene_cloud"):
+        products.compose(scene, tmp_path / "image.tif")
+    assert not (tmp_path / "image.tif").exists()
+
+
+def test_an_8_bit_image_passes_through_unchanged(products, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 50, 70)).astype(np.uint8)
+    pixels[:, :5] = 0
+    ready = products.write_raster(tmp_path / "ready.tif", pixels)
+    assert np.array_equal(products.compose(ready, tmp_path / "image.tif"), pixels)
+
+
+def test_other_nodata_of_an_8_bit_image_becomes_0(products, tmp_path):
+    pixels = np.random.default_rng(0).integers(1, 255, (3, 50, 70)).astype(np.uint8)
+    pixels[:, :5], pixels[0, 9] = 255, 255
+    ready = products.write_raster(tmp_path / "ready.tif", pixels, nodata=255)
+    image = products.compose(ready, tmp_path / "image.tif")
+    assert not image[:, :5].any()
+    assert np.array_equal(image[:, 5:], pixels[:, 5:])
+
+
+def test_the_image_is_a_described_rgb_cog(products, tmp_path):
+    scene = products.write_safe(tmp_path, products.ground(1100, 700) + 1000, suffix=".tif")
+    products.compose(scene, tmp_path / "image.tif")
+    with rasterio.open(tmp_path / "image.tif") as dataset:
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert dataset.descriptions == ("B04", "B03", "B02")
+        assert [colour.name for colour in dataset.colorinterp] == ["red", "green", "blue"]
+        assert dataset.nodatavals == (0, 0, 0)
+        assert dataset.overviews(1)
+
+
+def test_any_number_of_bands_and_a_coarser_band_on_the_finest_grid(products, tmp_path):
+    fine, coarse = products.ground(40, 60)[0], products.ground(20, 30, seed=5)[0]
+    folder = tmp_path / "20180711"
+    products.write_raster(folder / "B08.tif", fine, scales=[1e-4], offsets=[0.0])
+    products.write_raster(folder / "B11.tif", coarse, metres=20.0, scales=[1e-4], offsets=[0.0])
+    image = products.compose(folder, tmp_path / "image.tif", bands=["B11", "B08"], clouds=Clouds(invalid_classes=[]))
+    assert np.array_equal(image[1], products.by_hand(fine))
+    assert np.array_equal(image[0], products.by_hand(coarse).repeat(2, axis=0).repeat(2, axis=1))
+
+
+def test_bands_of_rows_leave_no_seam(products, tmp_path, monkeypatch):
+    numbers = products.ground(1300, 40)
+    classes = np.random.default_rng(3).choice([VEGETATION, CLOUD], (650, 20), p=[0.97, 0.03]).astype(np.uint8)
+    scene = products.write_safe(tmp_path, numbers + 1000, classes=classes, suffix=".tif")
+    clouds = Clouds(dilate_m=100)
+    banded = products.compose(scene, tmp_path / "banded.tif", clouds=clouds)
+    monkeypatch.setattr("lobate.imagery.compose.FEWEST_ROWS", 4096)
+    monkeypatch.setattr("lobate.imagery.compose.MOST_ROWS", 4096)
+    assert np.array_equal(banded, products.compose(scene, tmp_path / "whole.tif", clouds=clouds))
+    assert (tmp_path / "banded.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
+
+
+def test_scenes_on_different_grids_are_a_mistake(products, tmp_path):
+    here = products.write_safe(tmp_path, products.ground() + 1000)
+    there = products.write_safe(
+        tmp_path, products.ground() + 1000, date="20180820", grid={"origin": (500_010.0, 4_000_000.0)}
+    )
+    with pytest.raises(Mistake, match="different grids"):
+        products.compose([here, there], tmp_path / "image.tif")
+    assert not (tmp_path / "image.tif").exists()
+
+
+def test_a_scene_that_shows_nothing_is_a_mistake(products, tmp_path):
+    scene = products.write_safe(tmp_path, np.zeros((3, 40, 60), np.uint16))
+    with pytest.raises(Mistake, match="show nothing"):
+        products.compose(scene, tmp_path / "image.tif")
+    assert not list(tmp_path.glob("image*"))
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".jp2"])
+def test_a_truncated_band_is_a_mistake_that_names_it(products, tmp_path, suffix):
+    scene = products.write_safe(tmp_path, products.ground(600, 600) + 1000, suffix=suffix)
+    [band] = scene.rglob(f"*_B03_10m{suffix}")
+    band.write_bytes(band.read_bytes()[: band.stat().st_size // 2])
+    with pytest.raises(Mistake, match=r"B03_10m.*cannot be read"):
+        products.compose(scene, tmp_path / "image.tif")
+    assert not list(tmp_path.glob("image*"))
+
+
+def test_floating_point_reflectance_is_a_mistake(products, tmp_path):
+    reflectance = (products.ground() / 10000).astype(np.float32)
+    scene = products.write_raster(tmp_path / "scene.tif", reflectance)
+    with pytest.raises(Mistake, match=r"float32.*uint16"):
+        products.compose(scene, tmp_path / "image.tif", offset="none")
+
+
+def test_a_raster_without_crs_is_a_mistake(products, tmp_path):
+    scene = products.write_safe(tmp_path, products.ground() + 1000, crs=None, suffix=".tif")
+    with pytest.raises(Mistake, match="no coordinate reference system"):
+        products.compose(scene, tmp_path / "image.tif")
+
+
+def test_no_scene_there_is_a_mistake(products, tmp_path):
+    with pytest.raises(Mistake, match="does not exist"):
+        products.compose(tmp_path / "nowhere.SAFE", tmp_path / "image.tif")
+
+
+def test_ready_and_raw_scenes_do_not_mix(products, tmp_path):
+    raw = products.write_safe(tmp_path, products.ground() + 1000)
+    ready = products.write_raster(tmp_path / "ready.tif", products.ground().astype(np.uint8))
+    with pytest.raises(Mistake, match="partly 8 bit"):
+        products.compose([raw, ready], tmp_path / "image.tif")
+
+
+def test_the_stretch_is_a_setting(products, tmp_path):
+    numbers = np.tile(np.array([500, 1000, 1500, 2000, 2500], np.uint16), (3, 8, 2))
+    scene = products.write_safe(tmp_path, numbers + 1000)
+    image = products.compose(scene, tmp_path / "image.tif", stretch=Stretch(lowest=0.1, highest=0.2))
+    assert image[0, 0, :5].tolist() == [1, 1, 128, 255, 255]

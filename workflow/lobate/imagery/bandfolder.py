@@ -1,0 +1,74 @@
+"""Scenes as folders of bands: one raster a band, with the product's own metadata beside them where there are any."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lobate.imagery.calibration import Calibration, settle
+from lobate.imagery.product import Product, read_product
+from lobate.imagery.scene import COMMON_NAMES, Band, Scene, Wanted, date_in, missing_band, missing_classes
+from lobate.imagery.tags import tagged_calibration
+
+RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
+
+
+def recognises(path: Path) -> bool:
+    """Whether this is a folder; the other kinds of folders are asked before."""
+    return path.is_dir()
+
+
+def read(path: Path, wanted: Wanted) -> Scene:
+    """Return the scene; Mistake when a band, or what its numbers mean, is missing."""
+    product = product_beside(path)
+    files = {band: band_file(path, band) for band in (*wanted.bands, "SCL")}
+    lacking = [band for band in wanted.bands if files[band] is None]
+    if lacking:
+        raise missing_band(path, lacking, _present(path))
+    if wanted.classes and files["SCL"] is None:
+        raise missing_classes(path)
+    bands = tuple(
+        Band(str(files[band]), calibration=_calibration(path, product, files, band, wanted)) for band in wanted.bands
+    )
+    return Scene(
+        name=path.name,
+        path=path,
+        bands=bands,
+        classes=Band(str(files["SCL"])) if files["SCL"] else None,
+        date=(product.date if product else "") or date_in(path.name) or date_in(str(files[wanted.bands[0]])),
+        cloud=product.cloud if product else None,
+    )
+
+
+def band_file(path: Path, band: str) -> Path | None:
+    """Return the band's raster in a folder (``B04.tif``, ``T33TWM_20230813T095559_B04_10m.jp2``, ``red.tif``).
+
+    The finest resolution is taken where the names tell several.
+    """
+    wanted = re.compile(rf"(?:.*[_.-])?(?:{band}|{COMMON_NAMES.get(band, band)})(?:_(\d\d)m)?", re.IGNORECASE)
+    found = [
+        (int(match[1] or 0), file)
+        for file in sorted(path.iterdir())
+        if file.suffix.lower() in RASTERS and (match := wanted.fullmatch(file.stem))
+    ]
+    return min(found)[1] if found else None
+
+
+def product_beside(path: Path) -> Product | None:
+    """Return what the product's or granule's metadata in a folder say; None where there are none."""
+    for file in sorted(path.glob("*.xml"), key=lambda one: (not one.name.startswith("MTD_MSI"), one.name)):
+        if not file.name.endswith(".aux.xml"):
+            return read_product(file.read_bytes(), str(file))
+    return None
+
+
+def _present(path: Path) -> list[str]:
+    return [band for band in (*COMMON_NAMES, "SCL") if band_file(path, band)]
+
+
+def _calibration(
+    path: Path, product: Product | None, files: dict[str, Path | None], band: str, wanted: Wanted
+) -> Calibration:
+    said = (product.calibration(band) if product else None) or tagged_calibration(files[band])
+    why = product.why_unknown if product else "there is no MTD_MSIL2A.xml beside the bands and no scale in their files"
+    return settle(said, wanted.offset, f"{path}: {band}", why)

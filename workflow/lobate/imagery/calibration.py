@@ -1,0 +1,56 @@
+"""What a band's digital numbers (DN) mean: ``reflectance = (DN + offset) / quantification``.
+
+The form is ESA's (Sentinel-2 products from processing baseline 04.00 on carry BOA_ADD_OFFSET = -1000 and
+BOA_QUANTIFICATION_VALUE = 10000). Where a catalogue writes ``reflectance = scale * DN + offset`` it is turned into this
+form, so that the same ground gives the same integers whatever the archive. The sensing date never decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lobate.errors import Mistake
+
+FIRST_BASELINE_WITH_OFFSET = 4.0
+USUAL_QUANTIFICATION = 10000.0
+
+OffsetRule = Literal["metadata", "none", "1000"]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """``quantification``: DN per unit of reflectance; ``offset``: what is added to a DN first (0 or -1000)."""
+
+    quantification: float = USUAL_QUANTIFICATION
+    offset: float = 0.0
+
+    @classmethod
+    def of_scale(cls, scale: float, offset: float) -> Calibration:
+        """Return the calibration of ``reflectance = scale * DN + offset``, rounded to a millionth of a DN."""
+        return cls(round(1 / scale, 6), round(offset / scale, 6))
+
+
+def settle(said: Calibration | None, rule: OffsetRule, where: str, why_unknown: str) -> Calibration:
+    """Return what the product says of itself or, where it does not say, what the setting ``imagery.offset`` decrees.
+
+    Mistake when neither says: a guess would shift all reflectances by 0.1.
+    """
+    if said is not None:
+        return said
+    if rule == "metadata":
+        raise Mistake(
+            f"{where}: {why_unknown}, so the offset of its digital numbers cannot be known (0 or -1000, that is 0.1 in "
+            "reflectance). Put the product's metadata beside the bands, or say it yourself: imagery.offset: none where "
+            'the numbers carry no offset or it was already taken off, imagery.offset: "1000" where 1000 was added.'
+        )
+    return Calibration(offset=-1000.0 if rule == "1000" else 0.0)
+
+
+def of_baseline(baseline: str | None) -> Calibration | None:
+    """Return the calibration that a processing baseline alone decides: before 04.00 there was no offset."""
+    try:
+        number = float(baseline or "")
+    except ValueError:
+        return None
+    return Calibration() if number < FIRST_BASELINE_WITH_OFFSET else None

@@ -1,0 +1,65 @@
+"""Scenes in one GeoTIFF: several bands by their descriptions or in the image's order, or an 8-bit image that is ready."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from rasterio.enums import ColorInterp
+from rasterio.io import DatasetReader
+
+from lobate.errors import Mistake
+from lobate.imagery.calibration import settle
+from lobate.imagery.scene import COMMON_NAMES, Band, Scene, Wanted, date_in
+from lobate.imagery.tags import calibration_of
+from lobate.rasters import open_raster
+
+
+def recognises(path: Path) -> bool:
+    """Whether this is a file; zips are asked before."""
+    return path.is_file()
+
+
+def read(path: Path, wanted: Wanted) -> Scene:
+    """Return the scene; Mistake when its bands cannot be told apart or its numbers not be read.
+
+    No file of this kind says how cloudy it is; a band described as SCL is its classification.
+    """
+    if path.suffix.lower() in (".json", ".geojson", ".xml"):
+        raise Mistake(f"{path} is a scene's metadata, not a scene; give the folder that holds it and the bands.")
+    with open_raster(path) as dataset:
+        found = _described(dataset)
+        indices = _indices(path, dataset, found, wanted)
+        ready = all(dataset.dtypes[index - 1] == "uint8" for index in indices)
+        bands = tuple(_band(path, dataset, index, wanted, ready=ready) for index in indices)
+    classes = Band(str(path), found["SCL"]) if "SCL" in found and not ready else None
+    return Scene(path.stem, path, bands, classes, date=date_in(path.name))
+
+
+def _described(dataset: DatasetReader) -> dict[str, int]:
+    """Return band -> number, for the bands whose description names one (``B04``, ``b4``, ``red``)."""
+    names = {common: band for band, common in COMMON_NAMES.items()} | {band.lower(): band for band in COMMON_NAMES}
+    names |= {re.sub("^b0", "b", band.lower()): band for band in COMMON_NAMES} | {"scl": "SCL"}
+    texts = [(text or "").strip().lower() for text in dataset.descriptions]
+    return {names[text]: index for index, text in reversed(list(enumerate(texts, 1))) if text in names}
+
+
+def _indices(path: Path, dataset: DatasetReader, found: dict[str, int], wanted: Wanted) -> list[int]:
+    if all(band in found for band in wanted.bands):
+        return [found[band] for band in wanted.bands]
+    usable = [i for i, colour in enumerate(dataset.colorinterp, 1) if colour is not ColorInterp.alpha]
+    if found or len(usable) != len(wanted.bands):
+        described = ", ".join(text or "no description" for text in dataset.descriptions)
+        raise Mistake(
+            f"{path} should hold the bands {', '.join(wanted.bands)}, but it has {len(usable)} ({described}). Describe its "
+            "bands (B04, B03, ...), or give a file with just the bands of imagery.bands, in that order."
+        )
+    return usable
+
+
+def _band(path: Path, dataset: DatasetReader, index: int, wanted: Wanted, *, ready: bool) -> Band:
+    if ready:
+        return Band(str(path), index)
+    why = f"band {index} carries no scale and offset"
+    calibration = settle(calibration_of(dataset, index), wanted.offset, f"{path}: band {index}", why)
+    return Band(str(path), index, calibration)

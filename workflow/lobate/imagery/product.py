@@ -1,0 +1,93 @@
+"""The metadata that ESA writes beside a Level-2A product (MTD_MSIL2A.xml): baseline, offset, quantification, clouds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from lobate.errors import Mistake
+from lobate.imagery.calibration import USUAL_QUANTIFICATION, Calibration, of_baseline
+
+BAND_IDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
+"""Bands in the order of ``band_id``, from 0."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """What the metadata say; None or empty where they do not."""
+
+    baseline: str | None
+    quantification: float | None
+    offsets: dict[str, float]
+    """Band -> BOA_ADD_OFFSET, in DN."""
+    cloud: float | None
+    date: str
+
+    def calibration(self, band: str) -> Calibration | None:
+        """Return what the band's numbers mean, None where the product does not say."""
+        quantification = self.quantification or USUAL_QUANTIFICATION
+        if band in self.offsets:
+            return Calibration(quantification, self.offsets[band])
+        early = of_baseline(self.baseline)
+        return None if early is None else Calibration(quantification, early.offset)
+
+    @property
+    def why_unknown(self) -> str:
+        """Say why ``calibration`` is None."""
+        if self.baseline is None:
+            return "its metadata name neither a processing baseline nor BOA_ADD_OFFSET"
+        return f"its metadata lack BOA_ADD_OFFSET, which baseline {self.baseline} must have"
+
+
+def read_product(xml: bytes, where: str) -> Product:
+    """Return what product (or granule) metadata say; ``where`` names the file in a Mistake."""
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError as error:
+        raise Mistake(f"{where} is not readable XML ({error}); fetch the product again.") from None
+    texts = {_name(element): (element.text or "").strip() for element in reversed(list(root.iter()))}
+    if "Level-1C" in _name(root):
+        raise Mistake(f"{where} describes a Level-1C product; lobate needs Level-2A (surface reflectance) products.")
+    return Product(
+        baseline=texts.get("PROCESSING_BASELINE"),
+        quantification=_number(texts, where, "BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE"),
+        offsets=_offsets(root, where),
+        cloud=_number(texts, where, "Cloud_Coverage_Assessment", "CLOUDY_PIXEL_PERCENTAGE"),
+        date=_date(texts),
+    )
+
+
+def _name(element: ElementTree.Element) -> str:
+    return re.sub(r"^\{.*\}", "", element.tag)
+
+
+def _number(texts: dict[str, str], where: str, *names: str) -> float | None:
+    for name in names:
+        if name in texts:
+            return _float(texts[name], name, where)
+    return None
+
+
+def _offsets(root: ElementTree.Element, where: str) -> dict[str, float]:
+    found = {}
+    for element in root.iter():
+        if _name(element) == "BOA_ADD_OFFSET":
+            number = int(_float(element.get("band_id", ""), "band_id", where))
+            if 0 <= number < len(BAND_IDS):
+                found[BAND_IDS[number]] = _float(element.text or "", "BOA_ADD_OFFSET", where)
+    return found
+
+
+def _float(text: str, name: str, where: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise Mistake(f"{where}: {name} is {text!r}, not a number; fetch the product again.") from None
+
+
+def _date(texts: dict[str, str]) -> str:
+    for name in ("DATATAKE_SENSING_START", "PRODUCT_START_TIME", "SENSING_TIME"):
+        if texts.get(name):
+            return texts[name]
+    return ""

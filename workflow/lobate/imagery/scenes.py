@@ -1,0 +1,53 @@
+"""From a path to a scene, whichever of the known kinds it is; and which scenes of a tile are used, in which order."""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+
+from lobate.errors import Mistake
+from lobate.imagery import bandfolder, multiband, safe, stacitem
+from lobate.imagery.scene import Scene, Wanted
+from lobate.settings.imagery import Clouds
+
+log = logging.getLogger(__name__)
+
+KINDS = (safe, stacitem, bandfolder, multiband)
+"""Each kind is a module that ``recognises`` a path and can ``read`` it; the first that recognises it reads it."""
+
+
+def read_scene(path: Path, wanted: Wanted) -> Scene:
+    """Return the scene at ``path``; Mistake when nothing is there, or when it lacks what is wanted."""
+    for kind in KINDS:
+        if kind.recognises(path):
+            return kind.read(path, wanted)
+    raise Mistake(f"The scene {path} does not exist. Check the tile's list in imagery.tiles, or fetch the scene.")
+
+
+def choose(scenes: list[Scene], clouds: Clouds) -> list[Scene]:
+    """Return the scenes that are clear enough, the clearest first, then the earliest, then by name.
+
+    Scenes that do not say how cloudy they are are used, after the others. Whatever is left out is told in the log;
+    Mistake when nothing is left.
+    """
+    if len(scenes) > 1 and len({scene.ready for scene in scenes}) > 1:
+        raise Mistake(
+            f"The scenes {', '.join(str(scene.path) for scene in scenes)} of one tile are partly 8 bit and partly "
+            "reflectance; they cannot make one image. Give the tile scenes of one kind."
+        )
+    clear = [scene for scene in scenes if (scene.cloud or 0.0) <= clouds.max_scene_cloud]
+    for scene in scenes:
+        if scene not in clear:
+            log.info("scene %s is left out: %s", scene.name, _why(scene, clouds))
+    if not clear:
+        worst = "; ".join(f"{scene.name}: {_why(scene, clouds)}" for scene in scenes)
+        raise Mistake(
+            f"No scene of the tile is clear enough ({worst}). Add clearer scenes to imagery.tiles, or raise "
+            "imagery.clouds.max_scene_cloud."
+        )
+    return sorted(clear, key=lambda scene: (math.inf if scene.cloud is None else scene.cloud, scene.date, scene.name))
+
+
+def _why(scene: Scene, clouds: Clouds) -> str:
+    return f"cloud cover {scene.cloud:g} % is over the limit of {clouds.max_scene_cloud:g} %"

@@ -1,0 +1,120 @@
+"""Scenes as open archives hand them out: a folder with a STAC item (JSON) and its bands, COG or JPEG 2000.
+
+File names lie (JPEG 2000 called ``.tif``), shapes in the item may lie too: only the rasters themselves say what grid they
+are on. The item is asked for the offset, cloud cover and date, and for which file is which band.
+"""
+
+from __future__ import annotations
+
+import json
+import os.path
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lobate.errors import Mistake
+from lobate.imagery.bandfolder import band_file, product_beside
+from lobate.imagery.calibration import USUAL_QUANTIFICATION, Calibration, of_baseline, settle
+from lobate.imagery.scene import COMMON_NAMES, Band, Scene, Wanted, date_in, missing_band, missing_classes
+
+
+def recognises(path: Path) -> bool:
+    """Whether this is a folder with a STAC item in it."""
+    return path.is_dir() and any(_item_in(file) for file in _jsons(path))
+
+
+def read(path: Path, wanted: Wanted) -> Scene:
+    """Return the scene; Mistake when the item is ambiguous, or a band or the classification is missing."""
+    item = _only_item(path)
+    files = {band: _file(path, item, band) for band in (*wanted.bands, "SCL")}
+    lacking = [band for band in wanted.bands if files[band] is None]
+    if lacking:
+        raise missing_band(path, lacking, [band for band, file in files.items() if file])
+    if wanted.classes and files["SCL"] is None:
+        raise missing_classes(path)
+    properties = item["properties"]
+    cloud = properties.get("eo:cloud_cover")
+    return Scene(
+        name=str(item.get("id") or path.name),
+        path=path,
+        bands=tuple(
+            Band(str(files[band]), calibration=_calibration(path, item, band, wanted)) for band in wanted.bands
+        ),
+        classes=Band(str(files["SCL"])) if files["SCL"] else None,
+        date=str(properties.get("datetime") or date_in(path.name)),
+        cloud=None if cloud is None else float(cloud),
+    )
+
+
+def _jsons(path: Path) -> list[Path]:
+    return sorted(file for file in path.iterdir() if file.suffix.lower() in (".json", ".geojson"))
+
+
+def _item_in(file: Path) -> dict[str, Any] | None:
+    try:
+        item = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    is_item = isinstance(item, dict) and item.get("type") == "Feature" and isinstance(item.get("assets"), dict)
+    return {**item, "properties": item.get("properties") or {}} if is_item else None
+
+
+def _only_item(path: Path) -> dict[str, Any]:
+    items = [item for file in _jsons(path) if (item := _item_in(file))]
+    if len(items) > 1:
+        names = ", ".join(str(item.get("id")) for item in items)
+        raise Mistake(f"{path} holds {len(items)} STAC items ({names}); give each scene a folder of its own.")
+    return items[0]
+
+
+def _asset(item: dict[str, Any], band: str) -> dict[str, Any]:
+    """Return the band's asset, by ESA's name or the catalogue's; empty where there is none."""
+    wanted = {band.lower(), COMMON_NAMES.get(band, band).lower()}
+    for key, asset in item["assets"].items():
+        if key.lower() in wanted:
+            return asset
+    return {}
+
+
+def _file(path: Path, item: dict[str, Any], band: str) -> Path | None:
+    """Return the band's file in the folder: where the item says, else of the name that it has in the archive."""
+    href = str(_asset(item, band).get("href", ""))
+    if href and "://" not in href and not PurePosixPath(href).is_absolute():
+        inside = Path(os.path.normpath(path / href))
+        if inside.is_relative_to(os.path.normpath(path)) and inside.is_file():
+            return inside
+    beside = path / PurePosixPath(href).name
+    return beside if href and beside.is_file() else band_file(path, band)
+
+
+def _calibration(path: Path, item: dict[str, Any], band: str, wanted: Wanted) -> Calibration:
+    baseline = item["properties"].get("s2:processing_baseline")
+    why = f"its STAC item (processing baseline {baseline or 'unknown'}) does not say whether the offset was taken off"
+    return settle(_said(path, item, band), wanted.offset, f"{path}: {band}", why)
+
+
+def _said(path: Path, item: dict[str, Any], band: str) -> Calibration | None:
+    """Return what the folder says of the band's numbers, the surest word first.
+
+    1. ``earthsearch:boa_offset_applied`` true: the numbers carry no offset, whatever ``raster:bands`` says.
+    2. A baseline before 04.00 never had one.
+    3. ``raster:bands`` (or ``raster:scale`` and ``raster:offset``), unless they deny the offset that the baseline has.
+    4. The product's own MTD_MSIL2A.xml beside the item.
+    """
+    properties = item["properties"]
+    scale, offset = _scale_and_offset(_asset(item, band))
+    quantification = USUAL_QUANTIFICATION if scale is None else Calibration.of_scale(scale, 0).quantification
+    early = of_baseline(properties.get("s2:processing_baseline"))
+    if properties.get("earthsearch:boa_offset_applied") is True or early:
+        return Calibration(quantification, 0.0)
+    if scale is not None and offset:
+        return Calibration.of_scale(scale, offset)
+    product = product_beside(path)
+    return product.calibration(band) if product else None
+
+
+def _scale_and_offset(asset: dict[str, Any]) -> tuple[float | None, float | None]:
+    """Return scale and offset as STAC 1.0 (``raster:bands``) or 1.1 (``bands``, or the asset itself) writes them."""
+    first = (asset.get("raster:bands") or asset.get("bands") or [{}])[0]
+    found = [first.get(name, first.get(f"raster:{name}", asset.get(f"raster:{name}"))) for name in ("scale", "offset")]
+    scale, offset = (float(value) if isinstance(value, int | float) else None for value in found)
+    return scale or None, offset
