@@ -29,10 +29,14 @@ class Crop(Section):
 class Split(Section):
     """Which patches train and which validate."""
 
-    method: Literal["random", "grouped"] = "grouped"
-    """random: the paper's, which leaks where patches overlap; grouped: connected groups of overlapping footprints stay together."""
+    method: Literal["random", "grouped", "blocks"] = "grouped"
+    """random: the paper's, which leaks where patches overlap; grouped: connected groups of overlapping footprints stay
+    together, and a group too large for that is cut; blocks: squares of ground stay together. In the last two, training
+    patches that overlap validation ground are dropped."""
     validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the patches that validate."""
+    block_km: Annotated[float, Field(gt=0)] = 20.0
+    """Side of a block of the method blocks, in kilometres; several times the ground of a patch (4.8 km at 10 m)."""
 
 
 class Patches(Section):

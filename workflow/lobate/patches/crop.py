@@ -1,0 +1,168 @@
+"""Crop patches: the ground round every outline, image and label side by side, in pieces a network can take.
+
+Every outline of the tile, positive or negative, has a sub-image (``cores``). What is seen in it decides whether it is kept
+(``quality``). The labels come from the label raster, so neighbouring landforms are burned too, round a negative as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import geopandas as gpd
+import numpy as np
+from rasterio.io import DatasetReader
+
+from lobate.errors import Mistake
+from lobate.grid import Grid
+from lobate.patches.cores import Window, largest_side, sub_images, windows
+from lobate.patches.footprints import PATCHES, REMOVED, layer
+from lobate.patches.quality import grey_counts, judge, look
+from lobate.rasters import open_raster
+from lobate.settings.patches import Crop
+from lobate.signature import Input, Output, Setting
+from lobate.vectors import read_polygons, write_layers
+
+log = logging.getLogger(__name__)
+
+IGNORE = 255
+
+
+def polygons_of_tile(source: Path, target: Path, tile: str) -> None:
+    """Write the kept outlines of ``tile``, sorted, with no more than their id and class: all that cropping may see."""
+    outlines = read_polygons(source, "kept")
+    outlines = outlines[outlines["tile"] == tile].sort_values("polygon", kind="stable")
+    write_layers(target, {"kept": outlines[["polygon", "class", "tile", "geometry"]].reset_index(drop=True)})
+
+
+def crop_patches(
+    image: Annotated[Path, Input()],
+    label: Annotated[Path, Input()],
+    polygons: Annotated[Path, Input(lens=polygons_of_tile)],
+    patches: Annotated[Path, Output()],
+    footprints: Annotated[Path, Output()],
+    *,
+    tile: str,
+    crop: Annotated[Crop, Setting("patches.crop")],
+) -> None:
+    """Crop the patches of one tile.
+
+    ``patches``: npy, (n, P, P, bands + 1) uint8 with P = core + 2 x margin, the image's bands and then the label (0, 1, 255 =
+    ignore); it can be memory-mapped. A smaller patch lies top left, the rest is image 0 and label 255. ``footprints``:
+    layers ``patches`` and ``removed`` in the tile's CRS; ``row`` of a patch is its place in the npy.
+
+    Raises Mistake when image and label raster are not on one grid or not what they should be.
+    """
+    with open_raster(image) as scene, open_raster(label) as truth:
+        _check(scene, truth)
+        outlines = read_polygons(polygons, "kept").to_crs(scene.crs)
+        outlines = outlines[outlines["tile"] == tile].sort_values("polygon", kind="stable")
+        kept, removed = _sub_images(scene, outlines, crop)
+        plan = [
+            {"polygon": one["polygon"], "class": one["class"], "window": window}
+            for one in kept
+            for window in windows(one["window"], crop.core, crop.margin)
+        ]
+        rows = _write_patches(patches, scene, truth, plan, largest_side(crop.core, crop.margin))
+        for number, row in enumerate(rows):
+            row |= {"patch": f"{tile}_{number:05d}", "tile": tile, "row": number}
+        grid = Grid.of(scene)
+        removed = [row | {"tile": tile} for row in removed]
+    write_layers(footprints, {"patches": layer(rows, PATCHES, grid), "removed": layer(removed, REMOVED, grid)})
+    _tell(tile, len(outlines), kept, rows, removed)
+
+
+def _check(scene: DatasetReader, truth: DatasetReader) -> None:
+    if not Grid.of(scene).same_as(Grid.of(truth)):
+        raise Mistake(
+            f"The label raster {truth.name} ({truth.height} x {truth.width} px, {truth.crs}) is not on the grid of the image "
+            f"{scene.name} ({scene.height} x {scene.width} px, {scene.crs}). Make it again from this image with rasterize-labels."
+        )
+    if set(scene.dtypes) != {"uint8"}:
+        raise Mistake(
+            f"The image {scene.name} is {scene.dtypes[0]}, but patches are cut from 8-bit images. Make it with compose-rgb."
+        )
+    if truth.count != 1 or truth.dtypes[0] != "uint8":
+        raise Mistake(f"The label raster {truth.name} must be one band of uint8. Make it again with rasterize-labels.")
+
+
+def _sub_images(
+    scene: DatasetReader, outlines: gpd.GeoDataFrame, crop: Crop
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the sub-images that are kept and those left out, with their reason."""
+    kept, removed = [], []
+    boxes = sub_images(outlines.bounds.to_numpy(), Grid.of(scene), crop.buffer_m)
+    for (_, outline), (window, clipped) in zip(outlines.iterrows(), boxes, strict=True):
+        row = {"polygon": outline["polygon"], "class": outline["class"], "window": window, "clipped": clipped}
+        if window is None:
+            removed.append(row | {"reason": "off the image", "geometry": outline.geometry.envelope})
+            continue
+        seen = look(scene, window)
+        row |= {"valid": seen.valid, "entropy": seen.entropy, "reason": seen.objection(crop)}
+        (removed if row["reason"] else kept).append(row)
+    return kept, removed
+
+
+def _write_patches(
+    path: Path, scene: DatasetReader, truth: DatasetReader, plan: list[dict[str, Any]], side: int
+) -> list[dict[str, Any]]:
+    """Write the npy one patch at a time, and return the plan with each patch's shares and digest."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(plan), side, side, scene.count + 1)}
+    with Path(path).open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        return [row | _written(file, _patch(scene, truth, row["window"], side), scene, row["window"]) for row in plan]
+
+
+def _patch(scene: DatasetReader, truth: DatasetReader, window: Window, side: int) -> np.ndarray:
+    """Return (side, side, bands + 1) uint8 with the window top left."""
+    labels = truth.read(1, window=window.slices)
+    strange = (labels > 1) & (labels != IGNORE)
+    if strange.any():
+        raise Mistake(
+            f"The label raster {truth.name} holds the value {labels[strange][0]} near row {window.row}, column {window.col}; "
+            "labels are 0, 1 and 255 (ignore). Make it again with rasterize-labels."
+        )
+    patch = np.zeros((side, side, scene.count + 1), dtype=np.uint8)
+    patch[..., -1] = IGNORE
+    patch[: window.height, : window.width, :-1] = np.moveaxis(scene.read(window=window.slices), 0, -1)
+    patch[: window.height, : window.width, -1] = labels
+    return patch
+
+
+def _written(file: Any, patch: np.ndarray, scene: DatasetReader, window: Window) -> dict[str, Any]:
+    content = patch.tobytes()
+    file.write(content)
+    seen = patch[: window.height, : window.width]
+    quality = judge(grey_counts(np.moveaxis(seen[..., :-1], -1, 0), scene.nodata), window.height * window.width)
+    return {
+        "valid": quality.valid,
+        "entropy": quality.entropy,
+        "positive": round(float((seen[..., -1] == 1).mean()), 6),
+        "digest": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def _tell(
+    tile: str, outlines: int, kept: list[dict[str, Any]], rows: list[dict[str, Any]], removed: list[dict[str, Any]]
+) -> None:
+    if not outlines:
+        log.warning("Tile %s has no outlines, so it gives no patches.", tile)
+        return
+    clipped = sum(row["clipped"] for row in kept)
+    log.info("Tile %s: %d outlines, %d patches of %d sub-images.", tile, outlines, len(rows), len(kept))
+    if clipped:
+        log.info("%d sub-images are clipped by the image's edge.", clipped)
+    for row in removed:
+        log.warning("The sub-image of %s is left out: %s.", row["polygon"], row["reason"])
+    blind = {row["polygon"] for row in rows if row["class"] == "positive"}
+    blind -= {row["polygon"] for row in rows if row["positive"] > 0}
+    if blind:
+        log.warning(
+            "%d positive outlines have no positive pixel in their patches: %s.", len(blind), _few(sorted(blind))
+        )
+
+
+def _few(names: list[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,70 @@
+"""The layers that go with a tile's patches: which ground each patch shows, and which sub-images were left out and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from lobate.errors import Mistake
+from lobate.grid import Grid
+from lobate.patches.cores import Window
+from lobate.vectors import LONLAT, read_layer
+
+WINDOW = {"window_row": "int32", "window_col": "int32", "height": "int32", "width": "int32"}
+SEEN = {"valid": "float64", "entropy": "float64"}
+PATCHES = {
+    **{"patch": "str", "tile": "str", "row": "int32", "polygon": "str", "class": "str"},
+    **WINDOW,
+    **SEEN,
+    **{"positive": "float64", "digest": "str"},
+}
+REMOVED = {"tile": "str", "polygon": "str", "class": "str", "reason": "str", **WINDOW, **SEEN}
+SEGMENTS = 8  # an edge is bent by a change of CRS; pieces of it are straight to a few centimetres
+
+
+def layer(rows: list[dict[str, Any]], columns: dict[str, str], grid: Grid) -> gpd.GeoDataFrame:
+    """Return a layer in the grid's CRS with these columns and types; the geometry is each row's ``window``.
+
+    A row whose window is None (its outline misses the image) brings its own ``geometry``.
+    """
+    spread = [_spread(row, grid) for row in rows]
+    table = {name: pd.Series([row[name] for row in spread], dtype=kind) for name, kind in columns.items()}
+    return gpd.GeoDataFrame(table, geometry=[row["geometry"] for row in spread], crs=grid.crs)
+
+
+def _spread(row: dict[str, Any], grid: Grid) -> dict[str, Any]:
+    window: Window | None = row["window"]
+    if window is None:
+        return dict.fromkeys(SEEN, 0.0) | dict.fromkeys(WINDOW, 0) | row
+    return row | dict(zip(WINDOW, window, strict=True)) | {"geometry": grid.crop(*window).footprint}
+
+
+def read_all(paths: list[Path]) -> gpd.GeoDataFrame:
+    """Read the layer ``patches`` of all tiles into one table in EPSG:4326, sorted by tile and row.
+
+    Raises Mistake when no file is given, a patch comes twice or columns are missing.
+    """
+    if not paths:
+        raise Mistake("No footprints are given. Name those of at least one tile, made by crop-patches.")
+    tiles = [_in_lonlat(read_layer(path, "patches"), path) for path in paths]
+    table = pd.concat([tile for tile in tiles if len(tile)] or tiles[:1], ignore_index=True)
+    table = table.sort_values(["tile", "row"], kind="stable", ignore_index=True)
+    twice = table["patch"][table["patch"].duplicated()]
+    if len(twice):
+        raise Mistake(f"The patch {twice.iloc[0]} comes twice in the footprints. Give each tile's footprints once.")
+    return gpd.GeoDataFrame(table, geometry="geometry", crs=LONLAT)
+
+
+def _in_lonlat(footprints: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
+    missing = [name for name in PATCHES if name not in footprints]
+    if missing:
+        raise Mistake(
+            f"The layer patches of {path} has no column {missing[0]}, so it is no table of footprints. "
+            "Make it again with crop-patches."
+        )
+    edges = (footprints.geometry.length / 4 / SEGMENTS).to_numpy()
+    bent = footprints.geometry.segmentize(edges) if len(footprints) else footprints.geometry
+    return footprints[[*PATCHES]].set_geometry(bent.to_crs(LONLAT))

@@ -1,0 +1,62 @@
+"""The ways of splitting a pool of patches: each returns the side of every patch, and the unit it stays together with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from lobate.errors import Mistake
+from lobate.patches.cut import cut
+from lobate.patches.pool import Pool
+from lobate.patches.units import block_names, choose, group_names, smallest
+from lobate.settings.patches import Split
+
+Sides = tuple[np.ndarray, np.ndarray]
+"""Side and unit of each patch, both (n,) of str."""
+
+
+def random(pool: Pool, settings: Split) -> Sides:
+    """The paper's split: the patches whose turn comes first validate, exactly as many as wanted; nothing is dropped."""
+    validation = pool.turn < pool.wanted(settings.validation_share)
+    return pool.sides(validation, drop=False), group_names(pool)
+
+
+def grouped(pool: Pool, settings: Split) -> Sides:
+    """Connected groups stay whole; where these cannot make up half of what is wanted, or show no landform, groups are cut.
+
+    Raises Mistake when every possible validation patch overlaps all that training could see.
+    """
+    names, wanted = group_names(pool), pool.wanted(settings.validation_share)
+    validation = choose(pool, names, wanted)
+    if pool.positive.any() and not (validation & pool.positive).any():
+        validation = cut(pool, np.zeros(len(pool), dtype=bool), wanted)
+    elif 2 * validation.sum() < wanted:
+        validation = cut(pool, validation, wanted)
+    if not validation.any():
+        raise Mistake(
+            f"The grouped split is impossible: the {len(pool)} patches overlap so closely that none can validate without "
+            "leaving training nothing to learn from. Set patches.split.method to random (which leaks) or to blocks, make "
+            "patches smaller (patches.crop.buffer_m, core and margin), or add outlines elsewhere."
+        )
+    return pool.sides(validation, drop=True), names
+
+
+def blocks(pool: Pool, settings: Split) -> Sides:
+    """Squares of ground stay whole, by the patches' centres; training patches that reach over are dropped.
+
+    Raises Mistake when that leaves training empty.
+    """
+    names = block_names(pool, settings.block_km)
+    validation = choose(pool, names, pool.wanted(settings.validation_share))
+    sides = pool.sides(validation if validation.any() else smallest(pool, names), drop=True)
+    if not (sides == "training").any():
+        raise Mistake(
+            f"The split by blocks of {settings.block_km:g} km leaves training empty: the {len(pool)} patches lie in "
+            f"{len(np.unique(names))} of them, and patches that reach over into validation ground are dropped. Set a smaller "
+            "patches.split.block_km, or patches.split.method to grouped or to random (which leaks)."
+        )
+    return sides, names
+
+
+METHODS: dict[str, Callable[[Pool, Split], Sides]] = {"random": random, "grouped": grouped, "blocks": blocks}

@@ -1,0 +1,75 @@
+"""All patches of a region with what every way of splitting them asks for: who overlaps whom, and a seeded order.
+
+The order comes from a hash of the seed and of each patch's place (its tile and window), never from its number: so a patch
+keeps its turn when others are added or taken away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from hashlib import sha256
+
+import geopandas as gpd
+import numpy as np
+from scipy.sparse import csr_array
+
+from lobate.patches.overlap import groups, neighbours, overlaps
+
+
+def seeded(seed: int, name: str) -> int:
+    """Return a number of 64 bits that looks random and depends on ``seed`` and ``name`` alone."""
+    return int.from_bytes(sha256(f"{seed}/{name}".encode()).digest()[:8], "big")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """``footprints``: n patches in EPSG:4326 (``footprints.read_all``); arrays are (n,), ``overlap`` is (n, n)."""
+
+    footprints: gpd.GeoDataFrame
+    seed: int
+    overlap: csr_array = field(init=False, repr=False)
+    groups: np.ndarray = field(init=False, repr=False)
+    """Number of the connected group of overlapping footprints."""
+    places: np.ndarray = field(init=False, repr=False)
+    """Where each patch lies, in words: tile/row/column/height x width."""
+    turn: np.ndarray = field(init=False, repr=False)
+    """Place of each patch in the seeded order, 0 to n - 1."""
+
+    def __post_init__(self) -> None:
+        overlap = overlaps(self.footprints)
+        columns = self.footprints[["tile", "window_row", "window_col", "height", "width"]].itertuples(index=False)
+        places = np.array([f"{tile}/{row}/{col}/{height}x{width}" for tile, row, col, height, width in columns])
+        derived = {"overlap": overlap, "groups": groups(overlap), "places": places, "turn": self._turn(places)}
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+
+    def _turn(self, places: np.ndarray) -> np.ndarray:
+        hashes = np.array([seeded(self.seed, place) for place in places], dtype=np.uint64)
+        polygons = self.footprints["polygon"].to_numpy(dtype=str)  # two outlines may share a window
+        return np.argsort(np.lexsort((polygons, hashes)))
+
+    def __len__(self) -> int:
+        return len(self.footprints)
+
+    @property
+    def positive(self) -> np.ndarray:
+        """Patches that show a pixel of the landform."""
+        return (self.footprints["positive"] > 0).to_numpy()
+
+    @property
+    def negative(self) -> np.ndarray:
+        """Patches of negative outlines."""
+        return (self.footprints["class"] == "negative").to_numpy()
+
+    def wanted(self, share: float) -> int:
+        """Return how many patches are to validate: ``share`` of all, half rounded up; at least one on either side."""
+        exact = Decimal(str(share)) * len(self)
+        return min(max(int(exact.to_integral_value(ROUND_HALF_UP)), 1), len(self) - 1)
+
+    def sides(self, validation: np.ndarray, *, drop: bool) -> np.ndarray:
+        """Return the side of each patch: training, validation, or with ``drop`` dropped, where it overlaps validation."""
+        sides = np.where(validation, "validation", "training").astype(object)
+        if drop:
+            sides[neighbours(self.overlap, validation)] = "dropped"
+        return sides
