@@ -156,6 +156,7 @@ def test_bad_decisions_are_one_paragraph_and_nothing_is_written(detections, tmp_
     assert not (tmp_path / "reviewed.gpkg").exists()
 
 
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
 def test_decisions_without_crs(detections, tmp_path):
     frame([square(0)], status=["accepted"]).set_crs(None, allow_override=True).to_file(tmp_path / "said.shp")
     with pytest.raises(Mistake, match="no coordinate reference system"):

@@ -8,13 +8,15 @@ from pydantic import Field
 
 from lobate.settings.base import PolygonFile, ProjectPath, Section
 
+Known = Literal["upslope_connection", "activity", "kinematics", "velocity", "velocity_error", "remark"]
+
 
 class OtherInventory(PolygonFile):
     """An inventory made by another method, compiled with the reviewed detections."""
 
-    method: str = "InSAR"
+    method: Annotated[str, Field(min_length=1)] = "InSAR"
     """Name of the method that made it, as it stands in the inventory."""
-    fields: dict[str, str] = {}
+    fields: dict[Known, str] = {}
     """Inventory attribute -> field of this file, for instance {velocity: vel_cm_yr, velocity_error: vel_err}."""
 
 
@@ -23,13 +25,17 @@ class Inventory(Section):
 
     dem: ProjectPath | None = None
     """Elevation raster in metres, with a CRS; without it, elevation, slope and aspect are null."""
+    min_dem_share: Annotated[float, Field(gt=0, le=1)] = 0.75
+    """Outlines of which less than this has an elevation (voids) get null attributes; so do all that reach past the DEM."""
     decisions: ProjectPath | None = None
     """A person's decisions about the detections, from the review sheet; without it all are pending."""
     others: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], OtherInventory] = {}
-    """Other inventories to compile with, by a short name."""
+    """Other inventories to compile with, by a short name; where two know one landform, the first one's outline stands."""
     pending: Literal["keep", "drop"] = "keep"
     """Whether detections that nobody has looked at yet stand in the inventory (marked as pending) or not."""
     match_iou: Annotated[float, Field(gt=0, lt=1)] = 0.3
-    """Outlines of two inventories are the same landform from this IoU on."""
+    """Outlines of two inventories, or of a decision and a detection, are the same landform from this IoU on."""
+    outline: Literal["other", "detection"] = "other"
+    """Whose outline stands where another inventory and the detections know the same landform."""
     id_prefix: str = "RGU"
     """Identifiers are this, latitude x 1e4 and longitude x 1e4, as in RGU384455N1092526W."""

@@ -1,0 +1,179 @@
+"""Attributes of outlines on a made DEM, and of real rock glaciers against an independent computation."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from lobate.errors import Mistake
+from lobate.grid import WGS84
+from lobate.inventory.attributes import DESCRIBED
+from lobate.inventory.decide import apply_review
+from lobate.inventory.describe import describe
+from lobate.settings.inventory import OtherInventory
+from lobate.vectors import read_polygons, write_layers
+from rasterio.features import geometry_mask
+from shapely.geometry import box
+
+from .conftest import frame, square
+
+
+@pytest.fixture
+def dem(tmp_path):
+    """Falls to the south by 0.2 of its cells' height in degrees; 4000 m in the north."""
+    rows = np.arange(60)[:, np.newaxis] * np.ones((1, 60))
+    grid = {"height": 60, "width": 60, "crs": "EPSG:4326", "transform": Affine(0.0002, 0, 80, 0, -0.0002, 36.006)}
+    with rasterio.open(tmp_path / "dem.tif", "w", driver="GTiff", count=1, dtype="float32", **grid) as raster:
+        raster.write((4000 - 0.2 * 22.2 * rows).astype("float32"), 1)
+    return tmp_path / "dem.tif"
+
+
+def measured(tmp_path, source, dem=None, **settings) -> gpd.GeoDataFrame:
+    others = {"insar": OtherInventory(path="x", **settings)}
+    describe(source, tmp_path / "described.gpkg", dem, source="insar", others_settings=others)
+    return read_polygons(tmp_path / "described.gpkg", "described")
+
+
+def outlines(tmp_path, *shapes):
+    write_layers(tmp_path / "insar.gpkg", {"outlines": frame(list(shapes), name=[str(n) for n in range(len(shapes))])})
+    return tmp_path / "insar.gpkg"
+
+
+def test_every_attribute_of_a_landform_on_a_plane(tmp_path, dem):
+    shape = box(80.002, 36.0, 80.004, 36.004)
+    one = measured(tmp_path, outlines(tmp_path, shape), dem, id_field="name").iloc[0]
+    tall, wide = WGS84.inv(80.003, 36, 80.003, 36.004)[2], WGS84.inv(80.002, 36.002, 80.004, 36.002)[2]
+    assert one["area_km2"] == pytest.approx(tall * wide / 1e6, rel=1e-4)
+    assert one["perimeter_m"] == pytest.approx(2 * (tall + wide), rel=1e-3)
+    assert one["length_m"] == pytest.approx(tall, abs=0.2)
+    assert one["width_m"] == pytest.approx(wide, rel=1e-3)
+    assert one["length_note"] == "flow"
+    assert one["elevation_max_m"] == pytest.approx(4000 - 4.44 * 10, abs=0.1)
+    assert one["elevation_min_m"] == pytest.approx(4000 - 4.44 * 29, abs=0.1)
+    assert one["elevation_mean_m"] == pytest.approx(4000 - 4.44 * 19.5, abs=0.1)
+    assert one["slope_deg"] == pytest.approx(np.degrees(np.arctan(0.2)), abs=0.05)
+    assert one["aspect_deg"] == pytest.approx(180, abs=0.1)
+    assert one["aspect_concentration"] == pytest.approx(1)
+    assert one["latitude"] == pytest.approx(36.0039, abs=1e-6)  # the highest row of cells
+    assert shape.contains(gpd.points_from_xy([one["longitude"]], [one["latitude"]])[0])
+
+
+def test_without_dem_nulls_and_a_reason(tmp_path):
+    one = measured(tmp_path, outlines(tmp_path, box(80, 36, 80.001, 36.004))).iloc[0]
+    assert one[["elevation_min_m", "elevation_mean_m", "slope_deg", "aspect_deg", "dem_share"]].isna().all()
+    assert (one["dem_note"], one["length_note"]) == ("no DEM", "rectangle")
+    assert one["length_m"] == pytest.approx(WGS84.inv(80, 36, 80, 36.004)[2], rel=1e-3)
+    assert (one["longitude"], one["latitude"]) == pytest.approx((80.0005, 36.002))
+
+
+def test_off_and_partly_off_the_dem(tmp_path, dem):
+    found = measured(tmp_path, outlines(tmp_path, box(79.999, 36, 80.001, 36.002), box(70, 36, 70.01, 36.01)), dem)
+    assert list(found["dem_note"]) == ["reaches past the DEM (50.0% of it)", "lies outside the DEM"]
+    assert list(found["dem_share"]) == [0.5, 0.0]
+    assert found[["elevation_min_m", "elevation_max_m", "slope_deg", "aspect_deg"]].isna().all().all()
+    assert (found[["area_km2", "length_m", "width_m"]] > 0).all().all()
+
+
+def test_columns_and_kinds_of_an_empty_inventory(tmp_path, dem):
+    found = measured(tmp_path, outlines(tmp_path), dem)
+    assert list(found.columns) == [*(one.name for one in DESCRIBED), "geometry"]
+    assert found["area_km2"].dtype == float
+
+
+def test_reviewed_detections_keep_what_a_person_said(tmp_path, detections, dem):
+    said = frame([square(0), square(1)], detection=["a", "b"], status=["accepted", "rejected"], reviewer=["r", "r"])
+    write_layers(tmp_path / "said.gpkg", {"review": said})
+    apply_review(detections([square(0), square(1)]), tmp_path / "reviewed.gpkg", tmp_path / "said.gpkg")
+    describe(tmp_path / "reviewed.gpkg", tmp_path / "described.gpkg", dem, source="reviewed", others_settings={})
+    (one,) = read_polygons(tmp_path / "described.gpkg", "described").to_dict("records")
+    assert (one["source"], one["method"], one["status"]) == ("reviewed", "deep learning", "accepted")
+    assert (one["reviewer"], one["confidence"]) == ("r", 0.95)
+    assert len(read_polygons(tmp_path / "described.gpkg", "rejected")) == 1
+
+
+def test_same_bytes_twice(tmp_path, dem):
+    source = outlines(tmp_path, square(0), square(1))
+    measured(tmp_path, source, dem)
+    before = (tmp_path / "described.gpkg").read_bytes()
+    measured(tmp_path, source, dem)
+    assert (tmp_path / "described.gpkg").read_bytes() == before
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_dem_without_crs_is_a_mistake(tmp_path):
+    with rasterio.open(
+        tmp_path / "dem.tif", "w", driver="GTiff", count=1, dtype="float32", height=2, width=2
+    ) as raster:
+        raster.write(np.zeros((2, 2), dtype="float32"), 1)
+    with pytest.raises(Mistake, match="no coordinate reference system"):
+        measured(tmp_path, outlines(tmp_path, square(0)), tmp_path / "dem.tif")
+
+
+@pytest.fixture
+def andes(tmp_path, real_data):
+    folder = real_data / "andes_rock_glaciers"
+    others = {"andes": OtherInventory(path="x", layer="rock_glaciers", id_field="name")}
+    source, dem = folder / "rock_glaciers_andes.gpkg", folder / "S33W070.hgt"
+    describe(source, tmp_path / "described.gpkg", dem, source="andes", others_settings=others)
+    return read_polygons(tmp_path / "described.gpkg", "described"), dem
+
+
+def test_real_rock_glaciers_on_partly_on_and_off_the_dem(andes):
+    found, _ = andes
+    notes = found["dem_note"].fillna("whole").str.replace(r"[\d.]+%.*", "some", regex=True).value_counts()
+    assert len(found) == 81
+    assert notes["lies outside the DEM"] == 71
+    assert notes["reaches past the DEM (some"] == 4
+    on = found["elevation_mean_m"].notna()
+    assert sorted(found.loc[on, "source_id"]) == [f"glaciar_a_{n}_strict" for n in (15, 16, 21, 27, 28, 29)]
+    assert found.loc[~on, ["elevation_min_m", "elevation_max_m", "slope_deg", "aspect_deg"]].isna().all().all()
+    assert found.loc[on, "slope_deg"].between(5, 40).all()
+
+
+def test_real_attributes_against_cells_counted_another_way(andes):
+    """Each cell is cut into 8 x 8 points and burned by GDAL; slope by Horn, written out with finite differences."""
+    found, dem = andes
+    with rasterio.open(dem) as raster:
+        z = np.where(raster.read(1) == -32768, np.nan, raster.read(1)).astype(float)
+        transform = raster.transform
+    for one in found[found["elevation_mean_m"].notna()].itertuples():
+        cover = _cover(one.geometry, z.shape, transform)
+        known = (cover > 0) & np.isfinite(z)
+        assert one.elevation_mean_m == pytest.approx(np.average(z[known], weights=cover[known]), abs=1)
+        touched = ~geometry_mask([one.geometry], z.shape, transform, all_touched=True)
+        assert one.elevation_min_m == np.nanmin(z[touched])
+        assert one.elevation_max_m == np.nanmax(z[touched])
+        assert one.dem_share == pytest.approx(cover[known].sum() / cover.sum(), abs=2e-3)
+        slope, east, north = _slope(z, transform)
+        known &= np.isfinite(slope)
+        assert one.slope_deg == pytest.approx(np.average(slope[known], weights=cover[known]), abs=0.1)
+        steep = np.hypot(east, north)
+        mean = np.sum(cover[known] * (-east - 1j * north)[known] / steep[known])
+        assert (90 - np.degrees(np.angle(mean.real + 1j * mean.imag))) % 360 == pytest.approx(one.aspect_deg, abs=1)
+        assert one.area_km2 == pytest.approx(_equal_area_km2(one.geometry), rel=1e-3)
+        assert one.length_m * one.width_m == pytest.approx(one.area_km2 * 1e6, rel=1e-3)
+
+
+def _cover(shape, size, transform, parts=8):
+    fine = transform @ Affine.scale(1 / parts)
+    inside = ~geometry_mask([shape], (size[0] * parts, size[1] * parts), fine)
+    return inside.reshape(size[0], parts, size[1], parts).mean(axis=(1, 3))
+
+
+def _slope(z, transform):
+    latitude = np.radians(transform.f + (np.arange(z.shape[0]) + 0.5) * transform.e)[:, np.newaxis]
+    metres = np.pi / 180 * transform.a * 6_371_000
+    ahead, behind = np.roll(z, -1, axis=1), np.roll(z, 1, axis=1)
+    east = sum(np.roll(ahead - behind, k, axis=0) * (2 - abs(k)) for k in (-1, 0, 1)) / (8 * metres * np.cos(latitude))
+    above, below = np.roll(z, 1, axis=0), np.roll(z, -1, axis=0)
+    north = sum(np.roll(above - below, k, axis=1) * (2 - abs(k)) for k in (-1, 0, 1)) / (8 * metres)
+    slope = np.degrees(np.arctan(np.hypot(east, north)))
+    return np.where(np.isfinite(z), slope, np.nan), east, north
+
+
+def _equal_area_km2(shape):
+    """Lambert's azimuthal equal-area projection round the outline."""
+    there = f"+proj=laea +lat_0={shape.centroid.y} +lon_0={shape.centroid.x} +datum=WGS84"
+    return gpd.GeoSeries([shape], crs="EPSG:4326").to_crs(there).area.iloc[0] / 1e6

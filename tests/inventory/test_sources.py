@@ -1,0 +1,84 @@
+"""Other inventories: fields, filters and identifiers are checked before anything is measured."""
+
+from __future__ import annotations
+
+import pytest
+from lobate.errors import Mistake
+from lobate.inventory.sources import mend, read_source
+from lobate.settings.inventory import OtherInventory
+from lobate.vectors import write_layers
+from shapely.geometry import Polygon
+
+from .conftest import frame, square
+
+BOW_TIE = Polygon([(80, 36), (80.002, 36.002), (80.002, 36), (80, 36.002)])
+
+
+@pytest.fixture
+def insar(tmp_path):
+    outlines = frame(
+        [square(0), square(1), square(2)],
+        name=["wkl001", "wkl002", "wkl003"],
+        Out=["Extended", "Restricted", "Extended"],
+        vel=[12.5, None, "3"],
+        upslope=["Debris-mantled slope", None, "talus"],
+    ).to_crs(32644)
+    write_layers(tmp_path / "insar.gpkg", {"outlines": outlines})
+    return tmp_path / "insar.gpkg"
+
+
+def other(**settings) -> dict[str, OtherInventory]:
+    return {"insar": OtherInventory(path="insar.gpkg", **settings)}
+
+
+def test_fields_become_attributes(insar):
+    settings = other(
+        id_field="name", fields={"velocity": "vel", "upslope_connection": "upslope"}, where={"Out": "Extended"}
+    )
+    found = read_source(insar, "insar", settings)
+    assert list(found["source_id"]) == ["wkl001", "wkl003"]
+    assert list(found["velocity"]) == [12.5, 3.0]
+    assert list(found["upslope_connection"]) == ["debris-mantled_slope", "talus"]
+    assert set(found["method"]) == {"InSAR"}
+    assert set(found["status"]) == {"mapped"}
+    assert found.crs.to_epsg() == 4326
+
+
+def test_ids_are_made_where_there_are_none(insar):
+    assert list(read_source(insar, "insar", other())["source_id"]) == ["insar_00000", "insar_00001", "insar_00002"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"id_field": "Name"}, "has no field Name; it has name, Out"),
+        ({"where": {"Out": "Both"}}, "no feature with Out = Both"),
+        ({"id_field": "Out"}, "used more than once .Extended"),
+        ({"fields": {"velocity": "name"}}, "value 'wkl001', which is no number"),
+        ({"fields": {"activity": "upslope"}}, "field upslope: feature 0 has the value"),
+        ({"layer": "nothing"}, "has no layer nothing"),
+    ],
+)
+def test_what_does_not_agree_is_told(insar, settings, message):
+    with pytest.raises(Mistake, match=message):
+        read_source(insar, "insar", other(**settings))
+
+
+def test_unknown_source(insar):
+    with pytest.raises(Mistake, match="no inventory called optical"):
+        read_source(insar, "optical", other())
+
+
+def test_empty_inventory_is_fine(tmp_path):
+    write_layers(tmp_path / "empty.gpkg", {"outlines": frame([], name=[])})
+    assert read_source(tmp_path / "empty.gpkg", "insar", other(id_field="name", where={"name": "x"})).empty
+
+
+def test_outlines_are_repaired_or_left_out_aloud(caplog):
+    outlines = frame([BOW_TIE, None, square(0)], source_id=["a", "b", "c"])
+    good, removed = mend(outlines)
+    assert list(good["source_id"]) == ["a", "c"]
+    assert good.geometry.is_valid.all()
+    assert list(removed["source_id"]) == ["b"]
+    assert "1 outlines crossed themselves and were repaired: a" in caplog.text
+    assert "1 features have no area and are left out: b" in caplog.text

@@ -1,0 +1,131 @@
+"""Outlines of one source in common columns: the reviewed detections, or another inventory as its settings describe it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from lobate.errors import Mistake
+from lobate.inventory.vocabulary import VOCABULARIES, canonical
+from lobate.settings.inventory import OtherInventory
+from lobate.vectors import LONLAT, read_polygons
+
+log = logging.getLogger(__name__)
+
+REVIEWED = "reviewed"
+"""Name of the source that is the reviewed detections."""
+
+DETECTED = "deep learning"
+"""Method of the reviewed detections."""
+
+MAPPED = "mapped"
+"""Status of what another inventory knows and no reviewer has looked at."""
+
+NUMBERS = ("velocity", "velocity_error")
+
+
+def read_source(path: Path, source: str, others: dict[str, OtherInventory]) -> gpd.GeoDataFrame:
+    """Return the outlines of ``source`` in EPSG:4326 with ``source``, ``source_id``, ``method`` and what it knows of them.
+
+    Outlines may still be empty or invalid; see ``mend``. Raises Mistake where file, fields and settings disagree.
+    """
+    if source == REVIEWED:
+        frame = read_polygons(path, REVIEWED).to_crs(LONLAT)
+        return frame.assign(source=source, source_id=frame["detection"], method=DETECTED)
+    if source not in others:
+        raise Mistake(f"There is no inventory called {source}. Describe it in the setting inventory.others.{source}.")
+    return _read_other(path, source, others[source])
+
+
+def mend(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Return outlines that are valid polygons, and those that cannot be, with ``reason``.
+
+    An outline that crosses itself is repaired (shapely.make_valid), which keeps all ground inside its line.
+    """
+    outlines = np.asarray(frame.geometry.values, dtype=object).copy()
+    wrong = ~shapely.is_valid(outlines) & ~shapely.is_missing(outlines)
+    outlines[wrong] = [_polygonal(shapely.make_valid(one)) for one in outlines[wrong]]
+    if wrong.any():
+        log.warning("%d outlines crossed themselves and were repaired: %s", wrong.sum(), _names(frame[wrong]))
+    empty = shapely.is_missing(outlines) | shapely.is_empty(outlines)
+    if empty.any():
+        log.warning("%d features have no area and are left out: %s", empty.sum(), _names(frame[empty]))
+    frame = frame.set_geometry(gpd.GeoSeries(outlines, index=frame.index, crs=frame.crs))
+    return frame[~empty].reset_index(drop=True), frame[empty].assign(reason="has no area").reset_index(drop=True)
+
+
+def _read_other(path: Path, source: str, settings: OtherInventory) -> gpd.GeoDataFrame:
+    frame = read_polygons(path, settings.layer)
+    where = f"The inventory {source} ({path}{f', layer {settings.layer}' if settings.layer else ''})"
+    for field in [*settings.where, *filter(None, [settings.id_field]), *settings.fields.values()]:
+        if field not in frame:
+            fields = ", ".join(str(name) for name in frame.columns.drop("geometry"))
+            raise Mistake(
+                f"{where} has no field {field}; it has {fields or 'none'}. Correct inventory.others.{source}."
+            )
+    ids = _ids(frame, source, settings, where)
+    columns = {name: _known(frame, name, field, where) for name, field in settings.fields.items()}
+    outlines = gpd.GeoDataFrame({"source_id": ids, **columns}, geometry=frame.geometry.to_numpy(), crs=frame.crs)
+    outlines = outlines[_chosen(frame, settings, where)].reset_index(drop=True).to_crs(LONLAT)
+    return outlines.assign(source=source, method=settings.method, status=MAPPED)
+
+
+def _ids(frame: gpd.GeoDataFrame, source: str, settings: OtherInventory, where: str) -> list[str]:
+    if settings.id_field is None:
+        return [f"{source}_{number:05d}" for number in range(len(frame))]
+    ids = frame[settings.id_field]
+    chosen = ids[_chosen(frame, settings, where)]
+    if chosen.isna().any():
+        raise Mistake(f"{where}: feature {chosen.index[chosen.isna()][0]} has no {settings.id_field}. Give it one.")
+    twice = chosen[chosen.duplicated()].unique()
+    if len(twice):
+        raise Mistake(
+            f"{where}: {len(twice)} identifiers in the field {settings.id_field} are used more than once "
+            f"({', '.join(map(str, twice[:5]))}). Make them unique, or leave inventory.others.{source}.id_field away."
+        )
+    return [str(one) for one in ids]
+
+
+def _known(frame: gpd.GeoDataFrame, name: str, field: str, where: str) -> list[object]:
+    """Values of an attribute, checked: numbers are finite, words are in the vocabulary."""
+    if name in VOCABULARIES:
+        return list(canonical(frame[field], VOCABULARIES[name], f"{where}, field {field}"))
+    if name not in NUMBERS:
+        return [None if pd.isna(value) else str(value) for value in frame[field]]
+    numbers = pd.to_numeric(frame[field], errors="coerce").astype(float)
+    wrong = np.flatnonzero((frame[field].notna() & ~np.isfinite(numbers)).to_numpy())
+    if len(wrong):
+        raise Mistake(
+            f"{where}, field {field}: feature {wrong[0]} has the value {str(frame[field].iloc[wrong[0]])!r}, which is no "
+            f"number ({len(wrong)} such features). Correct it, or leave it empty."
+        )
+    return list(numbers)
+
+
+def _chosen(frame: gpd.GeoDataFrame, settings: OtherInventory, where: str) -> np.ndarray:
+    chosen = np.ones(len(frame), dtype=bool)
+    for field, value in settings.where.items():
+        chosen &= np.array([_equal(one, value) for one in frame[field]], dtype=bool)
+    if len(frame) and not chosen.any():
+        asked = ", ".join(f"{field} = {value}" for field, value in settings.where.items())
+        raise Mistake(f"{where} has no feature with {asked}. Correct its setting where.")
+    return chosen
+
+
+def _equal(found: object, asked: str | int | float | bool) -> bool:
+    return bool(found == asked) or str(found) == str(asked)
+
+
+def _polygonal(shape: shapely.Geometry) -> shapely.Geometry:
+    parts = [one for one in shapely.get_parts(shape) if one.geom_type in ("Polygon", "MultiPolygon")]
+    return shapely.union_all(parts)
+
+
+def _names(frame: gpd.GeoDataFrame) -> str:
+    shown = ", ".join(frame["source_id"].astype(str).iloc[:5])
+    return shown + (" and others" if len(frame) > 5 else "")
