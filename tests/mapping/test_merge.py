@@ -1,0 +1,229 @@
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lobate.errors import Mistake
+from lobate.mapping.merge import merge_detections
+from lobate.settings.mapping import Merge
+from lobate.vectors import geodesic_area_m2, read_layer
+from pyproj import Geod
+
+X, Y = 500_000.0, 4_000_000.0  # the middle of UTM zone 44 at 36 N
+
+
+def merged(workshop, tiles, **settings_of_merge):
+    """Merge tiles given as name -> (grid, detections file, probability values)."""
+    target = workshop.folder / "merged.gpkg"
+    merge_detections(
+        [file for _, file, _ in tiles.values()],
+        [workshop.probability(name, grid, values) for name, (grid, _, values) in tiles.items()],
+        target,
+        tiles=list(tiles),
+        merge=Merge(**settings_of_merge),
+    )
+    return read_layer(target, "detections")
+
+
+def two_tiles(workshop, west, east, values=0, **columns):
+    """West and east tile of 100 x 100 px that share 20 columns, with outlines each."""
+    grids = {"A": workshop.grid(X, Y, 100, 100), "B": workshop.grid(X + 800, Y, 100, 100)}
+    return {
+        name: (grid, workshop.detections(name, grid, outlines, **columns.get(name, {})), values)
+        for (name, grid), outlines in zip(grids.items(), (west, east), strict=True)
+    }
+
+
+def same_ground(outline, frame, row=0):
+    back = frame.to_crs(32644).geometry.iloc[row]
+    return back.symmetric_difference(outline).area / outline.area
+
+
+def test_a_body_across_the_seam_is_one_whole_body(workshop):
+    body = shapely.box(X + 700, Y - 600, X + 1100, Y - 500)
+    frame = merged(workshop, two_tiles(workshop, [body], [body]))
+    assert len(frame) == 1
+    assert same_ground(body, frame) < 1e-5
+    row = frame.iloc[0]
+    assert (row["detection"], row["parts"], row["tiles"], row["seen_by"]) == ("d00001", "A_00000,B_00000", "A,B", "A,B")
+    assert not row["touches_edge"]
+    assert row["pixels"] == 400
+    assert row["area_m2"] == pytest.approx(40_000, rel=1e-3)
+    assert row["perimeter_m"] == pytest.approx(1000, rel=1e-3)
+
+
+def test_a_seam_of_one_pixel_is_enough(workshop):
+    grids = workshop.grid(X, Y, 100, 100), workshop.grid(X + 990, Y, 100, 100)
+    body = shapely.box(X + 700, Y - 600, X + 1500, Y - 500)
+    tiles = {n: (g, workshop.detections(n, g, [body]), 0) for n, g in zip("AB", grids, strict=True)}
+    frame = merged(workshop, tiles)
+    assert len(frame) == 1
+    assert same_ground(body, frame) < 1e-5
+
+
+def test_the_whole_one_is_taken_for_the_shared_ground(workshop):
+    seen_whole = shapely.box(X + 850, Y - 600, X + 1100, Y - 500)
+    seen_cut = shapely.box(X + 830, Y - 640, X + 1000, Y - 480)
+    frame = merged(workshop, two_tiles(workshop, [seen_cut], [seen_whole], B={"mean": 0.9}))
+    assert len(frame) == 1
+    assert same_ground(seen_whole, frame) < 1e-5
+    assert frame["mean"].iloc[0] == pytest.approx(0.9)
+    assert frame["parts"].iloc[0] == "A_00000,B_00000"
+
+
+def test_two_whole_ones_are_united(workshop):
+    one, other = shapely.box(X + 830, Y - 600, X + 900, Y - 500), shapely.box(X + 850, Y - 640, X + 930, Y - 500)
+    frame = merged(workshop, two_tiles(workshop, [one], [other], A={"mean": 0.6}, B={"mean": 0.9}))
+    assert same_ground(one.union(other), frame) < 1e-5
+    assert 0.6 < frame["mean"].iloc[0] < 0.9
+    assert frame["deviation"].iloc[0] > 0.1  # pooled: the two means differ as well
+
+
+def test_where_the_better_tile_has_nodata_the_cut_one_stays(workshop):
+    nodata = np.zeros((100, 100), dtype="uint8")
+    nodata[:50] = 255
+    tiles = two_tiles(
+        workshop,
+        [shapely.box(X + 850, Y - 700, X + 1000, Y - 400)],
+        [shapely.box(X + 850, Y - 700, X + 1100, Y - 520)],
+    )
+    tiles["B"] = (*tiles["B"][:2], nodata)
+    frame = merged(workshop, tiles)
+    expected = shapely.box(X + 850, Y - 700, X + 1100, Y - 520).union(shapely.box(X + 850, Y - 500, X + 1000, Y - 400))
+    assert len(frame) == 1  # pieces that would fall apart are united whole
+    assert frame.to_crs(32644).geometry.iloc[0].buffer(0.01).covers(expected)
+
+
+def test_a_detection_that_only_one_of_two_tiles_made_is_kept_and_told(workshop):
+    lone = shapely.box(X + 850, Y - 600, X + 900, Y - 500)
+    frame = merged(workshop, two_tiles(workshop, [lone], []))
+    assert frame[["tiles", "seen_by"]].to_numpy().tolist() == [["A", "A,B"]]
+
+
+def test_a_tile_with_nodata_there_has_not_seen_it(workshop):
+    lone = shapely.box(X + 850, Y - 600, X + 900, Y - 500)
+    tiles = two_tiles(workshop, [lone], [])
+    tiles["B"] = (*tiles["B"][:2], 255)
+    assert merged(workshop, tiles)["seen_by"].tolist() == ["A"]
+
+
+def test_bodies_that_hardly_overlap_stay_apart(workshop):
+    one, other = shapely.box(X + 830, Y - 600, X + 900, Y - 500), shapely.box(X + 895, Y - 600, X + 960, Y - 500)
+    assert len(merged(workshop, two_tiles(workshop, [one], [other]))) == 2
+    assert len(merged(workshop, two_tiles(workshop, [one], [other]), min_overlap=0.01)) == 1
+
+
+def test_the_outer_edge_still_cuts_a_body_that_two_tiles_saw(workshop):
+    body = shapely.box(X + 700, Y - 100, X + 1100, Y)
+    assert merged(workshop, two_tiles(workshop, [body], [body]))["touches_edge"].tolist() == [True]
+
+
+def test_ids_follow_the_place_whatever_the_order_of_tiles(workshop):
+    bodies = [shapely.box(X + x, Y - y - 60, X + x + 60, Y - y) for x, y in ((100, 700), (870, 300), (1400, 90))]
+    tiles = two_tiles(workshop, bodies, bodies[::-1])
+    first = merged(workshop, tiles)
+    again = merged(workshop, dict(reversed(tiles.items())))
+    assert first.to_json() == again.to_json()
+    assert first.geometry.bounds["maxy"].is_monotonic_decreasing
+    assert first["detection"].tolist() == ["d00001", "d00002", "d00003"]
+
+
+def test_nothing_detected_gives_an_empty_layer_with_columns(workshop):
+    frame = merged(workshop, two_tiles(workshop, [], []))
+    assert len(frame) == 0
+    assert {"detection", "parts", "tiles", "seen_by", "mean", "pixels", "touches_edge", "area_m2"} <= set(frame.columns)
+
+
+def test_as_many_files_as_tiles_or_a_mistake(workshop):
+    with pytest.raises(Mistake, match="one file of detections"):
+        merge_detections([], [], workshop.folder / "x.gpkg", tiles=["A"], merge=Merge())
+
+
+def test_detections_of_another_make_are_a_mistake(workshop):
+    grid = workshop.grid(X, Y, 10, 10)
+    bare = workshop.lonlat([shapely.box(X, Y - 20, X + 20, Y)])
+    file = workshop.layers("foreign.gpkg", detections=bare)
+    with pytest.raises(Mistake, match="lack the fields detection, mean"):
+        merged(workshop, {"A": (grid, file, 0)})
+
+
+@st.composite
+def truths(draw):
+    """Bodies of several boxes each, at least a pixel apart, and where the seams lie."""
+    rows = draw(st.lists(st.integers(0, 1), min_size=1, max_size=4))
+    bodies = []
+    for n, tall in enumerate(rows):
+        left, width = draw(st.integers(0, 180)), draw(st.integers(2, 160))
+        arm, height = draw(st.integers(1, 4)), 6 + 4 * tall
+        top = 20 * n + 3
+        spine = shapely.box(left, top, left + width, top + 2)
+        leg = shapely.box(left, top, min(left + arm, left + width), top + height)
+        other = shapely.box(left + width - 1, top, left + width, top + height)
+        bodies.append(shapely.union_all([spine, leg, other]))
+    return bodies, draw(st.integers(1, 60)), draw(st.sampled_from([32644, 32643]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(truths())
+def test_tiles_cut_from_one_truth_give_the_truth_back(workshop_in, truth):
+    bodies, overlap, other_crs = truth
+    with tempfile.TemporaryDirectory() as folder:
+        workshop = workshop_in(Path(folder))
+        place = [shapely.transform(b, lambda xy: xy * [10, -10] + [X - 200_000, Y]) for b in bodies]
+        width = 180
+        grids = [
+            workshop.grid(X - 200_000, Y, 90, width),
+            workshop.grid(X - 200_000 + 10 * (width - overlap), Y, 90, 300),
+        ]
+        tiles = {n: (g, workshop.detections(n, g, place), 0) for n, g in zip("AB", grids, strict=True)}
+        if other_crs != 32644:
+            tiles["B"] = (*_in_zone(workshop, tiles["B"][:2], other_crs), 0)
+        frame = merged(workshop, tiles).to_crs(32644)
+    assert len(frame) == len(bodies)
+    for outline in place:
+        nearest = min(frame.geometry, key=lambda one: one.symmetric_difference(outline).area)
+        assert nearest.symmetric_difference(outline).area < 1e-3 * outline.area
+
+
+def _in_zone(workshop, tile, epsg):
+    """Return a tile as its neighbour zone would have it: detections reprojected, the grid's corners round them."""
+    grid, file = tile
+    layer = read_layer(file, "detections").to_crs(epsg)
+    left, bottom, right, top = shapely.bounds(workshop.lonlat([grid.footprint]).to_crs(epsg).geometry.iloc[0])
+    round_it = workshop.grid(left, top, int((top - bottom) / 10) + 1, int((right - left) / 10) + 1, epsg=epsg)
+    return round_it, workshop.layers("B_detections.gpkg", detections=layer)
+
+
+def quadrangle_m2(west, south, east, north):
+    """Area of a quadrangle of meridians and parallels on WGS84, by the authalic latitude (Snyder 1987, 3-12)."""
+    geod = Geod(ellps="WGS84")
+    e = geod.es**0.5
+
+    def q(latitude):
+        s = np.sin(np.radians(latitude))
+        return (1 - geod.es) * (s / (1 - geod.es * s**2) - np.log((1 - e * s) / (1 + e * s)) / (2 * e))
+
+    return abs(geod.a**2 * np.radians(east - west) * (q(north) - q(south)) / 2)
+
+
+@pytest.mark.parametrize(
+    ("latitude", "zones"), [(0.0, (32643, 32644)), (36.0, (32643, 32644)), (-70.0, (32743, 32744))]
+)
+def test_area_is_geodesic_to_a_millionth_across_a_zone_border(workshop, latitude, zones):
+    """Zones 43 and 44 meet at 78 E; each tile has its own CRS and sees the body up to 0.02 degrees past the border."""
+    west, south, east, north = 77.96, latitude - 0.01, 78.03, latitude + 0.015
+    tiles = {}
+    for name, zone, (left, right) in zip("AB", zones, ((77.9, 78.02), (77.98, 78.1)), strict=True):
+        ring = shapely.segmentize(shapely.box(max(left, west), south, min(right, east), north), 2e-4)
+        seen = workshop.lonlat([ring], epsg=4326).to_crs(zone).geometry.iloc[0]
+        area = shapely.segmentize(shapely.box(left, south - 0.1, right, north + 0.1), 1e-2)
+        x0, y0, x1, y1 = workshop.lonlat([area], epsg=4326).to_crs(zone).total_bounds
+        grid = workshop.grid(x0, y1, int((y1 - y0) / 50), int((x1 - x0) / 50), pixel=50, epsg=zone)
+        tiles[name] = (grid, workshop.detections(name, grid, [seen], touches_edge=[True]), 0)
+    frame = merged(workshop, tiles)
+    assert len(frame) == 1
+    assert frame["area_m2"].iloc[0] == pytest.approx(quadrangle_m2(west, south, east, north), rel=1e-6)
+    assert geodesic_area_m2(frame)[0] == pytest.approx(frame["area_m2"].iloc[0], rel=1e-9)

@@ -1,0 +1,100 @@
+"""The outlines that detections are scored against, the known ones, and the ground that training has seen."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from lobate.errors import Mistake
+from lobate.mapping.ground import polygonal
+from lobate.settings.base import PolygonFile
+from lobate.vectors import LONLAT, read_layer, read_polygons
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """``outlines`` (EPSG:4326, column `reference` is the id), in words ``what`` they are, and how many had no area."""
+
+    outlines: gpd.GeoDataFrame
+    what: str
+    unusable: int
+
+
+def read_reference(path: Path, file: PolygonFile | None) -> Reference:
+    """Return the user's outlines as ``file`` says, or the positive ones of the cleaned labels when it is None.
+
+    Raises Mistake when a field does not exist, or when no outline is left.
+    """
+    if file is None:
+        frame = read_polygons(path, "kept")
+        frame = frame[frame["class"] == "positive"].reset_index(drop=True)
+        return _reference(frame, frame["polygon"], "the positive outlines given to training (labels, kept)", path)
+    frame = _where(read_polygons(path, file.layer), file.where, path)
+    if file.id_field:
+        names = _field(frame, file.id_field, path).astype(str)
+    else:
+        names = pd.Series([f"{Path(file.path).stem}_{number}" for number in frame.index], dtype=object)
+    conditions = "".join(f", {field} = {value}" for field, value in file.where.items())
+    what = file.path + (f", layer {file.layer}" if file.layer else "") + conditions
+    return _reference(frame.reset_index(drop=True), names.reset_index(drop=True), what, path)
+
+
+def _reference(frame: gpd.GeoDataFrame, names: pd.Series, what: str, path: Path) -> Reference:
+    outlines = repaired(frame.to_crs(LONLAT).geometry)
+    usable = shapely.area(outlines) > 0
+    if not usable.any():
+        raise Mistake(
+            f"There is no outline to score against in {path} ({what}). Check mapping.reference: path, layer and where."
+        )
+    if not usable.all():
+        log.info("%d reference outlines have no area and are left out.", (~usable).sum())
+    table = gpd.GeoDataFrame({"reference": names.astype(object)}, geometry=outlines, crs=LONLAT)
+    return Reference(table[usable].reset_index(drop=True), what, int((~usable).sum()))
+
+
+def _where(frame: gpd.GeoDataFrame, conditions: Mapping[str, object], path: Path) -> gpd.GeoDataFrame:
+    for field, value in conditions.items():
+        column = _field(frame, field, path)
+        frame = frame[(column == value) | (column.astype(str) == str(value))]
+    return frame
+
+
+def _field(frame: gpd.GeoDataFrame, field: str, path: Path) -> pd.Series:
+    if field in frame:
+        return frame[field]
+    near = difflib.get_close_matches(field, map(str, frame.columns), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(map(str, frame.columns.drop('geometry')))}."
+    raise Mistake(f"The file {path} has no field {field}, which mapping.reference names; {hint}")
+
+
+def known_outlines(polygons: Path) -> np.ndarray:
+    """Return all positive outlines a person has drawn, in EPSG:4326, also those left out of training."""
+    layers = [read_layer(polygons, name) for name in ("kept", "removed")]
+    outlines = [repaired(layer[layer["class"] == "positive"].to_crs(LONLAT).geometry) for layer in layers]
+    together = np.concatenate(outlines)
+    return together[shapely.area(together) > 0]
+
+
+def training_footprints(split: Path) -> np.ndarray:
+    """Return the footprints of all training patches, in EPSG:4326."""
+    frame = read_layer(split, "split")
+    return np.asarray(frame[frame["side"] == "training"].to_crs(LONLAT).geometry.values, dtype=object)
+
+
+def repaired(outlines: gpd.GeoSeries) -> np.ndarray:
+    """Return the polygons (n,) of possibly missing or invalid outlines; empty where there is no area."""
+    plain = np.asarray(outlines.values, dtype=object).copy()
+    plain[shapely.is_missing(plain)] = shapely.Polygon()
+    bad = ~shapely.is_valid(plain)
+    plain[bad] = shapely.make_valid(plain[bad], method="structure", keep_collapsed=False)
+    return polygonal(plain)
