@@ -15,7 +15,7 @@ from lobate.grid import Grid
 from lobate.imagery.mask import CloudMask
 from lobate.imagery.nearest import OnGrid, damaged
 from lobate.imagery.scene import Band, Scene
-from lobate.imagery.stretch import check_dtype, lookup_table
+from lobate.imagery.stretch import check_dtype, look_up, lookup_table
 from lobate.rasters import open_raster
 from lobate.settings.imagery import Clouds, Stretch
 
@@ -56,7 +56,7 @@ class ScenePixels:
             return self._ready_rows(start, stop)
         values = np.empty((len(self._bands), stop - start, self.grid.width), dtype=np.uint8)
         for value, band, table in zip(values, self._bands, self._tables, strict=True):
-            np.take(table, band.read(start, stop).view(np.uint16), out=value, mode="clip")
+            look_up(table, band.read(start, stop), value)
         seen = values[0] != 0
         for value in values[1:]:
             seen &= value != 0
