@@ -30,9 +30,9 @@ class Schedule(Section):
     """One round's optimisation (METHOD section 2)."""
 
     iterations: Annotated[int, Field(ge=1)] = 30_000
-    """Optimiser steps."""
+    """Optimiser steps a round."""
     batch: Annotated[int, Field(ge=1)] = 8
-    """Patches a step."""
+    """Patches a step; a batch of 1 cannot train the pyramid's pooled batch norm, which then stays frozen."""
     crop: Annotated[int, Field(ge=32)] = 480
     """Side of the random crop that the network sees, in pixels."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
@@ -45,9 +45,9 @@ class Schedule(Section):
     """On weights, not on biases and norms."""
     batch_norm: Literal["frozen", "trained"] = "frozen"
     """frozen as in the group's runs with pre-trained weights; trained is needed with random weights."""
-    class_weights: list[Annotated[float, Field(gt=0)]] | None = None
+    class_weights: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)] | None = None
     """Weight of background and landform in the loss; none as in the paper."""
-    scales: list[Annotated[float, Field(gt=0)]] = [0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]
+    scales: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]
     """Scales drawn from for each patch, before the crop."""
     evaluate_every: Annotated[int, Field(ge=1)] = 1_000
     """Iterations between two looks at the IoU of training and validation set."""

@@ -1,0 +1,132 @@
+"""Patches on disk as batches for the network, made ahead so that the network never waits.
+
+Patch files are memory-mapped; a batch reads only its own patches. What batch i holds, and how it is augmented, follows
+from (seed, round, i) alone: nothing is carried from one batch to the next, so threads may make several at once and a
+training that was killed goes on exactly where it was.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.tv_tensors import Image, Mask
+
+from lobate.training.augment import augment, fit_to_crop
+from lobate.training.measure import IGNORE
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Patches of several files as one sequence; ``places`` (n, 4) holds file number, row, height and width of each."""
+
+    arrays: tuple[np.ndarray, ...]
+    places: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the image; the label comes after them."""
+        return self.arrays[self.places[0, 0]].shape[-1] - 1
+
+    def sample(self, index: int) -> tuple[Image, Mask]:
+        """Return image (C, H, W) and mask (H, W) of one patch, without the padding of those smaller than the rest."""
+        file, row, height, width = self.places[index]
+        pixels = torch.from_numpy(np.array(self.arrays[file][row, :height, :width]))
+        return Image(pixels[..., :-1].permute(2, 0, 1)), Mask(pixels[..., -1].contiguous())
+
+    def stack(self, indices: Sequence[int]) -> Batch:
+        """Return whole patches as they are, padding included, as one batch."""
+        pixels = torch.from_numpy(np.stack([self.arrays[file][row] for file, row, *_ in self.places[indices]]))
+        return Batch.of(pixels[..., :-1].permute(0, 3, 1, 2), pixels[..., -1])
+
+    def thinned(self, at_most: int) -> Patches:
+        """Return ``at_most`` of the patches, evenly spread, or all."""
+        count = min(len(self), at_most)
+        return Patches(self.arrays, self.places[np.linspace(0, len(self) - 1, count).round().astype(int)])
+
+    def pixels(self) -> np.ndarray:
+        """Count the pixels of background and landform in each patch; shape (n, 2)."""
+        labels = (self.arrays[file][row, ..., -1] for file, row, *_ in self.places)
+        counts = [np.bincount(label.ravel(), minlength=2)[:2] for label in labels]
+        return np.array(counts, dtype=np.int64).reshape(-1, 2)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images (N, C, H, W) uint8, channels last in memory, labels (N, H, W) uint8, and how many labels are not 255."""
+
+    images: Tensor
+    labels: Tensor
+    labelled: int
+
+    @classmethod
+    def of(cls, images: Tensor, labels: Tensor) -> Batch:
+        """Make a batch; this is done ahead, so that the loop itself has nothing to count or to convert."""
+        images = images.contiguous(memory_format=torch.channels_last)
+        return cls(images, labels.contiguous(), int((labels != IGNORE).sum()))
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device."""
+        if device.type == "cpu":
+            return self
+        images, labels = (part.pin_memory().to(device, non_blocking=True) for part in (self.images, self.labels))
+        return Batch(images, labels, self.labelled)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How training batches are drawn: ``operations`` augment the patches that show the landform."""
+
+    batch: int
+    crop: int
+    scales: tuple[float, ...]
+    operations: tuple[str, ...]
+    seeds: tuple[int, int]
+
+    def training_batch(self, patches: Patches, positive: np.ndarray, iteration: int) -> Batch:
+        """Return batch ``iteration`` of the training; ``positive`` (n,) says which patches show the landform."""
+        samples = []
+        for place in range(iteration * self.batch, (iteration + 1) * self.batch):
+            epoch, offset = divmod(place, len(patches))
+            index = _shuffled(len(patches), epoch, self.seeds)[offset]
+            random = np.random.default_rng([*self.seeds, 1, place])
+            image, mask = patches.sample(index)
+            if positive[index]:
+                image, mask = augment(image, mask, self.operations, random)
+            samples.append(fit_to_crop(image, mask, self.crop, self.scales, random))
+        images = torch.stack([image.as_subclass(Tensor) for image, _ in samples])
+        labels = torch.stack([mask.as_subclass(Tensor) for _, mask in samples])
+        return Batch.of(images, labels)
+
+
+@lru_cache(maxsize=4)
+def _shuffled(count: int, epoch: int, seeds: tuple[int, int]) -> np.ndarray:
+    return np.random.default_rng([*seeds, 0, epoch]).permutation(count)
+
+
+def ahead(make: Callable[[int], Made], numbers: Iterable[int], depth: int = 4) -> Iterator[Made]:
+    """Yield ``make(number)`` in order, made by threads that stay up to ``depth`` ahead."""
+    workers = max(1, min(depth, torch.get_num_threads() // 2))
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="batch")
+    waiting: deque[Future[Made]] = deque()
+    try:
+        for number in numbers:
+            waiting.append(pool.submit(make, number))
+            if len(waiting) > depth:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

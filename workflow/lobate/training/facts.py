@@ -1,0 +1,76 @@
+"""What a round leaves behind beside its model: the verdict's facts, and the curves as a table and for TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lobate.settings.training import Network
+from lobate.training.events import Scalar
+from lobate.training.loop import Course, Plan
+
+COLUMNS = ("iteration", "split", "iou_background", "iou_landform", "iou_overall", "loss", "learning_rate")
+
+
+def verdict_of(plan: Plan, course: Course, warnings: list[str]) -> dict[str, Any]:
+    """Return the facts of the best look; IoUs judge by argmax, ``threshold`` is the best one for the landform."""
+    best, data = course.best, plan.data
+    background, landform = (int(count) for count in data.pixels.sum(0))
+    return {
+        "round": plan.seeds[1],
+        "iteration": best["iteration"],
+        "iterations": plan.schedule.iterations,
+        "training_iou": best["training"]["iou"],
+        "validation_iou": best["validation"]["iou"],
+        "threshold": best["validation"]["threshold"],
+        "threshold_iou": best["validation"]["threshold_iou"],
+        "patches": {
+            "training": len(data.training) - data.mined,
+            "mined": data.mined,
+            "showing_landform": int(data.positive.sum()),
+            "validation": len(data.validation),
+            "validation_showing_landform": int((data.seen[:, 1] > 0).sum()),
+        },
+        "mined_negatives": data.mined,
+        "skipped_batches": course.skipped,
+        "landform_share": round(landform / (background + landform), 6),
+        "augment": list(plan.operations),
+        "warnings": warnings,
+    }
+
+
+def warnings_of(plan: Plan, network: Network) -> list[str]:
+    """Return, in plain sentences, what a reader of this round's numbers should know; known before the first step."""
+    schedule, found = plan.schedule, []
+    if not plan.data.seen[:, 1].any():
+        found.append(
+            "No validation patch shows the landform: its validation IoU is unknown, and no round can reach the target. "
+            "Raise patches.split.validation_share or draw more outlines."
+        )
+    if schedule.batch == 1 and schedule.batch_norm == "trained":
+        found.append("With a batch of 1 the pyramid's pooled batch norm cannot be trained; it was frozen.")
+    if network.weights == "none" and schedule.batch_norm == "frozen":
+        found.append(
+            "Random weights under frozen batch norm learn slowly or not at all; set training.schedule.batch_norm to trained."
+        )
+    return found
+
+
+def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write one line a look and side; an unknown value is left empty."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
+def scalars_of(rows: list[dict[str, Any]]) -> Iterator[Scalar]:
+    """Yield the curves as (step, tag, value): IoU by class and loss for each side, learning rate, mean loss of the steps."""
+    for row in rows:
+        step, split = row["iteration"], row["split"]
+        curves = {f"{name}/{split}": row[name] for name in COLUMNS if name.startswith("iou_") or name == "loss"}
+        if split == "training":
+            curves |= {"learning_rate": row["learning_rate"], "loss/steps": row["step_loss"]}
+        yield from ((step, tag, value) for tag, value in curves.items() if value is not None)

@@ -1,0 +1,135 @@
+"""The verb `mine_negatives`: wrong detections of a round become negatives of the next.
+
+Wrong is what touches no outline of a landform, drawn or removed, nor a place that a person has vetoed. Validation ground is
+left alone: neither a detection nor a patch cut round one may touch it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from lobate.grid import Grid
+from lobate.rasters import open_raster
+from lobate.settings.patches import Crop
+from lobate.settings.training import Mining
+from lobate.signature import Input, Output, Setting, unless
+from lobate.training.cut import read_patch
+from lobate.training.rounds import reached
+from lobate.training.wrong import Ground, judge, rank
+from lobate.vectors import LONLAT, write_layers
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ["id", "tile", "round", "confidence", "area_m2", "window_row", "window_col"]
+BATCH = 4
+
+
+def mine_nothing(
+    negatives: Annotated[Path, Output()],
+    mined: Annotated[Path, Output()],
+) -> None:
+    """Write empty layers and no patch: the target is reached, no further round trains."""
+    none = gpd.GeoDataFrame({name: [] for name in COLUMNS}, geometry=[], crs=LONLAT)
+    write_layers(negatives, {"kept": none, "removed": none.assign(reason=[])})
+    np.save(mined, np.zeros((0, 0, 0, 0), dtype=np.uint8))
+
+
+@unless(reached, instead=mine_nothing)
+def mine_negatives(
+    model: Annotated[Path, Input()],
+    images: Annotated[list[Path], Input()],
+    labels: Annotated[list[Path], Input()],
+    polygons: Annotated[Path, Input()],
+    split: Annotated[Path, Input()],
+    negatives: Annotated[Path, Output()],
+    mined: Annotated[Path, Output()],
+    vetoes: Annotated[Path | None, Input()] = None,
+    *,
+    tiles: list[str],
+    round: int,
+    mining: Annotated[Mining, Setting("training.mining")],
+    crop: Annotated[Crop, Setting("patches.crop")],
+) -> None:
+    """Map all ``images`` of ``tiles`` with the ``model`` of this round and cut patches round the wrong detections.
+
+    ``negatives`` gets the layers `kept` (one row a patch of ``mined``, in that order, most confident first) and `removed`
+    (with reason), in EPSG:4326; ``mined`` the patches, (n, P, P, C + 1) uint8, labels from the label rasters. Raises
+    Mistake when an image has other channels than the model.
+    """
+    if mining.at_most == 0:
+        return mine_nothing(negatives, mined)
+    ground, side = Ground.read(polygons, split, vetoes), crop.core + 2 * crop.margin
+    found = [
+        _judged(image, tile, bodies, ground, mining, side)
+        for image, tile, bodies in zip(images, tiles, _detections(model, images, mining, crop), strict=True)
+    ]
+    ranked = rank(pd.concat(found, ignore_index=True), mining.at_most).assign(round=round)
+    rows = _one_row_a_patch(ranked[ranked["reason"].isna()], round)
+    places = dict(zip(tiles, zip(images, labels, strict=True), strict=True))
+    patches = [_patch(*places[row.tile], row, ground, side) for row in rows.itertuples()]
+    np.save(mined, np.stack(patches) if patches else np.zeros((0, *_shape(images[0], side)), dtype=np.uint8))
+    left_out = ranked[ranked["reason"].notna()].assign(id="", window_row=-1, window_col=-1)
+    write_layers(
+        negatives, {"kept": rows[[*COLUMNS, "geometry"]], "removed": left_out[[*COLUMNS, "reason", "geometry"]]}
+    )
+    log.info("round %d: %d patches mined from %d wrong detections", round, len(rows), rows["geometry"].nunique())
+    for reason, count in left_out["reason"].value_counts().items():
+        log.info("  left out: %d detections, %s", count, reason)
+
+
+def _detections(model: Path, images: list[Path], mining: Mining, crop: Crop) -> Iterator[gpd.GeoDataFrame]:
+    """Yield the bodies that the model sees on each image, in the image's CRS; probabilities live in a temporary folder."""
+    import torch
+
+    from lobate.network.bodies import bodies
+    from lobate.network.deeplab import landform_probability
+    from lobate.network.modelfile import load
+    from lobate.network.stream import probability_map
+
+    net, _ = load(model)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    net.to(device, memory_format=torch.channels_last)
+    window = -(-(crop.core + 2 * crop.margin) // 32) * 32
+    for image in images:
+        with TemporaryDirectory() as folder:
+            target = Path(folder) / "probability.tif"
+            windows = {"window": window, "overlap": min(crop.margin, window) // 2, "batch": BATCH}
+            probability_map(landform_probability(net), image, target, **windows, channels=net.channels, device=device)
+            yield bodies(target, mining.min_probability)
+
+
+def _judged(
+    image: Path, tile: str, bodies: gpd.GeoDataFrame, ground: Ground, mining: Mining, side: int
+) -> gpd.GeoDataFrame:
+    """Return the bodies of one tile with area, windows and reason, in EPSG:4326."""
+    with open_raster(image) as dataset:
+        grid = Grid.of(dataset)
+    log.info("tile %s: %d detections", tile, len(bodies))
+    return judge(bodies.assign(tile=tile), grid, ground.on(grid), mining, side).to_crs(LONLAT)
+
+
+def _one_row_a_patch(chosen: gpd.GeoDataFrame, round: int) -> gpd.GeoDataFrame:
+    rows = chosen.explode("windows", ignore_index=True)
+    rows["id"] = [f"mined_r{round}_{number:04d}" for number in range(1, len(rows) + 1)]
+    rows["window_row"] = [corner[0] for corner in rows["windows"]]
+    rows["window_col"] = [corner[1] for corner in rows["windows"]]
+    return rows
+
+
+def _patch(image: Path, label: Path, row: Any, ground: Ground, side: int) -> np.ndarray:
+    with open_raster(image) as dataset:
+        part = Grid.of(dataset).crop(row.window_row, row.window_col, side, side)
+    return read_patch(image, label, (row.window_row, row.window_col), side, list(ground.on(part).vetoed))
+
+
+def _shape(image: Path, side: int) -> tuple[int, int, int]:
+    with open_raster(image) as dataset:
+        return side, side, dataset.count + 1

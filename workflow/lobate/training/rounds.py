@@ -1,0 +1,70 @@
+"""The rounds' logic: what the n-th round is, when rounds are over, and what a round does that has nothing left to do.
+
+A round after one that reached the target trains nothing: it hands on what the round before left, under its own name. A
+verdict holds facts only, never the target, so a raised target trains only the rounds that are new, and a lowered one none.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+from lobate.errors import Mistake
+from lobate.signature import Input, Output, Setting
+
+
+def step_of_round(steps: list[list[str]], round: int) -> list[str]:
+    """Return the augmentation of round ``round`` (from 1); rounds past the last step use the last."""
+    return list(steps[min(round, len(steps)) - 1])
+
+
+def read_verdict(path: Path) -> dict[str, Any]:
+    """Return the facts of a round; a Mistake when the file holds none."""
+    try:
+        verdict = json.loads(path.read_text(encoding="utf-8"))
+        verdict["validation_iou"]["landform"], verdict["round"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Mistake(
+            f"{path} is not a verdict of a training round ({type(error).__name__}): delete it and run again."
+        ) from error
+    return verdict
+
+
+def reaches(verdict: dict[str, Any], target_iou: float) -> bool:
+    """Whether the validation IoU of the landform class is at least the target; an unknown IoU never is."""
+    iou = verdict["validation_iou"]["landform"]
+    return iou is not None and iou >= target_iou
+
+
+def reached_before(
+    before: Annotated[Path | None, Input()] = None,
+    target_iou: Annotated[float, Setting("training.target_iou")] = 0.80,
+) -> bool:
+    """Whether the round before (its verdict, ``before``) or one before that reached the target."""
+    return before is not None and reaches(read_verdict(before), target_iou)
+
+
+def pass_on(
+    previous: Annotated[Path, Input()],
+    before: Annotated[Path, Input()],
+    previous_metrics: Annotated[Path, Input()],
+    previous_events: Annotated[Path, Input()],
+    model: Annotated[Path, Output()],
+    metrics: Annotated[Path, Output()],
+    verdict: Annotated[Path, Output()],
+    events: Annotated[Path, Output()],
+) -> None:
+    """Copy the model, verdict, metrics and events of the round before; the verdict keeps the round that trained."""
+    pairs = [(previous, model), (before, verdict), (previous_metrics, metrics), (previous_events, events)]
+    for source, target in pairs:
+        shutil.copyfile(source, target)
+
+
+def reached(
+    verdict: Annotated[Path, Input()],
+    target_iou: Annotated[float, Setting("training.target_iou")] = 0.80,
+) -> bool:
+    """Whether the round whose verdict this is, or one whose verdict it passed on, reached the target."""
+    return reaches(read_verdict(verdict), target_iou)

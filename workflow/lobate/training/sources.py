@@ -1,0 +1,133 @@
+"""Patch files and the split as the two sides of a training; whatever does not fit together is told before any work."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+
+from lobate.errors import Mistake
+from lobate.training.dataset import Patches
+from lobate.vectors import read_layer
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ("tile", "row", "height", "width", "side")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Both sides; ``pixels`` and ``seen`` (n, 2) count background and landform in each training and validation patch.
+
+    The last ``mined`` training patches are negatives of earlier rounds.
+    """
+
+    training: Patches
+    validation: Patches
+    pixels: np.ndarray
+    seen: np.ndarray
+    mined: int
+
+    @property
+    def positive(self) -> np.ndarray:
+        """Which training patches show the landform; shape (n,)."""
+        return self.pixels[:, 1] > 0
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.training)} training patches ({int(self.positive.sum())} show the landform, {self.mined} were mined) "
+            f"and {len(self.validation)} validation patches ({int((self.seen[:, 1] > 0).sum())} show it)"
+        )
+
+
+def read_data(files: list[Path], tiles: list[str], split: Path, mined: list[Path]) -> Data:
+    """Open the patch ``files`` of ``tiles`` as ``split`` says, and all ``mined`` patches for training.
+
+    Raises Mistake for damaged files, for files and split that are not of one run, for a side without patches and for a
+    training side without the landform.
+    """
+    rows = _read_split(split)
+    training = gather(files, tiles, rows[rows["side"] == "training"], mined)
+    validation = gather(files, tiles, rows[rows["side"] == "validation"], [])
+    for name, side in (("training", training), ("validation", validation)):
+        if not len(side):
+            raise Mistake(
+                f"The split {split} has no {name} patch. Set patches.split.validation_share so that both sides get some, or "
+                "draw outlines further apart: those whose patches overlap stay on one side."
+            )
+    data = Data(
+        training, validation, training.pixels(), validation.pixels(), sum(len(open_patches(one)) for one in mined)
+    )
+    if not data.positive.any():
+        raise Mistake(
+            f"None of the {len(training)} training patches shows the landform, so there is nothing to learn. Check that "
+            "labels.positives has outlines on the images, and that patches.split leaves some of them to training."
+        )
+    return data
+
+
+def _read_split(split: Path) -> gpd.GeoDataFrame:
+    rows = read_layer(split, "split")
+    if missing := [name for name in COLUMNS if name not in rows.columns]:
+        raise Mistake(f"The split {split} lacks the field {missing[0]}. Give the file that split_patches wrote.")
+    return rows.sort_values(["tile", "row"], ignore_index=True)
+
+
+def open_patches(path: Path) -> np.ndarray:
+    """Memory-map a patch file, (n, P, P, C + 1) uint8; a Mistake when it is cut short or holds something else."""
+    try:
+        array = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise Mistake(
+            f"The patch file {path} cannot be read: {error}. It was cut short or is not a .npy file; delete it and run "
+            "again, and it will be made anew."
+        ) from error
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] != array.shape[2]:
+        raise Mistake(
+            f"The patch file {path} holds {array.dtype} {array.shape}, not uint8 patches of (n, side, side, channels + "
+            "label). Give a file that crop_patches or mine_negatives wrote."
+        )
+    return array
+
+
+def gather(files: list[Path], tiles: list[str], rows: gpd.GeoDataFrame, mined: list[Path]) -> Patches:
+    """Join the patches that ``rows`` of the split name (by tile, row, height and width) and all the mined ones."""
+    paths = [*files, *mined]
+    arrays = tuple(open_patches(path) for path in paths)
+    _check_alike([(path, array) for path, array in zip(paths, arrays, strict=True) if len(array)])
+    numbers = {tile: number for number, tile in enumerate(tiles)}
+    if unknown := sorted(set(rows["tile"]) - set(numbers)):
+        raise Mistake(
+            f"The split names the tile {unknown[0]}, but the patch files are of {', '.join(sorted(numbers))}."
+        )
+    named = np.array([rows["tile"].map(numbers), rows["row"], rows["height"], rows["width"]], dtype=np.int64).T
+    _check_rows(files, arrays, named)
+    extra = [
+        (number, row, *arrays[number].shape[1:3])
+        for number in range(len(files), len(paths))
+        for row in range(len(arrays[number]))
+    ]
+    return Patches(arrays, np.concatenate([named, np.array(extra, dtype=np.int64).reshape(-1, 4)]))
+
+
+def _check_rows(files: list[Path], arrays: tuple[np.ndarray, ...], places: np.ndarray) -> None:
+    for number, path in enumerate(files):
+        rows = places[places[:, 0] == number, 1]
+        if rows.size and rows.max() >= len(arrays[number]):
+            raise Mistake(
+                f"The split names patch {rows.max()} of {path}, which holds only {len(arrays[number])}: the two are not "
+                "of one run. Delete both and run again."
+            )
+
+
+def _check_alike(opened: list[tuple[Path, np.ndarray]]) -> None:
+    for path, array in opened[1:]:
+        first_path, first = opened[0]
+        if array.shape[1:] != first.shape[1:]:
+            raise Mistake(
+                f"The patches of {path} are {array.shape[1:]} and those of {first_path} are {first.shape[1:]} (side, side, "
+                "channels + label); one training needs them alike. Make all images with the same bands and crop them alike."
+            )
