@@ -1,0 +1,139 @@
+"""The compiled inventory: with itself, with a shifted copy, with nothing; the same content in every format."""
+
+from __future__ import annotations
+
+import json
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+import shapely
+from lobate.errors import Mistake
+from lobate.inventory.attributes import DESCRIBED, INVENTORY, conform
+from lobate.inventory.compile import compile_inventory
+from lobate.vectors import read_polygons, write_layers
+from shapely.geometry import box
+
+from .conftest import square
+
+COLUMNS = [one.name for one in INVENTORY]
+
+
+def described(path, shapes, source, rejected=0, **columns):
+    centres = [shape.centroid for shape in shapes]
+    table = {
+        "source": source,
+        "source_id": [f"{number:03d}" for number in range(len(shapes))],
+        "method": "deep learning" if source == "reviewed" else "InSAR",
+        "status": "pending" if source == "reviewed" else "mapped",
+        "area_km2": 0.1,
+        "longitude": [one.x for one in centres],
+        "latitude": [one.y for one in centres],
+        **columns,
+    }
+    frame = conform(gpd.GeoDataFrame(table, geometry=list(shapes), crs=4326), DESCRIBED, "EPSG:4326")
+    refused = gpd.GeoDataFrame(geometry=[square(90)] * rejected, crs=4326)
+    write_layers(path, {"described": frame, "rejected": refused})
+    return path
+
+
+def compiled(folder, reviewed, *others, **settings):
+    compile_inventory(
+        reviewed,
+        list(others),
+        folder / "inventory.gpkg",
+        folder / "inventory.parquet",
+        folder / "inventory.csv",
+        folder / "summary.json",
+        names=[f"other{number}" for number in range(len(others))],
+        **settings,
+    )
+    return read_polygons(folder / "inventory.gpkg", "inventory")
+
+
+SHAPES = [square(0), square(1), square(0, 1), square(3, 2, side=0.5)]
+PIXEL = 10 / 111_000
+
+
+def test_with_an_empty_other_all_are_deep_learning(tmp_path):
+    reviewed = described(tmp_path / "r.gpkg", SHAPES, "reviewed")
+    result = compiled(tmp_path, reviewed, described(tmp_path / "o.gpkg", [], "insar"))
+    assert list(result["method"]) == ["deep learning"] * 4
+    assert list(result.columns) == [*COLUMNS, "geometry"]
+
+
+def test_with_no_other_and_with_no_detection(tmp_path):
+    nothing = described(tmp_path / "r.gpkg", [], "reviewed")
+    assert compiled(tmp_path, nothing).empty
+    assert list(compiled(tmp_path, nothing, described(tmp_path / "o.gpkg", SHAPES, "insar"))["method"]) == ["InSAR"] * 4
+
+
+def test_with_a_copy_shifted_by_a_pixel_all_are_both(tmp_path):
+    shifted = [shapely.affinity.translate(shape, PIXEL, PIXEL) for shape in SHAPES]
+    reviewed = described(tmp_path / "r.gpkg", shifted, "reviewed")
+    result = compiled(tmp_path, reviewed, described(tmp_path / "o.gpkg", SHAPES, "insar"))
+    assert list(result["method"]) == ["both"] * 4
+    assert {shape.wkt for shape in result.geometry.normalize()} == {shape.normalize().wkt for shape in SHAPES}
+
+
+def test_with_itself_nothing_changes(tmp_path):
+    """The inventory of two sources, once more with one of them twice: same landforms, ids and outlines."""
+    other = described(tmp_path / "o.gpkg", SHAPES[:3], "insar")
+    reviewed = described(tmp_path / "r.gpkg", SHAPES[2:], "reviewed")
+    before = compiled(tmp_path, reviewed, other)
+    again = compiled(tmp_path, reviewed, other, other)
+    assert len(before) == 4
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(before[["id", "method", "outline_from"]]), pd.DataFrame(again[["id", "method", "outline_from"]])
+    )
+    assert before.geometry.geom_equals(again.geometry).all()
+
+
+def test_pending_may_be_left_out_aloud(tmp_path):
+    reviewed = described(tmp_path / "r.gpkg", SHAPES, "reviewed", status=["pending", "accepted", "edited", "pending"])
+    assert sorted(compiled(tmp_path, reviewed, pending="drop")["status"]) == ["accepted", "edited"]
+    assert read_polygons(tmp_path / "inventory.gpkg", "removed")["reason"].str.startswith("pending").sum() == 2
+    told = json.loads((tmp_path / "summary.json").read_text())
+    assert told["detections"]["pending_left_out"] == 2
+
+
+def test_all_formats_are_alike(tmp_path):
+    reviewed = described(tmp_path / "r.gpkg", SHAPES, "reviewed", remark='old, "grey"', rejected=2)
+    result = compiled(tmp_path, reviewed, described(tmp_path / "o.gpkg", SHAPES[:1], "insar", velocity=[3.5]))
+    parquet = gpd.read_parquet(tmp_path / "inventory.parquet")
+    table = pd.read_csv(tmp_path / "inventory.csv")
+    assert parquet.crs.to_epsg() == 4326
+    assert list(parquet.columns) == [*COLUMNS, "geometry"]
+    assert list(table.columns) == [*COLUMNS, "outline_wkt"]
+    for one in INVENTORY:
+        left, middle, right = (part[one.name].isna().tolist() for part in (result, parquet, table))
+        assert left == middle == right, one.name
+    assert list(result["id"]) == list(parquet["id"]) == list(table["id"])
+    assert list(table["velocity"].dropna()) == [3.5]
+    outlines = gpd.GeoSeries.from_wkt(table["outline_wkt"], crs=4326)
+    assert outlines.geom_equals_exact(result.geometry, 1e-6).all()
+    told = json.loads((tmp_path / "summary.json").read_text())
+    assert (told["detections"]["known"], told["detections"]["new"], told["detections"]["wrong"]) == (1, 3, 2)
+
+
+def test_ids_are_unique_where_markers_fall_together(tmp_path):
+    nested = [box(80, 36, 80.001, 36.001), box(80.0008, 36.0008, 80.002, 36.002)]
+    reviewed = described(tmp_path / "r.gpkg", nested, "reviewed", longitude=80.0001, latitude=36.0001)
+    assert list(compiled(tmp_path, reviewed, id_prefix="LF")["id"]) == ["LF360001N0800001E", "LF360001N0800001Eb"]
+
+
+def test_same_bytes_twice(tmp_path):
+    reviewed = described(tmp_path / "r.gpkg", SHAPES, "reviewed")
+    other = described(tmp_path / "o.gpkg", SHAPES[:2], "insar")
+    runs = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        compiled(tmp_path / name, reviewed, other)
+        runs.append([file.read_bytes() for file in sorted((tmp_path / name).iterdir())])
+    assert runs[0] == runs[1]
+
+
+def test_names_must_go_with_the_others(tmp_path):
+    reviewed = described(tmp_path / "r.gpkg", SHAPES, "reviewed")
+    with pytest.raises(Mistake, match="0 other inventories came with 1 names"):
+        compile_inventory(reviewed, [], *(tmp_path / name for name in "abcd"), names=["insar"])

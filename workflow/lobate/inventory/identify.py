@@ -1,0 +1,36 @@
+"""Identifiers after the RGIK guideline: RGU384455N1092526W is a landform at 38.4455 N, 109.2526 W."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def identifier(longitude: float, latitude: float, prefix: str = "RGU") -> str:
+    """Return ``prefix``, latitude x 1e4 (six digits) with N or S, longitude x 1e4 (seven digits) with E or W.
+
+    >>> identifier(-109.2526, 38.4455)
+    'RGU384455N1092526W'
+    """
+    north, east = round(latitude * 1e4), round(longitude * 1e4)
+    return f"{prefix}{abs(north):06d}{'N' if north >= 0 else 'S'}{abs(east):07d}{'E' if east >= 0 else 'W'}"
+
+
+def made_unique(identifiers: Iterable[str]) -> list[str]:
+    """Return them in order; the second, third, ... bearer of an identifier gets the letter b, c, ..."""
+    seen: Counter[str] = Counter()
+    result = []
+    for one in identifiers:
+        result.append(one + _letters(seen[one]))
+        seen[one] += 1
+    return result
+
+
+def _letters(number: int) -> str:
+    """'' for 0, then b, c, ... z, ba, bb, ..."""
+    if number == 0:
+        return ""
+    rest, letter = divmod(number, len(LETTERS))
+    return (LETTERS[rest] if rest else "") + LETTERS[letter]

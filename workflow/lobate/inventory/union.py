@@ -1,0 +1,108 @@
+"""Several inventories as one: every landform once, with all that its sources know of it.
+
+The first source is taken as it is. Each outline of a later source is the same landform as a record when their IoU
+reaches match_iou, or when either lies mostly inside the other; it then adds its knowledge to every record it matches and
+is no record of its own. What matches nothing is a new record. So a detection that covers two known landforms leaves
+two, and two detections inside one known landform leave one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from lobate.inventory.attributes import GROUND, KNOWLEDGE, PERSON
+from lobate.inventory.overlap import overlaps
+from lobate.inventory.sources import REVIEWED
+
+MOSTLY = 0.5
+"""An outline lies mostly inside another when more than this share of it does."""
+
+MEASURED = [one.name for one in GROUND]
+LEARNED = [one.name for one in (*KNOWLEDGE, *PERSON)]
+RANK = {"edited": 0, "accepted": 1}
+
+
+def start(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return described outlines of one source as records, with ``outline_from``, ``sources``, ``methods``, ``match_iou``."""
+    return frame.assign(
+        outline_from=frame["source"],
+        sources=frame["source"] + ":" + frame["source_id"],
+        methods=frame["method"],
+        match_iou=np.full(len(frame), np.nan),
+    )
+
+
+def join(
+    records: gpd.GeoDataFrame, later: gpd.GeoDataFrame, match_iou: float, outline: Literal["first", "later"]
+) -> gpd.GeoDataFrame:
+    """Add the outlines of one more source to the records; ``outline`` says whose stands where both know a landform."""
+    pairs = matches(records, later, match_iou)
+    joined = records.copy()
+    for position, group in pairs.groupby("left"):
+        _learn(joined, position, later.iloc[group["right"]], group["iou"].max())
+    if outline == "later":
+        _redraw(joined, later, pairs)
+    new = start(later.drop(index=later.index[pairs["right"].unique()]))
+    parts = [part for part in (joined, new) if len(part)]
+    return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=records.crs) if parts else joined
+
+
+def matches(records: gpd.GeoDataFrame, later: gpd.GeoDataFrame, match_iou: float) -> pd.DataFrame:
+    """Pairs (see ``overlaps``) of a record and an outline that are one landform."""
+    pairs = overlaps(records.geometry, later.geometry)
+    same = (pairs["iou"] >= match_iou) | (pairs[["left_share", "right_share"]].max(axis=1) > MOSTLY)
+    return pairs[same].reset_index(drop=True)
+
+
+def drop_repeated(frame: gpd.GeoDataFrame, match_iou: float) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Return detections of which no two are the same ground, and the repeated ones with ``reason``.
+
+    What a person edited stands before what was accepted, and that before the rest; then the surer one.
+    """
+    frame = frame.reset_index(drop=True)
+    order = frame.assign(rank=frame["status"].map(RANK).fillna(2)).sort_values(
+        ["rank", "confidence", "source_id"], ascending=[True, False, True]
+    )
+    pairs = overlaps(frame.geometry, frame.geometry)
+    same = pairs[(pairs["left"] != pairs["right"]) & (pairs["iou"] >= match_iou)].groupby("left")["right"].agg(list)
+    kept: set[int] = set()
+    for position in order.index:
+        if kept.isdisjoint(same.get(position, [])):
+            kept.add(position)
+    stands = frame.index.isin(sorted(kept))
+    repeated = frame[~stands].assign(reason="the same ground as another detection")
+    return frame[stands].reset_index(drop=True), repeated
+
+
+def method_of(methods: str, several: bool) -> str:
+    """Name the method of a record: both, where the detections and the only other inventory know it, else all by name."""
+    names = list(dict.fromkeys(methods.split(";")))
+    return "both" if len(names) == 2 and not several else " and ".join(names)
+
+
+def _learn(records: gpd.GeoDataFrame, position: int, found: gpd.GeoDataFrame, iou: float) -> None:
+    """Put into one record what the outlines of a later source know and the record does not; the review's word goes over."""
+    row = records.index[position]
+    found = found.sort_values("area_km2", ascending=False, kind="stable")
+    for column in LEARNED:
+        values = found[column].dropna()
+        reviewed = column == "status" and (found["source"] == REVIEWED).any()
+        if len(values) and (pd.isna(records.at[row, column]) or reviewed):
+            records.at[row, column] = values.iloc[0]
+    names = [records.at[row, "sources"], *(found["source"] + ":" + found["source_id"])]
+    records.at[row, "sources"] = ";".join(names)
+    records.at[row, "methods"] = ";".join([records.at[row, "methods"], *found["method"]])
+    records.at[row, "match_iou"] = np.fmax(records.at[row, "match_iou"], iou)
+
+
+def _redraw(records: gpd.GeoDataFrame, later: gpd.GeoDataFrame, pairs: pd.DataFrame) -> None:
+    """Give records the later source's outline and measures where just the two of them match."""
+    alone = ~pairs["left"].duplicated(keep=False) & ~pairs["right"].duplicated(keep=False)
+    rows, theirs = records.index[pairs.loc[alone, "left"]], later.iloc[pairs.loc[alone, "right"]]
+    for column in [*MEASURED, "geometry"]:
+        records.loc[rows, column] = theirs[column].to_numpy()
+    records.loc[rows, "outline_from"] = theirs["source"].to_numpy()
