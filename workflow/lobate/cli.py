@@ -25,7 +25,7 @@ from lobate.store import Store
 
 log = logging.getLogger(__name__)
 
-OTHERS = ("explain", "check", "schema", "store")
+OTHERS = ("explain", "check", "summary", "schema", "store")
 
 
 def main(tokens: list[str] | None = None) -> int:
@@ -76,7 +76,7 @@ def _command(verb: str) -> Any:
         _listen(options.pop("log", None))
         settings = options.pop("settings", None)
         region = load(settings) if settings else None
-        given = {name: _value(listed[name], one) for name, one in options.items() if one is not None}
+        given = {name: one for name, one in options.items() if one is not None}
         stage.run(verb, given, region, Store.here())
         return 0
 
@@ -111,16 +111,10 @@ def _keyword(name: str, kind: Any, text: str, default: Any) -> inspect.Parameter
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default)
 
 
-def _value(one: verbs.Parameter, value: Any) -> Any:
-    """Turn an option of no or one path into what the verb expects."""
-    if isinstance(one.marker, Input | Output) and not one.many and isinstance(value, list):
-        return value[0] if value else None
-    return value
-
-
 def _add_others(app: App) -> None:
     app.command(explain)
     app.command(check)
+    app.command(summary)
     app.command(schema)
     store = App(name="store", help="Look after the store of results.")
     store.command(du)
@@ -146,6 +140,15 @@ def check(*config: Path) -> int:
     region = load(config)
     check_region(region)
     sys.stdout.write(f"The configuration of region {region.region} and the files it names are in order.\n")
+    return 0
+
+
+def summary(*config: Path) -> int:
+    """Say where a finished region's inventory, map and scores are."""
+    from lobate.settings.load import load
+    from lobate.summary import summary as text
+
+    sys.stdout.write(text(load(config)))
     return 0
 
 

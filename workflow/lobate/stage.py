@@ -99,6 +99,7 @@ def stamp(verb: str, region: Region, scalars: dict[str, Any]) -> str:
 
 
 def _chosen(function: verbs.Function, given: dict[str, Any], region: Region | None) -> Call:
+    given = verbs.tidied(function, given)
     other = verbs.alternative(function)
     if other and other.when(**_resolved(other.when, given, region)):
         function = other.instead

@@ -124,6 +124,19 @@ def bind(function: Function, arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: arguments[name] for name in inspect.signature(function).parameters if name in arguments}
 
 
+def tidied(function: Function, given: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments from a command line or a rule as the verb expects them: paths, and one or none for no list."""
+    listed = all_parameters(function)
+    return {name: _tidied(listed[name], value) for name, value in given.items() if name in listed}
+
+
+def _tidied(one: Parameter, value: Any) -> Any:
+    if not isinstance(one.marker, Input | Output):
+        return value
+    paths = path_of(value)
+    return paths if one.many else next(iter(paths), None)
+
+
 def path_of(value: Any) -> list[Path]:
     """Return the paths an input or output argument stands for: none, one or several."""
     if value is None:

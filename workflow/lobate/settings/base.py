@@ -14,13 +14,17 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+class InProject:
+    """Marks a setting that names a file or folder, so that all of them can be found and checked."""
+
+
 def _plain(path: str) -> str:
     if not path.strip():
         raise ValueError("is empty; give a path relative to the project")
     return str(PurePosixPath(path))
 
 
-ProjectPath = Annotated[str, AfterValidator(_plain)]
+ProjectPath = Annotated[str, AfterValidator(_plain), InProject()]
 """A path relative to the project's root (an absolute one works, but only on this machine)."""
 
 

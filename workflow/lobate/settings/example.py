@@ -22,5 +22,5 @@ class Example(Section):
     """Look-alikes in the world."""
     hidden: Annotated[float, Field(ge=0, lt=1)] = 0.25
     """Share of the landforms that no file of outlines knows: what the chain has to discover."""
-    truth: ProjectPath = "results/demo/example/truth.gpkg"
+    truth: ProjectPath
     """All landforms of the world; only scores may read it."""

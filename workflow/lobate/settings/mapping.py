@@ -63,7 +63,7 @@ class Mapping(Section):
     """From the model to scored detections."""
 
     predict: Predict = Predict()
-    """Windowed inference."""
+    """How windows are laid and blended."""
     vectorize: Vectorize = Vectorize()
     """Outlines."""
     merge: Merge = Merge()

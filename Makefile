@@ -1,0 +1,41 @@
+# lobate: `make demo` and `make test` need Python >= 3.11, make and a network, nothing else.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: demo test lint lock schema clean
+.DELETE_ON_ERROR:
+
+demo: $(READY)
+	@$(BIN)/snakemake --cores all --resources gpu=1
+	@$(BIN)/python -m lobate summary config/config.yaml
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+# The environment, from the lock; made again when the lock changes.
+$(READY): envs/requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "lobate needs Python 3.11 or newer, and $(PYTHON) is older or missing: install one, then run make again as: make PYTHON=python3.12"; exit 2; }
+	@echo "Making .venv from envs/requirements.lock: some minutes, about 6 GB (most of it PyTorch)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+# Pin envs/requirements.in anew, with hashes (needs uv).
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet envs/requirements.in --output-file envs/requirements.lock
+
+# The configuration's schema, from the settings' models.
+schema: $(READY)
+	$(BIN)/python -m lobate schema > workflow/schemas/config.schema.json
+
+clean:
+	rm -rf .venv .snakemake .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,31 @@
+"""lobate: from Sentinel-2 scenes and hand-drawn outlines to a reviewed inventory of landforms."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+# A region's own configuration replaces the embedded example's; Snakemake would merge the two.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/example.smk"
+include: "workflow/rules/imagery.smk"
+include: "workflow/rules/labels.smk"
+include: "workflow/rules/patches.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/mapping.smk"
+include: "workflow/rules/inventory.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        inventory=made("inventory/inventory.gpkg"),
+        review=made("inventory/review.gpkg"),
+        selection=made("training/selection.json"),
+        scores=made("mapping/scores.json"),
+        figures=FIGURES,

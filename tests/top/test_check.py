@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from shapely.geometry import box
+
+from lobate.check import check_region
+from lobate.errors import Mistakes
+from lobate.settings.load import parse
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    profile = {"driver": "GTiff", "height": 50, "width": 60, "count": 3, "dtype": "uint8", "crs": "EPSG:32644"}
+    with rasterio.open("a.tif", "w", transform=Affine(10, 0, 500000, 0, -10, 4000000), **profile) as image:
+        image.write(np.full((3, 50, 60), 9, np.uint8))
+    there = gpd.GeoDataFrame({"id": ["p1"]}, geometry=[box(500100, 3999800, 500200, 3999900)], crs="EPSG:32644").to_crs(
+        4326
+    )
+    there.to_file("p.gpkg")
+    there.translate(xoff=5).to_file("far.gpkg")
+    there.set_crs(None, allow_override=True).to_file("bare.shp")
+
+
+def region(**changed):
+    base = {
+        "region": "r",
+        "imagery": {"tiles": {"T": ["a.tif"]}},
+        "labels": {"positives": [{"path": "p.gpkg", "id_field": "id"}]},
+    }
+    return parse({**base, **changed})
+
+
+def test_good_region_passes(world):
+    check_region(region())
+
+
+def test_all_that_is_wrong_comes_at_once(world):
+    with pytest.raises(Mistakes) as told:
+        check_region(
+            region(
+                labels={
+                    "positives": [{"path": "p.gpkg", "id_field": "nme", "where": {"kind": "x"}}, {"path": "far.gpkg"}],
+                    "negatives": [{"path": "bare.shp"}],
+                },
+                inventory={"others": {"insar": {"path": "p.gpkg", "layer": "zzz"}}},
+            )
+        )
+    text = str(told.value)
+    for part in (
+        "labels.positives[0]: p.gpkg has no field nme; it has id",
+        "has no field kind",
+        "labels.positives[1]: none of the 1 outlines in far.gpkg lies on an image",
+        "labels.negatives[0]: bare.shp has no coordinate reference system",
+        "inventory.others.insar: p.gpkg has no layer zzz",
+    ):
+        assert part in text
+    assert len(told.value.found) == 5
+
+
+def test_every_missing_file_is_named_with_its_setting(world):
+    wrong = region(
+        imagery={"tiles": {"T": ["a.tif", "gone.SAFE"]}},
+        labels={"positives": [{"path": "p.gpkg"}], "removed": "gone.csv"},
+        inventory={"dem": "gone.tif", "others": {"insar": {"path": "gone.gpkg"}}},
+        mapping={"reference": {"path": "gone.shp"}},
+    )
+    with pytest.raises(Mistakes) as told:
+        check_region(wrong)
+    named = [one.split()[1] for one in told.value.found]
+    assert named == [
+        "imagery.tiles.T[1]",
+        "inventory.dem",
+        "inventory.others.insar.path",
+        "labels.removed",
+        "mapping.reference.path",
+    ]
+
+
+def test_scene_that_cannot_be_read_is_told(world, tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"II*\x00 not a raster")
+    with pytest.raises(Mistakes, match=r"imagery\.tiles\.T"):
+        check_region(region())
+
+
+def test_what_the_example_will_make_is_not_missing(world):
+    there = {"positives": [{"path": "results/r/example/p.shp"}], "removed": "results/r/example/removed.csv"}
+    check_region(
+        region(
+            labels=there,
+            example={"truth": "results/r/example/truth.gpkg"},
+            imagery={"tiles": {"T": ["results/r/example/S.SAFE"]}},
+        )
+    )

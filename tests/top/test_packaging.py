@@ -1,0 +1,90 @@
+"""The pins, and rules the whole tree keeps."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+
+import pytest
+import yaml
+
+CONDA_NAMES = {"torch": "pytorch"}
+
+
+def locked(project) -> dict[str, str]:
+    lock = (project / "envs/requirements.lock").read_text()
+    found = re.findall(r"^([\w.-]+)==(\S+)(?: ; ([^\\\n]+?))? \\$", lock, re.M)
+    return {name: version for name, version, marker in reversed(found) if "< '3.12'" in marker or ">=" not in marker}
+
+
+def required(project) -> list[str]:
+    lines = (project / "envs/requirements.in").read_text().splitlines()
+    return [match[0] for line in lines if (match := re.match(r"[A-Za-z][\w-]*", line))]
+
+
+def test_conda_environment_has_the_locks_versions(project):
+    environment = yaml.safe_load((project / "envs/environment.yaml").read_text())
+    pins = dict(one.split(" =") for one in environment["dependencies"])
+    assert pins.pop("python") == "3.11"
+    lock = locked(project)
+    assert pins == {CONDA_NAMES.get(name, name): lock[name] for name in required(project)}
+
+
+def test_lock_has_hashes_and_no_addresses(project):
+    lock = (project / "envs/requirements.lock").read_text()
+    assert "://" not in lock
+    pins = re.split(r"^(?=[\w.-]+==)", lock, flags=re.M)[1:]
+    assert len(pins) > 50
+    assert all("--hash=sha256:" in pin for pin in pins)
+
+
+def tracked(project) -> list[str]:
+    listed = subprocess.run(["git", "ls-files"], check=False, cwd=project, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this is no git checkout")
+    return listed.stdout.split()
+
+
+def test_no_file_of_code_is_over_400_lines(project):
+    code = [one for one in tracked(project) if one.endswith((".py", ".smk")) or one == "Snakefile"]
+    lengths = {one: len((project / one).read_text().splitlines()) for one in code if (project / one).exists()}
+    assert {one: count for one, count in lengths.items() if count > 400} == {}
+
+
+def test_five_places_have_one_name(project):
+    for room in ("imagery", "labels", "patches", "training", "mapping", "inventory", "figures"):
+        for place in (
+            "workflow/lobate/{}/__init__.py",
+            "workflow/lobate/settings/{}.py",
+            "workflow/rules/{}.smk",
+            "tests/{}",
+        ):
+            assert (project / place.format(room)).exists(), place.format(room)
+
+
+ORDER = ["imagery", "labels", "patches", "training", "mapping", "inventory", "figures"]
+
+
+def test_rooms_import_only_themselves_and_what_is_shared(project):
+    """Data flows one way through files; between rooms there are no imports at all."""
+    library = project / "workflow/lobate"
+    for room in [*ORDER, "network", "example"]:
+        allowed = {room, "network"} if room in ("training", "mapping") else {room}
+        for file in sorted((library / room).glob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text())):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                rooms = {name.split(".")[1] for name in names if name.startswith("lobate.")} & {
+                    *ORDER,
+                    "network",
+                    "example",
+                }
+                assert rooms <= allowed, f"{file} imports from {rooms - allowed}"
+
+
+def test_rules_read_only_rooms_before_theirs(project):
+    for place, room in enumerate(ORDER):
+        text = (project / f"workflow/rules/{room}.smk").read_text()
+        inputs = "".join(re.findall(r"    input:\n(.*?)    output:", text, re.S))
+        assert not set(re.findall(r'"(\w+)/', inputs)) & set(ORDER[place + 1 :]), room

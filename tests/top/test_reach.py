@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from lobate import reach, verbs
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    root = tmp_path / "lobate"
+    files = {
+        "__init__.py": "",
+        "a/__init__.py": "",
+        "a/verb.py": "import numpy\nfrom lobate.a import near\ndef f():\n    from lobate.b.far import x\n",
+        "a/near.py": "'''Doc.'''\nfrom ..b import other as y\nLIMIT = 3\n",
+        "b/__init__.py": "",
+        "b/far.py": "import yaml, os.path\nx = 1\n",
+        "b/other.py": "z = 1\n",
+        "b/unrelated.py": "import torch\n",
+        "settings/__init__.py": "",
+        "settings/c.py": "q = 1\n",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    monkeypatch.setattr(reach, "ROOT", root)
+
+    def fresh() -> None:
+        for one in (reach._reached, reach._source, reach._tree, reach._module_digest, reach._imports):
+            one.cache_clear()
+
+    fresh()
+    yield root, fresh
+    fresh()
+
+
+VERB = frozenset({"lobate.a.verb"})
+
+
+def digest_after(package, file, text):
+    root, fresh = package
+    before = reach.code_digest(VERB)
+    (root / file).write_text(text)
+    fresh()
+    return before, reach.code_digest(VERB)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "counts"),
+    [
+        ("a/near.py", "'''Other doc.'''\nfrom ..b import other as y\n\n\nLIMIT = (3)  # why\n", False),
+        ("a/near.py", "from ..b import other as y\nLIMIT = 4\n", True),
+        ("b/far.py", "import yaml, os.path\nx = 2\n", True),
+        ("b/other.py", "z = 2\n", True),
+        ("b/__init__.py", "w = 1\n", True),
+        ("b/unrelated.py", "import torch\nw = 1\n", False),
+        ("settings/c.py", "q = 2\n", False),
+    ],
+)
+def test_only_reachable_code_counts(package, file, text, counts):
+    before, after = digest_after(package, file, text)
+    assert (before != after) == counts
+
+
+def test_libraries_are_those_of_reachable_code(package):
+    assert list(reach.libraries(VERB)) == ["PyYAML", "numpy"]
+
+
+def test_description_of_a_setting_is_a_docstring(package):
+    before, after = digest_after(package, "a/near.py", "from ..b import other as y\nLIMIT = 3\n'''What it means.'''\n")
+    assert before == after
+
+
+@pytest.mark.parametrize("verb", sorted(verbs.VERBS))
+def test_torch_is_not_imported_before_a_verb_runs(verb):
+    """A job whose result is in the store must not pay for it, nor must parsing the rules."""
+    heavy = "{'torch', 'matplotlib', 'timm', 'scipy', 'exactextract'}"
+    code = f"import sys; from lobate import verbs; verbs.load({verb!r}); print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,158 @@
+"""Everything that is wrong with the files a configuration names, found before the first job starts, in one message.
+
+What the embedded example will make is not missing when it is not there yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import numpy as np
+import pyogrio
+from pyproj import CRS, Transformer
+from shapely import STRtree, box
+
+from lobate.errors import Mistake, Mistakes
+from lobate.grid import Grid
+from lobate.rasters import open_raster
+from lobate.settings import Region
+from lobate.settings.base import InProject, PolygonFile, Section
+from lobate.vectors import LONLAT
+
+
+def check_region(region: Region) -> None:
+    """Check the files that a configuration names.
+
+    Raises Mistakes with all of them.
+    """
+    named = [(name, path) for name, path in _files(region, Region, "") if not _will_be_made(region, path)]
+    found = [
+        f"Setting {name} names {path}, which does not exist. Correct the path."
+        for name, path in named
+        if not Path(path).exists()
+    ]
+    tiles, wrong_scenes = (None, []) if found else _tile_footprints(region)
+    found += wrong_scenes
+    for name, outlines in _outlines(region, ""):
+        if Path(outlines.path).exists():
+            found += [f"Setting {name}: {wrong}" for wrong in _wrong_with(outlines, tiles)]
+    if found:
+        raise Mistakes(sorted(set(found)))
+
+
+def _will_be_made(region: Region, path: str) -> bool:
+    return region.example is not None and Path("results", region.region, "example") in Path(path).parents
+
+
+def _files(value: Any, hint: Any, name: str, metadata: tuple[Any, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Yield (dotted name, path) of every path in the settings."""
+    if value is None:
+        return
+    if isinstance(value, Section):
+        for field, info in type(value).model_fields.items():
+            yield from _files(
+                getattr(value, field), info.annotation, f"{name}.{field}".lstrip("."), tuple(info.metadata)
+            )
+    elif isinstance(value, dict):
+        inner = get_args(_container(hint, dict))[-1:]
+        for key, one in value.items():
+            yield from _files(one, *(inner or (Any,)), f"{name}.{key}")
+    elif isinstance(value, list):
+        inner = get_args(_container(hint, list))[-1:]
+        for number, one in enumerate(value):
+            yield from _files(one, *(inner or (Any,)), f"{name}[{number}]")
+    elif any(isinstance(mark, InProject) for mark in (*metadata, *_marks(hint))):
+        yield name, value
+
+
+def _container(hint: Any, kind: type) -> Any:
+    """Return the list or mapping inside ``Annotated`` or ``| None``."""
+    if get_origin(hint) is kind:
+        return hint
+    return next((found for one in get_args(hint) if (found := _container(one, kind)) is not None), None)
+
+
+def _marks(hint: Any) -> tuple[Any, ...]:
+    """Return what ``Annotated`` says of a type, also behind ``| None``."""
+    return (
+        *getattr(hint, "__metadata__", ()),
+        *(mark for one in get_args(hint) for mark in getattr(one, "__metadata__", ())),
+    )
+
+
+def _outlines(value: Any, name: str) -> Iterator[tuple[str, PolygonFile]]:
+    if isinstance(value, PolygonFile):
+        yield name, value
+    elif isinstance(value, Section):
+        for field in type(value).model_fields:
+            yield from _outlines(getattr(value, field), f"{name}.{field}".lstrip("."))
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from _outlines(one, f"{name}.{key}")
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _outlines(one, f"{name}[{number}]")
+
+
+def _wrong_with(outlines: PolygonFile, tiles: STRtree | None) -> Iterator[str]:
+    path, layer = outlines.path, outlines.layer
+    try:
+        layers = [str(one) for one in pyogrio.list_layers(path)[:, 0]]
+        if layer is not None and layer not in layers:
+            yield f"{path} has no layer {layer}; it has {', '.join(layers)}. Name one of these."
+            return
+        if layer is None and len(layers) > 1:
+            yield f"{path} has several layers ({', '.join(layers)}). Name one of them with the key layer."
+            return
+        info = pyogrio.read_info(path, layer=layer)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        yield f"{path} cannot be read as outlines: {' '.join(str(error).split())}. Export it again, for instance as GeoPackage."
+        return
+    known = [str(one) for one in info["fields"]]
+    for field in [*filter(None, [outlines.id_field]), *outlines.where]:
+        if field not in known:
+            yield f"{path} has no field {field}; it has {', '.join(known) or 'none'}. Name one of these."
+    if info["crs"] is None:
+        yield f"{path} has no coordinate reference system (a Shapefile needs its .prj). Assign the right one in QGIS and save it again."
+    elif tiles is not None:
+        yield from _off_every_image(outlines, info["crs"], tiles)
+
+
+def _off_every_image(outlines: PolygonFile, crs: str, tiles: STRtree) -> Iterator[str]:
+    _, bounds = pyogrio.read_bounds(outlines.path, layer=outlines.layer)
+    finite = bounds[:, np.isfinite(bounds).all(axis=0)]
+    if not finite.size:
+        return  # an empty layer is told when it is read
+    extent = _bounds_lonlat((*finite[:2].min(axis=1), *finite[2:].max(axis=1)), crs)
+    if not tiles.query(box(*extent), predicate="intersects").size:
+        yield (
+            f"none of the {finite.shape[1]} outlines in {outlines.path} lies on an image of this region. Check its coordinate "
+            "reference system, and imagery.tiles."
+        )
+
+
+def _tile_footprints(region: Region) -> tuple[STRtree | None, list[str]]:
+    """Return the tiles' ground in longitude and latitude, and what is wrong with their scenes; no ground if anything is."""
+    footprints, found = [], []
+    for tile, scenes in sorted(region.imagery.tiles.items()):
+        try:
+            grid = [_grid(Path(scene), region) for scene in scenes if not _will_be_made(region, scene)][:1]
+            footprints += [box(*_bounds_lonlat(one.bounds, one.crs.to_wkt())) for one in grid]
+        except Mistake as mistake:
+            found.append(f"Setting imagery.tiles.{tile}: {mistake}")
+    return (STRtree(footprints) if len(footprints) == len(region.imagery.tiles) else None), found
+
+
+def _grid(scene: Path, region: Region) -> Grid:
+    from lobate.imagery.scene import Wanted
+    from lobate.imagery.scenes import read_scene
+
+    wanted = Wanted(tuple(region.imagery.bands), region.imagery.offset, classes=False)
+    with open_raster(read_scene(scene, wanted).bands[0].address) as band:
+        return Grid.of(band)
+
+
+def _bounds_lonlat(bounds: tuple[float, ...], crs: str) -> tuple[float, float, float, float]:
+    return Transformer.from_crs(CRS.from_user_input(crs), LONLAT, always_xy=True).transform_bounds(*bounds)

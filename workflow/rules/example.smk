@@ -1,0 +1,28 @@
+"""The embedded example: a synthetic world with known truth. Only a configuration with a section `example` has it."""
+
+if REGION.example:
+
+    rule make_example:
+        output:
+            scenes=[directory(scene) for tile in TILES for scene in REGION.imagery.tiles[tile]],
+            positives=REGION.labels.positives[0].path,
+            negatives=REGION.labels.negatives[0].path,
+            removed=REGION.labels.removed,
+            dem=REGION.inventory.dem,
+            insar=REGION.inventory.others["insar"].path,
+            truth=REGION.example.truth,
+        log:
+            made("logs/make_example.log"),
+        params:
+            stamp=stamp("make_example"),
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        conda:
+            "../../envs/environment.yaml"
+        message:
+            "Making a synthetic world of {REGION.example.landforms} landforms"
+        shell:
+            "{LOBATE} make-example --scenes {output.scenes:q} --positives {output.positives:q}"
+            " --negatives {output.negatives:q} --removed {output.removed:q} --dem {output.dem:q}"
+            " --insar {output.insar:q} --truth {output.truth:q} --settings {SETTINGS:q} --log {log:q}"

@@ -1,0 +1,92 @@
+"""Room `figures`: pictures of the results, drawn from results alone."""
+
+FIGURES = [
+    made(f"figures/{name}.{kind}") for name in ("map", "iou", "workflow") for kind in ("png", "pdf")
+]
+
+
+rule figure_map:
+    input:
+        inventory=made("inventory/inventory.gpkg"),
+        images=[made(f"imagery/{tile}.tif") for tile in TILES],
+    output:
+        png=made("figures/map.png"),
+        pdf=made("figures/map.pdf"),
+    log:
+        made("logs/figure_map.log"),
+    params:
+        stamp=stamp("figure_map"),
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Drawing the map of the inventory"
+    shell:
+        "{LOBATE} figure-map --inventory {input.inventory:q} --images {input.images:q}"
+        " --png {output.png:q} --pdf {output.pdf:q} --settings {SETTINGS:q} --log {log:q}"
+
+
+rule figure_iou:
+    input:
+        metrics=[made(f"training/round_{number}/metrics.csv") for number in ROUNDS],
+        verdicts=[made(f"training/round_{number}/verdict.json") for number in ROUNDS],
+    output:
+        png=made("figures/iou.png"),
+        pdf=made("figures/iou.pdf"),
+    log:
+        made("logs/figure_iou.log"),
+    params:
+        stamp=stamp("figure_iou"),
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Drawing IoU against iteration"
+    shell:
+        "{LOBATE} figure-iou --metrics {input.metrics:q} --verdicts {input.verdicts:q}"
+        " --png {output.png:q} --pdf {output.pdf:q} --settings {SETTINGS:q} --log {log:q}"
+
+
+rule rule_graph:
+    output:
+        rules=made("figures/rules.dot"),
+    log:
+        made("logs/rule_graph.log"),
+    params:
+        rules=digest_of_rules(),
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Asking Snakemake for the graph of the rules"
+    shell:
+        "{SNAKEMAKE} all --snakefile {SNAKEFILE:q} --workflow-profile none --cores 1 --nolock --quiet all"
+        " --configfile {SETTINGS:q} --rulegraph dot > {output.rules:q} 2> {log:q}"
+
+
+rule figure_workflow:
+    input:
+        rules=made("figures/rules.dot"),
+    output:
+        png=made("figures/workflow.png"),
+        pdf=made("figures/workflow.pdf"),
+    log:
+        made("logs/figure_workflow.log"),
+    params:
+        stamp=stamp("figure_workflow"),
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Drawing the workflow"
+    shell:
+        "{LOBATE} figure-workflow --rules {input.rules:q} --png {output.png:q} --pdf {output.pdf:q}"
+        " --settings {SETTINGS:q} --log {log:q}"

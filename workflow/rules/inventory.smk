@@ -1,0 +1,99 @@
+"""Room `inventory`: a person's review, attributes, and one compiled product."""
+
+
+def outlines_of(wildcards) -> str:
+    """Return the outlines to describe: the reviewed detections, or another inventory's."""
+    if wildcards.source == "reviewed":
+        return made("inventory/reviewed.gpkg")
+    return REGION.inventory.others[wildcards.source].path
+
+
+rule review_sheet:
+    input:
+        detections=made("mapping/detections.gpkg"),
+    output:
+        review=made("inventory/review.gpkg"),
+    log:
+        made("logs/review_sheet.log"),
+    params:
+        stamp=stamp("review_sheet"),
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Laying out the detections for a person's review"
+    shell:
+        "{LOBATE} review-sheet --detections {input.detections:q} --review {output.review:q} --log {log:q}"
+
+
+rule apply_review:
+    input:
+        detections=made("mapping/detections.gpkg"),
+        decisions=optional(REGION.inventory.decisions),
+    output:
+        reviewed=made("inventory/reviewed.gpkg"),
+    log:
+        made("logs/apply_review.log"),
+    params:
+        stamp=stamp("apply_review"),
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Applying a person's decisions to the detections"
+    shell:
+        "{LOBATE} apply-review --detections {input.detections:q} --decisions {input.decisions:q}"
+        " --reviewed {output.reviewed:q} --settings {SETTINGS:q} --log {log:q}"
+
+
+rule describe:
+    input:
+        outlines=outlines_of,
+        dem=optional(REGION.inventory.dem),
+    output:
+        described=made("inventory/described/{source}.gpkg"),
+    log:
+        made("logs/describe/{source}.log"),
+    params:
+        stamp=stamp("describe"),
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Measuring the landforms of {wildcards.source}"
+    shell:
+        "{LOBATE} describe --outlines {input.outlines:q} --dem {input.dem:q} --source {wildcards.source:q}"
+        " --described {output.described:q} --settings {SETTINGS:q} --log {log:q}"
+
+
+rule compile_inventory:
+    input:
+        reviewed=made("inventory/described/reviewed.gpkg"),
+        others=[made(f"inventory/described/{name}.gpkg") for name in sorted(REGION.inventory.others)],
+    output:
+        inventory=made("inventory/inventory.gpkg"),
+        parquet=made("inventory/inventory.parquet"),
+        csv=made("inventory/inventory.csv"),
+        summary=made("inventory/summary.json"),
+    log:
+        made("logs/compile_inventory.log"),
+    params:
+        stamp=stamp("compile_inventory"),
+        names=sorted(REGION.inventory.others),
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Compiling one inventory"
+    shell:
+        "{LOBATE} compile-inventory --reviewed {input.reviewed:q} --others {input.others:q} --names {params.names:q}"
+        " --inventory {output.inventory:q} --parquet {output.parquet:q} --csv {output.csv:q}"
+        " --summary {output.summary:q} --settings {SETTINGS:q} --log {log:q}"

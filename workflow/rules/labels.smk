@@ -1,0 +1,48 @@
+"""Room `labels`: hand-drawn outlines become label rasters."""
+
+
+rule clean_labels:
+    input:
+        positives=[one.path for one in REGION.labels.positives],
+        negatives=[one.path for one in REGION.labels.negatives],
+        images=[made(f"imagery/{tile}.tif") for tile in TILES],
+        removed=optional(REGION.labels.removed),
+    output:
+        polygons=made("labels/polygons.gpkg"),
+    log:
+        made("logs/clean_labels.log"),
+    params:
+        stamp=stamp("clean_labels"),
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Cleaning the outlines"
+    shell:
+        "{LOBATE} clean-labels --positives {input.positives:q} --negatives {input.negatives:q}"
+        " --images {input.images:q} --tiles {TILES:q} --removed {input.removed:q}"
+        " --polygons {output.polygons:q} --settings {SETTINGS:q} --log {log:q}"
+
+
+rule rasterize_labels:
+    input:
+        image=made("imagery/{tile}.tif"),
+        polygons=made("labels/polygons.gpkg"),
+    output:
+        label=made("labels/{tile}.tif"),
+    log:
+        made("logs/rasterize_labels/{tile}.log"),
+    params:
+        stamp=stamp("rasterize_labels"),
+    resources:
+        mem_mb=1500,
+        runtime=20,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Burning the outlines into the label raster of tile {wildcards.tile}"
+    shell:
+        "{LOBATE} rasterize-labels --image {input.image:q} --polygons {input.polygons:q}"
+        " --label {output.label:q} --settings {SETTINGS:q} --log {log:q}"

@@ -1,0 +1,125 @@
+"""Room `mapping`: the model becomes scored detections."""
+
+
+def reference_outlines() -> str:
+    reference = REGION.mapping.reference
+    return reference.path if reference else made("labels/polygons.gpkg")
+
+
+rule predict:
+    input:
+        image=made("imagery/{tile}.tif"),
+        model=made("training/model.safetensors"),
+    output:
+        probability=made("mapping/{tile}_probability.tif"),
+    log:
+        made("logs/predict/{tile}.log"),
+    benchmark:
+        made("benchmarks/predict/{tile}.tsv")
+    params:
+        stamp=stamp("predict"),
+    threads: 8
+    resources:
+        gpu=gpu("predict"),
+        mem_mb=6000,
+        runtime=120,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Mapping tile {wildcards.tile}"
+    shell:
+        "{LOBATE} predict --image {input.image:q} --model {input.model:q}"
+        " --probability {output.probability:q} --settings {SETTINGS:q} --log {log:q}"
+
+
+rule vectorize:
+    input:
+        probability=made("mapping/{tile}_probability.tif"),
+        model=made("training/model.safetensors"),
+    output:
+        detections=made("mapping/{tile}_detections.gpkg"),
+    log:
+        made("logs/vectorize/{tile}.log"),
+    params:
+        stamp=stamp("vectorize"),
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Outlining the detections of tile {wildcards.tile}"
+    shell:
+        "{LOBATE} vectorize --probability {input.probability:q} --model {input.model:q}"
+        " --tile {wildcards.tile:q} --detections {output.detections:q} --settings {SETTINGS:q} --log {log:q}"
+
+
+rule merge_detections:
+    input:
+        detections=[made(f"mapping/{tile}_detections.gpkg") for tile in TILES],
+        probabilities=[made(f"mapping/{tile}_probability.tif") for tile in TILES],
+    output:
+        merged=made("mapping/merged.gpkg"),
+    log:
+        made("logs/merge_detections.log"),
+    params:
+        stamp=stamp("merge_detections"),
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Merging bodies that several tiles saw"
+    shell:
+        "{LOBATE} merge-detections --detections {input.detections:q} --probabilities {input.probabilities:q}"
+        " --tiles {TILES:q} --merged {output.merged:q} --settings {SETTINGS:q} --log {log:q}"
+
+
+rule filter_detections:
+    input:
+        merged=made("mapping/merged.gpkg"),
+        dem=optional(REGION.inventory.dem),
+    output:
+        detections=made("mapping/detections.gpkg"),
+    log:
+        made("logs/filter_detections.log"),
+    params:
+        stamp=stamp("filter_detections"),
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Removing detections that are too small"
+    shell:
+        "{LOBATE} filter-detections --merged {input.merged:q} --dem {input.dem:q}"
+        " --detections {output.detections:q} --settings {SETTINGS:q} --log {log:q}"
+
+
+rule score:
+    input:
+        detections=made("mapping/detections.gpkg"),
+        reference=reference_outlines(),
+        probabilities=[made(f"mapping/{tile}_probability.tif") for tile in TILES],
+        split=made("patches/split.gpkg"),
+        known=made("labels/polygons.gpkg"),
+    output:
+        scores=made("mapping/scores.json"),
+        cases=made("mapping/cases.gpkg"),
+    log:
+        made("logs/score.log"),
+    params:
+        stamp=stamp("score"),
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Scoring the detections"
+    shell:
+        "{LOBATE} score --detections {input.detections:q} --reference {input.reference:q}"
+        " --probabilities {input.probabilities:q} --split {input.split:q} --known {input.known:q}"
+        " --scores {output.scores:q} --cases {output.cases:q} --settings {SETTINGS:q} --log {log:q}"

@@ -1,0 +1,48 @@
+"""Room `patches`: images and labels become training units, split into training and validation."""
+
+
+rule crop_patches:
+    input:
+        image=made("imagery/{tile}.tif"),
+        label=made("labels/{tile}.tif"),
+        polygons=made("labels/polygons.gpkg"),
+    output:
+        patches=made("patches/{tile}.npy"),
+        footprints=made("patches/{tile}.gpkg"),
+    log:
+        made("logs/crop_patches/{tile}.log"),
+    params:
+        stamp=stamp("crop_patches"),
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Cutting patches from tile {wildcards.tile}"
+    shell:
+        "{LOBATE} crop-patches --image {input.image:q} --label {input.label:q}"
+        " --polygons {input.polygons:q} --tile {wildcards.tile:q} --patches {output.patches:q}"
+        " --footprints {output.footprints:q} --settings {SETTINGS:q} --log {log:q}"
+
+
+rule split_patches:
+    input:
+        footprints=[made(f"patches/{tile}.gpkg") for tile in TILES],
+    output:
+        split=made("patches/split.gpkg"),
+        leakage=made("patches/leakage.json"),
+    log:
+        made("logs/split_patches.log"),
+    params:
+        stamp=stamp("split_patches"),
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Splitting the patches into training and validation"
+    shell:
+        "{LOBATE} split-patches --footprints {input.footprints:q} --split {output.split:q}"
+        " --leakage {output.leakage:q} --settings {SETTINGS:q} --log {log:q}"

@@ -1,0 +1,122 @@
+"""Room `training`: rounds of training and mining until the target is reached; all of them are planned from the start."""
+
+
+def of_round(name: str, number: int) -> str:
+    return made(f"training/round_{number}/{name}")
+
+
+def mined_before(wildcards) -> list[str]:
+    return [of_round("negatives.npy", number) for number in range(1, int(wildcards.round))]
+
+
+def before(name: str):
+    """Return a function that names a file of the round before; the first round has none."""
+
+    def find(wildcards) -> list[str]:
+        number = int(wildcards.round)
+        return [of_round(name, number - 1)] if number > 1 else []
+
+    return find
+
+
+def weights_file() -> str | None:
+    """Return the weights' file where the setting names one, not the hub's weights or none."""
+    weights = REGION.training.network.weights
+    return None if weights in ("imagenet", "none") else weights
+
+
+rule train:
+    input:
+        patches=[made(f"patches/{tile}.npy") for tile in TILES],
+        split=made("patches/split.gpkg"),
+        mined=mined_before,
+        before=before("verdict.json"),
+        previous=before("model.safetensors"),
+        previous_metrics=before("metrics.csv"),
+        previous_events=before("events.out.tfevents.lobate"),
+        weights=optional(weights_file()),
+    output:
+        model=made("training/round_{round}/model.safetensors"),
+        metrics=made("training/round_{round}/metrics.csv"),
+        verdict=made("training/round_{round}/verdict.json"),
+        events=made("training/round_{round}/events.out.tfevents.lobate"),
+    log:
+        made("logs/train/round_{round}.log"),
+    benchmark:
+        made("benchmarks/train/round_{round}.tsv")
+    params:
+        stamp=stamp("train"),
+    threads: 16
+    resources:
+        gpu=gpu("train"),
+        mem_mb=16000,
+        runtime=1440,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Round {wildcards.round}: training, unless an earlier round reached the target"
+    shell:
+        "{LOBATE} train --patches {input.patches:q} --tiles {TILES:q} --split {input.split:q}"
+        " --mined {input.mined:q} --before {input.before:q} --previous {input.previous:q}"
+        " --previous-metrics {input.previous_metrics:q} --previous-events {input.previous_events:q}"
+        " --weights {input.weights:q} --round {wildcards.round} --model {output.model:q}"
+        " --metrics {output.metrics:q} --verdict {output.verdict:q} --events {output.events:q}"
+        " --settings {SETTINGS:q} --log {log:q}"
+
+
+rule mine_negatives:
+    input:
+        model=made("training/round_{round}/model.safetensors"),
+        verdict=made("training/round_{round}/verdict.json"),
+        images=[made(f"imagery/{tile}.tif") for tile in TILES],
+        labels=[made(f"labels/{tile}.tif") for tile in TILES],
+        polygons=made("labels/polygons.gpkg"),
+        split=made("patches/split.gpkg"),
+        vetoes=optional(REGION.training.mining.vetoes),
+    output:
+        negatives=made("training/round_{round}/negatives.gpkg"),
+        mined=made("training/round_{round}/negatives.npy"),
+    log:
+        made("logs/mine_negatives/round_{round}.log"),
+    benchmark:
+        made("benchmarks/mine_negatives/round_{round}.tsv")
+    params:
+        stamp=stamp("mine_negatives"),
+    threads: 16
+    resources:
+        gpu=gpu("mine_negatives"),
+        mem_mb=8000,
+        runtime=240,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Round {wildcards.round}: looking for wrong detections, unless the target is reached"
+    shell:
+        "{LOBATE} mine-negatives --model {input.model:q} --verdict {input.verdict:q}"
+        " --images {input.images:q} --labels {input.labels:q} --tiles {TILES:q}"
+        " --polygons {input.polygons:q} --split {input.split:q} --vetoes {input.vetoes:q}"
+        " --round {wildcards.round} --negatives {output.negatives:q} --mined {output.mined:q}"
+        " --settings {SETTINGS:q} --log {log:q}"
+
+
+rule select_model:
+    input:
+        verdicts=[of_round("verdict.json", number) for number in ROUNDS],
+        models=[of_round("model.safetensors", number) for number in ROUNDS],
+    output:
+        model=made("training/model.safetensors"),
+        selection=made("training/selection.json"),
+    log:
+        made("logs/select_model.log"),
+    params:
+        stamp=stamp("select_model"),
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Choosing the model of the first round that reached the target"
+    shell:
+        "{LOBATE} select-model --verdicts {input.verdicts:q} --models {input.models:q}"
+        " --model {output.model:q} --selection {output.selection:q} --settings {SETTINGS:q} --log {log:q}"
