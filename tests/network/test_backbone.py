@@ -3,10 +3,11 @@
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
+
 from lobate.errors import Mistake
 from lobate.network import backbone as module
 from lobate.network.backbone import Backbone, fetch_backbone, load_backbone
-from safetensors.torch import save_file
 
 SMALL = "mobilenetv2_100"
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from lobate.errors import Mistake
 from lobate.network.deeplab import (
     Preprocessing,

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch import nn
+
 from lobate.errors import Mistake
 from lobate.network.heads import Decoder, Pyramid, enlarge, initialise
-from torch import nn
 
 
 def table(module):

@@ -5,12 +5,13 @@ import struct
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
 from lobate.errors import Mistake
 from lobate.network import modelfile
 from lobate.network.deeplab import build
 from lobate.settings.training import Network
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 
 SMALL = Network(backbone="resnet18", weights="none", aspp_channels=16, low_level_channels=8)
 HEADER = {"bands": ["B04", "B03", "B02"], "threshold": 0.45, "round": 2, "seed": 1, "validation_iou": [0.97, 0.81]}

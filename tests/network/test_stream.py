@@ -1,0 +1,234 @@
+"""Maps made by windows are what the whole image at once gives, and say where they know nothing."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rasterio.crs import CRS
+from torch import nn
+from torch.nn import functional
+
+from lobate import rasters
+from lobate.errors import Mistake
+from lobate.grid import Grid
+from lobate.network import stream
+from lobate.network.deeplab import build, landform_probability
+from lobate.network.stream import probability_map
+from lobate.settings.training import Network
+
+TRANSFORM = Affine(10, 0, 500_000, 0, -10, 4_000_000)
+
+
+def write_image(path, pixels, **options):
+    bands, height, width = pixels.shape
+    grid = Grid(height, width, TRANSFORM, CRS.from_epsg(32644))
+    profile = {**grid.profile(), "driver": "GTiff", "count": bands, "dtype": pixels.dtype, **options}
+    with rasterio.open(path, "w", **profile) as dataset:
+        dataset.write(pixels)
+    return path
+
+
+def noise(height, width, bands=3, seed=0):
+    return np.random.default_rng(seed).integers(1, 256, (bands, height, width)).astype(np.uint8)
+
+
+def local(radius, seed=0):
+    """A network that looks ``radius`` pixels far, with zeros past the border as a convolution has them."""
+    kernel = torch.randn(1, 3, 2 * radius + 1, 2 * radius + 1, generator=torch.Generator().manual_seed(seed))
+
+    def network(images):
+        mixed = functional.conv2d(images.float() / 255 - 0.3, kernel, padding=radius)
+        return torch.sigmoid(mixed[:, 0] / kernel.square().sum().sqrt())
+
+    return network
+
+
+def read(path):
+    with rasterio.open(path) as dataset:
+        return dataset.read(1)
+
+
+def at_once(network, pixels):
+    with torch.inference_mode():
+        return 254 * network(torch.from_numpy(pixels)[None])[0].double().numpy()
+
+
+@pytest.mark.parametrize("blend", ["ramp", "crop"])
+@pytest.mark.parametrize("size", [(130, 170), (64, 200), (65, 64), (30, 100), (20, 20), (1, 70)])
+def test_a_local_network_gives_the_same_by_windows_everywhere(tmp_path, blend, size):
+    pixels = noise(*size)
+    image = write_image(tmp_path / "image.tif", pixels)
+    probability_map(local(4), image, tmp_path / "map.tif", window=64, overlap=16, blend=blend, batch=3)
+    assert np.abs(read(tmp_path / "map.tif") - at_once(local(4), pixels)).max() <= 0.51
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(8, 40), st.integers(1, 7), st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_crop_is_exact_while_the_network_sees_less_than_the_overlap(
+    tmp_path_factory, height, width, window, batch, seed
+):
+    folder = tmp_path_factory.mktemp("crop")
+    pixels, overlap = noise(height, width, seed=seed), window // 2
+    network = local((overlap - 1) // 2, seed)
+    image = write_image(folder / "image.tif", pixels)
+    probability_map(network, image, folder / "map.tif", window=window, overlap=overlap, blend="crop", batch=batch)
+    assert np.abs(read(folder / "map.tif") - at_once(network, pixels)).max() <= 0.51
+
+
+def test_the_map_lies_on_the_image_s_grid_and_is_a_cog(tmp_path):
+    image = write_image(tmp_path / "image.tif", noise(70, 90))
+    probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=8)
+    with rasterio.open(tmp_path / "map.tif") as dataset:
+        assert (dataset.dtypes, dataset.nodata) == (("uint8",), 255)
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    assert Grid.of(tmp_path / "map.tif").same_as(Grid.of(image))
+
+
+def test_the_same_image_gives_the_same_bytes_whatever_the_batch(tmp_path):
+    image = write_image(tmp_path / "image.tif", noise(100, 120))
+    for name, batch in (("one.tif", 1), ("five.tif", 5)):
+        probability_map(local(2), image, tmp_path / name, window=48, overlap=16, batch=batch)
+    assert (tmp_path / "one.tif").read_bytes() == (tmp_path / "five.tif").read_bytes()
+
+
+def test_no_data_stays_no_data_and_empty_windows_are_skipped(tmp_path):
+    pixels = noise(96, 160)
+    pixels[:, :, 70:] = 0
+    pixels[:, 3, 5] = 0
+    pixels[0, 40, 40] = 0
+    image = write_image(tmp_path / "image.tif", pixels)
+    seen = []
+
+    def network(images):
+        seen.append(len(images))
+        return torch.full((len(images), *images.shape[-2:]), 0.5)
+
+    probability_map(network, image, tmp_path / "map.tif", window=32, overlap=0, batch=2)
+    found = read(tmp_path / "map.tif")
+    assert ((found == 255) == ~pixels.any(axis=0)).all()
+    assert set(np.unique(found)) == {127, 255}
+    assert sum(seen) == 3 * 3 and max(seen) == 2
+
+
+def test_an_image_without_data_is_all_no_data(tmp_path):
+    image = write_image(tmp_path / "image.tif", np.zeros((3, 40, 50), np.uint8))
+    probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=8)
+    assert (read(tmp_path / "map.tif") == 255).all()
+
+
+def test_each_row_is_read_once(tmp_path, monkeypatch):
+    image = write_image(tmp_path / "image.tif", noise(200, 40))
+    rows = []
+
+    @contextmanager
+    def watched(path):
+        with rasters.open_raster(path) as dataset:
+            yield Watched(dataset)
+
+    class Watched:
+        def __init__(self, dataset):
+            self.dataset = dataset
+
+        def __getattr__(self, name):
+            return getattr(self.dataset, name)
+
+        def read(self, *, window, out):
+            rows.extend(range(window.row_off, window.row_off + window.height))
+            return self.dataset.read(out=out, window=window)
+
+    monkeypatch.setattr(stream, "open_raster", watched)
+    monkeypatch.setattr(stream.Grid, "of", lambda dataset: Grid(200, 40, dataset.transform, dataset.crs))
+    probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=12)
+    assert rows == list(range(200))
+
+
+def test_a_seam_of_the_real_network_is_small(tmp_path):
+    torch.manual_seed(0)
+    network = landform_probability(
+        build(Network(backbone="resnet18", weights="none", aspp_channels=16, low_level_channels=8))
+    )
+    pixels = noise(160, 224)
+    image = write_image(tmp_path / "image.tif", pixels)
+    probability_map(network, image, tmp_path / "map.tif", window=96, overlap=48)
+    steps = np.abs(np.diff(read(tmp_path / "map.tif").astype(int), axis=1))
+    assert steps[:, 90:100].mean() <= 1.5 * steps.mean() + 1
+
+
+def test_probabilities_of_zero_and_one(tmp_path):
+    image = write_image(tmp_path / "image.tif", noise(50, 50))
+    for value in (0.0, 1.0):
+        probability_map(
+            lambda images, value=value: torch.full((len(images), *images.shape[-2:]), value),
+            image,
+            tmp_path / "map.tif",
+            window=32,
+            overlap=10,
+        )
+        assert (read(tmp_path / "map.tif") == round(254 * value)).all()
+
+
+def test_short_memory_takes_fewer_windows_at_once(tmp_path, caplog):
+    pixels = noise(64, 200)
+    image = write_image(tmp_path / "image.tif", pixels)
+
+    def network(images):
+        if len(images) > 1:
+            raise torch.OutOfMemoryError("out of memory")
+        return local(2)(images)
+
+    probability_map(network, image, tmp_path / "map.tif", window=64, overlap=16, batch=4)
+    assert np.abs(read(tmp_path / "map.tif") - at_once(local(2), pixels)).max() <= 0.51
+    assert "Memory is short" in caplog.text
+
+
+def test_images_that_the_model_cannot_take(tmp_path):
+    target = tmp_path / "map.tif"
+    wide = write_image(tmp_path / "wide.tif", noise(20, 20).astype(np.uint16))
+    four = write_image(tmp_path / "four.tif", noise(20, 20, bands=4))
+    for image, what in [(wide, "8-bit"), (four, "4 bands"), (tmp_path / "none.tif", "does not exist")]:
+        with pytest.raises(Mistake, match=what):
+            probability_map(local(1), image, target, window=32, overlap=8, channels=3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["four.tif", "wide.tif"]
+
+
+def test_an_image_cut_short_ends_in_a_mistake_and_leaves_nothing(tmp_path):
+    image = write_image(tmp_path / "image.tif", noise(300, 300))
+    image.write_bytes(image.read_bytes()[:-100_000])
+    with pytest.raises(Mistake, match="cannot be read"):
+        probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=8)
+    assert [path.name for path in tmp_path.iterdir()] == ["image.tif"]
+
+
+def test_a_network_without_numbers_is_told(tmp_path):
+    image = write_image(tmp_path / "image.tif", noise(40, 40))
+    with pytest.raises(Mistake, match="no numbers"):
+        probability_map(
+            lambda images: torch.full((len(images), *images.shape[-2:]), torch.nan),
+            image,
+            tmp_path / "map.tif",
+            window=32,
+            overlap=8,
+        )
+
+
+def test_a_mistake_of_the_network_comes_through(tmp_path):
+    image = write_image(tmp_path / "image.tif", noise(40, 40))
+    with pytest.raises(ZeroDivisionError):
+        probability_map(lambda images: 1 / 0, image, tmp_path / "map.tif", window=32, overlap=8)
+    assert [path.name for path in tmp_path.iterdir()] == ["image.tif"]
+
+
+def test_modules_are_networks_too(tmp_path):
+    class Brightness(nn.Module):
+        def forward(self, images):
+            return images.float().mean(1) / 255
+
+    pixels = noise(40, 60)
+    image = write_image(tmp_path / "image.tif", pixels)
+    probability_map(Brightness(), image, tmp_path / "map.tif", window=32, overlap=8)
+    assert np.abs(read(tmp_path / "map.tif") - pixels.mean(0) * 254 / 255).max() <= 0.51
