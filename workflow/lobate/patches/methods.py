@@ -8,7 +8,7 @@ import numpy as np
 
 from lobate.errors import Mistake
 from lobate.patches.cut import cut
-from lobate.patches.pool import Pool
+from lobate.patches.pool import Pool, wanted
 from lobate.patches.units import block_names, choose, group_names, smallest
 from lobate.settings.patches import Split
 
@@ -18,7 +18,7 @@ Sides = tuple[np.ndarray, np.ndarray]
 
 def random(pool: Pool, settings: Split) -> Sides:
     """The paper's split: the patches whose turn comes first validate, exactly as many as wanted; nothing is dropped."""
-    validation = pool.turn < pool.wanted(settings.validation_share)
+    validation = pool.turn < wanted(len(pool), settings.validation_share)
     return pool.sides(validation, drop=False), group_names(pool)
 
 
@@ -27,12 +27,12 @@ def grouped(pool: Pool, settings: Split) -> Sides:
 
     Raises Mistake when every possible validation patch overlaps all that training could see.
     """
-    names, wanted = group_names(pool), pool.wanted(settings.validation_share)
-    validation = choose(pool, names, wanted)
+    names, count = group_names(pool), wanted(len(pool), settings.validation_share)
+    validation = choose(pool, names, count)
     if pool.positive.any() and not (validation & pool.positive).any():
-        validation = cut(pool, np.zeros(len(pool), dtype=bool), wanted)
-    elif 2 * validation.sum() < wanted:
-        validation = cut(pool, validation, wanted)
+        validation = cut(pool, np.zeros(len(pool), dtype=bool), count)
+    elif 2 * validation.sum() < count:
+        validation = cut(pool, validation, count)
     if not validation.any():
         raise Mistake(
             f"The grouped split is impossible: the {len(pool)} patches overlap so closely that none can validate without "
@@ -48,7 +48,7 @@ def blocks(pool: Pool, settings: Split) -> Sides:
     Raises Mistake when that leaves training empty.
     """
     names = block_names(pool, settings.block_km)
-    validation = choose(pool, names, pool.wanted(settings.validation_share))
+    validation = choose(pool, names, wanted(len(pool), settings.validation_share))
     sides = pool.sides(validation if validation.any() else smallest(pool, names), drop=True)
     if not (sides == "training").any():
         raise Mistake(

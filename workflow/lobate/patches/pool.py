@@ -22,6 +22,12 @@ def seeded(seed: int, name: str) -> int:
     return int.from_bytes(sha256(f"{seed}/{name}".encode()).digest()[:8], "big")
 
 
+def wanted(patches: int, share: float) -> int:
+    """Return how many of ``patches`` are to validate: ``share`` of them, half rounded up; at least one on either side."""
+    exact = Decimal(str(share)) * patches
+    return min(max(int(exact.to_integral_value(ROUND_HALF_UP)), 1), patches - 1)
+
+
 @dataclass(frozen=True)
 class Pool:
     """``footprints``: n patches in EPSG:4326 (``footprints.read_all``); arrays are (n,), ``overlap`` is (n, n)."""
@@ -61,11 +67,6 @@ class Pool:
     def negative(self) -> np.ndarray:
         """Patches of negative outlines."""
         return (self.footprints["class"] == "negative").to_numpy()
-
-    def wanted(self, share: float) -> int:
-        """Return how many patches are to validate: ``share`` of all, half rounded up; at least one on either side."""
-        exact = Decimal(str(share)) * len(self)
-        return min(max(int(exact.to_integral_value(ROUND_HALF_UP)), 1), len(self) - 1)
 
     def sides(self, validation: np.ndarray, *, drop: bool) -> np.ndarray:
         """Return the side of each patch: training, validation, or with ``drop`` dropped, where it overlaps validation."""

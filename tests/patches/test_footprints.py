@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+from shapely import box
+
+from lobate.errors import Mistake
+from lobate.patches.footprints import PATCHES, REMOVED, layer, read_all
+from lobate.vectors import LONLAT, geodesic_area_m2, read_layer, write_layers
+
+from .conftest import grid, make_footprints
+
+
+def test_an_empty_layer_has_all_columns_and_the_grid_s_crs(tmp_path):
+    write_layers(tmp_path / "f.gpkg", {"patches": layer([], PATCHES, grid()), "removed": layer([], REMOVED, grid())})
+    patches = read_layer(tmp_path / "f.gpkg", "patches")
+    assert [*patches.columns] == [*PATCHES, "geometry"]
+    assert patches.crs == grid().crs
+    assert [*read_layer(tmp_path / "f.gpkg", "removed").columns] == [*REMOVED, "geometry"]
+
+
+def test_a_row_without_window_brings_its_own_geometry():
+    row = {"tile": "t1", "polygon": "p", "class": "positive", "reason": "off the image", "window": None}
+    frame = layer([row | {"geometry": box(0, 0, 1, 1)}], REMOVED, grid())
+    assert frame[["height", "valid"]].to_numpy().tolist() == [[0, 0]]
+    assert frame.geometry[0].equals(box(0, 0, 1, 1))
+
+
+def test_tiles_of_any_crs_come_together_in_degrees(tmp_path):
+    one = make_footprints([(0, 0, 48, 48), (40, 0, 48, 48)], name="b")
+    other = make_footprints([(0, 0, 30, 48)], name="a", on=grid(crs=32643, left=700_000))
+    empty = make_footprints([], name="c")
+    paths = [tmp_path / f"{name}.gpkg" for name in "bac"]
+    for path, frame in zip(paths, (one, other, empty), strict=True):
+        write_layers(path, {"patches": frame})
+    table = read_all(paths)
+    assert table.crs == LONLAT
+    assert table["patch"].tolist() == ["a_00000", "b_00000", "b_00001"]
+    assert geodesic_area_m2(table) == pytest.approx([144_000, 230_400, 230_400], rel=2e-3)
+
+
+def test_footprints_given_twice(tmp_path):
+    write_layers(tmp_path / "f.gpkg", {"patches": make_footprints([(0, 0, 9, 9)])})
+    with pytest.raises(Mistake, match="t1_00000 comes twice"):
+        read_all([tmp_path / "f.gpkg"] * 2)
+
+
+def test_another_table_is_no_footprints(tmp_path):
+    write_layers(tmp_path / "f.gpkg", {"patches": make_footprints([(0, 0, 9, 9)]).drop(columns="height")})
+    with pytest.raises(Mistake, match="no column height"):
+        read_all([tmp_path / "f.gpkg"])
+
+
+def test_no_footprints():
+    with pytest.raises(Mistake, match="No footprints"):
+        read_all([])

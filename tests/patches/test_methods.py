@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lobate.errors import Mistake
+from lobate.patches.methods import METHODS
+from lobate.patches.pool import Pool
+from lobate.settings.patches import Split
+from lobate.vectors import LONLAT
+
+from .conftest import grid, make_footprints
+
+EAST = grid(left=501_000)  # another tile that sees part of the same ground
+places = st.tuples(*[st.integers(0, 400)] * 2, *[st.integers(8, 48)] * 2)
+tables = st.tuples(st.lists(places, min_size=2, max_size=30, unique=True), st.lists(places, max_size=10, unique=True))
+
+
+def table(windows, east=(), positive=None) -> gpd.GeoDataFrame:
+    frames = [make_footprints(windows, positive=positive), make_footprints(east, name="t2", on=EAST)]
+    return pd.concat([frame.to_crs(LONLAT) for frame in frames if len(frame)], ignore_index=True)
+
+
+def ground(footprints: gpd.GeoDataFrame) -> np.ndarray:
+    seen = np.zeros((500, 700), bool)
+    for one in footprints.itertuples():
+        left = one.window_col + (100 if one.tile == "t2" else 0)
+        seen[one.window_row : one.window_row + one.height, left : left + one.width] = True
+    return seen
+
+
+@settings(deadline=None, max_examples=60)
+@given(tables, st.sampled_from([Split(), Split(method="blocks", block_km=1)]), st.floats(0.05, 0.5), st.integers(0, 9))
+def test_no_validation_pixel_lies_inside_a_training_footprint(windows, split, share, seed):
+    footprints = table(*windows)
+    try:
+        sides, _ = METHODS[split.method](
+            Pool(footprints, seed), split.model_copy(update={"validation_share": round(share, 2)})
+        )
+    except Mistake:
+        return  # small worlds may not be divisible
+    assert {"training", "validation"} <= set(sides) <= {"training", "validation", "dropped"}
+    assert not (ground(footprints[sides == "validation"]) & ground(footprints[sides == "training"])).any()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(places, min_size=2, max_size=60, unique=True), st.data())
+def test_m_patches_more_move_at_most_m_others(windows, data):
+    m = data.draw(st.integers(0, len(windows) - 2))
+    kept = data.draw(st.permutations(windows))[m:]
+    share, seed = data.draw(st.sampled_from([0.1, 0.25, 0.5])), data.draw(st.integers(0, 5))
+
+    def validation(some):
+        pool = Pool(table([window for window in windows if window in some]), seed)
+        sides, _ = METHODS["random"](pool, Split(method="random", validation_share=share))
+        return dict(zip(pool.places, sides, strict=True))
+
+    before, after = validation(kept), validation(windows)
+    assert sum(before[place] != after[place] for place in before) <= m
+
+
+def test_the_paper_s_2230_patches_split_into_2007_and_223():
+    windows = [(20 * row, 20 * col, 16, 16) for row in range(50) for col in range(45)][:2230]
+    pool = Pool(table(windows), 0)
+    sides, _ = METHODS["random"](pool, Split(method="random"))
+    assert pd.Series(sides).value_counts().to_dict() == {"training": 2007, "validation": 223}
+
+
+def test_groups_stay_whole_and_nothing_is_dropped_where_they_are_small():
+    windows = [(100 * k + shift, 0, 30, 30) for k in range(40) for shift in (0, 15, 30)]
+    sides, group = METHODS["grouped"](Pool(table(windows), 0), Split())
+    assert pd.Series(sides).value_counts().to_dict() == {"training": 108, "validation": 12}
+    assert pd.DataFrame({"side": sides, "group": group}).groupby("group")["side"].nunique().eq(1).all()
+
+
+def test_one_group_of_everything_is_cut():
+    windows = [(15 * k, 0, 30, 30) for k in range(60)]
+    sides, group = METHODS["grouped"](Pool(table(windows), 0), Split())
+    counts = pd.Series(sides).value_counts()
+    assert len(set(group)) == 1
+    assert counts["validation"] == 6
+    assert counts["dropped"] <= 2
+
+
+def test_groups_are_cut_when_none_with_the_landform_is_small_enough():
+    windows = [(15 * k, 0, 30, 30) for k in range(50)] + [(40 * k, 300, 20, 20) for k in range(10)]
+    positive = [0.2] * 50 + [0.0] * 10
+    pool = Pool(table(windows, positive=positive), 0)
+    sides, _ = METHODS["grouped"](pool, Split())
+    assert ((sides == "validation") & pool.positive).any()
+    assert ((sides == "training") & pool.positive).any()
+
+
+def test_an_impossible_grouped_split_names_what_to_set():
+    with pytest.raises(Mistake, match=r"patches\.split\.method to random .* blocks"):
+        METHODS["grouped"](Pool(table([(0, 0, 30, 30), (5, 5, 30, 30), (9, 9, 30, 30)]), 0), Split())
+
+
+def test_blocks_too_large_for_the_region_say_so():
+    with pytest.raises(Mistake, match=r"smaller patches\.split\.block_km"):
+        METHODS["blocks"](Pool(table([(0, 0, 30, 30), (50, 5, 30, 30)]), 0), Split(method="blocks", block_km=500))
