@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,7 +65,12 @@ class Given:
 
         out = self.folder / name
         out.mkdir()
-        files = {"model": "model.safetensors", "metrics": "metrics.csv", "verdict": "verdict.json", "events": "e.tfevents"}
+        files = {
+            "model": "model.safetensors",
+            "metrics": "metrics.csv",
+            "verdict": "verdict.json",
+            "events": "e.tfevents",
+        }
         outputs = {one: out / file for one, file in files.items()}
         train(
             list(self.patches),
@@ -91,6 +97,12 @@ def write_split(path: Path, sides: dict[str, list[str]], **columns: list) -> Pat
     frame = gpd.GeoDataFrame(rows, crs="EPSG:4326").assign(**columns)
     write_layers(path, {"split": frame})
     return path
+
+
+@pytest.fixture
+def split_writer() -> Callable[..., Path]:
+    """The function that writes a split: path, sides of each row by tile, columns to add or to replace."""
+    return write_split
 
 
 @pytest.fixture

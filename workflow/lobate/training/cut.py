@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def _pixel_bounds(body: BaseGeometry, grid: Grid) -> tuple[tuple[float, float], 
 def _parts(first: float, last: float, side: int) -> list[tuple[float, float]]:
     """Divide a stretch evenly into parts no longer than ``side``."""
     edges = np.linspace(first, last, max(1, ceil((last - first) / side)) + 1)
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges.tolist()))
 
 
 def _starts(first: float, last: float, size: int, side: int) -> list[int]:

@@ -1,0 +1,98 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from lobate.training.dataset import Patches, Sampling, ahead
+
+SAMPLING = Sampling(batch=3, crop=32, scales=(1.0,), operations=("noise",), seeds=(1, 2))
+
+
+@pytest.fixture
+def patches():
+    """Five patches of 40 px whose red is their number plus one; the third is only 20 x 30 px large."""
+    array = np.zeros((5, 40, 40, 4), dtype=np.uint8)
+    array[..., 0] = np.arange(1, 6)[:, None, None]
+    array[2, 20:, :, 0] = array[2, :, 30:, 0] = 0
+    array[2, 20:, :, 3] = array[2, :, 30:, 3] = 255
+    places = [(0, row, 20 if row == 2 else 40, 30 if row == 2 else 40) for row in range(5)]
+    return Patches((array,), np.array(places))
+
+
+def numbers(batch):
+    """Which patches a batch holds, by their red."""
+    return [int(image[0][label != 255][0]) - 1 for image, label in zip(batch.images, batch.labels, strict=True)]
+
+
+def test_a_sample_is_without_its_padding(patches):
+    image, mask = patches.sample(2)
+    assert tuple(image.shape) == (3, 20, 30)
+    assert tuple(mask.shape) == (20, 30)
+    assert (image[0] == 3).all()
+    assert (mask == 0).all()
+
+
+def test_whole_patches_keep_it_and_lie_channels_last(patches):
+    batch = patches.stack([1, 2])
+    assert batch.images.shape == (2, 3, 40, 40)
+    assert batch.images.is_contiguous(memory_format=torch.channels_last)
+    assert batch.labelled == 1600 + 600
+
+
+def test_pixels_are_counted_by_patch(patches):
+    assert patches.pixels().tolist() == [[n, 0] for n in (1600, 1600, 600, 1600, 1600)]
+
+
+def test_thinned_is_spread_evenly(patches):
+    assert patches.thinned(3).places[:, 1].tolist() == [0, 2, 4]
+    assert len(patches.thinned(99)) == 5
+
+
+def test_each_epoch_sees_every_patch_once_in_another_order(patches):
+    never = np.zeros(5, dtype=bool)
+    seen = [number for i in range(10) for number in numbers(SAMPLING.training_batch(patches, never, i))]
+    epochs = [tuple(seen[start : start + 5]) for start in range(0, 30, 5)]
+    assert all(sorted(epoch) == [0, 1, 2, 3, 4] for epoch in epochs)
+    assert len(set(epochs)) > 1
+
+
+def test_a_batch_depends_on_its_number_alone(patches):
+    always = np.ones(5, dtype=bool)
+    one = SAMPLING.training_batch(patches, always, 7)
+    SAMPLING.training_batch(patches, always, 3)
+    assert one.images.equal(SAMPLING.training_batch(patches, always, 7).images)
+    assert not one.images.equal(SAMPLING.training_batch(patches, always, 8).images)
+
+
+def test_only_positives_are_augmented(patches):
+    positive = np.array([True, False, True, False, True])
+    patches.arrays[0][positive, ..., 3] |= 1
+    noisy = {True: 0, False: 0}
+    for i in range(20):
+        batch = SAMPLING.training_batch(patches, positive, i)
+        for image, label in zip(batch.images, batch.labels, strict=True):
+            noisy[bool((label == 1).any())] += bool(image[1][label != 255].any())  # green is 0 but for noise
+    assert noisy[True] > 5
+    assert noisy[False] == 0
+
+
+def test_ahead_keeps_the_order():
+    made = ahead(lambda n: time.sleep(0.002 * (n % 3)) or n, range(20))
+    assert list(made) == list(range(20))
+
+
+def test_ahead_is_ahead_but_bounded():
+    made = []
+    batches = ahead(lambda n: made.append(n) or n, range(100), depth=4)
+    assert next(batches) == 0
+    time.sleep(0.2)
+    assert made == [0, 1, 2, 3, 4]
+    batches.close()
+    assert not [one for one in threading.enumerate() if one.name.startswith("batch")]
+
+
+def test_a_failure_in_a_thread_arrives():
+    with pytest.raises(ZeroDivisionError):
+        list(ahead(lambda n: 1 // (2 - n), range(5)))

@@ -1,0 +1,63 @@
+from math import log
+
+import pytest
+import torch
+from torch import nn
+
+from lobate.settings.training import Schedule
+from lobate.training.schedule import learning_rate, optimizer_of, pixel_loss, to_training_mode
+
+PAPER = Schedule()
+
+
+def test_the_paper_s_learning_rate():
+    assert learning_rate(PAPER, 0) == 0.007
+    assert learning_rate(PAPER, 15_000) == pytest.approx(0.007 * 0.5**0.9)
+    assert learning_rate(PAPER, 29_999) == pytest.approx(0.007 * (1 / 30_000) ** 0.9)
+    assert learning_rate(PAPER, 30_000) == 0
+
+
+def test_half_a_cosine():
+    cosine = Schedule(decay="cosine", iterations=10, learning_rate=1.0)
+    assert [learning_rate(cosine, i) for i in (0, 5, 10)] == pytest.approx([1.0, 0.5, 0.0])
+
+
+def test_loss_is_the_mean_over_labelled_pixels():
+    logits = torch.tensor([[[[0.0, 2.0, 9.0]], [[0.0, 0.0, -9.0]]]])  # (1, 2, 1, 3)
+    labels = torch.tensor([[[0, 1, 255]]], dtype=torch.uint8)
+    first, second = log(2), log(1 + torch.e**2)
+    assert pixel_loss(logits, labels).item() == pytest.approx((first + second) / 2)
+    assert pixel_loss(logits, labels, [1.0, 3.0]).item() == pytest.approx((first + 3 * second) / 4)
+
+
+def test_decay_spares_norms_and_biases():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    sgd = optimizer_of(network, PAPER)
+    assert sgd.defaults["momentum"] == 0.9
+    assert [(len(group["params"]), group["weight_decay"]) for group in sgd.param_groups] == [(1, 4e-5), (3, 0.0)]
+    adamw = optimizer_of(network, Schedule(optimizer="adamw"))
+    assert [group["weight_decay"] for group in adamw.param_groups] == [4e-5, 0.0]
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.backbone = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+        self.pyramid = nn.Module()
+        self.pyramid.pooled = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))
+
+    @property
+    def learning(self):
+        return [module.training for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+@pytest.mark.parametrize(
+    ("norms", "batch", "learning"),
+    [("frozen", 8, [False, False]), ("trained", 8, [True, True]), ("trained", 1, [True, False])],
+)
+def test_which_norms_learn(norms, batch, learning):
+    network = Net()
+    to_training_mode(network, Schedule(batch_norm=norms, batch=batch))
+    assert network.training
+    assert network.learning == learning
+    assert all(one.requires_grad for one in network.parameters())  # scale and shift always learn

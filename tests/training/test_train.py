@@ -1,0 +1,161 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from lobate.errors import Mistake
+from lobate.network.modelfile import load
+from lobate.training import loop
+from lobate.training.checkpoint import SCRATCH
+
+
+@pytest.fixture(autouse=True)
+def no_scratch(monkeypatch):
+    monkeypatch.delenv(SCRATCH, raising=False)
+
+
+def contents(outputs):
+    return {name: path.read_bytes() for name, path in outputs.items()}
+
+
+def test_a_round_leaves_model_curves_and_facts_and_repeats_to_the_byte(given):
+    outputs = given.train("one")
+    facts = json.loads(outputs["verdict"].read_text())
+    assert facts["round"] == 1
+    assert facts["patches"] == {
+        "training": 8,
+        "mined": 0,
+        "showing_landform": 6,
+        "validation": 2,
+        "validation_showing_landform": 2,
+    }
+    assert facts["augment"] == ["flip", "rotate", "blur"]
+    assert "target" not in outputs["verdict"].read_text()
+    table = pd.read_csv(outputs["metrics"])
+    assert table["iteration"].tolist() == [2, 2, 4, 4, 6, 6]
+    best = table[(table["split"] == "validation") & (table["iteration"] == facts["iteration"])]
+    assert best["iou_landform"].item() == facts["validation_iou"]["landform"]
+    assert best["iou_landform"].item() == table.loc[table["split"] == "validation", "iou_landform"].max()
+    model, header = load(outputs["model"])
+    assert (header["round"], header["validation_iou"], model.channels) == (1, facts["validation_iou"], 3)
+    assert contents(given.train("two")) == contents(outputs)
+
+
+def test_another_round_or_seed_trains_otherwise(given):
+    short = given.but(iterations=1)
+    models = [
+        one.train(str(n))["model"].read_bytes()
+        for n, one in enumerate([short, replace(short, round=2), replace(short, seed=6)])
+    ]
+    assert len(set(models)) == 3
+
+
+def test_a_killed_training_goes_on_and_ends_the_same(given, monkeypatch, tmp_path):
+    whole = contents(given.train("whole"))
+    monkeypatch.setenv(SCRATCH, str(tmp_path / "scratch"))
+    step = loop.train_step
+    taken = []
+
+    def killed(*arguments):
+        taken.append(1)
+        if len(taken) in (4, 8):  # once after the first look, once after the second
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    monkeypatch.setattr(loop, "train_step", killed)
+    for name in ("killed", "again"):
+        with pytest.raises(KeyboardInterrupt):
+            given.but(evaluate_every=2).train(name)
+    monkeypatch.setattr(loop, "train_step", step)
+    assert contents(given.train("end")) == whole
+    assert contents(given.train("after the end")) == whole
+
+
+def test_a_checkpoint_between_looks_serves_as_well(given, monkeypatch, tmp_path):
+    long = given.but(evaluate_every=6, optimizer="adamw", learning_rate=0.01)
+    whole = contents(long.train("whole"))
+    monkeypatch.setenv(SCRATCH, str(tmp_path / "scratch"))
+    monkeypatch.setattr(loop.Pace, "EVERY_S", -1)  # tells and keeps after every step
+    step, taken = loop.train_step, []
+
+    def killed(*arguments):
+        taken.append(1)
+        if len(taken) == 5:
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    monkeypatch.setattr(loop, "train_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        long.train("killed")
+    assert contents(long.train("end")) == whole
+    assert len(taken) == 7  # four, the one that was killed, and the last two
+
+
+def test_it_learns(given):
+    outputs = given.but(iterations=80, evaluate_every=40, batch=4, learning_rate=0.2, scales=[1.0]).train("long")
+    assert json.loads(outputs["verdict"].read_text())["training_iou"]["landform"] > 0.5
+
+
+def test_torch_is_left_as_it_was(given):
+    torch.manual_seed(3)
+    before = torch.random.get_rng_state()
+    given.but(iterations=1).train("one")
+    assert torch.random.get_rng_state().equal(before)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_validation_without_the_landform_is_told_and_has_no_iou(given, split_writer):
+    split_writer(given.split, {"A": ["training", "validation", "training"]})  # patch 1 shows none
+    facts = json.loads(given.but(iterations=2).train("one")["verdict"].read_text())
+    assert facts["validation_iou"]["landform"] is None
+    assert facts["threshold"] == 0.5
+    assert "No validation patch shows the landform" in facts["warnings"][0]
+
+
+def test_a_batch_of_one_is_handled_and_told(given):
+    facts = json.loads(given.but(batch=1, iterations=2).train("one")["verdict"].read_text())
+    assert "batch of 1" in facts["warnings"][0]
+
+
+def test_batches_without_a_labelled_pixel_are_skipped_and_told(given, caplog):
+    for path in given.patches:
+        array = np.load(path)
+        array[1:4, ..., 3] = 255
+        np.save(path, array)
+    facts = json.loads(given.but(batch=1, batch_norm="frozen").train("one")["verdict"].read_text())
+    assert 0 < facts["skipped_batches"] < 6
+    assert "no labelled pixel" in caplog.text
+
+
+def test_a_loss_that_runs_away_names_the_learning_rate(given):
+    with pytest.raises(Mistake, match=r"training\.schedule\.learning_rate \(now 1e\+30\)"):
+        given.but(learning_rate=1e30).train("one")
+
+
+def test_too_little_memory_names_what_to_lower(given, monkeypatch):
+    def hungry(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(loop, "train_step", hungry)
+    with pytest.raises(Mistake, match=r"2 patches of 64 x 64 .* training\.schedule\.batch"):
+        given.train("one")
+
+
+def test_four_channels_and_an_odd_crop_train_too(given):
+    for path in given.patches:
+        array = np.load(path)
+        np.save(path, np.concatenate([array[..., :1], array], axis=-1))
+    model, _ = load(given.but(iterations=2, crop=50).train("one")["model"])
+    assert model.channels == 4
+
+
+def test_mined_patches_join_the_training(given, tmp_path):
+    np.save(tmp_path / "mined.npy", np.full((2, 64, 64, 4), [90, 90, 90, 0], dtype=np.uint8))
+    facts = json.loads(
+        replace(given, mined=(tmp_path / "mined.npy",), round=2).but(iterations=2).train("one")["verdict"].read_text()
+    )
+    assert facts["mined_negatives"] == 2
+    assert facts["patches"]["training"] == 8
