@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
+from rasterio.crs import CRS
+
 from lobate.grid import Grid
 from lobate.rasters import CogWriter
 from lobate.vectors import LONLAT, write_layers
-from rasterio.crs import CRS
 
 STATISTICS = {"mean": 0.8, "median": 0.8, "minimum": 0.5, "deviation": 0.1}
 

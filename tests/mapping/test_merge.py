@@ -6,11 +6,12 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyproj import Geod
+
 from lobate.errors import Mistake
 from lobate.mapping.merge import merge_detections
 from lobate.settings.mapping import Merge
 from lobate.vectors import geodesic_area_m2, read_layer
-from pyproj import Geod
 
 X, Y = 500_000.0, 4_000_000.0  # the middle of UTM zone 44 at 36 N
 

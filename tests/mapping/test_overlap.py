@@ -2,6 +2,7 @@ import numpy as np
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lobate.mapping.overlap import agreement, bodies, shared_pairs
 
 WEST, EAST = shapely.box(0, 0, 11, 10), shapely.box(10, 0, 20, 10)

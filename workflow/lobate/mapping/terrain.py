@@ -37,10 +37,8 @@ def terrain_under(outlines: gpd.GeoSeries, dem: Path) -> pd.DataFrame:
         table = pd.DataFrame(np.nan, index=outlines.index, columns=COLUMNS)
         for rows, window in _groups(local, grid):
             table.iloc[rows] = _measure(local.iloc[rows], dataset, grid, window)
-    pixel = grid.resolution[0] * grid.resolution[1]
-    table["dem_share"] = (
-        (table["dem_share"].fillna(0) * pixel / local.area.replace(0, np.nan)).fillna(0).clip(0, 1).round(4)
-    )
+    area = shapely.area(np.asarray(local.values, dtype=object)) / (grid.resolution[0] * grid.resolution[1])
+    table["dem_share"] = (table["dem_share"].fillna(0) / np.where(area > 0, area, 1)).clip(0, 1).round(4)
     return table.round({"elevation_min_m": 2, "slope_mean_deg": 3})
 
 

@@ -1,0 +1,56 @@
+import numpy as np
+import shapely
+
+from lobate.mapping.ground import Ground, polygonal
+
+X, Y = 500_000.0, 4_000_000.0
+
+
+def ground_with_hole(workshop):
+    """100 x 100 px of 10 m; columns 40 to 59 are nodata."""
+    values = np.zeros((100, 100), dtype="uint8")
+    values[:, 40:60] = 255
+    grid = workshop.grid(X, Y, 100, 100)
+    return Ground.of(workshop.probability("T", grid, values))
+
+
+def points(workshop, *places):
+    plain = [shapely.Point(X + x, Y - y) for x, y in places]
+    return np.asarray(workshop.lonlat(plain).geometry.values, dtype=object)
+
+
+def test_points_are_seen_where_the_tile_has_a_value(workshop):
+    asked = points(workshop, (395, 500), (405, 500), (595, 5), (605, 995), (-5, 500), (500, 1005))
+    assert ground_with_hole(workshop).sees(asked).tolist() == [True, False, False, True, False, False]
+
+
+def test_no_points_is_no_question(workshop):
+    assert ground_with_hole(workshop).sees(np.array([], dtype=object)).tolist() == []
+
+
+def test_outlines_are_cut_to_the_pixel_where_nodata_begins(workshop):
+    outlines = [
+        shapely.box(X + 100, Y - 300, X + 300, Y - 100),
+        shapely.box(X + 300, Y - 300, X + 700, Y - 100),
+        shapely.box(X + 420, Y - 300, X + 500, Y - 100),
+        shapely.box(X - 300, Y - 300, X + 100, Y - 100),
+        shapely.box(X - 900, Y - 300, X - 500, Y - 100),
+    ]
+    parts = ground_with_hole(workshop).seen_parts(np.asarray(workshop.lonlat(outlines).geometry.values, dtype=object))
+    local = workshop.lonlat(parts, epsg=4326).to_crs(32644).geometry
+    expected = [
+        outlines[0],
+        shapely.union(shapely.box(X + 300, Y - 300, X + 400, Y - 100), shapely.box(X + 600, Y - 300, X + 700, Y - 100)),
+        shapely.Polygon(),
+        shapely.box(X, Y - 300, X + 100, Y - 100),
+        shapely.Polygon(),
+    ]
+    for part, right in zip(local, expected, strict=True):
+        assert part.symmetric_difference(right).area <= 1e-4 * max(right.area, 1)
+
+
+def test_only_polygons_are_left_of_an_overlay():
+    box, line = shapely.box(0, 0, 1, 1), shapely.LineString([(0, 0), (3, 3)])
+    mixed = np.array([box, shapely.GeometryCollection([box, line]), line, shapely.GeometryCollection()], dtype=object)
+    assert [one.area for one in polygonal(mixed)] == [1, 1, 0, 0]
+    assert {one.geom_type for one in polygonal(mixed)} == {"Polygon"}

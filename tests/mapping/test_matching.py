@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lobate.mapping.matching import match, overlapping, polygon_scores, rates, ratio, touching
+
+NONE = np.array([], dtype=object)
+
+
+def boxes(*places):
+    return np.array([shapely.box(*place) for place in places], dtype=object)
+
+
+def all_of(outlines):
+    return np.ones(len(outlines), dtype=bool)
+
+
+def test_an_inventory_against_itself_is_perfect():
+    outlines = boxes((0, 0, 2, 2), (3, 0, 5, 2), (6, 0, 7, 1))
+    scores = polygon_scores(match(outlines, outlines), all_of(outlines), all_of(outlines), 0.5)
+    assert (scores["precision"], scores["recall"], scores["f1"], scores["mean_f1"]) == (1, 1, 1, 1)
+    assert scores["thresholds"]["0.9"]["right"] == 3
+
+
+def test_each_is_matched_once_the_best_first():
+    found = boxes((0, 0, 10, 10), (0, 0, 10, 9))
+    there = boxes((0, 0, 10, 9))
+    matches = match(found, there)
+    assert (matches.detection.tolist(), matches.reference.tolist(), matches.iou.tolist()) == ([1], [0], [1])
+    assert matches.best_detection.tolist() == pytest.approx([0.9, 1])
+
+
+def test_scores_fall_with_the_threshold():
+    found, there = boxes((0, 0, 10, 10)), boxes((0, 0, 10, 6))
+    scores = polygon_scores(match(found, there), all_of(found), all_of(there), 0.5)
+    assert scores["f1"] == 1
+    assert [scores["thresholds"][t]["f1"] for t in ("0.1", "0.5", "0.6", "0.9")] == [1, 1, 0, 0]
+    assert scores["mean_f1"] == pytest.approx(5 / 9, abs=1e-6)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 9), st.integers(1, 9)), max_size=12),
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 9), st.integers(1, 9)), max_size=12),
+)
+def test_no_outline_is_matched_twice_and_only_with_what_it_meets(ones, others):
+    found, there = (boxes(*[(x, y, x + w, y + h) for x, y, w, h in some]) for some in (ones, others))
+    matches = match(found, there)
+    assert len(set(matches.detection)) == len(matches.detection) == len(set(matches.reference))
+    assert np.all(np.diff(matches.iou) <= 0)
+    for one, other, iou in zip(matches.detection, matches.reference, matches.iou, strict=True):
+        union = shapely.union(found[one], there[other]).area
+        assert iou == pytest.approx(shapely.intersection(found[one], there[other]).area / union)
+    scores = polygon_scores(matches, all_of(found), all_of(there), 0.5)
+    assert scores["right"] == scores["found"] <= min(len(found), len(there))
+
+
+def test_nothing_against_something():
+    there = boxes((0, 0, 1, 1))
+    scores = polygon_scores(match(NONE, there), all_of(NONE), all_of(there), 0.5)
+    assert (scores["precision"], scores["recall"], scores["f1"]) == (None, 0, 0)
+    scores = polygon_scores(match(there, NONE), all_of(there), all_of(NONE), 0.5)
+    assert (scores["precision"], scores["recall"], scores["f1"], scores["mean_f1"]) == (0, None, None, None)
+
+
+def test_a_sliver_in_common_is_no_overlap():
+    found = boxes((0, 0, 10, 10), (0, 0, 10, 10), (50, 0, 51, 1))
+    assert overlapping(found[:1], boxes((9.5, 0, 20, 10))).tolist() == [False]
+    assert overlapping(found, boxes((8, 0, 20, 10))).tolist() == [True, True, False]
+    assert overlapping(found, NONE).tolist() == [False] * 3
+
+
+def test_touching_asks_for_any_footprint():
+    assert touching(boxes((0, 0, 1, 1), (5, 5, 6, 6)), boxes((1, 1, 2, 2))).tolist() == [True, False]
+    assert touching(boxes((0, 0, 1, 1)), NONE).tolist() == [False]
+
+
+def test_rates():
+    assert ratio(1, 0) is None
+    assert rates(0.5, 1.0) == {"precision": 0.5, "recall": 1.0, "f1": 0.666667}
+    assert rates(0.0, 0.0)["f1"] == 0

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import shapely
+
+from lobate.errors import Mistake
+from lobate.mapping.reference import known_outlines, read_reference, repaired, training_footprints
+from lobate.settings.base import PolygonFile
+
+BOW_TIE = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
+
+
+def outlines(workshop, count=3):
+    return workshop.lonlat(
+        [shapely.box(n, 0, n + 0.5, 0.5) for n in range(count)],
+        epsg=4326,
+        kind=np.array(["extended", "restricted", "extended"][:count], dtype=object),
+        grade=np.arange(count),
+    )
+
+
+def test_the_users_file_with_its_ids_and_conditions(workshop):
+    path = workshop.layers("truth.gpkg", RG=outlines(workshop))
+    wanted = PolygonFile(path="in/truth.gpkg", layer="RG", id_field="grade", where={"kind": "extended"})
+    reference = read_reference(path, wanted)
+    assert reference.outlines["reference"].tolist() == ["0", "2"]
+    assert reference.what == "in/truth.gpkg, layer RG, kind = extended"
+
+
+def test_ids_come_from_the_file_name_and_the_feature_number(workshop):
+    path = workshop.layers("truth.gpkg", RG=outlines(workshop))
+    reference = read_reference(path, PolygonFile(path="in/truth.gpkg", where={"grade": 2}))
+    assert reference.outlines["reference"].tolist() == ["truth_2"]
+
+
+def test_a_field_that_is_not_there_names_the_nearest(workshop):
+    path = workshop.layers("truth.gpkg", RG=outlines(workshop))
+    with pytest.raises(Mistake, match=r"no field kinds, which mapping\.reference names; did you mean kind\?"):
+        read_reference(path, PolygonFile(path="truth.gpkg", where={"kinds": "extended"}))
+
+
+def test_no_outline_left_is_a_mistake(workshop):
+    path = workshop.layers("truth.gpkg", RG=outlines(workshop))
+    with pytest.raises(Mistake, match="no outline to score against"):
+        read_reference(path, PolygonFile(path="truth.gpkg", where={"kind": "relict"}))
+
+
+def test_a_file_without_crs_is_a_mistake(workshop):
+    path = workshop.folder / "truth.shp"
+    outlines(workshop).to_file(path)
+    path.with_suffix(".prj").unlink()
+    with pytest.raises(Mistake, match="coordinate reference system"):
+        read_reference(path, PolygonFile(path="truth.shp"))
+
+
+def test_without_a_file_the_positive_labels_are_the_reference_and_all_positives_are_known(workshop):
+    kept = outlines(workshop).assign(polygon=["a", "b", "c"], **{"class": ["positive", "negative", "positive"]})
+    removed = outlines(workshop, 2).assign(polygon=["d", "e"], **{"class": ["positive", "negative"]})
+    path = workshop.layers("polygons.gpkg", kept=kept, removed=removed)
+    assert read_reference(path, None).outlines["reference"].tolist() == ["a", "c"]
+    assert len(known_outlines(path)) == 3
+
+
+def test_only_training_patches_are_footprints_of_training(workshop):
+    split = outlines(workshop).assign(side=["training", "validation", "training"])
+    assert len(training_footprints(workshop.layers("split.gpkg", split=split))) == 2
+
+
+def test_invalid_outlines_are_repaired_and_lines_have_no_area(workshop):
+    frame = workshop.lonlat([BOW_TIE, None, shapely.Polygon()], epsg=4326)
+    assert shapely.area(repaired(frame.geometry)).tolist() == [0.5, 0, 0]

@@ -1,0 +1,129 @@
+import json
+
+import numpy as np
+import pytest
+import shapely
+
+from lobate.errors import Mistake
+from lobate.mapping.score import score
+from lobate.settings.base import PolygonFile
+from lobate.vectors import read_layer
+
+X, Y = 500_000.0, 4_000_000.0
+
+
+def square(x, y, side=200.0):
+    """A square whose top left corner is ``x`` east and ``y`` south of the tile's."""
+    return shapely.box(X + x, Y - y - side, X + x + side, Y - y)
+
+
+def text(values):
+    return np.array(values, dtype=object)
+
+
+@pytest.fixture
+def scored(workshop):
+    """Score detections against a reference on one tile of 1 km; returns scores.json and the layers of cases."""
+
+    def run(found, there, known=(), *, trained=(), own_reference=True, values=0):
+        found, there, known, trained = map(list, (found, there, known, trained))
+        names = text([f"d{n:05d}" for n in range(1, len(found) + 1)])
+        kept = workshop.lonlat(found, detection=names, mean=np.full(len(found), 0.8))
+        labels = workshop.lonlat(known, polygon=text([f"k{n}" for n in range(len(known))]))
+        labels["class"] = text(["positive"] * len(known))
+        polygons = workshop.layers("polygons.gpkg", kept=labels, removed=labels.iloc[:0])
+        truth = workshop.lonlat(there, name=text([f"t{n}" for n in range(len(there))]))
+        target, cases = workshop.folder / "scores.json", workshop.folder / "cases.gpkg"
+        score(
+            workshop.layers("detections.gpkg", kept=kept),
+            workshop.layers("truth.gpkg", truth=truth) if own_reference else polygons,
+            [workshop.probability("T", workshop.grid(X, Y, 100, 100), values)],
+            workshop.layers("split.gpkg", split=workshop.lonlat(trained, side=text(["training"] * len(trained)))),
+            polygons,
+            target,
+            cases,
+            reference_file=PolygonFile(path="truth.gpkg", id_field="name") if own_reference else None,
+            match_iou=0.5,
+            landform="rock glacier",
+        )
+        layers = {name: read_layer(cases, name) for name in ("hits", "misses", "false_alarms")}
+        return json.loads(target.read_text()), layers
+
+    return run
+
+
+def test_an_inventory_against_itself_scores_one(scored):
+    outlines = [square(100, 100), square(500, 300, 130), square(850, 850, 150)]
+    scores, layers = scored(outlines, [], outlines, own_reference=False)
+    for part in (scores, scores["unseen"]):
+        assert part["pixels"]["iou"] == 1
+        assert part["polygons"]["f1"] == part["polygons"]["mean_f1"] == 1
+    assert {name: len(layer) for name, layer in layers.items()} == {"hits": 3, "misses": 0, "false_alarms": 0}
+    assert scores["account"]["known"] == 3
+    assert scores["account"]["new"] is None
+
+
+def test_hits_misses_and_false_alarms_are_told_and_shown(scored):
+    found = [square(100, 100), square(500, 500), square(120, 600, 100)]
+    there = [square(120, 100), square(700, 100), square(520, 640)]
+    scores, layers = scored(found, there, [square(110, 110)])
+    polygons = scores["polygons"]
+    assert (polygons["detections"], polygons["right"], polygons["references"], polygons["found"]) == (3, 1, 3, 1)
+    assert polygons["precision"] == polygons["recall"] == polygons["f1"] == pytest.approx(1 / 3, abs=1e-5)
+    assert layers["hits"][["detection", "reference", "iou"]].to_numpy().tolist() == [["d00001", "t0", 0.8182]]
+    assert layers["misses"]["reference"].tolist() == ["t1", "t2"]
+    assert layers["misses"]["best_iou"].tolist() == [0, pytest.approx(0.156, abs=1e-3)]
+    assert layers["false_alarms"]["account"].tolist() == ["new", "wrong"]
+    account = scores["account"]
+    assert (account["known"], account["new"], account["wrong"], account["open"]) == (1, 1, 1, 0)
+    assert scores["pixels"]["true_positive"] == 18 * 20 + 18 * 6
+
+
+def test_unseen_ground_is_told_apart(scored):
+    found = [square(100, 100), square(700, 700)]
+    there = [square(100, 100), square(500, 100), square(720, 700)]
+    scores, layers = scored(found, there, trained=[square(0, 0, 400)])
+    unseen = scores["unseen"]["polygons"]
+    assert (unseen["detections"], unseen["right"], unseen["references"], unseen["found"]) == (1, 1, 2, 1)
+    assert scores["unseen"]["pixels"]["true_positive"] == 18 * 20
+    assert scores["pixels"]["true_positive"] == 18 * 20 + 400
+    assert layers["hits"]["unseen"].tolist() == [False, True]
+
+
+def test_reference_outside_the_mapped_area_is_left_out_and_counted(scored):
+    values = np.zeros((100, 100), dtype="uint8")
+    values[:, 80:] = 255
+    inside, across, on_nodata, far = square(100, 100), square(700, 100), square(820, 500, 100), square(5000, 0)
+    clipped = shapely.box(X + 700, Y - 300, X + 800, Y - 100)
+    scores, layers = scored([inside, clipped], [inside, across, on_nodata, far], values=values)
+    told = scores["reference"]
+    assert (told["outlines"], told["outside_mapped_area"], told["clipped_to_mapped_area"], told["scored"]) == (
+        4,
+        2,
+        1,
+        2,
+    )
+    assert told["what"] == "truth.gpkg"
+    assert scores["polygons"]["recall"] == 1
+    assert layers["hits"]["iou"].tolist() == [1, 1]
+    assert scores["mapped_km2"] == pytest.approx(0.8, rel=2e-3)
+
+
+def test_nothing_detected_finds_nothing(scored):
+    scores, layers = scored([], [square(100, 100)])
+    assert scores["pixels"]["iou"] == 0
+    assert (scores["polygons"]["precision"], scores["polygons"]["recall"], scores["polygons"]["f1"]) == (None, 0, 0)
+    assert len(layers["misses"]) == 1
+    assert {"detection", "account", "best_iou"} <= set(layers["false_alarms"].columns)
+
+
+def test_a_reference_of_another_place_is_a_mistake(scored):
+    with pytest.raises(Mistake, match="None of the 1 reference outlines"):
+        scored([square(100, 100)], [square(50_000, 0)])
+
+
+def test_without_a_reference_of_its_own_the_rest_is_open(scored):
+    scores, _ = scored([square(100, 100), square(700, 700)], [], [square(100, 100)], own_reference=False)
+    account = scores["account"]
+    assert (account["known"], account["open"], account["wrong"]) == (1, 1, None)
+    assert "given to training" in scores["reference"]["what"]

@@ -1,0 +1,51 @@
+"""Outlines of the bodies in a tile's probability raster, the whole tile at once, so that no seam cuts one."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+
+from lobate.errors import Mistake
+from lobate.settings.mapping import Vectorize
+from lobate.signature import Input, Output, Setting
+from lobate.vectors import write_layers
+
+log = logging.getLogger(__name__)
+
+
+def vectorize(
+    probability: Annotated[Path, Input()],
+    model: Annotated[Path, Input()],
+    detections: Annotated[Path, Output()],
+    *,
+    tile: str,
+    vectorize_settings: Annotated[Vectorize, Setting("mapping.vectorize")],
+) -> None:
+    """Write layer `detections` in the tile's CRS: connected pixels from the threshold on, with their probabilities.
+
+    Columns: `detection` (<tile>_00012), `tile`, `mean`, `median`, `minimum`, `deviation` of the probability (0 to 1),
+    `pixels`, `touches_edge`, `touches_nodata`. The threshold is the setting's, else the model's own.
+    """
+    from lobate.network.bodies import bodies
+
+    threshold = vectorize_settings.threshold or _threshold_of(model)
+    frame = bodies(probability, threshold, fill_holes_m2=vectorize_settings.fill_holes_m2)
+    frame.insert(0, "tile", np.full(len(frame), tile, dtype=object))
+    names = [f"{tile}_{number:05d}" for number in range(1, len(frame) + 1)]
+    frame.insert(0, "detection", np.array(names, dtype=object))
+    log.info("%d bodies of pixels with a probability of %g or more in tile %s.", len(frame), threshold, tile)
+    write_layers(detections, {"detections": frame})
+
+
+def _threshold_of(model: Path) -> float:
+    from lobate.network.modelfile import read_header
+
+    threshold = read_header(model).get("threshold")
+    if threshold is None:
+        raise Mistake(
+            f"The model {model} brings no threshold of its own. Set mapping.vectorize.threshold, such as 0.5."
+        )
+    return float(threshold)
