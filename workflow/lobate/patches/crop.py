@@ -110,13 +110,19 @@ def _write_patches(
 ) -> list[dict[str, Any]]:
     """Write the npy one patch at a time, and return the plan with each patch's shares and digest."""
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(plan), side, side, scene.count + 1)}
+    rows = []
     with Path(path).open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        return [row | _written(file, _patch(scene, truth, row["window"], side), scene, row["window"]) for row in plan]
+        for row in plan:
+            pixels, labels = scene.read(window=row["window"].slices), _labels(truth, row["window"])
+            content = _patch(pixels, labels, side).tobytes()
+            file.write(content)
+            digest = hashlib.sha256(content).hexdigest()
+            rows.append(row | _shares(pixels, labels, scene.nodata) | {"digest": digest})
+    return rows
 
 
-def _patch(scene: DatasetReader, truth: DatasetReader, window: Window, side: int) -> np.ndarray:
-    """Return (side, side, bands + 1) uint8 with the window top left."""
+def _labels(truth: DatasetReader, window: Window) -> np.ndarray:
     labels = truth.read(1, window=window.slices)
     strange = (labels > 1) & (labels != IGNORE)
     if strange.any():
@@ -124,24 +130,23 @@ def _patch(scene: DatasetReader, truth: DatasetReader, window: Window, side: int
             f"The label raster {truth.name} holds the value {labels[strange][0]} near row {window.row}, column {window.col}; "
             "labels are 0, 1 and 255 (ignore). Make it again with rasterize-labels."
         )
-    patch = np.zeros((side, side, scene.count + 1), dtype=np.uint8)
+    return labels
+
+
+def _patch(pixels: np.ndarray, labels: np.ndarray, side: int) -> np.ndarray:
+    """Return (side, side, bands + 1) uint8 with ``pixels`` (bands, h, w) and ``labels`` (h, w) top left."""
+    height, width = labels.shape
+    patch = np.zeros((side, side, len(pixels) + 1), dtype=np.uint8)
     patch[..., -1] = IGNORE
-    patch[: window.height, : window.width, :-1] = np.moveaxis(scene.read(window=window.slices), 0, -1)
-    patch[: window.height, : window.width, -1] = labels
+    patch[:height, :width, :-1] = np.moveaxis(pixels, 0, -1)
+    patch[:height, :width, -1] = labels
     return patch
 
 
-def _written(file: Any, patch: np.ndarray, scene: DatasetReader, window: Window) -> dict[str, Any]:
-    content = patch.tobytes()
-    file.write(content)
-    seen = patch[: window.height, : window.width]
-    quality = judge(grey_counts(np.moveaxis(seen[..., :-1], -1, 0), scene.nodata), window.height * window.width)
-    return {
-        "valid": quality.valid,
-        "entropy": quality.entropy,
-        "positive": round(float((seen[..., -1] == 1).mean()), 6),
-        "digest": hashlib.sha256(content).hexdigest(),
-    }
+def _shares(pixels: np.ndarray, labels: np.ndarray, nodata: float | None) -> dict[str, float]:
+    seen = judge(grey_counts(pixels, nodata), labels.size)
+    positive = np.count_nonzero(labels == 1) / labels.size
+    return {"valid": seen.valid, "entropy": seen.entropy, "positive": round(positive, 6)}
 
 
 def _tell(

@@ -39,7 +39,7 @@ def valid_pixels(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
 def grey_counts(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
     """Count the valid pixels of each grey level; grey is the mean of the bands, rounded half up. Shape (256,)."""
     bands = len(pixels)
-    grey = (pixels.sum(axis=0, dtype=np.uint32) + bands // 2) // bands
+    grey = (pixels.sum(axis=0, dtype=np.uint16) + bands // 2) // bands
     return np.bincount(grey[valid_pixels(pixels, nodata)], minlength=256)
 
 
