@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import rasterio
 import torch
 from rasterio.windows import Window
 from torch import Tensor
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 NODATA = 255
 SCALE = 254
 """A byte is round(254 x probability), or 255 where the image has no data."""
+
+CACHE = 48 * 2**20
+"""Bytes that GDAL may keep of decoded blocks: two rows of them, of a tile's image and of its map."""
 
 Network = Callable[[Tensor], Tensor]
 """From images (N, C, H, W) uint8 to probabilities (N, H, W), on the same device."""
@@ -65,6 +69,7 @@ def probability_map(
     )
     with (
         torch.inference_mode(),
+        rasterio.Env(GDAL_CACHEMAX=CACHE),
         CogWriter(target, grid, nodata=NODATA) as writer,
         _read_ahead(image, rows) as bands,
         ThreadPoolExecutor(1) as writing,
