@@ -1,0 +1,140 @@
+"""Label rasters: the very pixels of gdal_rasterize, and only what a tile sees decides."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from rasterio.features import rasterize
+from shapely.affinity import translate
+
+from lobate.labels import rasterize as module
+from lobate.labels.rasterize import polygons_on_image, rasterize_labels
+
+
+def label_of(image, polygons, target, ring_m=0.0):
+    rasterize_labels(image, polygons, target, ring_m=ring_m)
+    with rasterio.open(target) as dataset:
+        return dataset.read(1)
+
+
+def blobs(count, seed=0, extent=(500_000, 3_998_800, 501_500, 4_000_000)):
+    """Ragged polygons with holes, some past the image's edge."""
+    rng = np.random.default_rng(seed)
+    west, south, east, north = extent
+    for x, y in zip(rng.uniform(west, east, count), rng.uniform(south, north, count), strict=True):
+        angle = np.linspace(0, 2 * np.pi, 23)[:-1]
+        radius = rng.uniform(20, 90, 22)
+        hole = [(x + 8 * np.cos(a), y + 8 * np.sin(a)) for a in angle[::4]]
+        yield shapely.Polygon(np.column_stack([x + radius * np.cos(angle), y + radius * np.sin(angle)]), [hole])
+
+
+@pytest.mark.parametrize("rows", [7, 1024])
+def test_pixels_are_those_of_gdal(outlines, tmp_path, monkeypatch, rows):
+    monkeypatch.setattr(module, "ROWS", rows)
+    image = outlines.write_image(tmp_path / "T1.tif")
+    rocks = outlines.write(tmp_path / "rocks.gpkg", list(blobs(40)))
+    result = outlines.clean(tmp_path, [rocks], images={"T1": image})
+    label = label_of(image, result.path, tmp_path / "label.tif")
+    with rasterio.open(image) as dataset:
+        shapes = result.kept.to_crs(dataset.crs).geometry
+        expected = rasterize(shapes, out_shape=dataset.shape, transform=dataset.transform)
+    assert np.array_equal(label, expected)
+    assert 0.1 < label.mean() < 0.9
+
+
+@pytest.mark.skipif(shutil.which("gdal_rasterize") is None, reason="no gdal_rasterize on this machine")
+def test_pixels_are_those_of_the_program_itself(outlines, tmp_path):
+    image = outlines.write_image(tmp_path / "T1.tif", left=500_000.3, top=4_000_000.7, metres=9.7)
+    rocks = outlines.write(tmp_path / "rocks.gpkg", list(blobs(40, seed=1)))
+    result = outlines.clean(tmp_path, [rocks], images={"T1": image})
+    result.kept.to_crs("EPSG:32644").to_file(tmp_path / "utm.gpkg")
+    with rasterio.open(image) as dataset:
+        bounds, size = dataset.bounds, dataset.res
+    extent = ["-te", *map(repr, bounds), "-tr", *map(repr, size)]
+    files = [tmp_path / "utm.gpkg", tmp_path / "expected.tif"]
+    subprocess.run(["gdal_rasterize", "-q", "-burn", "1", "-ot", "Byte", *extent, *files], check=True)
+    with rasterio.open(tmp_path / "expected.tif") as dataset:
+        assert np.array_equal(label_of(image, result.path, tmp_path / "label.tif"), dataset.read(1))
+
+
+def test_nodata_and_unrecognisable_are_ignored_and_negatives_are_not_burned(outlines, tmp_path):
+    image = outlines.write_image(tmp_path / "T1.tif", void=12)
+    shapes = [outlines.square(5, 5, 10), outlines.square(30, 5, 10), outlines.square(34, 5, 10)]
+    rocks = outlines.write(tmp_path / "rocks.gpkg", shapes, name=["kept", "cloudy", "over"])
+    water = outlines.write(tmp_path / "water.gpkg", [outlines.square(60, 5, 10)])
+    listed = tmp_path / "removed.csv"
+    listed.write_text("id,reason\ncloudy,cloud\n")
+    result = outlines.clean(tmp_path, [(rocks, {"id_field": "name"})], [water], images={"T1": image}, listed=listed)
+    label = label_of(image, result.path, tmp_path / "label.tif")
+    expected = np.zeros_like(label)
+    expected[5:15, 5:15] = 1
+    expected[5:15, 30:40] = 255
+    expected[5:15, 34:44] = 1
+    expected[:, :12] = 255
+    assert np.array_equal(label, expected)
+
+
+def test_the_ring_ignores_what_is_near_an_outline(outlines, tmp_path):
+    image = outlines.write_image(tmp_path / "T1.tif")
+    rocks = outlines.write(tmp_path / "rocks.gpkg", [outlines.square(50, 50, 20)])
+    result = outlines.clean(tmp_path, [rocks], images={"T1": image})
+    label = label_of(image, result.path, tmp_path / "label.tif", ring_m=20.0)
+    assert (label[60, [46, 48, 51, 52, 67, 68, 71, 73]] == [0, 255, 255, 1, 1, 255, 255, 0]).all()
+    assert label[48, 60] == label[51, 60] == 255
+    assert label[47, 60] == 0
+
+
+def test_a_tile_without_polygons_is_all_background(outlines, tmp_path):
+    image = outlines.write_image(tmp_path / "T1.tif")
+    other = outlines.write_image(tmp_path / "T2.tif", left=600_000.0)
+    rocks = outlines.write(tmp_path / "rocks.gpkg", [outlines.square(5, 5)])
+    result = outlines.clean(tmp_path, [rocks], images={"T1": image, "T2": other})
+    assert not label_of(other, result.path, tmp_path / "label.tif").any()
+
+
+def test_moving_a_polygon_leaves_the_view_of_another_tile_as_it_was(outlines, tmp_path):
+    images = {
+        "T1": outlines.write_image(tmp_path / "T1.tif"),
+        "T2": outlines.write_image(tmp_path / "T2.tif", left=500_000.0 + 1400),
+    }
+    here, there, between = outlines.square(20, 20), outlines.square(200, 20), outlines.square(141, 60, 8)
+    views = []
+    for moved in (here, translate(here, 30, 0)):
+        rocks = outlines.write(tmp_path / "rocks.gpkg", [moved, there, between])
+        result = outlines.clean(tmp_path, [rocks], images=images)
+        views.append({})
+        for name, image in images.items():
+            polygons_on_image(result.path, tmp_path / "view.gpkg", image)
+            views[-1][name] = (tmp_path / "view.gpkg").read_bytes()
+    assert views[0]["T2"] == views[1]["T2"]
+    assert views[0]["T1"] != views[1]["T1"]
+
+
+def test_the_view_holds_both_layers_and_just_what_touches(outlines, tmp_path):
+    image = outlines.write_image(tmp_path / "T1.tif")
+    shapes = [outlines.square(5, 5), outlines.square(145, 50), outlines.square(151, 70), outlines.square(5, 5)]
+    rocks = outlines.write(tmp_path / "rocks.gpkg", shapes)
+    large = outlines.write_image(tmp_path / "large.tif", 300, 300)
+    result = outlines.clean(tmp_path, [rocks], images={"T1": large})
+    polygons_on_image(result.path, tmp_path / "view.gpkg", image)
+    kept, removed = (gpd.read_file(tmp_path / "view.gpkg", layer=layer) for layer in ("kept", "removed"))
+    assert list(kept["polygon"]) == ["rocks_1", "rocks_2"]
+    assert list(removed["polygon"]) == ["rocks_4"]
+    polygons_on_image(result.path, tmp_path / "view.gpkg", image, ring_m=20.0)
+    assert len(gpd.read_file(tmp_path / "view.gpkg", layer="kept")) == 3
+
+
+def test_labels_from_the_view_are_those_from_all(outlines, tmp_path):
+    image = outlines.write_image(tmp_path / "T1.tif")
+    large = outlines.write_image(tmp_path / "large.tif", 300, 300)
+    rocks = outlines.write(tmp_path / "rocks.gpkg", list(blobs(60, extent=(500_000, 3_997_000, 503_000, 4_000_000))))
+    result = outlines.clean(tmp_path, [rocks], images={"T1": large})
+    polygons_on_image(result.path, tmp_path / "view.gpkg", image, ring_m=15.0)
+    seen = label_of(image, tmp_path / "view.gpkg", tmp_path / "a.tif", ring_m=15.0)
+    assert np.array_equal(seen, label_of(image, result.path, tmp_path / "b.tif", ring_m=15.0))

@@ -1,0 +1,134 @@
+"""clean-labels: outlines of any provenance become polygons that can be trusted, and each one left out has its reason."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from lobate.errors import Mistake
+from lobate.grid import Grid
+from lobate.labels.ids import read_removed, remove_listed, unique
+from lobate.labels.outlines import mark, read_outlines
+from lobate.labels.overlaps import cut_negatives, remove_duplicates
+from lobate.labels.repair import singled
+from lobate.labels.tiles import best_tiles
+from lobate.rasters import open_raster
+from lobate.settings.labels import Labels
+from lobate.signature import Input, Output, Setting
+from lobate.vectors import geodesic_area_m2, write_layers
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ["polygon", "class", "source", "tile", "area_m2", "geometry"]
+MOST_DEGREES = 10
+"""No landform reaches over so many degrees of latitude, nor twice as many of longitude."""
+
+
+def clean_labels(
+    positives: Annotated[list[Path], Input()],
+    negatives: Annotated[list[Path], Input()],
+    images: Annotated[list[Path], Input()],
+    polygons: Annotated[Path, Output()],
+    removed: Annotated[Path | None, Input()] = None,
+    *,
+    tiles: list[str],
+    labels: Annotated[Labels, Setting("labels")],
+) -> None:
+    """Clean the outlines and assign each to a tile; ``tiles`` are the names of ``images``, in their order.
+
+    ``polygons`` gets the layers ``kept`` and ``removed`` in EPSG:4326, sorted by class and id: ``polygon`` (unique id),
+    ``class`` (positive or negative), ``source`` (file), ``tile`` (the one that shows it best), ``area_m2`` (geodesic), and
+    in ``removed`` also ``reason`` and ``listed``: whether the user's list names it. A polygon's row depends on the outlines
+    that it overlaps, and on no other. Mistake when a file cannot be used, or when no positive is left.
+    """
+    rows = _read_all(positives, negatives, labels)
+    grids = {name: _grid(image) for name, image in zip(tiles, images, strict=True)}
+    rows = remove_listed(rows, read_removed(removed) if removed else {})
+    rows = _remove_by_size(rows, labels.min_area_m2)
+    rows = _assign(rows, grids)
+    rows = remove_duplicates(rows)
+    rows = cut_negatives(rows, labels.min_area_m2)
+    rows["area_m2"] = _area(rows)
+    rows = rows.sort_values(["class", "polygon"], ascending=[False, True], kind="stable")
+    kept = rows["reason"] == ""
+    _tell(rows, kept)
+    _check_some_left(rows, kept)
+    layers = {"kept": rows.loc[kept, COLUMNS], "removed": rows.loc[~kept, [*COLUMNS, "reason", "listed"]]}
+    write_layers(polygons, {name: layer.reset_index(drop=True) for name, layer in layers.items()})
+
+
+def _read_all(positives: list[Path], negatives: list[Path], labels: Labels) -> gpd.GeoDataFrame:
+    """Return all outlines, positives first, as one table with unique ids, one row for each part."""
+    tables = [read_outlines(*one, "positive") for one in zip(positives, labels.positives, strict=True)]
+    tables += [read_outlines(*one, "negative") for one in zip(negatives, labels.negatives, strict=True)]
+    rows = pd.concat(tables, ignore_index=True)
+    rows["outline"] = unique(rows["outline"], rows["source"])
+    rows = singled(rows.assign(polygon=rows["outline"]))
+    return rows.assign(polygon=unique(rows["polygon"], rows["source"]))
+
+
+def _grid(image: Path) -> Grid:
+    with open_raster(image) as dataset:
+        return Grid.of(dataset)
+
+
+def _remove_by_size(rows: gpd.GeoDataFrame, min_area_m2: float) -> gpd.GeoDataFrame:
+    """Return the rows with a reason for slivers and for outlines that no landform can have."""
+    west, south, east, north = rows.geometry.bounds.to_numpy().T
+    nowhere = ~np.isfinite(west + south + east + north) | (np.maximum(-south, north) > 90)
+    rows = rows.assign(geometry=rows.geometry.where(~nowhere))
+    reasons = {
+        "has coordinates that are no degrees (is the file's CRS right?)": nowhere,
+        "reaches over more degrees than any landform": (north - south > MOST_DEGREES)
+        | (east - west > 2 * MOST_DEGREES),
+        f"is smaller than {min_area_m2:g} m2": _area(rows) < min_area_m2,
+    }
+    for words, holds in reasons.items():
+        rows = mark(rows, holds, words)
+    return rows
+
+
+def _assign(rows: gpd.GeoDataFrame, grids: dict[str, Grid]) -> gpd.GeoDataFrame:
+    """Return the rows with their best tiles, and a reason for each polygon that lies on no image."""
+    drawn = rows.geometry.notna().to_numpy()
+    tile = np.full(len(rows), None, dtype=object)
+    tile[drawn] = best_tiles(rows.geometry[drawn], grids)
+    return mark(rows.assign(tile=tile), pd.isna(tile), "lies on no image")
+
+
+def _area(rows: gpd.GeoDataFrame) -> np.ndarray:
+    """Return geodesic areas in square metres to a tenth, 0 where there is no geometry."""
+    known = rows.geometry.notna().to_numpy()
+    area = np.zeros(len(rows))
+    area[known] = geodesic_area_m2(rows.geometry[known])
+    return area.round(1)
+
+
+def _tell(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
+    for kind, keeps in kept.groupby(rows["class"], sort=False):
+        log.info("%d %s polygons: %d kept, %d removed", len(keeps), kind, keeps.sum(), (~keeps).sum())
+    for why, count in _why(rows[~kept]).value_counts().sort_index().items():
+        log.info("removed: %d, %s", count, why)
+    for tile, count in rows["tile"][kept].value_counts().sort_index().items():
+        log.info("tile %s: %d polygons kept", tile, count)
+
+
+def _why(gone: gpd.GeoDataFrame) -> pd.Series:
+    """Return the reasons without the names in them, so that they can be counted."""
+    return gone["reason"].str.split(":").str[0].where(~gone["listed"], "in the list of removed outlines")
+
+
+def _check_some_left(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
+    positive = rows["class"] == "positive"
+    if not (kept & positive).any():
+        counts = _why(rows[positive]).value_counts().sort_index()
+        why = "; ".join(f"{count} {words}" for words, count in counts.items())
+        raise Mistake(
+            f"None of the {positive.sum()} positive polygons is left ({why}). Check labels.positives against the images "
+            "of imagery.tiles: right files, right CRS, same region?"
+        )

@@ -1,0 +1,87 @@
+"""Ids that are unique over all files, and the user's list of ids to leave out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from lobate.errors import Mistake
+
+log = logging.getLogger(__name__)
+
+SHOWN = 10
+
+
+def unique(names: Iterable[str], sources: Iterable[str]) -> list[str]:
+    """Return the names in order, each only once: the first keeps a name, a later one gets its source's name behind it.
+
+    ``7`` becomes ``7@moraines``, then ``7@moraines_2``; what was renamed is told.
+    """
+    seen: set[str] = set()
+    renamed = []
+    result = []
+    for name, source in zip(names, sources, strict=True):
+        result.append(_unused(name, source.split(".")[0], seen))
+        seen.add(result[-1])
+        if result[-1] != name:
+            renamed.append(f"{name} to {result[-1]}")
+    if renamed:
+        log.info("%d ids were taken already and renamed: %s", len(renamed), _few(renamed))
+    return result
+
+
+def _unused(name: str, source: str, seen: set[str]) -> str:
+    if name not in seen:
+        return name
+    other, number = f"{name}@{source}", 2
+    while other in seen:
+        other, number = f"{name}@{source}_{number}", number + 1
+    return other
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+
+
+def read_removed(path: Path) -> dict[str, str]:
+    """Return id -> reason from a CSV with the columns id and reason (comma or semicolon; any case).
+
+    Mistake when a column is missing or an id has no reason.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, sep=None, engine="python", encoding="utf-8-sig")
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        raise Mistake(
+            f"{path} cannot be read as CSV ({error}); write it as text (UTF-8) with the columns id and reason."
+        ) from None
+    table.columns = [str(column).strip().lower() for column in table.columns]
+    if missing := [column for column in ("id", "reason") if column not in table.columns]:
+        raise Mistake(
+            f"{path} lacks the column {' and '.join(missing)} (it has {', '.join(table.columns)}); its first line must name "
+            "the columns id and reason."
+        )
+    listed = {name.strip(): reason.strip() for name, reason in zip(table["id"], table["reason"], strict=True)}
+    if bare := [name for name, reason in listed.items() if name and not reason]:
+        raise Mistake(f"{path}: {_few(bare)} has no reason; write one, so that others can follow why it was left out.")
+    listed.pop("", None)
+    return listed
+
+
+def remove_listed(rows: gpd.GeoDataFrame, listed: dict[str, str]) -> gpd.GeoDataFrame:
+    """Return the rows with the list's reasons, and ``listed`` true for them; ids that name nothing are told.
+
+    An id names an outline with all its parts, or one part.
+    """
+    by_outline, by_polygon = (rows[column].map(listed) for column in ("outline", "polygon"))
+    reason = by_polygon.where(by_polygon.notna(), by_outline)
+    named = reason.notna().to_numpy()
+    fresh = named & (rows["reason"] == "").to_numpy()
+    unknown = sorted(set(listed) - set(rows["outline"]) - set(rows["polygon"]))
+    if unknown:
+        log.warning("%d ids of the list of removed outlines name no outline: %s", len(unknown), _few(unknown))
+    return rows.assign(listed=named, reason=np.where(fresh, reason, rows["reason"]))

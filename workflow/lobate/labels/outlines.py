@@ -1,0 +1,119 @@
+"""Reading one file of outlines into the table that the whole room works on.
+
+The table has one row for each polygon: ``polygon`` (its id), ``outline`` (the id of the drawn outline, which several
+parts of one share), ``class``, ``source`` (file name), ``geometry`` in EPSG:4326 and ``reason``, which is empty as long as
+the polygon is kept. Nothing ever leaves the table: what is left out gets its reason.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from pathlib import Path, PurePosixPath
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+
+from lobate.errors import Mistake
+from lobate.labels.repair import mend
+from lobate.labels.shx import with_index
+from lobate.settings.base import PolygonFile
+from lobate.vectors import LONLAT, read_polygons
+
+log = logging.getLogger(__name__)
+
+
+def read_outlines(path: Path, file: PolygonFile, kind: str) -> gpd.GeoDataFrame:
+    """Return the outlines of one file as rows of class ``kind``, mended and in EPSG:4326, one row for each feature.
+
+    ``path`` is where the file lies now, ``file`` what the configuration says of it. Mistake when it is empty, has no CRS,
+    holds anything but polygons, or lacks a field that the configuration names.
+    """
+    with with_index(path) as readable:
+        frame = read_polygons(readable, file.layer)
+        numbers = _feature_numbers(readable, file.layer)
+    frame = frame.set_index(numbers)
+    if frame.empty:
+        raise Mistake(
+            f"{_where(file)} holds no feature. Draw outlines in it, or take it out of labels.{kind}s in the configuration."
+        )
+    frame = frame[_matching(frame, file)]
+    geometry, reason = mend(frame.geometry, _where(file))
+    rows = gpd.GeoDataFrame(
+        {
+            "outline": _names(frame, file),
+            "class": kind,
+            "source": PurePosixPath(file.path).name,
+            "reason": reason,
+            "geometry": geometry.array,
+        },
+        crs=frame.crs,
+    )
+    return rows.to_crs(LONLAT)
+
+
+def _where(file: PolygonFile) -> str:
+    return file.path + (f", layer {file.layer}" if file.layer else "")
+
+
+def _feature_numbers(path: Path, layer: str | None) -> pd.Index:
+    """Return the features' own numbers (FID), which stay when another feature is deleted."""
+    return pyogrio.read_dataframe(path, layer=layer, columns=[], read_geometry=False, fid_as_index=True).index
+
+
+def _field(frame: gpd.GeoDataFrame, name: str, file: PolygonFile) -> pd.Series:
+    fields = [column for column in frame.columns if column != frame.geometry.name]
+    if name not in fields:
+        near = difflib.get_close_matches(name, fields, n=1)
+        raise Mistake(
+            f"{_where(file)} has no field {name}; it has {', '.join(fields) or 'none'}. "
+            + (f"Did you mean {near[0]}?" if near else "Correct id_field or where in the configuration.")
+        )
+    return frame[name]
+
+
+def _matching(frame: gpd.GeoDataFrame, file: PolygonFile) -> np.ndarray:
+    """Return which features have all the values that ``where`` asks for; Mistake when none has."""
+    matching = np.ones(len(frame), dtype=bool)
+    for name, value in file.where.items():
+        column = _field(frame, name, file)
+        matching &= column.map(_text).to_numpy() == _text(value)
+        if not matching.any():
+            present = sorted({_text(one) for one in column.unique()})
+            raise Mistake(
+                f"{_where(file)}: no feature has {name} = {value} (there are {', '.join(present[:12])}). Correct where in "
+                "the configuration."
+            )
+    if file.where:
+        log.info("%s: %d of %d features match the filter", _where(file), matching.sum(), len(frame))
+    return matching
+
+
+def _text(value: object) -> str:
+    """Return a field's value as people write it: 7 for 7.0, and nothing for a missing value."""
+    if pd.isna(value):
+        return ""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def _names(frame: gpd.GeoDataFrame, file: PolygonFile) -> list[str]:
+    """Return an id for each feature: its field, or file name (and layer) and feature number."""
+    stem = PurePosixPath(file.path).name.split(".")[0] + (f"_{file.layer}" if file.layer else "")
+    made = [f"{stem}_{number}" for number in frame.index]
+    if file.id_field is None:
+        return made
+    given = [_text(value) for value in _field(frame, file.id_field, file)]
+    if blank := given.count(""):
+        log.info(
+            "%s: %d features have no %s; their ids are made from the file's name", _where(file), blank, file.id_field
+        )
+    return [name or other for name, other in zip(given, made, strict=True)]
+
+
+def mark(rows: gpd.GeoDataFrame, holds: np.ndarray, words: str) -> gpd.GeoDataFrame:
+    """Return the rows with ``words`` as reason where ``holds``; what has a reason already keeps it."""
+    return rows.assign(reason=rows["reason"].mask(holds & (rows["reason"] == ""), words))
