@@ -41,6 +41,14 @@ def test_all_reasons_stand_together(workshop):
     assert removed["reason"].iloc[0].endswith("; mean probability 0.3 < 0.5")
 
 
+def test_narrow_ones_are_removed_where_asked(workshop):
+    kept, removed = filtered(workshop, merged(workshop, 300), min_width_to_length=0.9)
+    assert (len(kept), len(removed)) == (1, 0)
+    strip = workshop.lonlat([shapely.box(X, Y, X + 900, Y + 100)], detection=["d00001"], mean=[0.8])
+    _, removed = filtered(workshop, workshop.layers("merged.gpkg", detections=strip), min_width_to_length=0.2)
+    assert removed["reason"].str.match(r"width to length 0\.111\d* < 0\.2").all()
+
+
 def test_elevation_and_slope_judge_only_where_the_dem_knows(workshop):
     dem = workshop.folder / "dem.tif"
     height = np.full((100, 110), 2500.0)

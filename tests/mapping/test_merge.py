@@ -65,6 +65,23 @@ def test_a_seam_of_one_pixel_is_enough(workshop):
     assert same_ground(body, frame) < 1e-5
 
 
+def test_tiles_that_only_abut_are_sewn_together_too(workshop):
+    """They share a line and no ground; corners that meet there are no body."""
+    grids = workshop.grid(X, Y, 100, 100), workshop.grid(X + 1000, Y, 100, 100)
+    body, high, low = (
+        shapely.union(
+            shapely.box(X + 700, Y - 630, X + 1000, Y - 500), shapely.box(X + 1000, Y - 690, X + 1400, Y - 510)
+        ),
+        shapely.box(X + 700, Y - 300, X + 1000, Y - 200),
+        shapely.box(X + 1000, Y - 200, X + 1100, Y - 100),
+    )
+    tiles = {n: (g, workshop.detections(n, g, [body, high, low]), 0) for n, g in zip("AB", grids, strict=True)}
+    frame = merged(workshop, tiles)
+    assert frame["tiles"].tolist() == ["B", "A", "A,B"]
+    assert same_ground(body, frame, 2) < 1e-5
+    assert frame.geometry.geom_type.tolist() == ["Polygon"] * 3
+
+
 def test_the_whole_one_is_taken_for_the_shared_ground(workshop):
     seen_whole = shapely.box(X + 850, Y - 600, X + 1100, Y - 500)
     seen_cut = shapely.box(X + 830, Y - 640, X + 1000, Y - 480)

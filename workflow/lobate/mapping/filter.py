@@ -1,4 +1,4 @@
-"""Detections that are too small, too unsure, too low or too steep are taken out, each with its reasons."""
+"""Detections that are too small, too unsure, too narrow, too low or too steep are taken out, each with its reasons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lobate.errors import Mistake
-from lobate.mapping.measures import geodesic_measures
+from lobate.mapping.measures import geodesic_measures, width_to_length
 from lobate.mapping.terrain import COLUMNS, terrain_under
 from lobate.settings.mapping import Filter
 from lobate.signature import Input, Output, Setting
@@ -66,9 +66,15 @@ def _reasons(frame: gpd.GeoDataFrame, limits: Filter) -> dict[str, list[str]]:
     return {
         "small": _words(area_km2, "area", "<", limits.min_area_km2, " km2"),
         "unsure": _words(frame["mean"], "mean probability", "<", limits.min_probability, ""),
+        "narrow": _words(_proportions(frame, limits), "width to length", "<", limits.min_width_to_length, ""),
         "low": _words(frame["elevation_min_m"], "lowest point", "<", limits.min_elevation_m, " m"),
         "steep": _words(frame["slope_mean_deg"], "mean slope", ">", limits.max_slope_deg, " degrees"),
     }
+
+
+def _proportions(frame: gpd.GeoDataFrame, limits: Filter) -> pd.Series:
+    unasked = limits.min_width_to_length is None
+    return pd.Series(np.nan if unasked else width_to_length(frame), index=frame.index, dtype=float)
 
 
 def _words(values: pd.Series, what: str, side: str, limit: float | None, unit: str) -> list[str]:

@@ -11,10 +11,12 @@ import shapely
 
 Links = tuple[np.ndarray, np.ndarray]
 
+NEAR = 1e-8  # degrees, a millimetre: how far apart lines may lie that were one before they were reprojected
+
 
 def shared_pairs(outlines: np.ndarray, tile: np.ndarray) -> Links:
     """Return index arrays (left, right), left < right, of outlines (n,) that touch and come from different tiles (n,)."""
-    left, right = shapely.STRtree(outlines).query(outlines, predicate="intersects")
+    left, right = shapely.STRtree(outlines).query(outlines, predicate="dwithin", distance=NEAR)
     keep = (left < right) & (tile[left] != tile[right])
     order = np.lexsort((right[keep], left[keep]))
     return left[keep][order], right[keep][order]
@@ -24,14 +26,23 @@ def agreement(outlines: np.ndarray, tile: np.ndarray, footprints: np.ndarray, pa
     """Return, for each pair, the share of the smaller outline that the other covers, on the ground both tiles see.
 
     ``agreement = |a & b| / min(|a & ground of b's tile|, |b & ground of a's tile|)``, 0 to 1, so two halves of a body
-    cut by their tiles' edges agree however narrow the strip that the tiles share.
+    cut by their tiles' edges agree however narrow the strip that the tiles share. Where tiles only abut there is no such
+    ground: there, outlines agree (1) when they have a line in common.
     """
     left, right = pairs
     common = shapely.area(shapely.intersection(outlines[left], outlines[right]))
     smaller = np.minimum(
         _area_within(outlines[left], footprints[tile[right]]), _area_within(outlines[right], footprints[tile[left]])
     )
-    return np.divide(common, smaller, out=np.zeros_like(common), where=smaller > 0)
+    abut = smaller <= 1e-6 * np.minimum(shapely.area(outlines[left]), shapely.area(outlines[right]))
+    share = np.divide(common, smaller, out=np.zeros_like(common), where=~abut)
+    share[abut] = _line_in_common(outlines[left[abut]], outlines[right[abut]])
+    return share
+
+
+def _line_in_common(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+    common = shapely.intersection(shapely.boundary(ones), shapely.buffer(others, 2 * NEAR))
+    return shapely.length(common) > 100 * NEAR  # more than a corner
 
 
 def _area_within(outlines: np.ndarray, footprints: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import pandas as pd
 import shapely
 
 from lobate.mapping.ground import Ground
-from lobate.mapping.overlap import Links
+from lobate.mapping.overlap import NEAR, Links
 
 
 def contributions(
@@ -56,8 +56,8 @@ def unite(outlines: np.ndarray, own: np.ndarray, members: Sequence[np.ndarray], 
 
 def _union(outlines: np.ndarray, own: np.ndarray, smallest_hole: float) -> shapely.Geometry:
     united = shapely.union_all(own)
-    if united.geom_type != "Polygon" or united.is_empty:
-        united = shapely.union_all(outlines)
+    if united.geom_type != "Polygon":
+        united = shapely.union_all(outlines, grid_size=NEAR)  # which also closes the seam of tiles that only abut
     if united.geom_type != "Polygon":
         return united
     holes = [ring for ring in united.interiors if shapely.Polygon(ring).area >= smallest_hole]

@@ -53,6 +53,8 @@ class Filter(Section):
     """Geodesic area below which a detection is removed."""
     min_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Mean probability below which a detection is removed."""
+    min_width_to_length: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Width over length of the smallest rectangle round a detection, below which it is removed."""
     min_elevation_m: float | None = None
     """Detections whose lowest point lies below this are removed (needs inventory.dem)."""
     max_slope_deg: Annotated[float, Field(gt=0, le=90)] | None = None

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from lobate.errors import Mistake
+from lobate.mapping.vectorize import vectorize
+from lobate.network import modelfile
+from lobate.network.deeplab import build
+from lobate.settings.mapping import Vectorize
+from lobate.settings.training import Network
+from lobate.vectors import read_layer
+
+X, Y = 500_000.0, 4_000_000.0
+COLUMNS = ["detection", "tile", "mean", "median", "minimum", "deviation", "pixels", "touches_edge", "touches_nodata"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Makes a model file with this header."""
+    folder = tmp_path_factory.mktemp("model")
+    network = build(Network(backbone="resnet18", weights="none", aspp_channels=16, low_level_channels=8), seed=1)
+
+    def make(**header):
+        path = folder / f"{'-'.join(header)}.safetensors"
+        modelfile.save(path, network, header)
+        return path
+
+    return make
+
+
+def vectorized(workshop, values, model, **settings):
+    target = workshop.folder / "detections.gpkg"
+    probability = workshop.probability("T", workshop.grid(X, Y, *values.shape), values)
+    vectorize(probability, model, target, tile="T", vectorize_settings=Vectorize(**settings))
+    return read_layer(target, "detections")
+
+
+def test_bodies_get_the_tiles_name_and_their_probabilities(workshop, model):
+    values = np.zeros((60, 80), dtype="uint8")
+    values[10:20, 10:30] = 254
+    values[40:50, 70:80] = 127
+    values[20:25, 12:14] = 140
+    frame = vectorized(workshop, values, model(threshold=0.5))
+    assert frame.columns.drop("geometry").tolist() == COLUMNS
+    assert frame["detection"].tolist() == ["T_00001", "T_00002"]
+    assert frame["pixels"].sum() == 310
+    assert frame.geometry.area.sum() == 31_000
+    assert frame["touches_edge"].tolist().count(True) == 1
+    assert frame.crs.to_epsg() == 32644
+
+
+def test_the_setting_wins_over_the_models_threshold(workshop, model):
+    values = np.full((20, 20), 100, dtype="uint8")
+    values[5:9, 5:9] = 200
+    assert vectorized(workshop, values, model(threshold=0.3))["pixels"].tolist() == [400]
+    assert vectorized(workshop, values, model(threshold=0.3), threshold=0.7)["pixels"].tolist() == [16]
+
+
+def test_a_model_without_threshold_is_a_mistake(workshop, model):
+    with pytest.raises(Mistake, match="no threshold of its own"):
+        vectorized(workshop, np.zeros((20, 20), dtype="uint8"), model(seed=1))
+
+
+def test_nothing_probable_gives_an_empty_layer_with_columns(workshop, model):
+    frame = vectorized(workshop, np.zeros((20, 20), dtype="uint8"), model(threshold=0.5))
+    assert len(frame) == 0
+    assert set(COLUMNS) <= set(frame.columns)
