@@ -1,0 +1,83 @@
+"""Small images and inventories to draw, and a check that no text overlaps another or leaves the page."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from shapely.geometry import Point
+
+METHODS = ("InSAR", "both", "deep learning")
+STATUS = ("mapped", "accepted", "pending")
+
+
+def make_image(path: Path, *, epsg=32644, left=500_000.0, top=4_000_000.0, pixel=30.0, shape=(200, 200)) -> Path:
+    grid = {"height": shape[0], "width": shape[1], "crs": epsg, "transform": Affine(pixel, 0, left, 0, -pixel, top)}
+    rgb = np.random.default_rng(0).integers(60, 180, (3, *shape)).astype("uint8")
+    rgb[:, :20, :20] = 0
+    with rasterio.open(path, "w", driver="GTiff", count=3, dtype="uint8", nodata=0, **grid) as raster:
+        raster.write(rgb)
+    return path
+
+
+def make_landforms(count: int, *, epsg=32644, bounds=(500_500, 3_994_500, 505_500, 3_999_500), methods=METHODS):
+    rng = np.random.default_rng(count)
+    west, south, east, north = bounds
+    shapes = [
+        Point(rng.uniform(west, east), rng.uniform(south, north)).buffer(rng.uniform(0.002, 0.05) * (east - west))
+        for _ in range(count)
+    ]
+    table = {
+        "method": [methods[n % len(methods)] for n in range(count)],
+        "status": [STATUS[n % 3] for n in range(count)],
+        "area_km2": rng.uniform(0.03, 1, count),
+    }
+    return gpd.GeoDataFrame(table, geometry=shapes, crs=epsg)
+
+
+def texts_of(figure) -> list[tuple[str, object]]:
+    """Every text that is drawn, with its box on the page."""
+    from matplotlib.text import Text
+
+    figure.canvas.draw()
+    renderer = figure.canvas.get_renderer()
+    found = [one for one in figure.findobj(Text) if one.get_text().strip() and one.get_visible()]
+    boxes = [(one.get_text(), one.get_window_extent(renderer)) for one in found]
+    inside = {id(tick) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for tick in axis.get_ticklabels()}
+    shown = {id(tick) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for tick in _drawn_ticks(axis)}
+    return [box for one, box in zip(found, boxes, strict=True) if id(one) not in inside or id(one) in shown]
+
+
+def _drawn_ticks(axis) -> list[object]:
+    low, high = sorted(axis.get_view_interval())
+    slack = 1e-9 * (high - low)
+    ticks = [tick for tick in axis.get_major_ticks() if low - slack <= tick.get_loc() <= high + slack]
+    return [label for tick in ticks for label in (tick.label1, tick.label2) if label.get_visible()]
+
+
+@pytest.fixture
+def check_texts():
+    """Return a function that fails when a text overlaps another one or leaves the page."""
+
+    def check(figure) -> None:
+        texts = texts_of(figure)
+        assert texts
+        page = figure.bbox
+        for words, box in texts:
+            within = box.x0 >= page.x0 and box.y0 >= page.y0 and box.x1 <= page.x1 and box.y1 <= page.y1
+            assert within, f"{words!r} leaves the page"
+        for (one, here), (other, there) in combinations(texts, 2):
+            assert not _overlap(here, there), f"{one!r} lies on {other!r}"
+
+    return check
+
+
+def _overlap(one, other) -> bool:
+    wide = min(one.x1, other.x1) - max(one.x0, other.x0)
+    high = min(one.y1, other.y1) - max(one.y0, other.y0)
+    return wide > 0.5 and high > 0.5
