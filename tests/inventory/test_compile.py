@@ -137,3 +137,14 @@ def test_names_must_go_with_the_others(tmp_path):
     reviewed = described(tmp_path / "r.gpkg", SHAPES, "reviewed")
     with pytest.raises(Mistake, match="0 other inventories came with 1 names"):
         compile_inventory(reviewed, [], *(tmp_path / name for name in "abcd"), names=["insar"])
+
+
+def test_real_outlines_with_themselves(tmp_path, real_data):
+    """Real outlines touch and overlap each other; every one must still find itself, and only itself matters."""
+    outlines = read_polygons(real_data / "andes_rock_glaciers" / "rock_glaciers_andes.gpkg", "rock_glaciers").geometry
+    other = described(tmp_path / "o.gpkg", outlines, "insar")
+    for name, shift in (("itself", 0.0), ("a pixel off", PIXEL)):
+        reviewed = described(tmp_path / "r.gpkg", outlines.translate(shift, shift), "reviewed")
+        result = compiled(tmp_path, reviewed, other)
+        assert list(result["method"]) == ["both"] * 81, name
+        assert sorted(result.geometry.to_wkt()) == sorted(outlines.to_wkt()), name
