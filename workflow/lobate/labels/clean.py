@@ -13,14 +13,15 @@ import pandas as pd
 from lobate.errors import Mistake
 from lobate.grid import Grid
 from lobate.labels.ids import read_removed, remove_listed, unique
-from lobate.labels.outlines import mark, read_outlines
+from lobate.labels.outlines import read_outlines
 from lobate.labels.overlaps import cut_negatives, remove_duplicates
 from lobate.labels.repair import singled
+from lobate.labels.table import area_m2, mark
 from lobate.labels.tiles import best_tiles
 from lobate.rasters import open_raster
 from lobate.settings.labels import Labels
 from lobate.signature import Input, Output, Setting
-from lobate.vectors import geodesic_area_m2, write_layers
+from lobate.vectors import write_layers
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +50,10 @@ def clean_labels(
     rows = _read_all(positives, negatives, labels)
     grids = {name: _grid(image) for name, image in zip(tiles, images, strict=True)}
     rows = remove_listed(rows, read_removed(removed) if removed else {})
-    rows = _remove_by_size(rows, labels.min_area_m2)
+    rows = _measure(rows, labels.min_area_m2)
     rows = _assign(rows, grids)
     rows = remove_duplicates(rows)
     rows = cut_negatives(rows, labels.min_area_m2)
-    rows["area_m2"] = _area(rows)
     rows = rows.sort_values(["class", "polygon"], ascending=[False, True], kind="stable")
     kept = rows["reason"] == ""
     _tell(rows, kept)
@@ -77,16 +77,17 @@ def _grid(image: Path) -> Grid:
         return Grid.of(dataset)
 
 
-def _remove_by_size(rows: gpd.GeoDataFrame, min_area_m2: float) -> gpd.GeoDataFrame:
-    """Return the rows with a reason for slivers and for outlines that no landform can have."""
+def _measure(rows: gpd.GeoDataFrame, min_area_m2: float) -> gpd.GeoDataFrame:
+    """Return the rows with their areas, and a reason for slivers and for outlines that no landform can have."""
     west, south, east, north = rows.geometry.bounds.to_numpy().T
     nowhere = ~np.isfinite(west + south + east + north) | (np.maximum(-south, north) > 90)
     rows = rows.assign(geometry=rows.geometry.where(~nowhere))
+    rows = rows.assign(area_m2=area_m2(rows.geometry))
     reasons = {
         "has coordinates that are no degrees (is the file's CRS right?)": nowhere,
         "reaches over more degrees than any landform": (north - south > MOST_DEGREES)
         | (east - west > 2 * MOST_DEGREES),
-        f"is smaller than {min_area_m2:g} m2": _area(rows) < min_area_m2,
+        f"is smaller than {min_area_m2:g} m2": (rows["area_m2"] < min_area_m2).to_numpy(),
     }
     for words, holds in reasons.items():
         rows = mark(rows, holds, words)
@@ -99,14 +100,6 @@ def _assign(rows: gpd.GeoDataFrame, grids: dict[str, Grid]) -> gpd.GeoDataFrame:
     tile = np.full(len(rows), None, dtype=object)
     tile[drawn] = best_tiles(rows.geometry[drawn], grids)
     return mark(rows.assign(tile=tile), pd.isna(tile), "lies on no image")
-
-
-def _area(rows: gpd.GeoDataFrame) -> np.ndarray:
-    """Return geodesic areas in square metres to a tenth, 0 where there is no geometry."""
-    known = rows.geometry.notna().to_numpy()
-    area = np.zeros(len(rows))
-    area[known] = geodesic_area_m2(rows.geometry[known])
-    return area.round(1)
 
 
 def _tell(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:

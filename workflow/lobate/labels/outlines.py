@@ -1,9 +1,4 @@
-"""Reading one file of outlines into the table that the whole room works on.
-
-The table has one row for each polygon: ``polygon`` (its id), ``outline`` (the id of the drawn outline, which several
-parts of one share), ``class``, ``source`` (file name), ``geometry`` in EPSG:4326 and ``reason``, which is empty as long as
-the polygon is kept. Nothing ever leaves the table: what is left out gets its reason.
-"""
+"""Reading one file of outlines into the room's table, with what the configuration says of it."""
 
 from __future__ import annotations
 
@@ -112,8 +107,3 @@ def _names(frame: gpd.GeoDataFrame, file: PolygonFile) -> list[str]:
             "%s: %d features have no %s; their ids are made from the file's name", _where(file), blank, file.id_field
         )
     return [name or other for name, other in zip(given, made, strict=True)]
-
-
-def mark(rows: gpd.GeoDataFrame, holds: np.ndarray, words: str) -> gpd.GeoDataFrame:
-    """Return the rows with ``words`` as reason where ``holds``; what has a reason already keeps it."""
-    return rows.assign(reason=rows["reason"].mask(holds & (rows["reason"] == ""), words))

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from lobate.vectors import geodesic_area_m2
+from lobate.labels.table import area_m2
 
 SAME = 0.95
 """Two outlines with a higher IoU are one, drawn twice."""
@@ -55,27 +55,33 @@ def cut_negatives(rows: gpd.GeoDataFrame, min_area_m2: float) -> gpd.GeoDataFram
     under the negative's id and ``.cut``, with its reason. Overlaps under ``min_area_m2`` are slips of the hand and stay:
     positives are burned over negatives anyway.
     """
-    shapes = np.array(rows.geometry.values, dtype=object)
-    reason, names = rows["reason"].to_numpy(copy=True), rows["polygon"].to_numpy()
-    cut, inside, cut_reason = [], [], []
+    shapes, names = np.array(rows.geometry.values, dtype=object), rows["polygon"].to_numpy()
+    reason = rows["reason"].to_numpy(copy=True)
+    cut: list[int] = []
+    pieces: list[dict[str, object]] = []
     for row, winners in _negatives_on_positives(rows, shapes):
         common = polygonal(shapely.intersection(shapes[row], shapely.union_all(shapes[winners])))
         whom = ", ".join(sorted(names[winners]))
-        if _area(common, rows) < min_area_m2:
+        if area_m2(gpd.GeoSeries([common], crs=rows.crs))[0] < min_area_m2:
             continue
         if common.area > MOSTLY * shapes[row].area:
             reason[row] = f"lies mostly in positives: {whom}"
             continue
         shapes[row] = polygonal(shapely.difference(shapes[row], common))
+        why = f"part that lies in positives, cut away: {whom}"
+        pieces.append({"polygon": f"{names[row]}.cut", "geometry": common, "reason": why})
         cut.append(row)
-        inside.append(common)
-        cut_reason.append(f"part that lies in positives, cut away: {whom}")
-    pieces = rows.iloc[cut].assign(polygon=names[cut] + ".cut", geometry=inside, reason=cut_reason)
-    return (
-        pd.concat([rows.assign(reason=reason, geometry=shapes), pieces], ignore_index=True)
-        if cut
-        else rows.assign(reason=reason)
-    )
+    return _with_pieces(rows.assign(reason=reason, geometry=shapes), cut, pieces)
+
+
+def _with_pieces(rows: gpd.GeoDataFrame, cut: list[int], pieces: list[dict[str, object]]) -> gpd.GeoDataFrame:
+    """Return the rows, the rows ``cut`` measured anew, with what was cut from each of them below."""
+    if not cut:
+        return rows
+    area = rows["area_m2"].to_numpy(copy=True)
+    area[cut] = area_m2(rows.geometry.iloc[cut])
+    apart = rows.iloc[cut].assign(**{name: [piece[name] for piece in pieces] for name in pieces[0]})
+    return pd.concat([rows.assign(area_m2=area), apart.assign(area_m2=area_m2(apart.geometry))], ignore_index=True)
 
 
 def _negatives_on_positives(rows: gpd.GeoDataFrame, shapes: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
@@ -87,10 +93,6 @@ def _negatives_on_positives(rows: gpd.GeoDataFrame, shapes: np.ndarray) -> Itera
     rows_met, starts = np.unique(loser[order], return_index=True)
     groups = np.split(winner[order], starts[1:])
     yield from ((negatives[row], positives[group]) for row, group in zip(rows_met, groups, strict=False))
-
-
-def _area(shape: shapely.Geometry, rows: gpd.GeoDataFrame) -> float:
-    return float(geodesic_area_m2(gpd.GeoSeries([shape], crs=rows.crs))[0])
 
 
 def polygonal(shape: shapely.Geometry) -> shapely.Geometry:

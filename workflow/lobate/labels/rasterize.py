@@ -7,11 +7,13 @@ rows: moving a polygon up by whole rows is exact, so the bands give the very pix
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import geopandas as gpd
 import numpy as np
+import rasterio
 import shapely
 from rasterio.features import rasterize
 from rasterio.io import DatasetReader
@@ -49,17 +51,25 @@ def rasterize_labels(
     its bands are 0), in a positive that the user's list calls unrecognisable, or within ``ring_m`` metres of a kept
     positive's outline; 0 elsewhere. A kept positive goes over an unrecognisable one.
     """
-    with open_raster(image) as dataset, CogWriter(label, Grid.of(dataset)) as target:
-        shapes, values = _burns(polygons, Grid.of(dataset), ring_m)
-        tree = shapely.STRtree(shapes)
-        counts = np.zeros(256, dtype=np.int64)
-        for start, stop in row_bands(dataset.height, ROWS):
-            near = np.sort(tree.query(shapely.box(0, start, dataset.width, stop)))
-            rows = burn(shapes[near], values[near], start, stop, dataset.width)
-            rows[_nodata(dataset, start, stop)] = IGNORE
-            counts += np.bincount(rows.ravel(), minlength=256)
-            target.write(rows, start)
-    log.info("%d pixels of landform, %d of background, %d ignored", counts[LANDFORM], counts[0], counts[IGNORE])
+    with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"), open_raster(image) as dataset:
+        grid = Grid.of(dataset)
+        shapes, values = _burns(polygons, grid, ring_m)
+        with CogWriter(label, grid) as target:
+            for start, rows in _label_rows(dataset, shapes, values):
+                target.write(rows, start)
+
+
+def _label_rows(dataset: DatasetReader, shapes: np.ndarray, values: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the label raster in bands of rows: the first row's number and the rows (h, width) uint8."""
+    tree = shapely.STRtree(shapes)
+    counts = np.zeros(2, dtype=np.int64)
+    for start, stop in row_bands(dataset.height, ROWS):
+        near = np.sort(tree.query(shapely.box(0, start, dataset.width, stop)))
+        rows = burn(shapes[near], values[near], start, stop, dataset.width)
+        rows[_nodata(dataset, start, stop)] = IGNORE
+        counts += [np.count_nonzero(rows == value) for value in (LANDFORM, IGNORE)]
+        yield start, rows
+    log.info("%d pixels of landform, %d ignored, %d in all", *counts, dataset.height * dataset.width)
 
 
 def burn(shapes: np.ndarray, values: np.ndarray, start: int, stop: int, width: int) -> np.ndarray:

@@ -1,0 +1,26 @@
+"""The table of polygons on which the whole room works, and what every step does with it.
+
+One row for each polygon: ``polygon`` (its id), ``outline`` (the id of the drawn outline, which several parts of one
+share), ``class``, ``source`` (file name), ``geometry`` in EPSG:4326 (None where there is nothing usable) and ``reason``,
+which is empty as long as the polygon is kept. Nothing ever leaves the table: what is left out gets its reason.
+"""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+
+from lobate.vectors import geodesic_area_m2
+
+
+def mark(rows: gpd.GeoDataFrame, holds: np.ndarray, words: str) -> gpd.GeoDataFrame:
+    """Return the rows with ``words`` as reason where ``holds``; what has a reason already keeps it."""
+    return rows.assign(reason=rows["reason"].mask(holds & (rows["reason"] == ""), words))
+
+
+def area_m2(geometry: gpd.GeoSeries) -> np.ndarray:
+    """Return geodesic areas in square metres to a tenth, 0 where there is no geometry, (n,)."""
+    known = geometry.notna().to_numpy()
+    area = np.zeros(len(geometry))
+    area[known] = geodesic_area_m2(geometry[known])
+    return area.round(1)
