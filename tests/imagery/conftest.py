@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import rasterio
+from rasterio.transform import from_origin
+
 from lobate.imagery.compose import compose_rgb
 from lobate.settings.imagery import Clouds, Stretch
-from rasterio.transform import from_origin
 
 CRS = "EPSG:32644"
 BANDS = ["B04", "B03", "B02"]

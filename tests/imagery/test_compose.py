@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import pytest
 import rasterio
+
 from lobate.errors import Mistake
 from lobate.settings.imagery import Clouds, Stretch
 

@@ -28,7 +28,7 @@ def read(path: Path, wanted: Wanted) -> Scene:
     files = {band: _file(path, item, band) for band in (*wanted.bands, "SCL")}
     lacking = [band for band in wanted.bands if files[band] is None]
     if lacking:
-        raise missing_band(path, lacking, [band for band, file in files.items() if file])
+        raise missing_band(path, lacking, sorted(band for band, file in files.items() if file))
     if wanted.classes and files["SCL"] is None:
         raise missing_classes(path)
     properties = item["properties"]

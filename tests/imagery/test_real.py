@@ -1,0 +1,88 @@
+"""Real Sentinel-2 products of two ages, from two archives; skipped where the data are not there."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+import rasterio
+
+from lobate.errors import Mistake
+from lobate.settings.imagery import Clouds
+
+
+@pytest.fixture(scope="session")
+def old(real_data):
+    return real_data / "s2_l2a_baseline_0214" / "S2A_29RKH_20200219_0_L2A"
+
+
+@pytest.fixture(scope="session")
+def new(real_data):
+    return [real_data / "s2_l2a_baseline_0509" / f"S2B_33TWM_202308{day}_0_L2A" for day in (10, 13, 20)]
+
+
+def band(folder, name):
+    with rasterio.open(folder / f"{name}.tif") as dataset:
+        return dataset.read(1)
+
+
+def masked(folder, shape):
+    """Return where the classification is invalid, cells repeated to the bands' grid."""
+    classes = np.isin(band(folder, "SCL"), [0, 1, 3, 8, 9, 10])
+    if classes.shape == shape:
+        return classes
+    rows, cols = ((np.arange(side) // 2).clip(max=half - 1) for side, half in zip(shape, classes.shape, strict=True))
+    return classes[np.ix_(rows, cols)]
+
+
+def expected_of(folder, by_hand):
+    numbers = np.stack([band(folder, name) for name in ("B04", "B03", "B02")])
+    seen = ~masked(folder, numbers.shape[1:]) & (numbers > 0).all(axis=0)
+    return by_hand(numbers) * seen
+
+
+def test_a_product_without_offset_is_read_as_worked_out_by_hand(products, old, tmp_path):
+    image = products.compose(old, tmp_path / "image.tif")
+    assert image.shape == (3, 1098, 1098)
+    expected = expected_of(old, products.by_hand)
+    assert np.array_equal(image[:, :-1, :-1], expected[:, :-1, :-1])
+    # 0.1666, the scene's median blue reflectance, is 1 + 254 x 0.1666 / 0.3 = 142.05
+    assert set(image[2][band(old, "B02") == 1666]) <= {0, 142}
+    with rasterio.open(tmp_path / "image.tif") as dataset:
+        assert dataset.crs.to_epsg() == 32629
+        assert dataset.res == (100.0, 100.0)
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_a_product_whose_offset_is_off_already_is_read_as_worked_out_by_hand(products, new, tmp_path, which):
+    image = products.compose(new[which], tmp_path / "image.tif")
+    assert np.array_equal(image, expected_of(new[which], products.by_hand))
+    with rasterio.open(tmp_path / "image.tif") as dataset:
+        assert dataset.crs.to_epsg() == 32633
+
+
+def test_two_dates_see_more_than_either_and_the_cloudy_one_is_left_out(products, new, tmp_path, caplog):
+    with caplog.at_level(logging.INFO):
+        both = products.compose(new, tmp_path / "both.tif")
+    void = [
+        np.count_nonzero(~image.any(axis=0))
+        for image in (both, *(expected_of(one, products.by_hand) for one in new[1:]))
+    ]
+    assert void[0] < min(void[1:])
+    assert "S2B_33TWM_20230810_0_L2A is left out: cloud cover 70.627 % is over the limit of 5 %" in caplog.text
+    first = expected_of(new[1], products.by_hand)
+    assert np.array_equal(both[:, first.any(axis=0)], first[:, first.any(axis=0)])
+
+
+def test_the_cloudy_scene_alone_is_a_mistake(products, new, tmp_path):
+    with pytest.raises(Mistake, match=r"70\.627 %"):
+        products.compose(new[0], tmp_path / "image.tif")
+    assert products.compose(new[0], tmp_path / "image.tif", clouds=Clouds(max_scene_cloud=80)).any()
+
+
+def test_a_picture_that_is_8_bit_already_is_not_stretched_again(products, real_data, tmp_path):
+    picture = real_data / "everest_glaciers" / "LE71400412000304SGS00_RGB.tif"
+    image = products.compose(picture, tmp_path / "image.tif")
+    with rasterio.open(picture) as dataset:
+        assert np.array_equal(image, dataset.read())
