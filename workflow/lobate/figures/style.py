@@ -80,8 +80,3 @@ def fit(text: Text, width: float, smallest: float = 5.5) -> Text:
 
 def _inches(text: Text, figure: Figure) -> float:
     return text.get_window_extent(figure.canvas.get_renderer()).width / figure.dpi
-
-
-def plural(landform: str, count: int = 2) -> str:
-    """Return the landform's name for ``count`` of them, as regular English has it: glacier, glaciers; valley, valleys."""
-    return landform if count == 1 else landform + ("es" if landform.endswith(("s", "x", "ch", "sh")) else "s")
