@@ -24,7 +24,7 @@ def summary(region: Region) -> str:
         f"  inventory  {folder / 'inventory/inventory.gpkg'}: {_landforms(compiled, region.landform)}",
         f"  map        {folder / 'figures/map.png'}",
         f"  scores     {folder / 'mapping/scores.json'}: {_found(scores)}",
-        f"  model      {folder / 'training/model.safetensors'}: {_trained(selection, region)}",
+        f"  model      {folder / 'training/model.safetensors'}: {_trained(selection, region.training.target_iou)}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -37,13 +37,18 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _landforms(compiled: dict[str, Any], landform: str) -> str:
-    methods = ", ".join(f"{count} by {method}" for method, count in sorted(compiled["by_method"].items()))
-    return f"{compiled['total']} {landform}s ({methods})"
+    inventory = compiled["inventory"]
+    methods = ", ".join(f"{count} {method}" for method, count in sorted(inventory["by_method"].items()))
+    return f"{inventory['total']} {landform}s ({methods})"
 
 
 def _found(scores: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {scores[name]}" for name in sorted(scores))
+    polygons = scores["polygons"]
+    rates = ", ".join(f"{name} {polygons[name]}" for name in ("precision", "recall", "f1"))
+    return f"pixel IoU {scores['pixels']['iou']}; polygons: {rates}; reference: {scores['reference']['what']}"
 
 
-def _trained(selection: dict[str, Any], region: Region) -> str:
-    return f"{selection} against a target of {region.training.target_iou}"
+def _trained(selection: dict[str, Any], target: float) -> str:
+    chosen = next(one for one in selection["rounds"] if one["trained_in"] == selection["chosen"])
+    reached = "reaches" if selection["reached"] else "DOES NOT REACH"
+    return f"validation IoU {chosen['validation_iou']['landform']} in round {selection['chosen']}, which {reached} {target}"

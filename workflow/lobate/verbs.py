@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -111,12 +111,10 @@ def involved(function: Function) -> tuple[Function, ...]:
 
 
 def all_parameters(function: Function) -> dict[str, Parameter]:
-    """Return the parameters of everything involved; the verb's own come first and win."""
-    merged: dict[str, Parameter] = {}
-    for one in involved(function):
-        merged = {**parameters(one), **merged}
+    """Return the verb's own parameters, then those that only its alternative asks for; a call may leave these out."""
     own = parameters(function)
-    return {**own, **{name: one for name, one in merged.items() if name not in own}}
+    others = {name: one for other in involved(function)[1:] for name, one in parameters(other).items()}
+    return {**own, **{name: replace(one, default=None) for name, one in others.items() if name not in own}}
 
 
 def bind(function: Function, arguments: dict[str, Any]) -> dict[str, Any]:

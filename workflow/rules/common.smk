@@ -9,14 +9,14 @@ from pathlib import Path
 from lobate import stage
 from lobate.digests import file_digest, text_digest
 from lobate.errors import Mistake
-from lobate.settings.load import parse, resolved
+from lobate.settings import load as settings
 from lobate.store import Store
 
 
 def read_region():
     """Check the configuration and the files it names; a mistake ends the run with its paragraph."""
     try:
-        region = parse(config)
+        region = settings.parse(config)
         if workflow.is_main_process:
             from lobate.check import check_region
 
@@ -34,7 +34,7 @@ def made(path: str) -> str:
 
 def write_settings() -> str:
     """Keep the settings, with every default filled in, where each verb reads them; return that path."""
-    path, text = Path(made("settings.json")), resolved(REGION)
+    path, text = Path(made("settings.json")), settings.resolved(REGION)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_suffix(".new")

@@ -13,13 +13,13 @@ if REGION.example:
             truth=REGION.example.truth,
         log:
             made("logs/make_example.log"),
-        params:
-            stamp=stamp("make_example"),
+        conda:
+            "../../envs/environment.yaml"
         resources:
             mem_mb=2000,
             runtime=10,
-        conda:
-            "../../envs/environment.yaml"
+        params:
+            stamp=stamp("make_example"),
         message:
             "Making a synthetic world of {REGION.example.landforms} landforms"
         shell:

@@ -1,8 +1,6 @@
 """Room `figures`: pictures of the results, drawn from results alone."""
 
-FIGURES = [
-    made(f"figures/{name}.{kind}") for name in ("map", "iou", "workflow") for kind in ("png", "pdf")
-]
+FIGURES = [made(f"figures/{name}.{kind}") for name in ("map", "iou", "workflow") for kind in ("png", "pdf")]
 
 
 rule figure_map:
@@ -14,13 +12,13 @@ rule figure_map:
         pdf=made("figures/map.pdf"),
     log:
         made("logs/figure_map.log"),
-    params:
-        stamp=stamp("figure_map"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=2000,
         runtime=20,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("figure_map"),
     message:
         "Drawing the map of the inventory"
     shell:
@@ -37,13 +35,13 @@ rule figure_iou:
         pdf=made("figures/iou.pdf"),
     log:
         made("logs/figure_iou.log"),
-    params:
-        stamp=stamp("figure_iou"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("figure_iou"),
     message:
         "Drawing IoU against iteration"
     shell:
@@ -56,13 +54,13 @@ rule rule_graph:
         rules=made("figures/rules.dot"),
     log:
         made("logs/rule_graph.log"),
-    params:
-        rules=digest_of_rules(),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=1000,
         runtime=5,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        rules=digest_of_rules(),
     message:
         "Asking Snakemake for the graph of the rules"
     shell:
@@ -78,13 +76,13 @@ rule figure_workflow:
         pdf=made("figures/workflow.pdf"),
     log:
         made("logs/figure_workflow.log"),
-    params:
-        stamp=stamp("figure_workflow"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("figure_workflow"),
     message:
         "Drawing the workflow"
     shell:

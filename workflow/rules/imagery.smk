@@ -14,13 +14,13 @@ rule compose_rgb:
         made("logs/compose_rgb/{tile}.log"),
     benchmark:
         made("benchmarks/compose_rgb/{tile}.tsv")
-    params:
-        stamp=stamp("compose_rgb"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=1500,
         runtime=30,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("compose_rgb"),
     message:
         "Composing the image of tile {wildcards.tile}"
     shell:

@@ -15,13 +15,13 @@ rule review_sheet:
         review=made("inventory/review.gpkg"),
     log:
         made("logs/review_sheet.log"),
-    params:
-        stamp=stamp("review_sheet"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("review_sheet"),
     message:
         "Laying out the detections for a person's review"
     shell:
@@ -36,13 +36,13 @@ rule apply_review:
         reviewed=made("inventory/reviewed.gpkg"),
     log:
         made("logs/apply_review.log"),
-    params:
-        stamp=stamp("apply_review"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("apply_review"),
     message:
         "Applying a person's decisions to the detections"
     shell:
@@ -58,13 +58,13 @@ rule describe:
         described=made("inventory/described/{source}.gpkg"),
     log:
         made("logs/describe/{source}.log"),
-    params:
-        stamp=stamp("describe"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=3000,
         runtime=60,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("describe"),
     message:
         "Measuring the landforms of {wildcards.source}"
     shell:
@@ -83,14 +83,14 @@ rule compile_inventory:
         summary=made("inventory/summary.json"),
     log:
         made("logs/compile_inventory.log"),
-    params:
-        stamp=stamp("compile_inventory"),
-        names=sorted(REGION.inventory.others),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=2000,
         runtime=20,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("compile_inventory"),
+        names=sorted(REGION.inventory.others),
     message:
         "Compiling one inventory"
     shell:

@@ -11,13 +11,13 @@ rule clean_labels:
         polygons=made("labels/polygons.gpkg"),
     log:
         made("logs/clean_labels.log"),
-    params:
-        stamp=stamp("clean_labels"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("clean_labels"),
     message:
         "Cleaning the outlines"
     shell:
@@ -34,13 +34,13 @@ rule rasterize_labels:
         label=made("labels/{tile}.tif"),
     log:
         made("logs/rasterize_labels/{tile}.log"),
-    params:
-        stamp=stamp("rasterize_labels"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=1500,
         runtime=20,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("rasterize_labels"),
     message:
         "Burning the outlines into the label raster of tile {wildcards.tile}"
     shell:

@@ -16,15 +16,15 @@ rule predict:
         made("logs/predict/{tile}.log"),
     benchmark:
         made("benchmarks/predict/{tile}.tsv")
-    params:
-        stamp=stamp("predict"),
+    conda:
+        "../../envs/environment.yaml"
     threads: 8
     resources:
         gpu=gpu("predict"),
         mem_mb=6000,
         runtime=120,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("predict"),
     message:
         "Mapping tile {wildcards.tile}"
     shell:
@@ -40,13 +40,13 @@ rule vectorize:
         detections=made("mapping/{tile}_detections.gpkg"),
     log:
         made("logs/vectorize/{tile}.log"),
-    params:
-        stamp=stamp("vectorize"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=3000,
         runtime=30,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("vectorize"),
     message:
         "Outlining the detections of tile {wildcards.tile}"
     shell:
@@ -62,13 +62,13 @@ rule merge_detections:
         merged=made("mapping/merged.gpkg"),
     log:
         made("logs/merge_detections.log"),
-    params:
-        stamp=stamp("merge_detections"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("merge_detections"),
     message:
         "Merging bodies that several tiles saw"
     shell:
@@ -84,13 +84,13 @@ rule filter_detections:
         detections=made("mapping/detections.gpkg"),
     log:
         made("logs/filter_detections.log"),
-    params:
-        stamp=stamp("filter_detections"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=3000,
         runtime=30,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("filter_detections"),
     message:
         "Removing detections that are too small"
     shell:
@@ -110,13 +110,13 @@ rule score:
         cases=made("mapping/cases.gpkg"),
     log:
         made("logs/score.log"),
-    params:
-        stamp=stamp("score"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=3000,
         runtime=30,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("score"),
     message:
         "Scoring the detections"
     shell:

@@ -11,13 +11,13 @@ rule crop_patches:
         footprints=made("patches/{tile}.gpkg"),
     log:
         made("logs/crop_patches/{tile}.log"),
-    params:
-        stamp=stamp("crop_patches"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("crop_patches"),
     message:
         "Cutting patches from tile {wildcards.tile}"
     shell:
@@ -34,13 +34,13 @@ rule split_patches:
         leakage=made("patches/leakage.json"),
     log:
         made("logs/split_patches.log"),
-    params:
-        stamp=stamp("split_patches"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=2000,
         runtime=20,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("split_patches"),
     message:
         "Splitting the patches into training and validation"
     shell:

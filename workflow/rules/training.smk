@@ -44,15 +44,15 @@ rule train:
         made("logs/train/round_{round}.log"),
     benchmark:
         made("benchmarks/train/round_{round}.tsv")
-    params:
-        stamp=stamp("train"),
+    conda:
+        "../../envs/environment.yaml"
     threads: 16
     resources:
         gpu=gpu("train"),
         mem_mb=16000,
         runtime=1440,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("train"),
     message:
         "Round {wildcards.round}: training, unless an earlier round reached the target"
     shell:
@@ -80,15 +80,15 @@ rule mine_negatives:
         made("logs/mine_negatives/round_{round}.log"),
     benchmark:
         made("benchmarks/mine_negatives/round_{round}.tsv")
-    params:
-        stamp=stamp("mine_negatives"),
+    conda:
+        "../../envs/environment.yaml"
     threads: 16
     resources:
         gpu=gpu("mine_negatives"),
         mem_mb=8000,
         runtime=240,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("mine_negatives"),
     message:
         "Round {wildcards.round}: looking for wrong detections, unless the target is reached"
     shell:
@@ -108,13 +108,13 @@ rule select_model:
         selection=made("training/selection.json"),
     log:
         made("logs/select_model.log"),
-    params:
-        stamp=stamp("select_model"),
+    conda:
+        "../../envs/environment.yaml"
     resources:
         mem_mb=1000,
         runtime=5,
-    conda:
-        "../../envs/environment.yaml"
+    params:
+        stamp=stamp("select_model"),
     message:
         "Choosing the model of the first round that reached the target"
     shell:

@@ -1,0 +1,79 @@
+"""The chain as a newcomer runs it, and what it says when it cannot run."""
+
+from __future__ import annotations
+
+import json
+
+import geopandas as gpd
+import pandas as pd
+import rasterio
+
+
+def test_chain_ends_with_every_result(finished):
+    clone, done = finished
+    assert done.status == 0, done.text[-5000:]
+    results = clone.results
+    for tile in ("T44SPC", "T44SQC"):
+        with (
+            rasterio.open(results / f"imagery/{tile}.tif") as image,
+            rasterio.open(results / f"mapping/{tile}_probability.tif") as map_,
+        ):
+            assert (image.shape, image.transform, image.crs) == (map_.shape, map_.transform, map_.crs)
+            assert (map_.read(1) != 255).mean() > 0.9
+    scores = json.loads((results / "mapping/scores.json").read_text())
+    assert 0 <= scores["pixels"]["iou"] <= 1
+    assert scores["polygons"]["f1"] is not None
+    inventory = gpd.read_file(results / "inventory/inventory.gpkg", layer="inventory")
+    assert len(inventory) == len(pd.read_csv(results / "inventory/inventory.csv"))
+    assert len(inventory) == len(gpd.read_parquet(results / "inventory/inventory.parquet"))
+    assert inventory["id"].is_unique
+    for name in ("map", "iou", "workflow"):
+        assert (results / f"figures/{name}.png").read_bytes()[:4] == b"\x89PNG"
+        assert (results / f"figures/{name}.pdf").read_bytes()[:4] == b"%PDF"
+
+
+def test_explain_goes_down_to_the_raw_data(finished):
+    clone, _ = finished
+    said = clone.lobate("explain", "results/tiny/inventory/inventory.gpkg").stdout
+    for stage in (
+        "compile_inventory",
+        "describe",
+        "filter_detections",
+        "predict",
+        "train",
+        "crop_patches",
+        "compose_rgb",
+        "make_example",
+    ):
+        assert f"by {stage} " in said
+
+
+def test_summary_says_where_things_are(finished):
+    clone, _ = finished
+    said = clone.lobate("summary", "tests/conf/tiny.yaml").stdout
+    for name in (
+        "results/tiny/inventory/inventory.gpkg",
+        "results/tiny/figures/map.png",
+        "results/tiny/mapping/scores.json",
+        "synthetic",
+    ):
+        assert name in said
+
+
+def test_dry_run_and_lint_work_on_a_fresh_clone(tmp_path, project):
+    from tests.chain.conftest import Clone
+
+    fresh = Clone(tmp_path / "fresh", project, tmp_path / "store")
+    dry = fresh.run("--dry-run")
+    assert dry.status == 0, dry.text[-3000:]
+    assert "compile_inventory" in dry.text
+    lint = fresh.run("--lint")
+    assert lint.status == 0, lint.text[-3000:]
+
+
+def test_mistakes_in_the_configuration_stop_before_the_first_job(clone):
+    done = clone.run("--forceall", overlay={"training": {"targt_iou": 0.5}, "labels": {"removed": "nowhere.csv"}})
+    assert done.status == 2
+    assert "the nearest known key is training.target_iou" in done.text
+    assert "Traceback" not in done.text
+    assert not done.computed and not done.restored

@@ -1,0 +1,123 @@
+"""Only what truly differs is computed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import geopandas as gpd
+import rasterio
+from tests.chain.conftest import Clone
+
+DEAR = {"train", "mine_negatives", "predict", "compose_rgb", "crop_patches", "make_example"}
+
+
+def touched(folder: Path) -> None:
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and not file.is_symlink():
+            os.utime(file)
+
+
+def test_finished_chain_has_nothing_to_do(clone):
+    done = clone.run()
+    assert done.status == 0
+    assert "Nothing to be done" in done.text
+
+
+def test_everything_touched_computes_nothing(clone):
+    shutil.rmtree(clone.folder / ".snakemake")
+    touched(clone.folder / "workflow")
+    for part in sorted(clone.results.iterdir(), reverse=True):  # the raw data last, so all else looks older
+        touched(part) if part.is_dir() else os.utime(part)
+    touched(clone.results / "example")
+    done = clone.run()
+    assert (done.status, done.computed) == (0, {})
+    assert done.restored["train"] > 0, "Snakemake was to see older outputs"
+
+
+def test_forced_run_computes_nothing(clone):
+    done = clone.run("--forceall")
+    assert (done.status, done.computed) == (0, {})
+    assert set(done.restored) >= DEAR - {"mine_negatives"}
+
+
+def test_comment_edited_and_fresh_clone_with_the_old_store_compute_nothing(finished, project, tmp_path):
+    first, _ = finished
+    fresh = Clone(tmp_path / "fresh", project, first.store)
+    for file in sorted((fresh.folder / "workflow/lobate").rglob("*.py")):
+        file.write_text(file.read_text() + "\n# a comment at the end\n")
+    done = fresh.run()
+    assert (done.status, done.computed) == (0, {})
+    for name in ("inventory/inventory.gpkg", "training/model.safetensors", "figures/map.png"):
+        assert (fresh.results / name).read_bytes() == (first.results / name).read_bytes(), name
+
+
+def test_setting_changed_and_changed_back_computes_once(clone):
+    changed = clone.run(overlay={"mapping": {"filter": {"min_area_km2": 0.05}}})
+    assert changed.status == 0
+    assert changed.computed["filter_detections"] == 1
+    assert not set(changed.computed) & DEAR
+    back = clone.run()
+    assert (back.status, back.computed) == (0, {})
+
+
+def test_helper_edited_recomputes_what_reaches_it(clone):
+    grid = clone.folder / "workflow/lobate/labels/rasterize.py"
+    grid.write_text(grid.read_text() + "\nUNUSED = 1\n")
+    done = clone.run()
+    assert done.status == 0
+    assert done.computed == {"rasterize_labels": 2}, "the label rasters came out identical, so nothing else had to run"
+
+
+def move_one_outline(clone: Clone) -> str:
+    """Move an outline that lies on one tile only by 60 m; return that tile."""
+    polygons = gpd.read_file(clone.results / "labels/polygons.gpkg", layer="kept")
+    images = {tile: rasterio.open(clone.results / f"imagery/{tile}.tif") for tile in polygons["tile"].unique()}
+    positives = polygons[polygons["class"] == "positive"].to_crs(next(iter(images.values())).crs)
+    for _, row in positives.iterrows():
+        others = [one for tile, one in images.items() if tile != row["tile"]]
+        ground = row.geometry.buffer(200)
+        if not any(ground.intersects(gpd.GeoSeries.from_wkt([box_of(one)])[0]) for one in others):
+            break
+    else:
+        raise AssertionError("no outline lies on one tile alone")
+    file = clone.results / "example" / "positives.shp"
+    raw = gpd.read_file(file)
+    place = raw.to_crs(polygons.crs).geometry.distance(row_point(polygons, row["polygon"])).idxmin()
+    metric = raw.to_crs(positives.crs)
+    metric.loc[place, "geometry"] = metric.geometry[place].buffer(20)
+    raw.loc[place, "geometry"] = metric.to_crs(raw.crs).geometry[place]
+    raw.to_file(file)
+    return str(row["tile"])
+
+
+def box_of(image: rasterio.DatasetReader) -> str:
+    left, bottom, right, top = image.bounds
+    return f"POLYGON (({left} {bottom}, {right} {bottom}, {right} {top}, {left} {top}, {left} {bottom}))"
+
+
+def row_point(polygons: gpd.GeoDataFrame, name: str) -> object:
+    return polygons.loc[polygons["polygon"] == name].geometry.representative_point().iloc[0]
+
+
+def test_one_outline_redrawn_in_one_tile(clone):
+    tile = move_one_outline(clone)
+    done = clone.run()
+    assert done.status == 0, done.text[-3000:]
+    assert done.computed["clean_labels"] == 1
+    assert done.computed["rasterize_labels"] == 1
+    assert done.computed["crop_patches"] == 1
+    assert done.computed["compose_rgb"] == 0
+    assert f"labels/{tile}.tif" in done.text
+
+
+def test_identical_upstream_does_not_repeat_training(clone):
+    """The raw scene is written anew with other bytes but the same pixels: its image is recomputed, and nothing after it."""
+    band = sorted(clone.results.glob("example/*.SAFE/GRANULE/*/IMG_DATA/R10m/*_B04_10m.jp2"))[0]
+    xml = band.parents[3].parent / "MTD_MSIL2A.xml"
+    xml.write_text(xml.read_text() + "\n<!-- a remark -->\n")
+    done = clone.run()
+    assert done.status == 0, done.text[-3000:]
+    assert done.computed == {"compose_rgb": 1}
+    assert done.restored["train"] >= 1
