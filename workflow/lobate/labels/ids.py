@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from io import StringIO
 from pathlib import Path
 
 import geopandas as gpd
@@ -54,8 +55,10 @@ def read_removed(path: Path) -> dict[str, str]:
     Mistake when a column is missing or an id has no reason.
     """
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, sep=None, engine="python", encoding="utf-8-sig")
-    except (OSError, ValueError, pd.errors.ParserError) as error:
+        lines = path.read_text(encoding="utf-8-sig")
+        separator = max(",;\t", key=lines.partition("\n")[0].count)
+        table = pd.read_csv(StringIO(lines), dtype=str, keep_default_na=False, sep=separator)
+    except (OSError, ValueError) as error:
         raise Mistake(
             f"{path} cannot be read as CSV ({error}); write it as text (UTF-8) with the columns id and reason."
         ) from None

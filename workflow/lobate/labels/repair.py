@@ -37,6 +37,8 @@ def mend(geometry: gpd.GeoSeries, where: str) -> tuple[gpd.GeoSeries, np.ndarray
     broken = np.flatnonzero((reason == "") & ~shapely.is_valid(shapes))
     mended = shapes.copy()
     mended[broken] = _polygons_of(shapely.make_valid(shapes[broken], method="structure", keep_collapsed=False))
+    stubborn = broken[~shapely.is_valid(mended[broken])]  # parts that share an edge, which GEOS leaves apart
+    mended[stubborn] = shapely.buffer(mended[stubborn], 0)
     reason[broken[shapely.is_empty(mended[broken])]] = NO_AREA
     _tell(geometry, shapes, mended, broken, where)
     mended[reason != ""] = None

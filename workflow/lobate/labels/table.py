@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import geopandas as gpd
 import numpy as np
+import shapely
 
 from lobate.vectors import geodesic_area_m2
 
@@ -20,7 +21,8 @@ def mark(rows: gpd.GeoDataFrame, holds: np.ndarray, words: str) -> gpd.GeoDataFr
 
 def area_m2(geometry: gpd.GeoSeries) -> np.ndarray:
     """Return geodesic areas in square metres to a tenth, 0 where there is no geometry, (n,)."""
-    known = geometry.notna().to_numpy()
+    shapes = np.array(geometry.values, dtype=object)
+    known = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
     area = np.zeros(len(geometry))
     area[known] = geodesic_area_m2(geometry[known])
     return area.round(1)
