@@ -206,6 +206,32 @@ def test_tiles_cut_from_one_truth_give_the_truth_back(workshop_in, truth):
         assert nearest.symmetric_difference(outline).area < 1e-3 * outline.area
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 12), st.floats(0.4, 0.65))
+def test_bodies_of_tiles_merge_to_the_bodies_of_the_whole(workshop_in, seed, overlap, threshold):
+    """Pixels and all: corners that touch, holes, bodies that cross the seam to and fro."""
+    from lobate.network.bodies import bodies
+
+    noise = np.random.default_rng(seed).random((26, 42))
+    smooth = (noise[:-2, :-2] + noise[1:-1, 1:-1] + noise[2:, 2:] + noise[:-2, 2:] + noise[2:, :-2]) / 5
+    values = np.where(smooth > threshold, 200, 10).astype("uint8")
+    seam = 20
+    with tempfile.TemporaryDirectory() as folder:
+        workshop = workshop_in(Path(folder))
+        whole = bodies(workshop.probability("W", workshop.grid(X, Y, *values.shape), values), 0.5)
+        cuts = {"A": values[:, : seam + overlap], "B": values[:, seam:]}
+        tiles = {}
+        for name, part in cuts.items():
+            grid = workshop.grid(X + 10 * seam * (name == "B"), Y, *part.shape)
+            found = bodies(workshop.probability(name, grid, part), 0.5)
+            found.insert(0, "detection", np.array([f"{name}_{n}" for n in range(len(found))], dtype=object))
+            tiles[name] = (grid, workshop.layers(f"{name}.gpkg", detections=found), part)
+        frame = merged(workshop, tiles).to_crs(32644)
+    assert sorted(frame["pixels"]) == sorted(whole["pixels"])
+    for outline in whole.geometry:
+        assert min(frame.geometry.symmetric_difference(outline).area) < 1e-3 * outline.area
+
+
 def _in_zone(workshop, tile, epsg):
     """Return a tile as its neighbour zone would have it: detections reprojected, the grid's corners round them."""
     grid, file = tile

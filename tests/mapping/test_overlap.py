@@ -25,6 +25,14 @@ def test_halves_of_a_body_agree_fully_however_narrow_the_shared_strip():
     assert share == [1.0]
 
 
+def test_a_body_that_crosses_the_seam_to_and_fro_agrees_by_its_best_piece():
+    """Each sees two pieces in the strip and connects only one of them with the other's."""
+    one = shapely.MultiPolygon([shapely.box(8, 1, 11, 4), shapely.box(8, 6, 11, 6.1)])
+    other = shapely.MultiPolygon([shapely.box(10, 6, 14, 6.1), shapely.box(10, 7, 14, 9)])
+    share = agreement(np.array([one, other]), np.array([0, 1]), np.array([WEST, EAST]), (np.array([0]), np.array([1])))
+    assert share == [1.0]
+
+
 def test_neighbours_that_graze_agree_little():
     outlines = np.array([shapely.box(10.2, 1, 10.6, 2), shapely.box(10.55, 1, 10.95, 2)])
     share = agreement(outlines, np.array([0, 1]), np.array([WEST, EAST]), (np.array([0]), np.array([1])))

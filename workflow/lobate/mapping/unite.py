@@ -14,7 +14,7 @@ import pandas as pd
 import shapely
 
 from lobate.mapping.ground import Ground
-from lobate.mapping.overlap import NEAR, Links
+from lobate.mapping.overlap import NEAR, Links, bodies, touching_pairs
 
 
 def contributions(
@@ -42,13 +42,13 @@ def grouped(body: np.ndarray) -> list[np.ndarray]:
 def unite(outlines: np.ndarray, own: np.ndarray, members: Sequence[np.ndarray], pixel_area: np.ndarray) -> np.ndarray:
     """Return one polygon per body (m,) from the contributions ``own`` (n,) of its ``members``.
 
-    Where contributions would leave loose pieces, the whole ``outlines`` are united instead. Holes that are smaller than
-    a pixel (``pixel_area``, (m,), in the outlines' units) come from laying two pixel grids over each other; they close.
+    Where contributions would leave loose pieces, the whole ``outlines`` are united instead. Holes smaller than half a
+    pixel (``pixel_area``, (m,), in the outlines' units) come from laying two pixel grids over each other; they close.
     """
     return np.array(
         [
-            outlines[which[0]] if len(which) == 1 else _union(outlines[which], own[which], hole)
-            for which, hole in zip(members, pixel_area, strict=True)
+            outlines[which[0]] if len(which) == 1 else _union(outlines[which], own[which], pixel / 2)
+            for which, pixel in zip(members, pixel_area, strict=True)
         ],
         dtype=object,
     )
@@ -57,11 +57,22 @@ def unite(outlines: np.ndarray, own: np.ndarray, members: Sequence[np.ndarray], 
 def _union(outlines: np.ndarray, own: np.ndarray, smallest_hole: float) -> shapely.Geometry:
     united = shapely.union_all(own)
     if united.geom_type != "Polygon":
-        united = shapely.union_all(outlines, grid_size=NEAR)  # which also closes the seam of tiles that only abut
-    if united.geom_type != "Polygon":
-        return united
-    holes = [ring for ring in united.interiors if shapely.Polygon(ring).area >= smallest_hole]
-    return shapely.Polygon(united.exterior, holes)
+        united = shapely.union_all(own, grid_size=NEAR)  # closes the seam of tiles that only abut
+    if _is_loose(united):
+        united = shapely.union_all(outlines, grid_size=NEAR)
+    pieces = [_without_small_holes(piece, smallest_hole) for piece in shapely.get_parts(united)]
+    return pieces[0] if len(pieces) == 1 else shapely.MultiPolygon(pieces)
+
+
+def _is_loose(outline: shapely.Geometry) -> bool:
+    """Return whether an outline has pieces that touch nowhere; those that meet at a corner are one body."""
+    pieces = shapely.get_parts(outline)
+    return len(pieces) > 1 and bodies(len(pieces), touching_pairs(pieces)).max() > 0
+
+
+def _without_small_holes(polygon: shapely.Polygon, smallest: float) -> shapely.Polygon:
+    holes = [ring for ring in polygon.interiors if shapely.Polygon(ring).area >= smallest]
+    return polygon if len(holes) == len(polygon.interiors) else shapely.Polygon(polygon.exterior, holes)
 
 
 def statistics(parts: gpd.GeoDataFrame, weight: np.ndarray, body: np.ndarray) -> pd.DataFrame:
