@@ -12,11 +12,11 @@ from lobate.settings.base import ProjectPath, Section
 class Example(Section):
     """A synthetic world, made by `make-example` under results/<region>/example; nothing in it was ever observed."""
 
-    side: Annotated[int, Field(ge=256, le=4096)] = 1024
+    side: Annotated[int, Field(ge=256, le=4096, multiple_of=2)] = 1024
     """Side of each of the two tiles, in pixels of 10 m."""
-    overlap: Annotated[int, Field(ge=0)] = 200
+    overlap: Annotated[int, Field(ge=20, multiple_of=2)] = 200
     """Pixels that the two tiles share."""
-    landforms: Annotated[int, Field(ge=2, le=500)] = 40
+    landforms: Annotated[int, Field(ge=5, le=500)] = 40
     """Landforms in the world."""
     lookalikes: Annotated[int, Field(ge=0, le=500)] = 20
     """Look-alikes in the world."""

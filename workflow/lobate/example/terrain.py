@@ -1,0 +1,112 @@
+"""Mountains carved by water: a coarse surface rises and is eroded, then gets the fine relief of rock and debris.
+
+The coarse surface follows the stream-power law dh/dt = U - K A^m S in the implicit scheme of Braun and Willett (2013),
+with slopes limited to an angle of repose; so valleys branch and join as real ones do.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from lobate.example.fractal import fractal, smoothstep
+
+PIXEL = 10.0
+"""Metres."""
+CELL = 120.0
+"""Side of a cell of the coarse surface, in metres."""
+STEPS, STEP_YEARS = 36, 3e4
+UPLIFT, ERODIBILITY, AREA_POWER, REPOSE = 1.2e-3, 1.7e-5, 0.45, 0.78
+"""Metres a year, m^(1 - 2m) a year, m, and the steepest slope."""
+BASE_M = 4150.0
+NEIGHBOURS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
+
+
+def heights(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Return heights in metres, float32, on pixels of 10 m: a range that drains to its northern and southern edge."""
+    ratio = int(CELL / PIXEL)
+    pad = 4
+    coarse = ndimage.gaussian_filter(_eroded((shape[0] // ratio + 2 * pad, shape[1] // ratio + 2 * pad), rng), 0.8)
+    rows, cols = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    rows += 10 * fractal(shape, rng)
+    cols += 10 * fractal(shape, rng)
+    smooth = ndimage.map_coordinates(coarse, [rows / ratio + pad, cols / ratio + pad], order=3, mode="nearest")
+    return (BASE_M + smooth + _fine_relief(smooth, rng)).astype(np.float32)
+
+
+def slope(surface: np.ndarray, sigma: float = 0.0) -> np.ndarray:
+    """Return the gradient (metres a metre) of heights on 10 m pixels, after smoothing by ``sigma`` pixels."""
+    smooth = ndimage.gaussian_filter(surface, sigma) if sigma else surface
+    return np.hypot(*np.gradient(smooth, PIXEL))
+
+
+def illumination(surface: np.ndarray, azimuth: float, elevation: float) -> np.ndarray:
+    """Return the cosine between the surface's normal and the sun (degrees; azimuth from north), 0 in its own shadow."""
+    towards_south, towards_east = np.gradient(surface, PIXEL)
+    azimuth, elevation = np.radians(azimuth), np.radians(elevation)
+    horizontal = towards_south * np.cos(azimuth) - towards_east * np.sin(azimuth)
+    normal = np.sqrt(1 + towards_south**2 + towards_east**2)
+    return np.maximum((horizontal * np.cos(elevation) + np.sin(elevation)) / normal, 0).astype(np.float32)
+
+
+def _fine_relief(smooth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rock is rough where it is steep; debris below is smoother."""
+    steep = smoothstep(slope(smooth, 6), 0.3, 0.75)
+    gullies = -np.abs(fractal(smooth.shape, rng, 3.0))
+    swell, grain = fractal(smooth.shape, rng, 3.6), fractal(smooth.shape, rng, 2.4)
+    return 25 * swell + 45 * gullies * (0.12 + steep) + 4 * grain * (0.06 + steep)
+
+
+def _eroded(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Let a gentle roof with a winding ridge rise and be carved; its northern and southern edge stay at 0."""
+    edge = np.zeros(shape, dtype=bool)
+    edge[[0, -1]] = True
+    row = np.linspace(0, 1, shape[0])[:, None]
+    ridge = np.clip(0.45 + 0.2 * fractal(shape, rng, 4.0), 0.15, 0.85)
+    surface = 300 * np.minimum(row / ridge, (1 - row) / (1 - ridge)) + 25 * fractal(shape, rng, 3.0) + 40
+    surface[edge] = 0
+    for _ in range(STEPS):
+        surface[~edge] += UPLIFT * STEP_YEARS
+        surface = _carved(surface, edge)
+        surface = np.where(edge, surface, ndimage.gaussian_filter(surface, 0.5))
+    return surface
+
+
+def _carved(surface: np.ndarray, edge: np.ndarray) -> np.ndarray:
+    """Take one implicit step: from the outlets upstream, each cell comes down towards the one it drains to."""
+    receiver, distance = _receivers(surface, edge)
+    levels = _levels(receiver)
+    area = np.full(surface.size, CELL**2)
+    for cells in reversed(levels[1:]):
+        np.add.at(area, receiver[cells], area[cells])
+    pull = ERODIBILITY * STEP_YEARS * area**AREA_POWER / distance
+    flat = surface.ravel().copy()
+    for cells in levels[1:]:
+        below = flat[receiver[cells]]
+        flat[cells] = (flat[cells] + pull[cells] * below) / (1 + pull[cells])
+        flat[cells] = np.minimum(flat[cells], below + REPOSE * distance[cells])
+    return flat.reshape(surface.shape)
+
+
+def _receivers(surface: np.ndarray, edge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each cell the flat index of its steepest lower neighbour (itself where it is a pit) and how far it is."""
+    number = np.arange(surface.size).reshape(surface.shape)
+    height, width = surface.shape
+    walled, numbers = np.pad(surface, 1, constant_values=np.inf), np.pad(number, 1)
+    receiver, steepest, distance = number.copy(), np.zeros(surface.shape), np.full(surface.shape, CELL)
+    for dy, dx in NEIGHBOURS:
+        window = slice(1 + dy, 1 + dy + height), slice(1 + dx, 1 + dx + width)
+        away = CELL * np.hypot(dy, dx)
+        fall = (surface - walled[window]) / away
+        better = (fall > steepest) & ~edge
+        steepest[better], receiver[better], distance[better] = fall[better], numbers[window][better], away
+    return receiver.ravel(), distance.ravel()
+
+
+def _levels(receiver: np.ndarray) -> list[np.ndarray]:
+    """Return the cells by their number of steps to the outlet, found by doubling the leap each time."""
+    leap, steps = receiver.copy(), (receiver != np.arange(receiver.size)).astype(int)
+    while (further := steps + steps[leap]).max() > steps.max():
+        steps, leap = further, leap[leap]
+    order = np.argsort(steps, kind="stable")
+    return np.split(order, np.searchsorted(steps[order], np.arange(1, steps.max() + 1)))
