@@ -36,8 +36,8 @@ def test_everything_touched_computes_nothing(clone):
     assert done.restored["train"] > 0, "Snakemake was to see older outputs"
 
 
-def test_forced_run_computes_nothing(clone):
-    done = clone.run("--forceall")
+def test_forced_run_computes_nothing_and_asks_for_no_gpu(clone):
+    done = clone.run("--forceall", "--resources", "gpu=0")
     assert (done.status, done.computed) == (0, {})
     assert set(done.restored) >= DEAR - {"mine_negatives"}
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lobate import stage
-from lobate.digests import file_digest, text_digest
 from lobate.errors import Mistake
 from lobate.settings import load as settings
 from lobate.store import Store
@@ -52,13 +51,16 @@ def stamp(verb: str) -> Callable[..., str]:
     return digest
 
 
-def gpu(verb: str) -> Callable[..., int]:
-    """Return a function that asks for a GPU, unless the result is in the store or there is nothing to compute."""
+def gpu(verb: str, **more) -> Callable[..., int]:
+    """Return a function that asks for a GPU, unless the result is in the store or there is nothing to compute.
+
+    ``more``: scalars that the verb is given beside the wildcards; the key needs all of them.
+    """
 
     def needed(wildcards, input):
         given = {name: [*value] if isinstance(value, list) else value for name, value in input.items()}
         try:
-            return 0 if stage.known(verb, {**given, **scalars(wildcards)}, REGION, Store.here()) else 1
+            return 0 if stage.known(verb, {**given, **more, **scalars(wildcards)}, REGION, Store.here()) else 1
         except Mistake:  # an input is not there yet, as in a dry run, or the job itself will tell what is wrong
             return 1
 
@@ -75,19 +77,49 @@ def optional(path: str | None) -> list[str]:
     return [path] if path else []
 
 
-def digest_of_rules() -> str:
-    """Return a digest of the Snakefile and all rules, from which the workflow's picture is drawn."""
-    files = [Path(SNAKEFILE), *sorted(Path(workflow.basedir, "workflow", "rules").glob("*.smk"))]
-    return text_digest("\n".join(file_digest(file) for file in files))
+def of_round(name: str, number: int) -> str:
+    return made(f"training/round_{number}/{name}")
+
+
+def mined_before(wildcards) -> list[str]:
+    return [of_round("negatives.npy", number) for number in range(1, int(wildcards.round))]
+
+
+def before(name: str):
+    """Return a function that names a file of the round before; the first round has none."""
+
+    def find(wildcards) -> list[str]:
+        number = int(wildcards.round)
+        return [of_round(name, number - 1)] if number > 1 else []
+
+    return find
+
+
+def weights_file() -> str | None:
+    """Return the weights' file where the setting names one, not the hub's weights or none."""
+    weights = REGION.training.network.weights
+    return None if weights in ("imagenet", "none") else weights
+
+
+def reference_outlines() -> str:
+    reference = REGION.mapping.reference
+    return reference.path if reference else made("labels/polygons.gpkg")
+
+
+def outlines_of(wildcards) -> str:
+    """Return the outlines to describe: the reviewed detections, or another inventory's."""
+    if wildcards.source == "reviewed":
+        return made("inventory/reviewed.gpkg")
+    return REGION.inventory.others[wildcards.source].path
 
 
 REGION = read_region()
 TILES = sorted(REGION.imagery.tiles)
 ROUNDS = range(1, REGION.training.max_rounds + 1)
 SETTINGS = write_settings()
-LOBATE = f"{shlex.quote(sys.executable)} -m lobate"
-SNAKEMAKE = f"{shlex.quote(sys.executable)} -m snakemake"
-SNAKEFILE = str(Path(workflow.basedir, "Snakefile"))
+
+# `lobate` and `snakemake` stand beside the Python that runs this, whatever PATH says
+shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
 
 
 wildcard_constraints:

@@ -20,9 +20,10 @@ if REGION.example:
             runtime=10,
         params:
             stamp=stamp("make_example"),
+            settings=SETTINGS,
         message:
             "Making a synthetic world of {REGION.example.landforms} landforms"
         shell:
-            "{LOBATE} make-example --scenes {output.scenes:q} --positives {output.positives:q}"
+            "lobate make-example --scenes {output.scenes:q} --positives {output.positives:q}"
             " --negatives {output.negatives:q} --removed {output.removed:q} --dem {output.dem:q}"
-            " --insar {output.insar:q} --truth {output.truth:q} --settings {SETTINGS:q} --log {log:q}"
+            " --insar {output.insar:q} --truth {output.truth:q} --settings {params.settings:q} --log {log:q}"

@@ -1,5 +1,7 @@
 """Room `figures`: pictures of the results, drawn from results alone."""
 
+from glob import glob
+
 FIGURES = [made(f"figures/{name}.{kind}") for name in ("map", "iou", "workflow") for kind in ("png", "pdf")]
 
 
@@ -19,11 +21,12 @@ rule figure_map:
         runtime=20,
     params:
         stamp=stamp("figure_map"),
+        settings=SETTINGS,
     message:
         "Drawing the map of the inventory"
     shell:
-        "{LOBATE} figure-map --inventory {input.inventory:q} --images {input.images:q}"
-        " --png {output.png:q} --pdf {output.pdf:q} --settings {SETTINGS:q} --log {log:q}"
+        "lobate figure-map --inventory {input.inventory:q} --images {input.images:q}"
+        " --png {output.png:q} --pdf {output.pdf:q} --settings {params.settings:q} --log {log:q}"
 
 
 rule figure_iou:
@@ -42,14 +45,18 @@ rule figure_iou:
         runtime=10,
     params:
         stamp=stamp("figure_iou"),
+        settings=SETTINGS,
     message:
         "Drawing IoU against iteration"
     shell:
-        "{LOBATE} figure-iou --metrics {input.metrics:q} --verdicts {input.verdicts:q}"
-        " --png {output.png:q} --pdf {output.pdf:q} --settings {SETTINGS:q} --log {log:q}"
+        "lobate figure-iou --metrics {input.metrics:q} --verdicts {input.verdicts:q}"
+        " --png {output.png:q} --pdf {output.pdf:q} --settings {params.settings:q} --log {log:q}"
 
 
 rule rule_graph:
+    input:
+        snakefile="Snakefile",
+        rules=sorted(glob("workflow/rules/*.smk")),
     output:
         rules=made("figures/rules.dot"),
     log:
@@ -60,12 +67,12 @@ rule rule_graph:
         mem_mb=1000,
         runtime=5,
     params:
-        rules=digest_of_rules(),
+        settings=SETTINGS,
     message:
         "Asking Snakemake for the graph of the rules"
     shell:
-        "{SNAKEMAKE} all --snakefile {SNAKEFILE:q} --workflow-profile none --cores 1 --nolock --quiet all"
-        " --configfile {SETTINGS:q} --rulegraph dot > {output.rules:q} 2> {log:q}"
+        "snakemake all --snakefile {input.snakefile:q} --workflow-profile none --cores 1 --nolock --quiet all"
+        " --configfile {params.settings:q} --rulegraph dot > {output.rules:q} 2> {log:q}"
 
 
 rule figure_workflow:
@@ -83,8 +90,9 @@ rule figure_workflow:
         runtime=10,
     params:
         stamp=stamp("figure_workflow"),
+        settings=SETTINGS,
     message:
         "Drawing the workflow"
     shell:
-        "{LOBATE} figure-workflow --rules {input.rules:q} --png {output.png:q} --pdf {output.pdf:q}"
-        " --settings {SETTINGS:q} --log {log:q}"
+        "lobate figure-workflow --rules {input.rules:q} --png {output.png:q} --pdf {output.pdf:q}"
+        " --settings {params.settings:q} --log {log:q}"

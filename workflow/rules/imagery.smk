@@ -1,13 +1,9 @@
 """Room `imagery`: scenes become one 8-bit image a tile."""
 
 
-def scenes_of(wildcards) -> list[str]:
-    return REGION.imagery.tiles[wildcards.tile]
-
-
 rule compose_rgb:
     input:
-        scenes=scenes_of,
+        scenes=lambda wildcards: REGION.imagery.tiles[wildcards.tile],
     output:
         image=made("imagery/{tile}.tif"),
     log:
@@ -21,8 +17,9 @@ rule compose_rgb:
         runtime=30,
     params:
         stamp=stamp("compose_rgb"),
+        settings=SETTINGS,
     message:
         "Composing the image of tile {wildcards.tile}"
     shell:
-        "{LOBATE} compose-rgb --scenes {input.scenes:q} --image {output.image:q}"
-        " --settings {SETTINGS:q} --log {log:q}"
+        "lobate compose-rgb --scenes {input.scenes:q} --image {output.image:q}"
+        " --settings {params.settings:q} --log {log:q}"

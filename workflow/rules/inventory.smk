@@ -1,13 +1,6 @@
 """Room `inventory`: a person's review, attributes, and one compiled product."""
 
 
-def outlines_of(wildcards) -> str:
-    """Return the outlines to describe: the reviewed detections, or another inventory's."""
-    if wildcards.source == "reviewed":
-        return made("inventory/reviewed.gpkg")
-    return REGION.inventory.others[wildcards.source].path
-
-
 rule review_sheet:
     input:
         detections=made("mapping/detections.gpkg"),
@@ -25,7 +18,7 @@ rule review_sheet:
     message:
         "Laying out the detections for a person's review"
     shell:
-        "{LOBATE} review-sheet --detections {input.detections:q} --review {output.review:q} --log {log:q}"
+        "lobate review-sheet --detections {input.detections:q} --review {output.review:q} --log {log:q}"
 
 
 rule apply_review:
@@ -43,11 +36,12 @@ rule apply_review:
         runtime=10,
     params:
         stamp=stamp("apply_review"),
+        settings=SETTINGS,
     message:
         "Applying a person's decisions to the detections"
     shell:
-        "{LOBATE} apply-review --detections {input.detections:q} --decisions {input.decisions:q}"
-        " --reviewed {output.reviewed:q} --settings {SETTINGS:q} --log {log:q}"
+        "lobate apply-review --detections {input.detections:q} --decisions {input.decisions:q}"
+        " --reviewed {output.reviewed:q} --settings {params.settings:q} --log {log:q}"
 
 
 rule describe:
@@ -65,11 +59,12 @@ rule describe:
         runtime=60,
     params:
         stamp=stamp("describe"),
+        settings=SETTINGS,
     message:
         "Measuring the landforms of {wildcards.source}"
     shell:
-        "{LOBATE} describe --outlines {input.outlines:q} --dem {input.dem:q} --source {wildcards.source:q}"
-        " --described {output.described:q} --settings {SETTINGS:q} --log {log:q}"
+        "lobate describe --outlines {input.outlines:q} --dem {input.dem:q} --source {wildcards.source:q}"
+        " --described {output.described:q} --settings {params.settings:q} --log {log:q}"
 
 
 rule compile_inventory:
@@ -90,10 +85,11 @@ rule compile_inventory:
         runtime=20,
     params:
         stamp=stamp("compile_inventory"),
+        settings=SETTINGS,
         names=sorted(REGION.inventory.others),
     message:
         "Compiling one inventory"
     shell:
-        "{LOBATE} compile-inventory --reviewed {input.reviewed:q} --others {input.others:q} --names {params.names:q}"
+        "lobate compile-inventory --reviewed {input.reviewed:q} --others {input.others:q} --names {params.names:q}"
         " --inventory {output.inventory:q} --parquet {output.parquet:q} --csv {output.csv:q}"
-        " --summary {output.summary:q} --settings {SETTINGS:q} --log {log:q}"
+        " --summary {output.summary:q} --settings {params.settings:q} --log {log:q}"

@@ -18,12 +18,14 @@ rule clean_labels:
         runtime=30,
     params:
         stamp=stamp("clean_labels"),
+        settings=SETTINGS,
+        tiles=TILES,
     message:
         "Cleaning the outlines"
     shell:
-        "{LOBATE} clean-labels --positives {input.positives:q} --negatives {input.negatives:q}"
-        " --images {input.images:q} --tiles {TILES:q} --removed {input.removed:q}"
-        " --polygons {output.polygons:q} --settings {SETTINGS:q} --log {log:q}"
+        "lobate clean-labels --positives {input.positives:q} --negatives {input.negatives:q}"
+        " --images {input.images:q} --tiles {params.tiles:q} --removed {input.removed:q}"
+        " --polygons {output.polygons:q} --settings {params.settings:q} --log {log:q}"
 
 
 rule rasterize_labels:
@@ -41,8 +43,9 @@ rule rasterize_labels:
         runtime=20,
     params:
         stamp=stamp("rasterize_labels"),
+        settings=SETTINGS,
     message:
         "Burning the outlines into the label raster of tile {wildcards.tile}"
     shell:
-        "{LOBATE} rasterize-labels --image {input.image:q} --polygons {input.polygons:q}"
-        " --label {output.label:q} --settings {SETTINGS:q} --log {log:q}"
+        "lobate rasterize-labels --image {input.image:q} --polygons {input.polygons:q}"
+        " --label {output.label:q} --settings {params.settings:q} --log {log:q}"

@@ -1,11 +1,6 @@
 """Room `mapping`: the model becomes scored detections."""
 
 
-def reference_outlines() -> str:
-    reference = REGION.mapping.reference
-    return reference.path if reference else made("labels/polygons.gpkg")
-
-
 rule predict:
     input:
         image=made("imagery/{tile}.tif"),
@@ -25,11 +20,12 @@ rule predict:
         runtime=120,
     params:
         stamp=stamp("predict"),
+        settings=SETTINGS,
     message:
         "Mapping tile {wildcards.tile}"
     shell:
-        "{LOBATE} predict --image {input.image:q} --model {input.model:q}"
-        " --probability {output.probability:q} --settings {SETTINGS:q} --log {log:q}"
+        "lobate predict --image {input.image:q} --model {input.model:q}"
+        " --probability {output.probability:q} --settings {params.settings:q} --log {log:q}"
 
 
 rule vectorize:
@@ -47,11 +43,12 @@ rule vectorize:
         runtime=30,
     params:
         stamp=stamp("vectorize"),
+        settings=SETTINGS,
     message:
         "Outlining the detections of tile {wildcards.tile}"
     shell:
-        "{LOBATE} vectorize --probability {input.probability:q} --model {input.model:q}"
-        " --tile {wildcards.tile:q} --detections {output.detections:q} --settings {SETTINGS:q} --log {log:q}"
+        "lobate vectorize --probability {input.probability:q} --model {input.model:q}"
+        " --tile {wildcards.tile:q} --detections {output.detections:q} --settings {params.settings:q} --log {log:q}"
 
 
 rule merge_detections:
@@ -69,11 +66,13 @@ rule merge_detections:
         runtime=30,
     params:
         stamp=stamp("merge_detections"),
+        settings=SETTINGS,
+        tiles=TILES,
     message:
         "Merging bodies that several tiles saw"
     shell:
-        "{LOBATE} merge-detections --detections {input.detections:q} --probabilities {input.probabilities:q}"
-        " --tiles {TILES:q} --merged {output.merged:q} --settings {SETTINGS:q} --log {log:q}"
+        "lobate merge-detections --detections {input.detections:q} --probabilities {input.probabilities:q}"
+        " --tiles {params.tiles:q} --merged {output.merged:q} --settings {params.settings:q} --log {log:q}"
 
 
 rule filter_detections:
@@ -91,11 +90,12 @@ rule filter_detections:
         runtime=30,
     params:
         stamp=stamp("filter_detections"),
+        settings=SETTINGS,
     message:
         "Removing detections that are too small"
     shell:
-        "{LOBATE} filter-detections --merged {input.merged:q} --dem {input.dem:q}"
-        " --detections {output.detections:q} --settings {SETTINGS:q} --log {log:q}"
+        "lobate filter-detections --merged {input.merged:q} --dem {input.dem:q}"
+        " --detections {output.detections:q} --settings {params.settings:q} --log {log:q}"
 
 
 rule score:
@@ -117,9 +117,10 @@ rule score:
         runtime=30,
     params:
         stamp=stamp("score"),
+        settings=SETTINGS,
     message:
         "Scoring the detections"
     shell:
-        "{LOBATE} score --detections {input.detections:q} --reference {input.reference:q}"
+        "lobate score --detections {input.detections:q} --reference {input.reference:q}"
         " --probabilities {input.probabilities:q} --split {input.split:q} --known {input.known:q}"
-        " --scores {output.scores:q} --cases {output.cases:q} --settings {SETTINGS:q} --log {log:q}"
+        " --scores {output.scores:q} --cases {output.cases:q} --settings {params.settings:q} --log {log:q}"

@@ -18,12 +18,13 @@ rule crop_patches:
         runtime=30,
     params:
         stamp=stamp("crop_patches"),
+        settings=SETTINGS,
     message:
         "Cutting patches from tile {wildcards.tile}"
     shell:
-        "{LOBATE} crop-patches --image {input.image:q} --label {input.label:q}"
+        "lobate crop-patches --image {input.image:q} --label {input.label:q}"
         " --polygons {input.polygons:q} --tile {wildcards.tile:q} --patches {output.patches:q}"
-        " --footprints {output.footprints:q} --settings {SETTINGS:q} --log {log:q}"
+        " --footprints {output.footprints:q} --settings {params.settings:q} --log {log:q}"
 
 
 rule split_patches:
@@ -41,8 +42,9 @@ rule split_patches:
         runtime=20,
     params:
         stamp=stamp("split_patches"),
+        settings=SETTINGS,
     message:
         "Splitting the patches into training and validation"
     shell:
-        "{LOBATE} split-patches --footprints {input.footprints:q} --split {output.split:q}"
-        " --leakage {output.leakage:q} --settings {SETTINGS:q} --log {log:q}"
+        "lobate split-patches --footprints {input.footprints:q} --split {output.split:q}"
+        " --leakage {output.leakage:q} --settings {params.settings:q} --log {log:q}"

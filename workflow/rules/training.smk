@@ -1,30 +1,6 @@
 """Room `training`: rounds of training and mining until the target is reached; all of them are planned from the start."""
 
 
-def of_round(name: str, number: int) -> str:
-    return made(f"training/round_{number}/{name}")
-
-
-def mined_before(wildcards) -> list[str]:
-    return [of_round("negatives.npy", number) for number in range(1, int(wildcards.round))]
-
-
-def before(name: str):
-    """Return a function that names a file of the round before; the first round has none."""
-
-    def find(wildcards) -> list[str]:
-        number = int(wildcards.round)
-        return [of_round(name, number - 1)] if number > 1 else []
-
-    return find
-
-
-def weights_file() -> str | None:
-    """Return the weights' file where the setting names one, not the hub's weights or none."""
-    weights = REGION.training.network.weights
-    return None if weights in ("imagenet", "none") else weights
-
-
 rule train:
     input:
         patches=[made(f"patches/{tile}.npy") for tile in TILES],
@@ -48,20 +24,22 @@ rule train:
         "../../envs/environment.yaml"
     threads: 16
     resources:
-        gpu=gpu("train"),
+        gpu=gpu("train", tiles=TILES),
         mem_mb=16000,
         runtime=1440,
     params:
         stamp=stamp("train"),
+        settings=SETTINGS,
+        tiles=TILES,
     message:
         "Round {wildcards.round}: training, unless an earlier round reached the target"
     shell:
-        "{LOBATE} train --patches {input.patches:q} --tiles {TILES:q} --split {input.split:q}"
+        "lobate train --patches {input.patches:q} --tiles {params.tiles:q} --split {input.split:q}"
         " --mined {input.mined:q} --before {input.before:q} --previous {input.previous:q}"
         " --previous-metrics {input.previous_metrics:q} --previous-events {input.previous_events:q}"
         " --weights {input.weights:q} --round {wildcards.round} --model {output.model:q}"
         " --metrics {output.metrics:q} --verdict {output.verdict:q} --events {output.events:q}"
-        " --settings {SETTINGS:q} --log {log:q}"
+        " --settings {params.settings:q} --log {log:q}"
 
 
 rule mine_negatives:
@@ -84,19 +62,21 @@ rule mine_negatives:
         "../../envs/environment.yaml"
     threads: 16
     resources:
-        gpu=gpu("mine_negatives"),
+        gpu=gpu("mine_negatives", tiles=TILES),
         mem_mb=8000,
         runtime=240,
     params:
         stamp=stamp("mine_negatives"),
+        settings=SETTINGS,
+        tiles=TILES,
     message:
         "Round {wildcards.round}: looking for wrong detections, unless the target is reached"
     shell:
-        "{LOBATE} mine-negatives --model {input.model:q} --verdict {input.verdict:q}"
-        " --images {input.images:q} --labels {input.labels:q} --tiles {TILES:q}"
+        "lobate mine-negatives --model {input.model:q} --verdict {input.verdict:q}"
+        " --images {input.images:q} --labels {input.labels:q} --tiles {params.tiles:q}"
         " --polygons {input.polygons:q} --split {input.split:q} --vetoes {input.vetoes:q}"
         " --round {wildcards.round} --negatives {output.negatives:q} --mined {output.mined:q}"
-        " --settings {SETTINGS:q} --log {log:q}"
+        " --settings {params.settings:q} --log {log:q}"
 
 
 rule select_model:
@@ -115,8 +95,9 @@ rule select_model:
         runtime=5,
     params:
         stamp=stamp("select_model"),
+        settings=SETTINGS,
     message:
         "Choosing the model of the first round that reached the target"
     shell:
-        "{LOBATE} select-model --verdicts {input.verdicts:q} --models {input.models:q}"
-        " --model {output.model:q} --selection {output.selection:q} --settings {SETTINGS:q} --log {log:q}"
+        "lobate select-model --verdicts {input.verdicts:q} --models {input.models:q}"
+        " --model {output.model:q} --selection {output.selection:q} --settings {params.settings:q} --log {log:q}"
