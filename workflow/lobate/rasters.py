@@ -22,7 +22,7 @@ from lobate.grid import Grid
 BLOCK = 512
 
 # GDAL's own cache would grow with the machine (5 % of its memory); bands of rows never need more than this.
-os.environ.setdefault("GDAL_CACHEMAX", "128")
+os.environ.setdefault("GDAL_CACHEMAX", "64")
 
 
 @contextmanager
