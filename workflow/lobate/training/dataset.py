@@ -117,9 +117,14 @@ def _shuffled(count: int, epoch: int, seeds: tuple[int, int]) -> np.ndarray:
 
 
 def ahead(make: Callable[[int], Made], numbers: Iterable[int], depth: int = 4) -> Iterator[Made]:
-    """Yield ``make(number)`` in order, made by threads that stay up to ``depth`` ahead."""
-    workers = max(1, min(depth, torch.get_num_threads() // 2))
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="batch")
+    """Yield ``make(number)`` in order, made by threads that stay up to ``depth`` ahead.
+
+    Each thread computes alone: were its small operations shared out over all cores, they would only get in the way of the
+    network's. torch takes the number of threads last set for threads yet to be started, hence it is put back at the end.
+    """
+    cores = torch.get_num_threads()
+    workers = max(1, min(depth, cores // 2))
+    pool = ThreadPoolExecutor(workers, "batch", initializer=torch.set_num_threads, initargs=(1,))
     waiting: deque[Future[Made]] = deque()
     try:
         for number in numbers:
@@ -130,3 +135,4 @@ def ahead(make: Callable[[int], Made], numbers: Iterable[int], depth: int = 4) -
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(cores)
