@@ -7,7 +7,7 @@ from math import floor
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobate.errors import Mistake
@@ -26,6 +26,7 @@ def test_numbers_below_the_offset_are_seen_and_darkest():
     assert table[[0, 1, 1000, 1006, 4000]].tolist() == [0, 1, 1, 2, 255]
 
 
+@settings(deadline=None)
 @given(number=st.integers(1, 65535), offset=st.sampled_from([0, -1000]))
 def test_halves_are_rounded_up_exactly(number, offset):
     table = lookup_table(Stretch(), Calibration(offset=float(offset)), "uint16", None)
@@ -33,6 +34,7 @@ def test_halves_are_rounded_up_exactly(number, offset):
     assert table[number] == min(max(exact, 1), 255)
 
 
+@settings(deadline=None)
 @given(number=st.integers(1, 60000))
 def test_the_offset_shifts_the_table_and_nothing_else(number):
     plain, shifted = (lookup_table(Stretch(), Calibration(offset=off), "uint16", None) for off in (0.0, -1000.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobate.errors import Mistake
@@ -14,6 +14,7 @@ names = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(given_names=names)
 def test_ids_are_unique_and_first_come_keeps(given_names):
     result = unique(*zip(*given_names, strict=True)) if given_names else []

@@ -7,7 +7,7 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 
@@ -17,6 +17,7 @@ from lobate.labels.pixels import around, pixel_metres, to_pixels
 UTM = CRS.from_epsg(32644)
 
 
+@settings(deadline=None)
 @given(
     left=st.floats(100_000, 900_000),
     top=st.floats(0, 9_000_000),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os.path
+import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -67,11 +68,11 @@ def _only_item(path: Path) -> dict[str, Any]:
 
 
 def _asset(item: dict[str, Any], band: str) -> dict[str, Any]:
-    """Return the band's asset, by ESA's name or the catalogue's; empty where there is none."""
+    """Return the band's asset, by ESA's name or the catalogue's, the finest of several; empty where there is none."""
     wanted = {band.lower(), COMMON_NAMES.get(band, band).lower()}
-    for key, asset in item["assets"].items():
-        if key.lower() in wanted:
-            return asset
+    for key in sorted(item["assets"]):
+        if re.sub(r"_\d\dm$", "", key.lower()) in wanted:
+            return item["assets"][key]
     return {}
 
 
@@ -87,7 +88,7 @@ def _file(path: Path, item: dict[str, Any], band: str) -> Path | None:
 
 
 def _calibration(path: Path, item: dict[str, Any], band: str, wanted: Wanted) -> Calibration:
-    baseline = item["properties"].get("s2:processing_baseline")
+    baseline = _baseline(item)
     why = f"its STAC item (processing baseline {baseline or 'unknown'}) does not say whether the offset was taken off"
     return settle(_said(path, item, band), wanted.offset, f"{path}: {band}", why)
 
@@ -100,16 +101,19 @@ def _said(path: Path, item: dict[str, Any], band: str) -> Calibration | None:
     3. ``raster:bands`` (or ``raster:scale`` and ``raster:offset``), unless they deny the offset that the baseline has.
     4. The product's own MTD_MSIL2A.xml beside the item.
     """
-    properties = item["properties"]
     scale, offset = _scale_and_offset(_asset(item, band))
     quantification = USUAL_QUANTIFICATION if scale is None else Calibration.of_scale(scale, 0).quantification
-    early = of_baseline(properties.get("s2:processing_baseline"))
-    if properties.get("earthsearch:boa_offset_applied") is True or early:
+    early = of_baseline(_baseline(item))
+    if item["properties"].get("earthsearch:boa_offset_applied") is True or early:
         return Calibration(quantification, 0.0)
     if scale is not None and offset:
         return Calibration.of_scale(scale, offset)
     product = product_beside(path)
     return product.calibration(band) if product else None
+
+
+def _baseline(item: dict[str, Any]) -> str | None:
+    return item["properties"].get("s2:processing_baseline") or item["properties"].get("processing:version")
 
 
 def _scale_and_offset(asset: dict[str, Any]) -> tuple[float | None, float | None]:
