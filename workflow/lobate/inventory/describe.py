@@ -130,7 +130,10 @@ def _rounded(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _tell(frame: gpd.GeoDataFrame) -> None:
-    bare = int(frame["elevation_mean_m"].isna().sum())
-    log.info("%d outlines described, %d of them without elevation", len(frame), bare)
-    for note, count in frame["dem_note"].str.replace(r"[\d.]+%", "some", regex=True).value_counts().items():
-        log.info("%d: %s", count, note)
+    """Say how many outlines have elevations, and why the others have none."""
+    bare = frame["elevation_mean_m"].isna()
+    gaps = int((~bare & frame["dem_note"].notna()).sum())
+    log.info("%d outlines described; %d without elevation, %d over gaps in the DEM", len(frame), bare.sum(), gaps)
+    reasons = frame.loc[bare, "dem_note"].str.replace(r" \(.*\)| in [\d.]+% of it", "", regex=True)
+    for reason, count in reasons.value_counts().items():
+        log.info("without elevation, %d: %s", count, reason)
