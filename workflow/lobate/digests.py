@@ -16,6 +16,8 @@ from lobate.errors import Mistake
 
 SIDE_FILES = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 ITSELF = ""
+NOT_CONTENT = ".snakemake_timestamp"
+"""Snakemake leaves this in folders that a rule made."""
 
 
 def family(path: Path) -> dict[str, Path]:
@@ -24,7 +26,8 @@ def family(path: Path) -> dict[str, Path]:
     Raises Mistake when there is nothing.
     """
     if path.is_dir():
-        return {one.relative_to(path).as_posix(): one for one in sorted(path.rglob("*")) if one.is_file()}
+        files = (one for one in sorted(path.rglob("*")) if one.is_file() and one.name != NOT_CONTENT)
+        return {one.relative_to(path).as_posix(): one for one in files}
     if not path.exists():
         raise Mistake(f"The file {path} does not exist. Check its path, or run the step that makes it.")
     if path.suffix.lower() != ".shp":

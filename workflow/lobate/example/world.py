@@ -13,13 +13,13 @@ log = logging.getLogger(__name__)
 
 
 def make_example(
-    scenes: Annotated[list[Path], Output()],
-    positives: Annotated[Path, Output()],
-    negatives: Annotated[Path, Output()],
-    removed: Annotated[Path, Output()],
-    dem: Annotated[Path, Output()],
-    insar: Annotated[Path, Output()],
-    truth: Annotated[Path, Output()],
+    scenes: Annotated[list[Path], Output(editable=True)],
+    positives: Annotated[Path, Output(editable=True)],
+    negatives: Annotated[Path, Output(editable=True)],
+    removed: Annotated[Path, Output(editable=True)],
+    dem: Annotated[Path, Output(editable=True)],
+    insar: Annotated[Path, Output(editable=True)],
+    truth: Annotated[Path, Output(editable=True)],
     *,
     example: Annotated[Example, Setting("example")],
     seed: Annotated[int, Setting("seed")] = 0,

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from lobate.digests import canonical, content_digest, family, member
+from lobate.errors import Mistake
+
+
+def test_folder_counts_names_and_contents_but_not_times(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name / "deep").mkdir(parents=True)
+        (tmp_path / name / "deep" / "a").write_text("a")
+        (tmp_path / name / "b").write_text("b")
+    (tmp_path / "one" / ".snakemake_timestamp").touch()
+    digest = content_digest(tmp_path / "one")
+    assert content_digest(tmp_path / "two") == digest
+    (tmp_path / "two" / "b").rename(tmp_path / "two" / "c")
+    assert content_digest(tmp_path / "two") != digest
+
+
+def test_shapefile_counts_its_side_files_and_no_others(tmp_path):
+    for suffix in ("shp", "dbf", "shx", "qix", "PRJ"):
+        (tmp_path / f"a[1].{suffix}").write_text(suffix)
+    (tmp_path / "a[1]_other.shp").write_text("x")
+    path = tmp_path / "a[1].shp"
+    assert sorted(family(path)) == [".dbf", ".prj", ".shp", ".shx"]
+    digest = content_digest(path)
+    (tmp_path / "a[1].qix").write_text("changed")
+    assert content_digest(path) == digest
+    (tmp_path / "a[1].PRJ").write_text("changed")
+    assert content_digest(path) != digest
+
+
+def test_members_stand_where_the_family_put_them(tmp_path):
+    assert member(tmp_path / "a.tif", "") == tmp_path / "a.tif"
+    assert member(tmp_path / "a.shp", ".dbf") == tmp_path / "a.dbf"
+    assert member(tmp_path / "a.SAFE", "x/y.jp2") == tmp_path / "a.SAFE/x/y.jp2"
+
+
+def test_missing_is_a_mistake(tmp_path):
+    with pytest.raises(Mistake, match="does not exist"):
+        content_digest(tmp_path / "no")
+
+
+def test_canonical_text_is_the_same_for_the_same_value():
+    assert canonical({"b": [1, 2.5], "a": None}) == '{"a":null,"b":[1,2.5]}'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical(float("nan"))
