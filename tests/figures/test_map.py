@@ -17,7 +17,7 @@ from .conftest import make_image, make_landforms
 
 def draw(landforms, images, title="Rock glacier inventory, West Kunlun", credit="Credit of somebody"):
     from lobate.figures.ground import bounds_of, common_crs
-    from lobate.figures.outlines import draw_map
+    from lobate.figures.region import draw_map
     from lobate.figures.style import styled
 
     crs = common_crs(images)

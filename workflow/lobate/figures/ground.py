@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.io import DatasetReader
 from rasterio.warp import reproject, transform_bounds
+from rasterio.windows import Window
 
 from lobate.grid import Grid
 from lobate.rasters import open_raster
@@ -55,8 +56,11 @@ def bounds_of(images: Sequence[Path], crs: CRS) -> Bounds:
     return min(lefts), min(bottoms), max(rights), max(tops)
 
 
-def ground(images: Sequence[Path], crs: CRS, bounds: Bounds, pixels: int = PIXELS) -> Ground:
-    """Mosaic the images within ``bounds``; where they overlap, the first that has data there is seen."""
+def ground(images: Sequence[Path], crs: CRS, bounds: Bounds, pixels: int = PIXELS, *, quiet: bool = True) -> Ground:
+    """Mosaic the images within ``bounds``; where they overlap, the first that has data there is seen.
+
+    ``quiet`` makes it a pale background; the contrast is stretched to the page in any case.
+    """
     grid = _grid(bounds, crs, pixels)
     rgb, seen = np.full((*grid.shape, 3), 255, dtype=np.uint8), np.zeros(grid.shape, dtype=bool)
     for image in images:
@@ -65,7 +69,7 @@ def ground(images: Sequence[Path], crs: CRS, bounds: Bounds, pixels: int = PIXEL
         new = valid & ~seen
         rgb[new] = part[new]
         seen |= valid
-    return Ground(_quiet(rgb, seen), grid)
+    return Ground(_toned(rgb, seen, *((WHITEN, GREYEN) if quiet else (0.0, 0.0))), grid)
 
 
 def _grid(bounds: Bounds, crs: CRS, pixels: int) -> Grid:
@@ -76,27 +80,43 @@ def _grid(bounds: Bounds, crs: CRS, pixels: int) -> Grid:
 
 
 def _onto(dataset: DatasetReader, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Read an image through its overviews and warp it: (h, w, 3) uint8 and where it is valid (h, w)."""
-    shrink = max(1.0, max(dataset.shape) / (2 * PIXELS))
-    shape = max(1, round(dataset.height / shrink)), max(1, round(dataset.width / shrink))
-    bands = [1, 2, 3] if dataset.count >= 3 else [1, 1, 1]
-    colours = dataset.read(bands, out_shape=(3, *shape), resampling=Resampling.average)
-    valid = dataset.dataset_mask(out_shape=shape)
-    here = dataset.transform @ Affine.scale(dataset.width / shape[1], dataset.height / shape[0])
-    place = {"src_transform": here, "src_crs": dataset.crs, "dst_transform": grid.transform, "dst_crs": grid.crs}
+    """Read what an image has of a grid, through its overviews, and warp it: (h, w, 3) uint8, and where it is valid (h, w)."""
     warped, mask = np.zeros((3, *grid.shape), dtype=np.uint8), np.zeros(grid.shape, dtype=np.uint8)
+    window = _window(dataset, grid)
+    if window is None:
+        return np.moveaxis(warped, 0, -1), mask > 0
+    shrink = max(1.0, max(window.height, window.width) / (2 * max(grid.shape)))
+    shape = max(1, round(window.height / shrink)), max(1, round(window.width / shrink))
+    bands = [1, 2, 3] if dataset.count >= 3 else [1, 1, 1]
+    colours = dataset.read(bands, window=window, out_shape=(3, *shape), resampling=Resampling.average)
+    valid = dataset.dataset_mask(window=window, out_shape=shape)
+    corner = dataset.transform @ Affine.translation(window.col_off, window.row_off)
+    here = corner @ Affine.scale(window.width / shape[1], window.height / shape[0])
+    place = {"src_transform": here, "src_crs": dataset.crs, "dst_transform": grid.transform, "dst_crs": grid.crs}
     reproject(colours, warped, resampling=Resampling.bilinear, **place)
     reproject(valid, mask, resampling=Resampling.nearest, **place)
     return np.moveaxis(warped, 0, -1), mask > 0
 
 
-def _quiet(rgb: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def _window(dataset: DatasetReader, grid: Grid) -> Window | None:
+    """The pixels of an image that a grid needs, with a few more round them; None where they do not meet."""
+    left, bottom, right, top = transform_bounds(grid.crs, dataset.crs, *grid.bounds)
+    corners = [~dataset.transform @ corner for corner in ((left, top), (right, bottom), (left, bottom), (right, top))]
+    cols, rows = zip(*corners, strict=True)
+    start = max(0, floor(min(rows)) - 2), max(0, floor(min(cols)) - 2)
+    stop = min(dataset.height, ceil(max(rows)) + 2), min(dataset.width, ceil(max(cols)) + 2)
+    if stop[0] <= start[0] or stop[1] <= start[1]:
+        return None
+    return Window(start[1], start[0], stop[1] - start[1], stop[0] - start[0])
+
+
+def _toned(rgb: np.ndarray, seen: np.ndarray, whiten: float, greyen: float) -> np.ndarray:
     """Stretch the grey levels to the page, take colour out and add white."""
     if not seen.any():
         return rgb
     lowest, highest = np.percentile(rgb[seen], [1, 99])
     level = np.clip((rgb.astype(np.float32) - lowest) / max(highest - lowest, 1), 0, 1)
-    level = (1 - GREYEN) * level + GREYEN * level.mean(axis=-1, keepdims=True)
-    quiet = np.round(255 * ((1 - WHITEN) * level + WHITEN)).astype(np.uint8)
-    quiet[~seen] = 255
-    return quiet
+    level = (1 - greyen) * level + greyen * level.mean(axis=-1, keepdims=True)
+    toned = np.round(255 * ((1 - whiten) * level + whiten)).astype(np.uint8)
+    toned[~seen] = 255
+    return toned

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from lobate.figures.furniture import write
-from lobate.figures.outlines import looks
+from lobate.figures.region import looks
 from lobate.figures.style import (
     BLUE,
     GREEN,

@@ -29,7 +29,7 @@ def figure_map(
     the page are shown by their marker alone, outlines nobody has reviewed yet are dashed.
     """
     from lobate.figures.ground import bounds_of, common_crs
-    from lobate.figures.outlines import draw_map
+    from lobate.figures.region import draw_map
     from lobate.figures.style import save, styled
 
     crs = common_crs(images)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -16,3 +16,5 @@ class Figures(Section):
     """Resolution of the PNG files."""
     credit: str = "Contains modified Copernicus Sentinel data"
     """Credit line under every map."""
+    examples: dict[Literal["training", "validation", "new", "mended"], str] = {}
+    """Outlines shown as examples, by identifier: polygons of the labels, detections; picked by rule when not given."""
