@@ -5,10 +5,19 @@ import time
 import geopandas as gpd
 import numpy as np
 import pytest
+from shapely import orient_polygons
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from lobate.errors import Mistake
-from lobate.vectors import geodesic_area_m2, geodesic_perimeter_m, read_layer, read_polygons, write_layers
+from lobate.grid import WGS84
+from lobate.vectors import (
+    geodesic_area_m2,
+    geodesic_measures,
+    geodesic_perimeter_m,
+    read_layer,
+    read_polygons,
+    write_layers,
+)
 
 SQUARES = gpd.GeoDataFrame({"name": ["a", "b"], "n": [1, 2]}, geometry=[box(0, 0, 1, 1), box(2, 2, 3, 3)], crs=4326)
 
@@ -68,3 +77,14 @@ def test_measures_do_not_depend_on_the_crs_or_direction():
         2 * geodesic_area_m2(gpd.GeoSeries([box(0, 0, 1, 1)], crs=4326))[0]
     )
     assert np.isfinite(geodesic_perimeter_m(two)).all()
+
+
+def test_measures_of_many_are_those_of_one_at_a_time():
+    ring = box(81, 36, 81.02, 36.01)
+    holed = ring.difference(box(81.005, 36.002, 81.01, 36.006))
+    outlines = [ring, holed, MultiPolygon([holed, box(82, -70, 82.1, -69.9)]), Polygon(), None]
+    area, perimeter = geodesic_measures(gpd.GeoSeries(outlines, crs=4326))
+    alone = [abs(WGS84.geometry_area_perimeter(orient_polygons(one))[0]) if one else 0 for one in outlines]
+    assert area == pytest.approx(alone, rel=1e-9)
+    assert perimeter == pytest.approx([WGS84.geometry_length(one.boundary) if one else 0 for one in outlines], rel=1e-9)
+    assert geodesic_measures(gpd.GeoSeries([], crs=4326))[0].shape == (0,)

@@ -114,14 +114,33 @@ def _write_layer(path: str | Path, name: str, frame: gpd.GeoDataFrame, *, append
 
 
 def geodesic_area_m2(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> np.ndarray:
-    """Areas on the WGS84 ellipsoid in square metres (Karney 2013, by pyproj.Geod); holes are left out. Shape (n,)."""
-    return np.array([abs(WGS84.geometry_area_perimeter(shapely.orient_polygons(one))[0]) for one in _lonlat(frame)])
+    """Areas on the WGS84 ellipsoid in square metres, holes left out. Shape (n,)."""
+    return geodesic_measures(frame)[0]
 
 
 def geodesic_perimeter_m(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> np.ndarray:
-    """Lengths of the outlines on the WGS84 ellipsoid in metres, holes included. Shape (n,)."""
-    return np.array([WGS84.geometry_length(one.boundary) if one is not None else 0.0 for one in _lonlat(frame)])
+    """Lengths of all rings on the WGS84 ellipsoid in metres, holes included. Shape (n,)."""
+    return geodesic_measures(frame)[1]
 
 
-def _lonlat(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> np.ndarray:
-    return np.asarray(frame.geometry.to_crs(LONLAT).values, dtype=object)
+def geodesic_measures(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> tuple[np.ndarray, np.ndarray]:
+    """Return geodesic areas in square metres and lengths in metres, as above, by Karney (2013) in pyproj.Geod; both (n,).
+
+    The coordinates of all rings are taken out of their geometries in one go, which is most of the work saved.
+    """
+    outlines = np.asarray(frame.geometry.to_crs(LONLAT).values, dtype=object)
+    polygons, owner = shapely.get_parts(outlines, return_index=True)
+    rings, polygon = shapely.get_rings(polygons, return_index=True)
+    owner = owner[polygon]
+    inner = np.diff(polygon, prepend=-1) == 0  # a polygon's first ring is its exterior
+    lon, lat = shapely.get_coordinates(rings).T.copy()
+    counts = shapely.get_num_coordinates(rings)
+    stops = np.cumsum(counts)
+    measured = np.array(
+        [
+            WGS84.polygon_area_perimeter(lon[start:stop], lat[start:stop])
+            for start, stop in zip(stops - counts, stops, strict=True)
+        ]
+    ).reshape(-1, 2)
+    area = np.bincount(owner, np.abs(measured[:, 0]) * np.where(inner, -1, 1), minlength=len(outlines))
+    return area, np.bincount(owner, measured[:, 1], minlength=len(outlines))

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from lobate.errors import Mistake
-from lobate.mapping.measures import geodesic_measures, width_to_length
+from lobate.mapping.measures import width_to_length
 from lobate.mapping.terrain import COLUMNS, terrain_under
 from lobate.settings.mapping import Filter
 from lobate.signature import Input, Output, Setting
-from lobate.vectors import read_layer, write_layers
+from lobate.vectors import geodesic_area_m2, read_layer, write_layers
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def _terrain(frame: gpd.GeoDataFrame, dem: Path | None, limits: Filter) -> pd.Da
 
 def _reasons(frame: gpd.GeoDataFrame, limits: Filter) -> dict[str, list[str]]:
     """Return, for each kind of reason, its words for each detection, or '' where it does not apply."""
-    area_km2 = pd.Series(geodesic_measures(frame)[0] / 1e6, index=frame.index)
+    area_km2 = pd.Series(geodesic_area_m2(frame) / 1e6, index=frame.index)
     return {
         "small": _words(area_km2, "area", "<", limits.min_area_km2, " km2"),
         "unsure": _words(frame["mean"], "mean probability", "<", limits.min_probability, ""),

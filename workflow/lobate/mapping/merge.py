@@ -18,12 +18,11 @@ import shapely
 
 from lobate.errors import Mistake
 from lobate.mapping.ground import Ground, to_lonlat
-from lobate.mapping.measures import geodesic_measures
 from lobate.mapping.overlap import Links, agreement, bodies, shared_pairs
 from lobate.mapping.unite import contributions, grouped, statistics, unite
 from lobate.settings.mapping import Merge
 from lobate.signature import Input, Output, Setting
-from lobate.vectors import LONLAT, read_layer, write_layers
+from lobate.vectors import LONLAT, geodesic_measures, read_layer, write_layers
 
 log = logging.getLogger(__name__)
 
