@@ -7,8 +7,9 @@ from pathlib import Path
 
 import geopandas as gpd
 import pytest
-from lobate.vectors import write_layers
 from shapely.geometry import Polygon, box
+
+from lobate.vectors import write_layers
 
 STEP = 0.003
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+
 from lobate.inventory.account import account
 
 NOTHING = pd.DataFrame(

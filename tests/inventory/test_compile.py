@@ -8,11 +8,12 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 import shapely
+from shapely.geometry import box
+
 from lobate.errors import Mistake
 from lobate.inventory.attributes import DESCRIBED, INVENTORY, conform
 from lobate.inventory.compile import compile_inventory
 from lobate.vectors import read_polygons, write_layers
-from shapely.geometry import box
 
 from .conftest import square
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import geopandas as gpd
 import pytest
 import shapely
+from shapely.geometry import Point, Polygon
+
 from lobate.errors import Mistake
 from lobate.inventory.decide import apply_review
 from lobate.inventory.review import review_sheet
 from lobate.vectors import read_layer, read_polygons, write_layers
-from shapely.geometry import Point, Polygon
 
 from .conftest import STEP, frame, square
 

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from rasterio.features import geometry_mask
+from shapely.geometry import box
+
 from lobate.errors import Mistake
 from lobate.grid import WGS84
 from lobate.inventory.attributes import DESCRIBED
@@ -14,8 +17,6 @@ from lobate.inventory.decide import apply_review
 from lobate.inventory.describe import describe
 from lobate.settings.inventory import OtherInventory
 from lobate.vectors import read_polygons, write_layers
-from rasterio.features import geometry_mask
-from shapely.geometry import box
 
 from .conftest import frame, square
 

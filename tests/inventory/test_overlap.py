@@ -6,8 +6,9 @@ import geopandas as gpd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lobate.inventory.overlap import one_to_one, overlaps, share_inside
 from shapely.geometry import box
+
+from lobate.inventory.overlap import one_to_one, overlaps, share_inside
 
 
 def series(*outlines):

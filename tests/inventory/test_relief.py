@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shapely.geometry import box
+
 from lobate.inventory.relief import circular_mean, highest_inside, relief
 from lobate.inventory.terrain import Cells
-from shapely.geometry import box
 
 
 def cells(elevation, cover=None, on_dem=None, slope=None, aspect=None) -> Cells:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
+from shapely.geometry import box
+
 from lobate.grid import WGS84
 from lobate.inventory.shape import ends, length_along, longer_side, to_plane
-from shapely.geometry import box
 
 OUTLINE = box(80, 36, 80.01, 36.03)
 NORTH_SOUTH = WGS84.inv(80.005, 36, 80.005, 36.03)[2]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from shapely.geometry import Polygon
+
 from lobate.errors import Mistake
 from lobate.inventory.sources import mend, read_source
 from lobate.settings.inventory import OtherInventory
 from lobate.vectors import write_layers
-from shapely.geometry import Polygon
 
 from .conftest import frame, square
 

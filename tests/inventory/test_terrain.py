@@ -10,14 +10,15 @@ import rasterio
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
+from rasterio.crs import CRS
+from rasterio.io import MemoryFile
+from shapely.geometry import box
+
 from lobate.errors import Mistake
 from lobate.grid import WGS84, Grid
 from lobate.inventory import terrain
 from lobate.inventory.coverage import cell_coverage
 from lobate.inventory.terrain import cell_size_m, cells_under, check_dem, horn
-from rasterio.crs import CRS
-from rasterio.io import MemoryFile
-from shapely.geometry import box
 
 UTM = Grid(40, 50, Affine(30, 0, 500_000, 0, -30, 4_000_000), CRS.from_epsg(32644))
 

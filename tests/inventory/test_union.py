@@ -7,9 +7,10 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapely.geometry import box
+
 from lobate.inventory.attributes import DESCRIBED, conform
 from lobate.inventory.union import drop_repeated, join, matches, method_of, start
-from shapely.geometry import box
 
 from .conftest import STEP, square
 
@@ -70,6 +71,17 @@ def test_two_detections_in_one_landform_leave_one():
     ]
     result = joined(described([square(0)]), described(pieces, "reviewed", match_iou=0.5))
     assert list(result["sources"]) == ["insar:i0;reviewed:r1;reviewed:r0"]
+
+
+def test_a_piece_of_a_known_landform_is_that_landform():
+    result = joined(described([square(0)]), described([square(0, side=0.3)], "reviewed"))
+    assert list(result["sources"]) == ["insar:i0;reviewed:r0"]
+
+
+def test_a_detection_of_everything_is_not_the_landform_in_it():
+    everything = box(79, 35, 81, 37)
+    result = joined(described([square(0), square(3)]), described([everything], "reviewed"))
+    assert list(result["sources"]) == ["insar:i0", "insar:i1", "reviewed:r0"]
 
 
 def test_neighbours_that_share_a_strip_stay_two():

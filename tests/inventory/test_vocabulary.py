@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from lobate.errors import Mistake
 from lobate.inventory.vocabulary import UPSLOPE, canonical
 

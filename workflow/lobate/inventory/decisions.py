@@ -35,10 +35,11 @@ def read_decisions(path: Path) -> gpd.GeoDataFrame:
     where = f"The decisions file {path}" + (f", layer {layer}" if layer else "")
     if "status" not in frame:
         raise Mistake(f"{where} has no field status. Use a saved copy of the review sheet, inventory/review.gpkg.")
-    _check_outlines(frame, where)
+    status = [word or "pending" for word in canonical(frame["status"], VOCABULARIES["status"], where)]
+    _check_outlines(frame[[word != "pending" for word in status]], where)
     decided = frame.to_crs(LONLAT)[["geometry"]]
     decided["decision"] = _texts(frame, "detection")
-    decided["status"] = [word or "pending" for word in canonical(frame["status"], VOCABULARIES["status"], where)]
+    decided["status"] = status
     for field in PERSONAL:
         decided[field] = _texts(frame, field)
         if field in VOCABULARIES:
@@ -78,7 +79,7 @@ def _texts(frame: gpd.GeoDataFrame, field: str) -> list[str | None]:
 
 
 def _check_outlines(frame: gpd.GeoDataFrame, where: str) -> None:
-    for number, outline in enumerate(frame.geometry):
+    for number, outline in frame.geometry.items():
         if outline is None or outline.is_empty:
             raise Mistake(f"{where}: feature {number} has no outline. Delete the row, or draw it again.")
         if not outline.is_valid:

@@ -1,9 +1,14 @@
 """Several inventories as one: every landform once, with all that its sources know of it.
 
-The first source is taken as it is. Each outline of a later source is the same landform as a record when their IoU
-reaches match_iou, or when either lies mostly inside the other; it then adds its knowledge to every record it matches and
-is no record of its own. What matches nothing is a new record. So a detection that covers two known landforms leaves
-two, and two detections inside one known landform leave one.
+The first source is taken as it is. An outline of a later source is the same landform as a record when
+
+- their IoU reaches match_iou, or
+- it lies mostly inside the record: a part of what is known, or
+- the record lies mostly inside it, and all records that do so have together an IoU of match_iou with it.
+
+It then adds its knowledge to every record it matches and is no record of its own; what matches nothing is a new record. So
+a detection that covers two known landforms leaves two, two detections inside one known landform leave one, and one that
+swallows a small landform with much other ground does not pass for it.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ from typing import Literal
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from lobate.inventory.attributes import GROUND, KNOWLEDGE, PERSON
 from lobate.inventory.overlap import overlaps
@@ -54,8 +60,18 @@ def join(
 def matches(records: gpd.GeoDataFrame, later: gpd.GeoDataFrame, match_iou: float) -> pd.DataFrame:
     """Pairs (see ``overlaps``) of a record and an outline that are one landform."""
     pairs = overlaps(records.geometry, later.geometry)
-    same = (pairs["iou"] >= match_iou) | (pairs[["left_share", "right_share"]].max(axis=1) > MOSTLY)
+    swallowed = pairs["left_share"] > MOSTLY
+    whole = {
+        one: _iou(shapely.union_all(records.geometry.values[group["left"]]), later.geometry.iloc[one])
+        for one, group in pairs[swallowed].groupby("right")
+    }
+    covered = swallowed & (pairs["right"].map(whole) >= match_iou)
+    same = (pairs["iou"] >= match_iou) | (pairs["right_share"] > MOSTLY) | covered
     return pairs[same].reset_index(drop=True)
+
+
+def _iou(one: shapely.Geometry, other: shapely.Geometry) -> float:
+    return one.intersection(other).area / one.union(other).area
 
 
 def drop_repeated(frame: gpd.GeoDataFrame, match_iou: float) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
