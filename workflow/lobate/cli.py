@@ -101,7 +101,7 @@ def _option(one: verbs.Parameter) -> inspect.Parameter:
         )
     lone = not one.many and one.required
     counts = Parameter(consume_multiple=(0, None if one.many else 1), required=one.required and not one.many)
-    hint = Annotated[Path, Parameter()] if lone else Annotated[list[Path], counts]
+    hint = Annotated[Path, Parameter()] if lone else Annotated[list[Path] | None, counts]
     default = inspect.Parameter.empty if lone else None
     return inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default)
 

@@ -39,6 +39,8 @@ VERBS: dict[str, str] = {
     "figure_map": "lobate.figures.map",
     "figure_iou": "lobate.figures.iou",
     "figure_workflow": "lobate.figures.workflow",
+    "figure_outlines": "lobate.figures.outlines",
+    "figure_attributes": "lobate.figures.attributes",
 }
 
 Function = Callable[..., Any]

@@ -2,7 +2,11 @@
 
 from glob import glob
 
-FIGURES = [made(f"figures/{name}.{kind}") for name in ("map", "iou", "workflow") for kind in ("png", "pdf")]
+FIGURES = [
+    made(f"figures/{name}.{kind}")
+    for name in ("map", "iou", "workflow", "outlines", "attributes")
+    for kind in ("png", "pdf")
+]
 
 
 rule figure_map:
@@ -95,4 +99,56 @@ rule figure_workflow:
         "Drawing the workflow"
     shell:
         "lobate figure-workflow --rules {input.rules:q} --png {output.png:q} --pdf {output.pdf:q}"
+        " --settings {params.settings:q} --log {log:q}"
+
+
+rule figure_outlines:
+    input:
+        images=[made(f"imagery/{tile}.tif") for tile in TILES],
+        split=made("patches/split.gpkg"),
+        polygons=made("labels/polygons.gpkg"),
+        detections=made("mapping/detections.gpkg"),
+        reviewed=made("inventory/reviewed.gpkg"),
+        inventory=made("inventory/inventory.gpkg"),
+    output:
+        png=made("figures/outlines.png"),
+        pdf=made("figures/outlines.pdf"),
+    log:
+        made("logs/figure_outlines.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        stamp=stamp("figure_outlines"),
+        settings=SETTINGS,
+    message:
+        "Drawing examples of outlines"
+    shell:
+        "lobate figure-outlines --images {input.images:q} --split {input.split:q} --polygons {input.polygons:q}"
+        " --detections {input.detections:q} --reviewed {input.reviewed:q} --inventory {input.inventory:q}"
+        " --png {output.png:q} --pdf {output.pdf:q} --settings {params.settings:q} --log {log:q}"
+
+
+rule figure_attributes:
+    input:
+        inventory=made("inventory/inventory.gpkg"),
+    output:
+        png=made("figures/attributes.png"),
+        pdf=made("figures/attributes.pdf"),
+    log:
+        made("logs/figure_attributes.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        stamp=stamp("figure_attributes"),
+        settings=SETTINGS,
+    message:
+        "Drawing histograms of the landforms"
+    shell:
+        "lobate figure-attributes --inventory {input.inventory:q} --png {output.png:q} --pdf {output.pdf:q}"
         " --settings {params.settings:q} --log {log:q}"
