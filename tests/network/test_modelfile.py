@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from lobate.errors import Mistake
 from lobate.network import modelfile
 from lobate.network.deeplab import build
+from lobate.network.header import read_header
 from lobate.settings.training import Network
 
 SMALL = Network(backbone="resnet18", weights="none", aspp_channels=16, low_level_channels=8)
@@ -47,7 +48,7 @@ def test_round_trip(model, path):
     images = torch.zeros(1, 3, 40, 40, dtype=torch.uint8)
     with torch.inference_mode():
         assert torch.equal(back(images), model.eval()(images))
-    assert modelfile.read_header(path) == header
+    assert read_header(path) == header
 
 
 def test_preprocessing_travels(model, path):

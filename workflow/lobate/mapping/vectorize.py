@@ -41,7 +41,7 @@ def vectorize(
 
 
 def _threshold_of(model: Path) -> float:
-    from lobate.network.modelfile import read_header
+    from lobate.network.header import read_header
 
     threshold = read_header(model).get("threshold")
     if threshold is None:

@@ -14,17 +14,15 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 import lobate
 from lobate.errors import Mistake
 from lobate.network.deeplab import DeepLab, Preprocessing, skeleton
+from lobate.network.header import KEY, damaged, header_of, opened
 from lobate.settings.training import Network
-
-KEY = "lobate"
-"""Name of the header's only entry (several would be written in no fixed order)."""
 
 
 def save(path: Path, model: DeepLab, header: dict[str, Any]) -> None:
@@ -48,25 +46,19 @@ def save(path: Path, model: DeepLab, header: dict[str, Any]) -> None:
     save_file(state, path, metadata={KEY: text})
 
 
-def read_header(path: Path) -> dict[str, Any]:
-    """Return a model file's header without loading its weights."""
-    with _opened(path) as file:
-        return _header(path, file.metadata())
-
-
 def load(path: Path) -> tuple[DeepLab, dict[str, Any]]:
     """Return the model of a file, in evaluation mode on the CPU, and its header.
 
     Raises Mistake when the file is no model of lobate, is damaged, or holds weights of another architecture than it says.
     """
-    with _opened(path) as file:
-        header = _header(path, file.metadata())
+    with opened(path, "pt") as file:
+        header = header_of(path, file.metadata())
         try:
             state = {name: file.get_tensor(name) for name in sorted(file.keys())}
         except (SafetensorError, RuntimeError, OSError) as error:
-            raise _damaged(path, str(error)) from error
+            raise damaged(path, str(error)) from error
     if digest(state) != header.get("digest"):
-        raise _damaged(path, "its weights do not have the digest its header gives")
+        raise damaged(path, "its weights do not have the digest its header gives")
     model = _model(path, header)
     _check_fit(path, model.state_dict(), state)
     model.load_state_dict(state)
@@ -80,25 +72,6 @@ def digest(state: dict[str, Tensor]) -> str:
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         total.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return total.hexdigest()
-
-
-def _opened(path: Path) -> Any:
-    if not Path(path).is_file():
-        raise Mistake(f"{path}: there is no such model file. Give the path of a model.safetensors that `train` wrote.")
-    try:
-        return safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise _damaged(path, str(error)) from error
-
-
-def _header(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
-    try:
-        return json.loads((metadata or {})[KEY])
-    except (KeyError, ValueError) as error:
-        raise Mistake(
-            f"{path}: is a safetensors file, but its header does not say that lobate wrote it. Weights of a backbone go "
-            "into training.network.weights; for mapping, give a model.safetensors that `train` wrote."
-        ) from error
 
 
 def _model(path: Path, header: dict[str, Any]) -> DeepLab:
@@ -124,8 +97,3 @@ def _check_fit(path: Path, wanted: dict[str, Tensor], found: dict[str, Tensor]) 
             f"{path}: its weights are of another architecture than its header says: {len(set(strange))} tensors are "
             f"missing, left over or of another shape, the first {strange[0]}. Use the file as `train` wrote it."
         )
-
-
-def _damaged(path: Path, why: str) -> Mistake:
-    reason = (why.splitlines() or ["unknown"])[0]
-    return Mistake(f"{path}: the model file is damaged ({reason}). Copy it again, or let the workflow rebuild it.")
