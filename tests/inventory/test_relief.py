@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import box
 
+from lobate.inventory.cells import Cells
 from lobate.inventory.relief import circular_mean, highest_inside, relief
-from lobate.inventory.terrain import Cells
 
 
 def cells(elevation, cover=None, on_dem=None, slope=None, aspect=None) -> Cells:

@@ -8,15 +8,16 @@ from rasterio.crs import CRS
 
 from lobate.errors import Mistake
 from lobate.grid import Grid
-from lobate.mapping.terrain import pixel_sides_m, slope_deg, terrain_under
+from lobate.mapping.terrain import terrain_under
+from lobate.terrain import cell_size_m
 
 
 @pytest.fixture
 def ramp(tmp_path):
     """A DEM of 3 arc seconds at 36 N that rises by 1 m in 10 m to the east, from 3000 m; void in its south."""
     grid = Grid(120, 120, Affine(1 / 1200, 0, 81, 0, -1 / 1200, 36.05), CRS.from_epsg(4326))
-    width, _ = pixel_sides_m(grid)
-    height = 3000 + width[:, np.newaxis] * 0.1 * np.arange(120)
+    width, _, _ = cell_size_m(grid)
+    height = 3000 + width * 0.1 * np.arange(120)
     height[100:] = -32768  # and the file does not say that this is a void
     path = tmp_path / "dem.tif"
     with rasterio.open(path, "w", driver="GTiff", dtype="float32", count=1, **grid.profile()) as dataset:
@@ -45,20 +46,6 @@ def test_a_void_and_ground_off_the_dem_have_no_elevation(ramp):
 
 def test_no_outlines_no_table(ramp):
     assert len(under(ramp)) == 0
-
-
-def test_slope_is_unknown_beside_a_void():
-    height = np.zeros((5, 5))
-    height[2, 2] = np.nan
-    slope = slope_deg(height, np.ones(5), np.ones(5))
-    assert np.isnan(slope).all()
-
-
-def test_pixels_in_degrees_have_their_sides_in_metres():
-    """A degree at 36 N: 90,164 m along the parallel, 110,962 m along the meridian (WGS84)."""
-    grid = Grid(1, 1, Affine(0.001, 0, 81, 0, -0.001, 36.0005), CRS.from_epsg(4326))
-    (width,), (height,) = pixel_sides_m(grid)
-    assert (width, height) == (pytest.approx(90.164, abs=1e-2), pytest.approx(110.962, abs=2e-2))
 
 
 def test_a_rotated_dem_is_a_mistake(tmp_path):

@@ -16,13 +16,14 @@ from rasterio.io import DatasetReader
 from rasterio.warp import transform as warp_points
 
 from lobate.inventory.attributes import DESCRIBED, conform
+from lobate.inventory.cells import cells_under
 from lobate.inventory.relief import Relief, Value, highest_inside, relief
 from lobate.inventory.shape import ends, length_along, longer_side
 from lobate.inventory.sources import REVIEWED, mend, read_source
-from lobate.inventory.terrain import cells_under, check_dem
 from lobate.rasters import open_raster
 from lobate.settings.inventory import OtherInventory
 from lobate.signature import Input, Output, Setting
+from lobate.terrain import check_dem
 from lobate.vectors import geodesic_area_m2, geodesic_perimeter_m, read_polygons, write_layers
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from lobate.inventory.terrain import Cells
+from lobate.inventory.cells import Cells
 
 EDGE = 1e-6
 """Share beyond the DEM that is put down to rounding."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
@@ -13,12 +12,11 @@ import shapely
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from lobate.errors import Mistake
-from lobate.grid import WGS84, Grid
+from lobate.grid import Grid
 from lobate.rasters import open_raster
+from lobate.terrain import cell_size_m, check_dem, horn, read_elevation
 
 CELL = 1024  # outlines that start in the same CELL x CELL pixels of the DEM are measured together
-DEEPEST_M = -500.0  # no land lies lower: -9999 and -32768 are voids whether or not the file says so
 COLUMNS = ["elevation_min_m", "slope_mean_deg", "dem_share"]
 
 
@@ -30,9 +28,7 @@ def terrain_under(outlines: gpd.GeoSeries, dem: Path) -> pd.DataFrame:
     """
     with open_raster(dem) as dataset:
         grid = Grid.of(dataset)
-        t = grid.transform
-        if t.b or t.d or t.e > 0:
-            raise Mistake(f"The DEM {dem} is rotated or upside down. Warp it to a north-up grid with gdalwarp.")
+        check_dem(dataset)
         local = outlines.to_crs(grid.crs)
         table = pd.DataFrame(np.nan, index=outlines.index, columns=COLUMNS)
         for rows, window in _groups(local, grid):
@@ -62,10 +58,13 @@ def _measure(local: gpd.GeoSeries, dataset: DatasetReader, grid: Grid, window: W
     from exactextract import exact_extract
     from exactextract.raster import NumPyRasterSource
 
-    height = _elevation(dataset, window)
-    part = grid.crop(int(window.row_off), int(window.col_off), *height.shape)
+    part = grid.crop(int(window.row_off), int(window.col_off), int(window.height), int(window.width))
+    wide = read_elevation(dataset, int(window.row_off) - 1, int(window.col_off) - 1, part.height + 2, part.width + 2)
     left, bottom, right, top = part.bounds
-    layers = {"elevation": height, "slope": slope_deg(height, *pixel_sides_m(part))}
+    width_m, height_m, _ = cell_size_m(part)
+    height = wide[1:-1, 1:-1]
+    slope = np.degrees(np.arctan(np.hypot(*horn(wide, width_m, height_m))))
+    layers = {"elevation": height, "slope": np.where(np.isnan(height), np.nan, slope)}
     sources = [
         NumPyRasterSource(values, left, bottom, right, top, nodata=np.nan, name=name, srs_wkt=grid.crs.to_wkt())
         for name, values in layers.items()
@@ -73,51 +72,3 @@ def _measure(local: gpd.GeoSeries, dataset: DatasetReader, grid: Grid, window: W
     frame = gpd.GeoDataFrame(geometry=local.reset_index(drop=True), crs=local.crs)
     found = exact_extract(sources, frame, ["min", "mean", "count"], output="pandas")
     return found[["elevation_min", "slope_mean", "elevation_count"]].to_numpy(dtype=float)
-
-
-def _elevation(dataset: DatasetReader, window: Window) -> np.ndarray:
-    values = dataset.read(1, window=window, masked=True).astype("float64").filled(np.nan)
-    values[~(values > DEEPEST_M)] = np.nan
-    return values
-
-
-def slope_deg(height: np.ndarray, width_m: np.ndarray, height_m: np.ndarray) -> np.ndarray:
-    """Return the slope in degrees of elevations (h, w) by Horn (1981), NaN beside voids and at the array's rim.
-
-    ``width_m`` and ``height_m`` (h,) are the sides of a pixel in each row, in metres:
-    dz/dx = ((c + 2f + i) - (a + 2d + g)) / 8 dx, dz/dy likewise, slope = atan(hypot(dz/dx, dz/dy)).
-    """
-    slope = np.full(height.shape, np.nan)
-    if min(height.shape) < 3:
-        return slope
-    down = height[:-2] + 2 * height[1:-1] + height[2:]
-    across = height[:, :-2] + 2 * height[:, 1:-1] + height[:, 2:]
-    dx = (down[:, 2:] - down[:, :-2]) / (8 * width_m[1:-1, np.newaxis])
-    dy = (across[2:] - across[:-2]) / (8 * height_m[1:-1, np.newaxis])
-    inner = np.degrees(np.arctan(np.hypot(dx, dy)))
-    slope[1:-1, 1:-1] = np.where(np.isnan(height[1:-1, 1:-1]), np.nan, inner)
-    return slope
-
-
-@dataclass(frozen=True)
-class _Radii:
-    """Radii of curvature of the WGS84 ellipsoid along the meridian and across it, at latitudes in radians."""
-
-    meridian: np.ndarray
-    across: np.ndarray
-
-    @classmethod
-    def at(cls, latitude: np.ndarray) -> _Radii:
-        bulge = 1 - WGS84.es * np.sin(latitude) ** 2
-        return cls(WGS84.a * (1 - WGS84.es) / bulge**1.5, WGS84.a / np.sqrt(bulge))
-
-
-def pixel_sides_m(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Return width and height of a pixel of each row (h,) in metres; by the ellipsoid's radii when ``grid`` is in degrees."""
-    width, height = grid.resolution
-    if not grid.crs.is_geographic:
-        unit = grid.crs.linear_units_factor[1]
-        return np.full(grid.height, width * unit), np.full(grid.height, height * unit)
-    _, latitude = grid.transform @ (0, np.arange(grid.height) + 0.5)
-    radii = _Radii.at(np.radians(latitude))
-    return radii.across * np.cos(np.radians(latitude)) * np.radians(width), radii.meridian * np.radians(height)

@@ -8,17 +8,15 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from hypothesis import given
-from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 from shapely.geometry import box
 
-from lobate.errors import Mistake
 from lobate.grid import WGS84, Grid
-from lobate.inventory import terrain
+from lobate.inventory import cells as module
+from lobate.inventory.cells import cells_under
 from lobate.inventory.coverage import cell_coverage
-from lobate.inventory.terrain import cell_size_m, cells_under, check_dem, horn
+from lobate.terrain import cell_size_m
 
 UTM = Grid(40, 50, Affine(30, 0, 500_000, 0, -30, 4_000_000), CRS.from_epsg(32644))
 
@@ -35,14 +33,6 @@ def dem(elevation: np.ndarray, grid: Grid = UTM, nodata: float | None = None, dt
 def plane(grid: Grid, east: float, north: float, dx: float, dy: float, base: float = 4000) -> np.ndarray:
     rows, cols = np.mgrid[: grid.height, : grid.width]
     return base + east * dx * cols - north * dy * rows
-
-
-@given(east=st.floats(-2, 2), north=st.floats(-2, 2))
-def test_horn_is_exact_on_a_plane(east, north):
-    x, y = np.meshgrid(np.arange(6.0), np.arange(5.0, 0, -1))
-    found = horn(3 * east * x + 7 * north * y, 3.0, 7.0)
-    assert found[0] == pytest.approx(np.full((3, 4), east), abs=1e-9)
-    assert found[1] == pytest.approx(np.full((3, 4), north), abs=1e-9)
 
 
 def test_plane_in_a_projection_falls_to_the_west():
@@ -113,7 +103,7 @@ def test_bands_of_rows_change_nothing(monkeypatch):
     outline = box(500_110, 3_999_000, 501_000, 3_999_910)
     with dem(elevation) as raster:
         whole = cells_under(raster, outline)
-        monkeypatch.setattr(terrain, "CELLS", 100)
+        monkeypatch.setattr(module, "CELLS", 100)
         parts = cells_under(raster, outline)
     for name in ("x", "y", "cover", "elevation", "slope", "aspect"):
         assert getattr(parts, name) == pytest.approx(getattr(whole, name), rel=1e-6, abs=1e-4), name
@@ -122,9 +112,3 @@ def test_bands_of_rows_change_nothing(monkeypatch):
 def test_coverage_of_partial_cells():
     cover = cell_coverage(UTM.crop(0, 0, 2, 2), box(500_015, 3_999_955, 500_060, 4_000_000))
     assert cover == pytest.approx(np.array([[0.5, 1], [0.25, 0.5]]))
-
-
-def test_upside_down_dem_is_a_mistake():
-    grid = Grid(5, 5, Affine(30, 0, 500_000, 0, 30, 4_000_000), UTM.crs)
-    with dem(np.zeros((5, 5)), grid) as raster, pytest.raises(Mistake, match="upside down"):
-        check_dem(raster)
