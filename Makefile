@@ -12,7 +12,7 @@ demo: $(READY)
 	@$(BIN)/python -m lobate summary config/config.yaml
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(READY)
 	$(BIN)/ruff check .

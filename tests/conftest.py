@@ -22,3 +22,13 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: {folder} is not there; set LOBATE_REAL_DATA to its folder")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a long run of the chain on one worker (with pytest-xdist's --dist loadgroup)."""
+    for item in items:
+        folder = item.path.parent.name
+        if folder in ("chain", "real"):
+            item.add_marker(pytest.mark.xdist_group(folder))
+    # the longest first, so that no worker is left with it at the end
+    items.sort(key=lambda item: item.path.parent.name not in ("chain", "real"))

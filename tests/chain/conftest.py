@@ -53,9 +53,9 @@ class Clone:
     def results(self) -> Path:
         return self.folder / "results/tiny"
 
-    def run(self, *words: str, overlay: dict[str, object] | None = None) -> Run:
-        """Run the chain; ``overlay`` is laid over the tiny configuration."""
-        files = ["tests/conf/tiny.yaml"]
+    def run(self, *words: str, overlay: dict[str, object] | None = None, config: str = "tests/conf/tiny.yaml") -> Run:
+        """Run the chain; ``overlay`` is laid over the configuration."""
+        files = [config]
         if overlay:
             (self.folder / "overlay.yaml").write_text(yaml.safe_dump(overlay))
             files.append("overlay.yaml")
@@ -73,7 +73,7 @@ class Clone:
             *words,
         ]
         done = subprocess.run(
-            command, cwd=self.folder, env=env, capture_output=True, text=True, check=False, timeout=600
+            command, cwd=self.folder, env=env, capture_output=True, text=True, check=False, timeout=1500
         )
         return Run(done.returncode, done.stdout + done.stderr)
 
