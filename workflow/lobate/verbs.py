@@ -113,10 +113,16 @@ def involved(function: Function) -> tuple[Function, ...]:
 
 
 def all_parameters(function: Function) -> dict[str, Parameter]:
-    """Return the verb's own parameters, then those that only its alternative asks for; a call may leave these out."""
-    own = parameters(function)
-    others = {name: one for other in involved(function)[1:] for name, one in parameters(other).items()}
-    return {**own, **{name: replace(one, default=None) for name, one in others.items() if name not in own}}
+    """Return the verb's own parameters, those that its choice needs, and those that only its alternative asks for.
+
+    The last may be left out.
+    """
+    own, other = parameters(function), alternative(function)
+    if other is None:
+        return own
+    spare = {name: replace(one, default=None) for name, one in parameters(other.instead).items()}
+    more = {**spare, **parameters(other.when)}
+    return {**own, **{name: one for name, one in more.items() if name not in own}}
 
 
 def bind(function: Function, arguments: dict[str, Any]) -> dict[str, Any]:

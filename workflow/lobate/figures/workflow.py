@@ -16,7 +16,8 @@ log = logging.getLogger(__name__)
 def sorted_graph(source: Path, target: Path) -> None:
     """Write the graph in an order that does not change from run to run, so that it is drawn again only when it differs."""
     target.write_text(
-        as_dot(parse_dot(source.read_text(encoding="utf-8"), f"The rule graph {source}")), encoding="utf-8"
+        as_dot(parse_dot(source.read_text(encoding="utf-8", errors="replace"), f"The rule graph {source}")),
+        encoding="utf-8",
     )
 
 
@@ -35,7 +36,7 @@ def figure_workflow(
     from lobate.figures.diagram import draw_workflow
     from lobate.figures.style import save, styled
 
-    graph = parse_dot(rules.read_text(encoding="utf-8"), f"The rule graph {rules}")
+    graph = parse_dot(rules.read_text(encoding="utf-8", errors="replace"), f"The rule graph {rules}")
     with styled():
         save(draw_workflow(graph), png, pdf, figures.dpi)
     log.info("%d rules and %d dependencies drawn", len(graph.rules), len(graph.edges))
