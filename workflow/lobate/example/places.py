@@ -22,7 +22,7 @@ from lobate.example.bodies import (
 )
 from lobate.example.terrain import slope
 
-TRIES = 6000
+TRIES = 3000
 GAP = 6
 """Pixels between two bodies."""
 LOOKALIKES = [DEBRIS_GLACIER, SOLIFLUCTION, SOLIFLUCTION, DEBRIS_GLACIER, SOLIFLUCTION, LAKE, VILLAGE]
@@ -74,6 +74,10 @@ class Ground:
         )
         return fall / max(np.hypot(*fall), 1e-6)
 
+    def crossed(self, way: np.ndarray) -> bool:
+        """Whether a way down runs over taken ground, so that no body needs to be drawn to know that it does not fit."""
+        return bool(self.taken[tuple(np.round(way).astype(int).T)].any())
+
     def _starts(self, wanted: np.ndarray) -> Iterator[tuple[int, int]]:
         rows, cols = np.nonzero(wanted & ~self.taken)
         for pick in self.rng.integers(rows.size, size=TRIES) if rows.size else ():
@@ -96,7 +100,7 @@ def rock_glacier(ground: Ground, start: tuple[int, int], *, small: bool = False)
     rng = ground.rng
     length = rng.uniform(20, 24) if small else rng.uniform(45, 110)
     way = descent(ground.smooth, start, length)
-    if len(way) < 0.9 * length:
+    if len(way) < 0.9 * length or ground.crossed(way):
         return None
     slopes = ground.steep[tuple(np.round(way).astype(int).T)]
     if slopes.mean() > 0.55 or slopes[-10:].mean() > 0.5:
@@ -110,7 +114,7 @@ def debris_glacier(ground: Ground, start: tuple[int, int]) -> Body | None:
     rng = ground.rng
     length = rng.uniform(130, 190)
     way = descent(ground.smooth, start, length)
-    if len(way) < 110:
+    if len(way) < 110 or ground.crossed(way):
         return None
     return tongue(DEBRIS_GLACIER, way, _widths(len(way), rng.uniform(17, 27), -0.1), 2.0, rng)
 

@@ -40,8 +40,8 @@ def _rock_glacier(surface: np.ndarray, body: Body) -> np.ndarray:
     rng = np.random.default_rng(body.seed + 1)
     thickness, ridge = rng.uniform(16, 28), rng.uniform(1.6, 2.6)
     downslope = np.clip(body.along / body.length, 0, 1)
-    raised = thickness * smoothstep(body.inside, -0.5, 3.5) * (0.25 + 0.75 * smoothstep(downslope, 0.05, 0.5))
-    waves = ridge * furrows(body) * smoothstep(body.inside, 1.0, 4.0) * (0.55 + 0.45 * downslope)
+    raised = thickness * smoothstep(body.inside, -0.5, 3.5) * (0.4 + 0.6 * smoothstep(downslope, 0.05, 0.5))
+    waves = ridge * furrows(body) * smoothstep(body.inside, 1.0, 4.0) * (0.65 + 0.35 * downslope)
     return _smoothed(surface, body, 5) + raised + waves
 
 
