@@ -96,3 +96,9 @@ def test_ahead_is_ahead_but_bounded():
 def test_a_failure_in_a_thread_arrives():
     with pytest.raises(ZeroDivisionError):
         list(ahead(lambda n: 1 // (2 - n), range(5)))
+
+
+def test_threads_compute_alone_and_leave_the_rest_as_it_was():
+    cores = torch.get_num_threads()
+    assert set(ahead(lambda _: torch.get_num_threads(), range(3))) == {1}
+    assert torch.get_num_threads() == cores
