@@ -104,3 +104,15 @@ def test_without_hard_links_outputs_are_copies(toy, monkeypatch):
     assert kept.restore(record.stem, {"result": [module.Target(target)]})
     assert target.read_text() == "APPLE\nAVOCADO\n0\n"
     assert target.stat().st_nlink == 1
+
+
+def test_two_results_never_share_a_file(toy):
+    """Snakemake touches what a job made; the other result must not look newer for it."""
+    toy.copy("a/result.txt")
+    toy.copy("b/result.txt")
+    first, second = (toy.folder / name / "result.txt" for name in "ab")
+    assert first.read_bytes() == second.read_bytes()
+    assert first.stat().st_ino != second.stat().st_ino
+    assert {first.stat().st_mode & 0o777, second.stat().st_mode & 0o777} == {0o444}
+    (kept,) = toy.objects()
+    assert kept.stat().st_ino == first.stat().st_ino

@@ -14,6 +14,7 @@ to publish wins, and both link the same objects. There is no lock and no clock i
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
@@ -32,6 +33,8 @@ from lobate.errors import Mistake
 log = logging.getLogger(__name__)
 
 DEFAULT = Path("results/.store")
+ITS_OWN_AND_THE_STORES = 2
+FICLONE = 0x40049409  # ioctl of Linux: share the blocks of another file, as btrfs and XFS can
 Family = dict[str, str]
 """Relative name -> sha256 of each file of one output."""
 
@@ -213,7 +216,7 @@ class Store:
         new = Path(temporary)
         try:
             if editable or not _hard_link(source, new):
-                shutil.copyfile(source, new)
+                _copy(source, new)
                 new.chmod(0o644 if editable else 0o444)
             # Snakemake compares time stamps: an output must not be older than the inputs it was restored for
             with suppress(PermissionError):
@@ -243,15 +246,32 @@ def _digests(known: dict[str, Any]) -> list[str]:
 
 
 def _hard_link(source: Path, place: Path) -> bool:
-    place.unlink()
+    """Link ``place`` (an empty file) to ``source``, unless it is linked somewhere already or cannot be.
+
+    A result shares its file with the store and with no other result: Snakemake touches what a job made, and a time
+    stamp shared by two results would make one of them look newer than what was made from it.
+    """
     try:
+        place.unlink()
         os.link(source, place)
-        return True
     except FileNotFoundError:
         raise
     except OSError as error:
         log.info("%s is copied from the store, not linked (%s)", place.name, error.strerror)
         return False
+    if place.stat().st_nlink == ITS_OWN_AND_THE_STORES:
+        return True
+    place.unlink()
+    return False
+
+
+def _copy(source: Path, place: Path) -> None:
+    """Copy a file, sharing its blocks where the file system can."""
+    with source.open("rb") as old, place.open("wb") as new:
+        try:
+            fcntl.ioctl(new.fileno(), FICLONE, old.fileno())
+        except OSError:
+            shutil.copyfileobj(old, new, 1 << 20)
 
 
 def _flush(file: Path) -> None:
