@@ -1,8 +1,9 @@
 """Which landforms are shown as examples, picked by rule so that nobody is shown only the best.
 
 Training and validation: the hand-drawn outline whose IoU with what was mapped there is nearest to the median of its side.
-New: the surest detection that no other inventory knows, one a person accepted before a pending one. Mended: the detection
-whose outline a person changed most; where none was changed, the surest that a person rejected.
+New: the surest detection that neither the outlines drawn by hand nor another inventory knows, one a person accepted before
+a pending one. Mended: the detection whose outline a person changed most; where none was changed, the surest that a person
+rejected.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def _labelled(results: Results, side: str, chosen: str | None) -> Example:
 def _new(results: Results, chosen: str | None) -> Example:
     sources = results.inventory["sources"].fillna("")
     alone = sources[(results.inventory["method"] == "deep learning")].str.removeprefix("reviewed:")
-    candidates = results.reviewed[results.reviewed["detection"].isin(alone)]
+    candidates = results.reviewed[results.reviewed["detection"].isin(alone) & ~_drawn_before(results)]
     if chosen is not None:
         candidates = _named(results.reviewed, "detection", chosen, "figures.examples.new")
     if candidates.empty:
@@ -104,6 +105,14 @@ def _new(results: Results, chosen: str | None) -> Example:
     best = seen.sort_values(["unseen", "confidence", "detection"], ascending=[True, False, True]).iloc[0]
     facts = f"{best['detection']}: {best['status']}" + _sureness(best["confidence"])
     return Example("new", facts, best.geometry, _around(results))
+
+
+def _drawn_before(results: Results) -> np.ndarray:
+    """Whether each reviewed detection meets a landform that was drawn by hand; shape (n,)."""
+    drawn = results.polygons.geometry[results.polygons["class"] == "positive"]
+    met = np.zeros(len(results.reviewed), dtype=bool)
+    met[shapely.STRtree(drawn.values).query(results.reviewed.geometry.values, predicate="intersects")[0]] = True
+    return met
 
 
 def _mended(results: Results, chosen: str | None) -> Example:

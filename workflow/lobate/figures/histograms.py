@@ -110,7 +110,7 @@ def _rose(axes: Axes, aspects: pd.Series, groups: Sequence[Group]) -> None:
     axes.set_theta_direction(-1)
     axes.set_xticks(np.radians([0, 90, 180, 270]), ["N", "E", "S", "W"])
     axes.tick_params(pad=0)
-    _head(axes, f"aspect: {_count(aspects)}")
+    _head(axes, f"aspect\n{_count(aspects)}", 0.42 * WIDE)  # the N of the rose stands in the middle
     axes.set_yticks([])
     axes.grid(color=PALE, lw=0.6)
     width = 2 * np.pi / SECTORS
@@ -124,11 +124,11 @@ def _rose(axes: Axes, aspects: pd.Series, groups: Sequence[Group]) -> None:
         below = above
 
 
-def _head(axes: Axes, words: str) -> None:
+def _head(axes: Axes, words: str, width: float = WIDE) -> None:
     """Write above the left corner of a panel's room, whatever its shape."""
     figure = axes.get_figure()
     room = axes.get_position(original=True)
-    fit(write(figure, room.x0 * PAGE_WIDTH, room.y1 * HEIGHT + 0.06, words, size=7, color=GREY, va="bottom"), WIDE)
+    fit(write(figure, room.x0 * PAGE_WIDTH, room.y1 * HEIGHT + 0.06, words, size=7, color=GREY, va="bottom"), width)
 
 
 def _count(values: pd.Series) -> str:
