@@ -39,6 +39,10 @@ def test_whole_patches_keep_it_and_lie_channels_last(patches):
     assert batch.images.shape == (2, 3, 40, 40)
     assert batch.images.is_contiguous(memory_format=torch.channels_last)
     assert batch.labelled == 1600 + 600
+    small = batch.images[1, 0]
+    assert (small[:20, :30] == 3).all()
+    assert (small[20:] == 128).all(), "padding is grey, as in training, or the IoU would depend on it"
+    assert (small[:, 30:] == 128).all()
 
 
 def test_pixels_are_counted_by_patch(patches):

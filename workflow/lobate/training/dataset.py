@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
-from lobate.training.augment import augment, fit_to_crop
+from lobate.training.augment import GREY, augment, fit_to_crop
 from lobate.training.measure import IGNORE
 
 Made = TypeVar("Made")
@@ -47,8 +47,12 @@ class Patches:
         return Image(pixels[..., :-1].permute(2, 0, 1)), Mask(pixels[..., -1].contiguous())
 
     def stack(self, indices: Sequence[int]) -> Batch:
-        """Return whole patches as they are, padding included, as one batch."""
-        pixels = torch.from_numpy(np.stack([self.arrays[file][row] for file, row, *_ in self.places[indices]]))
+        """Return whole patches as one batch; beyond a smaller patch the image is grey, as in training, and ignored."""
+        pixels = np.stack([self.arrays[file][row] for file, row, *_ in self.places[indices]])
+        for patch, (*_, height, width) in zip(pixels, self.places[indices], strict=True):
+            patch[height:, :, :-1] = GREY
+            patch[:, width:, :-1] = GREY
+        pixels = torch.from_numpy(pixels)
         return Batch.of(pixels[..., :-1].permute(0, 3, 1, 2), pixels[..., -1])
 
     def thinned(self, at_most: int) -> Patches:
