@@ -81,7 +81,7 @@ def _told(error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         return f"Setting {name} is not known{_nearest(place)}. Correct the key or remove it."
     if error["type"] == "missing":
-        return f"Setting {name} is missing. Add it; docs/configuration.md describes it."
+        return f"Setting {name} is missing. Add it; workflow/schemas/config.schema.json describes it."
     reason = error["msg"].removeprefix("Value error, ")
     return f"Setting {name} is {_short(error['input'])}: {reason[:1].lower()}{reason[1:]}. Correct its value."
 
