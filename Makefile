@@ -12,7 +12,7 @@ demo: $(READY)
 	@$(BIN)/python -m lobate summary config/config.yaml
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -22,7 +22,7 @@ lint: $(READY)
 
 # The environment, from the lock; made again when the lock changes.
 $(READY): envs/requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "lobate needs Python 3.11 or newer, and $(PYTHON) is older or missing: install one, then run make again as: make PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { echo "lobate needs Python 3.11 or newer, and $(PYTHON) is older or missing: install one, then run make again as: make PYTHON=python3.12"; exit 2; }
 	@echo "Making .venv from envs/requirements.lock: some minutes, about 6 GB (most of it PyTorch)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements.lock

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import os
 import signal
 import sys
 from dataclasses import asdict
@@ -32,6 +33,8 @@ def main(tokens: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
     tokens = sys.argv[1:] if tokens is None else tokens
     signal.signal(signal.SIGTERM, _leave)
+    # threads that spin while they wait make a machine several times slower for all when jobs share its cores
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _listen(None)
     try:
         return _app(tokens)(tokens, exit_on_error=False, print_error=True, result_action="return_value") or 0
