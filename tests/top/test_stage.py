@@ -76,13 +76,6 @@ def test_mistake_is_a_paragraph_with_status_2_and_nothing_written(toy):
     assert not list((toy.folder / "store/work").iterdir())
 
 
-def test_missing_input_and_wrong_option_exit_with_2(toy):
-    done = toy.run("copy", "--source", "no.txt", "--result", "r", "--settings", "toy.json")
-    assert (done.returncode, "no.txt does not exist" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
-    assert toy.run("copy", "--sauce", "in.txt").returncode == 2
-    assert toy.run("nonsense").returncode == 2
-
-
 def test_killed_job_leaves_nothing_and_the_next_run_is_right(toy):
     process = toy.start(
         "copy", "--source", "in.txt", "--result", "out/result.txt", "--settings", "toy.json", TOY_SLEEP="60"

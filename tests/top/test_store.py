@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 
 def test_damaged_object_is_found_thrown_away_and_rebuilt(toy):
@@ -35,58 +34,6 @@ def test_edited_result_is_refused_as_input(toy):
     assert done.returncode == 2
     assert "no longer what lobate made" in done.stderr
     assert not (toy.folder / "r.txt").exists()
-
-
-def test_explain_names_every_step_down_to_the_raw_data(toy):
-    toy.copy("out/in.txt", "--letter", "a")
-    toy.run("copy", "--source", "out/in.txt", "--result", "out/two.txt", "--settings", "toy.json", "--letter", "A")
-    text = toy.run("explain", "out/two.txt").stdout
-    assert text.count("by copy") == 2
-    assert "in.txt" in text
-    assert "(raw data)" in text
-    tree = json.loads(toy.run("explain", "out/two.txt", "--json").stdout)
-    assert tree["scalars"] == {"letter": "A"}
-    assert tree["inputs"]["source"][0]["inputs"]["source"][0]["path"] == "in.txt"
-    moved = toy.folder / "moved.txt"
-    shutil.copy(toy.folder / "out/two.txt", moved)
-    assert "by copy" in toy.run("explain", "moved.txt").stdout
-
-
-def test_explain_refuses_what_it_did_not_make(toy):
-    toy.copy()
-    done = toy.run("explain", "in.txt")
-    assert (done.returncode, "Nothing in the store" in done.stderr) == (2, True)
-
-
-def test_du_verify_and_gc(toy):
-    toy.copy()
-    toy.settings(seed=1)
-    toy.copy()
-    assert json.loads(toy.run("store", "du", "--json").stdout) == {"recipes": 2, "objects": 2, "bytes": 32}
-    assert toy.run("store", "verify").returncode == 0
-    dry = toy.run("store", "gc", "--dry-run").stdout
-    assert dry == "would go: 1 recipes, 1 objects, 16 bytes\n"
-    assert toy.run("store", "gc").stdout == dry.replace("would go", "dropped")
-    assert toy.copy() == "restored"
-    (kept,) = toy.objects()
-    kept.chmod(0o644)
-    kept.write_bytes(b"flipped")
-    found = toy.run("store", "verify")
-    assert (found.returncode, kept.name in found.stdout) == (1, True)
-    assert not toy.objects()
-
-
-def test_gc_waits_for_running_jobs(toy):
-    process = toy.start("copy", "--source", "in.txt", "--result", "r", "--settings", "toy.json", TOY_SLEEP="60")
-    try:
-        while not list((toy.folder / "store").glob("work/*/made")):
-            assert process.poll() is None
-        done = toy.run("store", "gc")
-        assert (done.returncode, "Jobs are at work" in done.stderr) == (2, True)
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
-    assert not list((toy.folder / "store/work").iterdir()), "a job that is asked to end cleans up"
 
 
 def test_without_hard_links_outputs_are_copies(toy, monkeypatch):

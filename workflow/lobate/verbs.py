@@ -79,8 +79,9 @@ def parameters(function: Function) -> dict[str, Parameter]:
 def _parameter(name: str, hint: Any, default: Any) -> Parameter:
     plain, markers = _unwrapped(hint)
     kind = next((one for one in markers if isinstance(one, Marker)), None)
-    if isinstance(kind, type):
-        raise TypeError(f"{name}: write {kind.__name__}(), not {kind.__name__}")
+    for bare in markers:
+        if isinstance(bare, type) and issubclass(bare, Marker):
+            raise TypeError(f"{name}: write {bare.__name__}(), not {bare.__name__}")
     return Parameter(name, kind, plain, _is_list(plain), default)
 
 
