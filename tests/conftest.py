@@ -24,11 +24,7 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share a long run of the chain on one worker (with pytest-xdist's --dist loadgroup)."""
-    for item in items:
-        folder = item.path.parent.name
-        if folder in ("chain", "real"):
-            item.add_marker(pytest.mark.xdist_group(folder))
-    # the longest first, so that no worker is left with it at the end
+    """Begin with the long runs of the chain, so that no worker is left with one of them at the end."""
     items.sort(key=lambda item: item.path.parent.name not in ("chain", "real"))

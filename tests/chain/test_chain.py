@@ -6,7 +6,10 @@ import json
 
 import geopandas as gpd
 import pandas as pd
+import pytest
 import rasterio
+
+pytestmark = pytest.mark.xdist_group("chain")
 
 
 def test_chain_ends_with_every_result(finished):

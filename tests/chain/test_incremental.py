@@ -7,8 +7,11 @@ import shutil
 from pathlib import Path
 
 import geopandas as gpd
+import pytest
 import rasterio
 from tests.chain.conftest import Clone
+
+pytestmark = pytest.mark.xdist_group("chain")
 
 DEAR = {"train", "mine_negatives", "predict", "compose_rgb", "crop_patches", "make_example"}
 

@@ -12,6 +12,8 @@ import rasterio
 import yaml
 from tests.chain.conftest import Clone
 
+pytestmark = pytest.mark.xdist_group("real")
+
 
 @pytest.fixture(scope="module")
 def everest(real_data: Path, project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
