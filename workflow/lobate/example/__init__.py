@@ -1,1 +1,1 @@
-"""."""
+"""The embedded example: a small synthetic world with known truth."""
