@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test lint lock schema clean
+.PHONY: demo test bench lint lock schema clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -13,6 +13,10 @@ demo: $(READY)
 
 test: $(READY)
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# ONLY="compose rasterize" measures some; without it all.
+bench: $(READY)
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m benchmarks $(ONLY)
 
 lint: $(READY)
 	$(BIN)/ruff check .

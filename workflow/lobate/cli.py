@@ -7,12 +7,10 @@ configuration), anything else is an option of its own. A user's mistake ends in 
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 import os
 import signal
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,13 +18,12 @@ from cyclopts import App, CycloptsError, Parameter
 
 import lobate
 from lobate import verbs
+from lobate.commands import COMMANDS, GROUPS
 from lobate.errors import Mistake
 from lobate.signature import Input, Output, Setting
 from lobate.store import Store
 
 log = logging.getLogger(__name__)
-
-OTHERS = ("explain", "check", "summary", "schema", "store")
 
 
 def main(tokens: list[str] | None = None) -> int:
@@ -60,9 +57,9 @@ def _app(tokens: list[str]) -> App:
     app = App(name="lobate", help=lobate.__doc__, version=lobate.__version__, default_parameter=Parameter(negative=()))
     asked = next((token.replace("-", "_") for token in tokens if not token.startswith("-")), None)
     if asked not in verbs.VERBS:
-        _add_others(app)
+        _add_commands(app)
     # a verb's module is imported only for its own sake, or for the list of all verbs
-    listed = [asked] if asked in verbs.VERBS else [] if asked in OTHERS else list(verbs.VERBS)
+    listed = [asked] if asked in verbs.VERBS else [] if asked in COMMANDS else list(verbs.VERBS)
     for verb in listed:
         app.command(_command(verb), name=verb.replace("_", "-"))
     return app
@@ -114,89 +111,15 @@ def _keyword(name: str, kind: Any, text: str, default: Any) -> inspect.Parameter
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default)
 
 
-def _add_others(app: App) -> None:
-    app.command(explain)
-    app.command(check)
-    app.command(summary)
-    app.command(schema)
-    store = App(name="store", help="Look after the store of results.")
-    store.command(du)
-    store.command(verify)
-    store.command(gc)
-    app.command(store)
-
-
-def explain(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
-    """Print what made a file: stages, settings, code and inputs down to the raw data."""
-    from lobate.explain import drawn, lineage
-
-    tree = lineage(file, Store.here())
-    sys.stdout.write(json.dumps(tree, indent=2, ensure_ascii=False) + "\n" if as_json else drawn(tree))
-    return 0
-
-
-def check(*config: Path) -> int:
-    """Say everything that is wrong or missing in a configuration and the files it names, before a run."""
-    from lobate.check import check_region
-    from lobate.settings.load import load
-
-    region = load(config)
-    check_region(region)
-    sys.stdout.write(f"The configuration of region {region.region} and the files it names are in order.\n")
-    return 0
-
-
-def summary(*config: Path) -> int:
-    """Say where a finished region's inventory, map and scores are."""
-    from lobate.settings.load import load
-    from lobate.summary import summary as text
-
-    sys.stdout.write(text(load(config)))
-    return 0
-
-
-def schema() -> int:
-    """Print the JSON schema of the configuration."""
-    from lobate.settings.load import schema as text
-
-    sys.stdout.write(text())
-    return 0
-
-
-def du(*, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
-    """Say how much the store holds."""
-    from lobate.care import usage
-
-    held = asdict(usage(Store.here()))
-    text = json.dumps(held) if as_json else "{recipes} recipes, {objects} objects, {bytes} bytes".format(**held)
-    sys.stdout.write(text + "\n")
-    return 0
-
-
-def verify() -> int:
-    """Read every object of the store and throw away the damaged ones; exit status 1 if there were any."""
-    from lobate.care import verify as read_all
-
-    broken = read_all(Store.here())
-    for digest in broken:
-        sys.stdout.write(f"damaged {digest}\n")
-    said = (
-        f"{len(broken)} damaged objects were thrown away; the next run makes them anew"
-        if broken
-        else "every object is whole"
-    )
-    sys.stdout.write(f"{said}\n")
-    return 1 if broken else 0
-
-
-def gc(*, dry_run: bool = False) -> int:
-    """Drop what no existing result was made by."""
-    from lobate.care import collect
-
-    going = collect(Store.here(), dry_run=dry_run)
-    said = "would go" if dry_run else "dropped"
-    sys.stdout.write(f"{said}: {going.recipes} recipes, {going.objects} objects, {going.bytes} bytes\n")
-    return 0
+def _add_commands(app: App) -> None:
+    for name, command in COMMANDS.items():
+        if isinstance(command, dict):
+            group = App(name=name, help=GROUPS[name])
+            for inner, one in command.items():
+                group.command(one, name=inner)
+            app.command(group)
+        else:
+            app.command(command, name=name)
 
 
 def _listen(file: Path | None) -> None:

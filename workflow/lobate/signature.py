@@ -76,3 +76,12 @@ def unless(when: Callable[..., bool], *, instead: Callable[..., None]) -> Callab
         return function
 
     return mark
+
+
+def outside(function: F) -> F:
+    """Mark a verb that asks the world (a catalogue, an archive): its result is no function of its inputs.
+
+    It is not kept in the store and runs whenever it is asked to; that nothing is fetched twice or half is its own care.
+    """
+    function.outside = True  # type: ignore[attr-defined]
+    return function

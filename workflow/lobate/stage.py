@@ -60,10 +60,12 @@ class Call:
 
 
 def run(verb: str, given: dict[str, Any], region: Region | None, store: Store) -> str:
-    """Make a verb's outputs, or link them from the store where they are known; return the key.
+    """Make a verb's outputs, or link them from the store where they are known; return the key ("" for an outside verb).
 
     ``given`` holds paths and scalars by name, ``region`` the settings. Raises Mistake for what a user can mend.
     """
+    if verbs.is_outside(verbs.load(verb)):
+        return _run_outside(verb, given, region)
     with store.work(verb) as folder, _told_when_full(store):
         call = _seen(_chosen(verbs.load(verb), given, region), folder / "seen", store)
         recipe = _recipe(call)
@@ -76,6 +78,17 @@ def run(verb: str, given: dict[str, Any], region: Region | None, store: Store) -
             raise RuntimeError(f"what {call.stage} made was damaged while it was taken into the store")
         log.info("computed %s %s", call.stage, key)
         return key
+
+
+def _run_outside(verb: str, given: dict[str, Any], region: Region | None) -> str:
+    call = _chosen(verbs.load(verb), given, region)
+    for path in (path for name in call.of(Input) for path in verbs.path_of(call.arguments[name])):
+        content_digest(path)  # says what is missing, as for any stage
+    for target in (target for listed in call.targets.values() for target in listed):
+        target.path.parent.mkdir(parents=True, exist_ok=True)
+    call.function(**call.arguments)
+    log.info("ran %s", call.stage)
+    return ""
 
 
 def known(verb: str, given: dict[str, Any], region: Region | None, store: Store) -> bool:

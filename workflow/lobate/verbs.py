@@ -107,6 +107,11 @@ def alternative(function: Function) -> Alternative | None:
     return getattr(function, "alternative", None)
 
 
+def is_outside(function: Function) -> bool:
+    """Whether the verb asks the world, so that its result is not kept in the store."""
+    return getattr(function, "outside", False)
+
+
 def involved(function: Function) -> tuple[Function, ...]:
     """Return the verb's function and, where it has an alternative, what chooses and what runs instead."""
     other = alternative(function)

@@ -1,0 +1,1 @@
+"""What `make bench` measures; figures go to benchmarks/latest.json."""

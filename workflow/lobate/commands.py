@@ -1,0 +1,102 @@
+"""The commands that are not verbs: they look at results or settings, or use a model without a region's configuration.
+
+Each imports what it needs when it is called, so that the command line itself starts at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from lobate.store import Store
+
+
+def explain(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
+    """Print what made a file: stages, settings, code and inputs down to the raw data."""
+    from lobate.explain import drawn, lineage
+
+    tree = lineage(file, Store.here())
+    sys.stdout.write(json.dumps(tree, indent=2, ensure_ascii=False) + "\n" if as_json else drawn(tree))
+    return 0
+
+
+def check(*config: Path) -> int:
+    """Say everything that is wrong or missing in a configuration and the files it names, before a run."""
+    from lobate.check import check_region
+    from lobate.settings.load import load
+
+    region = load(config)
+    check_region(region)
+    sys.stdout.write(f"The configuration of region {region.region} and the files it names are in order.\n")
+    return 0
+
+
+def summary(*config: Path) -> int:
+    """Say where a finished region's inventory, map and scores are."""
+    from lobate.settings.load import load
+    from lobate.summary import summary as text
+
+    sys.stdout.write(text(load(config)))
+    return 0
+
+
+def schema() -> int:
+    """Print the JSON schema of the configuration."""
+    from lobate.settings.load import schema as text
+
+    sys.stdout.write(text())
+    return 0
+
+
+def du(*, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
+    """Say how much the store holds."""
+    from lobate.care import usage
+
+    held = asdict(usage(Store.here()))
+    text = json.dumps(held) if as_json else "{recipes} recipes, {objects} objects, {bytes} bytes".format(**held)
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+def verify() -> int:
+    """Read every object of the store and throw away the damaged ones; exit status 1 if there were any."""
+    from lobate.care import verify as read_all
+
+    broken = read_all(Store.here())
+    for digest in broken:
+        sys.stdout.write(f"damaged {digest}\n")
+    said = (
+        f"{len(broken)} damaged objects were thrown away; the next run makes them anew"
+        if broken
+        else "every object is whole"
+    )
+    sys.stdout.write(f"{said}\n")
+    return 1 if broken else 0
+
+
+def gc(*, dry_run: bool = False) -> int:
+    """Drop what no existing result was made by."""
+    from lobate.care import collect
+
+    going = collect(Store.here(), dry_run=dry_run)
+    said = "would go" if dry_run else "dropped"
+    sys.stdout.write(f"{said}: {going.recipes} recipes, {going.objects} objects, {going.bytes} bytes\n")
+    return 0
+
+
+COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
+    "explain": explain,
+    "check": check,
+    "summary": summary,
+    "schema": schema,
+    "store": {"du": du, "verify": verify, "gc": gc},
+}
+"""Name -> command, or group of commands; the first line of a group's help stands in GROUPS."""
+
+GROUPS = {"store": "Look after the store of results."}
