@@ -16,7 +16,7 @@ TOY = '''
 import os, time
 from pathlib import Path
 from typing import Annotated
-from lobate.signature import Input, Output, Setting, unless
+from lobate.signature import Input, Output, Setting, outside, unless
 from lobate.errors import Mistake
 from lobate.toy_helper import shout
 
@@ -53,6 +53,13 @@ def shape(source: Annotated[Path, Input()], result: Annotated[Path, Output(edita
     """Copy a Shapefile's side files."""
     for suffix in (".shp", ".dbf", ".shx"):
         result.with_suffix(suffix).write_bytes(source.with_suffix(suffix).read_bytes())
+
+@outside
+def ask(source: Annotated[Path, Input()], result: Annotated[Path, Output()], *,
+        seed: Annotated[int, Setting("seed")] = 0) -> None:
+    """Add a line to what earlier runs left."""
+    with result.open("a") as file:
+        file.write(f"asked {seed}\\n")
 '''
 HELPER = "def shout(text):\n    # loud\n    return text.upper()\n"
 
@@ -67,7 +74,7 @@ class Toy:
         (self.code / "lobate" / "toy.py").write_text(TOY)
         (self.code / "lobate" / "toy_helper.py").write_text(HELPER)
         with (self.code / "lobate" / "verbs.py").open("a") as verbs:
-            verbs.write('\nVERBS.update({name: "lobate.toy" for name in ("copy", "total", "shape")})\n')
+            verbs.write('\nVERBS.update({name: "lobate.toy" for name in ("copy", "total", "shape", "ask")})\n')
         self.settings(seed=0)
         (folder / "in.txt").write_text("apple\nbanana\navocado\n")
 

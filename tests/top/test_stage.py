@@ -144,3 +144,14 @@ def test_full_disk_is_a_paragraph(toy, monkeypatch):
         assert "some/store is full" in str(mistake)
     else:
         raise AssertionError("a full disk passed unnoticed")
+
+
+def test_verb_that_asks_the_world_runs_each_time_and_leaves_nothing_in_the_store(toy):
+    for _ in range(2):
+        done = toy.run("ask", "--source", "in.txt", "--result", "new/folder/r.txt", "--settings", "toy.json")
+        assert (done.returncode, done.stderr) == (0, "ran ask\n")
+    assert (toy.folder / "new/folder/r.txt").read_text() == "asked 0\nasked 0\n"
+    assert toy.objects() == []
+    missing = toy.run("ask", "--source", "no.txt", "--result", "other/r.txt", "--settings", "toy.json")
+    assert (missing.returncode, "no.txt does not exist" in missing.stderr) == (2, True)
+    assert not (toy.folder / "other").exists()
