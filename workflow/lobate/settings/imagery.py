@@ -4,12 +4,62 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lobate.settings.base import ProjectPath, Section
 
 TileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
+WebAddress = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+Month = Annotated[int, Field(ge=1, le=12)]
+Year = Annotated[int, Field(ge=2015, le=2100)]
+
+
+class Find(Section):
+    """Which scenes a catalogue is asked for: an area, and the same months of one or more years."""
+
+    area: ProjectPath
+    """Outline of the region: any vector file of polygons with a CRS."""
+    layer: str | None = None
+    """Layer of the area, where its file has several."""
+    years: Annotated[list[Year], Field(min_length=1)]
+    """Years of the seasons. A season over New Year belongs to the year it begins in."""
+    months: Annotated[list[Month], Field(min_length=1)]
+    """Months of the season, in order: [7, 8], or [12, 1, 2] for a southern summer, which goes on into the next year."""
+
+    @field_validator("years", "months")
+    @classmethod
+    def _once(cls, numbers: list[int]) -> list[int]:
+        if len(set(numbers)) < len(numbers):
+            raise ValueError("names one of them twice")
+        return numbers
+
+
+class Catalogue(Section):
+    """The STAC API that is asked for scenes and elevation, and whose files are fetched."""
+
+    name: Literal["earth-search", "planetary-computer"] = "earth-search"
+    """A catalogue whose address, collection and signing are known."""
+    url: WebAddress | None = None
+    """Address of any other STAC API; it takes the place of the named one, and needs a collection."""
+    collection: str | None = None
+    """Collection of Sentinel-2 Level-2A scenes, where it is not the named catalogue's own."""
+    dem_collection: str = "cop-dem-glo-30"
+    """Collection of the Copernicus DEM."""
+    signing: WebAddress | None = None
+    """Service that signs addresses of files (asked with ?href=..., answers {"href": ...}), where the files need it."""
+    allow_private: bool = False
+    """Let addresses lead into this machine or its private network; otherwise they are refused."""
+    timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    """How long one answer may be waited for, in seconds."""
+    tries: Annotated[int, Field(ge=1, le=20)] = 5
+    """How often a request is made before the other side counts as down."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Catalogue:
+        if self.url and not self.collection:
+            raise ValueError("a catalogue given by url needs the name of its collection too")
+        return self
 
 
 class Stretch(Section):
@@ -41,8 +91,14 @@ class Clouds(Section):
 class Imagery(Section):
     """Scenes and how they become one 8-bit image a tile."""
 
-    tiles: dict[TileName, Annotated[list[ProjectPath], Field(min_length=1)]] = Field(min_length=1)
-    """Tile name -> its scenes: .SAFE folders or zips, folders with a STAC item and bands, or ready 8-bit RGB GeoTIFFs."""
+    find: Find | None = None
+    """What `find_scenes` looks for in the catalogue. Enough to begin with: its table is what `scenes` then names."""
+    catalogue: Catalogue = Catalogue()
+    """Where scenes and elevation are looked for and fetched from."""
+    scenes: ProjectPath | None = None
+    """Table of the scenes to use (TSV, as `find_scenes` writes it), looked through by a person and kept under resources/."""
+    tiles: dict[TileName, Annotated[list[ProjectPath], Field(min_length=1)]] = {}
+    """In place of `scenes`, products that are here already. Tile name -> its scenes: .SAFE folders or zips, folders with a STAC item and bands, or ready 8-bit RGB GeoTIFFs."""
     bands: Annotated[list[str], Field(min_length=1)] = ["B04", "B03", "B02"]
     """Bands of the image, in order; red, green, blue because the network was pre-trained on such images."""
     stretch: Stretch = Stretch()
@@ -51,3 +107,14 @@ class Imagery(Section):
     """Cloud cover and cloud mask."""
     offset: Literal["metadata", "none", "1000"] = "metadata"
     """Offset of the digital numbers: read from the product, or, for products that do not say, none or -1000 by decree."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Imagery:
+        if self.scenes and self.tiles:
+            raise ValueError("scenes and tiles both say which scenes to use; keep one of them")
+        if not (self.scenes or self.tiles or self.find):
+            raise ValueError(
+                "it names no scenes. Give tiles (products that are here already), scenes (a table of scenes to fetch), or "
+                "find (area, years and months), and run snakemake find_scenes for such a table"
+            )
+        return self
