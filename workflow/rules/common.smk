@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lobate import stage
 from lobate.errors import Mistake
+from lobate.imagery.table import tiles_of
 from lobate.settings import load as settings
 from lobate.store import Store
 
@@ -114,7 +115,8 @@ def outlines_of(wildcards) -> str:
 
 
 REGION = read_region()
-TILES = sorted(REGION.imagery.tiles)
+SCENES = tiles_of(REGION.imagery)
+TILES = list(SCENES)
 ROUNDS = range(1, REGION.training.max_rounds + 1)
 SETTINGS = write_settings()
 

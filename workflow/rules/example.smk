@@ -4,7 +4,7 @@ if REGION.example:
 
     rule make_example:
         output:
-            scenes=[directory(scene) for tile in TILES for scene in REGION.imagery.tiles[tile]],
+            scenes=[directory(scene) for tile in TILES for scene in SCENES[tile]],
             positives=REGION.labels.positives[0].path,
             negatives=REGION.labels.negatives[0].path,
             removed=REGION.labels.removed,

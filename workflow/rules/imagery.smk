@@ -3,7 +3,7 @@
 
 rule compose_rgb:
     input:
-        scenes=lambda wildcards: REGION.imagery.tiles[wildcards.tile],
+        scenes=lambda wildcards: SCENES[wildcards.tile],
     output:
         image=made("imagery/{tile}.tif"),
     log:
