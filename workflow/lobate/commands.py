@@ -26,6 +26,27 @@ def explain(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = 
     return 0
 
 
+def init(
+    name: str,
+    *,
+    area: Path | None = None,
+    years: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (2018,),
+    months: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (7, 8),
+    positives: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    negatives: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    landform: str = "rock glacier",
+) -> int:
+    """Begin a region: write a commented configuration and the folder for what you bring; nothing is overwritten."""
+    from lobate.start import begin
+
+    made = begin(
+        name, area=area, years=years, months=months, positives=positives, negatives=negatives, landform=landform
+    )
+    sys.stdout.write("".join(f"wrote {path}\n" for path in made))
+    sys.stdout.write(f"Read config/{name}.yaml from top to bottom, then: lobate check config/{name}.yaml\n")
+    return 0
+
+
 def check(*config: Path) -> int:
     """Say everything that is wrong or missing in a configuration and the files it names, before a run."""
     from lobate.check import check_region
@@ -91,6 +112,7 @@ def gc(*, dry_run: bool = False) -> int:
 
 
 COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
+    "init": init,
     "explain": explain,
     "check": check,
     "summary": summary,

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lobate.cli import main
+from lobate.errors import Mistake
+from lobate.settings.load import load
+from lobate.start import begin
+
+
+@pytest.fixture(autouse=True)
+def project_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_configuration_is_valid_and_holds_what_was_given(capsys):
+    given = [
+        "--area",
+        "my area's.gpkg",
+        "--years",
+        "2018",
+        "2019",
+        "--months",
+        "12",
+        "1",
+        "--positives",
+        "a.shp",
+        "b: c.gpkg",
+    ]
+    assert main(["init", "zailiyskiy", *given, "--negatives", "n.kml", "--landform", "rock glacier: active"]) == 0
+    region = load(["config/zailiyskiy.yaml"])
+    assert (region.region, region.landform) == ("zailiyskiy", "rock glacier: active")
+    assert region.imagery.find.model_dump() == {
+        "area": "my area's.gpkg",
+        "layer": None,
+        "years": [2018, 2019],
+        "months": [12, 1],
+    }
+    assert [one.path for one in region.labels.positives] == ["a.shp", "b: c.gpkg"]
+    assert [one.path for one in region.labels.negatives] == ["n.kml"]
+    assert "lobate check config/zailiyskiy.yaml" in capsys.readouterr().out
+    assert Path("resources/zailiyskiy/README.md").exists()
+
+
+def test_files_not_given_have_a_place_and_check_names_them(capsys):
+    assert main(["init", "andes"]) == 0
+    assert load(["config/andes.yaml"]).labels.negatives == []
+    assert main(["check", "config/andes.yaml"]) == 2
+    said = capsys.readouterr().err
+    assert "resources/andes/area.gpkg" in said
+    assert "resources/andes/positives.shp" in said
+
+
+def test_nothing_is_overwritten(capsys):
+    Path("config").mkdir()
+    Path("config/here.yaml").write_text("mine")
+    assert main(["init", "here"]) == 2
+    assert Path("config/here.yaml").read_text() == "mine"
+    assert not Path("resources").exists()
+
+
+@pytest.mark.parametrize("name", ["../up", "", "a b", ".hidden", "x/y"])
+def test_name_that_cannot_be_a_folder_is_refused(name):
+    with pytest.raises(Mistake, match="cannot name a region"):
+        begin(name, years=[2018], months=[7], positives=[], negatives=[])
+    assert list(Path().iterdir()) == []
+
+
+def test_impossible_month_leaves_no_configuration(capsys):
+    assert main(["init", "summer", "--months", "13"]) == 2
+    assert "months" in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
