@@ -16,6 +16,7 @@ from shapely import STRtree, box
 
 from lobate.errors import Mistake, Mistakes
 from lobate.grid import Grid
+from lobate.imagery.table import FETCHED, tiles_of
 from lobate.rasters import open_raster
 from lobate.settings import Region
 from lobate.settings.base import InProject, PolygonFile, Section
@@ -23,11 +24,16 @@ from lobate.vectors import LONLAT
 
 
 def check_region(region: Region) -> None:
-    """Check the files that a configuration names.
+    """Check the files that a configuration names; of a region that has no scenes yet, only what finding them needs.
 
     Raises Mistakes with all of them.
     """
-    named = [(name, path) for name, path in _files(region, Region, "") if not _will_be_made(region, path)]
+    begun = bool(region.imagery.tiles or region.imagery.scenes)
+    named = [
+        (name, path)
+        for name, path in _files(region, Region, "")
+        if not _will_be_made(region, path) and (begun or name.startswith("imagery."))
+    ]
     found = [
         f"Setting {name} names {path}, which does not exist. Correct the path."
         for name, path in named
@@ -35,7 +41,7 @@ def check_region(region: Region) -> None:
     ]
     tiles, wrong_scenes = (None, []) if found else _tile_footprints(region)
     found += wrong_scenes
-    for name, outlines in _outlines(region, ""):
+    for name, outlines in _outlines(region, "") if begun else ():
         if Path(outlines.path).exists():
             found += [f"Setting {name}: {wrong}" for wrong in _wrong_with(outlines, tiles)]
     if found:
@@ -43,6 +49,8 @@ def check_region(region: Region) -> None:
 
 
 def _will_be_made(region: Region, path: str) -> bool:
+    if region.imagery.scenes and FETCHED in Path(path).parents:
+        return not Path(path).exists()
     return region.example is not None and Path("results", region.region, "example") in Path(path).parents
 
 
@@ -136,13 +144,18 @@ def _off_every_image(outlines: PolygonFile, crs: str, tiles: STRtree) -> Iterato
 def _tile_footprints(region: Region) -> tuple[STRtree | None, list[str]]:
     """Return the tiles' ground in longitude and latitude, and what is wrong with their scenes; no ground if anything is."""
     footprints, found = [], []
-    for tile, scenes in sorted(region.imagery.tiles.items()):
+    try:
+        tiles = tiles_of(region.imagery)
+    except Mistake as mistake:
+        return None, [f"Setting imagery.scenes: {mistake}"]
+    for tile, scenes in tiles.items():
         try:
             grid = [_grid(Path(scene), region) for scene in scenes if not _will_be_made(region, scene)][:1]
             footprints += [box(*_bounds_lonlat(one.bounds, one.crs.to_wkt())) for one in grid]
         except Mistake as mistake:
-            found.append(f"Setting imagery.tiles.{tile}: {mistake}")
-    return (STRtree(footprints) if len(footprints) == len(region.imagery.tiles) else None), found
+            named = f"imagery.tiles.{tile}" if region.imagery.tiles else f"imagery.scenes, tile {tile}"
+            found.append(f"Setting {named}: {mistake}")
+    return (STRtree(footprints) if len(footprints) == len(tiles) else None), found
 
 
 def _grid(scene: Path, region: Region) -> Grid:

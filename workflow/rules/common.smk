@@ -14,22 +14,42 @@ from lobate.store import Store
 
 
 def read_region():
-    """Check the configuration and the files it names; a mistake ends the run with its paragraph."""
+    """Check the configuration and the files it names, and return it with each tile's scenes.
+
+    A mistake ends the run with its paragraph.
+    """
     try:
         region = settings.parse(config)
         if workflow.is_main_process:
             from lobate.check import check_region
 
             check_region(region)
-        return region
+        return region, tiles_of(region.imagery)
     except Mistake as mistake:
-        print(f"\nThe configuration of this region has mistakes:\n{mistake}\n", file=sys.stderr)
-        sys.exit(2)
+        end(f"The configuration of this region has mistakes:\n{mistake}")
+
+
+def end(paragraph: str) -> None:
+    """End the run with a paragraph for the user."""
+    print(f"\n{paragraph}\n", file=sys.stderr)
+    sys.exit(2)
 
 
 def made(path: str) -> str:
     """Return where a result of this region stands."""
     return f"results/{REGION.region}/{path}"
+
+
+def all_images(wildcards) -> list[str]:
+    """Return the tiles' images; a region that has yet to find its scenes is told how."""
+    if not TILES:
+        end(
+            f"The region {REGION.region} has no scenes yet, only a setting imagery.find. First run snakemake find_scenes, "
+            f"with the same --configfile. Look at the table it makes, {made('imagery/scenes.tsv')}, and at coverage.png "
+            f"beside it; keep the table as resources/{REGION.region}/scenes.tsv, less the scenes you do not want; name "
+            "that file in the setting imagery.scenes; and run this again."
+        )
+    return [made(f"imagery/{tile}.tif") for tile in TILES]
 
 
 def write_settings() -> str:
@@ -114,8 +134,7 @@ def outlines_of(wildcards) -> str:
     return REGION.inventory.others[wildcards.source].path
 
 
-REGION = read_region()
-SCENES = tiles_of(REGION.imagery)
+REGION, SCENES = read_region()
 TILES = list(SCENES)
 ROUNDS = range(1, REGION.training.max_rounds + 1)
 SETTINGS = write_settings()

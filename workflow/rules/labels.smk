@@ -5,7 +5,7 @@ rule clean_labels:
     input:
         positives=[one.path for one in REGION.labels.positives],
         negatives=[one.path for one in REGION.labels.negatives],
-        images=[made(f"imagery/{tile}.tif") for tile in TILES],
+        images=all_images,
         removed=optional(REGION.labels.removed),
     output:
         polygons=made("labels/polygons.gpkg"),
