@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.features
+import shapely
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,7 +126,43 @@ def test_another_kind_of_raster_is_a_mistake(tmp_path):
     path = write(tmp_path / "map.tif", np.zeros((20, 20), np.uint16))
     with pytest.raises(Mistake, match="uint8"):
         bodies(path, 0.5)
-    with rasterio.open(path, "w", driver="GTiff", height=4, width=4, count=2, dtype="uint8", crs="EPSG:32644"):
+    with rasterio.open(path, "w", driver="GTiff", height=4, width=4, count=3, dtype="uint8", crs="EPSG:32644"):
         pass
-    with pytest.raises(Mistake, match="2 of uint8"):
+    with pytest.raises(Mistake, match="3 of uint8"):
         bodies(path, 0.5)
+
+
+@given(rasters)
+@settings(deadline=None, max_examples=30)
+def test_filling_holes_below_the_smallest_changes_nothing(tmp_path_factory, values):
+    """Two ways to the outlines: by parts, and by bodies that are repaired where they touch at corners."""
+    path = write(tmp_path_factory.mktemp("bodies") / "map.tif", values)
+    plain, filled = bodies(path, 0.5), bodies(path, 0.5, fill_holes_m2=50)
+    assert plain.drop(columns="geometry").equals(filled.drop(columns="geometry"))
+    assert (shapely.area(shapely.symmetric_difference(plain.geometry.values, filled.geometry.values)) == 0).all()
+
+
+def test_a_second_band_is_the_spread_of_several_models(tmp_path):
+    values = np.zeros((2, 40, 40), np.uint8)
+    values[0, 5:10, 5:10], values[1, 5:10, 5:10] = 200, 20
+    values[0, 20:30, 20:30], values[1, 20:30, 20:25], values[1, 20:30, 25:30] = 254, 0, 50
+    values[1, 0:4] = 99  # the spread decides nothing
+    path = tmp_path / "map.tif"
+    with CogWriter(path, Grid(40, 40, UTM, CRS.from_epsg(32644)), count=2, nodata=255) as writer:
+        writer.write(values, 0)
+    found = bodies(path, 0.5)
+    assert found.pixels.tolist() == [25, 100]
+    assert found.spread.tolist() == [round(20 / 254, 4), round(25 / 254, 4)]
+    values[0] = 0
+    with CogWriter(path, Grid(40, 40, UTM, CRS.from_epsg(32644)), count=2, nodata=255) as writer:
+        writer.write(values, 0)
+    assert "spread" in bodies(path, 0.5)
+
+
+def test_small_and_coarse_rasters_have_bodies_too(tmp_path):
+    """81 pixels of 120 m, one row, one pixel."""
+    coarse = Affine(120, 0, 500_000, 0, -120, 4_000_000)
+    for shape in ((9, 9), (1, 7), (81, 1), (1, 1)):
+        found = bodies(write(tmp_path / "map.tif", np.full(shape, 254, np.uint8), coarse), 0.5)
+        assert (found.pixels.item(), found.touches_edge.item()) == (shape[0] * shape[1], True)
+        assert found.area.item() == 14_400 * found.pixels.item()

@@ -20,13 +20,13 @@ from lobate.network.runs import Runs
 class Rings:
     """Closed lines round bodies, on the corners of pixels, no two edges in one line.
 
-    ``vertices`` (v, 2) int64 are column and row, ring after ring; ``first`` (n,) is where each ring begins; ``body`` (n,)
-    is the body it belongs to; ``area`` (n,) in pixels is positive for a shell, negative for a hole.
+    ``vertices`` (v, 2) int64 are column and row, ring after ring; ``first`` (n,) is where each ring begins; ``owner`` (n,)
+    is the body or part it belongs to; ``area`` (n,) in pixels is positive for a shell, negative for a hole.
     """
 
     vertices: np.ndarray
     first: np.ndarray
-    body: np.ndarray
+    owner: np.ndarray
     area: np.ndarray
 
     def lines(self, xy: np.ndarray) -> np.ndarray:
@@ -35,19 +35,20 @@ class Rings:
         return shapely.linearrings(xy, indices=np.repeat(np.arange(len(sizes)), sizes))
 
 
-def trace(runs: Runs, body: np.ndarray) -> Rings:
-    """Return the rings of the bodies that ``runs`` make up, the shell of each body before its holes.
+def trace(runs: Runs, owner: np.ndarray) -> Rings:
+    """Return the rings of what ``runs`` make up, by the ``owner`` (n,) of each run; the shell of each before its holes.
 
-    Pixels that touch at a corner belong together, so a ring may pass a point twice.
+    Runs that touch at a side must have one owner. With parts (connected by sides) as owners, each ring is simple, and a
+    shell with its holes a valid polygon. With bodies (connected by corners too), a ring may pass a point twice.
     """
-    column, top, bottom, owner, rising = _segments(runs)
-    following = _follow(column, top, bottom, rising, runs.shape[1])
+    column, top, bottom, run, rising = _segments(runs)
+    following = _follow(column, top, bottom, rising, owner[run], runs.shape[1])
     ring, position = _unroll(following)
     order, first = _slots(ring, position)
     tail, head = np.where(rising, bottom, top)[order], np.where(rising, top, bottom)[order]
     vertices = np.stack([np.repeat(column[order], 2), np.stack([tail, head], axis=1).ravel()], axis=1)
     area = np.add.reduceat((column * np.where(rising, bottom - top, top - bottom))[order], first)
-    rings = Rings(vertices, 2 * first, body[owner[order[first]]], area)
+    rings = Rings(vertices, 2 * first, owner[run[order[first]]], area)
     return _arranged(rings)
 
 
@@ -63,15 +64,20 @@ def _segments(runs: Runs) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
     return tuple(np.concatenate(both) for both in zip(*parts, strict=True))
 
 
-def _follow(column: np.ndarray, top: np.ndarray, bottom: np.ndarray, rising: np.ndarray, width: int) -> np.ndarray:
+def _follow(
+    column: np.ndarray, top: np.ndarray, bottom: np.ndarray, rising: np.ndarray, owner: np.ndarray, width: int
+) -> np.ndarray:
     """Return for each segment the one that its ring goes on with.
 
-    Where two pixels touch at a corner, two ends meet there. Sorting stops after starts then joins the sides so that the
-    ring goes round the empty pixels: what touches at a corner is one body.
+    Where two pixels touch at a corner only, two ends meet there, a stop and a start. Within one owner the ring goes round
+    the empty pixels (it joins the stop to what comes before it), between two owners round each one's own.
     """
     count = len(column)
     place = np.concatenate([top, bottom]) * (width + 1) + np.tile(column, 2)
     order = np.argsort(2 * place + np.tile(rising, 2))
+    corner = np.flatnonzero(np.diff(place[order]) == 0)
+    corner = corner[owner[order[corner] % count] != owner[order[corner + 1] % count]]
+    order[corner], order[corner + 1] = order[corner + 1], order[corner]
     partner = np.empty(2 * count, np.int64)
     partner[order[::2]], partner[order[1::2]] = order[1::2], order[::2]
     head = np.arange(count) + np.where(rising, 0, count)
@@ -106,9 +112,9 @@ def _slots(ring: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _arranged(rings: Rings) -> Rings:
-    """Return the rings sorted by body, shells first."""
-    order = np.lexsort((rings.first, rings.area < 0, rings.body))
+    """Return the rings sorted by owner, shells first."""
+    order = np.lexsort((rings.first, rings.area < 0, rings.owner))
     sizes = np.diff(np.append(rings.first, len(rings.vertices)))[order]
     first = np.cumsum(sizes) - sizes
     gather = np.arange(sizes.sum()) + np.repeat(rings.first[order] - first, sizes)
-    return Rings(rings.vertices[gather], first, rings.body[order], rings.area[order])
+    return Rings(rings.vertices[gather], first, rings.owner[order], rings.area[order])

@@ -69,13 +69,34 @@ def touching(runs: Runs, others: Runs, down: int) -> tuple[np.ndarray, np.ndarra
     return mine, first[mine] + offsets
 
 
-def label(runs: Runs) -> np.ndarray:
-    """Return the body (n,) of each run: 8-connected, numbered by their first pixel in raster order."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+def label(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+    """Return of each run (n,) its part, connected by sides, and its body, connected by sides or corners.
 
+    Both are numbered by their first pixel in raster order.
+    """
     upper, lower = touching(runs, runs, 1)
-    links = coo_array((np.ones(len(upper), bool), (upper, lower)), shape=(len(runs), len(runs)))
-    _, found = connected_components(links, directed=False)
-    _, first, which = np.unique(found, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[which]
+    beside = (runs.start[upper] < runs.stop[lower]) & (runs.start[lower] < runs.stop[upper])
+    part = _components(np.arange(len(runs)), upper[beside], lower[beside])
+    body = _components(part, upper[~beside], lower[~beside])
+    return _numbered(part), _numbered(body)
+
+
+def _components(root: np.ndarray, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the least element that each is linked to, over any number of links, beginning from ``root`` (n,).
+
+    A root hooks on to the least one it is linked to, then all follow their roots; roots halve every second time.
+    """
+    root = root.copy()
+    while len(ones):
+        one, other = root[ones], root[others]
+        np.minimum.at(root, np.maximum(one, other), np.minimum(one, other))
+        while not np.array_equal(further := root[root], root):
+            root = further
+        apart = root[ones] != root[others]
+        ones, others = ones[apart], others[apart]
+    return root
+
+
+def _numbered(root: np.ndarray) -> np.ndarray:
+    """Return the roots as 0, 1, ... in their order."""
+    return (np.cumsum(root == np.arange(len(root))) - 1)[root]
