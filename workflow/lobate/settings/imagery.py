@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from lobate.settings.base import ProjectPath, Section
 
-TileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+def _free(name: str) -> str:
+    if name == "stretch" or name.endswith("_scene"):
+        raise ValueError("is what another result of the room is called (stretch, ..._scene); choose another name")
+    return name
+
+
+TileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$"), AfterValidator(_free)]
+Reflectance = Annotated[float, Field(ge=-1, le=10)]
 Share = Annotated[float, Field(ge=0, le=1)]
 WebAddress = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 Month = Annotated[int, Field(ge=1, le=12)]
@@ -62,13 +70,34 @@ class Catalogue(Section):
         return self
 
 
-class Stretch(Section):
-    """How reflectance becomes 8 bit: one fixed range for every scene alike, so training and inference agree."""
+class Percentiles(Section):
+    """A range measured on the whole region: what the images show, each pixel from the scene that gives it."""
 
-    lowest: float = 0.0
-    """Surface reflectance that becomes 1 (0 stands for nodata)."""
-    highest: float = 0.3
-    """Surface reflectance that becomes 255."""
+    low: Annotated[float, Field(ge=0, le=100)] = 2.0
+    """Per cent of a band's pixels that are as dark as 1, or darker."""
+    high: Annotated[float, Field(ge=0, le=100)] = 98.0
+    """Per cent of a band's pixels that are no brighter than 255."""
+    common: bool = False
+    """One range for all bands together, which keeps the colours, in place of a range for each."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Percentiles:
+        if self.high <= self.low:
+            raise ValueError("high must be greater than low")
+        return self
+
+
+class Stretch(Section):
+    """How reflectance becomes 8 bit: one range for every scene and tile alike, so training and inference agree."""
+
+    method: Literal["fixed", "percentiles"] = "fixed"
+    """Where the range comes from: from lowest and highest, or measured once on all tiles of the region."""
+    lowest: Reflectance = 0.0
+    """Surface reflectance that becomes 1 (0 stands for nodata), with method fixed."""
+    highest: Reflectance = 0.3
+    """Surface reflectance that becomes 255, with method fixed."""
+    percentiles: Percentiles = Percentiles()
+    """What is measured, with method percentiles."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Stretch:
@@ -85,7 +114,7 @@ class Clouds(Section):
     invalid_classes: list[Annotated[int, Field(ge=0, le=11)]] = [0, 1, 3, 8, 9, 10]
     """Classes of the scene classification (SCL) that are masked; snow (11) stays."""
     dilate_m: Annotated[float, Field(ge=0)] = 0.0
-    """Masked areas grow by this many metres."""
+    """Masked areas grow by this many metres, from cell centre to cell centre of the classification."""
 
 
 class Imagery(Section):
@@ -98,9 +127,11 @@ class Imagery(Section):
     scenes: ProjectPath | None = None
     """Table of the scenes to use (TSV, as `find_scenes` writes it), looked through by a person and kept under resources/."""
     tiles: dict[TileName, Annotated[list[ProjectPath], Field(min_length=1)]] = {}
-    """In place of `scenes`, products that are here already. Tile name -> its scenes: .SAFE folders or zips, folders with a STAC item and bands, or ready 8-bit RGB GeoTIFFs."""
+    """In place of `scenes`, products that are here already. Tile name -> its scenes: .SAFE folders or zips, folders with a STAC item and bands, or GeoTIFFs of several bands, 8-bit RGB ones among them."""
     bands: Annotated[list[str], Field(min_length=1)] = ["B04", "B03", "B02"]
     """Bands of the image, in order; red, green, blue because the network was pre-trained on such images."""
+    band_order: Annotated[list[str], Field(min_length=1)] | None = None
+    """Bands of GeoTIFFs of several bands, in the order they have in the file (SCL may be among them). Without it, the bands' descriptions say which is which; where they say nothing, the file must hold the image's bands in order."""
     stretch: Stretch = Stretch()
     """Reflectance range of the 8-bit image."""
     clouds: Clouds = Clouds()
