@@ -72,18 +72,39 @@ def stamp(verb: str) -> Callable[..., str]:
     return digest
 
 
-def gpu(verb: str, **more) -> Callable[..., int]:
-    """Return a function that asks for a GPU, unless the result is in the store or there is nothing to compute.
+def in_store(verb: str, wildcards, input, more: dict[str, object]) -> bool:
+    """Return whether a job's result is in the store, or there is nothing to compute; False where an input is missing."""
+    given = {name: [*value] if isinstance(value, list) else value for name, value in input.items()}
+    try:
+        return stage.known(verb, {**given, **more, **scalars(wildcards)}, REGION, Store.here())
+    except Mistake:  # an input is not there yet, as in a dry run, or the job itself will tell what is wrong
+        return False
+
+
+def gpu(verb: str, count: int = 1, **more) -> Callable[..., int]:
+    """Return a function that asks for GPUs, unless the result is in the store or there is nothing to compute.
 
     ``more``: scalars that the verb is given beside the wildcards; the key needs all of them.
     """
+    return lambda wildcards, input: 0 if in_store(verb, wildcards, input, more) else count
 
-    def needed(wildcards, input):
-        given = {name: [*value] if isinstance(value, list) else value for name, value in input.items()}
-        try:
-            return 0 if stage.known(verb, {**given, **more, **scalars(wildcards)}, REGION, Store.here()) else 1
-        except Mistake:  # an input is not there yet, as in a dry run, or the job itself will tell what is wrong
-            return 1
+
+def memory(mb: int, times_input: int = 0) -> Callable[..., int]:
+    """Return a function that asks for memory in MB, ``times_input`` the inputs' size more, twice as much after each failure."""
+
+    def needed(wildcards, input, attempt):
+        size = input.size_mb if times_input else 0
+        return int((mb + times_input * size) * 2 ** (attempt - 1))
+
+    return needed
+
+
+def minutes(amount: int, verb: str = "", **more) -> Callable[..., int]:
+    """Return a function that asks for time, twice as much after each failure; what the store knows of ``verb`` takes 10."""
+
+    def needed(wildcards, input, attempt):
+        short = verb and in_store(verb, wildcards, input, more)
+        return (min(amount, 10) if short else amount) * 2 ** (attempt - 1)
 
     return needed
 

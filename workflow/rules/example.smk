@@ -16,8 +16,8 @@ if REGION.example:
         conda:
             "../../envs/environment.yaml"
         resources:
-            mem_mb=2000,
-            runtime=10,
+            mem_mb=memory(2000),
+            runtime=minutes(10),
         params:
             stamp=stamp("make_example"),
             settings=SETTINGS,

@@ -21,8 +21,8 @@ rule figure_map:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(2000),
+        runtime=minutes(20),
     params:
         stamp=stamp("figure_map"),
         settings=SETTINGS,
@@ -45,8 +45,8 @@ rule figure_iou:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         stamp=stamp("figure_iou"),
         settings=SETTINGS,
@@ -68,8 +68,8 @@ rule rule_graph:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=memory(1000),
+        runtime=minutes(5),
     params:
         settings=SETTINGS,
     message:
@@ -90,8 +90,8 @@ rule figure_workflow:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         stamp=stamp("figure_workflow"),
         settings=SETTINGS,
@@ -118,8 +118,8 @@ rule figure_outlines:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
         stamp=stamp("figure_outlines"),
         settings=SETTINGS,
@@ -142,8 +142,8 @@ rule figure_attributes:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         stamp=stamp("figure_attributes"),
         settings=SETTINGS,

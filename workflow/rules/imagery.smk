@@ -13,8 +13,8 @@ rule compose_rgb:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1500,
-        runtime=30,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         stamp=stamp("compose_rgb"),
         settings=SETTINGS,

@@ -11,8 +11,8 @@ rule review_sheet:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         stamp=stamp("review_sheet"),
     message:
@@ -32,8 +32,8 @@ rule apply_review:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         stamp=stamp("apply_review"),
         settings=SETTINGS,
@@ -55,8 +55,8 @@ rule describe:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=memory(3000),
+        runtime=minutes(60),
     params:
         stamp=stamp("describe"),
         settings=SETTINGS,
@@ -81,8 +81,8 @@ rule compile_inventory:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(2000),
+        runtime=minutes(20),
     params:
         stamp=stamp("compile_inventory"),
         settings=SETTINGS,

@@ -14,8 +14,8 @@ rule clean_labels:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory(2000),
+        runtime=minutes(30),
     params:
         stamp=stamp("clean_labels"),
         settings=SETTINGS,
@@ -39,8 +39,8 @@ rule rasterize_labels:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1500,
-        runtime=20,
+        mem_mb=memory(1500),
+        runtime=minutes(20),
     params:
         stamp=stamp("rasterize_labels"),
         settings=SETTINGS,

@@ -16,8 +16,8 @@ rule predict:
     threads: 8
     resources:
         gpu=gpu("predict"),
-        mem_mb=6000,
-        runtime=120,
+        mem_mb=memory(6000),
+        runtime=minutes(120, "predict"),
     params:
         stamp=stamp("predict"),
         settings=SETTINGS,
@@ -39,8 +39,8 @@ rule vectorize:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=memory(3000),
+        runtime=minutes(30),
     params:
         stamp=stamp("vectorize"),
         settings=SETTINGS,
@@ -62,8 +62,8 @@ rule merge_detections:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=memory(2000, times_input=20),
+        runtime=minutes(30),
     params:
         stamp=stamp("merge_detections"),
         settings=SETTINGS,
@@ -86,8 +86,8 @@ rule filter_detections:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=memory(3000),
+        runtime=minutes(30),
     params:
         stamp=stamp("filter_detections"),
         settings=SETTINGS,
@@ -113,8 +113,8 @@ rule score:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=memory(3000),
+        runtime=minutes(30),
     params:
         stamp=stamp("score"),
         settings=SETTINGS,

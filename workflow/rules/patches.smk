@@ -14,8 +14,8 @@ rule crop_patches:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory(2000),
+        runtime=minutes(30),
     params:
         stamp=stamp("crop_patches"),
         settings=SETTINGS,
@@ -38,8 +38,8 @@ rule split_patches:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(2000),
+        runtime=minutes(20),
     params:
         stamp=stamp("split_patches"),
         settings=SETTINGS,

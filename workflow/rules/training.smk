@@ -25,8 +25,8 @@ rule train:
     threads: 16
     resources:
         gpu=gpu("train", tiles=TILES),
-        mem_mb=16000,
-        runtime=1440,
+        mem_mb=memory(16000),
+        runtime=minutes(1440, "train", tiles=TILES),
     params:
         stamp=stamp("train"),
         settings=SETTINGS,
@@ -63,8 +63,8 @@ rule mine_negatives:
     threads: 16
     resources:
         gpu=gpu("mine_negatives", tiles=TILES),
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory(8000),
+        runtime=minutes(240, "mine_negatives", tiles=TILES),
     params:
         stamp=stamp("mine_negatives"),
         settings=SETTINGS,
@@ -91,8 +91,8 @@ rule select_model:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=memory(1000),
+        runtime=minutes(5),
     params:
         stamp=stamp("select_model"),
         settings=SETTINGS,
