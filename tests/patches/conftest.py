@@ -99,6 +99,8 @@ def make_footprints(
             "valid": 1.0,
             "entropy": 2.0,
             "positive": positive[row] if positive is not None else 0.1,
+            "ignored": 0.0,
+            "clipped": False,
             "digest": f"{row:064x}",
         }
         for row, window in enumerate(windows)

@@ -46,6 +46,7 @@ def test_patches_hold_image_and_label_of_their_window(two_outlines):
         rest[:height, :width] = False
         assert (patches[row][rest] == [0, 0, 0, 255]).all()
         assert one["positive"] == pytest.approx((labels[part] == 1).mean(), abs=1e-6)
+        assert one["ignored"] == pytest.approx((labels[part] == 255).mean(), abs=1e-6)
         assert one["digest"] == hashlib.sha256(patches[row].tobytes()).hexdigest()
 
 
@@ -105,8 +106,14 @@ def test_a_positive_outline_without_a_positive_pixel_is_told(tmp_path, caplog):
 
 def test_clipped_sub_images_are_counted(tmp_path, caplog):
     caplog.set_level(logging.INFO)
-    cropped(make_tile(tmp_path, [("edge", "positive", box(2, 2, 12, 12))]))
-    assert "1 sub-images are clipped by the image's edge." in caplog.messages
+    outlines = [("edge", "positive", box(2, 2, 60, 60)), ("inside", "positive", box(60, 60, 70, 70))]
+    _, rows, _ = cropped(make_tile(tmp_path, outlines))
+    at_edge = (rows["window_row"] == 0) | (rows["window_col"] == 0)
+    assert rows["clipped"].tolist() == at_edge.tolist()
+    assert (
+        f"1 sub-images are clipped by the image's edge, which cuts {at_edge.sum()} of their patches." in caplog.messages
+    )
+    assert not rows["clipped"][rows["polygon"] == "edge"].all()
 
 
 def test_a_tile_without_outlines_gives_empty_files(tmp_path, caplog):

@@ -5,6 +5,7 @@ from shapely import box
 
 from lobate.errors import Mistake
 from lobate.patches.footprints import PATCHES, REMOVED, layer, read_all
+from lobate.patches.overlap import overlaps
 from lobate.vectors import LONLAT, geodesic_area_m2, read_layer, write_layers
 
 from .conftest import grid, make_footprints
@@ -53,3 +54,13 @@ def test_another_table_is_no_footprints(tmp_path):
 def test_no_footprints():
     with pytest.raises(Mistake, match="No footprints"):
         read_all([])
+
+
+def test_ground_across_the_antimeridian_stays_in_one_piece(tmp_path):
+    grids = {"a": grid(crs=32660, left=636_800, top=7_300_000), "b": grid(crs=32601, left=362_500, top=7_300_000)}
+    for name, on in grids.items():
+        write_layers(tmp_path / f"{name}.gpkg", {"patches": make_footprints([(0, 0, 48, 48)], on=on, name=name)})
+    table = read_all([tmp_path / "a.gpkg", tmp_path / "b.gpkg"])
+    assert table.total_bounds[0] > 179.9
+    assert table.total_bounds[2] < 180.1
+    assert overlaps(table).nnz == 2

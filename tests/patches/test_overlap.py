@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyproj import Transformer
 
 from lobate.patches.overlap import groups, neighbours, overlaps
 from lobate.vectors import LONLAT
@@ -12,6 +13,7 @@ from lobate.vectors import LONLAT
 from .conftest import grid, make_footprints
 
 windows = st.tuples(*[st.integers(0, 80)] * 2, *[st.integers(1, 30)] * 2)
+sides = st.tuples(*[st.integers(4, 40)] * 2)
 
 
 def table(*frames: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -58,3 +60,27 @@ def test_neighbours_are_those_that_overlap_and_are_no_members():
     overlap = overlaps(table(make_footprints([(0, 0, 20, 20), (10, 0, 20, 20), (25, 0, 20, 20), (90, 0, 9, 9)])))
     members = np.array([True, False, False, True])
     assert neighbours(overlap, members).tolist() == [False, True, False, False]
+
+
+ZONES = grid(crs=32643, left=780_000, top=3_950_000), grid(crs=32644, left=232_000, top=3_950_000)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.tuples(*[st.integers(0, 90)] * 2, *[st.integers(4, 40)] * 2), st.data())
+def test_patches_of_two_utm_zones_share_no_pixel_s_centre_unless_they_overlap(window, data):
+    west, east = (Transformer.from_crs(on.crs, LONLAT, always_xy=True) for on in ZONES)
+    row, col, height, width = window
+    x, y = west.transform(*(ZONES[0].transform @ (col, row)))
+    left, top = east.transform(x, y, direction="INVERSE")
+    there = ~ZONES[1].transform @ (left, top)  # where the first window's corner lies in the other zone's pixels
+    shift = data.draw(st.tuples(*[st.integers(-45, 45)] * 2))
+    other = (max(0, round(there[1]) + shift[1]), max(0, round(there[0]) + shift[0]), *data.draw(sides))
+    frames = [
+        make_footprints([one], on=on, name=name) for one, on, name in zip((window, other), ZONES, "ab", strict=True)
+    ]
+    rows, cols = np.mgrid[row : row + height, col : col + width] + 0.5
+    centres = ZONES[0].transform @ (cols.ravel(), rows.ravel())
+    seen_cols, seen_rows = ~ZONES[1].transform @ east.transform(*west.transform(*centres), direction="INVERSE")
+    inside = (seen_rows > other[0]) & (seen_rows < other[0] + other[2]) & (seen_cols > other[1])
+    inside &= seen_cols < other[1] + other[3]
+    assert overlaps(table(*frames)).nnz or not inside.any()

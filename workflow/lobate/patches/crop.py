@@ -61,7 +61,7 @@ def crop_patches(
         outlines = outlines[outlines["tile"] == tile].sort_values("polygon", kind="stable")
         kept, removed = _sub_images(scene, outlines, crop)
         plan = [
-            {"polygon": one["polygon"], "class": one["class"], "window": window}
+            {**one, "window": window, "clipped": one["clipped"] and _at_edge(window, scene.shape)}
             for one in kept
             for window in windows(one["window"], crop.core, crop.margin)
         ]
@@ -105,6 +105,10 @@ def _sub_images(
     return kept, removed
 
 
+def _at_edge(window: Window, shape: tuple[int, int]) -> bool:
+    return any(start == 0 or stop == length for (start, stop), length in zip(window.slices, shape, strict=True))
+
+
 def _write_patches(
     path: Path, scene: DatasetReader, truth: DatasetReader, plan: list[dict[str, Any]], side: int
 ) -> list[dict[str, Any]]:
@@ -145,8 +149,8 @@ def _patch(pixels: np.ndarray, labels: np.ndarray, side: int) -> np.ndarray:
 
 def _shares(pixels: np.ndarray, labels: np.ndarray, nodata: float | None) -> dict[str, float]:
     seen = judge(grey_counts(pixels, nodata), labels.size)
-    positive = np.count_nonzero(labels == 1) / labels.size
-    return {"valid": seen.valid, "entropy": seen.entropy, "positive": round(positive, 6)}
+    positive, ignored = (round(np.count_nonzero(labels == value) / labels.size, 6) for value in (1, IGNORE))
+    return {"valid": seen.valid, "entropy": seen.entropy, "positive": positive, "ignored": ignored}
 
 
 def _tell(
@@ -158,7 +162,8 @@ def _tell(
     clipped = sum(row["clipped"] for row in kept)
     log.info("Tile %s: %d outlines, %d patches of %d sub-images.", tile, outlines, len(rows), len(kept))
     if clipped:
-        log.info("%d sub-images are clipped by the image's edge.", clipped)
+        cut = sum(row["clipped"] for row in rows)
+        log.info("%d sub-images are clipped by the image's edge, which cuts %d of their patches.", clipped, cut)
     for row in removed:
         log.warning("The sub-image of %s is left out: %s.", row["polygon"], row["reason"])
     blind = {row["polygon"] for row in rows if row["class"] == "positive"}

@@ -24,73 +24,95 @@ def cut(pool: Pool, validation: np.ndarray, wanted: int) -> np.ndarray:
     """Return ``validation``, (n,) of bool, grown by pieces until ``wanted`` patches validate, or as near as may be.
 
     Pieces leave training at least half of all patches; only where that cannot be, the first is a single patch. Training
-    keeps one patch that shows the landform, and validation gets one if it has none, where there are any.
+    keeps one patch that shows the landform, and validation gets one if it has none, where there are any. The work grows
+    with the overlaps, as a piece looks at no more than what is round it.
     """
-    while (missing := wanted - int(validation.sum())) > 0:
-        pieces = [_grow(pool, validation, start, min(missing, PIECE)) for start in _starts(pool, validation)]
+    ground = _Ground(pool, validation)
+    while (missing := wanted - ground.validating) > 0:
+        pieces = [ground.tried(start, min(missing, PIECE)) for start in ground.starts()]
         if not pieces:
             break
-        validation = min(pieces, key=lambda piece: (-int(piece.sum()), int(neighbours(pool.overlap, piece).sum())))
-    return validation
+        ground.give(min(pieces, key=lambda piece: (-len(piece[0]), piece[1]))[0])
+    return ground.validation
 
 
-def _starts(pool: Pool, validation: np.ndarray) -> Iterator[int]:
-    """Yield the first few patches of training, in their turn, that may start a piece."""
-    free = ~validation & ~neighbours(pool.overlap, validation)
-    least = len(pool) / 2 if validation.any() else 1
-    if free.sum() <= least:
-        return iter(())
-    if not (validation & pool.positive).any() and pool.positive.any():
-        free &= pool.positive
-    in_turn = np.argsort(pool.turn)
-    possible = (start for start in in_turn[free[in_turn]] if _Piece(pool, validation, start).leaves(least))
-    return islice(possible, STARTS)
+class _Ground:
+    """Who validates so far, and what training has lost by it: ``lost`` is validation and all that overlaps it."""
 
-
-def _grow(pool: Pool, validation: np.ndarray, start: int, size: int) -> np.ndarray:
-    """Return ``validation`` with a piece of at most ``size`` patches that starts at ``start``."""
-    piece = _Piece(pool, validation, start)
-    while piece.size < size:
-        patch = piece.cheapest()
-        if patch is None or not piece.leaves(len(pool) / 2, after=patch):
-            break
-        piece.add(patch)
-    return piece.validation
-
-
-class _Piece:
-    """A growing piece; ``touched`` is what training has lost: validation and all that overlaps it."""
-
-    def __init__(self, pool: Pool, validation: np.ndarray, start: int) -> None:
+    def __init__(self, pool: Pool, validation: np.ndarray) -> None:
         self.pool = pool
         self.validation = validation.copy()
-        self.touched = validation | neighbours(pool.overlap, validation)
-        self.near = np.zeros(len(pool), dtype=bool)
-        self.size = 0
-        self.add(start)
+        self.lost = validation | neighbours(pool.overlap, validation)
+        self.positive = pool.positive
+        self.waiting = np.argsort(pool.turn)
+        self.left = int((~self.lost).sum())
+        self.left_positive = int((~self.lost & self.positive).sum())
 
-    def add(self, patch: int) -> None:
-        around = self._around(patch)
-        self.validation[patch] = self.touched[patch] = True
-        self.touched[around] = self.near[around] = True
-        self.size += 1
+    @property
+    def validating(self) -> int:
+        return int(self.validation.sum())
 
-    def cheapest(self) -> int | None:
-        """Return the patch next to the piece that touches the fewest more, the earlier in turn of equals."""
-        near = np.flatnonzero(self.near & ~self.validation)
-        if not len(near):
+    def starts(self) -> Iterator[int]:
+        """Yield the first few patches of training, in their turn, that may start a piece."""
+        self.waiting = self.waiting[~self.lost[self.waiting]]
+        least = len(self.pool) / 2 if self.validation.any() else 1
+        if self.left <= least:
+            return iter(())
+        unseen = not (self.validation & self.positive).any() and self.positive.any()
+        turns = self.waiting[self.positive[self.waiting]] if unseen else self.waiting
+        return islice((int(start) for start in turns if self._spares(self._loss(start), least)), STARTS)
+
+    def tried(self, start: int, size: int) -> tuple[list[int], int]:
+        """Return a piece of at most ``size`` patches that starts at ``start``, and how many training would lose by it."""
+        before = self.left
+        piece, losses = [start], [self._lose(self._loss(start))]
+        near = set(self._around(start))
+        while len(piece) < size and (patch := self._cheapest(near - set(piece))) is not None:
+            if not self._spares(self._loss(patch), len(self.pool) / 2):
+                break
+            piece.append(patch)
+            losses.append(self._lose(self._loss(patch)))
+            near.update(self._around(patch))
+        cost = before - self.left
+        self._regain(np.concatenate(losses))
+        return piece, cost
+
+    def give(self, piece: list[int]) -> None:
+        """Give a piece to validation."""
+        self.validation[piece] = True
+        for patch in piece:
+            self._lose(self._loss(patch))
+
+    def _cheapest(self, near: set[int]) -> int | None:
+        """Return the patch of ``near`` by which training loses the fewest more, the earlier in turn of equals."""
+        patches = np.array(sorted(patch for patch in near if not self.validation[patch]), dtype=np.int64)
+        if not len(patches):
             return None
-        cost = self.pool.overlap[near] @ (~self.touched).astype(np.int32)
-        return int(near[np.lexsort((self.pool.turn[near], cost))[0]])
+        rows = self.pool.overlap[patches]
+        cost = np.add.reduceat((~self.lost[rows.indices]).astype(np.int64), rows.indptr[:-1])
+        return int(patches[np.lexsort((self.pool.turn[patches], cost))[0]])
 
-    def leaves(self, least: float, after: int | None = None) -> bool:
-        """Whether training keeps ``least`` patches, and one that shows the landform, ``after`` one more patch."""
-        left = ~self.touched
-        if after is not None:
-            left[self._around(after)] = False
-        enough = (left & self.pool.positive).any() or not self.pool.positive.any()
-        return bool(left.sum() >= least and enough)
-
-    def _around(self, patch: int) -> np.ndarray:
+    def _around(self, patch: int) -> list[int]:
         overlap = self.pool.overlap
-        return overlap.indices[overlap.indptr[patch] : overlap.indptr[patch + 1]]
+        return overlap.indices[overlap.indptr[patch] : overlap.indptr[patch + 1]].tolist()
+
+    def _loss(self, patch: int) -> np.ndarray:
+        """Return what training would lose if this patch validated, beyond what it has lost."""
+        touched = np.array([patch, *self._around(patch)], dtype=np.int64)
+        return touched[~self.lost[touched]]
+
+    def _spares(self, loss: np.ndarray, least: float) -> bool:
+        """Whether training keeps ``least`` patches, and one that shows the landform, after this loss."""
+        shows = self.left_positive > self.positive[loss].sum() or not self.positive.any()
+        return bool(self.left - len(loss) >= least and shows)
+
+    def _lose(self, loss: np.ndarray) -> np.ndarray:
+        self.lost[loss] = True
+        self.left -= len(loss)
+        self.left_positive -= int(self.positive[loss].sum())
+        return loss
+
+    def _regain(self, loss: np.ndarray) -> None:
+        self.lost[loss] = False
+        self.left += len(loss)
+        self.left_positive += int(self.positive[loss].sum())

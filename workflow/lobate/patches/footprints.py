@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from lobate.errors import Mistake
@@ -19,7 +20,7 @@ PATCHES = {
     **{"patch": "str", "tile": "str", "row": "int32", "polygon": "str", "class": "str"},
     **WINDOW,
     **SEEN,
-    **{"positive": "float64", "digest": "str"},
+    **{"positive": "float64", "ignored": "float64", "clipped": "bool", "digest": "str"},
 }
 REMOVED = {"tile": "str", "polygon": "str", "class": "str", "reason": "str", **WINDOW, **SEEN}
 SEGMENTS = 8  # an edge is bent by a change of CRS; pieces of it are straight to a few centimetres
@@ -45,7 +46,8 @@ def _spread(row: dict[str, Any], grid: Grid) -> dict[str, Any]:
 def read_all(paths: list[Path]) -> gpd.GeoDataFrame:
     """Read the layer ``patches`` of all tiles into one table in EPSG:4326, sorted by tile and row.
 
-    Raises Mistake when no file is given, a patch comes twice or columns are missing.
+    Where a footprint crosses the antimeridian, longitudes of all run from 0 to 360. Raises Mistake when no file is given, a
+    patch comes twice or columns are missing.
     """
     if not paths:
         raise Mistake("No footprints are given. Name those of at least one tile, made by crop-patches.")
@@ -55,7 +57,14 @@ def read_all(paths: list[Path]) -> gpd.GeoDataFrame:
     twice = table["patch"][table["patch"].duplicated()]
     if len(twice):
         raise Mistake(f"The patch {twice.iloc[0]} comes twice in the footprints. Give each tile's footprints once.")
-    return gpd.GeoDataFrame(table, geometry="geometry", crs=LONLAT)
+    return _unbroken(gpd.GeoDataFrame(table, geometry="geometry", crs=LONLAT))
+
+
+def _unbroken(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    bounds = table.bounds
+    if not (bounds["maxx"] - bounds["minx"] > 180).any():
+        return table
+    return table.set_geometry(table.geometry.transform(lambda xy: np.c_[xy[:, 0] % 360, xy[:, 1]]))
 
 
 def _in_lonlat(footprints: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:

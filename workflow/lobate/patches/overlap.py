@@ -8,14 +8,16 @@ import shapely
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
-SLIVER = 0.5  # of a pixel: footprints of two tiles that share less than this share no pixel
+SLIVER = (
+    0.05  # of a pixel: wider than what two tiles that only touch share by rounding, and too narrow for a pixel's centre
+)
 
 
 def overlaps(footprints: gpd.GeoDataFrame) -> csr_array:
-    """Return who overlaps whom with positive area, as a symmetric (n, n) matrix of ones without its diagonal.
+    """Return who overlaps whom, as a symmetric (n, n) matrix of ones without its diagonal.
 
-    Patches of one tile are compared by their pixels, exactly; patches of different tiles, whatever their CRS, by the ground
-    they share in EPSG:4326. A spatial index finds the candidates, so the cost grows with the overlaps, not with n^2.
+    Patches of one tile are compared by their pixels, exactly; patches of different tiles, whatever their CRS, by the width of
+    the ground they share in EPSG:4326: no pixel has its centre on ground of two that do not overlap. A spatial index finds the candidates, so the cost grows with the overlaps, not with n^2.
     """
     outlines = footprints.geometry.to_numpy()
     one, other = shapely.STRtree(outlines).query(outlines, predicate="intersects")
@@ -41,10 +43,12 @@ def _share_pixels(footprints: gpd.GeoDataFrame, one: np.ndarray, other: np.ndarr
 
 
 def _share_ground(footprints: gpd.GeoDataFrame, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The width of a strip is twice its area over its length round; any ground that holds a pixel's centre is wider."""
     outlines = footprints.geometry.to_numpy()
-    pixel = shapely.area(outlines) / (footprints["height"] * footprints["width"]).to_numpy()
-    shared = shapely.area(shapely.intersection(outlines[one], outlines[other]))
-    return shared > SLIVER * np.minimum(pixel[one], pixel[other])
+    _, south, _, north = shapely.bounds(outlines).T
+    pixel = (north - south) / footprints["height"].to_numpy()  # in degrees of latitude, which are the longer ones
+    shared = shapely.intersection(outlines[one], outlines[other])
+    return 2 * shapely.area(shared) > SLIVER * np.minimum(pixel[one], pixel[other]) * shapely.length(shared)
 
 
 def groups(overlap: csr_array) -> np.ndarray:

@@ -7,7 +7,7 @@ keeps its turn when others are added or taken away.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from hashlib import sha256
 
 import geopandas as gpd
@@ -23,9 +23,8 @@ def seeded(seed: int, name: str) -> int:
 
 
 def wanted(patches: int, share: float) -> int:
-    """Return how many of ``patches`` are to validate: ``share`` of them, half rounded up; at least one on either side."""
-    exact = Decimal(str(share)) * patches
-    return min(max(int(exact.to_integral_value(ROUND_HALF_UP)), 1), patches - 1)
+    """Return how many of ``patches`` are to validate: ``share`` of them, rounded; at least one on either side."""
+    return min(max(round(Fraction(str(share)) * patches), 1), patches - 1)
 
 
 @dataclass(frozen=True)

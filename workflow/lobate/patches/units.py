@@ -36,22 +36,26 @@ class _Choice:
     """Units taken so far; ``table`` has a row a unit: size, and how many of its patches are positive and negative."""
 
     table: pd.DataFrame
-    taken: list[str] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
     size: int = 0
     positive: int = 0
 
+    def __post_init__(self) -> None:
+        self.sizes: dict[str, int] = self.table["size"].to_dict()
+        self.positives: dict[str, int] = self.table["positive"].to_dict()
+        self.all_sizes, self.all_positives = sum(self.sizes.values()), sum(self.positives.values())
+
     def leaves(self, name: str) -> bool:
         """Whether training keeps a patch, and one that shows the landform if there is any, when this unit goes too."""
-        positive = self.table["positive"].sum()
-        left = positive - self.positive - self.table.at[name, "positive"]
-        return self.size + self.table.at[name, "size"] < self.table["size"].sum() and bool(left > 0 or positive == 0)
+        left = self.all_positives - self.positive - self.positives[name]
+        return self.size + self.sizes[name] < self.all_sizes and (left > 0 or self.all_positives == 0)
 
     def take(self, name: str, room: float) -> None:
         """Take this unit if it is new, no larger than ``room`` and leaves what training needs."""
-        if name not in self.taken and self.table.at[name, "size"] <= room and self.leaves(name):
-            self.taken.append(name)
-            self.size += self.table.at[name, "size"]
-            self.positive += self.table.at[name, "positive"]
+        if name not in self.taken and self.sizes[name] <= room and self.leaves(name):
+            self.taken.add(name)
+            self.size += self.sizes[name]
+            self.positive += self.positives[name]
 
 
 def choose(pool: Pool, names: np.ndarray, wanted: int) -> np.ndarray:
@@ -66,10 +70,10 @@ def choose(pool: Pool, names: np.ndarray, wanted: int) -> np.ndarray:
         choice.take(name, wanted - choice.size)
         if choice.size == wanted:
             break
-    left = choice.table["size"].drop(choice.taken)
+    left = choice.table["size"].drop([*choice.taken])
     if choice.size < wanted and len(left):
         choice.take(left.idxmin(), 2 * (wanted - choice.size) - 1)
-    return np.isin(names, choice.taken)
+    return np.isin(names, [*choice.taken])
 
 
 def smallest(pool: Pool, names: np.ndarray) -> np.ndarray:
