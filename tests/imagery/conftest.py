@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio.transform import from_origin
+from tests.servers.files import FileServer, serving
+from tests.servers.stac import stac_server  # noqa: F401 - a fixture
 
 from lobate.imagery.compose import compose_rgb
 from lobate.settings.imagery import Clouds, Stretch
@@ -115,7 +118,8 @@ def compose(scenes, image: Path, **settings) -> np.ndarray:
     scenes = scenes if isinstance(scenes, list) else [scenes]
     defaults = {"bands": BANDS, "stretch": Stretch(), "clouds": Clouds(), "offset": "metadata"}
     image.parent.mkdir(parents=True, exist_ok=True)
-    compose_rgb(scenes, image, **{**defaults, **settings})
+    record, facts = image.with_name(f"{image.stem}_scene.tif"), image.with_suffix(".json")
+    compose_rgb(scenes, image, record, facts, **{**defaults, **settings})
     with rasterio.open(image) as dataset:
         return dataset.read()
 
@@ -131,3 +135,17 @@ def products() -> SimpleNamespace:
     """What writes and composes tiny products."""
     tools = (write_raster, ground, product_xml, write_safe, zip_safe, write_stac, compose, by_hand)
     return SimpleNamespace(**{tool.__name__: tool for tool in tools})
+
+
+@pytest.fixture(scope="session")
+def nginx_server(tmp_path_factory) -> Iterator[FileServer]:
+    """nginx over an empty folder, behind the gate; skips where there is no nginx."""
+    with serving(tmp_path_factory.mktemp("served"), tmp_path_factory.mktemp("nginx")) as server:
+        yield server
+
+
+@pytest.fixture
+def file_server(nginx_server) -> FileServer:
+    """The file server with nothing asked yet and nothing to go wrong."""
+    nginx_server.forget()
+    return nginx_server

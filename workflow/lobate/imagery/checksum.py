@@ -1,0 +1,46 @@
+"""Checksums as catalogues write them: multihashes of STAC's file extension, or plain hexadecimal digests."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ALGORITHMS = {"11": ("sha1", 20), "12": ("sha256", 32), "13": ("sha512", 64), "d501": ("md5", 16)}
+"""Multihash code (a varint, in hexadecimal) -> algorithm and length of its digest in bytes."""
+PLAIN = {2 * length: name for name, length in ALGORITHMS.values()}
+"""Digits of a plain digest -> algorithm. No multihash has as many as any of these."""
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """What a file's bytes must hash to."""
+
+    algorithm: str
+    digest: str
+    """In hexadecimal, lower case."""
+
+    def fits(self, path: Path) -> bool:
+        """Whether the file has these bytes."""
+        with path.open("rb") as file:
+            made = hashlib.file_digest(file, lambda: hashlib.new(self.algorithm, usedforsecurity=False))
+        return made.hexdigest() == self.digest
+
+
+def parse_checksum(text: str) -> Checksum | None:
+    """Return the checksum that a catalogue's text stands for, None where it is of no known kind.
+
+    Known are multihashes in hexadecimal (``1220...`` sha2-256, ``1114...`` sha1, ``1340...`` sha2-512, ``d50110...`` md5;
+    https://multiformats.io/multihash) and plain digests of these four.
+    """
+    digits = text.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]+", digits):
+        return None
+    if len(digits) in PLAIN:
+        return Checksum(PLAIN[len(digits)], digits)
+    for code, (name, length) in ALGORITHMS.items():
+        start = f"{code}{length:02x}"
+        if digits.startswith(start) and len(digits) == len(start) + 2 * length:
+            return Checksum(name, digits.removeprefix(start))
+    return None
