@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The servers that tests talk to: PostgreSQL with PostGIS from Debian, and the STAC API in an environment of its own.
+# The servers that tests talk to: nginx, and PostgreSQL with PostGIS, from Debian, and the STAC API in an environment of
+# its own.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -7,6 +8,12 @@ if [[ ! -e /usr/share/postgresql/15/extension/postgis.control ]]; then
   as_root=$([[ $EUID == 0 ]] || echo sudo)
   $as_root apt-get update -qq
   $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-15 postgresql-15-postgis-3 > /dev/null
+fi
+
+if [[ ! -x /usr/sbin/nginx ]]; then
+  as_root=$([[ $EUID == 0 ]] || echo sudo)
+  $as_root apt-get update -qq
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light > /dev/null
 fi
 
 if [[ ! .venv-servers/ready -nt envs/servers.lock ]]; then
