@@ -131,8 +131,8 @@ def test_bands_of_rows_leave_no_seam(products, tmp_path, monkeypatch):
     scene = products.write_safe(tmp_path, numbers + 1000, classes=classes, suffix=".tif")
     clouds = Clouds(dilate_m=100)
     banded = products.compose(scene, tmp_path / "banded.tif", clouds=clouds)
-    monkeypatch.setattr("lobate.imagery.compose.FEWEST_ROWS", 4096)
-    monkeypatch.setattr("lobate.imagery.compose.MOST_ROWS", 4096)
+    monkeypatch.setattr("lobate.imagery.tile.FEWEST_ROWS", 4096)
+    monkeypatch.setattr("lobate.imagery.tile.MOST_ROWS", 4096)
     assert np.array_equal(banded, products.compose(scene, tmp_path / "whole.tif", clouds=clouds))
     assert (tmp_path / "banded.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
 

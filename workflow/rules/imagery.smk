@@ -1,11 +1,39 @@
 """Room `imagery`: scenes become one 8-bit image a tile."""
 
 
+rule measure_stretch:
+    input:
+        scenes=[scene for tile in TILES for scene in SCENES[tile]],
+    output:
+        stretch=made("imagery/stretch.json"),
+    log:
+        made("logs/measure_stretch.log"),
+    benchmark:
+        made("benchmarks/measure_stretch.tsv")
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(10 + 2 * len(TILES)),
+    params:
+        tiles=[tile for tile in TILES for _ in SCENES[tile]],
+        stamp=stamp("measure_stretch"),
+        settings=SETTINGS,
+    message:
+        "Measuring the range of reflectance on all tiles"
+    shell:
+        "lobate measure-stretch --scenes {input.scenes:q} --tiles {params.tiles:q}"
+        " --stretch {output.stretch:q} --settings {params.settings:q} --log {log:q}"
+
+
 rule compose_rgb:
     input:
         scenes=lambda wildcards: SCENES[wildcards.tile],
+        measured=(made("imagery/stretch.json") if REGION.imagery.stretch.method == "percentiles" else []),
     output:
         image=made("imagery/{tile}.tif"),
+        record=made("imagery/{tile}_scene.tif"),
+        facts=made("imagery/{tile}.json"),
     log:
         made("logs/compose_rgb/{tile}.log"),
     benchmark:
@@ -21,5 +49,6 @@ rule compose_rgb:
     message:
         "Composing the image of tile {wildcards.tile}"
     shell:
-        "lobate compose-rgb --scenes {input.scenes:q} --image {output.image:q}"
+        "lobate compose-rgb --scenes {input.scenes:q} --measured {input.measured:q}"
+        " --image {output.image:q} --record {output.record:q} --facts {output.facts:q}"
         " --settings {params.settings:q} --log {log:q}"

@@ -1,122 +1,108 @@
 """compose-rgb: the scenes of a tile become one 8-bit image, the clearest scene first, each pixel from the first that saw it.
 
 Bands of rows that match the scenes' own blocks go from top to bottom through a table lookup and into the image, so memory
-depends on the image's width and not on its height, and no block is decoded twice.
+depends on the image's width and not on its height, and no block is decoded twice. Beside the image stand a record of the
+scene that each pixel is from, and the facts.
 """
 
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
-from math import ceil
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import rasterio
 
 from lobate.errors import Mistake
 from lobate.imagery.calibration import OffsetRule
+from lobate.imagery.facts import facts_of
 from lobate.imagery.pixels import ScenePixels
+from lobate.imagery.ranges import applied, only_ranges, ranges_for, text_of
 from lobate.imagery.scene import Wanted
-from lobate.imagery.scenes import choose, read_scene
-from lobate.rasters import CogWriter, row_bands
+from lobate.imagery.tile import Tile, open_tile
+from lobate.rasters import CogWriter
 from lobate.settings.imagery import Clouds, Stretch
 from lobate.signature import Input, Output, Setting
 
 log = logging.getLogger(__name__)
 
-FEWEST_ROWS, MOST_ROWS = 512, 1024
-
 
 def compose_rgb(
     scenes: Annotated[list[Path], Input()],
     image: Annotated[Path, Output()],
+    record: Annotated[Path, Output()],
+    facts: Annotated[Path, Output()],
+    measured: Annotated[Path | None, Input(lens=only_ranges)] = None,
     *,
     bands: Annotated[list[str], Setting("imagery.bands")],
-    stretch: Annotated[Stretch, Setting("imagery.stretch")],
+    stretch: Annotated[Stretch, Setting("imagery.stretch", lens=applied)],
     clouds: Annotated[Clouds, Setting("imagery.clouds")],
     offset: Annotated[OffsetRule, Setting("imagery.offset")],
+    band_order: Annotated[list[str] | None, Setting("imagery.band_order")] = None,
 ) -> None:
     """Compose a tile's scenes into one image.
 
     ``image`` becomes a COG of uint8, one band for each of ``bands``, on the scenes' own grid. A pixel is nodata where all
-    its bands are 0. An 8-bit image as scene passes through unchanged. Mistake when a scene cannot be read or its offset
-    not be known, when all are too cloudy, lie on different grids, or show nothing at all.
+    its bands are 0. An 8-bit image as scene passes through unchanged. ``record`` becomes a COG of uint8 on the same grid:
+    the number of the scene that each pixel is from, 0 where none saw it. ``facts`` becomes JSON: the scenes by number, with
+    what was read of them, those left out, the range of reflectance, and the share of valid pixels. ``measured`` is the
+    region's range, from measure-stretch, for the method percentiles.
+
+    Mistake when a scene cannot be read or its offset not be known, when all are too cloudy, lie on different grids, or show
+    nothing at all.
     """
-    wanted = Wanted(tuple(bands), offset, classes=bool(clouds.invalid_classes))
-    chosen = choose([read_scene(path, wanted) for path in scenes], clouds)
-    with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"), ExitStack() as stack:
-        sources = [stack.enter_context(ScenePixels(scene, stretch, clouds)) for scene in chosen]
-        _check_grids(sources)
-        used = _compose(sources, image, bands)
-    _tell(sources, used)
+    wanted = Wanted(tuple(bands), offset, classes=bool(clouds.invalid_classes), order=tuple(band_order or ()))
+    ranges = ranges_for(stretch, measured, bands)
+    with open_tile(scenes, wanted, ranges, clouds) as tile:
+        counts = _compose(tile, image, record, bands)
+        _tell(tile.sources, counts)
+        facts.write_text(text_of(facts_of(tile, bands, counts, ranges, stretch, clouds)), encoding="utf-8")
 
 
-def _check_grids(sources: list[ScenePixels]) -> None:
-    first = sources[0]
-    for other in sources[1:]:
-        if not other.grid.same_as(first.grid):
+def _compose(tile: Tile, image: Path, record: Path, bands: list[str]) -> np.ndarray:
+    """Write image and record; return how many pixels none and each of the scenes gave, (scenes + 1,)."""
+    counts = np.zeros(len(tile.sources) + 1, dtype=np.int64)
+    rgb = len(bands) == 3
+    with (
+        CogWriter(image, tile.grid, count=len(bands), nodata=0, photometric_rgb=rgb, descriptions=bands) as pixels,
+        CogWriter(record, tile.grid, nodata=0, descriptions=["scene"]) as numbers,
+    ):
+        for start, stop in tile.row_bands():
+            values, givers = first_seen(tile.sources, start, stop)
+            counts += [np.count_nonzero(givers == number) for number in range(len(counts))]
+            pixels.write(values, start)
+            numbers.write(givers, start)
+        if not counts[1:].any():
             raise Mistake(
-                f"The scenes {first.scene.path} and {other.scene.path} are on different grids ({_words(first)}; "
-                f"{_words(other)}); scenes of one tile must share every pixel. Give each grid a tile of its own in "
-                "imagery.tiles."
+                f"The scenes {', '.join(str(source.scene.path) for source in tile.sources)} show nothing: every pixel is "
+                "nodata or masked. Add scenes to the tile, or mask fewer classes in imagery.clouds."
             )
-
-
-def _words(source: ScenePixels) -> str:
-    grid = source.grid
-    left, _, _, top = grid.bounds
-    return f"{grid.height} x {grid.width} pixels of {grid.resolution[0]:g} from {left:g}, {top:g} in {grid.crs}"
-
-
-def _compose(sources: list[ScenePixels], image: Path, bands: list[str]) -> np.ndarray:
-    """Write the image; return how many of its pixels each scene gave, and how many none gave."""
-    grid = sources[0].grid
-    used = np.zeros(len(sources) + 1, dtype=np.int64)
-    block = max(source.block_rows for source in sources)
-    rows = min(ceil(FEWEST_ROWS / block) * block, MOST_ROWS)
-    with CogWriter(
-        image, grid, count=len(bands), nodata=0, photometric_rgb=len(bands) == 3, descriptions=bands
-    ) as target:
-        for start, stop in row_bands(grid.height, rows):
-            values, counts = first_seen(sources, start, stop)
-            used += counts
-            target.write(values, start)
-        if not used[:-1].any():
-            raise Mistake(
-                f"The scenes {', '.join(str(source.scene.path) for source in sources)} show nothing: every pixel is nodata "
-                "or masked. Add scenes to the tile in imagery.tiles, or mask fewer classes in imagery.clouds."
-            )
-    return used
+    return counts
 
 
 def first_seen(sources: list[ScenePixels], start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
     """Return rows ``start``..``stop`` with each pixel from the first scene that saw it, (bands, h, width) uint8.
 
-    The second array counts the pixels that each scene gave, and last those that none gave, (scenes + 1,).
+    The second array, (h, width) uint8, says from which: 1 is the first scene, 0 none.
     """
     values, seen = sources[0].rows(start, stop)
-    counts = np.zeros(len(sources) + 1, dtype=np.int64)
-    counts[0] = np.count_nonzero(seen)
-    for number, source in enumerate(sources[1:], 1):
-        if seen.all():
+    givers = seen.astype(np.uint8)
+    for number, source in enumerate(sources[1:], 2):
+        if givers.all():
             break
         more, also = source.rows(start, stop)
-        also &= ~seen
+        also &= givers == 0
         np.copyto(values, more, where=also)
-        counts[number] = np.count_nonzero(also)
-        seen |= also
-    counts[-1] = seen.size - counts.sum()
-    return values, counts
+        givers[also] = number
+    return values, givers
 
 
-def _tell(sources: list[ScenePixels], used: np.ndarray) -> None:
-    for source, count in zip(sources, used[:-1], strict=True):
+def _tell(sources: list[ScenePixels], counts: np.ndarray) -> None:
+    for source, count in zip(sources, counts[1:], strict=True):
         if source.scene.classes is None and not source.scene.ready:
             log.info("scene %s has no classification: its clouds are not masked", source.scene.name)
         cloud = "unknown" if source.scene.cloud is None else f"{source.scene.cloud:g} %"
         log.info(
-            "scene %s (cloud cover %s) gives %.2f %% of the image", source.scene.name, cloud, 100 * count / used.sum()
+            "scene %s (cloud cover %s) gives %.2f %% of the image", source.scene.name, cloud, 100 * count / counts.sum()
         )
-    log.info("%.2f %% of the image is nodata", 100 * used[-1] / used.sum())
+    log.info("%.2f %% of the image is nodata", 100 * counts[0] / counts.sum())

@@ -14,10 +14,11 @@ from lobate.errors import Mistake
 from lobate.grid import Grid
 from lobate.imagery.mask import CloudMask
 from lobate.imagery.nearest import OnGrid, damaged
+from lobate.imagery.ranges import Range
 from lobate.imagery.scene import Band, Scene
 from lobate.imagery.stretch import check_dtype, look_up, lookup_table
 from lobate.rasters import open_raster
-from lobate.settings.imagery import Clouds, Stretch
+from lobate.settings.imagery import Clouds
 
 
 class ScenePixels:
@@ -26,9 +27,9 @@ class ScenePixels:
     A pixel is seen where every band has a number and the classification does not mask it.
     """
 
-    def __init__(self, scene: Scene, stretch: Stretch, clouds: Clouds) -> None:
+    def __init__(self, scene: Scene, ranges: tuple[Range, ...], clouds: Clouds) -> None:
         self.scene = scene
-        self._stretch, self._clouds = stretch, clouds
+        self._ranges, self._clouds = ranges, clouds
         self._stack = ExitStack()
         self._open: dict[str, DatasetReader] = {}
 
@@ -40,7 +41,8 @@ class ScenePixels:
             self.block_rows = max(one.block_shapes[0][0] for one in datasets)
             if not self.scene.ready:
                 self._bands = [OnGrid(one, band.index, self.grid) for one, band in self._pairs(datasets)]
-                self._tables = [self._table(one, band) for one, band in self._pairs(datasets)]
+                pairs = zip(self._pairs(datasets), self._ranges, strict=True)
+                self._tables = [self._table(one, band, shown) for (one, band), shown in pairs]
             self._mask = self._cloud_mask()
             opening.pop_all()
         return self
@@ -54,9 +56,17 @@ class ScenePixels:
         """Return rows ``start``..``stop``: values (bands, h, width) uint8 and where they were seen (h, width) bool."""
         if self.scene.ready:
             return self._ready_rows(start, stop)
+        return self.shown(self.numbers(start, stop), start, stop)
+
+    def numbers(self, start: int, stop: int) -> list[np.ndarray]:
+        """Return the digital numbers of rows ``start``..``stop``, (h, width) of two bytes each, for each band."""
+        return [band.read(start, stop) for band in self._bands]
+
+    def shown(self, numbers: list[np.ndarray], start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return what ``rows`` does of the digital numbers of these rows."""
         values = np.empty((len(self._bands), stop - start, self.grid.width), dtype=np.uint8)
-        for value, band, table in zip(values, self._bands, self._tables, strict=True):
-            look_up(table, band.read(start, stop), value)
+        for value, band, table in zip(values, numbers, self._tables, strict=True):
+            look_up(table, band, value)
         seen = values[0] != 0
         for value in values[1:]:
             seen &= value != 0
@@ -87,10 +97,10 @@ class ScenePixels:
             self._open[band.address] = self._stack.enter_context(rasterio.open(band.address))
         return self._open[band.address]
 
-    def _table(self, dataset: DatasetReader, band: Band) -> np.ndarray:
+    def _table(self, dataset: DatasetReader, band: Band, shown: Range) -> np.ndarray:
         dtype = dataset.dtypes[band.index - 1]
         check_dtype(dtype, f"{band.address}, band {band.index}")
-        return lookup_table(self._stretch, band.calibration, dtype, dataset.nodatavals[band.index - 1])
+        return lookup_table(shown, band.calibration, dtype, dataset.nodatavals[band.index - 1])
 
     def _cloud_mask(self) -> CloudMask | None:
         classes = self.scene.classes

@@ -39,6 +39,7 @@ def read(path: Path, wanted: Wanted) -> Scene:
         classes=Band(archive.address(rasters["SCL"])) if "SCL" in rasters else None,
         date=product.date or date_in(path.name),
         cloud=product.cloud,
+        baseline=product.baseline,
     )
 
 

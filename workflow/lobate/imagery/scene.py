@@ -36,6 +36,8 @@ class Wanted:
     """What decides the offset where the product does not say."""
     classes: bool
     """Whether the scene classification (SCL) will be looked at."""
+    order: tuple[str, ...] = ()
+    """Bands of files of several bands, in their order; empty where the files themselves say it."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Scene:
     """ISO date of sensing, empty where unknown."""
     cloud: float | None = None
     """Cloud cover in per cent, None where the product does not say."""
+    baseline: str | None = None
+    """Processing baseline (05.09), None where the product does not say."""
 
     @property
     def ready(self) -> bool:

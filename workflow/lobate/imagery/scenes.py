@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 from lobate.errors import Mistake
@@ -25,28 +26,41 @@ def read_scene(path: Path, wanted: Wanted) -> Scene:
     raise Mistake(f"The scene {path} does not exist. Check the tile's list in imagery.tiles, or fetch the scene.")
 
 
-def choose(scenes: list[Scene], clouds: Clouds) -> list[Scene]:
-    """Return the scenes that are clear enough, the clearest first, then the earliest, then by name.
+@dataclass(frozen=True)
+class Choice:
+    """The scenes of a tile that are used, the first first, and those that are not, each with its reason."""
 
-    Scenes that do not say how cloudy they are are used, after the others. Whatever is left out is told in the log;
+    used: list[Scene]
+    left_out: list[tuple[Scene, str]]
+
+
+def choose(scenes: list[Scene], clouds: Clouds) -> Choice:
+    """Choose the scenes that are clear enough, the clearest first, then the earliest, then by name.
+
+    Scenes that do not say how cloudy they are are used, after the others. Whatever is left out is told in the log, too;
     Mistake when nothing is left.
     """
-    if len(scenes) > 1 and len({scene.ready for scene in scenes}) > 1:
+    if len({scene.ready for scene in scenes}) > 1:
         raise Mistake(
             f"The scenes {', '.join(str(scene.path) for scene in scenes)} of one tile are partly 8 bit and partly "
             "reflectance; they cannot make one image. Give the tile scenes of one kind."
         )
-    clear = [scene for scene in scenes if (scene.cloud or 0.0) <= clouds.max_scene_cloud]
-    for scene in scenes:
-        if scene not in clear:
-            log.info("scene %s is left out: %s", scene.name, _why(scene, clouds))
-    if not clear:
-        worst = "; ".join(f"{scene.name}: {_why(scene, clouds)}" for scene in scenes)
+    listed = sorted(scenes, key=lambda scene: (_cloud(scene, math.inf), scene.date, scene.name))
+    used = [scene for scene in listed if _cloud(scene, 0) <= clouds.max_scene_cloud]
+    left_out = [(scene, _why(scene, clouds)) for scene in listed if _cloud(scene, 0) > clouds.max_scene_cloud]
+    for scene, reason in left_out:
+        log.info("scene %s is left out: %s", scene.name, reason)
+    if not used:
+        worst = "; ".join(f"{scene.name}: {reason}" for scene, reason in left_out)
         raise Mistake(
-            f"No scene of the tile is clear enough ({worst}). Add clearer scenes to imagery.tiles, or raise "
+            f"No scene of the tile is clear enough ({worst}). Add clearer scenes to the tile, or raise "
             "imagery.clouds.max_scene_cloud."
         )
-    return sorted(clear, key=lambda scene: (math.inf if scene.cloud is None else scene.cloud, scene.date, scene.name))
+    return Choice(used, left_out)
+
+
+def _cloud(scene: Scene, unknown: float) -> float:
+    return unknown if scene.cloud is None else scene.cloud
 
 
 def _why(scene: Scene, clouds: Clouds) -> str:

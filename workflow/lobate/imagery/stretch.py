@@ -11,7 +11,7 @@ import numpy as np
 
 from lobate.errors import Mistake
 from lobate.imagery.calibration import Calibration
-from lobate.settings.imagery import Stretch
+from lobate.imagery.ranges import Range
 
 LEVELS = 254
 """Steps between 1 and 255; 0 is nodata."""
@@ -19,7 +19,7 @@ LEVELS = 254
 ROWS_IN_CACHE = 16
 
 
-def lookup_table(stretch: Stretch, calibration: Calibration, dtype: str, nodata: float | None) -> np.ndarray:
+def lookup_table(shown: Range, calibration: Calibration, dtype: str, nodata: float | None) -> np.ndarray:
     """Return the table (65536,) uint8 from the bits of a DN of ``dtype`` (uint16 or int16) to the image's value.
 
     ``value = 1 + floor(254 (r - lowest) / (highest - lowest) + 1/2)``, clipped to 1..255, where ``r`` is the reflectance:
@@ -28,7 +28,7 @@ def lookup_table(stretch: Stretch, calibration: Calibration, dtype: str, nodata:
     """
     numbers = np.arange(65536, dtype=np.uint16).view(dtype).astype(np.float64)
     lowest, highest = (
-        round(end * calibration.quantification - calibration.offset, 6) for end in (stretch.lowest, stretch.highest)
+        round(end * calibration.quantification - calibration.offset, 6) for end in (shown.lowest, shown.highest)
     )
     values = 1 + np.floor((numbers - lowest) * LEVELS / (highest - lowest) + 0.5)
     table = np.clip(values, 1, 255).astype(np.uint8)
