@@ -8,9 +8,8 @@ import shapely
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
-SLIVER = (
-    0.05  # of a pixel: wider than what two tiles that only touch share by rounding, and too narrow for a pixel's centre
-)
+SLIVER = 0.05
+"""Of a pixel: wider than what two tiles that only touch share by rounding, and too narrow for any pixel's centre."""
 
 
 def overlaps(footprints: gpd.GeoDataFrame) -> csr_array:
