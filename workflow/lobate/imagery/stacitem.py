@@ -67,7 +67,7 @@ def _only_item(path: Path) -> dict[str, Any]:
     return items[0]
 
 
-def _asset(item: dict[str, Any], band: str) -> dict[str, Any]:
+def asset_of(item: dict[str, Any], band: str) -> dict[str, Any]:
     """Return the band's asset, by ESA's name or the catalogue's, the finest of several; empty where there is none."""
     wanted = {band.lower(), COMMON_NAMES.get(band, band).lower()}
     for key in sorted(item["assets"]):
@@ -78,7 +78,7 @@ def _asset(item: dict[str, Any], band: str) -> dict[str, Any]:
 
 def _file(path: Path, item: dict[str, Any], band: str) -> Path | None:
     """Return the band's file in the folder: where the item says, else of the name that it has in the archive."""
-    href = str(_asset(item, band).get("href", ""))
+    href = str(asset_of(item, band).get("href", ""))
     if href and "://" not in href and not PurePosixPath(href).is_absolute():
         inside = Path(os.path.normpath(path / href))
         if inside.is_relative_to(os.path.normpath(path)) and inside.is_file():
@@ -101,7 +101,7 @@ def _said(path: Path, item: dict[str, Any], band: str) -> Calibration | None:
     3. ``raster:bands`` (or ``raster:scale`` and ``raster:offset``), unless they deny the offset that the baseline has.
     4. The product's own MTD_MSIL2A.xml beside the item.
     """
-    scale, offset = _scale_and_offset(_asset(item, band))
+    scale, offset = _scale_and_offset(asset_of(item, band))
     quantification = USUAL_QUANTIFICATION if scale is None else Calibration.of_scale(scale, 0).quantification
     early = of_baseline(_baseline(item))
     if item["properties"].get("earthsearch:boa_offset_applied") is True or early:
