@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -41,6 +42,14 @@ class Find(Section):
         if len(set(numbers)) < len(numbers):
             raise ValueError("names one of them twice")
         return numbers
+
+    @field_validator("months")
+    @classmethod
+    def _in_order(cls, months: list[int]) -> list[int]:
+        turns = [(one, after) for one, after in pairwise(months) if after < one]
+        if turns and turns != [(12, 1)]:
+            raise ValueError("is out of order; give months as they pass, [7, 8], or over New Year [12, 1, 2]")
+        return months
 
 
 class Catalogue(Section):

@@ -1,0 +1,238 @@
+"""A STAC API, spoken to by pystac-client: patient with a server that is busy, strict with answers that are none.
+
+Every request goes through ``Line``: its address is checked, what may pass by itself (403, 408, 425, 429, 5xx, a cut or
+silent connection, half an answer) is tried again, and what does not pass ends in one paragraph.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from time import sleep
+from typing import Any, TypeVar
+
+import requests
+from pystac.link import Link
+from pystac_client import Client
+from pystac_client.exceptions import APIError
+from pystac_client.stac_api_io import StacApiIO
+from pystac_client.warnings import NoConformsTo
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
+from urllib3.exceptions import HTTPError
+
+from lobate.errors import Mistake
+from lobate.imagery.guard import Unresolved, open_session
+from lobate.imagery.patience import Pace, Patience, Trouble, asked_s
+from lobate.imagery.transfer import PASSING
+from lobate.settings.imagery import Catalogue
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Json = dict[str, Any]
+
+PAGE = 100
+"""Items asked for at a time."""
+CHUNK = 1 << 16
+LARGEST = 256 << 20
+"""Bytes of an answer; a page of a hundred items has some two million."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A public catalogue: its address, its collection of Level-2A scenes, and what signs the addresses of its files."""
+
+    url: str
+    collection: str
+    signing: str | None = None
+
+
+KNOWN = {
+    "earth-search": Known("https://earth-search.aws.element84.com/v1", "sentinel-2-c1-l2a"),
+    "planetary-computer": Known(
+        "https://planetarycomputer.microsoft.com/api/stac/v1",
+        "sentinel-2-l2a",
+        "https://planetarycomputer.microsoft.com/api/sas/v1",
+    ),
+}
+
+
+def address_of(settings: Catalogue) -> str:
+    """Return the catalogue's address."""
+    return settings.url or KNOWN[settings.name].url
+
+
+def collection_of(settings: Catalogue) -> str:
+    """Return the collection of scenes."""
+    return settings.collection or KNOWN[settings.name].collection
+
+
+def search(
+    settings: Catalogue, collection: str, ground: BaseGeometry, days: tuple[date, date] | None = None
+) -> list[Json]:
+    """Return all items of a collection that touch ``ground`` (longitude and latitude), as the catalogue orders them.
+
+    ``days``: first and last, in UTC; without them, of any time. Raises Mistake when the catalogue is down, is no STAC API,
+    has no such collection, or never ends.
+    """
+    url = address_of(settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoConformsTo)
+        client = _understood(url, lambda: Client.open(url, stac_io=Line(settings)))
+    asked = {
+        "collections": [collection],
+        "intersects": mapping(ground),
+        "datetime": _interval(days) if days else None,
+        "limit": PAGE,
+        "method": _method(client),
+    }
+    pages = _understood(url, lambda: client.search(**asked).pages_as_dicts())
+    items = [item for page in _each(url, pages) for item in page]
+    if not items:
+        _expect_collection(client, url, collection)
+    return items
+
+
+class Line(StacApiIO):
+    """pystac-client's way out to the web, with checked addresses and patience."""
+
+    def __init__(self, settings: Catalogue) -> None:
+        super().__init__(max_retries=None)
+        self.session = open_session(private=settings.allow_private)
+        self._url = address_of(settings)
+        self._patience = Patience(tries=settings.tries, timeout_s=settings.timeout_s)
+
+    def read_text(self, source: Any, *arguments: Any, **more: Any) -> str:
+        """Return an answer; pystac-client would open an address without a scheme as a file of this machine."""
+        if isinstance(source, Link):
+            return super().read_text(source, *arguments, **more)
+        return self.request(str(source), *arguments, **more)
+
+    def request(
+        self,
+        href: str,
+        method: str | None = None,
+        headers: dict[str, str] | None = None,
+        parameters: dict[str, Any] | None = None,
+    ) -> str:
+        """Return the JSON text of an answer. Raises Mistake when there is none after all tries."""
+        method = (method or "GET").upper()
+        body = {"json": parameters} if method == "POST" else {"params": parameters}
+        for failures in range(1, self._patience.tries + 1):
+            try:
+                return self._once(method, href, headers=headers, **body)
+            except Trouble as trouble:
+                if failures == self._patience.tries:
+                    raise self._down(str(trouble), failures) from None
+                wait = self._patience.wait_s(failures, trouble.asked_s)
+                log.info("the catalogue %s: %s; asking again in %g s", self._url, trouble, wait)
+                sleep(wait)
+        raise AssertionError("tries is at least 1")
+
+    def _once(self, method: str, href: str, **more: Any) -> str:
+        try:
+            with self.session.request(method, href, stream=True, timeout=self._patience.timeout_s, **more) as answer:
+                return self._text_of(answer)
+        except Unresolved as error:
+            raise Trouble(str(error).partition(". ")[0]) from None
+        except (requests.ConnectionError, requests.Timeout, HTTPError, OSError) as error:
+            if isinstance(error, requests.RequestException) and not isinstance(
+                error, requests.ConnectionError | requests.Timeout
+            ):
+                raise _not_understood(self._url, error) from None
+            raise Trouble(f"no answer, or half of one ({_short(error)})") from None
+
+    def _text_of(self, answer: requests.Response) -> str:
+        if answer.status_code in PASSING or answer.status_code >= requests.codes.internal_server_error:
+            said = f"it says {answer.status_code} {answer.reason or ''}".rstrip()
+            raise Trouble(said, asked_s=asked_s(answer.headers.get("Retry-After", "")))
+        text = self._body(answer)
+        if not answer.ok:
+            raise APIError.from_response(answer)
+        try:
+            json.loads(text)
+        except (ValueError, RecursionError):
+            raise Trouble(f"its answer is no JSON ({text[:40]!r}...)") from None
+        return text.decode("utf-8")
+
+    def _body(self, answer: requests.Response) -> bytes:
+        pieces, pace = bytearray(), Pace(self._patience.timeout_s)
+        while piece := answer.raw.read1(CHUNK, decode_content=True):
+            pieces += piece
+            pace.check(len(piece))
+            if len(pieces) > LARGEST:
+                raise Mistake(
+                    f"An answer of the catalogue {self._url} does not end. Name another in imagery.catalogue."
+                )
+        return bytes(pieces)
+
+    def _down(self, trouble: str, failures: int) -> Mistake:
+        times = f", and so {failures} times in a row" if failures > 1 else ""
+        return Mistake(
+            f"The catalogue {self._url} cannot be asked: {trouble}{times}. Check the network, try again later, or name another "
+            "catalogue in imagery.catalogue."
+        )
+
+
+def _each(url: str, pages: Iterator[Json]) -> Iterator[list[Json]]:
+    """Yield the items of each page; a page that says nothing new means that paging goes round in circles."""
+    seen: set[str] = set()
+    while (page := _understood(url, lambda: next(pages, None))) is not None:
+        items = _understood(url, lambda page=page: [dict(item) for item in page["features"]])
+        fresh = {json.dumps([item.get("collection"), item.get("id")]) for item in items} - seen
+        if not fresh:
+            raise Mistake(
+                f"The catalogue {url} gives the same page of items again and again ({len(seen)} items so far). Its paging is "
+                "broken: tell its keepers, or name another catalogue in imagery.catalogue."
+            )
+        seen |= fresh
+        yield items
+
+
+def _understood(url: str, ask: Callable[[], T]) -> T:
+    """Return what pystac-client makes of an answer; what it cannot make sense of may fail in any way at all."""
+    try:
+        return ask()
+    except Mistake:
+        raise
+    except Exception as error:
+        raise _not_understood(url, error) from error
+
+
+def _not_understood(url: str, error: Exception) -> Mistake:
+    return Mistake(
+        f"The catalogue {url} answers, but not as a STAC API does ({type(error).__name__}: {_short(error)}). Check the address "
+        "in imagery.catalogue.url: it is the one of the API's landing page, such as .../v1."
+    )
+
+
+def _method(client: Client) -> str:
+    """Return how the catalogue may be searched: GET is what every one knows, POST holds larger outlines."""
+    methods = {str(link.extra_fields.get("method", "GET")).upper() for link in client.get_links("search")}
+    return "POST" if "POST" in methods else "GET"
+
+
+def _interval(days: tuple[date, date]) -> list[datetime]:
+    first, last = days
+    midnight = time(tzinfo=UTC)
+    return [datetime.combine(first, midnight), datetime.combine(last + timedelta(days=1), midnight)]
+
+
+def _expect_collection(client: Client, url: str, name: str) -> None:
+    """Refuse a collection that is not there: many catalogues answer a search in it with no items, not with an error."""
+    names = _understood(url, lambda: sorted(one.id for one in client.get_collections()))
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0) or ["none at all"]
+        raise Mistake(
+            f"The catalogue {url} has no collection {name}; the nearest of its {len(names)} is {near[0]}. Correct "
+            "imagery.catalogue.collection."
+        )
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).partition("?")[0].split())[:200] or type(error).__name__
