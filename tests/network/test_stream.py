@@ -16,7 +16,7 @@ from torch.nn import functional
 from lobate import rasters
 from lobate.errors import Mistake
 from lobate.grid import Grid
-from lobate.network import stream
+from lobate.network import source
 from lobate.network.deeplab import build, landform_probability
 from lobate.network.stream import probability_map
 from lobate.settings.training import Network
@@ -141,8 +141,8 @@ def test_each_row_is_read_once(tmp_path, monkeypatch):
             rows.extend(range(window.row_off, window.row_off + window.height))
             return self.dataset.read(out=out, window=window)
 
-    monkeypatch.setattr(stream, "open_raster", watched)
-    monkeypatch.setattr(stream.Grid, "of", lambda dataset: Grid(200, 40, dataset.transform, dataset.crs))
+    monkeypatch.setattr(source, "open_raster", watched)
+    monkeypatch.setattr(source.Grid, "of", lambda dataset: Grid(200, 40, dataset.transform, dataset.crs))
     probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=12)
     assert rows == list(range(200))
 

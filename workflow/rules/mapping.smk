@@ -5,6 +5,7 @@ rule predict:
     input:
         image=made("imagery/{tile}.tif"),
         model=made("training/model.safetensors"),
+        more_models=REGION.mapping.predict.ensemble,
     output:
         probability=made("mapping/{tile}_probability.tif"),
     log:
@@ -25,7 +26,7 @@ rule predict:
         "Mapping tile {wildcards.tile}"
     shell:
         "lobate predict --image {input.image:q} --model {input.model:q}"
-        " --probability {output.probability:q} --settings {params.settings:q} --log {log:q}"
+        " --more-models {input.more_models:q} --probability {output.probability:q} --settings {params.settings:q} --log {log:q}"
 
 
 rule vectorize:

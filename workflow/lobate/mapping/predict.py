@@ -1,51 +1,107 @@
 """The probability of the landform over a whole image, in overlapping windows that are blended.
 
-What is done with the windows is `lobate.network.stream`; here the model, the image and the settings meet.
+What is done with the windows is `lobate.network.stream`; here the models, the image and the settings meet.
 """
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+from lobate.errors import Mistake
 from lobate.settings.mapping import Predict
 from lobate.signature import Input, Output, Setting
 
+if TYPE_CHECKING:
+    from lobate.network.batches import Network
+    from lobate.network.deeplab import DeepLab
+
 log = logging.getLogger(__name__)
+
+LARGE, MANY = 20_000_000, 500
+"""Weights of a network and windows of an image from which compiling pays (settings.mapping.Predict.compile)."""
+
+
+def without_files(settings: Predict) -> Predict:
+    """Return the settings without the ensemble's paths: its models are inputs, and what they hold counts."""
+    return settings.model_copy(update={"ensemble": []})
 
 
 def predict(
     image: Annotated[Path, Input()],
     model: Annotated[Path, Input()],
     probability: Annotated[Path, Output()],
+    more_models: Annotated[list[Path] | None, Input()] = None,
     *,
-    predict_settings: Annotated[Predict, Setting("mapping.predict")],
+    predict_settings: Annotated[Predict, Setting("mapping.predict", lens=without_files)],
 ) -> None:
     """Write ``probability``, a uint8 COG on the image's grid: p = value / 254, 255 where the image has no data.
 
-    The model runs on a GPU where there is one. Mistake when the image is not 8-bit, has other bands than the model was
-    trained on or is truncated, and when the model file is damaged.
+    With ``more_models`` its first band is the mean over all models, its second their standard deviation, in the same coding.
+    The models run on a GPU where there is one. Mistake when the image is not 8-bit, has other bands than the models were
+    trained on or is truncated, when a model file is damaged, and when the models were trained on different bands.
     """
     import torch
 
-    from lobate.network.deeplab import landform_probability, set_output_stride
+    from lobate.network.average import over_models
     from lobate.network.modelfile import load
-    from lobate.network.stream import probability_map
+    from lobate.network.stream import PROBABILITY, SPREAD, probability_map
 
-    network, header = load(model)
-    if predict_settings.output_stride not in (None, network.output_stride):
-        log.info("Trained at output stride %d, mapping at %d.", network.output_stride, predict_settings.output_stride)
-        set_output_stride(network, predict_settings.output_stride)
+    files = [model, *(more_models or [])]
+    models, headers = zip(*map(load, files), strict=True)
+    names = _bands_of(files, headers)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    networks = [_network(one, image, device, predict_settings) for one in models]
     probability_map(
-        landform_probability(network, device),
+        networks[0] if len(networks) == 1 else over_models(networks),
         image,
         probability,
         window=predict_settings.window,
         overlap=predict_settings.overlap,
         blend=predict_settings.blend,
         batch=predict_settings.batch,
-        channels=header["channels"],
+        channels=models[0].channels,
+        names=names,
+        layers=PROBABILITY if len(networks) == 1 else SPREAD,
         device=device,
     )
+
+
+def _bands_of(files: list[Path], headers: tuple[dict[str, Any], ...]) -> list[str] | None:
+    """Return the bands that all models were trained on, None where no header names them."""
+    for key in ("channels", "bands"):
+        known = {str(header[key]): file for file, header in zip(files, headers, strict=True) if header.get(key)}
+        if len(known) > 1:
+            (one, file), (another, other) = list(known.items())[:2]
+            raise Mistake(
+                f"{other} was trained on other bands than {file} ({key}: {another}; {one}), so they cannot map an image "
+                "together. Name models of the same bands in mapping.predict.ensemble."
+            )
+    return next((header["bands"] for header in headers if header.get("bands")), None)
+
+
+def _network(model: DeepLab, image: Path, device: str, settings: Predict) -> Network:
+    """Return the function from windows to probabilities that the settings ask for."""
+    from lobate.network.average import over_scales, over_symmetries
+    from lobate.network.compiled import compiled
+    from lobate.network.deeplab import landform_probability, set_output_stride
+    from lobate.network.fold import folded
+
+    if settings.output_stride not in ("model", model.output_stride):
+        log.info("Trained at output stride %d, mapping at %d.", model.output_stride, settings.output_stride)
+        set_output_stride(model, settings.output_stride)
+    network = landform_probability(folded(model), device)
+    if settings.compile is True or (settings.compile == "auto" and _compiling_pays(model, image, settings)):
+        network = compiled(network)
+    if settings.tta.scales != [1.0]:
+        network = over_scales(network, settings.tta.scales)
+    return over_symmetries(network) if settings.tta.symmetries else network
+
+
+def _compiling_pays(model: DeepLab, image: Path, settings: Predict) -> bool:
+    from lobate.rasters import open_raster
+
+    with open_raster(image) as dataset:
+        windows = dataset.height * dataset.width / (settings.window - settings.overlap) ** 2
+    return windows > MANY and sum(weights.numel() for weights in model.parameters()) > LARGE

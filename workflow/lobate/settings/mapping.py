@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lobate.settings.base import PolygonFile, Section
+from lobate.settings.base import PolygonFile, ProjectPath, Section
+
+
+class TestTime(Section):
+    """Several looks at each window, averaged."""
+
+    symmetries: bool = False
+    """Turned by quarters and mirrored as well: eight looks, eight times the work."""
+    scales: Annotated[list[Annotated[float, Field(ge=0.25, le=4)]], Field(min_length=1)] = [1.0]
+    """Scales of the image that is looked at; the paper's group averages over 0.5 to 1.75 by 0.25, eight times the work."""
 
 
 class Predict(Section):
@@ -18,10 +27,19 @@ class Predict(Section):
     """Pixels shared by neighbouring windows."""
     blend: Literal["ramp", "crop"] = "ramp"
     """ramp: weights fall towards a window's edge; crop: each pixel comes from the window whose centre is nearest."""
-    batch: Annotated[int, Field(ge=1)] = 4
-    """Windows a forward pass."""
-    output_stride: Literal[8, 16] | None = None
-    """Stride of the encoder when mapping; as trained when not given."""
+    batch: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Windows a forward pass; auto: 16 on a GPU, 1 on a CPU, where more are slower. Fewer are taken when memory is short."""
+    output_stride: Literal["model", 8, 16] = "model"
+    """Stride of the encoder when mapping: as the model was trained, or 8 (finer, about three times the work) or 16."""
+    compile: bool | Literal["auto"] = "auto"
+    """Whether the network goes through torch.compile: a fifth faster on a CPU, after about half a minute of compiling and
+    with 0.5 GB more memory; it needs a C++ compiler. auto: for networks of over 20 million weights on images of over 500
+    windows, where that pays."""
+    tta: TestTime = TestTime()
+    """Test-time augmentation."""
+    ensemble: list[ProjectPath] = []
+    """Further model files: the map is the mean over the model that was selected and these, and a second band of it holds
+    the spread (standard deviation) between them."""
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> Predict:
