@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import reduce
 from pathlib import Path
 
 from lobate.imagery.calibration import Calibration, settle
@@ -37,6 +38,7 @@ def read(path: Path, wanted: Wanted) -> Scene:
         classes=Band(str(files["SCL"])) if files["SCL"] else None,
         date=(product.date if product else "") or date_in(path.name) or date_in(str(files[wanted.bands[0]])),
         cloud=product.cloud if product else None,
+        baseline=product.baseline if product else None,
     )
 
 
@@ -55,11 +57,10 @@ def band_file(path: Path, band: str) -> Path | None:
 
 
 def product_beside(path: Path) -> Product | None:
-    """Return what the product's or granule's metadata in a folder say; None where there are none."""
-    for file in sorted(path.glob("*.xml"), key=lambda one: (not one.name.startswith("MTD_MSI"), one.name)):
-        if not file.name.endswith(".aux.xml"):
-            return read_product(file.read_bytes(), str(file))
-    return None
+    """Return what the product's and the granule's metadata in a folder say together; None where there are none."""
+    files = sorted(file for file in path.glob("*.xml") if not file.name.endswith(".aux.xml"))
+    said = [read_product(file.read_bytes(), str(file)) for file in files]
+    return reduce(Product.completed_by, said) if said else None
 
 
 def _present(path: Path) -> list[str]:

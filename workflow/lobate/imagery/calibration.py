@@ -7,6 +7,7 @@ form, so that the same ground gives the same integers whatever the archive. The 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,7 +38,7 @@ def settle(said: Calibration | None, rule: OffsetRule, where: str, why_unknown: 
     Mistake when neither says: a guess would shift all reflectances by 0.1.
     """
     if said is not None:
-        return said
+        return _checked(said, where)
     if rule == "metadata":
         raise Mistake(
             f"{where}: {why_unknown}, so the offset of its digital numbers cannot be known (0 or -1000, that is 0.1 in "
@@ -45,6 +46,15 @@ def settle(said: Calibration | None, rule: OffsetRule, where: str, why_unknown: 
             'the numbers carry no offset or it was already taken off, imagery.offset: "1000" where 1000 was added.'
         )
     return Calibration(offset=-1000.0 if rule == "1000" else 0.0)
+
+
+def _checked(said: Calibration, where: str) -> Calibration:
+    if not (math.isfinite(said.offset) and math.isfinite(said.quantification) and said.quantification > 0):
+        raise Mistake(
+            f"{where}: its metadata say that reflectance is (DN + {said.offset:g}) / {said.quantification:g}, which gives no "
+            "number. Fetch the scene again, or correct its metadata."
+        )
+    return said
 
 
 def of_baseline(baseline: str | None) -> Calibration | None:

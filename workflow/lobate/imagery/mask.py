@@ -7,6 +7,9 @@ import numpy as np
 from lobate.imagery.nearest import OnGrid
 from lobate.settings.imagery import Clouds
 
+UTM_SLACK = 1.002
+"""A UTM cell of 20 m is up to 0.1 % shorter or longer on the ground; 40 m are two cells all the same."""
+
 
 class CloudMask:
     """The mask of one scene on the image's grid. It grows on the classification's own grid, before it is spread."""
@@ -15,7 +18,7 @@ class CloudMask:
         self._classes = classes
         self._masked = np.zeros(256, dtype=bool)
         self._masked[clouds.invalid_classes] = True
-        self._radius = clouds.dilate_m / classes.resolution_m
+        self._radius = clouds.dilate_m / classes.resolution_m * UTM_SLACK
         self._reach = int(self._radius)
 
     def rows(self, start: int, stop: int) -> np.ndarray:

@@ -14,6 +14,13 @@ from lobate.imagery.scene import COMMON_NAMES, Band, Scene, Wanted, date_in
 from lobate.imagery.tags import calibration_of
 from lobate.rasters import open_raster
 
+NAMES = {
+    **{common: band for band, common in COMMON_NAMES.items()},
+    **{band.lower(): band for band in (*COMMON_NAMES, "SCL")},
+    **{re.sub("^b0", "b", band.lower()): band for band in COMMON_NAMES},
+}
+"""What a band may be called (``red``, ``b04``, ``b4``) and its name here."""
+
 
 def recognises(path: Path) -> bool:
     """Whether this is a file; zips are asked before."""
@@ -23,12 +30,13 @@ def recognises(path: Path) -> bool:
 def read(path: Path, wanted: Wanted) -> Scene:
     """Return the scene; Mistake when its bands cannot be told apart or its numbers not be read.
 
-    No file of this kind says how cloudy it is; a band described as SCL is its classification.
+    The settings' order of bands goes before the file's descriptions. No file of this kind says how cloudy it is; a band
+    called SCL is its classification.
     """
     if path.suffix.lower() in (".json", ".geojson", ".xml"):
         raise Mistake(f"{path} is a scene's metadata, not a scene; give the folder that holds it and the bands.")
     with open_raster(path) as dataset:
-        found = _described(dataset)
+        found = _ordered(path, dataset, wanted) if wanted.order else _described(dataset)
         indices = _indices(path, dataset, found, wanted)
         ready = all(dataset.dtypes[index - 1] == "uint8" for index in indices)
         bands = tuple(_band(path, dataset, index, wanted, ready=ready) for index in indices)
@@ -36,23 +44,37 @@ def read(path: Path, wanted: Wanted) -> Scene:
     return Scene(path.stem, path, bands, classes, date=date_in(path.name))
 
 
+def _ordered(path: Path, dataset: DatasetReader, wanted: Wanted) -> dict[str, int]:
+    """Return band -> number as the setting ``imagery.band_order`` has them."""
+    usable = _usable(dataset)
+    if len(usable) != len(wanted.order):
+        raise Mistake(
+            f"{path} has {len(usable)} bands, but imagery.band_order names {len(wanted.order)} ({', '.join(wanted.order)}). "
+            "Name each of the file's bands once, in their order."
+        )
+    return {NAMES.get(name.lower(), name): index for name, index in zip(wanted.order, usable, strict=True)}
+
+
 def _described(dataset: DatasetReader) -> dict[str, int]:
     """Return band -> number, for the bands whose description names one (``B04``, ``b4``, ``red``)."""
-    names = {common: band for band, common in COMMON_NAMES.items()} | {band.lower(): band for band in COMMON_NAMES}
-    names |= {re.sub("^b0", "b", band.lower()): band for band in COMMON_NAMES} | {"scl": "SCL"}
     texts = [(text or "").strip().lower() for text in dataset.descriptions]
-    return {names[text]: index for index, text in reversed(list(enumerate(texts, 1))) if text in names}
+    return {NAMES[text]: index for index, text in reversed(list(enumerate(texts, 1))) if text in NAMES}
+
+
+def _usable(dataset: DatasetReader) -> list[int]:
+    return [i for i, colour in enumerate(dataset.colorinterp, 1) if colour is not ColorInterp.alpha]
 
 
 def _indices(path: Path, dataset: DatasetReader, found: dict[str, int], wanted: Wanted) -> list[int]:
     if all(band in found for band in wanted.bands):
         return [found[band] for band in wanted.bands]
-    usable = [i for i, colour in enumerate(dataset.colorinterp, 1) if colour is not ColorInterp.alpha]
+    usable = _usable(dataset)
     if found or len(usable) != len(wanted.bands):
         described = ", ".join(text or "no description" for text in dataset.descriptions)
         raise Mistake(
-            f"{path} should hold the bands {', '.join(wanted.bands)}, but it has {len(usable)} ({described}). Describe its "
-            "bands (B04, B03, ...), or give a file with just the bands of imagery.bands, in that order."
+            f"{path} should hold the bands {', '.join(wanted.bands)}, but it has {len(usable)} ({described}). Name its "
+            "bands in imagery.band_order, describe them in the file (B04, B03, ...), or give a file with just the bands of "
+            "imagery.bands, in that order."
         )
     return usable
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from xml.etree import ElementTree
@@ -39,23 +40,39 @@ class Product:
             return "its metadata name neither a processing baseline nor BOA_ADD_OFFSET"
         return f"its metadata lack BOA_ADD_OFFSET, which baseline {self.baseline} must have"
 
+    def completed_by(self, other: Product) -> Product:
+        """Return what both say together; where both say something, this one."""
+        return Product(
+            baseline=self.baseline or other.baseline,
+            quantification=self.quantification or other.quantification,
+            offsets=self.offsets or other.offsets,
+            cloud=other.cloud if self.cloud is None else self.cloud,
+            date=self.date or other.date,
+        )
+
 
 def read_product(xml: bytes, where: str) -> Product:
     """Return what product (or granule) metadata say; ``where`` names the file in a Mistake."""
     try:
         root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise Mistake(f"{where} is not readable XML ({error}); fetch the product again.") from None
     texts = {_name(element): (element.text or "").strip() for element in reversed(list(root.iter()))}
     if "Level-1C" in _name(root):
         raise Mistake(f"{where} describes a Level-1C product; lobate needs Level-2A (surface reflectance) products.")
     return Product(
-        baseline=texts.get("PROCESSING_BASELINE"),
+        baseline=texts.get("PROCESSING_BASELINE") or _baseline_in(texts.get("TILE_ID", "")),
         quantification=_number(texts, where, "BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE"),
         offsets=_offsets(root, where),
         cloud=_number(texts, where, "Cloud_Coverage_Assessment", "CLOUDY_PIXEL_PERCENTAGE"),
         date=_date(texts),
     )
+
+
+def _baseline_in(tile_id: str) -> str | None:
+    """Return the baseline that a granule's identifier ends in (``..._T33TWM_N05.09``)."""
+    found = re.search(r"_N(\d\d\.\d\d)$", tile_id)
+    return found[1] if found else None
 
 
 def _name(element: ElementTree.Element) -> str:
@@ -73,17 +90,20 @@ def _offsets(root: ElementTree.Element, where: str) -> dict[str, float]:
     found = {}
     for element in root.iter():
         if _name(element) == "BOA_ADD_OFFSET":
-            number = int(_float(element.get("band_id", ""), "band_id", where))
-            if 0 <= number < len(BAND_IDS):
-                found[BAND_IDS[number]] = _float(element.text or "", "BOA_ADD_OFFSET", where)
+            number = _float(element.get("band_id", ""), "band_id", where)
+            if number in range(len(BAND_IDS)):
+                found[BAND_IDS[int(number)]] = _float(element.text or "", "BOA_ADD_OFFSET", where)
     return found
 
 
 def _float(text: str, name: str, where: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise Mistake(f"{where}: {name} is {text!r}, not a number; fetch the product again.") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise Mistake(f"{where}: {name} is {text[:80]!r}, not a number; fetch the product again.")
+    return number
 
 
 def _date(texts: dict[str, str]) -> str:

@@ -52,7 +52,7 @@ def _archive(path: Path) -> Archive:
 
 def _product(archive: Archive, names: list[str]) -> Product:
     for name in names:
-        if re.fullmatch(r"(?:[^/]+\.SAFE/)?MTD_MSIL(?:2A|1C)\.xml", name):
+        if re.fullmatch(r"(?:[^/]+/)?MTD_MSIL(?:2A|1C)\.xml", name):
             return read_product(archive.read(name), f"{archive.path}: {name}")
     raise Mistake(
         f"{archive.path} has no MTD_MSIL2A.xml, so it is no whole Level-2A product; fetch it again, or unpack it so that "

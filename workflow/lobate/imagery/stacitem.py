@@ -33,16 +33,27 @@ def read(path: Path, wanted: Wanted) -> Scene:
     if wanted.classes and files["SCL"] is None:
         raise missing_classes(path)
     properties = item["properties"]
-    cloud = properties.get("eo:cloud_cover")
     return Scene(
         name=str(item.get("id") or path.name),
         path=path,
         bands=tuple(
-            Band(str(files[band]), calibration=_calibration(path, item, band, wanted)) for band in wanted.bands
+            Band(str(files[band]), calibration=_calibration(path, item, band, files[band], wanted))
+            for band in wanted.bands
         ),
         classes=Band(str(files["SCL"])) if files["SCL"] else None,
         date=str(properties.get("datetime") or date_in(path.name)),
-        cloud=None if cloud is None else float(cloud),
+        cloud=_cloud(path, properties.get("eo:cloud_cover")),
+        baseline=_baseline(item),
+    )
+
+
+def _cloud(path: Path, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, int | float) and 0 <= value <= 100:
+        return float(value)
+    raise Mistake(
+        f"{path}: the eo:cloud_cover of its STAC item is {value!r:.80}, not per cent; correct or take it out."
     )
 
 
@@ -53,10 +64,13 @@ def _jsons(path: Path) -> list[Path]:
 def _item_in(file: Path) -> dict[str, Any] | None:
     try:
         item = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    is_item = isinstance(item, dict) and item.get("type") == "Feature" and isinstance(item.get("assets"), dict)
-    return {**item, "properties": item.get("properties") or {}} if is_item else None
+    if not (isinstance(item, dict) and item.get("type") == "Feature" and isinstance(item.get("assets"), dict)):
+        return None
+    properties = item.get("properties")
+    assets = {key: asset for key, asset in item["assets"].items() if isinstance(asset, dict)}
+    return {**item, "assets": assets, "properties": properties if isinstance(properties, dict) else {}}
 
 
 def _only_item(path: Path) -> dict[str, Any]:
@@ -81,22 +95,30 @@ def _file(path: Path, item: dict[str, Any], band: str) -> Path | None:
     href = str(asset_of(item, band).get("href", ""))
     if href and "://" not in href and not PurePosixPath(href).is_absolute():
         inside = Path(os.path.normpath(path / href))
-        if inside.is_relative_to(os.path.normpath(path)) and inside.is_file():
+        if inside.is_relative_to(os.path.normpath(path)) and _is_there(inside):
             return inside
     beside = path / PurePosixPath(href).name
-    return beside if href and beside.is_file() else band_file(path, band)
+    return beside if href and _is_there(beside) else band_file(path, band)
 
 
-def _calibration(path: Path, item: dict[str, Any], band: str, wanted: Wanted) -> Calibration:
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # a name that no file system takes
+        return False
+
+
+def _calibration(path: Path, item: dict[str, Any], band: str, file: Path, wanted: Wanted) -> Calibration:
     baseline = _baseline(item)
     why = f"its STAC item (processing baseline {baseline or 'unknown'}) does not say whether the offset was taken off"
-    return settle(_said(path, item, band), wanted.offset, f"{path}: {band}", why)
+    return settle(_said(path, item, band, file), wanted.offset, f"{path}: {band}", why)
 
 
-def _said(path: Path, item: dict[str, Any], band: str) -> Calibration | None:
+def _said(path: Path, item: dict[str, Any], band: str, file: Path) -> Calibration | None:
     """Return what the folder says of the band's numbers, the surest word first.
 
-    1. ``earthsearch:boa_offset_applied`` true: the numbers carry no offset, whatever ``raster:bands`` says.
+    1. ``earthsearch:boa_offset_applied`` true: the numbers carry no offset, whatever ``raster:bands`` says. It speaks of
+       the archive's own COGs, not of the originals in JPEG 2000 that the item lists too (``red-jp2``).
     2. A baseline before 04.00 never had one.
     3. ``raster:bands`` (or ``raster:scale`` and ``raster:offset``), unless they deny the offset that the baseline has.
     4. The product's own MTD_MSIL2A.xml beside the item.
@@ -104,7 +126,8 @@ def _said(path: Path, item: dict[str, Any], band: str) -> Calibration | None:
     scale, offset = _scale_and_offset(asset_of(item, band))
     quantification = USUAL_QUANTIFICATION if scale is None else Calibration.of_scale(scale, 0).quantification
     early = of_baseline(_baseline(item))
-    if item["properties"].get("earthsearch:boa_offset_applied") is True or early:
+    taken_off = item["properties"].get("earthsearch:boa_offset_applied") is True and not _original(item, band, file)
+    if taken_off or early:
         return Calibration(quantification, 0.0)
     if scale is not None and offset:
         return Calibration.of_scale(scale, offset)
@@ -112,13 +135,21 @@ def _said(path: Path, item: dict[str, Any], band: str) -> Calibration | None:
     return product.calibration(band) if product else None
 
 
+def _original(item: dict[str, Any], band: str, file: Path) -> bool:
+    """Whether the file is ESA's own JPEG 2000 and not the one that the archive made of it."""
+    return file.suffix == ".jp2" and file.name != PurePosixPath(str(asset_of(item, band).get("href", ""))).name
+
+
 def _baseline(item: dict[str, Any]) -> str | None:
-    return item["properties"].get("s2:processing_baseline") or item["properties"].get("processing:version")
+    properties = item["properties"]
+    found = properties.get("s2:processing_baseline") or properties.get("processing:version")
+    return str(found) if found else None
 
 
 def _scale_and_offset(asset: dict[str, Any]) -> tuple[float | None, float | None]:
     """Return scale and offset as STAC 1.0 (``raster:bands``) or 1.1 (``bands``, or the asset itself) writes them."""
-    first = (asset.get("raster:bands") or asset.get("bands") or [{}])[0]
+    listed = asset.get("raster:bands") or asset.get("bands")
+    first = listed[0] if isinstance(listed, list) and isinstance(listed[0], dict) else {}
     found = [first.get(name, first.get(f"raster:{name}", asset.get(f"raster:{name}"))) for name in ("scale", "offset")]
     scale, offset = (float(value) if isinstance(value, int | float) else None for value in found)
     return scale or None, offset
