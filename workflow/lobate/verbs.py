@@ -20,6 +20,7 @@ from lobate.signature import Alternative, Input, Output, Setting
 VERBS: dict[str, str] = {
     "make_example": "lobate.example.world",
     "measure_stretch": "lobate.imagery.measure",
+    "find_scenes": "lobate.imagery.find",
     "compose_rgb": "lobate.imagery.compose",
     "clean_labels": "lobate.labels.clean",
     "rasterize_labels": "lobate.labels.rasterize",

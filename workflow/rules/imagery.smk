@@ -1,6 +1,29 @@
 """Room `imagery`: scenes become one 8-bit image a tile."""
 
 
+rule find_scenes:
+    input:
+        area=optional(REGION.imagery.find.area if REGION.imagery.find else None),
+    output:
+        table=made("imagery/scenes.tsv"),
+        coverage=made("imagery/coverage.png"),
+    log:
+        made("logs/find_scenes.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        stamp=stamp("find_scenes"),
+        settings=SETTINGS,
+    message:
+        "Asking the catalogue for scenes of the region"
+    shell:
+        "lobate find-scenes --area {input.area:q} --table {output.table:q} --coverage {output.coverage:q}"
+        " --settings {params.settings:q} --log {log:q}"
+
+
 rule measure_stretch:
     input:
         scenes=[scene for tile in TILES for scene in SCENES[tile]],

@@ -1,0 +1,61 @@
+"""Polygons in longitude and latitude that cross the antimeridian, whichever way they were written.
+
+Some are cut there, some go on beyond 180 degrees, some jump from 179 to -179. All become cut ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+from shapely.affinity import translate
+from shapely.geometry import Polygon, box
+from shapely.geometry.base import BaseGeometry
+
+
+class RoundAPole(ValueError):
+    """A ring that goes round a pole; what is inside it cannot be told in longitude and latitude."""
+
+
+def folded(ground: BaseGeometry) -> BaseGeometry:
+    """Return the polygons of ``ground`` as one valid geometry between -180 and 180 degrees.
+
+    An edge that spans more than half the globe is taken the short way round. Raises RoundAPole.
+    """
+    polygons = [
+        one for one in shapely.get_parts(shapely.get_parts(ground)) if isinstance(one, Polygon) and not one.is_empty
+    ]
+    pieces = [piece for one in polygons for piece in _cut(_unrolled(one))]
+    return _polygonal(shapely.union_all(pieces))
+
+
+def _unrolled(polygon: Polygon) -> BaseGeometry:
+    shell = _continuous(polygon.exterior)
+    holes = [_continuous(ring) for ring in polygon.interiors]
+    for hole in holes:
+        hole[:, 0] += 360 * np.round((shell[:, 0].mean() - hole[:, 0].mean()) / 360)
+    return shapely.make_valid(Polygon(shell, holes))
+
+
+def _continuous(ring: BaseGeometry) -> np.ndarray:
+    """Return a ring's coordinates (n, 2) without jumps, its longitudes going on beyond 180 where they must."""
+    coordinates = shapely.get_coordinates(ring)
+    steps = np.diff(coordinates[:, 0])
+    jump = (np.abs(steps) > 180) & (np.abs(steps) < 360)  # 360 is the edge of a map of the world
+    turns = np.cumsum(np.where(jump, -360 * np.sign(steps), 0))
+    if turns.size and turns[-1]:
+        raise RoundAPole("a ring goes round a pole")
+    coordinates[1:, 0] += turns
+    return coordinates
+
+
+def _cut(ground: BaseGeometry) -> list[BaseGeometry]:
+    west, _, east, _ = ground.bounds
+    first, last = int(np.floor((west + 180) / 360)), int(np.ceil((east - 180) / 360))
+    turns = range(first, max(last, first) + 1)
+    return [translate(ground & box(360 * n - 180, -90, 360 * n + 180, 90), -360 * n) for n in turns]
+
+
+def _polygonal(ground: BaseGeometry) -> BaseGeometry:
+    """Return a geometry's polygons alone: a cut or a repair may leave lines and points."""
+    parts = shapely.get_parts(shapely.get_parts(ground))
+    return shapely.union_all([one for one in parts if isinstance(one, Polygon)])

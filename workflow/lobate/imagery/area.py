@@ -1,0 +1,77 @@
+"""The area of interest: polygons of any vector file as one geometry in longitude and latitude."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from lobate.errors import Mistake
+from lobate.imagery.antimeridian import RoundAPole, folded
+from lobate.vectors import LONLAT, geodesic_area_m2, read_polygons
+
+LEAST_M2 = 10_000.0
+"""An area smaller than a hundred pixels is a mistake, most often degrees that are said to be metres."""
+EDGE = 1 / 200
+"""Longest straight edge after projection, as a share of the area's extent: a straight edge in one CRS is none in another."""
+APART = 1.0
+"""Degrees between parts of an area that are asked for apart."""
+
+
+def read_area(path: Path, layer: str | None = None) -> BaseGeometry:
+    """Return all polygons of a layer as one valid geometry, cut at the antimeridian.
+
+    Raises Mistake when there are none, when they lie nowhere on Earth, go round a pole or cover next to nothing.
+    """
+    frame = read_polygons(path, layer)
+    shapes = frame.geometry[~(frame.geometry.is_empty | frame.geometry.isna())]
+    if shapes.empty:
+        raise Mistake(
+            f"The area of interest {path} is empty: no feature in it has an outline. Draw the region's outline."
+        )
+    if not np.isfinite(shapes.total_bounds).all():
+        raise _nowhere(path, frame)
+    if not frame.crs.is_geographic:
+        shapes = shapes.segmentize(EDGE * np.ptp(shapes.total_bounds.reshape(2, 2), axis=0).max())
+    ground = _folded(path, shapes.to_crs(LONLAT), frame)
+    covered = geodesic_area_m2(gpd.GeoSeries([ground], crs=LONLAT))[0]
+    if covered < LEAST_M2:
+        raise Mistake(
+            f"The area of interest {path} covers only {covered:.3g} square metres. Check its coordinate reference system "
+            f"({frame.crs.name}): its coordinates may be degrees that are taken for metres. Or draw a larger outline."
+        )
+    return ground
+
+
+def outline(ground: BaseGeometry) -> BaseGeometry:
+    """Return few-cornered polygons that hold all of ``ground``: what a catalogue is asked for.
+
+    Parts that lie far from each other stay apart, as the two sides of the antimeridian do.
+    """
+    around = shapely.union_all([shapely.box(*part.bounds).buffer(APART / 2) for part in shapely.get_parts(ground)])
+    hulls = [shapely.convex_hull(ground & cluster) for cluster in shapely.get_parts(around)]
+    return shapely.orient_polygons(shapely.union_all(hulls))
+
+
+def _folded(path: Path, lonlat: gpd.GeoSeries, frame: gpd.GeoDataFrame) -> BaseGeometry:
+    west, south, east, north = lonlat.total_bounds
+    if not (-360 <= west <= east <= 360 and -90 <= south <= north <= 90):  # false for NaN and infinity too
+        raise _nowhere(path, frame)
+    try:
+        return shapely.union_all([folded(one) for one in lonlat.values])
+    except RoundAPole:
+        raise Mistake(
+            f"The area of interest {path} goes round a pole, where Sentinel-2 does not see. Cut the pole out of it, and split "
+            "the rest along a meridian."
+        ) from None
+
+
+def _nowhere(path: Path, frame: gpd.GeoDataFrame) -> Mistake:
+    bounds = ", ".join(f"{one:.6g}" for one in frame.total_bounds)
+    return Mistake(
+        f"The area of interest {path} lies nowhere on Earth: its coordinates ({bounds}) make no sense in its coordinate "
+        f"reference system, {frame.crs.name}. Assign the right one in QGIS and save it again."
+    )

@@ -1,0 +1,92 @@
+"""Which part of an area how many scenes show, by exact geometry on an equal-area map of the area's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from pyproj import CRS, Transformer
+from shapely.geometry.base import BaseGeometry
+
+from lobate.vectors import LONLAT
+
+EDGE = 0.1
+"""Degrees; an edge straight in longitude and latitude is a curve on the map, and is drawn in steps of this."""
+SNAP = 1.0
+"""Metres; footprints that say the same edge with other decimals leave no slivers between them."""
+TRIFLE_M2 = 10_000.0
+"""Ground that no one misses: a hundred pixels."""
+
+
+@dataclass(frozen=True)
+class Map:
+    """Lambert's azimuthal equal-area map round an area's middle, in metres; the antimeridian is nothing special on it."""
+
+    crs: CRS
+
+    @classmethod
+    def of(cls, ground: BaseGeometry) -> Map:
+        """Return the map round the middle of ``ground`` (longitude and latitude)."""
+        lon, lat = np.radians(shapely.get_coordinates(ground)).T
+        x, y, z = (one.mean() for one in (np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)))
+        middle = np.degrees([np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))]).round(6)
+        return cls(CRS.from_dict({"proj": "laea", "lon_0": middle[0], "lat_0": middle[1], "ellps": "WGS84"}))
+
+    def project(self, ground: BaseGeometry) -> BaseGeometry:
+        """Return geometry in longitude and latitude on the map."""
+        there = Transformer.from_crs(LONLAT, self.crs, always_xy=True)
+        points = shapely.transform(shapely.segmentize(ground, EDGE), lambda xy: np.column_stack(there.transform(*xy.T)))
+        return shapely.make_valid(points)
+
+    def lonlat(self, x: float, y: float) -> tuple[float, float]:
+        """Return longitude and latitude of a place on the map."""
+        return Transformer.from_crs(self.crs, LONLAT, always_xy=True).transform(x, y)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """An area cut into cells, each shown by one number of scenes; geometry on ``map``."""
+
+    map: Map
+    cells: np.ndarray
+    """Polygons, shape (n,)."""
+    counts: np.ndarray
+    """Scenes that show each cell, shape (n,)."""
+
+    def areas(self) -> np.ndarray:
+        """Return the square metres that 0, 1, 2, ... scenes show."""
+        return np.bincount(self.counts, shapely.area(self.cells))
+
+    def shares(self) -> dict[int, float]:
+        """Return the share of the area that so many scenes show, by number of scenes; all add up to 1."""
+        areas = self.areas()
+        return {count: float(area / areas.sum()) for count, area in enumerate(areas) if area > 0}
+
+    def gaps(self) -> BaseGeometry:
+        """Return the ground that no scene shows, less trifles; empty where there is none."""
+        parts = shapely.get_parts(shapely.union_all(self.cells[self.counts == 0]))
+        return shapely.union_all(parts[shapely.area(parts) >= TRIFLE_M2])
+
+    def largest_gaps(self) -> list[tuple[float, tuple[float, float]]]:
+        """Return square metres, and longitude and latitude of a place inside, of each gap, the largest first."""
+        parts = sorted(shapely.get_parts(self.gaps()), key=lambda one: (-one.area, one.bounds))
+        return [
+            (one.area, self.map.lonlat(one.representative_point().x, one.representative_point().y)) for one in parts
+        ]
+
+
+def measure(ground: BaseGeometry, footprints: Sequence[BaseGeometry]) -> Coverage:
+    """Return how many of the footprints show each part of ``ground``; all in longitude and latitude."""
+    map_ = Map.of(ground)
+    area = map_.project(ground)
+    prints = shapely.intersection(np.array([map_.project(one) for one in footprints], dtype=object), area)
+    prints = prints[shapely.area(prints) > 0]
+    edges = shapely.union_all([*shapely.boundary(prints), area.boundary], grid_size=SNAP)
+    cells = shapely.get_parts(shapely.polygonize([edges]))
+    inside = shapely.point_on_surface(cells)
+    within = shapely.intersects(area, inside)
+    cells, inside = cells[within], inside[within]
+    place, _ = shapely.STRtree(prints).query(inside, predicate="intersects")
+    return Coverage(map_, cells, np.bincount(place, minlength=len(cells)))

@@ -1,0 +1,86 @@
+"""The picture of coverage: which part of the area has 0, 1, 2, ... scenes, on an equal-area map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import shapely
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PatchCollection
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path as Outline
+from shapely.geometry.base import BaseGeometry
+
+from lobate.imagery.coverage import Coverage
+from lobate.imagery.items import Found
+
+NONE = "#d7301f"
+FEW, MANY = np.array([222, 235, 247]) / 255, np.array([8, 48, 107]) / 255
+STEPS = 6
+"""Numbers of scenes with a colour of their own; more of them share the last."""
+DPI = 150
+BEHIND = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.7, "edgecolor": "none"}
+
+
+def draw(covered: Coverage, scenes: Sequence[Found], path: Path) -> None:
+    """Write the picture as PNG; same coverage, same bytes."""
+    figure = Figure(figsize=(8, 7), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    legend = []
+    for level, share in _levels(covered).items():
+        cells = covered.cells[np.minimum(covered.counts, STEPS) == level]
+        axes.add_collection(PatchCollection([_patch(one) for one in cells], facecolor=_colour(level), edgecolor="none"))
+        legend.append(Patch(facecolor=_colour(level), label=f"{_name(level)}: {100 * share:.1f} %"))
+    _draw_tiles(axes, covered, scenes)
+    axes.autoscale_view()
+    axes.set_aspect("equal")
+    axes.set_xlabel("km east of the area's middle")
+    axes.set_ylabel("km north of the area's middle")
+    figure.legend(handles=legend, loc="outside right upper", frameon=False, title="Part of the area with")
+    figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
+
+
+def _levels(covered: Coverage) -> dict[int, float]:
+    levels: dict[int, float] = {}
+    for count, share in covered.shares().items():
+        levels[min(count, STEPS)] = levels.get(min(count, STEPS), 0.0) + share
+    return levels
+
+
+def _name(level: int) -> str:
+    if level == 0:
+        return "no scene"
+    return f"{level}{' or more' if level == STEPS else ''} scene{'' if level == 1 else 's'}"
+
+
+def _colour(level: int) -> str:
+    return NONE if level == 0 else to_hex(FEW + (MANY - FEW) * (level - 1) / (STEPS - 1))
+
+
+def _draw_tiles(axes, covered: Coverage, scenes: Sequence[Found]) -> None:  # noqa: ANN001 - matplotlib's axes
+    """Name each tile where its scenes show the area."""
+    area = shapely.union_all(covered.cells)
+    for tile in sorted({one.tile for one in scenes}):
+        seen = shapely.union_all([covered.map.project(one.footprint) for one in scenes if one.tile == tile]) & area
+        axes.add_collection(
+            PatchCollection([_patch(one) for one in _polygons(seen)], facecolor="none", edgecolor="0.25", lw=0.6)
+        )
+        place = seen.representative_point()
+        axes.annotate(tile, (place.x / 1000, place.y / 1000), ha="center", va="center", fontsize=7, bbox=BEHIND)
+
+
+def _polygons(ground: BaseGeometry) -> list[BaseGeometry]:
+    return [one for one in shapely.get_parts(ground) if one.geom_type == "Polygon"]
+
+
+def _patch(polygon: BaseGeometry) -> PathPatch:
+    """Return a polygon with its holes, in kilometres."""
+    rings = shapely.get_rings(polygon)
+    return PathPatch(
+        Outline.make_compound_path(*(Outline(shapely.get_coordinates(one) / 1000, closed=True) for one in rings))
+    )
