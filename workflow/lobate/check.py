@@ -162,7 +162,9 @@ def _grid(scene: Path, region: Region) -> Grid:
     from lobate.imagery.scene import Wanted
     from lobate.imagery.scenes import read_scene
 
-    wanted = Wanted(tuple(region.imagery.bands), region.imagery.offset, classes=False)
+    wanted = Wanted(
+        tuple(region.imagery.bands), region.imagery.offset, classes=False, order=tuple(region.imagery.band_order or ())
+    )
     with open_raster(read_scene(scene, wanted).bands[0].address) as band:
         return Grid.of(band)
 
