@@ -31,6 +31,18 @@ def test_shapefile_counts_its_side_files_and_no_others(tmp_path):
     assert content_digest(path) != digest
 
 
+def test_the_manifest_of_a_fetched_scene_stands_for_its_folder(tmp_path):
+    for name in ("B04.tif", "checksums.json"):
+        (tmp_path / name).write_text(name)
+    assert content_digest(tmp_path / "checksums.json") == content_digest(tmp_path)
+    digest = content_digest(tmp_path / "checksums.json")
+    (tmp_path / "B04.tif").write_text("damaged")
+    assert content_digest(tmp_path / "checksums.json") != digest
+    (tmp_path / "checksums.json").unlink()
+    with pytest.raises(Mistake, match="does not exist"):
+        content_digest(tmp_path / "checksums.json")
+
+
 def test_members_stand_where_the_family_put_them(tmp_path):
     assert member(tmp_path / "a.tif", "") == tmp_path / "a.tif"
     assert member(tmp_path / "a.shp", ".dbf") == tmp_path / "a.dbf"

@@ -1,7 +1,8 @@
 """What a file, a folder or a Shapefile contains, as one sha256.
 
 All three are a *family* of files: a file is a family of one, a folder has a file for each relative path, a Shapefile
-has its side files. Time stamps, owners and modes do not count.
+has its side files. A fetched scene's checksums.json, written last, stands for its folder. Time stamps, owners and modes
+do not count.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from lobate.errors import Mistake
 
 SIDE_FILES = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+MANIFEST = "checksums.json"
 ITSELF = ""
 NOT_CONTENT = ".snakemake_timestamp"
 """Snakemake leaves this in folders that a rule made."""
@@ -25,6 +27,8 @@ def family(path: Path) -> dict[str, Path]:
 
     Raises Mistake when there is nothing.
     """
+    if path.name == MANIFEST and path.exists():
+        path = path.parent
     if path.is_dir():
         files = (one for one in sorted(path.rglob("*")) if one.is_file() and one.name != NOT_CONTENT)
         return {one.relative_to(path).as_posix(): one for one in files}

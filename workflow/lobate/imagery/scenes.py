@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from lobate.digests import MANIFEST
 from lobate.errors import Mistake
 from lobate.imagery import bandfolder, multiband, safe, stacitem
 from lobate.imagery.scene import Scene, Wanted
@@ -19,10 +20,14 @@ KINDS = (safe, stacitem, bandfolder, multiband)
 
 
 def read_scene(path: Path, wanted: Wanted) -> Scene:
-    """Return the scene at ``path``; Mistake when nothing is there, or when it lacks what is wanted."""
+    """Return the scene at ``path``; Mistake when nothing is there, or when it lacks what is wanted.
+
+    A fetched scene's checksums.json stands for its folder.
+    """
+    place = path.parent if path.name == MANIFEST and path.is_file() else path
     for kind in KINDS:
-        if kind.recognises(path):
-            return kind.read(path, wanted)
+        if kind.recognises(place):
+            return kind.read(place, wanted)
     raise Mistake(f"The scene {path} does not exist. Check the tile's list in imagery.tiles, or fetch the scene.")
 
 
