@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,3 +50,41 @@ def test_bodies_are_the_connected_components_numbered_by_their_first_member(coun
         for a, b in edges:
             expected[a] = expected[b] = min(expected[a], expected[b])
     assert body.tolist() == [sorted(set(expected)).index(one) for one in expected]
+
+
+def test_one_body_overlapped_by_thousands_takes_no_square_of_time():
+    """A lobed body of 20,000 vertices in one tile, thousands of small ones on it and in its gaps in the other: what is
+    overlaid is counted in vertices, and must not be those of the large one times the number of small ones."""
+    angle = np.linspace(0, 2 * np.pi, 20_000, endpoint=False)
+    radius = np.where(np.arange(20_000) // 50 % 2, 0.9, 0.6)
+    large = shapely.Polygon(radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1))
+    x, y = (axis.ravel() for axis in np.meshgrid(np.linspace(-0.9, 0.9, 60), np.linspace(-0.9, 0.9, 60)))
+    small = shapely.box(x - 0.004, y - 0.004, x + 0.004, y + 0.004)
+    outlines, tile = np.array([large, *small], dtype=object), np.array([0] + [1] * len(small))
+    overlaid = []
+    with pytest.MonkeyPatch.context() as patch:
+        plain = shapely.intersection
+
+        def counting(ones, others):
+            overlaid.append(shapely.get_num_coordinates(ones).sum() + shapely.get_num_coordinates(others).sum())
+            return plain(ones, others)
+
+        patch.setattr(shapely, "intersection", counting)
+        pairs = shared_pairs(outlines, tile)
+        share = agreement(outlines, tile, np.array([shapely.box(-1, -1, 1, 1)] * 2), pairs)
+    assert len(pairs[0]) > 2_000
+    assert sum(overlaid) < 300 * len(pairs[0]) + 20 * 20_000
+    some = small[pairs[1][::50] - 1]
+    np.testing.assert_allclose(share[::50], shapely.area(plain(large, some)) / shapely.area(some), atol=1e-9)
+
+
+def test_tiles_that_abut_share_a_line_and_thousands_of_bodies_at_it():
+    west, east = shapely.box(0, 0, 10, 10), shapely.box(10, 0, 20, 10)
+    long_one = shapely.box(9, 0, 10, 10)
+    small = shapely.box(10, np.arange(0, 10, 0.01), 10.5, np.arange(0, 10, 0.01) + 0.005)
+    corner = shapely.box(8, 10, 10, 11)
+    outlines, tile = np.array([long_one, *small, corner], dtype=object), np.array([0] + [1] * len(small) + [1])
+    pairs = shared_pairs(outlines, tile)
+    share = agreement(outlines, tile, np.array([west, east]), pairs)
+    assert len(share) == len(small) + 1
+    assert (share[:-1] == 1).all()

@@ -168,8 +168,10 @@ def _seen_by(frame: gpd.GeoDataFrame, names: Sequence[str], grounds: Sequence[Gr
     """Return the tiles that detected a body or see a point within it, joined by commas."""
     points = shapely.point_on_surface(np.asarray(frame.geometry.values, dtype=object))
     seen = [set(tiles.split(",")) for tiles in frame["tiles"]]
+    tree = shapely.STRtree(points)
     for name, ground in zip(names, grounds, strict=True):
-        others = np.array([row for row, some in enumerate(seen) if name not in some], dtype=int)
+        within = np.sort(tree.query(ground.footprint, predicate="contains"))
+        others = np.array([row for row in within if name not in seen[row]], dtype=int)
         for row in others[ground.sees(points[others])]:
             seen[row].add(name)
     return pd.Series([",".join(sorted(some)) for some in seen], index=frame.index, dtype=object)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
+from lobate.mapping.cells import cells
+
 Links = tuple[np.ndarray, np.ndarray]
 
 NEAR = 1e-8  # degrees, a millimetre: how far apart lines may lie that were one before they were reprojected
 
 
-def touching_pairs(outlines: np.ndarray, distance: float = 0.0) -> Links:
-    """Return index arrays (left, right), left < right, of outlines (n,) at most ``distance`` apart, sorted."""
-    left, right = shapely.STRtree(outlines).query(outlines, predicate="dwithin", distance=distance)
+def touching_pairs(outlines: np.ndarray) -> Links:
+    """Return index arrays (left, right), left < right, of outlines (n,) that touch, sorted."""
+    left, right = shapely.STRtree(outlines).query(outlines, predicate="intersects")
     order = np.lexsort((right, left))
     left, right = left[order], right[order]
     return left[left < right], right[left < right]
@@ -24,9 +26,18 @@ def touching_pairs(outlines: np.ndarray, distance: float = 0.0) -> Links:
 
 def shared_pairs(outlines: np.ndarray, tile: np.ndarray) -> Links:
     """Return index arrays (left, right), left < right, of outlines (n,) that touch and come from different tiles (n,)."""
-    left, right = touching_pairs(outlines, NEAR)
-    foreign = tile[left] != tile[right]
-    return left[foreign], right[foreign]
+    around = shapely.box(*(shapely.bounds(outlines).reshape(-1, 4) + NEAR * np.array([-1, -1, 1, 1])).T)
+    left, right = shapely.STRtree(outlines).query(around)
+    foreign = (left < right) & (tile[left] != tile[right])
+    left, right = left[foreign], right[foreign]
+    # of each pair the larger one, whose parts are indexed once, is asked for the smaller
+    size = shapely.get_num_coordinates(outlines)
+    asked, other = np.where(size[left] >= size[right], (left, right), (right, left))
+    shapely.prepare(outlines[asked])
+    meet = np.flatnonzero(shapely.dwithin(outlines[asked], outlines[other], NEAR))
+    shapely.destroy_prepared(outlines[asked])
+    order = meet[np.lexsort((right[meet], left[meet]))]
+    return left[order], right[order]
 
 
 def agreement(outlines: np.ndarray, tile: np.ndarray, footprints: np.ndarray, pairs: Links) -> np.ndarray:
@@ -37,30 +48,60 @@ def agreement(outlines: np.ndarray, tile: np.ndarray, footprints: np.ndarray, pa
     ground more than once, the pieces that agree best count. Where tiles only abut there is no such ground: there,
     outlines agree (1) when they have a line in common.
     """
-    left, right = pairs
-    ones = _clipped(outlines[left], footprints[tile[right]])
-    others = _clipped(outlines[right], footprints[tile[left]])
-    share = _share(ones, others)
-    pieces = np.maximum(shapely.get_num_geometries(ones), shapely.get_num_geometries(others))
-    for pair in np.flatnonzero((share > 0) & (share < 1) & (pieces > 1)):
-        parts = shapely.get_parts(ones[pair])[:, np.newaxis], shapely.get_parts(others[pair])[np.newaxis, :]
-        share[pair] = _share(*np.broadcast_arrays(*parts)).max()
-    smaller = np.minimum(shapely.area(ones), shapely.area(others))
-    abut = smaller <= 1e-6 * np.minimum(shapely.area(outlines[left]), shapely.area(outlines[right]))
-    share[abut] = _line_in_common(outlines[left[abut]], outlines[right[abut]])
+    clipped, one, other = _clips(outlines, tile, footprints, pairs)
+    share = _share(clipped, one, other)
+    whole = np.minimum(*shapely.area(outlines)[np.stack(pairs)])
+    abut = np.minimum(*shapely.area(clipped)[np.stack([one, other])]) <= 1e-6 * whole
+    beside = tuple(side[abut] for side in pairs)
+    borders, one, other = _clips(outlines, tile, shapely.buffer(footprints, 10 * NEAR), beside)
+    share[abut] = _line_in_common(borders[one], borders[other])
     return share
 
 
-def _clipped(outlines: np.ndarray, footprints: np.ndarray) -> np.ndarray:
-    clipped, across = outlines.copy(), ~shapely.contains(footprints, outlines)
-    clipped[across] = shapely.intersection(outlines[across], footprints[across])
-    return clipped
+def _clips(
+    outlines: np.ndarray, tile: np.ndarray, footprints: np.ndarray, pairs: Links
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return outlines clipped to the ground of a partner's tile, each once, and for each pair which two of them count."""
+    left, right = pairs
+    sides = np.concatenate([np.stack([left, tile[right]], axis=1), np.stack([right, tile[left]], axis=1)])
+    wanted, which = np.unique(sides, axis=0, return_inverse=True)
+    clipped, ground = outlines[wanted[:, 0]], footprints[wanted[:, 1]]
+    shapely.prepare(ground)
+    across = ~shapely.contains(ground, clipped)
+    clipped[across] = shapely.intersection(clipped[across], ground[across])
+    return clipped, which[: len(left)], which[len(left) :]
 
 
-def _share(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    common = shapely.area(shapely.intersection(ones, others))
-    smaller = np.minimum(shapely.area(ones), shapely.area(others))
-    return np.divide(common, smaller, out=np.zeros_like(common), where=smaller > 0)
+def _share(clipped: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return what the outlines ``one`` and ``other`` (k,), indices of ``clipped``, share of the smaller: together or by their
+    best piece, whichever is more."""
+    pieces, of = shapely.get_parts(clipped, return_index=True)
+    cut, piece = cells(pieces)
+    left, right = shapely.STRtree(cut).query(cut)
+    pair = _find(one * len(clipped) + other, of[piece[left]] * len(clipped) + of[piece[right]])
+    left, right, pair = left[pair >= 0], right[pair >= 0], pair[pair >= 0]
+    common = shapely.area(shapely.intersection(cut[left], cut[right]))
+    pieces_met, first, which = np.unique(
+        np.stack([piece[left], piece[right]], axis=1), axis=0, return_index=True, return_inverse=True
+    )
+    share = _of_smaller(np.bincount(pair, common, len(one)), shapely.area(clipped)[np.stack([one, other])])
+    best = _of_smaller(np.bincount(which, common, len(first)), shapely.area(pieces)[pieces_met.T])
+    np.maximum.at(share, pair[first], best)
+    return share
+
+
+def _find(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Return where each of ``asked`` stands in ``known``, or -1."""
+    if not len(known):
+        return np.full(len(asked), -1)
+    order = np.argsort(known)
+    place = order[np.searchsorted(known, asked, sorter=order).clip(max=len(known) - 1)]
+    return np.where(known[place] == asked, place, -1)
+
+
+def _of_smaller(common: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    smaller = areas.min(axis=0)
+    return np.divide(common, smaller, out=np.zeros(len(smaller)), where=smaller > 0)
 
 
 def _line_in_common(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
