@@ -1,7 +1,5 @@
 """Maps made by windows are what the whole image at once gives, and say where they know nothing."""
 
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
 import rasterio
@@ -13,10 +11,8 @@ from rasterio.crs import CRS
 from torch import nn
 from torch.nn import functional
 
-from lobate import rasters
 from lobate.errors import Mistake
 from lobate.grid import Grid
-from lobate.network import source
 from lobate.network.deeplab import build, landform_probability
 from lobate.network.stream import probability_map
 from lobate.settings.training import Network
@@ -63,21 +59,65 @@ def at_once(network, pixels):
 def test_a_local_network_gives_the_same_by_windows_everywhere(tmp_path, blend, size):
     pixels = noise(*size)
     image = write_image(tmp_path / "image.tif", pixels)
-    probability_map(local(4), image, tmp_path / "map.tif", window=64, overlap=16, blend=blend, batch=3)
-    assert np.abs(read(tmp_path / "map.tif") - at_once(local(4), pixels)).max() <= 0.51
+    network = local(7)  # sees 15 pixels, one less than the overlap
+    probability_map(network, image, tmp_path / "map.tif", window=64, overlap=16, blend=blend, batch=3)
+    assert np.abs(read(tmp_path / "map.tif") - at_once(network, pixels)).max() <= 0.51
 
 
-@given(st.integers(1, 90), st.integers(1, 90), st.integers(8, 40), st.integers(1, 7), st.integers(0, 99))
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(8, 60), st.integers(1, 7), st.booleans(), st.integers(0, 99))
 @settings(max_examples=25, deadline=None)
-def test_crop_is_exact_while_the_network_sees_less_than_the_overlap(
-    tmp_path_factory, height, width, window, batch, seed
+def test_windows_are_exact_while_the_network_sees_less_than_the_overlap(
+    tmp_path_factory, height, width, window, batch, ramp, seed
 ):
-    folder = tmp_path_factory.mktemp("crop")
+    folder = tmp_path_factory.mktemp("exact")
     pixels, overlap = noise(height, width, seed=seed), window // 2
     network = local((overlap - 1) // 2, seed)
     image = write_image(folder / "image.tif", pixels)
-    probability_map(network, image, folder / "map.tif", window=window, overlap=overlap, blend="crop", batch=batch)
+    blend = "ramp" if ramp else "crop"
+    probability_map(network, image, folder / "map.tif", window=window, overlap=overlap, blend=blend, batch=batch)
     assert np.abs(read(folder / "map.tif") - at_once(network, pixels)).max() <= 0.51
+
+
+def test_the_ramp_of_the_default_overlap_is_exact_for_what_sees_15_16_of_it(tmp_path):
+    pixels = noise(200, 480, bands=1)
+    image = write_image(tmp_path / "image.tif", pixels)
+    column = torch.randn(1, 1, 1, 151, generator=torch.Generator().manual_seed(3)) / 12
+
+    def network(images):
+        return torch.sigmoid(functional.conv2d(images.float() / 255 - 0.3, column, padding=(0, 75))[:, 0])
+
+    probability_map(network, image, tmp_path / "map.tif", window=320, overlap=160)
+    found, wanted = read(tmp_path / "map.tif"), at_once(network, pixels)
+    assert wanted.std() > 15
+    assert np.abs(found - wanted).max() <= 0.51
+
+
+def test_layers_are_bands_that_are_blended_alike(tmp_path):
+    pixels = noise(90, 110)
+    pixels[:, 5, 7] = 0
+    image = write_image(tmp_path / "image.tif", pixels)
+
+    def network(images):
+        return torch.stack([local(3)(images), local(3, seed=1)(images)], 1)
+
+    probability_map(network, image, tmp_path / "map.tif", window=48, overlap=16, layers=("probability", "spread"))
+    with rasterio.open(tmp_path / "map.tif") as dataset:
+        found = dataset.read()
+        assert (dataset.descriptions, dataset.nodata) == (("probability", "spread"), 255)
+    assert (found[:, 5, 7] == 255).all()
+    for band, seed in enumerate((0, 1)):
+        differences = np.abs(found[band] - at_once(local(3, seed), pixels))
+        differences[5, 7] = 0
+        assert differences.max() <= 0.51
+
+
+def test_progress_is_told_by_rows(tmp_path, caplog):
+    image = write_image(tmp_path / "image.tif", noise(200, 40))
+    with caplog.at_level("INFO"):
+        probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=8)
+    told = [record.message for record in caplog.records if "of the rows" in record.message]
+    assert told[0].startswith("12 % of the rows done, about") and told[-1].startswith("100 % of the rows done, in")
+    assert len(told) <= 10
 
 
 def test_the_map_lies_on_the_image_s_grid_and_is_a_cog(tmp_path):
@@ -121,32 +161,6 @@ def test_an_image_without_data_is_all_no_data(tmp_path):
     assert (read(tmp_path / "map.tif") == 255).all()
 
 
-def test_each_row_is_read_once(tmp_path, monkeypatch):
-    image = write_image(tmp_path / "image.tif", noise(200, 40))
-    rows = []
-
-    @contextmanager
-    def watched(path):
-        with rasters.open_raster(path) as dataset:
-            yield Watched(dataset)
-
-    class Watched:
-        def __init__(self, dataset):
-            self.dataset = dataset
-
-        def __getattr__(self, name):
-            return getattr(self.dataset, name)
-
-        def read(self, *, window, out):
-            rows.extend(range(window.row_off, window.row_off + window.height))
-            return self.dataset.read(out=out, window=window)
-
-    monkeypatch.setattr(source, "open_raster", watched)
-    monkeypatch.setattr(source.Grid, "of", lambda dataset: Grid(200, 40, dataset.transform, dataset.crs))
-    probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=12)
-    assert rows == list(range(200))
-
-
 def test_a_seam_of_the_real_network_is_small(tmp_path):
     torch.manual_seed(0)
     network = landform_probability(
@@ -172,18 +186,21 @@ def test_probabilities_of_zero_and_one(tmp_path):
         assert (read(tmp_path / "map.tif") == round(254 * value)).all()
 
 
-def test_short_memory_takes_fewer_windows_at_once(tmp_path, caplog):
-    pixels = noise(64, 200)
+def test_short_memory_takes_fewer_windows_at_once_for_good(tmp_path, caplog):
+    pixels = noise(128, 200)
     image = write_image(tmp_path / "image.tif", pixels)
+    sizes = []
 
     def network(images):
+        sizes.append(len(images))
         if len(images) > 1:
             raise torch.OutOfMemoryError("out of memory")
         return local(2)(images)
 
     probability_map(network, image, tmp_path / "map.tif", window=64, overlap=16, batch=4)
     assert np.abs(read(tmp_path / "map.tif") - at_once(local(2), pixels)).max() <= 0.51
-    assert "Memory is short" in caplog.text
+    assert sizes == [4, 2] + [1] * 12
+    assert caplog.text.count("Memory is short") == 2
 
 
 def test_images_that_the_model_cannot_take(tmp_path):
