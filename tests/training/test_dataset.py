@@ -38,7 +38,7 @@ def test_whole_patches_keep_it_and_lie_channels_last(patches):
     batch = patches.stack([1, 2])
     assert batch.images.shape == (2, 3, 40, 40)
     assert batch.images.is_contiguous(memory_format=torch.channels_last)
-    assert batch.labelled == 1600 + 600
+    assert batch.pixels == (1600 + 600, 0)
     small = batch.images[1, 0]
     assert (small[:20, :30] == 3).all()
     assert (small[20:] == 128).all(), "padding is grey, as in training, or the IoU would depend on it"
@@ -56,7 +56,7 @@ def test_thinned_is_spread_evenly(patches):
 
 def test_each_epoch_sees_every_patch_once_in_another_order(patches):
     never = np.zeros(5, dtype=bool)
-    seen = [number for i in range(10) for number in numbers(SAMPLING.training_batch(patches, never, i))]
+    seen = [number for i in range(10) for number in numbers(SAMPLING.draw(patches, never, SAMPLING.places(i)))]
     epochs = [tuple(seen[start : start + 5]) for start in range(0, 30, 5)]
     assert all(sorted(epoch) == [0, 1, 2, 3, 4] for epoch in epochs)
     assert len(set(epochs)) > 1
@@ -64,10 +64,10 @@ def test_each_epoch_sees_every_patch_once_in_another_order(patches):
 
 def test_a_batch_depends_on_its_number_alone(patches):
     always = np.ones(5, dtype=bool)
-    one = SAMPLING.training_batch(patches, always, 7)
-    SAMPLING.training_batch(patches, always, 3)
-    assert one.images.equal(SAMPLING.training_batch(patches, always, 7).images)
-    assert not one.images.equal(SAMPLING.training_batch(patches, always, 8).images)
+    one = SAMPLING.draw(patches, always, SAMPLING.places(7))
+    SAMPLING.draw(patches, always, SAMPLING.places(3))
+    assert one.images.equal(SAMPLING.draw(patches, always, SAMPLING.places(7)).images)
+    assert not one.images.equal(SAMPLING.draw(patches, always, SAMPLING.places(8)).images)
 
 
 def test_only_positives_are_augmented(patches):
@@ -75,7 +75,7 @@ def test_only_positives_are_augmented(patches):
     patches.arrays[0][positive, ..., 3] |= 1
     noisy = {True: 0, False: 0}
     for i in range(20):
-        batch = SAMPLING.training_batch(patches, positive, i)
+        batch = SAMPLING.draw(patches, positive, SAMPLING.places(i))
         for image, label in zip(batch.images, batch.labels, strict=True):
             noisy[bool((label == 1).any())] += bool(image[1][label != 255].any())  # green is 0 but for noise
     assert noisy[True] > 5

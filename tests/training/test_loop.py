@@ -6,7 +6,8 @@ from torch import nn
 from lobate.errors import Mistake
 from lobate.settings.training import Schedule
 from lobate.training.dataset import Batch, Patches
-from lobate.training.loop import Course, check_loss, evaluate, seed_of, train_step
+from lobate.training.loop import Course, check_loss, seed_of
+from lobate.training.step import evaluate, train_step
 
 
 class Red(nn.Module):
@@ -43,9 +44,9 @@ def test_a_batch_without_labels_changes_nothing():
     network = Red()
     sgd = torch.optim.SGD(network.parameters(), lr=1.0)
     images = torch.full((1, 3, 4, 4), 120, dtype=torch.uint8)
-    assert train_step(network, sgd, Batch.of(images, torch.full((1, 4, 4), 255, dtype=torch.uint8)), 1.0) is None
+    assert train_step(network, sgd, [Batch.of(images, torch.full((1, 4, 4), 255, dtype=torch.uint8))], 1.0) is None
     assert network.weight.item() == 1
-    loss = train_step(network, sgd, Batch.of(images, torch.zeros((1, 4, 4), dtype=torch.uint8)), 0.5)
+    loss = train_step(network, sgd, [Batch.of(images, torch.zeros((1, 4, 4), dtype=torch.uint8))], 0.5)
     # logits -2 and 2 on background: loss log(1 + e^4); its slope in the weight is 4 * sigmoid(4)
     slope = 4 / (1 + np.exp(-4))
     assert loss.item() == pytest.approx(np.log(1 + np.exp(4)), rel=1e-5)

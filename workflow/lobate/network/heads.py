@@ -74,7 +74,7 @@ class Pyramid(nn.Module):
         return self.dropout(self.project(torch.cat([pooled, *branches], dim=1)))
 
     def _pool(self, features: Tensor) -> Tensor:
-        if len(features) == 1 and self.pooled[1].training:
+        if self.pooled[1].training and features.shape[0] == 1:
             raise Mistake(
                 "a step of one patch cannot train batch norm: the pyramid pools each patch to one value, which has no "
                 "spread. Set training.schedule.batch to 2 or more, or training.schedule.batch_norm to frozen."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lobate.settings.base import ProjectPath, Section
 
@@ -32,7 +32,11 @@ class Schedule(Section):
     iterations: Annotated[int, Field(ge=1)] = 30_000
     """Optimiser steps a round."""
     batch: Annotated[int, Field(ge=1)] = 8
-    """Patches a step; a batch of 1 cannot train the pyramid's pooled batch norm, which then stays frozen."""
+    """Patches a step, over all devices together; a batch of 1 cannot train the pyramid's pooled batch norm, which then
+    stays frozen."""
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    """Parts that a batch goes through the network in, one after the other: less memory, the same step (but that batch
+    norm, where it is trained, sees the parts)."""
     crop: Annotated[int, Field(ge=32)] = 480
     """Side of the random crop that the network sees, in pixels."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
@@ -47,12 +51,23 @@ class Schedule(Section):
     """frozen as in the group's runs with pre-trained weights; trained is needed with random weights."""
     class_weights: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)] | None = None
     """Weight of background and landform in the loss; none as in the paper."""
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Decay of an exponential moving average of the weights, such as 0.999, that is measured and kept in their place; none
+    as in the paper."""
     scales: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]
     """Scales drawn from for each patch, before the crop."""
     evaluate_every: Annotated[int, Field(ge=1)] = 1_000
     """Iterations between two looks at the IoU of training and validation set."""
     evaluate_at_most: Annotated[int, Field(ge=1)] = 500
     """Training patches looked at for the training IoU (all validation patches are)."""
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """Looks without a better validation IoU of the landform after which a round ends early; none: never."""
+
+    @model_validator(mode="after")
+    def _divisible(self) -> Schedule:
+        if self.accumulate > self.batch:
+            raise ValueError(f"accumulate must not exceed the batch of {self.batch}, each part needs a patch")
+        return self
 
 
 class Mining(Section):
@@ -87,3 +102,10 @@ class Training(Section):
     """Augmentation of positives, a list of operations a round; later rounds use the last."""
     mining: Mining = Mining()
     """Negatives from wrong detections."""
+    both_protocols: bool = True
+    """Train the chosen round once more on the other protocol's split (random where the configured one is not, else
+    grouped), so that both validation IoUs stand side by side."""
+    gpus: Annotated[int, Field(ge=1, le=64)] = 1
+    """Devices a training asks for; a batch is divided among those it gets."""
+    licence: str = "other"
+    """Licence of the model, as its header and STAC description give it: an SPDX identifier such as CC-BY-4.0, or other."""

@@ -20,7 +20,6 @@ from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
 from lobate.training.augment import GREY, augment, fit_to_crop
-from lobate.training.measure import IGNORE
 
 Made = TypeVar("Made")
 
@@ -34,6 +33,10 @@ class Patches:
 
     def __len__(self) -> int:
         return len(self.places)
+
+    def __reduce__(self) -> tuple[Callable[..., Patches], tuple[object, ...]]:
+        """Travel to another process as the files' names, not as their content."""
+        return _reopened, (tuple(getattr(one, "filename", one) for one in self.arrays), self.places)
 
     @property
     def channels(self) -> int:
@@ -67,26 +70,39 @@ class Patches:
         return np.array(counts, dtype=np.int64).reshape(-1, 2)
 
 
+def _reopened(sources: tuple[str | np.ndarray, ...], places: np.ndarray) -> Patches:
+    opened = (one if isinstance(one, np.ndarray) else np.load(one, mmap_mode="r") for one in sources)
+    return Patches(tuple(opened), places)
+
+
 @dataclass(frozen=True)
 class Batch:
-    """Images (N, C, H, W) uint8, channels last in memory, labels (N, H, W) uint8, and how many labels are not 255."""
+    """Images (N, C, H, W) uint8, channels last in memory, labels (N, H, W) uint8, and the pixels of each class."""
 
     images: Tensor
     labels: Tensor
-    labelled: int
+    pixels: tuple[int, int]
 
     @classmethod
     def of(cls, images: Tensor, labels: Tensor) -> Batch:
         """Make a batch; this is done ahead, so that the loop itself has nothing to count or to convert."""
         images = images.contiguous(memory_format=torch.channels_last)
-        return cls(images, labels.contiguous(), int((labels != IGNORE).sum()))
+        return cls(images, labels.contiguous(), (int((labels == 0).sum()), int((labels == 1).sum())))
+
+    def weight(self, class_weights: Sequence[float] | None = None) -> float:
+        """Return the labelled pixels, each counted by its class's weight."""
+        return float(sum(count * one for count, one in zip(self.pixels, class_weights or (1, 1), strict=True)))
+
+    def pinned(self, device: torch.device) -> Batch:
+        """Return the batch where a GPU can fetch it by itself; done ahead, in the thread that made it."""
+        if device.type == "cpu":
+            return self
+        return Batch(self.images.pin_memory(), self.labels.pin_memory(), self.pixels)
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
-        if device.type == "cpu":
-            return self
-        images, labels = (part.pin_memory().to(device, non_blocking=True) for part in (self.images, self.labels))
-        return Batch(images, labels, self.labelled)
+        images, labels = (part.to(device, non_blocking=True) for part in (self.images, self.labels))
+        return Batch(images, labels, self.pixels)
 
 
 @dataclass(frozen=True)
@@ -99,20 +115,25 @@ class Sampling:
     operations: tuple[str, ...]
     seeds: tuple[int, int]
 
-    def training_batch(self, patches: Patches, positive: np.ndarray, iteration: int) -> Batch:
-        """Return batch ``iteration`` of the training; ``positive`` (n,) says which patches show the landform."""
-        samples = []
-        for place in range(iteration * self.batch, (iteration + 1) * self.batch):
-            epoch, offset = divmod(place, len(patches))
-            index = _shuffled(len(patches), epoch, self.seeds)[offset]
-            random = np.random.default_rng([*self.seeds, 1, place])
-            image, mask = patches.sample(index)
-            if positive[index]:
-                image, mask = augment(image, mask, self.operations, random)
-            samples.append(fit_to_crop(image, mask, self.crop, self.scales, random))
+    def places(self, iteration: int) -> range:
+        """Return the places, counted from the training's start, of the samples of one batch."""
+        return range(iteration * self.batch, (iteration + 1) * self.batch)
+
+    def draw(self, patches: Patches, positive: np.ndarray, places: Sequence[int]) -> Batch:
+        """Return the samples at ``places`` of the training; ``positive`` (n,) says which patches show the landform."""
+        samples = [self._sample(patches, positive, place) for place in places]
         images = torch.stack([image.as_subclass(Tensor) for image, _ in samples])
         labels = torch.stack([mask.as_subclass(Tensor) for _, mask in samples])
         return Batch.of(images, labels)
+
+    def _sample(self, patches: Patches, positive: np.ndarray, place: int) -> tuple[Image, Mask]:
+        epoch, offset = divmod(place, len(patches))
+        index = _shuffled(len(patches), epoch, self.seeds)[offset]
+        random = np.random.default_rng([*self.seeds, 1, place])
+        image, mask = patches.sample(index)
+        if positive[index]:
+            image, mask = augment(image, mask, self.operations, random)
+        return fit_to_crop(image, mask, self.crop, self.scales, random)
 
 
 @lru_cache(maxsize=4)

@@ -21,11 +21,14 @@ def verdict_of(plan: Plan, course: Course, warnings: list[str]) -> dict[str, Any
     return {
         "round": plan.seeds[1],
         "iteration": best["iteration"],
-        "iterations": plan.schedule.iterations,
+        "iterations": course.iteration,
         "training_iou": best["training"]["iou"],
         "validation_iou": best["validation"]["iou"],
         "threshold": best["validation"]["threshold"],
         "threshold_iou": best["validation"]["threshold_iou"],
+        "calibration": [list(one) for one in best["validation"]["calibration"]],
+        "calibration_error": best["validation"]["calibration_error"],
+        "dataset": data.digest,
         "patches": {
             "training": len(data.training) - data.mined,
             "mined": data.mined,

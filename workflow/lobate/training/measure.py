@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from lobate.training.team import Team
+
 IGNORE = 255
 CLASSES = ("background", "landform")
 LEVELS = 255  # probabilities are counted as round(254 p), the levels of a probability map
+BINS = 10
+Bin = tuple[float, float, int]
+"""Mean predicted probability, observed share of the landform, pixels."""
 THRESHOLDS = tuple(percent / 100 for percent in range(5, 100, 5))
 
 
@@ -59,22 +65,30 @@ class Tally:
         self.levels = self.levels.to(logits.device) + levels
         self.loss = self.loss.to(logits.device) + loss
 
+    def pooled(self, team: Team, device: torch.device) -> Tally:
+        """Return the counts of all processes together; ``device`` is where this one computes."""
+        return Tally(*(team.total(one.to(device)) for one in (self.counts, self.levels, self.loss)))
+
     def result(self) -> Measured:
         """Return what the counts say."""
         pixels = int(self.counts.sum())
-        threshold, threshold_iou = best_threshold(self.levels.cpu())
+        levels = self.levels.cpu()
         mean_loss = round(float(self.loss) / pixels, 6) if pixels else None
-        return Measured(named(iou(self.counts.cpu())), mean_loss, threshold, threshold_iou)
+        bins = reliability(levels)
+        return Measured(named(iou(self.counts.cpu())), mean_loss, *best_threshold(levels), bins, expected_error(bins))
 
 
 @dataclass(frozen=True)
 class Measured:
-    """IoU by class (argmax), mean cross-entropy, and the threshold that gives the landform class its best IoU."""
+    """IoU by class (argmax), mean cross-entropy, the threshold that gives the landform class its best IoU, and how far
+    its probability can be taken at its word (``reliability``, ``expected_error``)."""
 
     iou: dict[str, float | None]
     loss: float | None
     threshold: float
     threshold_iou: float | None
+    calibration: list[Bin]
+    calibration_error: float | None
 
 
 def best_threshold(levels: Tensor) -> tuple[float, float | None]:
@@ -94,3 +108,29 @@ def best_threshold(levels: Tensor) -> tuple[float, float | None]:
         ious[threshold] = true / (landform + false)
     best = max(THRESHOLDS, key=lambda threshold: (ious[threshold], -abs(threshold - 0.5)))
     return best, round(ious[best], 6)
+
+
+def reliability(levels: Tensor) -> list[Bin]:
+    """Return the reliability curve: pixels in ten equally wide bins of probability; bins without pixels are left out.
+
+    ``levels`` (2, 255) counts pixels by label and by round(254 p).
+    """
+    counts = levels.double().numpy()
+    probability = np.arange(LEVELS) / (LEVELS - 1)
+    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    total, landform, predicted = (
+        np.bincount(place, weights, minlength=BINS)
+        for weights in (counts.sum(0), counts[1], counts.sum(0) * probability)
+    )
+    return [
+        (round(float(p / n), 6), round(float(hits / n), 6), int(n))
+        for p, hits, n in zip(predicted, landform, total, strict=True)
+        if n
+    ]
+
+
+def expected_error(bins: list[Bin]) -> float | None:
+    """Return the expected calibration error (Naeini et al. 2015): mean gap between predicted and observed, by pixels."""
+    pixels = sum(count for *_, count in bins)
+    gaps = sum(abs(predicted - observed) * count for predicted, observed, count in bins)
+    return round(gaps / pixels, 6) if pixels else None

@@ -38,7 +38,8 @@ def mine_nothing(
 ) -> None:
     """Write empty layers and no patch: the target is reached, no further round trains."""
     none = gpd.GeoDataFrame({name: [] for name in COLUMNS}, geometry=[], crs=LONLAT)
-    write_layers(negatives, {"kept": none, "removed": none.assign(reason=[])})
+    footprints = gpd.GeoDataFrame({"id": []}, geometry=[], crs=LONLAT)
+    write_layers(negatives, {"kept": none, "removed": none.assign(reason=[]), "patches": footprints})
     np.save(mined, np.zeros((0, 0, 0, 0), dtype=np.uint8))
 
 
@@ -60,9 +61,9 @@ def mine_negatives(
 ) -> None:
     """Map all ``images`` of ``tiles`` with the ``model`` of this round and cut patches round the wrong detections.
 
-    ``negatives`` gets the layers `kept` (one row a patch of ``mined``, in that order, most confident first) and `removed`
-    (with reason), in EPSG:4326; ``mined`` the patches, (n, P, P, C + 1) uint8, labels from the label rasters. Raises
-    Mistake when an image has other channels than the model.
+    ``negatives`` gets the layers `kept` (one row a patch of ``mined``, in that order, most confident first), `removed`
+    (with reason) and `patches` (the ground of each patch), in EPSG:4326; ``mined`` the patches, (n, P, P, C + 1) uint8,
+    labels from the label rasters. Raises Mistake when an image has other channels than the model.
     """
     if mining.at_most == 0:
         return mine_nothing(negatives, mined)
@@ -77,9 +78,8 @@ def mine_negatives(
     patches = [_patch(*places[row.tile], row, ground, side) for row in rows.itertuples()]
     np.save(mined, np.stack(patches) if patches else np.zeros((0, *_shape(images[0], side)), dtype=np.uint8))
     left_out = ranked[ranked["reason"].notna()].assign(id="", window_row=-1, window_col=-1)
-    write_layers(
-        negatives, {"kept": rows[[*COLUMNS, "geometry"]], "removed": left_out[[*COLUMNS, "reason", "geometry"]]}
-    )
+    layers = {"kept": rows[[*COLUMNS, "geometry"]], "removed": left_out[[*COLUMNS, "reason", "geometry"]]}
+    write_layers(negatives, {**layers, "patches": _footprints(rows, dict(zip(tiles, images, strict=True)), side)})
     log.info("round %d: %d patches mined from %d wrong detections", round, len(rows), rows["geometry"].nunique())
     for reason, count in left_out["reason"].value_counts().items():
         log.info("  left out: %d detections, %s", count, reason)
@@ -122,6 +122,17 @@ def _one_row_a_patch(chosen: gpd.GeoDataFrame, round: int) -> gpd.GeoDataFrame:
     rows["window_row"] = [corner[0] for corner in rows["windows"]]
     rows["window_col"] = [corner[1] for corner in rows["windows"]]
     return rows
+
+
+def _footprints(rows: gpd.GeoDataFrame, images: dict[str, Path], side: int) -> gpd.GeoDataFrame:
+    """Return the ground of each mined patch, in EPSG:4326."""
+    grids = {tile: Grid.of(image) for tile, image in images.items()}
+    places = [(grids[row.tile], row.window_row, row.window_col) for row in rows.itertuples()]
+    ground = [
+        gpd.GeoSeries([grid.crop(*corner, side, side).footprint], crs=grid.crs).to_crs(LONLAT)[0]
+        for grid, *corner in places
+    ]
+    return gpd.GeoDataFrame({"id": rows["id"].astype(object)}, geometry=ground, crs=LONLAT)
 
 
 def _patch(image: Path, label: Path, row: Any, ground: Ground, side: int) -> np.ndarray:

@@ -38,6 +38,15 @@ def reaches(verdict: dict[str, Any], target_iou: float) -> bool:
     return iou is not None and iou >= target_iou
 
 
+def chosen_of(verdicts: list[dict[str, Any]], target_iou: float) -> int:
+    """Return the place of the first that reaches the target, else of the best, the earlier of equals."""
+    for place, one in enumerate(verdicts):
+        if reaches(one, target_iou):
+            return place
+    ious = [one["validation_iou"]["landform"] for one in verdicts]
+    return max(range(len(ious)), key=lambda place: -1.0 if ious[place] is None else ious[place])
+
+
 def reached_before(
     before: Annotated[Path | None, Input()] = None,
     target_iou: Annotated[float, Setting("training.target_iou")] = 0.80,

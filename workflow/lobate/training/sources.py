@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import geopandas as gpd
@@ -11,11 +13,10 @@ import numpy as np
 
 from lobate.errors import Mistake
 from lobate.training.dataset import Patches
+from lobate.training.split import Impossible, Protocol, read_split
 from lobate.vectors import read_layer
 
 log = logging.getLogger(__name__)
-
-COLUMNS = ("tile", "row", "height", "width", "side")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,16 @@ class Data:
         """Which training patches show the landform; shape (n,)."""
         return self.pixels[:, 1] > 0
 
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of all patches, those of the training side first, in the order of the split."""
+        total = hashlib.sha256()
+        for side in (self.training, self.validation):
+            total.update(f"{len(side)} ".encode())
+            for file, row, height, width in side.places:
+                total.update(np.ascontiguousarray(side.arrays[file][row, :height, :width]))
+        return total.hexdigest()
+
     def __str__(self) -> str:
         return (
             f"{len(self.training)} training patches ({int(self.positive.sum())} show the landform, {self.mined} were mined) "
@@ -43,37 +54,52 @@ class Data:
         )
 
 
-def read_data(files: list[Path], tiles: list[str], split: Path, mined: list[Path]) -> Data:
-    """Open the patch ``files`` of ``tiles`` as ``split`` says, and all ``mined`` patches for training.
+def read_data(
+    files: list[Path],
+    tiles: list[str],
+    split: Path,
+    mined: list[Path],
+    protocol: Protocol = "side",
+    footprints: list[Path] | None = None,
+) -> Data:
+    """Open the patch ``files`` of ``tiles`` as ``split`` says by ``protocol``, and the ``mined`` patches for training.
 
-    Raises Mistake for damaged files, for files and split that are not of one run, for a side without patches and for a
-    training side without the landform.
+    With ``footprints`` (one file for each of ``mined``, layer `patches`), mined patches that touch validation ground do not
+    train, and are counted in the log. Raises Mistake for damaged files and for files and split that are not of one run;
+    Impossible for a side without patches and for a training side without the landform.
     """
-    rows = _read_split(split)
-    training = gather(files, tiles, rows[rows["side"] == "training"], mined)
-    validation = gather(files, tiles, rows[rows["side"] == "validation"], [])
-    for name, side in (("training", training), ("validation", validation)):
-        if not len(side):
-            raise Mistake(
-                f"The split {split} has no {name} patch. Set patches.split.validation_share so that both sides get some, or "
-                "draw outlines further apart: those whose patches overlap stay on one side."
-            )
-    data = Data(
-        training, validation, training.pixels(), validation.pixels(), sum(len(open_patches(one)) for one in mined)
-    )
+    rows = read_split(split, protocol)
+    validating = rows[rows["side"] == "validation"]
+    extra = [_mined_rows(path) for path in mined]
+    for number, path in enumerate(footprints or []):
+        extra[number] = _off(extra[number], path, validating)
+    training = gather(files, tiles, rows[rows["side"] == "training"], list(zip(mined, extra, strict=True)))
+    validation = gather(files, tiles, validating, [])
+    data = Data(training, validation, training.pixels(), validation.pixels(), sum(map(len, extra)))
     if not data.positive.any():
-        raise Mistake(
+        raise Impossible(
             f"None of the {len(training)} training patches shows the landform, so there is nothing to learn. Check that "
             "labels.positives has outlines on the images, and that patches.split leaves some of them to training."
         )
     return data
 
 
-def _read_split(split: Path) -> gpd.GeoDataFrame:
-    rows = read_layer(split, "split")
-    if missing := [name for name in COLUMNS if name not in rows.columns]:
-        raise Mistake(f"The split {split} lacks the field {missing[0]}. Give the file that split_patches wrote.")
-    return rows.sort_values(["tile", "row"], ignore_index=True)
+def _mined_rows(path: Path) -> np.ndarray:
+    return np.arange(len(open_patches(path)))
+
+
+def _off(rows: np.ndarray, footprints: Path, validating: gpd.GeoDataFrame) -> np.ndarray:
+    """Return those ``rows`` of mined patches whose footprints touch no validation ground."""
+    ground = read_layer(footprints, "patches").to_crs(validating.crs)
+    if len(ground) != len(rows):
+        raise Mistake(
+            f"{footprints} has {len(ground)} footprints for {len(rows)} mined patches: the files are not of one run. "
+            "Delete both and run again."
+        )
+    touching = np.unique(validating.sindex.query(ground.geometry, predicate="intersects")[0])
+    if len(touching):
+        log.info("%d mined patches touch validation ground of this protocol and do not train", len(touching))
+    return np.setdiff1d(rows, touching)
 
 
 def open_patches(path: Path) -> np.ndarray:
@@ -93,9 +119,11 @@ def open_patches(path: Path) -> np.ndarray:
     return array
 
 
-def gather(files: list[Path], tiles: list[str], rows: gpd.GeoDataFrame, mined: list[Path]) -> Patches:
-    """Join the patches that ``rows`` of the split name (by tile, row, height and width) and all the mined ones."""
-    paths = [*files, *mined]
+def gather(
+    files: list[Path], tiles: list[str], rows: gpd.GeoDataFrame, mined: list[tuple[Path, np.ndarray]]
+) -> Patches:
+    """Join the patches that ``rows`` of the split name (by tile, row, height and width) and the rows of mined files."""
+    paths = [*files, *(path for path, _ in mined)]
     arrays = tuple(open_patches(path) for path in paths)
     _check_alike([(path, array) for path, array in zip(paths, arrays, strict=True) if len(array)])
     numbers = {tile: number for number, tile in enumerate(tiles)}
@@ -107,8 +135,8 @@ def gather(files: list[Path], tiles: list[str], rows: gpd.GeoDataFrame, mined: l
     _check_rows(files, arrays, named)
     extra = [
         (number, row, *arrays[number].shape[1:3])
-        for number in range(len(files), len(paths))
-        for row in range(len(arrays[number]))
+        for number, (_, taken) in enumerate(mined, len(files))
+        for row in taken
     ]
     return Patches(arrays, np.concatenate([named, np.array(extra, dtype=np.int64).reshape(-1, 4)]))
 

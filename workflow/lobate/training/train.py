@@ -10,14 +10,17 @@ from typing import Annotated
 from lobate.settings.training import Network, Schedule
 from lobate.signature import Input, Output, Setting, unless
 from lobate.training.rounds import pass_on, reached_before, step_of_round
+from lobate.training.split import configured
 
 log = logging.getLogger(__name__)
+
+IN_HEADER = ("threshold", "validation_iou", "calibration", "calibration_error", "dataset")
 
 
 @unless(reached_before, instead=pass_on)
 def train(
     patches: Annotated[list[Path], Input()],
-    split: Annotated[Path, Input()],
+    split: Annotated[Path, Input(lens=configured)],
     model: Annotated[Path, Output()],
     metrics: Annotated[Path, Output()],
     verdict: Annotated[Path, Output()],
@@ -39,26 +42,15 @@ def train(
     curves (``metrics`` as CSV, ``events`` for TensorBoard), and ``verdict``, the facts of the best look. Raises Mistake
     for data that do not fit together or show no landform, and when training runs away or out of memory.
     """
-    from lobate.network.deeplab import build
     from lobate.network.modelfile import save
-    from lobate.training.checkpoint import scratch_file
     from lobate.training.events import write_events
-    from lobate.training.facts import scalars_of, verdict_of, warnings_of, write_metrics
-    from lobate.training.loop import Plan, fit, seed_of
+    from lobate.training.facts import scalars_of, write_metrics
+    from lobate.training.learn import learn
     from lobate.training.sources import read_data
 
     data = read_data(patches, tiles, split, mined or [])
-    recipe = f"{seed} {round} {augment} {network!r} {schedule!r} {data}"
-    plan = Plan(data, schedule, tuple(augment), (seed, round), scratch_file(), recipe)
-    warnings = warnings_of(plan, network)
-    log.info("round %d: %s", round, data)
-    for one in warnings:
-        log.warning("%s", one)
-    net = build(network, channels=data.training.channels, seed=seed_of(seed, round), weights_file=weights)
-    course = fit(net, plan)
-
-    facts = verdict_of(plan, course, warnings)
-    save(model, net, {"round": round, "seed": seed} | {key: facts[key] for key in ("threshold", "validation_iou")})
+    net, course, facts = learn(data, network, schedule, augment, (seed, round), weights)
+    save(model, net, {"round": round, "seed": seed} | {name: facts[name] for name in IN_HEADER})
     write_metrics(metrics, course.rows)
     write_events(events, scalars_of(course.rows))
     verdict.write_text(json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,95 @@
+"""Training on several devices of one machine: this process starts one worker a device, and takes over what they learnt.
+
+So a rule, a verb and a function stay one thing, whether the job got one device or eight. ``LOBATE_GPUS`` says how many the
+job may use; the rule sets it to what Snakemake grants. It is no setting of the verb: more devices make the same model
+faster, up to rounding, and must not repeat a training whose result is known.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from contextlib import contextmanager
+from logging.handlers import QueueHandler, QueueListener
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import distributed, multiprocessing
+
+from lobate.errors import Mistake
+from lobate.network.deeplab import DeepLab
+from lobate.training.loop import Course, Plan, fit
+from lobate.training.team import Team
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ALLOWED = "LOBATE_GPUS"
+BACKENDS = "cpu:gloo,cuda:nccl"
+
+
+def devices() -> int:
+    """Return how many devices this job may use, at least 1 (a GPU, or the CPU)."""
+    allowed = os.environ.get(ALLOWED, "1")
+    return max(1, min(int(allowed) if allowed.isdigit() else 1, torch.cuda.device_count()))
+
+
+def train_on_all(network: DeepLab, plan: Plan) -> Course:
+    """Train ``network`` in place, as ``loop.fit`` does, on all devices that this job may use."""
+    size = min(devices(), plan.schedule.batch)
+    return fit(network, plan) if size == 1 else spread(network, plan, size)
+
+
+def spread(network: DeepLab, plan: Plan, size: int) -> Course:
+    """Train ``network`` in place in ``size`` processes. Raises what ``loop.fit`` raises."""
+    with TemporaryDirectory(prefix="lobate-team-") as folder, _relayed() as queue:
+        given = size, folder, network, plan, queue, max(1, torch.get_num_threads() // size)
+        try:
+            multiprocessing.start_processes(_work, given, nprocs=size, daemon=True, start_method="spawn")
+        except multiprocessing.ProcessException:
+            if (told := Path(folder) / "mistake").exists():
+                raise Mistake(told.read_text(encoding="utf-8")) from None
+            raise
+        course = Course(**torch.load(Path(folder) / "course", weights_only=True))
+    network.load_state_dict(course.best["weights"])
+    return course
+
+
+def _work(rank: int, size: int, folder: str, network: DeepLab, plan: Plan, queue: Any, threads: int) -> None:
+    """Be one process of the team; the first writes what came out, whoever fails why."""
+    torch.set_num_threads(threads)
+    logger = logging.getLogger("lobate")
+    logger.setLevel(logging.INFO if rank == 0 else logging.ERROR)
+    logger.addHandler(QueueHandler(queue))
+    backend = BACKENDS if torch.cuda.is_available() else "gloo"
+    if torch.cuda.is_available():
+        torch.cuda.set_device(rank)
+    distributed.init_process_group(backend, init_method=f"file://{folder}/meet", rank=rank, world_size=size)
+    try:
+        course = fit(network, plan, Team(rank, size))
+    except Mistake as mistake:
+        (Path(folder) / "mistake").write_text(str(mistake), encoding="utf-8")
+        sys.exit(2)
+    if rank == 0:
+        torch.save(vars(course), Path(folder) / "course")
+    distributed.destroy_process_group()
+
+
+class _Relay(QueueListener):
+    def handle(self, record: logging.LogRecord) -> None:
+        logging.getLogger(record.name).handle(record)
+
+
+@contextmanager
+def _relayed() -> Iterator[Any]:
+    """Let what workers log appear in this process's log."""
+    queue = multiprocessing.get_context("spawn").Queue()
+    relay = _Relay(queue)
+    relay.start()
+    try:
+        yield queue
+    finally:
+        relay.stop()
