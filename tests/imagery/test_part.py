@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import requests
 
-from lobate.imagery.part import Part, plain
+from lobate.imagery.address import plain
+from lobate.imagery.part import Part
 from lobate.imagery.patience import Trouble
 
 URL = "https://archive.example/a/B04.tif?sig=1"

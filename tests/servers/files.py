@@ -126,8 +126,7 @@ def serving(folder: Path, prefix: Path) -> Iterator[FileServer]:
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_for(port, child, prefix / "error.log")
-        with ThreadingHTTPServer(("127.0.0.1", 0), _Gate) as gate:
-            gate.daemon_threads = True
+        with _Door(("127.0.0.1", 0), _Gate) as gate:
             gate.behind = port
             gate.files = FileServer(folder, f"http://127.0.0.1:{gate.server_port}")
             threading.Thread(target=gate.serve_forever, daemon=True).start()
@@ -151,6 +150,13 @@ def _wait_for(port: int, child: subprocess.Popen, errors: Path) -> None:
             return
         time.sleep(0.02)
     pytest.fail(f"nginx did not start: {errors.read_text() if errors.exists() else 'it left no log'}")
+
+
+class _Door(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of connections that the other side broke."""
 
 
 class _Gate(BaseHTTPRequestHandler):

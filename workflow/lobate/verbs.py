@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "make_example": "lobate.example.world",
     "measure_stretch": "lobate.imagery.measure",
     "find_scenes": "lobate.imagery.find",
+    "fetch_scene": "lobate.imagery.fetch",
     "compose_rgb": "lobate.imagery.compose",
     "clean_labels": "lobate.labels.clean",
     "rasterize_labels": "lobate.labels.rasterize",

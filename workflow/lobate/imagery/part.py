@@ -12,16 +12,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
+from lobate.imagery.address import plain
 from lobate.imagery.patience import Trouble
-
-
-def plain(url: str) -> str:
-    """Return an address without its query, where signatures stand: fit for messages, and the same when signed anew."""
-    return urlunsplit(urlsplit(url)._replace(query="", fragment=""))
 
 
 class Part:

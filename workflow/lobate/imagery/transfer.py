@@ -21,9 +21,10 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from lobate.errors import Mistake
+from lobate.imagery.address import plain
 from lobate.imagery.checksum import Checksum
 from lobate.imagery.guard import Unresolved
-from lobate.imagery.part import Part, is_encoded, plain
+from lobate.imagery.part import Part, is_encoded
 from lobate.imagery.patience import Pace, Patience, Trouble, asked_s
 from lobate.imagery.progress import Progress, Quiet
 from lobate.imagery.signing import Signer, Unsigned
@@ -86,7 +87,7 @@ class Courier:
         self.stop = Event()
 
     def read(self, url: str) -> bytes:
-        """Return a small document. Raises Missing, or Mistake when it cannot be had."""
+        """Return a small document of the catalogue, which needs no signature. Raises Missing, or Mistake when it cannot be had."""
         return self._persevere(url, lambda: self._read(url))
 
     def fetch(self, wish: Wish) -> None:
@@ -130,7 +131,7 @@ class Courier:
                 raise Stopped
 
     def _read(self, url: str) -> bytes:
-        with closing(self._ask(url, {})) as answer:
+        with closing(self._ask(url, {}, Unsigned())) as answer:
             pieces = bytearray()
             while piece := self._piece(answer):
                 pieces += piece
@@ -140,7 +141,7 @@ class Courier:
 
     def _continue(self, url: str, part: Part, name: str) -> None:
         """Add what is lacking to ``part``; Trouble when the line breaks."""
-        with closing(self._ask(url, part.asking())) as answer:
+        with closing(self._ask(url, part.asking(), self._signer)) as answer:
             if answer.status_code == requests.codes.requested_range_not_satisfiable:
                 if part.is_whole(answer):
                     return
@@ -183,9 +184,9 @@ class Courier:
         except (HTTPError, OSError) as error:
             raise Trouble(f"the connection broke ({_short(error)})") from None
 
-    def _ask(self, url: str, headers: dict[str, str]) -> requests.Response:
+    def _ask(self, url: str, headers: dict[str, str], signer: Signer) -> requests.Response:
         """Return the answer with its body still to come: 200, 206 or 416."""
-        signed = self._signer.sign(url)
+        signed = signer.sign(url)
         try:
             answer = self._session.get(
                 signed,
@@ -204,19 +205,20 @@ class Courier:
         if answer.status_code in (200, 206) or (answer.status_code == 416 and "Range" in headers):
             return answer
         with answer:
-            raise self._refused(url, signed, answer)
+            if answer.status_code == requests.codes.forbidden:
+                signer.renew(url, signed)
+            raise _refusal(url, answer)
 
-    def _refused(self, url: str, signed: str, answer: requests.Response) -> Exception:
-        said = f"the server says {answer.status_code} {answer.reason or ''}".rstrip()
-        if answer.status_code == requests.codes.forbidden:
-            self._signer.renew(url, signed)
-        if answer.status_code in PASSING or answer.status_code >= requests.codes.internal_server_error:
-            return Trouble(said, asked_s=asked_s(answer.headers.get("Retry-After", "")))
-        kind = Missing if answer.status_code in (404, 410) else Mistake
-        return kind(
-            f"{plain(url)} cannot be fetched: {said}. Look whether the catalogue still lists it (find the scene again), or "
-            "take the scene from another catalogue."
-        )
+
+def _refusal(url: str, answer: requests.Response) -> Exception:
+    said = f"the server says {answer.status_code} {answer.reason or ''}".rstrip()
+    if answer.status_code in PASSING or answer.status_code >= requests.codes.internal_server_error:
+        return Trouble(said, asked_s=asked_s(answer.headers.get("Retry-After", "")))
+    kind = Missing if answer.status_code in (404, 410) else Mistake
+    return kind(
+        f"{plain(url)} cannot be fetched: {said}. Look whether the catalogue still lists it (find the scene again), or "
+        "take the scene from another catalogue."
+    )
 
 
 def _short(error: Exception) -> str:

@@ -1,0 +1,16 @@
+"""Addresses of files on the web, taken apart and put together."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+
+def plain(url: str) -> str:
+    """Return an address without its query, where signatures stand: fit for messages, and the same when signed anew."""
+    return urlunsplit(urlsplit(url)._replace(query="", fragment=""))
+
+
+def beside(url: str, ending: str) -> str:
+    """Return the address of the file that has ``ending`` after its name, such as ``.aux.xml``."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"{parts.path}{ending}"))
