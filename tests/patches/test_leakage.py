@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lobate.patches.leakage import measure, report
+from lobate.errors import Mistake
+from lobate.patches.leakage import measure, protocols, report
 from lobate.patches.pool import Pool
 from lobate.settings.patches import Split
 from lobate.vectors import LONLAT
@@ -38,8 +39,20 @@ def test_validation_ground_all_seen_is_1():
 
 
 def test_an_impossible_comparison_says_why():
-    some = pool([(0, 0, 20, 20)] * 3)
-    found = report(some, np.array(["validation", "training", "training"]), Split(method="random"))
+    some, settings = pool([(0, 0, 20, 20)] * 3), Split(method="random")
+    found = report(some, protocols(some, settings), [], "random")
     assert found["used"] == "random"
     assert found["random"]["leaked_share"] == 1
     assert "overlap so closely" in found["grouped"]["impossible"]
+
+
+def test_an_impossible_method_is_a_mistake():
+    with pytest.raises(Mistake, match="overlap so closely"):
+        protocols(pool([(0, 0, 20, 20)] * 3), Split())
+
+
+def test_each_fold_is_measured():
+    some, settings = pool([(0, 0, 20, 20), (40, 40, 20, 20)]), Split(method="random")
+    sides = [np.array(["validation", "training"]), np.array(["training", "validation"])]
+    folds = report(some, protocols(some, settings), sides, "random")["folds"]
+    assert [(one["training"], one["validation"]) for one in folds] == [(1, 1), (1, 1)]

@@ -103,3 +103,39 @@ def test_an_impossible_grouped_split_names_what_to_set():
 def test_blocks_too_large_for_the_region_say_so():
     with pytest.raises(Mistake, match=r"smaller patches\.split\.block_km"):
         METHODS["blocks"](Pool(table([(0, 0, 30, 30), (50, 5, 30, 30)]), 0), Split(method="blocks", block_km=500))
+
+
+chains = st.lists(st.integers(1, 4), min_size=6, max_size=24)
+
+
+@settings(deadline=None, max_examples=80)
+@given(chains, chains, st.integers(0, 9))
+def test_groups_of_their_own_move_few_others(old, new, seed):
+    """At most m + 6 s, with s the patches of the largest group that is small enough: what split.py promises."""
+
+    def sides(sizes):
+        windows = [(100 * n + 10 * k, 0, 20, 20) for n, size in enumerate(sizes) for k in range(size)]
+        pool = Pool(table(windows), seed)
+        found, _ = METHODS["grouped"](pool, Split(validation_share=0.25))
+        return dict(zip(pool.places, found, strict=True))
+
+    before, after = sides(old), sides([*old, *new])
+    moved = sum(before[place] != after[place] for place in before)
+    assert moved <= sum(new) + 6 * 4
+
+
+def test_the_outlines_field_decides_and_the_rest_trains():
+    footprints = make_footprints([(100 * k, 0, 30, 30) for k in range(4)]).to_crs(LONLAT)
+    for said, sides in (
+        ({"p1": "validation", "p3": "training"}, ["training", "validation", "training", "training"]),
+        ({"p0": "2", "p2": "1"}, ["training", "training", "validation", "training"]),
+    ):
+        assert METHODS["field"](Pool(footprints, 0, said), Split(method="field"))[0].tolist() == sides
+
+
+def test_the_outlines_field_leaks_nothing():
+    footprints = make_footprints([(20 * k, 0, 30, 30) for k in range(4)]).to_crs(LONLAT)
+    sides, _ = METHODS["field"](Pool(footprints, 0, {"p0": "validation"}), Split(method="field"))
+    assert sides.tolist() == ["validation", "dropped", "training", "training"]
+    with pytest.raises(Mistake, match="leaves training empty"):
+        METHODS["field"](Pool(footprints[:2], 0, {"p0": "validation"}), Split(method="field"))

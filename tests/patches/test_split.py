@@ -13,7 +13,9 @@ from lobate.patches.crop import crop_patches
 from lobate.patches.footprints import PATCHES
 from lobate.patches.split import split_patches
 from lobate.settings.patches import Crop, Split
+from lobate.signature import Input
 from lobate.vectors import LONLAT, read_layer, write_layers
+from lobate.verbs import parameters
 
 from .conftest import make_footprints
 
@@ -42,7 +44,7 @@ def chains(n: int = 20) -> list[tuple[int, int, int, int]]:
 def test_the_layer_has_all_patches_with_side_and_group(tmp_path):
     paths = [written(tmp_path, chains(), "t1"), written(tmp_path, chains(5), "t2"), written(tmp_path, [], "t3")]
     table, leakage = parted(tmp_path, paths, method="random")
-    assert [*table.columns] == [*PATCHES, "group", "side", "reason", "geometry"]
+    assert [*table.columns] == [*PATCHES, "group", "side", "reason", "other_side", "fold", "clash", "geometry"]
     assert table.crs == LONLAT
     assert len(table) == table["patch"].nunique() == 50
     assert table["side"].value_counts().to_dict() == {"training": 45, "validation": 5}
@@ -64,6 +66,51 @@ def test_blocks_are_measured_beside_random_and_grouped(tmp_path):
     _, leakage = parted(tmp_path, [written(tmp_path, chains())], method="blocks", block_km=2)
     assert set(leakage) == {"used", "random", "grouped", "blocks"}
     assert leakage["blocks"]["leaked_share"] == 0
+
+
+def test_the_other_protocol_and_no_folds_unless_asked(tmp_path):
+    path = written(tmp_path, chains())
+    grouped, _ = parted(tmp_path, [path])
+    random, _ = parted(tmp_path, [path], method="random")
+    assert (grouped["other_side"] == random["side"]).all()
+    assert (random["other_side"] == grouped["side"]).all()
+    assert (grouped["fold"] == -1).all()
+    assert (grouped["clash"].fillna("") == "").all()
+
+
+def test_folds_stand_in_the_layer_and_in_the_leakage(tmp_path):
+    table, leakage = parted(tmp_path, [written(tmp_path, [(15 * k, 0, 30, 30) for k in range(60)])], folds=4)
+    assert table["fold"].value_counts().to_dict() == dict.fromkeys(range(4), 15)
+    assert len(leakage["folds"]) == 4
+    for fold, one in enumerate(leakage["folds"]):
+        clash = table["clash"].fillna("").str.split(",").map(lambda folds, fold=str(fold): fold in folds)
+        assert one["dropped"] == clash.sum()
+        assert one["leaked_share"] == 0
+        assert one["training"] == ((table["fold"] != fold) & ~clash).sum()
+
+
+def test_the_outlines_field(tmp_path):
+    polygons = tmp_path / "polygons.gpkg"
+    frame = make_footprints([(0, 0, 9, 9)] * 3)[["polygon", "geometry"]].to_crs(LONLAT)
+    write_layers(polygons, {"kept": frame.assign(fold=["2", None, "1"])})
+    split, leakage = tmp_path / "split.gpkg", tmp_path / "leakage.json"
+    chosen = Split(method="field", folds=2)
+    windows = [(100 * k, 0, 30, 30) for k in range(3)]
+    split_patches([written(tmp_path, windows)], split, leakage, polygons, split_settings=chosen, seed=0)
+    table = read_layer(split, "split")
+    assert table["side"].tolist() == ["training", "training", "validation"]
+    assert table["fold"].tolist() == [1, -1, 0]
+    assert json.loads(leakage.read_text()).keys() == {"used", "field", "random", "grouped", "folds"}
+
+
+def test_the_outlines_field_without_the_outlines(tmp_path):
+    with pytest.raises(Mistake, match=r"Set labels\.fold_field"):
+        parted(tmp_path, [written(tmp_path, chains())], method="field")
+
+
+def test_mined_negatives_cannot_move_anything():
+    asked = {name for name, one in parameters(split_patches).items() if isinstance(one.marker, Input)}
+    assert asked == {"footprints", "polygons"}
 
 
 @pytest.mark.parametrize("method", ["random", "grouped", "blocks"])

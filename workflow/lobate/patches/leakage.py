@@ -9,7 +9,7 @@ import shapely
 
 from lobate.errors import Mistake
 from lobate.grid import WGS84
-from lobate.patches.methods import METHODS
+from lobate.patches.methods import METHODS, Sides
 from lobate.patches.overlap import neighbours
 from lobate.patches.pool import Pool
 from lobate.settings.patches import Split
@@ -17,15 +17,27 @@ from lobate.settings.patches import Split
 COMPARED = ("random", "grouped")
 
 
-def report(pool: Pool, sides: np.ndarray, settings: Split) -> dict[str, Any]:
-    """Measure the sides used, and random and grouped for comparison; one that is impossible says why."""
-    found: dict[str, Any] = {"used": settings.method, settings.method: measure(pool, sides)}
+def protocols(pool: Pool, settings: Split) -> dict[str, Sides | Mistake]:
+    """Split by the method that is set, and by random and grouped for comparison; one of these may be impossible.
+
+    Raises Mistake when the method that is set is.
+    """
+    found: dict[str, Sides | Mistake] = {settings.method: METHODS[settings.method](pool, settings)}
     for method in set(COMPARED) - {settings.method}:
         try:
-            found[method] = measure(pool, METHODS[method](pool, settings)[0])
+            found[method] = METHODS[method](pool, settings)
         except Mistake as mistake:
-            found[method] = {"impossible": str(mistake)}
+            found[method] = mistake
     return found
+
+
+def report(pool: Pool, found: dict[str, Sides | Mistake], folds: list[np.ndarray], used: str) -> dict[str, Any]:
+    """Measure each protocol, or say why it is impossible, and each fold (its sides) where there are any."""
+    measured: dict[str, Any] = {
+        method: {"impossible": str(one)} if isinstance(one, Mistake) else measure(pool, one[0])
+        for method, one in found.items()
+    }
+    return measured | {"used": used} | ({"folds": [measure(pool, sides) for sides in folds]} if folds else {})
 
 
 def measure(pool: Pool, sides: np.ndarray) -> dict[str, Any]:
@@ -37,7 +49,7 @@ def measure(pool: Pool, sides: np.ndarray) -> dict[str, Any]:
     """
     training, validation = sides == "training", sides == "validation"
     shared = neighbours(pool.overlap, validation) & training
-    polygons = pool.footprints["polygon"].to_numpy()
+    polygons = pool.polygons
     return {
         "patches": len(pool),
         "training": int(training.sum()),

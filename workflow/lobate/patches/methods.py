@@ -8,6 +8,7 @@ import numpy as np
 
 from lobate.errors import Mistake
 from lobate.patches.cut import cut
+from lobate.patches.given import VALIDATES, numbers_of, said_of
 from lobate.patches.pool import Pool, wanted
 from lobate.patches.units import block_names, choose, group_names, smallest
 from lobate.settings.patches import Split
@@ -59,4 +60,26 @@ def blocks(pool: Pool, settings: Split) -> Sides:
     return sides, names
 
 
-METHODS: dict[str, Callable[[Pool, Split], Sides]] = {"random": random, "grouped": grouped, "blocks": blocks}
+def field(pool: Pool, settings: Split) -> Sides:
+    """As the outlines' own field says: of numbers, the lowest fold validates; an outline without one trains.
+
+    Training patches that overlap validation ground are dropped. Raises Mistake when that leaves a side empty.
+    """
+    said = said_of(pool.polygons, pool.given)
+    folds = numbers_of(said)
+    sides = pool.sides(np.isin(said, VALIDATES) if folds is None else folds == 0, drop=True)
+    for side in ("training", "validation"):
+        if not (sides == side).any():
+            raise Mistake(
+                f"The split by the outlines' field leaves {side} empty: of {len(pool)} patches {(sides == 'dropped').sum()} "
+                "overlap validation ground and are dropped. Change the field that labels.fold_field names."
+            )
+    return sides, said
+
+
+METHODS: dict[str, Callable[[Pool, Split], Sides]] = {
+    "random": random,
+    "grouped": grouped,
+    "blocks": blocks,
+    "field": field,
+}

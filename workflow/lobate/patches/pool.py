@@ -29,10 +29,14 @@ def wanted(patches: int, share: float) -> int:
 
 @dataclass(frozen=True)
 class Pool:
-    """``footprints``: n patches in EPSG:4326 (``footprints.read_all``); arrays are (n,), ``overlap`` is (n, n)."""
+    """``footprints``: n patches in EPSG:4326 (``footprints.read_all``); arrays are (n,), ``overlap`` is (n, n).
+
+    ``given``: what the outlines' own field says of each polygon's side or fold, where it says anything.
+    """
 
     footprints: gpd.GeoDataFrame
     seed: int
+    given: dict[str, str] = field(default_factory=dict)
     overlap: csr_array = field(init=False, repr=False)
     groups: np.ndarray = field(init=False, repr=False)
     """Number of the connected group of overlapping footprints."""
@@ -51,11 +55,15 @@ class Pool:
 
     def _turn(self, places: np.ndarray) -> np.ndarray:
         hashes = np.array([seeded(self.seed, place) for place in places], dtype=np.uint64)
-        polygons = self.footprints["polygon"].to_numpy(dtype=str)  # two outlines may share a window
-        return np.argsort(np.lexsort((polygons, hashes)))
+        return np.argsort(np.lexsort((self.polygons, hashes)))  # two outlines may share a window
 
     def __len__(self) -> int:
         return len(self.footprints)
+
+    @property
+    def polygons(self) -> np.ndarray:
+        """Whose sub-image each patch is of, (n,) of str."""
+        return self.footprints["polygon"].to_numpy(dtype=str)
 
     @property
     def positive(self) -> np.ndarray:

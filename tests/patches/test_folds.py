@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lobate.errors import Mistake
+from lobate.patches.folds import divide
+from lobate.patches.pool import Pool
+from lobate.settings.patches import Split
+from lobate.vectors import LONLAT
+
+from .conftest import grid, make_footprints
+
+EAST = grid(left=501_000)
+places = st.tuples(*[st.integers(0, 400)] * 2, *[st.integers(8, 48)] * 2)
+
+
+def pool(windows, east=(), given=None, **options) -> Pool:
+    frames = [make_footprints(windows, **options), make_footprints(east, name="t2", on=EAST)]
+    table = pd.concat([frame.to_crs(LONLAT) for frame in frames if len(frame)], ignore_index=True)
+    return Pool(table, 0, given or {})
+
+
+def ground(footprints) -> np.ndarray:
+    seen = np.zeros((500, 700), bool)
+    for one in footprints.itertuples():
+        left = one.window_col + (100 if one.tile == "t2" else 0)
+        seen[one.window_row : one.window_row + one.height, left : left + one.width] = True
+    return seen
+
+
+def chains(n: int) -> list[tuple[int, int, int, int]]:
+    return [(100 * k + shift, 0, 30, 30) for k in range(n) for shift in (0, 15)]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(places, min_size=6, max_size=30, unique=True),
+    st.lists(places, max_size=10, unique=True),
+    st.sampled_from(["grouped", "blocks"]),
+    st.integers(2, 4),
+)
+def test_every_patch_validates_once_and_no_training_patch_shows_validation_ground(windows, east, method, k):
+    some = pool(windows, east)
+    try:
+        found = divide(some, Split(method=method, block_km=1, folds=k))
+    except Mistake:
+        return  # small worlds may not be divisible
+    assert set(found.fold) == {*range(k)}
+    for fold in range(k):
+        clash = np.array([str(fold) in one.split(",") for one in found.clash])
+        train = some.footprints[(found.fold != fold) & ~clash]
+        assert not (ground(some.footprints[found.fold == fold]) & ground(train)).any()
+        assert (found.sides[fold] == "training").sum() == len(train) > 0
+
+
+def test_random_folds_are_of_one_size_and_nothing_clashes():
+    found = divide(pool(chains(11)), Split(method="random", folds=5))
+    assert np.bincount(found.fold).tolist() == [5, 4, 5, 4, 4]
+    assert set(found.clash) == {""}
+
+
+def test_groups_stay_whole_and_folds_are_even():
+    some = pool(chains(20))
+    found = divide(some, Split(folds=4))
+    assert np.bincount(found.fold).tolist() == [10] * 4
+    assert pd.Series(found.fold).groupby(some.groups).nunique().eq(1).all()
+    assert set(found.clash) == {""}
+
+
+def test_one_group_of_everything_is_cut_between_outlines():
+    windows = [(15 * k, 0, 30, 30) for k in range(60)]
+    some = pool(windows, polygons=[f"p{k // 3:02}" for k in range(60)])
+    found = divide(some, Split(folds=4))
+    assert np.bincount(found.fold).tolist() == [15] * 4
+    assert pd.Series(found.fold).groupby(some.polygons).nunique().eq(1).all()
+    assert (found.clash != "").sum() == 6  # the two at each of three seams
+    assert (np.diff(found.fold) != 0).sum() == 3
+
+
+def test_folds_of_the_outlines_field_and_what_always_trains():
+    some = pool(chains(3), polygons=[*"aabbcc"], given={"a": "7", "b": "3"})
+    found = divide(some, Split(method="field", folds=2))
+    assert found.fold.tolist() == [1, 1, 0, 0, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("given", "folds", "what"),
+    [
+        ({"p0": "1", "p2": "2"}, 3, "holds 2 different numbers. Set patches.split.folds to 2"),
+        ({"p0": "training", "p2": "validation"}, 3, "holds words. Set patches.split.folds to 0"),
+    ],
+)
+def test_a_field_with_another_number_of_folds(given, folds, what):
+    with pytest.raises(Mistake, match=what):
+        divide(pool(chains(3), given=given), Split(method="field", folds=folds))
+
+
+def test_too_many_folds():
+    with pytest.raises(Mistake, match=r"6 folds .* has no validation patch.*smaller patches\.split\.folds"):
+        divide(pool([(100 * k, 0, 30, 30) for k in range(4)]), Split(folds=6))

@@ -1,0 +1,123 @@
+"""Folds for cross-validation: every patch validates in one of them, by the same rules as in the split.
+
+Whole units go to the fold that has the fewest patches, largest units first. A connected group larger than a fold is cut
+first, by the places of its outlines, into as many parts as it fills folds. Where two folds overlap, the patches of the one
+that overlap the other's ground *clash* with it: they must not train when it validates. In random none does, as it leaks anyhow.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lobate.errors import Mistake
+from lobate.patches.given import numbers_of, said_of
+from lobate.patches.pool import Pool, seeded
+from lobate.patches.units import block_names, group_names
+from lobate.settings.patches import Split
+
+
+@dataclass(frozen=True)
+class Folds:
+    """``fold``: (n,), the fold in which each patch validates, -1 for one that always trains; ``sides``: of each fold, (n,)."""
+
+    fold: np.ndarray
+    sides: list[np.ndarray]
+
+    @property
+    def clash(self) -> np.ndarray:
+        """The folds in which each patch must not train, as comma-separated numbers; (n,)."""
+        clashing = np.column_stack([sides == "dropped" for sides in self.sides])
+        return np.array([",".join(map(str, np.flatnonzero(row))) for row in clashing], dtype=object)
+
+
+def divide(pool: Pool, settings: Split) -> Folds:
+    """Divide the patches into ``settings.folds`` folds.
+
+    Raises Mistake when a fold gets no patch, or has nothing left to train on.
+    """
+    fold = _DIVIDE[settings.method](pool, settings)
+    folds = [pool.sides(fold == number, drop=settings.method != "random") for number in range(settings.folds)]
+    for number, sides in enumerate(folds):
+        for side in ("training", "validation"):
+            if not (sides == side).any():
+                raise Mistake(
+                    f"The {len(pool)} patches cannot be divided into {settings.folds} folds by the method {settings.method}: "
+                    f"fold {number} has no {side} patch. Set a smaller patches.split.folds, for blocks also a smaller "
+                    "patches.split.block_km."
+                )
+    return Folds(fold, folds)
+
+
+def _random(pool: Pool, settings: Split) -> np.ndarray:
+    return pool.turn * settings.folds // len(pool)
+
+
+def _grouped(pool: Pool, settings: Split) -> np.ndarray:
+    names = group_names(pool)
+    parts = np.zeros(len(pool), dtype=np.int64)
+    for _, members in pd.Series(range(len(pool))).groupby(pool.groups):
+        filled = round(len(members) * settings.folds / len(pool))
+        if filled > 1:
+            parts[members] = _parts(pool, members.to_numpy(), filled)
+    return _fill(pool, np.char.add(np.char.add(names, "/"), parts.astype(str)), settings.folds)
+
+
+def _blocks(pool: Pool, settings: Split) -> np.ndarray:
+    return _fill(pool, block_names(pool, settings.block_km), settings.folds)
+
+
+def _field(pool: Pool, settings: Split) -> np.ndarray:
+    numbers = numbers_of(said_of(pool.polygons, pool.given))
+    count = 0 if numbers is None else numbers.max() + 1
+    if count != settings.folds:
+        raise Mistake(
+            f"patches.split.folds is {settings.folds}, but the field that labels.fold_field names holds "
+            f"{'words' if numbers is None else f'{count} different numbers'}. Set patches.split.folds to "
+            f"{count if count > 1 else 0}, or number {settings.folds} folds in the field."
+        )
+    return numbers
+
+
+_DIVIDE = {"random": _random, "grouped": _grouped, "blocks": _blocks, "field": _field}
+
+
+def _fill(pool: Pool, names: np.ndarray, folds: int) -> np.ndarray:
+    """Give units to folds: the largest first, equals in their seeded order, each to the fold with the fewest patches."""
+    units, number, sizes = np.unique(names, return_inverse=True, return_counts=True)
+    turn = np.array([seeded(pool.seed, name) for name in units], dtype=np.uint64)
+    filled = [(0, fold) for fold in range(folds)]
+    given = np.empty(len(units), dtype=np.int64)
+    for unit in np.lexsort((turn, -sizes)):
+        patches, given[unit] = filled[0]
+        heapq.heapreplace(filled, (patches + int(sizes[unit]), int(given[unit])))
+    return given[number]
+
+
+def _parts(pool: Pool, members: np.ndarray, parts: int) -> np.ndarray:
+    """Cut ``members`` into parts of about equal size, side by side, with all patches of an outline in one; (m,) of int."""
+    some = pool.footprints.iloc[members]
+    west, south, east, north = some.bounds.to_numpy().T
+    y = (south + north) / 2
+    x = (west + east) / 2 * np.cos(np.radians(y.mean()))
+    outlines = pd.DataFrame({"x": x, "y": y, "size": 1}).groupby(some["polygon"].to_numpy())
+    table = outlines.agg({"x": "mean", "y": "mean", "size": "sum"})
+    part = _bisected(table[["x", "y"]].to_numpy(), table["size"].to_numpy(), parts)
+    return part[outlines.ngroup().to_numpy()]
+
+
+def _bisected(places: np.ndarray, sizes: np.ndarray, parts: int) -> np.ndarray:
+    """Cut places (m, 2) across their longer extent, again and again, so that sizes share out evenly; (m,) of int."""
+    found = np.zeros(len(places), dtype=np.int64)
+    if parts < 2 or len(places) < 2:
+        return found
+    order = np.argsort(places[:, np.ptp(places, axis=0).argmax()], kind="stable")
+    before = np.cumsum(sizes[order])
+    first = parts // 2
+    at = int(np.abs(before[:-1] - before[-1] * first / parts).argmin()) + 1
+    found[order[:at]] = _bisected(places[order[:at]], sizes[order[:at]], first)
+    found[order[at:]] = first + _bisected(places[order[at:]], sizes[order[at:]], parts - first)
+    return found
