@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 import rasterio
@@ -5,23 +7,37 @@ import torch
 
 from lobate.errors import Mistake
 from lobate.grid import Grid
-from lobate.mapping.predict import predict
-from lobate.network import modelfile
+from lobate.mapping.predict import predict, without_files
+from lobate.mapping.vectorize import vectorize
+from lobate.network import compiled, modelfile
 from lobate.network.deeplab import build, landform_probability, set_output_stride
 from lobate.rasters import CogWriter
-from lobate.settings.mapping import Predict
+from lobate.settings.mapping import Looks, Predict, Vectorize
 from lobate.settings.training import Network
+from lobate.vectors import read_layer
 
 X, Y = 500_000.0, 4_000_000.0
 SMALL = Network(backbone="resnet18", weights="none", aspp_channels=16, low_level_channels=8)
 WHOLE = Predict(window=96, overlap=0, batch=1)
 
 
+def save(path, seed, channels=3, **header):
+    """Write a small model whose answers are spread over 0..1, as a trained one's are."""
+    network = build(SMALL, seed=seed, channels=channels)
+    with torch.no_grad():
+        network.decoder.logits.weight.mul_(300)
+    modelfile.save(path, network, {"threshold": 0.5, **header})
+    return path
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    modelfile.save(path, build(SMALL, seed=1), {"threshold": 0.5})
-    return path
+    return save(tmp_path_factory.mktemp("model") / "model.safetensors", seed=1)
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    return save(tmp_path_factory.mktemp("other") / "model.safetensors", seed=2)
 
 
 def image(workshop, pixels):
@@ -36,11 +52,18 @@ def noise(*shape, dtype="uint8"):
     return np.random.default_rng(0).integers(1, 255, shape).astype(dtype)
 
 
-def predicted(workshop, path, model, settings=WHOLE):
+def predicted(workshop, path, model, settings=WHOLE, more_models=None):
     target = workshop.folder / "probability.tif"
-    predict(path, model, target, predict_settings=settings)
+    predict(path, model, target, more_models, predict_settings=settings)
     with rasterio.open(target) as dataset:
         return dataset.read(1), dataset
+
+
+def answer(model, pixels):
+    """What the plain network says to an image (C, H, W): (H, W)."""
+    network, _ = modelfile.load(model)
+    with torch.inference_mode():
+        return landform_probability(network)(torch.from_numpy(np.ascontiguousarray(pixels))[None])[0].numpy()
 
 
 @pytest.mark.parametrize("stride", ["model", 8])
@@ -90,3 +113,101 @@ def test_a_damaged_model_is_a_mistake(workshop, model):
     damaged.write_bytes(model.read_bytes()[:-100])
     with pytest.raises(Mistake, match="damaged"):
         predicted(workshop, image(workshop, noise(3, 64, 64)), damaged)
+
+
+def test_a_damaged_model_among_several_is_a_mistake(workshop, model):
+    damaged = workshop.folder / "other.safetensors"
+    damaged.write_bytes(b"nothing")
+    with pytest.raises(Mistake, match=r"other\.safetensors.*damaged"):
+        predicted(workshop, image(workshop, noise(3, 64, 64)), model, more_models=[damaged])
+
+
+def test_symmetries_are_the_mean_of_eight_looks(workshop, model):
+    pixels = noise(3, 96, 96)
+    values, _ = predicted(
+        workshop, image(workshop, pixels), model, WHOLE.model_copy(update={"tta": Looks(symmetries=True)})
+    )
+    looks = []
+    for quarters, mirrored in product(range(4), (False, True)):
+        seen = np.rot90(pixels, quarters, (1, 2))
+        said = answer(model, seen[:, :, ::-1] if mirrored else seen)
+        looks.append(np.rot90(said[:, ::-1] if mirrored else said, -quarters))
+    assert np.ptp(looks, axis=0).mean() > 0.02
+    assert np.abs(values - 254 * np.mean(looks, axis=0)).max() <= 0.51
+
+
+def test_scales_are_averaged(workshop, model):
+    pixels = noise(3, 96, 96)
+    path = image(workshop, pixels)
+    plain, _ = predicted(workshop, path, model)
+    values, _ = predicted(workshop, path, model, WHOLE.model_copy(update={"tta": Looks(scales=[0.5, 1.0])}))
+    small, _ = predicted(workshop, path, model, WHOLE.model_copy(update={"tta": Looks(scales=[0.5])}))
+    assert np.abs(small.astype(int) - plain).mean() > 2
+    assert np.abs(values - (small.astype(float) + plain) / 2).max() <= 1.01
+
+
+def test_several_models_give_their_mean_and_spread(workshop, model, other):
+    pixels = noise(3, 96, 96)
+    pixels[:, 20:30, 40:50] = 0
+    values, dataset = predicted(workshop, image(workshop, pixels), model, more_models=[other])
+    with rasterio.open(workshop.folder / "probability.tif") as written:
+        spread = written.read(2)
+        assert (written.count, written.descriptions) == (2, ("probability", "spread"))
+    one, two = answer(model, pixels), answer(other, pixels)
+    valid = pixels.any(axis=0)
+    assert (values[~valid] == 255).all() and (spread[~valid] == 255).all()
+    assert np.abs(values - 127 * (one + two))[valid].max() <= 0.51
+    assert np.abs(spread - 127 * np.abs(one - two))[valid].max() <= 0.51
+    assert spread[valid].mean() > 2
+    assert dataset.nodata == 255
+
+
+def test_outlines_come_from_the_mean_of_several_models(workshop, model, other):
+    path = image(workshop, noise(3, 96, 96))
+    values, _ = predicted(workshop, path, model, more_models=[other])
+    target = workshop.folder / "detections.gpkg"
+    settings = Vectorize(threshold=0.5)
+    vectorize(workshop.folder / "probability.tif", model, target, tile="T", vectorize_settings=settings)
+    assert read_layer(target, "detections")["pixels"].sum() == (values >= 127).sum() > 0
+
+
+def test_models_of_other_bands_do_not_go_together(workshop, model):
+    four = save(workshop.folder / "four.safetensors", seed=3, channels=4)
+    with pytest.raises(Mistake, match=r"four\.safetensors was trained on other bands .*channels: 4; 3"):
+        predicted(workshop, image(workshop, noise(3, 64, 64)), model, more_models=[four])
+
+
+def test_the_order_of_bands_counts(workshop):
+    path = save(workshop.folder / "model.safetensors", seed=3, bands=["B08", "B04", "B03"])
+    pixels = noise(3, 64, 64)
+    target = workshop.folder / "image.tif"
+    grid = workshop.grid(X, Y, 64, 64)
+    with CogWriter(target, grid, count=3, nodata=0, descriptions=["B04", "B03", "B02"]) as writer:
+        writer.write(pixels, 0)
+    with pytest.raises(Mistake, match="B04, B03, B02, but the model was trained on B08, B04, B03"):
+        predicted(workshop, target, path)
+
+
+def test_the_names_of_an_ensemble_s_files_do_not_count():
+    settings = Predict(ensemble=["resources/models/other.safetensors"], batch=2)
+    assert without_files(settings) == Predict(batch=2)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(True, 1), (False, 0), ("auto", 0)])
+def test_a_small_network_is_compiled_only_when_asked_to(workshop, model, monkeypatch, asked, expected):
+    made = []
+    monkeypatch.setattr(compiled, "compiled", lambda network: made.append(network) or network)
+    predicted(workshop, image(workshop, noise(3, 64, 64)), model, WHOLE.model_copy(update={"compile": asked}))
+    assert len(made) == expected
+
+
+def test_scales_and_batches_out_of_range_are_refused():
+    for wrong in (
+        {"batch": 0},
+        {"batch": "many"},
+        {"tta": {"scales": []}},
+        {"tta": {"scales": [9]}},
+        {"output_stride": 4},
+    ):
+        with pytest.raises(ValueError):
+            Predict.model_validate(wrong)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from lobate.settings.base import PolygonFile, ProjectPath, Section
 
 
-class TestTime(Section):
+class Looks(Section):
     """Several looks at each window, averaged."""
 
     symmetries: bool = False
@@ -35,7 +35,7 @@ class Predict(Section):
     """Whether the network goes through torch.compile: a fifth faster on a CPU, after about half a minute of compiling and
     with 0.5 GB more memory; it needs a C++ compiler. auto: for networks of over 20 million weights on images of over 500
     windows, where that pays."""
-    tta: TestTime = TestTime()
+    tta: Looks = Looks()
     """Test-time augmentation."""
     ensemble: list[ProjectPath] = []
     """Further model files: the map is the mean over the model that was selected and these, and a second band of it holds
@@ -72,11 +72,25 @@ class Filter(Section):
     min_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Mean probability below which a detection is removed."""
     min_width_to_length: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Width over length of the smallest rectangle round a detection, below which it is removed."""
+    """Width over length of the smallest rectangle, however turned, round a detection, below which it is removed."""
     min_elevation_m: float | None = None
     """Detections whose lowest point lies below this are removed (needs inventory.dem)."""
     max_slope_deg: Annotated[float, Field(gt=0, le=90)] | None = None
     """Detections steeper than this in the mean are removed (needs inventory.dem)."""
+    occurrence_files: list[PolygonFile] = []
+    """Detections (or outlines of any kind) of other dates; each detection is told on how many of them it occurs, that is
+    shares a tenth of the smaller of both with an outline."""
+    min_occurrences: Annotated[int, Field(ge=1)] | None = None
+    """Detections that occur in fewer of the occurrence_files than this are removed; the present map does not count."""
+    simplify_m: Annotated[float, Field(ge=0)] = 0.0
+    """What is kept is simplified after all filters, vertices within this many metres of the new line left out; 0: outlines
+    follow the pixels. The area before stays in the column area_before_m2."""
+
+    @model_validator(mode="after")
+    def _occurs_somewhere(self) -> Filter:
+        if (self.min_occurrences or 0) > len(self.occurrence_files):
+            raise ValueError("min_occurrences must not exceed the number of occurrence_files")
+        return self
 
 
 class Mapping(Section):
