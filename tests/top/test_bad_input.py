@@ -22,9 +22,11 @@ SUFFIXES = {
     "model": "safetensors", "models": "safetensors", "previous": "safetensors", "weights": "safetensors", "patches": "npy",
     "mined": "npy", "image": "tif", "images": "tif", "scenes": "tif", "label": "tif", "labels": "tif", "dem": "tif",
     "probability": "tif", "probabilities": "tif", "before": "json", "verdict": "json", "verdicts": "json", "metrics": "csv",
-    "removed": "csv", "rules": "dot", "previous_metrics": "csv", "previous_events": "events",
+    "removed": "csv", "rules": "dot", "previous_metrics": "csv", "previous_events": "events", "table": "tsv",
 }  # fmt: skip
-SCALARS: dict[str, list[str]] = {"tile": ["T"], "tiles": ["T"], "round": ["1"], "source": ["insar"], "names": ["insar"]}
+SCALARS: dict[str, list[str]] = {
+    "tile": ["T"], "tiles": ["T"], "round": ["1"], "source": ["insar"], "names": ["insar"], "scene": ["S2A"],
+}  # fmt: skip
 MAKES_FROM_NOTHING = {"make_example"}
 KINDS = {
     "garbage": b"\x00\xffthis is nothing\n\x80",
@@ -71,4 +73,4 @@ def test_garbage_ends_in_one_paragraph(verb, kind, tmp_path, monkeypatch, capfd)
     assert "Traceback" not in told
     assert not (tmp_path / "out").exists()
     assert not list((tmp_path / "store").glob("objects/*/*"))
-    assert not list((tmp_path / "store/work").iterdir())
+    assert not list((tmp_path / "store/work").glob("*"))

@@ -13,6 +13,7 @@ import logging
 import os
 import platform
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,9 +85,15 @@ def _run_outside(verb: str, given: dict[str, Any], region: Region | None) -> str
     call = _chosen(verbs.load(verb), given, region)
     for path in (path for name in call.of(Input) for path in verbs.path_of(call.arguments[name])):
         content_digest(path)  # says what is missing, as for any stage
-    for target in (target for listed in call.targets.values() for target in listed):
-        target.path.parent.mkdir(parents=True, exist_ok=True)
-    call.function(**call.arguments)
+    folders = [target.path.parent for listed in call.targets.values() for target in listed]
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        call.function(**call.arguments)
+    finally:
+        for folder in folders:
+            with suppress(OSError):
+                folder.rmdir()  # one that stayed empty
     log.info("ran %s", call.stage)
     return ""
 
