@@ -19,6 +19,7 @@ from rasterio.warp import transform as warp_points
 from shapely.geometry import Polygon
 
 WGS84 = Geod(ellps="WGS84")
+LONLAT = "EPSG:4326"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import rasterio
 import rasterio.shutil
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
@@ -130,6 +130,9 @@ class CogWriter:
     def _finish(self) -> None:
         if self._rows != self._profile["height"]:
             raise ValueError(f"{self._rows} of {self._profile['height']} rows were written to {self.path}")
+        # the COG driver takes overviews that are there; its own go through a compressed file and back
+        with rasterio.open(self._part, "r+") as part:
+            part.build_overviews(self._factors(), Resampling.average if self._average else Resampling.nearest)
         rasterio.shutil.copy(
             self._part,
             self.path,
@@ -137,7 +140,14 @@ class CogWriter:
             compress="DEFLATE",
             predictor="YES",
             blocksize=BLOCK,
-            overview_resampling="average" if self._average else "nearest",
             num_threads="ALL_CPUS",
             bigtiff="IF_SAFER",
+            sparse_ok="YES",
         )
+
+    def _factors(self) -> list[int]:
+        """Return how many times smaller each overview is: halved until one block holds it."""
+        factors = [2]
+        while max(self._profile["height"], self._profile["width"]) > factors[-1] * BLOCK:
+            factors.append(2 * factors[-1])
+        return factors

@@ -13,9 +13,8 @@ import pyogrio
 import shapely
 
 from lobate.errors import Mistake
-from lobate.grid import WGS84
+from lobate.grid import LONLAT, WGS84
 
-LONLAT = "EPSG:4326"
 POLYGONAL = (int(shapely.GeometryType.POLYGON), int(shapely.GeometryType.MULTIPOLYGON))
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import shapely
 from rasterio.warp import transform as warp_points
 
-from lobate.grid import WGS84, Grid
-from lobate.vectors import LONLAT
+from lobate.grid import LONLAT, WGS84, Grid
 
 
 def to_pixels(shapes: np.ndarray, grid: Grid) -> np.ndarray:

@@ -7,12 +7,13 @@ rows: moving a polygon up by whole rows is exact, so the bands give the very pix
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
-import geopandas as gpd
 import numpy as np
 import rasterio
 import shapely
@@ -21,22 +22,26 @@ from rasterio.io import DatasetReader
 
 from lobate.grid import Grid
 from lobate.labels.pixels import around, to_pixels
-from lobate.labels.tiles import lonlat_boxes, to_crs
+from lobate.labels.projected import to_crs
+from lobate.labels.shapes import read_shapes
 from lobate.rasters import CogWriter, open_raster, row_bands
 from lobate.signature import Input, Output, Setting
-from lobate.vectors import read_layer, write_layers
 
 log = logging.getLogger(__name__)
 
 LANDFORM, IGNORE = 1, 255
-ROWS = 1024
+ROWS = 512
+AHEAD = 2
+"""Bands of rows that are read before they are wanted."""
 
 
 def polygons_on_image(source: Path, target: Path, image: Path, ring_m: float = 0.0) -> None:
     """Write to ``target`` the polygons of ``source`` that touch ``image``, or whose ring does: the same two layers."""
+    from lobate.labels.view import write_view
+
     with open_raster(image) as dataset:
         grid = Grid.of(dataset)
-    write_layers(target, {layer: _on_grid(source, layer, grid, ring_m) for layer in ("kept", "removed")})
+    write_view(source, target, grid, ring_m)
 
 
 def rasterize_labels(
@@ -61,24 +66,56 @@ def rasterize_labels(
 
 
 def _label_rows(dataset: DatasetReader, shapes: np.ndarray, values: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the label raster in bands of rows: the first row's number and the rows (h, width) uint8."""
+    """Yield the label raster in bands of rows: the first row's number and the rows (h, width) uint8, good until the next."""
     tree = shapely.STRtree(shapes)
+    buffer = np.empty((ROWS, dataset.width), dtype=np.uint8)
     counts = np.zeros(2, dtype=np.int64)
-    for start, stop in row_bands(dataset.height, ROWS):
+    for start, stop, void in _voids(dataset):
         near = np.sort(tree.query(shapely.box(0, start, dataset.width, stop)))
-        rows = burn(shapes[near], values[near], start, stop, dataset.width)
-        rows[_nodata(dataset, start, stop)] = IGNORE
+        rows = buffer[: stop - start]
+        burn(shapes[near], values[near], start, rows)
+        if void is not None:
+            rows[void] = IGNORE
         counts += [np.count_nonzero(rows == value) for value in (LANDFORM, IGNORE)]
         yield start, rows
     log.info("%d pixels of landform, %d ignored, %d in all", *counts, dataset.height * dataset.width)
 
 
-def burn(shapes: np.ndarray, values: np.ndarray, start: int, stop: int, width: int) -> np.ndarray:
-    """Return rows ``start``..``stop`` with single polygons in pixel coordinates burned in, in order, (stop - start, width) uint8."""
-    if not len(shapes):
-        return np.zeros((stop - start, width), dtype=np.uint8)
-    moved = zip(_plain(shapes, start), values.tolist(), strict=True)
-    return rasterize(moved, out_shape=(stop - start, width), dtype="uint8")
+def _voids(dataset: DatasetReader) -> Iterator[tuple[int, int, np.ndarray | None]]:
+    """Yield (start, stop, nodata) of bands of rows; the next ones are read while one is worked on."""
+    buffer = np.empty((ROWS, dataset.width), dtype=dataset.dtypes[0])
+    waiting: deque[tuple[int, int, Future[np.ndarray | None]]] = deque()
+    with ThreadPoolExecutor(1) as reader:
+        for start, stop in row_bands(dataset.height, ROWS):
+            waiting.append((start, stop, reader.submit(_nodata, dataset, start, stop, buffer)))
+            if len(waiting) > AHEAD:
+                yield _arrived(waiting)
+        while waiting:
+            yield _arrived(waiting)
+
+
+def _arrived(waiting: deque[tuple[int, int, Future[np.ndarray | None]]]) -> tuple[int, int, np.ndarray | None]:
+    start, stop, void = waiting.popleft()
+    return start, stop, void.result()
+
+
+def _nodata(dataset: DatasetReader, start: int, stop: int, buffer: np.ndarray) -> np.ndarray | None:
+    """Return where all bands are 0, None for nowhere; the others are only read where the first is 0 somewhere."""
+    window = ((start, stop), (0, dataset.width))
+    first = dataset.read(1, window=window, out=buffer[: stop - start])
+    if first.min() > 0:
+        return None
+    void = first == 0
+    for band in dataset.indexes[1:]:
+        void &= dataset.read(band, window=window) == 0
+    return void if void.any() else None
+
+
+def burn(shapes: np.ndarray, values: np.ndarray, start: int, rows: np.ndarray) -> None:
+    """Fill ``rows`` (h, width) uint8, which begin at row ``start``, with single polygons in pixel coordinates, in order."""
+    rows[:] = 0
+    if len(shapes):
+        rasterize(zip(_plain(shapes, start), values.tolist(), strict=True), out=rows)
 
 
 def _plain(shapes: np.ndarray, up: int) -> Iterator[dict[str, object]]:
@@ -91,36 +128,13 @@ def _plain(shapes: np.ndarray, up: int) -> Iterator[dict[str, object]]:
 
 def _burns(polygons: Path, grid: Grid, ring_m: float) -> tuple[np.ndarray, np.ndarray]:
     """Return what is burned, in order, in pixel coordinates: unrecognisable positives, kept positives, rings."""
-    kept, removed = read_layer(polygons, "kept"), read_layer(polygons, "removed")
-    unsure = removed[(removed["class"] == "positive") & removed["listed"].astype(bool) & removed.geometry.notna()]
-    unsure, sure = (_pixels(one[one["class"] == "positive"], grid) for one in (unsure, kept))
+    unsure = _pixels(read_shapes(polygons, "removed", "class = 'positive' AND listed"), grid)
+    sure = _pixels(read_shapes(polygons, "kept", "class = 'positive'"), grid)
     rings = around(sure, ring_m, grid) if ring_m > 0 else sure[:0]
     counts = [len(unsure), len(sure), len(rings)]
     parts, owner = shapely.get_parts(np.concatenate([unsure, sure, rings]), return_index=True)
     return parts, np.repeat([IGNORE, LANDFORM, IGNORE], counts)[owner]
 
 
-def _pixels(frame: gpd.GeoDataFrame, grid: Grid) -> np.ndarray:
-    return to_pixels(to_crs(np.array(frame.geometry.values, dtype=object), grid), grid)
-
-
-def _nodata(dataset: DatasetReader, start: int, stop: int) -> np.ndarray:
-    """Return where all bands are 0; the others are only read where the first is 0 somewhere."""
-    window = ((start, stop), (0, dataset.width))
-    void = dataset.read(1, window=window) == 0
-    for band in dataset.indexes[1:]:
-        if void.any():
-            void &= dataset.read(band, window=window) == 0
-    return void
-
-
-def _on_grid(source: Path, layer: str, grid: Grid, margin_m: float) -> gpd.GeoDataFrame:
-    frame = read_layer(source, layer)
-    known = frame.geometry.notna().to_numpy()
-    shapes = np.array(frame.geometry.values, dtype=object)
-    near = np.zeros(len(frame), dtype=bool)
-    near[np.unique(shapely.STRtree(shapes).query(lonlat_boxes(grid, margin_m))[1])] = True
-    frame = frame[known & near]
-    reach = shapely.buffer(grid.footprint, margin_m / grid.resolution_m * max(grid.resolution), join_style="mitre")
-    touching = shapely.intersects(reach, to_crs(np.array(frame.geometry.values, dtype=object), grid))
-    return frame[touching].reset_index(drop=True)
+def _pixels(shapes: np.ndarray, grid: Grid) -> np.ndarray:
+    return to_pixels(to_crs(shapes, grid), grid)

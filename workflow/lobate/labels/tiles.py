@@ -9,11 +9,9 @@ from __future__ import annotations
 import geopandas as gpd
 import numpy as np
 import shapely
-from pyproj import Transformer
-from rasterio.warp import transform_bounds
 
 from lobate.grid import Grid
-from lobate.vectors import LONLAT
+from lobate.labels.projected import lonlat_boxes, to_crs
 
 SHARE_DIGITS = 6
 
@@ -31,17 +29,6 @@ def best_tiles(geometry: gpd.GeoSeries, tiles: dict[str, Grid]) -> np.ndarray:
     return _first_of_each(np.concatenate(rank), len(shapes), sorted(tiles))
 
 
-def lonlat_boxes(grid: Grid, margin_m: float = 0.0) -> list[shapely.Polygon]:
-    """Return what bounds the grid and a margin in degrees: one box, or two where it straddles the antimeridian."""
-    margin = margin_m / grid.resolution_m * max(grid.resolution)
-    left, bottom, right, top = grid.bounds
-    outer = left - margin, bottom - margin, right + margin, top + margin
-    west, south, east, north = transform_bounds(grid.crs, LONLAT, *outer, densify_pts=21)
-    if west <= east:
-        return [shapely.box(west, south, east, north)]
-    return [shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)]
-
-
 def _cover(shapes: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Return which share of each polygon the grid covers, and how far the polygon stays from its edge in metres."""
     projected = to_crs(shapes, grid)
@@ -56,14 +43,6 @@ def _cover(shapes: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     west, south, east, north = shapely.bounds(projected).reshape(-1, 4).T
     edge = np.minimum.reduce([west - left, south - bottom, right - east, top - north])
     return share, edge * grid.resolution_m / min(grid.resolution)
-
-
-def to_crs(shapes: np.ndarray, grid: Grid) -> np.ndarray:
-    """Return polygons in EPSG:4326 in the grid's CRS; one that cannot be projected becomes empty."""
-    transformer = Transformer.from_crs(LONLAT, grid.crs, always_xy=True)
-    projected = shapely.transform(shapes, lambda xy: np.column_stack(transformer.transform(*xy.T)))
-    projected[~np.isfinite(shapely.bounds(projected)).all(axis=1)] = shapely.Polygon()
-    return projected
 
 
 def _first_of_each(rank: np.ndarray, count: int, names: list[str]) -> np.ndarray:
