@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lobate import stage
 from lobate.errors import Mistake
-from lobate.imagery.table import tiles_of
+from lobate.imagery.table import rows, tiles_of
 from lobate.settings import load as settings
 from lobate.store import Store
 
@@ -50,6 +50,12 @@ def all_images(wildcards) -> list[str]:
             "that file in the setting imagery.scenes; and run this again."
         )
     return [made(f"imagery/{tile}.tif") for tile in TILES]
+
+
+def origins() -> dict[str, str]:
+    """Return where each scene of the table comes from, and its checksums: what it is fetched again for."""
+    table = REGION.imagery.scenes
+    return {row["scene"]: f"{row['source']} {row['checksums']}" for row in rows(Path(table))} if table else {}
 
 
 def write_settings() -> str:
@@ -111,7 +117,7 @@ def minutes(amount: int, verb: str = "", **more) -> Callable[..., int]:
 
 def scalars(wildcards) -> dict[str, str | int]:
     """Return the wildcards as a verb's scalars."""
-    return {name: int(value) if name == "round" else value for name, value in wildcards.items()}
+    return {name: int(value) if name in ("round", "fold") else value for name, value in wildcards.items()}
 
 
 def optional(path: str | None) -> list[str]:
@@ -157,6 +163,7 @@ def outlines_of(wildcards) -> str:
 
 REGION, SCENES = read_region()
 TILES = list(SCENES)
+ORIGINS = origins()
 ROUNDS = range(1, REGION.training.max_rounds + 1)
 SETTINGS = write_settings()
 
@@ -167,4 +174,6 @@ shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PAT
 wildcard_constraints:
     tile="|".join(re.escape(tile) for tile in TILES),
     round=r"\d+",
+    scene=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
+    fold=r"\d+",
     source="|".join(["reviewed", *map(re.escape, REGION.inventory.others)]),

@@ -24,6 +24,35 @@ rule find_scenes:
         " --settings {params.settings:q} --log {log:q}"
 
 
+# Scenes and elevation come from outside: a change of lobate's code does not fetch them again, nor does one of the table in
+# other lines. They are fetched where Snakemake runs, since a cluster's nodes often have no way out.
+rule fetch_scene:
+    input:
+        table=ancient(optional(REGION.imagery.scenes)),
+    output:
+        manifest="resources/scenes/{scene}/checksums.json",
+    log:
+        made("logs/fetch_scene/{scene}.log"),
+    conda:
+        "../../envs/environment.yaml"
+    localrule: True
+    retries: 2
+    threads: 1
+    resources:
+        fetches=1,
+        mem_mb=500,
+        runtime=120,
+    params:
+        origin=lambda wildcards: ORIGINS.get(wildcards.scene, ""),
+        bands=REGION.imagery.bands,
+        settings=SETTINGS,
+    message:
+        "Fetching scene {wildcards.scene}"
+    shell:
+        "lobate fetch-scene --table {input.table:q} --scene {wildcards.scene:q} --manifest {output.manifest:q}"
+        " --settings {params.settings:q} --log {log:q}"
+
+
 rule measure_stretch:
     input:
         scenes=[scene for tile in TILES for scene in SCENES[tile]],

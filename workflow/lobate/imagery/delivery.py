@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from lobate.errors import Mistake, Mistakes
+from lobate.imagery.catalogue import KNOWN
 from lobate.imagery.guard import open_session
 from lobate.imagery.orders import Order
 from lobate.imagery.patience import Patience
@@ -21,8 +22,6 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 4
 """Files fetched at a time: archives slow down those who ask for many more."""
-TOKENS = {"planetary-computer": "https://planetarycomputer.microsoft.com/api/sas/v1"}
-"""Catalogue -> its token service."""
 
 
 @contextmanager
@@ -37,7 +36,7 @@ def open_courier(catalogue: Catalogue, title: str) -> Iterator[Courier]:
 def _signer(catalogue: Catalogue, courier: Courier) -> Signer:
     if catalogue.signing:
         return by_address(catalogue.signing, courier.read)
-    service = None if catalogue.url else TOKENS.get(catalogue.name)
+    service = None if catalogue.url else KNOWN[catalogue.name].signing
     return by_container(service, courier.read) if service else Unsigned()
 
 
