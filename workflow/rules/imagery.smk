@@ -33,10 +33,10 @@ rule fetch_scene:
         manifest="resources/scenes/{scene}/checksums.json",
     log:
         made("logs/fetch_scene/{scene}.log"),
+    retries: 2
+    localrule: True
     conda:
         "../../envs/environment.yaml"
-    localrule: True
-    retries: 2
     threads: 1
     resources:
         fetches=1,
