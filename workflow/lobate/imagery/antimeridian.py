@@ -25,7 +25,7 @@ def folded(ground: BaseGeometry) -> BaseGeometry:
         one for one in shapely.get_parts(shapely.get_parts(ground)) if isinstance(one, Polygon) and not one.is_empty
     ]
     pieces = [piece for one in polygons for piece in _cut(_unrolled(one))]
-    return _polygonal(shapely.union_all(pieces))
+    return polygonal(shapely.union_all(pieces))
 
 
 def _unrolled(polygon: Polygon) -> BaseGeometry:
@@ -55,7 +55,7 @@ def _cut(ground: BaseGeometry) -> list[BaseGeometry]:
     return [translate(ground & box(360 * n - 180, -90, 360 * n + 180, 90), -360 * n) for n in turns]
 
 
-def _polygonal(ground: BaseGeometry) -> BaseGeometry:
+def polygonal(ground: BaseGeometry) -> BaseGeometry:
     """Return a geometry's polygons alone: a cut or a repair may leave lines and points."""
     parts = shapely.get_parts(shapely.get_parts(ground))
     return shapely.union_all([one for one in parts if isinstance(one, Polygon)])

@@ -10,6 +10,7 @@ import shapely
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
+from lobate.imagery.antimeridian import polygonal
 from lobate.vectors import LONLAT
 
 EDGE = 0.1
@@ -31,14 +32,20 @@ class Map:
         """Return the map round the middle of ``ground`` (longitude and latitude)."""
         lon, lat = np.radians(shapely.get_coordinates(ground)).T
         x, y, z = (one.mean() for one in (np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)))
-        middle = np.degrees([np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))]).round(6)
-        return cls(CRS.from_dict({"proj": "laea", "lon_0": middle[0], "lat_0": middle[1], "ellps": "WGS84"}))
+        rough = cls.at(*np.degrees([np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))]))
+        middle = rough.project(ground).centroid
+        return cls.at(*rough.lonlat(middle.x, middle.y))
+
+    @classmethod
+    def at(cls, lon: float, lat: float) -> Map:
+        """Return the map round a place."""
+        return cls(CRS.from_dict({"proj": "laea", "lon_0": round(lon, 6), "lat_0": round(lat, 6), "ellps": "WGS84"}))
 
     def project(self, ground: BaseGeometry) -> BaseGeometry:
         """Return geometry in longitude and latitude on the map."""
         there = Transformer.from_crs(LONLAT, self.crs, always_xy=True)
         points = shapely.transform(shapely.segmentize(ground, EDGE), lambda xy: np.column_stack(there.transform(*xy.T)))
-        return shapely.make_valid(points)
+        return polygonal(shapely.make_valid(points))  # the two sides of the antimeridian touch, and become one
 
     def lonlat(self, x: float, y: float) -> tuple[float, float]:
         """Return longitude and latitude of a place on the map."""
@@ -75,6 +82,11 @@ class Coverage:
         return [
             (one.area, self.map.lonlat(one.representative_point().x, one.representative_point().y)) for one in parts
         ]
+
+
+def named(count: int) -> str:
+    """Return a number of scenes in words."""
+    return {0: "no scene", 1: "1 scene"}.get(count, f"{count} scenes")
 
 
 def measure(ground: BaseGeometry, footprints: Sequence[BaseGeometry]) -> Coverage:

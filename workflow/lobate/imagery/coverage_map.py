@@ -15,7 +15,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path as Outline
 from shapely.geometry.base import BaseGeometry
 
-from lobate.imagery.coverage import Coverage
+from lobate.imagery.coverage import Coverage, named
 from lobate.imagery.items import Found
 
 NONE = "#d7301f"
@@ -28,20 +28,23 @@ BEHIND = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.7, "edg
 
 def draw(covered: Coverage, scenes: Sequence[Found], path: Path) -> None:
     """Write the picture as PNG; same coverage, same bytes."""
-    figure = Figure(figsize=(8, 7), layout="constrained")
+    west, south, east, north = shapely.total_bounds(covered.cells)
+    figure = Figure(figsize=(9, float(np.clip(7 * (north - south) / (east - west), 3, 12))), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     legend = []
     for level, share in _levels(covered).items():
         cells = covered.cells[np.minimum(covered.counts, STEPS) == level]
         axes.add_collection(PatchCollection([_patch(one) for one in cells], facecolor=_colour(level), edgecolor="none"))
-        legend.append(Patch(facecolor=_colour(level), label=f"{_name(level)}: {100 * share:.1f} %"))
+        legend.append(
+            Patch(facecolor=_colour(level), label=f"{named(level)}{' or more' * (level == STEPS)}: {100 * share:.1f} %")
+        )
     _draw_tiles(axes, covered, scenes)
     axes.autoscale_view()
     axes.set_aspect("equal")
     axes.set_xlabel("km east of the area's middle")
     axes.set_ylabel("km north of the area's middle")
-    figure.legend(handles=legend, loc="outside right upper", frameon=False, title="Part of the area with")
+    axes.legend(handles=legend, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title="Part of the area with")
     figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
 
 
@@ -50,12 +53,6 @@ def _levels(covered: Coverage) -> dict[int, float]:
     for count, share in covered.shares().items():
         levels[min(count, STEPS)] = levels.get(min(count, STEPS), 0.0) + share
     return levels
-
-
-def _name(level: int) -> str:
-    if level == 0:
-        return "no scene"
-    return f"{level}{' or more' if level == STEPS else ''} scene{'' if level == 1 else 's'}"
 
 
 def _colour(level: int) -> str:

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from lobate.errors import Mistake
 from lobate.imagery.area import outline, read_area
-from lobate.imagery.coverage import Coverage, measure
+from lobate.imagery.coverage import Coverage, measure, named
 from lobate.imagery.items import Found, newest, read_items
 from lobate.imagery.seasons import Days, seasons, within
 from lobate.imagery.table import text_of
@@ -25,6 +25,8 @@ from lobate.signature import Input, Output, Setting, outside
 log = logging.getLogger(__name__)
 LARGEST_GAPS = 3
 """Gaps that are told one by one."""
+WORTH = 0.01
+"""Share of the gaps that a cloudier scene must show to be named."""
 
 
 @outside
@@ -84,19 +86,21 @@ def _tell_scenes(clear: list[Found], cloudy: list[Found], clouds: Clouds) -> Non
 
 def _tell_coverage(covered: Coverage, cloudy: list[Found], clouds: Clouds) -> None:
     for count, share in covered.shares().items():
-        log.info("%.2f %% of the area is shown by %d scenes", 100 * share, count)
+        log.info("%.2f %% of the area is shown by %s", 100 * share, named(count))
     gaps = covered.gaps()
     if gaps.is_empty:
         log.info("every part of the area is shown by a scene")
         return
-    there = _best(one for one in cloudy if covered.map.project(one.footprint).intersection(gaps).area > 0)
+    fills = {one: covered.map.project(one.footprint).intersection(gaps).area / gaps.area for one in cloudy}
+    best = _best([one for one in cloudy if fills[one] >= WORTH])
+    there = "; ".join(f"{_cited(one)} and {100 * fills[one]:.0f} % of that ground" for one in best)
     log.warning(
         "%.2f %% of the area (%.2f km2) has no scene of at most %g %% cloud cover: %s. %s",
         100 * gaps.area / sum(covered.areas()),
         gaps.area / 1e6,
         clouds.max_scene_cloud,
         _places(covered),
-        f"The best scenes above the limit there: {there}. To use them, raise imagery.clouds.max_scene_cloud; or add years or "
+        f"The best scenes above the limit: {there}. To use them, raise imagery.clouds.max_scene_cloud; or add years or "
         "months to imagery.find."
         if there
         else "No cloudier scene shows it either; add years or months to imagery.find.",
@@ -115,12 +119,16 @@ def _degrees(lon: float, lat: float) -> str:
     return f"{abs(lat):.3f} {'N' if lat >= 0 else 'S'} {abs(lon):.3f} {'E' if lon >= 0 else 'W'}"
 
 
-def _best(scenes: Iterable[Found]) -> str:
-    """Name the least cloudy scene of each tile."""
+def _best(scenes: Iterable[Found]) -> list[Found]:
+    """Return the least cloudy scene of each tile."""
     best: dict[str, Found] = {}
     for one in sorted(scenes, key=lambda one: (one.tile, one.cloud or 0.0, one.scene)):
         best.setdefault(one.tile, one)
-    return "; ".join(f"tile {tile}: {one.scene} of {one.date}, {one.cloud:.1f} %" for tile, one in best.items())
+    return list(best.values())
+
+
+def _cited(one: Found) -> str:
+    return f"tile {one.tile}, {one.scene} of {one.date}, {one.cloud:.1f} % cloud"
 
 
 def _nothing(area: Path, find: Find, clouds: Clouds, cloudy: list[Found]) -> Mistake:
@@ -132,7 +140,7 @@ def _nothing(area: Path, find: Find, clouds: Clouds, cloudy: list[Found]) -> Mis
         )
     return Mistake(
         f"No scene of the area of interest {area} in {season} has at most {clouds.max_scene_cloud:g} % cloud cover. The best "
-        f"above the limit: {_best(cloudy)}. Raise imagery.clouds.max_scene_cloud, or add years or months to imagery.find."
+        f"above the limit: {'; '.join(map(_cited, _best(cloudy)))}. Raise imagery.clouds.max_scene_cloud, or add years or months to imagery.find."
     )
 
 
@@ -149,4 +157,4 @@ def _write(covered: Coverage, scenes: list[Found], table: Path, picture: Path) -
     finally:
         new_table.unlink(missing_ok=True)
         new_picture.unlink(missing_ok=True)
-    log.info("the table %s has %d scenes of %d tiles", table, len(scenes), len({one.tile for one in scenes}))
+    log.info("scenes in the table: %d; tiles: %s", len(scenes), ", ".join(sorted({one.tile for one in scenes})))
