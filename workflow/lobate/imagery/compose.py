@@ -100,7 +100,7 @@ def first_seen(sources: list[ScenePixels], start: int, stop: int) -> tuple[np.nd
 def _tell(sources: list[ScenePixels], counts: np.ndarray) -> None:
     for source, count in zip(sources, counts[1:], strict=True):
         if source.scene.classes is None and not source.scene.ready:
-            log.info("scene %s has no classification: its clouds are not masked", source.scene.name)
+            log.warning("scene %s has no classification (SCL): its clouds are not masked", source.scene.name)
         cloud = "unknown" if source.scene.cloud is None else f"{source.scene.cloud:g} %"
         log.info(
             "scene %s (cloud cover %s) gives %.2f %% of the image", source.scene.name, cloud, 100 * count / counts.sum()

@@ -24,7 +24,7 @@ class CloudMask:
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Return where rows ``start``..``stop`` of the image are masked, (stop - start, width) bool."""
         first, last = self._classes.own_rows(start, stop, halo=self._reach)
-        masked = self._masked[self._classes.read_own(first, last)]
+        masked = self._masked[np.clip(self._classes.read_own(first, last), 0, 255)]
         if self._reach:
             masked = grown(masked, self._radius)
         return self._classes.spread(masked, first, start, stop, fill=self._masked[0])

@@ -107,6 +107,10 @@ class ScenePixels:
         if classes is None or not self._clouds.invalid_classes:
             return None
         dataset = self._dataset(classes)
-        if dataset.dtypes[classes.index - 1] != "uint8":
-            raise Mistake(f"{classes.address} holds {dataset.dtypes[0]} numbers, not the classes 0 to 11 of an SCL.")
+        dtype = dataset.dtypes[classes.index - 1]
+        if dtype not in ("uint8", "uint16", "int16"):
+            raise Mistake(
+                f"{classes.address}, band {classes.index}, holds {dtype} numbers, not the classes 0 to 11 of a scene "
+                "classification (SCL). Fetch SCL again."
+            )
         return CloudMask(OnGrid(dataset, classes.index, self.grid), self._clouds)

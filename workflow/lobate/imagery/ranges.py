@@ -50,7 +50,7 @@ def read_ranges(measured: Path) -> dict[str, Range]:
     try:
         listed = json.loads(measured.read_text(encoding="utf-8"))["ranges"]
         found = {str(band): Range(float(one["lowest"]), float(one["highest"])) for band, one in listed.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         raise Mistake(f"{measured} is no range that measure-stretch wrote; run lobate measure-stretch again.") from None
     for band, one in found.items():
         if not (math.isfinite(one.lowest) and math.isfinite(one.highest) and one.lowest < one.highest):
