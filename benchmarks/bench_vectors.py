@@ -77,7 +77,9 @@ def _probabilities(side: int, share: float = 0.04, seed: int = 0) -> np.ndarray:
     from scipy.ndimage import gaussian_filter, zoom
 
     random, coarse = np.random.default_rng(seed), -(-side // 16)
-    octaves = [gaussian_filter(random.standard_normal((coarse, coarse)), sigma, mode="wrap") for sigma in (1.65, 0.8, 0)]
+    octaves = [
+        gaussian_filter(random.standard_normal((coarse, coarse)), sigma, mode="wrap") for sigma in (1.65, 0.8, 0)
+    ]
     field = sum(weight * one / one.std() for weight, one in zip((1, 0.35, 0.1), octaves, strict=True))
     fine = zoom(field.astype("float32"), 4, order=1, mode="grid-wrap", grid_mode=True)
     low, high = np.quantile(fine, [1 - share, 0.9999])

@@ -7,8 +7,9 @@ from affine import Affine
 from lobate.errors import Mistake
 from lobate.mapping.filter import filter_detections
 from lobate.mapping.merge import merge_detections
+from lobate.settings.base import PolygonFile
 from lobate.settings.mapping import Filter, Merge
-from lobate.vectors import read_layer
+from lobate.vectors import geodesic_area_m2, read_layer
 
 X, Y = 500_000.0, 4_000_000.0
 
@@ -91,3 +92,47 @@ def test_a_body_of_four_hectares_across_the_seam_survives(workshop):
     kept, removed = filtered(workshop, workshop.folder / "merged.gpkg")
     assert (len(kept), len(removed)) == (1, 0)
     assert kept["area_m2"].iloc[0] == pytest.approx(40_000, rel=1e-3)
+
+
+def test_what_occurs_on_too_few_other_dates_is_removed(workshop):
+    dates = [
+        workshop.layers(f"{n}.gpkg", kept=workshop.lonlat([shapely.box(X, Y, X + side, Y + 300)]))
+        for n, side in enumerate((300, 1300))
+    ]
+    target, files = workshop.folder / "filtered.gpkg", [PolygonFile(path=str(date)) for date in dates]
+    limits = Filter(occurrence_files=files, min_occurrences=2)
+    filter_detections(merged(workshop, 300, 300), target, None, dates, filter_settings=limits)
+    kept, removed = read_layer(target, "kept"), read_layer(target, "removed")
+    assert (kept["occurrences"].tolist(), removed["occurrences"].tolist()) == ([2], [1])
+    assert removed["reason"].tolist() == ["occurrences on other dates 1 < 2"]
+    with pytest.raises(ValueError, match="must not exceed the number of occurrence_files"):
+        Filter(occurrence_files=files, min_occurrences=3)
+
+
+def test_the_kept_are_simplified_after_the_area_filter_and_the_change_is_told(workshop, caplog):
+    """A pixel less at each of four corners: 0.0300 km2 by the pixels, more or less by the simplified outline."""
+    side = 174.0
+    notched = shapely.box(X, Y, X + side, Y + side)
+    for x, y in ((X, Y), (X + side - 10, Y), (X, Y + side - 10), (X + side - 10, Y + side - 10)):
+        notched = notched.difference(shapely.box(x, y, x + 10, y + 10))
+    column = {"detection": np.array(["d1"], dtype=object), "mean": [0.8], "area_m2": [1.0], "perimeter_m": [1.0]}
+    file = workshop.layers("merged.gpkg", detections=workshop.lonlat([notched], **column))
+    exact, _ = filtered(workshop, file, min_area_km2=0.0298)
+    assert exact["area_m2"].tolist() == [1.0]  # as merged, where nothing is simplified
+    assert "area_before_m2" not in exact
+    with caplog.at_level("INFO"):
+        kept, removed = filtered(workshop, file, min_area_km2=0.0298, simplify_m=15)
+    assert (len(kept), len(removed)) == (1, 0)
+    assert kept["area_before_m2"].iloc[0] == pytest.approx(notched.area, rel=2e-3)
+    assert kept["area_m2"].iloc[0] == pytest.approx(geodesic_area_m2(kept)[0], abs=1e-2)
+    assert kept["area_m2"].iloc[0] != pytest.approx(kept["area_before_m2"].iloc[0], rel=1e-3)
+    assert shapely.get_num_coordinates(kept.geometry.iloc[0]) < 13
+    assert "area changes by" in caplog.text and "most for d1" in caplog.text
+
+
+def test_coarse_pixels_of_120_m_are_filtered_alike(workshop):
+    """Two pixels are 0.0288 km2, three are enough."""
+    boxes = [shapely.box(X + 2000 * n, Y, X + 2000 * n + 120 * (n + 2), Y + 120) for n in range(2)]
+    columns = {"detection": np.array(["d1", "d2"], dtype=object), "mean": [0.8, 0.8]}
+    kept, removed = filtered(workshop, workshop.layers("merged.gpkg", detections=workshop.lonlat(boxes, **columns)))
+    assert (kept["detection"].tolist(), removed["detection"].tolist()) == (["d2"], ["d1"])

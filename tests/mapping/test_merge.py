@@ -100,6 +100,26 @@ def test_two_whole_ones_are_united(workshop):
     assert frame["deviation"].iloc[0] > 0.1  # pooled: the two means differ as well
 
 
+def test_the_spread_of_models_is_pooled_where_there_is_one(workshop):
+    body, lone = shapely.box(X + 700, Y - 600, X + 1100, Y - 500), shapely.box(X + 100, Y - 900, X + 200, Y - 800)
+    tiles = two_tiles(workshop, [body, lone], [body], A={"spread": [0.1, 0.3]}, B={"spread": [0.2]})
+    frame = merged(workshop, tiles)
+    assert frame["spread"].tolist() == [pytest.approx(0.15), 0.3]  # 30 px of each tile see the body
+    mixed = merged(workshop, two_tiles(workshop, [body, lone], [body], B={"spread": [0.2]}))
+    assert mixed["spread"].tolist() == [0.2, pytest.approx(np.nan, nan_ok=True)]
+    assert "spread" not in merged(workshop, two_tiles(workshop, [body], [body]))
+
+
+def test_coarse_tiles_of_81_pixels_merge_too(workshop):
+    """Pixels of 120 m; three of nine columns are shared."""
+    grids = {"A": workshop.grid(X, Y, 9, 9, pixel=120), "B": workshop.grid(X + 720, Y, 9, 9, pixel=120)}
+    body = shapely.box(X + 480, Y - 600, X + 1320, Y - 360)
+    tiles = {name: (grid, workshop.detections(name, grid, [body]), 0) for name, grid in grids.items()}
+    frame = merged(workshop, tiles)
+    assert same_ground(body, frame) < 1e-5
+    assert frame[["pixels", "tiles", "touches_edge"]].to_numpy().tolist() == [[14, "A,B", False]]
+
+
 def test_where_the_better_tile_has_nodata_the_cut_one_stays(workshop):
     nodata = np.zeros((100, 100), dtype="uint8")
     nodata[:50] = 255

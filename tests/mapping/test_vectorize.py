@@ -5,6 +5,7 @@ from lobate.errors import Mistake
 from lobate.mapping.vectorize import vectorize
 from lobate.network import modelfile
 from lobate.network.deeplab import build
+from lobate.rasters import CogWriter
 from lobate.settings.mapping import Vectorize
 from lobate.settings.training import Network
 from lobate.vectors import read_layer
@@ -64,3 +65,31 @@ def test_nothing_probable_gives_an_empty_layer_with_columns(workshop, model):
     frame = vectorized(workshop, np.zeros((20, 20), dtype="uint8"), model(threshold=0.5))
     assert len(frame) == 0
     assert set(COLUMNS) <= set(frame.columns)
+
+
+def test_the_spread_of_several_models_comes_along(workshop, model):
+    grid = workshop.grid(X, Y, 30, 30)
+    values = np.zeros((2, 30, 30), dtype="uint8")
+    values[0, 5:15, 5:15], values[1] = 200, 51
+    probability, target = workshop.folder / "two.tif", workshop.folder / "detections.gpkg"
+    with CogWriter(probability, grid, count=2, nodata=255) as writer:
+        writer.write(values, 0)
+    vectorize(probability, model(threshold=0.5), target, tile="T", vectorize_settings=Vectorize())
+    frame = read_layer(target, "detections")
+    assert frame[["pixels", "spread"]].to_numpy().tolist() == [[100, round(51 / 254, 4)]]
+
+
+def test_a_raster_of_something_else_is_a_mistake(workshop, model):
+    path = workshop.folder / "image.tif"
+    with CogWriter(path, workshop.grid(X, Y, 30, 30), count=3, nodata=0) as writer:
+        writer.write(np.zeros((3, 30, 30), dtype="uint8"), 0)
+    with pytest.raises(Mistake, match="this raster has 3 of uint8"):
+        vectorize(path, model(threshold=0.5), path, tile="T", vectorize_settings=Vectorize())
+
+
+def test_a_truncated_map_is_a_mistake(workshop, model):
+    values = np.random.default_rng(0).integers(0, 255, (900, 900), dtype="uint8")
+    path = workshop.probability("T", workshop.grid(X, Y, 900, 900), values)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(Mistake, match=r"cannot be read.*truncated"):
+        vectorize(path, model(threshold=0.5), workshop.folder / "x.gpkg", tile="T", vectorize_settings=Vectorize())

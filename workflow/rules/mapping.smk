@@ -80,6 +80,7 @@ rule filter_detections:
     input:
         merged=made("mapping/merged.gpkg"),
         dem=optional(REGION.inventory.dem),
+        occurrences=[one.path for one in REGION.mapping.filter.occurrence_files],
     output:
         detections=made("mapping/detections.gpkg"),
     log:
@@ -96,7 +97,7 @@ rule filter_detections:
         "Removing detections that are too small"
     shell:
         "lobate filter-detections --merged {input.merged:q} --dem {input.dem:q}"
-        " --detections {output.detections:q} --settings {params.settings:q} --log {log:q}"
+        " --occurrences {input.occurrences:q} --detections {output.detections:q} --settings {params.settings:q} --log {log:q}"
 
 
 rule score:

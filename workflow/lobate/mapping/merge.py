@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 # Straight edges longer than this get vertices before they are reprojected, so that they stay in place.
 LONGEST_M = 100.0
 COLUMNS = ["detection", "mean", "median", "minimum", "deviation", "pixels", "touches_edge", "touches_nodata"]
+SPREAD = "spread"  # between several models, where the map was made by more than one
 
 
 def merge_detections(
@@ -44,7 +45,8 @@ def merge_detections(
     ``detections`` (layer `detections`, each in its tile's CRS) and ``probabilities`` are parallel to ``tiles``; their
     order does not matter. Columns: `detection` (d00001, ...), `parts` (the tiles' detections), `tiles` (that detected
     the body), `seen_by` (tiles that saw the ground, detected or not), `mean`, `median`, `minimum`, `deviation`,
-    `pixels`, `touches_edge` (of all the ground mapped), `touches_nodata`, `area_m2`, `perimeter_m` (geodesic).
+    `spread` (between models, where there are several), `pixels`, `touches_edge` (of all the ground mapped),
+    `touches_nodata`, `area_m2`, `perimeter_m` (geodesic).
     """
     if not len(detections) == len(probabilities) == len(tiles):
         raise Mistake(
@@ -76,7 +78,8 @@ def _read_parts(files: Sequence[Path]) -> gpd.GeoDataFrame:
                 "lobate vectorize."
             )
         straight = shapely.segmentize(np.asarray(layer.geometry.values, dtype=object), _longest(layer))
-        frames.append(layer[COLUMNS].assign(seat=seat, geometry=_valid(to_lonlat(straight, layer.crs))))
+        told = [*COLUMNS, SPREAD] if SPREAD in layer else COLUMNS
+        frames.append(layer[told].assign(seat=seat, geometry=_valid(to_lonlat(straight, layer.crs))))
     parts = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*COLUMNS, "seat", "geometry"])
     parts = gpd.GeoDataFrame(parts, geometry="geometry", crs=LONLAT)
     return parts.sort_values(["seat", "detection"], kind="stable", ignore_index=True)

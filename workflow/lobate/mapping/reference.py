@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from lobate.settings.base import PolygonFile
 from lobate.vectors import LONLAT, read_layer, read_polygons
 
 log = logging.getLogger(__name__)
+SETTING = "mapping.reference"
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ def read_reference(path: Path, file: PolygonFile | None) -> Reference:
         frame = read_polygons(path, "kept")
         frame = frame[frame["class"] == "positive"].reset_index(drop=True)
         return _reference(frame, frame["polygon"], "the positive outlines given to training (labels, kept)", path)
-    frame = _where(read_polygons(path, file.layer), file.where, path)
+    frame = chosen(path, file, SETTING)
     if file.id_field:
-        names = _field(frame, file.id_field, path).astype(str)
+        names = _field(frame, file.id_field, path, SETTING).astype(str)
     else:
         names = pd.Series([f"{Path(file.path).stem}_{number}" for number in frame.index], dtype=object)
     conditions = "".join(f", {field} = {value}" for field, value in file.where.items())
@@ -62,19 +62,24 @@ def _reference(frame: gpd.GeoDataFrame, names: pd.Series, what: str, path: Path)
     return Reference(table[usable].reset_index(drop=True), what, int((~usable).sum()))
 
 
-def _where(frame: gpd.GeoDataFrame, conditions: Mapping[str, object], path: Path) -> gpd.GeoDataFrame:
-    for field, value in conditions.items():
-        column = _field(frame, field, path)
+def chosen(path: Path, file: PolygonFile, setting: str) -> gpd.GeoDataFrame:
+    """Return the outlines at ``path`` that ``file``, the value of ``setting``, asks for, in their own CRS.
+
+    Raises Mistake when they cannot be read or a field does not exist.
+    """
+    frame = read_polygons(path, file.layer)
+    for field, value in file.where.items():
+        column = _field(frame, field, path, setting)
         frame = frame[(column == value) | (column.astype(str) == str(value))]
     return frame
 
 
-def _field(frame: gpd.GeoDataFrame, field: str, path: Path) -> pd.Series:
+def _field(frame: gpd.GeoDataFrame, field: str, path: Path, setting: str) -> pd.Series:
     if field in frame:
         return frame[field]
     near = difflib.get_close_matches(field, map(str, frame.columns), n=1)
     hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(map(str, frame.columns.drop('geometry')))}."
-    raise Mistake(f"The file {path} has no field {field}, which mapping.reference names; {hint}")
+    raise Mistake(f"The file {path} has no field {field}, which {setting} names; {hint}")
 
 
 def known_outlines(polygons: Path) -> np.ndarray:

@@ -79,22 +79,29 @@ def statistics(parts: gpd.GeoDataFrame, weight: np.ndarray, body: np.ndarray) ->
     """Return ``mean, median, minimum, deviation`` (of probability) per body, its parts weighted by ``weight`` pixels.
 
     The mean and the deviation are those of the pixels pooled, ``var = sum w (sd^2 + mean^2) / sum w - mean^2``; the
-    median is the weighted mean of the parts' medians, since their pixels are no longer at hand.
+    median is the weighted mean of the parts' medians, since their pixels are no longer at hand. So is ``spread``, where
+    the parts have it, NaN where none of a body's has.
     """
     parts = parts[weight > 0]
     body, weight = body[weight > 0], weight[weight > 0]
+    mean = _pooled(parts["mean"], weight, body)
+    variance = _pooled(parts["deviation"] ** 2 + parts["mean"] ** 2, weight, body) - mean**2
+    facts = {
+        "mean": mean.round(6),
+        "median": _pooled(parts["median"], weight, body).round(6),
+        "minimum": parts["minimum"].groupby(body).min().to_numpy(),
+        "deviation": np.sqrt(np.clip(variance, 0, None)).round(6),
+    }
+    if "spread" in parts:
+        facts["spread"] = _pooled(parts["spread"], weight, body).round(6)
+    return pd.DataFrame(facts)
+
+
+def _pooled(values: pd.Series, weight: np.ndarray, body: np.ndarray) -> np.ndarray:
+    """Return the weighted mean of each body's values that are not NaN."""
+    plain = values.to_numpy(dtype=float)
+    weight = np.where(np.isnan(plain), 0, weight)
     total = np.bincount(body, weight)
-
-    def pooled(values: pd.Series | np.ndarray) -> np.ndarray:
-        return np.bincount(body, weight * values) / total
-
-    mean = pooled(parts["mean"])
-    variance = pooled(parts["deviation"] ** 2 + parts["mean"] ** 2) - mean**2
-    return pd.DataFrame(
-        {
-            "mean": mean.round(6),
-            "median": pooled(parts["median"]).round(6),
-            "minimum": parts["minimum"].groupby(body).min().to_numpy(),
-            "deviation": np.sqrt(np.clip(variance, 0, None)).round(6),
-        }
+    return np.divide(
+        np.bincount(body, weight * np.nan_to_num(plain)), total, out=np.full(len(total), np.nan), where=total > 0
     )
