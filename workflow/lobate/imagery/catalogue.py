@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 
 import requests
 from pystac.link import Link
-from pystac_client import Client
+from pystac_client import Client, ItemSearch
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
-from pystac_client.warnings import NoConformsTo
+from pystac_client.warnings import PystacClientWarning
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 from urllib3.exceptions import HTTPError
@@ -38,6 +38,8 @@ Json = dict[str, Any]
 
 PAGE = 100
 """Items asked for at a time."""
+STALE = 3
+"""Pages in a row without a new item, after which paging counts as broken."""
 CHUNK = 1 << 16
 LARGEST = 256 << 20
 """Bytes of an answer; a page of a hundred items has some two million."""
@@ -80,18 +82,17 @@ def search(
     ``days``: first and last, in UTC; without them, of any time. Raises Mistake when the catalogue is down, is no STAC API,
     has no such collection, or never ends.
     """
-    url = address_of(settings)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NoConformsTo)
-        client = _understood(url, lambda: Client.open(url, stac_io=Line(settings)))
+    url, line = address_of(settings), Line(settings)
     asked = {
         "collections": [collection],
         "intersects": mapping(ground),
         "datetime": _interval(days) if days else None,
         "limit": PAGE,
-        "method": _method(client),
     }
-    pages = _understood(url, lambda: client.search(**asked).pages_as_dicts())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PystacClientWarning)  # what a catalogue leaves out shows in its answers
+        client = _understood(url, lambda: Client.open(url, stac_io=line))
+        pages = _pages(line, _understood(url, lambda: client.search(method=_method(client), **asked)))
     items = [item for page in _each(url, pages) for item in page]
     if not items:
         _expect_collection(client, url, collection)
@@ -179,13 +180,27 @@ class Line(StacApiIO):
         )
 
 
+def _pages(line: Line, asked: ItemSearch) -> Iterator[Json]:
+    """Yield all pages of an answer; pystac-client's own paging takes a page without items, or garbage, for the end."""
+    parameters = asked.get_parameters()
+    page = line.read_json(asked.url, method=asked.method, parameters=parameters)
+    while True:
+        yield page
+        after = next((link for link in page.get("links", []) if link["rel"] == "next"), None)
+        if after is None:
+            return
+        page = line.read_json(Link.from_dict(after), parameters=parameters)
+
+
 def _each(url: str, pages: Iterator[Json]) -> Iterator[list[Json]]:
-    """Yield the items of each page; a page that says nothing new means that paging goes round in circles."""
+    """Yield the items of each page; pages that say nothing new mean that paging goes round in circles."""
     seen: set[str] = set()
+    stale = 0
     while (page := _understood(url, lambda: next(pages, None))) is not None:
         items = _understood(url, lambda page=page: [dict(item) for item in page["features"]])
         fresh = {json.dumps([item.get("collection"), item.get("id")]) for item in items} - seen
-        if not fresh:
+        stale = 0 if fresh else stale + 1
+        if stale == STALE:
             raise Mistake(
                 f"The catalogue {url} gives the same page of items again and again ({len(seen)} items so far). Its paging is "
                 "broken: tell its keepers, or name another catalogue in imagery.catalogue."
