@@ -14,6 +14,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from lobate.apply import map_scenes
 from lobate.store import Store
 
 
@@ -112,6 +113,7 @@ def gc(*, dry_run: bool = False) -> int:
 
 
 COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
+    "map": map_scenes,
     "init": init,
     "explain": explain,
     "check": check,

@@ -1,0 +1,198 @@
+"""`lobate map`: a trained model on any scenes, in one command and without a region's configuration.
+
+Each step is the workflow's own verb, run as a stage: what the store has is not computed again, and the detections appear
+whole or not at all.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lobate.errors import Mistake
+
+if TYPE_CHECKING:
+    from lobate.settings import Region
+
+
+def map_scenes(
+    *images: Path,
+    model: Path,
+    out: Path,
+    threshold: float | None = None,
+    min_area_km2: float = 0.03,
+    window: int = 480,
+    overlap: int = 160,
+    batch: str = "auto",
+    lowest: float = 0.0,
+    highest: float = 0.3,
+    dem: Path | None = None,
+    min_elevation_m: float | None = None,
+    max_slope_deg: float | None = None,
+    keep: Path | None = None,
+) -> int:
+    """Map scenes with a trained model, without a configuration.
+
+    Scenes that show the same ground, or neighbouring ground, give one detection for each body. What is computed is kept in
+    the store (results/.store, or LOBATE_STORE).
+
+    Parameters
+    ----------
+    images
+        8-bit images of the bands that the model was trained on (0 in all of them is no data), or Sentinel-2 products:
+        .SAFE folders or zips, folders with a STAC item and bands, GeoTIFFs of several bands.
+    model
+        Model file that `train` wrote.
+    out
+        GeoPackage of the detections, layers kept and removed, EPSG:4326.
+    threshold
+        Probability from which a pixel is landform; the model's own best one when not given.
+    min_area_km2
+        Area below which a detection is removed.
+    window
+        Side of a window, in pixels.
+    overlap
+        Pixels that neighbouring windows share.
+    batch
+        Windows that go through the network at once, a number or auto.
+    lowest
+        Surface reflectance that becomes 1 in the image, as in the training; 8-bit images stay as they are.
+    highest
+        Surface reflectance that becomes 255 in the image, as in the training.
+    dem
+        Elevations in metres, for the two limits below.
+    min_elevation_m
+        Detections whose lowest point lies below this are removed.
+    max_slope_deg
+        Detections steeper than this in the mean are removed.
+    keep
+        Folder that gets the image, the probabilities and the outlines of each scene too.
+    """
+    if dem is None and (min_elevation_m, max_slope_deg) != (None, None):
+        raise Mistake("A limit of elevation or slope needs a DEM. Give elevations with --dem, or leave the limit out.")
+    header = _header(model)
+    _check(images, model, out, threshold or header.get("threshold"))
+    for path in images:
+        _check_bands(path, len(_bands(header)))
+    mapping = {
+        "predict": {"window": window, "overlap": overlap, "batch": int(batch) if batch.isdecimal() else batch},
+        "vectorize": {"threshold": threshold},
+        "filter": {"min_area_km2": min_area_km2, "min_elevation_m": min_elevation_m, "max_slope_deg": max_slope_deg},
+    }
+    imagery = {
+        "tiles": {name: [str(path)] for name, path in zip(_names(images), images, strict=True)},
+        "bands": _bands(header),
+        "stretch": {"lowest": lowest, "highest": highest},
+        "clouds": {"max_scene_cloud": 100},  # a person chose these scenes
+    }
+    _run(_region(imagery, mapping), model, out, dem, keep)
+    _tell(out, len(images))
+    return 0
+
+
+def _header(model: Path) -> dict[str, Any]:
+    from lobate.network.header import read_header
+
+    return read_header(model)
+
+
+def _check(images: Sequence[Path], model: Path, out: Path, threshold: float | None) -> None:
+    if not images:
+        raise Mistake("No scene was given to map. Name one or more images or Sentinel-2 products after `lobate map`.")
+    for path in images:
+        if not path.exists():
+            raise Mistake(f"The scene {path} does not exist. Check the path.")
+    if out.suffix.lower() != ".gpkg":
+        raise Mistake(
+            f"The detections are written as a GeoPackage, but --out is {out}. Give it a name that ends in .gpkg."
+        )
+    if out.is_dir() or out.resolve() in {path.resolve() for path in (*images, model)}:
+        raise Mistake(f"The detections would overwrite {out}, which is a folder or an input. Give --out another name.")
+    if threshold is None:
+        raise Mistake(f"The model {model} brings no threshold of its own. Give one with --threshold, such as 0.5.")
+
+
+def _check_bands(path: Path, channels: int) -> None:
+    """Refuse an 8-bit image of other bands than the model's; bands that say what they are are chosen by that."""
+    import numpy as np
+    from rasterio.enums import ColorInterp
+
+    from lobate.rasters import open_raster
+
+    if path.is_dir() or path.suffix.lower() in (".zip", ".json", ".xml"):
+        return
+    with open_raster(path) as dataset:
+        if set(dataset.dtypes) != {"uint8"} or any(dataset.descriptions):
+            return
+        last, masks = dataset.count, 0
+        if dataset.colorinterp[-1] is ColorInterp.alpha:  # as GDAL calls any fourth band; a mask knows but two values
+            masks = int(np.isin(dataset.read(last, out_shape=(1024, 1024)), (0, 255)).all())
+        if last - masks != channels:
+            raise Mistake(
+                f"{path}: has {last - masks} bands, but the model was trained on {channels}. Give an image of the bands that "
+                "the model was trained on, in the same order, or describe its bands (B04, B03, ...)."
+            )
+
+
+def _names(images: Sequence[Path]) -> list[str]:
+    """Return a name for each scene, made of its file's, no two alike."""
+    names: list[str] = []
+    for path in images:
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem).strip("_-") or "scene"
+        same = sum(re.fullmatch(re.escape(stem) + r"(-\d+)?", name) is not None for name in names)
+        names.append(f"{stem}-{same + 1}" if same else stem)
+    return names
+
+
+def _bands(header: dict[str, Any]) -> list[str]:
+    """Return the bands the model wants: by the header, else red, green, blue, else just so many."""
+    channels = int(header.get("channels", 3))
+    return header.get("bands") or (
+        ["B04", "B03", "B02"] if channels == 3 else [f"band{n + 1}" for n in range(channels)]
+    )
+
+
+def _region(imagery: dict[str, Any], mapping: dict[str, Any]) -> Region:
+    from lobate.settings.load import parse
+
+    return parse({"region": "map", "imagery": imagery, "mapping": mapping, "labels": {"positives": [{"path": "none"}]}})
+
+
+def _run(region: Region, model: Path, out: Path, dem: Path | None, keep: Path | None) -> None:
+    from lobate import stage
+    from lobate.store import Store
+
+    store = Store.here()
+    with ExitStack() as stack:
+        folder = keep or stack.enter_context(store.work("map"))
+
+        def run(verb: str, **given: Any) -> None:
+            stage.run(verb, given, region, store)
+
+        for tile, scenes in region.imagery.tiles.items():
+            image, probability = folder / f"{tile}.tif", folder / f"{tile}_probability.tif"
+            record, facts = folder / f"{tile}_scene.tif", folder / f"{tile}.json"
+            run("compose_rgb", scenes=scenes, image=image, record=record, facts=facts)
+            run("predict", image=image, model=model, probability=probability)
+            outlines = folder / f"{tile}_detections.gpkg"
+            run("vectorize", probability=probability, model=model, detections=outlines, tile=tile)
+        tiles = list(region.imagery.tiles)
+        detections, probabilities = (
+            [folder / f"{tile}_{what}" for tile in tiles] for what in ("detections.gpkg", "probability.tif")
+        )
+        merged = folder / "merged.gpkg"
+        run("merge_detections", detections=detections, probabilities=probabilities, merged=merged, tiles=tiles)
+        run("filter_detections", merged=merged, detections=out, **({"dem": dem} if dem else {}))
+
+
+def _tell(out: Path, scenes: int) -> None:
+    from lobate.vectors import read_layer
+
+    kept, removed = (len(read_layer(out, layer)) for layer in ("kept", "removed"))
+    sys.stdout.write(
+        f"{kept} detections kept, {removed} removed, on {scenes} scenes: {out} (layers kept and removed)\n"
+    )
