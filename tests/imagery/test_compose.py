@@ -65,9 +65,9 @@ def test_the_mask_grows_by_metres(products, tmp_path):
     classes = np.full((20, 30), VEGETATION, np.uint8)
     classes[10, 15] = CLOUD
     scene = products.write_safe(tmp_path, products.ground() + 1000, classes=classes)
-    image = products.compose(scene, tmp_path / "image.tif", clouds=Clouds(dilate_m=41))
+    image = products.compose(scene, tmp_path / "image.tif", clouds=Clouds(dilate_m=40))
     rows, cols = np.mgrid[:20, :30]
-    near = (np.hypot(rows - 10, cols - 15) * 20 <= 41).repeat(2, axis=0).repeat(2, axis=1)
+    near = (np.hypot(rows - 10, cols - 15) * 20 <= 40).repeat(2, axis=0).repeat(2, axis=1)
     assert np.array_equal(image[0] == 0, near)
 
 

@@ -17,6 +17,9 @@ from lobate.imagery.bandfolder import band_file, product_beside
 from lobate.imagery.calibration import USUAL_QUANTIFICATION, Calibration, of_baseline, settle
 from lobate.imagery.scene import COMMON_NAMES, Band, Scene, Wanted, date_in, missing_band, missing_classes
 
+BEYOND = 1e300
+"""Whole numbers in JSON may be too large for a float."""
+
 
 def recognises(path: Path) -> bool:
     """Whether this is a folder with a STAC item in it."""
@@ -149,7 +152,7 @@ def _baseline(item: dict[str, Any]) -> str | None:
 def _scale_and_offset(asset: dict[str, Any]) -> tuple[float | None, float | None]:
     """Return scale and offset as STAC 1.0 (``raster:bands``) or 1.1 (``bands``, or the asset itself) writes them."""
     listed = asset.get("raster:bands") or asset.get("bands")
-    first = listed[0] if isinstance(listed, list) and isinstance(listed[0], dict) else {}
+    first = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
     found = [first.get(name, first.get(f"raster:{name}", asset.get(f"raster:{name}"))) for name in ("scale", "offset")]
-    scale, offset = (float(value) if isinstance(value, int | float) else None for value in found)
+    scale, offset = (float(one) if isinstance(one, int | float) and abs(one) < BEYOND else None for one in found)
     return scale or None, offset
