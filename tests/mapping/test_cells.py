@@ -3,7 +3,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lobate.mapping.cells import MOST, cells
+from lobate.mapping.cells import MOST, cells, common_areas
 
 
 def star(vertices, seed=0):
@@ -30,3 +30,13 @@ def test_a_small_outline_is_its_own_cell():
     parts, owner = cells(outlines)
     assert owner.tolist() == [0, 1]
     assert all(part is outline for part, outline in zip(parts, outlines, strict=True))
+
+
+def test_common_areas_are_those_of_all_pairs_that_share_ground():
+    ones = np.array([star(2000), shapely.box(200, 0, 210, 10), shapely.box(500, 0, 501, 1)], dtype=object)
+    others = np.array([shapely.box(0, 0, 205, 5), star(1500, 1), shapely.box(210, 0, 220, 10)], dtype=object)
+    one, other, area = common_areas(ones, others)
+    assert list(zip(one, other, strict=True)) == [(0, 0), (0, 1), (1, 0)]  # a side in common is no ground
+    expected = shapely.area(shapely.intersection(ones[one], others[other]))
+    np.testing.assert_allclose(area, expected, rtol=1e-9)
+    assert [len(some) for some in common_areas(ones[:0], others)] == [0, 0, 0]

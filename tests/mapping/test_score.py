@@ -25,7 +25,7 @@ def text(values):
 def scored(workshop):
     """Score detections against a reference on one tile of 1 km; returns scores.json and the layers of cases."""
 
-    def run(found, there, known=(), *, trained=(), own_reference=True, values=0):
+    def run(found, there, known=(), *, trained=(), mined=None, own_reference=True, values=0, grid=None):
         found, there, known, trained = map(list, (found, there, known, trained))
         names = text([f"d{n:05d}" for n in range(1, len(found) + 1)])
         kept = workshop.lonlat(found, detection=names, mean=np.full(len(found), 0.8))
@@ -37,11 +37,12 @@ def scored(workshop):
         score(
             workshop.layers("detections.gpkg", kept=kept),
             workshop.layers("truth.gpkg", truth=truth) if own_reference else polygons,
-            [workshop.probability("T", workshop.grid(X, Y, 100, 100), values)],
+            [workshop.probability("T", grid or workshop.grid(X, Y, 100, 100), values)],
             workshop.layers("split.gpkg", split=workshop.lonlat(trained, side=text(["training"] * len(trained)))),
             polygons,
             target,
             cases,
+            None if mined is None else workshop.layers("mined.gpkg", patches=workshop.lonlat(mined)),
             reference_file=PolygonFile(path="truth.gpkg", id_field="name") if own_reference else None,
             match_iou=0.5,
             landform="rock glacier",
@@ -88,6 +89,25 @@ def test_unseen_ground_is_told_apart(scored):
     assert scores["unseen"]["pixels"]["true_positive"] == 18 * 20
     assert scores["pixels"]["true_positive"] == 18 * 20 + 400
     assert layers["hits"]["unseen"].tolist() == [False, True]
+
+
+def test_ground_of_mined_negatives_was_seen_too(scored):
+    found = [square(100, 100), square(700, 700), square(400, 400)]
+    scores, layers = scored(found, found, trained=[square(0, 0, 350)], mined=[square(620, 620, 370)])
+    assert scores["unseen"]["polygons"]["detections"] == 1
+    assert scores["unseen"]["pixels"]["true_positive"] == 400
+    assert scores["unseen"]["what"] == "outside all training patches, mined negatives included"
+    assert layers["hits"]["unseen"].tolist() == [False, False, True]
+    assert scored(found, found, mined=[])[0]["unseen"]["polygons"]["detections"] == 3
+
+
+def test_coarse_pixels_and_81_of_them_are_scored(workshop, scored):
+    """Pixels of 120 m, nine by nine: shares of pixels whose centres the outlines cover."""
+    scores, _ = scored([square(0, 0, 360)], [square(0, 0, 480)], grid=workshop.grid(X, Y, 9, 9, pixel=120))
+    assert (scores["pixels"]["true_positive"], scores["pixels"]["false_negative"]) == (9, 7)
+    assert scores["pixels"]["true_negative"] == 65
+    assert scores["polygons"]["thresholds"]["0.5"]["f1"] == 1
+    assert scores["polygons"]["thresholds"]["0.6"]["f1"] == 0
 
 
 def test_reference_outside_the_mapped_area_is_left_out_and_counted(scored):

@@ -107,6 +107,7 @@ rule score:
         probabilities=[made(f"mapping/{tile}_probability.tif") for tile in TILES],
         split=made("patches/split.gpkg"),
         known=made("labels/polygons.gpkg"),
+        mined=made("training/chosen_negatives.gpkg"),
     output:
         scores=made("mapping/scores.json"),
         cases=made("mapping/cases.gpkg"),
@@ -125,4 +126,5 @@ rule score:
     shell:
         "lobate score --detections {input.detections:q} --reference {input.reference:q}"
         " --probabilities {input.probabilities:q} --split {input.split:q} --known {input.known:q}"
-        " --scores {output.scores:q} --cases {output.cases:q} --settings {params.settings:q} --log {log:q}"
+        " --mined {input.mined:q} --scores {output.scores:q} --cases {output.cases:q}"
+        " --settings {params.settings:q} --log {log:q}"

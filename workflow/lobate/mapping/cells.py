@@ -31,6 +31,17 @@ def cells(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([*found, polygons]), np.concatenate([*owners, owner])
 
 
+def common_areas(ones: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return index arrays (one, other) of all outlines (n,) and (m,) that share ground, sorted, and the area they share."""
+    left, of_left = cells(ones)
+    right, of_right = cells(others)
+    here, there = shapely.STRtree(right).query(left)
+    area = shapely.area(shapely.intersection(left[here], right[there]))
+    pairs = np.stack([of_left[here], of_right[there]], axis=1)[area > 0]
+    pairs, which = np.unique(pairs, axis=0, return_inverse=True)
+    return pairs[:, 0], pairs[:, 1], np.bincount(which, area[area > 0], len(pairs))
+
+
 def _halves(polygons: np.ndarray) -> np.ndarray:
     """Return both halves (2n,) of polygons, cut across the longer side of their bounds: all the first, then the second."""
     left, bottom, right, top = shapely.bounds(polygons).reshape(-1, 4).T

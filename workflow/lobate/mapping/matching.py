@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from lobate.mapping.cells import common_areas
+
 THRESHOLDS = tuple(number / 10 for number in range(1, 10))
-OVERLAP = (
-    0.1  # two outlines show the same landform, for the account of known and new, from this share of the smaller on
-)
+OVERLAP = 0.1
+"""Two outlines show the same landform, for the account of known and new, from this share of the smaller on."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Matches:
 
 def match(detections: np.ndarray, references: np.ndarray) -> Matches:
     """Match outlines (n,) and (m,) greedily by falling IoU; each at most once."""
-    one, other, common = _common(detections, references)
+    one, other, common = common_areas(detections, references)
     iou = common / (shapely.area(detections[one]) + shapely.area(references[other]) - common)
     order = np.lexsort((other, one, -iou))
     taken, matched = (set(), set()), []
@@ -54,7 +55,7 @@ def match(detections: np.ndarray, references: np.ndarray) -> Matches:
 
 def overlapping(detections: np.ndarray, outlines: np.ndarray) -> np.ndarray:
     """Return whether each detection (n,) shares `OVERLAP` of the smaller of both with some outline; bool (n,)."""
-    one, other, common = _common(detections, outlines)
+    one, other, common = common_areas(detections, outlines)
     share = common / np.minimum(shapely.area(detections[one]), shapely.area(outlines[other]))
     found = np.zeros(len(detections), dtype=bool)
     found[one[share >= OVERLAP]] = True
@@ -66,12 +67,6 @@ def touching(outlines: np.ndarray, footprints: np.ndarray) -> np.ndarray:
     found = np.zeros(len(outlines), dtype=bool)
     found[shapely.STRtree(footprints).query(outlines, predicate="intersects")[0]] = True
     return found
-
-
-def _common(ones: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    one, other = shapely.STRtree(others).query(ones, predicate="intersects")
-    common = shapely.area(shapely.intersection(ones[one], others[other]))
-    return one[common > 0], other[common > 0], common[common > 0]
 
 
 def polygon_scores(matches: Matches, detections: np.ndarray, references: np.ndarray, match_iou: float) -> dict:

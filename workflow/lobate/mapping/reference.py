@@ -90,10 +90,14 @@ def known_outlines(polygons: Path) -> np.ndarray:
     return together[shapely.area(together) > 0]
 
 
-def training_footprints(split: Path) -> np.ndarray:
-    """Return the footprints of all training patches, in EPSG:4326."""
+def training_footprints(split: Path, mined: Path | None = None) -> np.ndarray:
+    """Return the footprints of all patches that the model was trained with, in EPSG:4326.
+
+    These are the training side of ``split`` and, where the file is given, the negatives mined for it (layer `patches`).
+    """
     frame = read_layer(split, "split")
-    return np.asarray(frame[frame["side"] == "training"].to_crs(LONLAT).geometry.values, dtype=object)
+    layers = [frame[frame["side"] == "training"], *([read_layer(mined, "patches")] if mined else [])]
+    return np.concatenate([np.asarray(one.to_crs(LONLAT).geometry.values, dtype=object) for one in layers])
 
 
 def repaired(outlines: gpd.GeoSeries) -> np.ndarray:

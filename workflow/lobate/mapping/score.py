@@ -1,7 +1,7 @@
 """How good the map is: pixels and polygons against a reference, within the mapped area, and told honestly.
 
 Most of what a reference holds may have been shown to the network in training; so everything is told twice, on all of
-the mapped area and on ground that no training patch covered.
+the mapped area and on ground that no patch covered, neither of the training side nor of the negatives that were mined.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def score(
     known: Annotated[Path, Input()],
     scores: Annotated[Path, Output()],
     cases: Annotated[Path, Output()],
+    mined: Annotated[Path | None, Input()] = None,
     *,
     reference_file: Annotated[PolygonFile | None, Setting("mapping.reference")],
     match_iou: Annotated[float, Setting("mapping.match_iou")],
@@ -44,10 +45,10 @@ def score(
 
     ``reference`` is read as ``reference_file`` says, or is the cleaned labels when that is None. Reference outlines are
     clipped to the mapped area (where any of the ``probabilities`` has a value); those outside are left out and counted.
-    Mistake when none lies within it.
+    ``mined`` are the negatives that the chosen round was trained with. Mistake when no reference lies within the area.
     """
     grounds = [Ground.of(one) for one in probabilities]
-    frame, footprints = read_layer(detections, "kept"), training_footprints(split)
+    frame, footprints = read_layer(detections, "kept"), training_footprints(split, mined)
     truth = read_reference(reference, reference_file)
     inside, account_of_reference = _clipped(truth, grounds, reference)
     found, there = _plain(frame), _plain(inside)
@@ -62,7 +63,7 @@ def score(
         "account": _counted(frame["account"].tolist(), judged=reference_file is not None),
         **_scores(pixels, matches, np.ones(len(found), bool), np.ones(len(there), bool), match_iou),
         "unseen": {
-            "what": "outside all training footprints",
+            "what": "outside all training patches" + (", mined negatives included" if mined else ""),
             **_scores(pixels, matches, _flags(frame), _flags(inside), match_iou, unseen=True),
         },
     }
