@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lobate import stage
 from lobate.errors import Mistake
-from lobate.imagery.table import rows, tiles_of
+from lobate.imagery.table import fetched_dem, rows, tiles_of
 from lobate.settings import load as settings
 from lobate.store import Store
 

@@ -53,6 +53,31 @@ rule fetch_scene:
         " --settings {params.settings:q} --log {log:q}"
 
 
+rule fetch_dem:
+    input:
+        area=optional(REGION.imagery.find.area if REGION.imagery.find else None),
+    output:
+        dem=fetched_dem(REGION.region),
+    log:
+        made("logs/fetch_dem.log"),
+    retries: 2
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    threads: 1
+    resources:
+        fetches=1,
+        mem_mb=1500,
+        runtime=120,
+    params:
+        collection=REGION.imagery.catalogue.dem_collection,
+        settings=SETTINGS,
+    message:
+        "Fetching elevation of the region"
+    shell:
+        "lobate fetch-dem --area {input.area:q} --dem {output.dem:q} --settings {params.settings:q} --log {log:q}"
+
+
 rule measure_stretch:
     input:
         scenes=[scene for tile in TILES for scene in SCENES[tile]],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -17,10 +17,13 @@ from urllib.parse import urljoin, urlsplit
 from lobate.errors import Mistake
 from lobate.imagery.address import plain
 from lobate.imagery.stacitem import asset_of
+from lobate.imagery.table import SCENE
 
 CLASSES = "SCL"
 METADATA = {"product_metadata": "MTD_MSIL2A.xml", "granule_metadata": "granule_metadata.xml"}
 """Assets that say what the numbers mean, as the archives call them, and what their files are called here."""
+ELEVATION = ("data", "elevation", "dem")
+"""What catalogues call the raster of an elevation tile."""
 SUFFIXES = (".tif", ".tiff", ".jp2")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
 
@@ -77,6 +80,31 @@ def assets_of(item: dict[str, Any], source: str, bands: Iterable[str]) -> list[A
         )
     rasters = [_asset(item, source, band, key) for band, key in found.items() if key]
     return rasters + [_asset(item, source, what, key) for what, key in _metadata(item)]
+
+
+def elevation_of(item: dict[str, Any], base: str) -> Asset:
+    """Return the raster of an elevation tile; ``base``: where the items stand that do not say so themselves.
+
+    Mistake when the item has none.
+    """
+    name, assets = str(item.get("id", "")), item.get("assets")
+    listed = assets if isinstance(assets, dict) else {}
+    key = next((one for one in (*ELEVATION, *sorted(listed)) if _is_data(one, listed.get(one))), "")
+    if not SCENE.fullmatch(name) or not key:
+        raise Mistake(
+            f"The item {name[:80]!r} of the elevation in the catalogue has no raster, or no name that a file can have. Choose "
+            "another collection in imagery.catalogue.dem_collection."
+        )
+    asset = _asset({"assets": listed}, urljoin(base, name), name, key)
+    return replace(asset, file=f"{name}{_suffix(asset.url, '')}")
+
+
+def _is_data(key: str, asset: Any) -> bool:
+    return (
+        isinstance(asset, dict)
+        and bool(asset.get("href"))
+        and (key in ELEVATION or "data" in (asset.get("roles") or []))
+    )
 
 
 def local_item(item: dict[str, Any], source: str, here: dict[str, str]) -> dict[str, Any]:

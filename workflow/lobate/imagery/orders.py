@@ -45,35 +45,40 @@ def lacking(workshop: Workshop, orders: list[Order]) -> list[Order]:
 
 
 def orders_of(item: dict[str, Any], row: Row, bands: list[str]) -> list[Order]:
-    """Return what is to be fetched, each file with the checksum that the table or else the catalogue gives."""
+    """Return what is to be fetched of a scene, each file with the checksum that the table or else the catalogue gives."""
     said = dict(pair.split("=", 1) for pair in row["checksums"].split(";") if pair)
     return [
-        Order(
-            what=f"{asset.what} of scene {row['scene']}",
-            file=asset.file,
-            url=asset.url,
-            checksum=_checksum(asset, said.get(asset.what, ""), row),
-            size=asset.size,
-            check=partial(_check, asset),
-            optional=not asset.is_raster,
-        )
+        order_of(asset, f"{asset.what} of scene {row['scene']}", said.get(asset.what, ""))
         for asset in assets_of(item, row["source"], bands)
     ]
 
 
-def _checksum(asset: Asset, in_table: str, row: Row) -> Checksum | None:
+def order_of(asset: Asset, what: str, noted: str = "") -> Order:
+    """Return the order of one file; ``noted``: its checksum where somebody noted it apart from the catalogue."""
+    return Order(
+        what=what,
+        file=asset.file,
+        url=asset.url,
+        checksum=_checksum(asset, what, noted),
+        size=asset.size,
+        check=partial(_check, asset),
+        optional=not asset.is_raster,
+    )
+
+
+def _checksum(asset: Asset, what: str, in_table: str) -> Checksum | None:
     """Return what the file's bytes must hash to, None where nobody says; Mistake when table and catalogue disagree."""
     noted, listed = parse_checksum(in_table), parse_checksum(asset.checksum)
     if noted and listed and noted.algorithm == listed.algorithm and noted != listed:
         raise Mistake(
-            f"The catalogue's checksum of {asset.what} of the scene {row['scene']} is no longer that of the scene table: the "
+            f"The catalogue's checksum of {what} is no longer that of the scene table: the "
             "archive has another file there now. Find the scenes again, or delete this checksum from the table to take the "
             "new file."
         )
     if asset.checksum and not listed:
         log.info(
             "%s: the catalogue's checksum %.20s... is of an unknown kind and is not looked at",
-            asset.what,
+            what,
             asset.checksum,
         )
     return noted or listed

@@ -93,6 +93,11 @@ def fetched(scene: str) -> str:
     return str(FETCHED / scene / "checksums.json")
 
 
+def fetched_dem(region: str) -> str:
+    """Return where a region's fetched DEM stands; `inventory.dem` must name it for the workflow to fetch it."""
+    return f"resources/dem/{region}.tif"
+
+
 def _order(row: Row) -> tuple[str, str, str]:
     return row["tile"], row["date"], row["scene"]
 
