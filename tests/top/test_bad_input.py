@@ -25,7 +25,7 @@ SUFFIXES = {
     "removed": "csv", "rules": "dot", "previous_metrics": "csv", "previous_events": "events", "table": "tsv",
 }  # fmt: skip
 SCALARS: dict[str, list[str]] = {
-    "tile": ["T"], "tiles": ["T"], "round": ["1"], "source": ["insar"], "names": ["insar"], "scene": ["S2A"],
+    "tile": ["T"], "tiles": ["T"], "round": ["1"], "fold": ["0"], "source": ["insar"], "names": ["insar"], "scene": ["S2A"],
 }  # fmt: skip
 MAKES_FROM_NOTHING = {"make_example"}
 KINDS = {

@@ -112,6 +112,26 @@ def gc(*, dry_run: bool = False) -> int:
     return 0
 
 
+def show(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
+    """Print what a model file says of itself: network, input, IoUs by both protocols, threshold, calibration, licence."""
+    from lobate.network.header import read_header
+    from lobate.network.show import shown
+
+    text = (
+        json.dumps(read_header(file), indent=2, sort_keys=True, ensure_ascii=False) + "\n" if as_json else shown(file)
+    )
+    sys.stdout.write(text)
+    return 0
+
+
+def export(file: Path, *, onnx: Path) -> int:
+    """Write a model file as ONNX, and make sure that it gives the same."""
+    from lobate.network.export import export_onnx
+
+    export_onnx(file, onnx)
+    return 0
+
+
 COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
     "map": map_scenes,
     "init": init,
@@ -120,7 +140,8 @@ COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
     "summary": summary,
     "schema": schema,
     "store": {"du": du, "verify": verify, "gc": gc},
+    "model": {"show": show, "export": export},
 }
 """Name -> command, or group of commands; the first line of a group's help stands in GROUPS."""
 
-GROUPS = {"store": "Look after the store of results."}
+GROUPS = {"store": "Look after the store of results.", "model": "Look at a model file, or take it elsewhere."}

@@ -24,7 +24,7 @@ rule train:
         "../../envs/environment.yaml"
     threads: 16
     resources:
-        gpu=gpu("train", tiles=TILES),
+        gpu=lambda wildcards, input: REGION.training.gpus * gpu("train", tiles=TILES)(wildcards, input),
         mem_mb=memory(16000),
         runtime=minutes(1440, "train", tiles=TILES),
     params:
@@ -34,7 +34,7 @@ rule train:
     message:
         "Round {wildcards.round}: training, unless an earlier round reached the target"
     shell:
-        "lobate train --patches {input.patches:q} --tiles {params.tiles:q} --split {input.split:q}"
+        "LOBATE_GPUS={resources.gpu} lobate train --patches {input.patches:q} --tiles {params.tiles:q} --split {input.split:q}"
         " --mined {input.mined:q} --before {input.before:q} --previous {input.previous:q}"
         " --previous-metrics {input.previous_metrics:q} --previous-events {input.previous_events:q}"
         " --weights {input.weights:q} --round {wildcards.round} --model {output.model:q}"
@@ -79,25 +79,128 @@ rule mine_negatives:
         " --settings {params.settings:q} --log {log:q}"
 
 
+rule choose_round:
+    input:
+        verdicts=[of_round("verdict.json", number) for number in ROUNDS],
+        mined=[of_round("negatives.npy", number) for number in ROUNDS[:-1]],
+        negatives=[of_round("negatives.gpkg", number) for number in ROUNDS[:-1]],
+    output:
+        chosen=made("training/chosen.json"),
+        mined=made("training/chosen_negatives.npy"),
+        negatives=made("training/chosen_negatives.gpkg"),
+    log:
+        made("logs/choose_round.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        stamp=stamp("choose_round"),
+        settings=SETTINGS,
+    message:
+        "Gathering what the chosen round was trained with"
+    shell:
+        "lobate choose-round --verdicts {input.verdicts:q} --mined {input.mined:q} --negatives {input.negatives:q}"
+        " --chosen {output.chosen:q} --chosen-mined {output.mined:q} --chosen-negatives {output.negatives:q}"
+        " --settings {params.settings:q} --log {log:q}"
+
+
+rule train_other:
+    input:
+        patches=[made(f"patches/{tile}.npy") for tile in TILES],
+        split=made("patches/split.gpkg"),
+        chosen=made("training/chosen.json"),
+        mined=made("training/chosen_negatives.npy"),
+        negatives=made("training/chosen_negatives.gpkg"),
+        weights=optional(weights_file()),
+    output:
+        other=made("training/other_protocol.json"),
+        metrics=made("training/other_protocol.csv"),
+    log:
+        made("logs/train_other.log"),
+    benchmark:
+        made("benchmarks/train_other.tsv")
+    conda:
+        "../../envs/environment.yaml"
+    threads: 16
+    resources:
+        gpu=lambda wildcards, input: REGION.training.gpus * gpu("train_other", tiles=TILES)(wildcards, input),
+        mem_mb=16000,
+        runtime=1440,
+    params:
+        stamp=stamp("train_other"),
+        settings=SETTINGS,
+        tiles=TILES,
+    message:
+        "Training the chosen round once more, on the other protocol's split"
+    shell:
+        "LOBATE_GPUS={resources.gpu} lobate train-other --patches {input.patches:q} --tiles {params.tiles:q}"
+        " --split {input.split:q} --chosen {input.chosen:q} --mined {input.mined:q} --negatives {input.negatives:q}"
+        " --weights {input.weights:q} --other {output.other:q} --metrics {output.metrics:q}"
+        " --settings {params.settings:q} --log {log:q}"
+
+
+rule cross_validate:
+    input:
+        patches=[made(f"patches/{tile}.npy") for tile in TILES],
+        split=made("patches/split.gpkg"),
+        chosen=made("training/chosen.json"),
+        mined=made("training/chosen_negatives.npy"),
+        negatives=made("training/chosen_negatives.gpkg"),
+        weights=optional(weights_file()),
+    output:
+        verdict=made("training/fold_{fold}/verdict.json"),
+        metrics=made("training/fold_{fold}/metrics.csv"),
+    log:
+        made("logs/cross_validate/fold_{fold}.log"),
+    benchmark:
+        made("benchmarks/cross_validate/fold_{fold}.tsv")
+    conda:
+        "../../envs/environment.yaml"
+    threads: 16
+    resources:
+        gpu=lambda wildcards, input: REGION.training.gpus * gpu("cross_validate", tiles=TILES)(wildcards, input),
+        mem_mb=16000,
+        runtime=1440,
+    params:
+        stamp=stamp("cross_validate"),
+        settings=SETTINGS,
+        tiles=TILES,
+    message:
+        "Training the chosen round once more, with fold {wildcards.fold} held back"
+    shell:
+        "LOBATE_GPUS={resources.gpu} lobate cross-validate --patches {input.patches:q} --tiles {params.tiles:q}"
+        " --split {input.split:q} --chosen {input.chosen:q} --mined {input.mined:q} --negatives {input.negatives:q}"
+        " --weights {input.weights:q} --fold {wildcards.fold} --verdict {output.verdict:q} --metrics {output.metrics:q}"
+        " --settings {params.settings:q} --log {log:q}"
+
+
 rule select_model:
     input:
         verdicts=[of_round("verdict.json", number) for number in ROUNDS],
         models=[of_round("model.safetensors", number) for number in ROUNDS],
+        other=[made("training/other_protocol.json")] * REGION.training.both_protocols,
+        folds=[made(f"training/fold_{fold}/verdict.json") for fold in range(REGION.patches.split.folds)],
+        leakage=made("patches/leakage.json"),
+        split=made("patches/split.gpkg"),
     output:
         model=made("training/model.safetensors"),
         selection=made("training/selection.json"),
+        stac=made("training/model.stac.json"),
     log:
         made("logs/select_model.log"),
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(5),
+        mem_mb=2000,
+        runtime=10,
     params:
         stamp=stamp("select_model"),
         settings=SETTINGS,
     message:
         "Choosing the model of the first round that reached the target"
     shell:
-        "lobate select-model --verdicts {input.verdicts:q} --models {input.models:q}"
-        " --model {output.model:q} --selection {output.selection:q} --settings {params.settings:q} --log {log:q}"
+        "lobate select-model --verdicts {input.verdicts:q} --models {input.models:q} --other {input.other:q}"
+        " --folds {input.folds:q} --leakage {input.leakage:q} --split {input.split:q} --model {output.model:q}"
+        " --selection {output.selection:q} --stac {output.stac:q} --settings {params.settings:q} --log {log:q}"

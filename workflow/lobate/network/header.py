@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from lobate.errors import Mistake
 
 KEY = "lobate"
 """Name of the header's only entry (several would be written in no fixed order)."""
+
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -21,6 +25,29 @@ def read_header(path: Path) -> dict[str, Any]:
     """
     with opened(path, "numpy") as file:
         return header_of(path, file.metadata())
+
+
+def with_header(source: Path, target: Path, more: dict[str, Any]) -> None:
+    """Write the model of ``source`` to ``target`` with ``more`` in its header; the weights stay bit for bit."""
+    with opened(source, "numpy") as file:
+        header = header_of(source, file.metadata())
+        try:
+            state = {name: file.get_tensor(name) for name in sorted(file.keys())}
+        except (SafetensorError, OSError) as error:
+            raise damaged(source, str(error)) from error
+    save_file(state, target, metadata={KEY: text_of({**header, **more})})
+
+
+def text_of(header: dict[str, Any]) -> str:
+    """Return a header as the text that stands in the file."""
+    return json.dumps(header, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
+def count_parameters(path: Path) -> int:
+    """Return how many weights a model file holds; norms' running statistics are none."""
+    with opened(path, "numpy") as file:
+        names = sorted(file.keys())
+        return sum(prod(file.get_slice(name).get_shape()) for name in names if not name.endswith(STATISTICS))
 
 
 def opened(path: Path, framework: Literal["numpy", "pt"]) -> Any:

@@ -7,7 +7,6 @@ in it tells the time. A digest of the tensors makes damage visible that the form
 from __future__ import annotations
 
 import hashlib
-import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,10 @@ from torch import Tensor
 import lobate
 from lobate.errors import Mistake
 from lobate.network.deeplab import DeepLab, Preprocessing, skeleton
-from lobate.network.header import KEY, damaged, header_of, opened
+from lobate.network.header import KEY, damaged, header_of, opened, text_of
 from lobate.settings.training import Network
+
+LIBRARIES = ("numpy", "safetensors", "timm", "torch", "torchvision")
 
 
 def save(path: Path, model: DeepLab, header: dict[str, Any]) -> None:
@@ -34,7 +35,7 @@ def save(path: Path, model: DeepLab, header: dict[str, Any]) -> None:
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
     full = {
         "lobate": lobate.__version__,
-        "libraries": {name: version(name) for name in ("timm", "torch")},
+        "libraries": {name: version(name) for name in LIBRARIES},
         **header,
         "architecture": model.settings.model_dump(mode="json"),
         "channels": model.channels,
@@ -42,8 +43,7 @@ def save(path: Path, model: DeepLab, header: dict[str, Any]) -> None:
         "preprocessing": {"mean": list(model.preprocessing.mean), "std": list(model.preprocessing.std)},
         "digest": digest(state),
     }
-    text = json.dumps(full, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    save_file(state, path, metadata={KEY: text})
+    save_file(state, path, metadata={KEY: text_of(full)})
 
 
 def load(path: Path) -> tuple[DeepLab, dict[str, Any]]:
