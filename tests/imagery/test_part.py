@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import requests
 
-from lobate.imagery.address import plain
 from lobate.imagery.part import Part
 from lobate.imagery.patience import Trouble
 
@@ -28,10 +27,6 @@ def with_bytes(part, content=b"0123456789", **headers):
     part.begin(answer(**{"ETag": '"v1"', "Content_Length": "100", **headers}))
     part.path.write_bytes(content)
     return part
-
-
-def test_a_signature_is_no_part_of_an_address():
-    assert plain("https://u.example:8/a/b.tif?sig=1#x") == "https://u.example:8/a/b.tif"
 
 
 def test_nothing_here_asks_for_all(part):

@@ -1,0 +1,151 @@
+"""Which files of an item a scene needs, as every catalogue names them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lobate.errors import Mistake
+from lobate.imagery.assets import assets_of, elevation_of, local_item, read_item
+
+SOURCE = "https://api.example/v1/collections/c/items/S2A"
+HREF = "https://archive.example/a"
+CATALOGUES = {
+    "earth search": {"red": "B04.tif", "green": "B03.tif", "scl": "SCL.tif", "visual": "TCI.tif", "granule_metadata": "metadata.xml"},
+    "earth search, both formats": {"red": "B04.tif", "red-jp2": "B04.jp2", "green": "B03.tif", "scl": "SCL.tif", "granule_metadata": "m.xml"},
+    "planetary computer": {"B04": "T_B04_10m.tif", "B03": "T_B03_10m.tif", "SCL": "T_SCL_20m.tif", "granule-metadata": "MTD_TL.xml"},
+    "data space": {"B04_10m": "B04_10m.jp2", "B04_20m": "B04_20m.jp2", "B03_10m": "B03_10m.jp2", "SCL_20m": "SCL_20m.jp2", "granule_metadata": "MTD_TL.xml"},
+}  # fmt: skip
+
+
+def item_of(files, **more):
+    return {
+        "type": "Feature",
+        "id": "S2A",
+        "properties": {},
+        "assets": {key: {"href": f"{HREF}/{name}"} for key, name in files.items()},
+        **more,
+    }
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES)
+def test_every_catalogue_has_its_names_and_here_they_are_ours(catalogue):
+    found = {one.what: one for one in assets_of(item_of(CATALOGUES[catalogue]), SOURCE, ["B04", "B03"])}
+    suffix = ".jp2" if catalogue == "data space" else ".tif"
+    assert {one.file for one in found.values()} == {f"{band}{suffix}" for band in ("B04", "B03", "SCL")} | {
+        "granule_metadata.xml"
+    }
+    assert "20m" not in found["B04"].url
+    assert [what for what, one in found.items() if not one.is_raster] == ["granule_metadata"]
+
+
+def test_the_products_metadata_get_the_name_that_says_so():
+    item = item_of({"red": "B04.tif", "product_metadata": "x.xml", "granule_metadata": "y.xml"})
+    files = [one.file for one in assets_of(item, SOURCE, ["B04"])]
+    assert files == ["B04.tif", "granule_metadata.xml", "MTD_MSIL2A.xml"]
+
+
+@pytest.mark.parametrize(
+    ("asset", "file"),
+    [
+        ({"href": "B04.JP2"}, "B04.jp2"),
+        ({"href": "x?file=B04"}, "B04.tif"),
+        ({"href": "x", "type": "image/jp2"}, "B04.jp2"),
+        ({"href": "../../../../etc/passwd"}, "B04.tif"),
+        ({"href": "B04.exe"}, "B04.tif"),
+    ],
+)
+def test_a_file_is_called_after_what_it_is(asset, file):
+    assert assets_of(item_of({}, assets={"B04": asset}), SOURCE, ["B04"])[0].file == file
+
+
+def test_what_the_catalogue_knows_of_a_file():
+    known = {"href": "B04.tif", "file:checksum": "1220ab", "file:size": 17}
+    asset = assets_of(item_of({}, assets={"red": known}), SOURCE, ["B04"])[0]
+    assert (asset.url, asset.checksum, asset.size) == (
+        "https://api.example/v1/collections/c/items/B04.tif",
+        "1220ab",
+        17,
+    )
+    for size in (0, -1, "17", None, 1.5):
+        assert assets_of(item_of({}, assets={"red": {**known, "file:size": size}}), SOURCE, ["B04"])[0].size is None
+
+
+def test_the_band_asked_for_twice_comes_once():
+    assert len(assets_of(item_of({"red": "B04.tif", "scl": "SCL.tif"}), SOURCE, ["B04", "SCL", "B04"])) == 2
+
+
+def test_a_band_that_is_not_there_is_named_with_what_is():
+    with pytest.raises(Mistake, match="has no B08 and no B11; it has green, red"):
+        assets_of(item_of({"red": "B04.tif", "green": "B03.tif"}), SOURCE, ["B04", "B08", "B11"])
+
+
+@pytest.mark.parametrize("band", ["../B04", "B04/x", "", ".", "B 04", "$(id)"])
+def test_a_band_must_have_a_name(band):
+    with pytest.raises(Mistake, match="no name of a band"):
+        assets_of(item_of({"red": "B04.tif"}), SOURCE, [band])
+
+
+def test_the_local_item_leads_to_what_is_here_and_to_the_rest_where_it_is():
+    item = item_of(
+        {"red": "B04.tif?sig=1", "nir": "B08.tif"}, links=[{"rel": "license", "href": "l"}, {"rel": "self"}, 3]
+    )
+    item["assets"]["relative"] = {"href": "x.jpg"}
+    made = local_item(item, f"{SOURCE}?token=1", {f"{HREF}/B04.tif": "B04.tif"})
+    assert {key: one["href"] for key, one in made["assets"].items()} == {
+        "red": "./B04.tif",
+        "nir": f"{HREF}/B08.tif",
+        "relative": "https://api.example/v1/collections/c/items/x.jpg",
+    }
+    assert made["links"] == [
+        {"rel": "license", "href": "l"},
+        {"rel": "derived_from", "href": SOURCE, "type": "application/geo+json"},
+    ]
+
+
+def test_elevation_is_called_after_its_tile():
+    asset = elevation_of({"id": "N46E010", "assets": {"data": {"href": "x.tif"}}}, "https://a.example/items/")
+    assert (asset.file, asset.url) == ("N46E010.tif", "https://a.example/items/x.tif")
+    by_role = elevation_of(
+        {"id": "N", "assets": {"a": {"href": "a.png"}, "z": {"href": "z.tif", "roles": ["data"]}}}, "https://a.example/"
+    )
+    assert by_role.url.endswith("z.tif")
+
+
+NESTED = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from(["B04", "red", "href", "B04.tif"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["href", "red", "SCL", "alternate", "roles", "data", "type"]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.binary(max_size=60) | NESTED.map(lambda one: json.dumps(one).encode()))
+def test_any_bytes_are_an_item_or_a_mistake(content):
+    try:
+        read_item(content, SOURCE)
+    except Mistake as mistake:
+        assert "STAC item" in str(mistake)
+
+
+@given(st.dictionaries(st.sampled_from(["red", "B04", "scl", "data", "granule_metadata"]), NESTED))
+def test_any_assets_are_read_or_a_mistake(assets):
+    item = read_item(json.dumps({"type": "Feature", "id": "a", "assets": assets}).encode(), SOURCE)
+    for read in (lambda: assets_of(item, SOURCE, ["B04"]), lambda: [elevation_of(item, SOURCE)]):
+        try:
+            found = read()
+        except Mistake:
+            continue
+        assert all(one.url for one in found)
+        local_item(item, SOURCE, {})

@@ -1,0 +1,116 @@
+"""The journal of what has arrived: what it lists and what still has its bytes is not fetched twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lobate.errors import Mistake
+from lobate.imagery.checksum import Checksum
+from lobate.imagery.workshop import Workshop, _read, enter_workshop, write_json
+
+URL = "https://a.example/B04.tif"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "scenes" / "S2A"
+
+
+def put(folder, content=b"pixels"):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "B04.tif").write_bytes(content)
+
+
+def sha256(content=b"pixels"):
+    return Checksum("sha256", hashlib.sha256(content).hexdigest())
+
+
+def test_what_arrived_is_known_to_the_next_process(folder):
+    with enter_workshop(folder) as workshop:
+        assert not workshop.has("B04.tif", URL, None)
+        put(folder)
+        assert not workshop.has("B04.tif", URL, None)
+        workshop.arrived("B04.tif", f"{URL}?sig=1")
+        workshop.lacks("granule_metadata.xml")
+    with enter_workshop(folder) as workshop:
+        assert workshop.has("B04.tif", f"{URL}?sig=2", None)
+        assert not workshop.has("B04.tif", "https://b.example/B04.tif", None)
+        assert workshop.absent == {"granule_metadata.xml"}
+        assert workshop.present() == {"B04.tif": {"sha256": sha256().digest, "bytes": 6, "href": URL}}
+
+
+@pytest.mark.parametrize("content", [b"pixelz", b"pix", None])
+def test_what_changed_or_went_is_not_here(folder, content):
+    with enter_workshop(folder) as workshop:
+        put(folder)
+        workshop.arrived("B04.tif", URL)
+        (folder / "B04.tif").unlink()
+        if content is not None:
+            put(folder, content)
+        assert not workshop.has("B04.tif", URL, None)
+        assert not workshop.has("B04.tif", URL, sha256())
+
+
+def test_the_catalogues_checksum_knows_what_no_journal_lists(folder):
+    with enter_workshop(folder) as workshop:
+        put(folder)
+        assert not workshop.has("B04.tif", URL, sha256(b"other"))
+        assert workshop.has("B04.tif", URL, Checksum("md5", hashlib.md5(b"pixels").hexdigest()))
+        assert list(workshop.present()) == ["B04.tif"]
+
+
+def test_the_folder_itself_holds_nothing_but_the_files(folder):
+    with enter_workshop(folder) as workshop:
+        put(folder)
+        workshop.arrived("B04.tif", URL)
+        assert [one.name for one in folder.iterdir()] == ["B04.tif"]
+        assert workshop.place == folder.parent / ".fetching" / "S2A"
+
+
+def test_one_works_while_the_other_waits(folder, caplog):
+    order = []
+
+    def wait():
+        with caplog.at_level("INFO"), enter_workshop(folder):
+            order.append("second")
+
+    with enter_workshop(folder):
+        other = threading.Thread(target=wait)
+        other.start()
+        other.join(timeout=0.3)
+        order.append("first")
+    other.join(timeout=10)
+    assert order == ["first", "second"]
+    assert "is being fetched by another process" in caplog.text
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "scenes").write_text("a file where a folder must be")
+    with pytest.raises(Mistake, match="cannot be written"), enter_workshop(tmp_path / "scenes" / "S2A"):
+        pass
+
+
+@given(st.binary(max_size=40) | st.recursive(
+    st.none() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["files", "notes", "absent", "sha256", "bytes", "href", "B04.tif"]), inner, max_size=4),
+    max_leaves=10,
+).map(lambda one: json.dumps(one).encode()))  # fmt: skip
+def test_a_damaged_journal_is_an_empty_one(tmp_path_factory, content):
+    place = tmp_path_factory.getbasetemp()
+    (place / "journal.json").write_bytes(content)
+    workshop = Workshop(place / "none", place)
+    assert not workshop.has("B04.tif", URL, None)
+    assert workshop.present() == {}
+    assert isinstance(_read(place / "journal.json"), dict)
+
+
+def test_json_is_written_whole_and_the_same(tmp_path):
+    write_json(tmp_path / "a.json", {"b": 1, "a": "é"})
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n  "a": "é",\n  "b": 1\n}\n'
+    assert [one.name for one in tmp_path.iterdir()] == ["a.json"]
