@@ -104,4 +104,5 @@ def test_counts_are_those_of_a_grid_counted_by_hand(footprints):
 
 
 def test_numbers_of_scenes_in_words():
-    assert [named(count) for count in (0, 1, 2)] == ["no scene", "1 scene", "2 scenes"]
+    assert [named(count) for count in (0, 1, 2, 6)] == ["no scene", "1 scene", "2 scenes", "6 scenes or more"]
+    assert measure(box(10, 46, 11, 47), [box(10, 46, 11, 47)] * 9).shares() == {6: 1.0}

@@ -8,8 +8,8 @@ import rasterio
 from matplotlib.colors import to_rgb
 from shapely.geometry import box
 
-from lobate.imagery.coverage import measure
-from lobate.imagery.coverage_map import NONE, STEPS, _colour, draw
+from lobate.imagery.coverage import MANY, measure
+from lobate.imagery.coverage_map import NONE, _colour, draw
 
 AREA = box(10, 46, 12, 47)
 
@@ -33,8 +33,8 @@ def test_the_picture_shows_each_number_of_scenes_by_its_share(tmp_path):
 
 
 def test_many_scenes_share_the_darkest_colour(tmp_path):
-    image = picture(tmp_path / "c.png", [AREA] * (STEPS + 3))
-    assert pixels(image, _colour(STEPS)) > 50_000
+    image = picture(tmp_path / "c.png", [AREA] * (MANY + 3))
+    assert pixels(image, _colour(MANY)) > 50_000
     assert pixels(image, NONE) == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import shapely
@@ -17,6 +18,8 @@ EDGE = 0.1
 """Degrees; an edge straight in longitude and latitude is a curve on the map, and is drawn in steps of this."""
 SNAP = 1.0
 """Metres; footprints that say the same edge with other decimals leave no slivers between them."""
+MANY = 6
+"""Scenes beyond which nobody counts."""
 TRIFLE_M2 = 10_000.0
 """Ground that no one misses: a hundred pixels."""
 
@@ -43,13 +46,17 @@ class Map:
 
     def project(self, ground: BaseGeometry) -> BaseGeometry:
         """Return geometry in longitude and latitude on the map."""
-        there = Transformer.from_crs(LONLAT, self.crs, always_xy=True)
-        points = shapely.transform(shapely.segmentize(ground, EDGE), lambda xy: np.column_stack(there.transform(*xy.T)))
+        fine = shapely.segmentize(ground, EDGE)
+        points = shapely.transform(fine, lambda xy: np.column_stack(self._there.transform(*xy.T)))
         return polygonal(shapely.make_valid(points))  # the two sides of the antimeridian touch, and become one
 
     def lonlat(self, x: float, y: float) -> tuple[float, float]:
         """Return longitude and latitude of a place on the map."""
-        return Transformer.from_crs(self.crs, LONLAT, always_xy=True).transform(x, y)
+        return self._there.transform(x, y, direction="INVERSE")
+
+    @cached_property
+    def _there(self) -> Transformer:
+        return Transformer.from_crs(LONLAT, self.crs, always_xy=True)
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,8 @@ class Coverage:
         return np.bincount(self.counts, shapely.area(self.cells))
 
     def shares(self) -> dict[int, float]:
-        """Return the share of the area that so many scenes show, by number of scenes; all add up to 1."""
-        areas = self.areas()
+        """Return the share of the area that so many scenes show, ``MANY`` standing for more too; all add up to 1."""
+        areas = np.bincount(np.minimum(self.counts, MANY), shapely.area(self.cells))
         return {count: float(area / areas.sum()) for count, area in enumerate(areas) if area > 0}
 
     def gaps(self) -> BaseGeometry:
@@ -86,7 +93,7 @@ class Coverage:
 
 def named(count: int) -> str:
     """Return a number of scenes in words."""
-    return {0: "no scene", 1: "1 scene"}.get(count, f"{count} scenes")
+    return {0: "no scene", 1: "1 scene", MANY: f"{MANY} scenes or more"}.get(count, f"{count} scenes")
 
 
 def measure(ground: BaseGeometry, footprints: Sequence[BaseGeometry]) -> Coverage:

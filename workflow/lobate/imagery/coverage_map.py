@@ -15,13 +15,11 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path as Outline
 from shapely.geometry.base import BaseGeometry
 
-from lobate.imagery.coverage import Coverage, named
+from lobate.imagery.coverage import MANY, Coverage, named
 from lobate.imagery.items import Found
 
 NONE = "#d7301f"
-FEW, MANY = np.array([222, 235, 247]) / 255, np.array([8, 48, 107]) / 255
-STEPS = 6
-"""Numbers of scenes with a colour of their own; more of them share the last."""
+LIGHT, DARK = np.array([222, 235, 247]) / 255, np.array([8, 48, 107]) / 255
 DPI = 150
 BEHIND = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.7, "edgecolor": "none"}
 
@@ -33,12 +31,10 @@ def draw(covered: Coverage, scenes: Sequence[Found], path: Path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     legend = []
-    for level, share in _levels(covered).items():
-        cells = covered.cells[np.minimum(covered.counts, STEPS) == level]
+    for level, share in covered.shares().items():
+        cells = _polygons(shapely.coverage_union_all(covered.cells[np.minimum(covered.counts, MANY) == level]))
         axes.add_collection(PatchCollection([_patch(one) for one in cells], facecolor=_colour(level), edgecolor="none"))
-        legend.append(
-            Patch(facecolor=_colour(level), label=f"{named(level)}{' or more' * (level == STEPS)}: {100 * share:.1f} %")
-        )
+        legend.append(Patch(facecolor=_colour(level), label=f"{named(level)}: {100 * share:.1f} %"))
     _draw_tiles(axes, covered, scenes)
     axes.autoscale_view()
     axes.set_aspect("equal")
@@ -48,20 +44,13 @@ def draw(covered: Coverage, scenes: Sequence[Found], path: Path) -> None:
     figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
 
 
-def _levels(covered: Coverage) -> dict[int, float]:
-    levels: dict[int, float] = {}
-    for count, share in covered.shares().items():
-        levels[min(count, STEPS)] = levels.get(min(count, STEPS), 0.0) + share
-    return levels
-
-
 def _colour(level: int) -> str:
-    return NONE if level == 0 else to_hex(FEW + (MANY - FEW) * (level - 1) / (STEPS - 1))
+    return NONE if level == 0 else to_hex(LIGHT + (DARK - LIGHT) * (level - 1) / (MANY - 1))
 
 
 def _draw_tiles(axes, covered: Coverage, scenes: Sequence[Found]) -> None:  # noqa: ANN001 - matplotlib's axes
     """Name each tile where its scenes show the area."""
-    area = shapely.union_all(covered.cells)
+    area = shapely.coverage_union_all(covered.cells)
     for tile in sorted({one.tile for one in scenes}):
         seen = shapely.union_all([covered.map.project(one.footprint) for one in scenes if one.tile == tile]) & area
         axes.add_collection(
