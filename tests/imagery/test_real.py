@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import numpy as np
@@ -73,6 +74,34 @@ def test_two_dates_see_more_than_either_and_the_cloudy_one_is_left_out(products,
     assert "S2B_33TWM_20230810_0_L2A is left out: cloud cover 70.627 % is over the limit of 5 %" in caplog.text
     first = expected_of(new[1], products.by_hand)
     assert np.array_equal(both[:, first.any(axis=0)], first[:, first.any(axis=0)])
+
+
+def test_record_and_facts_of_two_dates(products, new, tmp_path):
+    both = products.compose(new, tmp_path / "both.tif")
+    facts = json.loads((tmp_path / "both.json").read_text())
+    with rasterio.open(tmp_path / "both_scene.tif") as dataset:
+        record = dataset.read(1)
+    first, second = facts["scenes"]
+    assert (first["name"], second["name"]) == ("S2B_33TWM_20230813_0_L2A", "S2B_33TWM_20230820_0_L2A")
+    assert [first["baseline"], first["offset"]["B04"], first["quantification"]["B04"]] == ["05.09", 0, 10000]
+    [left_out] = facts["left_out"]
+    assert left_out["name"] == "S2B_33TWM_20230810_0_L2A"
+    assert left_out["reason"] == "cloud cover 70.627 % is over the limit of 5 %"
+    for scene in (first, second):
+        mine = record == scene["number"]
+        assert np.count_nonzero(mine) == scene["pixels"] > 0
+        assert np.array_equal(both[:, mine], expected_of(new[scene["number"]], products.by_hand)[:, mine])
+    assert facts["valid_share"] == pytest.approx(both.any(axis=0).mean(), abs=1e-6)
+
+
+def test_real_ground_with_and_without_offset_gives_the_same_bytes(products, old, tmp_path):
+    numbers = np.stack([band(old, name) for name in ("B04", "B03", "B02")])
+    early = products.write_safe(tmp_path, numbers, baseline="02.14", offset=None)
+    late = products.write_safe(tmp_path, np.where(numbers, numbers + 1000, 0).astype(np.uint16), baseline="05.09")
+    for scene, name in ((early, "early"), (late, "late")):
+        products.compose(scene, tmp_path / f"{name}.tif")
+    for end in (".tif", "_scene.tif"):
+        assert (tmp_path / f"early{end}").read_bytes() == (tmp_path / f"late{end}").read_bytes()
 
 
 def test_the_cloudy_scene_alone_is_a_mistake(products, new, tmp_path):
