@@ -64,7 +64,7 @@ def test_summary_says_where_things_are(finished):
 
 
 def test_dry_run_and_lint_work_on_a_fresh_clone(tmp_path, project):
-    from tests.chain.conftest import Clone
+    from tests.chain.clone import Clone
 
     fresh = Clone(tmp_path / "fresh", project, tmp_path / "store")
     dry = fresh.run("--dry-run")

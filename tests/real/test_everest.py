@@ -10,7 +10,7 @@ import geopandas as gpd
 import pytest
 import rasterio
 import yaml
-from tests.chain.conftest import Clone
+from tests.chain.clone import Clone
 
 pytestmark = pytest.mark.xdist_group("real")
 
