@@ -29,7 +29,8 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(reach, "ROOT", root)
 
     def fresh() -> None:
-        for one in (reach._reached, reach._source, reach._tree, reach._module_digest, reach._imports):
+        inner = (reach._reached, reach._source, reach._tree, reach._module_digest, reach._imports)
+        for one in (reach.code_digest, reach.libraries, *inner):
             one.cache_clear()
 
     fresh()

@@ -23,11 +23,13 @@ WITHOUT_BEHAVIOUR = (f"{PACKAGE}.settings", f"{PACKAGE}.signature")
 DISTRIBUTIONS = {"PIL": "pillow", "yaml": "PyYAML"}
 
 
+@cache
 def code_digest(modules: frozenset[str]) -> str:
     """Return the digest of all code that these modules of the package can reach."""
     return text_digest("\n".join(f"{name} {_module_digest(name)}" for name in sorted(_reached(modules))))
 
 
+@cache
 def libraries(modules: frozenset[str]) -> dict[str, str]:
     """Return distribution -> version of the third-party libraries imported by the code these modules can reach."""
     names = {name.partition(".")[0] for module in _reached(modules) for name in _imports(module)}
