@@ -8,6 +8,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 from affine import Affine
@@ -17,8 +18,10 @@ from shapely import Polygon, box
 
 from lobate.grid import Grid
 from lobate.patches.cores import Window
+from lobate.patches.crop import crop_patches
 from lobate.patches.footprints import PATCHES, layer
-from lobate.vectors import write_layers
+from lobate.settings.patches import Crop
+from lobate.vectors import read_layer, write_layers
 
 
 @dataclass
@@ -112,3 +115,41 @@ def make_footprints(
 def two_outlines(tmp_path: Path) -> Tile:
     """A positive outline, and a negative one whose surroundings show the positive."""
     return make_tile(tmp_path, [("n1", "negative", box(80, 60, 95, 75)), ("p1", "positive", box(50, 50, 72, 66))])
+
+
+@dataclass
+class Made:
+    """What the room makes of two small tiles, in results/r/patches of a project folder."""
+
+    project: Path
+    folder: Path
+    polygons: Path
+    tiles: list[str]
+
+    def files(self, suffix: str) -> list[Path]:
+        return [self.folder / f"{tile}.{suffix}" for tile in self.tiles]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    """Eight outlines on two tiles, cropped; one more is off the image, and one has little ground round it that is valid."""
+    folder = tmp_path / "results" / "r" / "patches"
+    folder.mkdir(parents=True)
+
+    def paint(pixels: np.ndarray) -> None:
+        pixels[:, :, :60] = 0
+
+    outlines = [("far", "negative", box(900, 0, 910, 10)), ("dim", "positive", box(66, 30, 76, 40))]
+    outlines += [
+        (f"a{k}", "negative" if k == 2 else "positive", box(200, 60 * k + 20, 212, 60 * k + 30)) for k in range(4)
+    ]
+    shifted = [(name.replace("a", "b"), kind, shape) for name, kind, shape in outlines[2:]]
+    crop = Crop(core=16, margin=16, buffer_m=100, min_valid=0.5)
+    for name, drawn, left in (("t1", outlines, 500_000.0), ("t2", shifted, 520_000.0)):
+        tile = make_tile(tmp_path, drawn, on=grid((260, 300), left=left), name=name, paint=paint)
+        crop_patches(
+            tile.image, tile.label, tile.polygons, folder / f"{name}.npy", folder / f"{name}.gpkg", tile=name, crop=crop
+        )
+    both = [read_layer(tmp_path / f"{name}_polygons.gpkg", "kept") for name in ("t1", "t2")]
+    write_layers(tmp_path / "polygons.gpkg", {"kept": pd.concat(both, ignore_index=True)})
+    return Made(tmp_path, folder, tmp_path / "polygons.gpkg", ["t1", "t2"])

@@ -1,5 +1,8 @@
 """Room `patches`: images and labels become training units, split into training and validation."""
 
+# Only a split by the outlines' own field asks the outlines for it.
+FOLD_FIELD = optional(made("labels/polygons.gpkg") if REGION.patches.split.method == "field" else None)
+
 
 rule crop_patches:
     input:
@@ -30,6 +33,7 @@ rule crop_patches:
 rule split_patches:
     input:
         footprints=[made(f"patches/{tile}.gpkg") for tile in TILES],
+        polygons=FOLD_FIELD,
     output:
         split=made("patches/split.gpkg"),
         leakage=made("patches/leakage.json"),
@@ -47,4 +51,56 @@ rule split_patches:
         "Splitting the patches into training and validation"
     shell:
         "lobate split-patches --footprints {input.footprints:q} --split {output.split:q}"
-        " --leakage {output.leakage:q} --settings {params.settings:q} --log {log:q}"
+        " --leakage {output.leakage:q} --polygons {input.polygons:q}"
+        " --settings {params.settings:q} --log {log:q}"
+
+
+rule contact_sheet:
+    input:
+        patches=[made(f"patches/{tile}.npy") for tile in TILES],
+        footprints=[made(f"patches/{tile}.gpkg") for tile in TILES],
+        polygons=made("labels/polygons.gpkg"),
+    output:
+        sheet=made("patches/contact_sheet.png"),
+    log:
+        made("logs/contact_sheet.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        stamp=stamp("contact_sheet"),
+        settings=SETTINGS,
+    message:
+        "Drawing a sample of the patches"
+    shell:
+        "lobate contact-sheet --patches {input.patches:q} --footprints {input.footprints:q}"
+        " --polygons {input.polygons:q} --sheet {output.sheet:q} --settings {params.settings:q} --log {log:q}"
+
+
+rule describe_dataset:
+    input:
+        split=made("patches/split.gpkg"),
+        leakage=made("patches/leakage.json"),
+        footprints=[made(f"patches/{tile}.gpkg") for tile in TILES],
+        polygons=made("labels/polygons.gpkg"),
+        table=optional(REGION.imagery.scenes),
+    output:
+        card=made("patches/README.md"),
+    log:
+        made("logs/describe_dataset.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        stamp=stamp("describe_dataset"),
+        settings=SETTINGS,
+    message:
+        "Writing the card of the data set"
+    shell:
+        "lobate describe-dataset --split {input.split:q} --leakage {input.leakage:q}"
+        " --footprints {input.footprints:q} --polygons {input.polygons:q} --table {input.table:q}"
+        " --card {output.card:q} --settings {params.settings:q} --log {log:q}"

@@ -43,6 +43,21 @@ def _spread(row: dict[str, Any], grid: Grid) -> dict[str, Any]:
     return row | dict(zip(WINDOW, window, strict=True)) | {"geometry": grid.crop(*window).footprint}
 
 
+def read_tile(path: Path) -> gpd.GeoDataFrame:
+    """Read the layer ``patches`` of one tile, in its own CRS, in the order of its patch file.
+
+    Raises Mistake when columns are missing.
+    """
+    footprints = read_layer(path, "patches")
+    missing = [name for name in PATCHES if name not in footprints]
+    if missing:
+        raise Mistake(
+            f"The layer patches of {path} has no column {missing[0]}, so it is no table of footprints. "
+            "Make it again with crop-patches."
+        )
+    return footprints[[*PATCHES, "geometry"]].sort_values("row", kind="stable", ignore_index=True)
+
+
 def read_all(paths: list[Path]) -> gpd.GeoDataFrame:
     """Read the layer ``patches`` of all tiles into one table in EPSG:4326, sorted by tile and row.
 
@@ -51,7 +66,7 @@ def read_all(paths: list[Path]) -> gpd.GeoDataFrame:
     """
     if not paths:
         raise Mistake("No footprints are given. Name those of at least one tile, made by crop-patches.")
-    tiles = [_in_lonlat(read_layer(path, "patches"), path) for path in paths]
+    tiles = [_in_lonlat(read_tile(path)) for path in paths]
     table = pd.concat([tile for tile in tiles if len(tile)] or tiles[:1], ignore_index=True)
     table = table.sort_values(["tile", "row"], kind="stable", ignore_index=True)
     twice = table["patch"][table["patch"].duplicated()]
@@ -67,13 +82,7 @@ def _unbroken(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return table.set_geometry(table.geometry.transform(lambda xy: np.c_[xy[:, 0] % 360, xy[:, 1]]))
 
 
-def _in_lonlat(footprints: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
-    missing = [name for name in PATCHES if name not in footprints]
-    if missing:
-        raise Mistake(
-            f"The layer patches of {path} has no column {missing[0]}, so it is no table of footprints. "
-            "Make it again with crop-patches."
-        )
+def _in_lonlat(footprints: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     edges = (footprints.geometry.length / 4 / SEGMENTS).to_numpy()
     bent = footprints.geometry.segmentize(edges) if len(footprints) else footprints.geometry
     return footprints[[*PATCHES]].set_geometry(bent.to_crs(LONLAT))

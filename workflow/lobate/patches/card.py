@@ -1,0 +1,104 @@
+"""describe-dataset: a card that says what is in the data set, where it comes from, what it leaks, and how to load it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import geopandas as gpd
+import pandas as pd
+
+from lobate.errors import Mistake
+from lobate.patches.counts import balance, by_tile, left_out, outlines_by_source
+from lobate.patches.footprints import PATCHES
+from lobate.patches.prose import Facts, write_card
+from lobate.settings.patches import Crop
+from lobate.signature import Input, Output, Setting
+from lobate.vectors import read_layer, write_layers
+
+log = logging.getLogger(__name__)
+
+MEASURED = ("patches", "training", "validation", "dropped", "leaked_share", "polygons_on_both_sides", "nearest_m")
+
+
+def sources_of(source: Path, target: Path) -> None:
+    """Write of each kept outline no more than its id, class and file, sorted."""
+    outlines = read_layer(source, "kept").sort_values("polygon", kind="stable", ignore_index=True)
+    nowhere = gpd.GeoSeries([None] * len(outlines), crs=outlines.crs)
+    write_layers(target, {"kept": gpd.GeoDataFrame(outlines[["polygon", "class", "source"]], geometry=nowhere)})
+
+
+def describe_dataset(
+    split: Annotated[Path, Input()],
+    leakage: Annotated[Path, Input()],
+    footprints: Annotated[list[Path], Input()],
+    polygons: Annotated[Path, Input(lens=sources_of)],
+    card: Annotated[Path, Output()],
+    table: Annotated[Path | None, Input()] = None,
+    *,
+    scenes: Annotated[dict[str, list[str]], Setting("imagery.tiles")],
+    bands: Annotated[list[str], Setting("imagery.bands")],
+    crop: Annotated[Crop, Setting("patches.crop")],
+    licence: Annotated[str, Setting("patches.licence")],
+    region: Annotated[str, Setting("region")],
+    landform: Annotated[str, Setting("landform")],
+) -> None:
+    """Write the data set's card, Markdown, from the split, what it leaks, and the footprints' layers of what was left out.
+
+    ``table``: the table of scenes, where the configuration has one instead of naming ``scenes`` (tile -> paths). Every
+    number is counted from these files. Raises Mistake when they are not those of a split.
+    """
+    rows, measured = _read_split(split), _read_leakage(leakage)
+    removed = pd.concat([pd.DataFrame(read_layer(path, "removed")) for path in footprints], ignore_index=True)
+    outlines = pd.DataFrame(read_layer(polygons, "kept"))
+    facts = Facts(
+        region=region,
+        landform=landform,
+        licence=licence,
+        crop=crop,
+        bands=bands,
+        patches=rows,
+        tiles=by_tile(rows),
+        balance=balance(rows),
+        left_out=left_out(removed),
+        sources=outlines_by_source(outlines, rows),
+        scenes=_read_scenes(table)
+        if table
+        else {tile: [Path(one).name for one in scenes[tile]] for tile in sorted(scenes)},
+        leakage=measured,
+    )
+    card.write_text(write_card(facts), encoding="utf-8")
+    log.info("The card describes %d patches of %d outlines.", len(rows), rows["polygon"].nunique())
+
+
+def _read_split(path: Path) -> pd.DataFrame:
+    rows = read_layer(path, "split")
+    missing = [name for name in (*PATCHES, "side", "fold") if name not in rows]
+    if missing or rows.empty:
+        raise Mistake(
+            f"The layer split of {path} {f'has no column {missing[0]}' if missing else 'is empty'}, so it is no split of "
+            "patches. Make it again with split-patches."
+        )
+    return pd.DataFrame(rows)
+
+
+def _read_leakage(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        methods = [found[name] for name in found.keys() - {"used", "folds"}] + found.get("folds", [])
+        whole = found["used"] in found and all("impossible" in one or one.keys() >= {*MEASURED} for one in methods)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Mistake(f"{path} is no report of leakage: {error}. Make it again with split-patches.") from error
+    if not whole:
+        raise Mistake(f"{path} lacks measures of the leakage. Make it again with split-patches.")
+    return found
+
+
+def _read_scenes(path: Path) -> dict[str, list[str]]:
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str)
+        return {str(tile): sorted(rows["scene"]) for tile, rows in table.groupby("tile")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Mistake(f"{path} is no table of scenes: {error}. It needs the columns scene and tile.") from error

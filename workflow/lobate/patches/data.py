@@ -1,0 +1,76 @@
+"""A region's patches as a data set for PyTorch, for whoever trains something else on them.
+
+    training = Patches("results/demo/patches", side="training")
+    for batch in DataLoader(training, batch_size=8, shuffle=True): ...
+
+Samples are dictionaries with ``image`` and ``mask``, as torchgeo has them, so its transforms and trainers take them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data import Dataset
+
+from lobate.errors import Mistake
+from lobate.patches.arrays import open_patches
+from lobate.vectors import read_layer
+
+Sample = dict[str, Any]
+
+
+class Patches(Dataset[Sample]):
+    """The patches of one side of a split, or of one fold of it.
+
+    A sample has ``image``, (bands, P, P) float32 from 0 to 255, ``mask``, (P, P) int64 with 1 for the landform, 0 for
+    background and 255 for what is to be ignored (``CrossEntropyLoss(ignore_index=255)``), and ``patch``, its name. Files are
+    opened as patches are asked for, so workers may be forked or spawned.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        side: str = "training",
+        fold: int | None = None,
+        transform: Callable[[Sample], Sample] | None = None,
+    ) -> None:
+        """Open the split in ``folder`` (results/<region>/patches); with ``fold`` the sides are those of that fold.
+
+        Raises Mistake when the side or the fold does not exist, or a patch file does not go with the split.
+        """
+        self.folder, self.transform = Path(folder), transform
+        split = read_layer(self.folder / "split.gpkg", "split")
+        sides = split["side"] if fold is None else _sides_of(split, fold)
+        if side not in ("training", "validation"):
+            raise Mistake(f"There is no side {side}; there are training and validation.")
+        self.table = pd.DataFrame(split[sides == side].drop(columns="geometry")).reset_index(drop=True)
+        """One row for each patch: the columns of split.gpkg."""
+        for tile, rows in split.groupby("tile"):
+            open_patches(self._file(tile), len(rows))
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, index: int) -> Sample:
+        one = self.table.iloc[index]
+        patch = np.load(self._file(one["tile"]), mmap_mode="r")[one["row"]]
+        pixels = torch.from_numpy(np.moveaxis(patch, -1, 0).copy())
+        sample = {"image": pixels[:-1].float(), "mask": pixels[-1].long(), "patch": one["patch"]}
+        return self.transform(sample) if self.transform else sample
+
+    def _file(self, tile: str) -> Path:
+        return self.folder / f"{tile}.npy"
+
+
+def _sides_of(split: pd.DataFrame, fold: int) -> pd.Series:
+    if not 0 <= fold <= split["fold"].max():
+        raise Mistake(
+            f"The split has no fold {fold}; it has {split['fold'].max() + 1}. Set patches.split.folds and split again."
+        )
+    clash = split["clash"].fillna("").str.split(",").map(lambda folds: str(fold) in folds)
+    return pd.Series(np.select([split["fold"] == fold, clash], ["validation", "dropped"], "training"), split.index)
