@@ -148,6 +148,13 @@ class Imagery(Section):
     offset: Literal["metadata", "none", "1000"] = "metadata"
     """Offset of the digital numbers: read from the product, or, for products that do not say, none or -1000 by decree."""
 
+    @field_validator("band_order")
+    @classmethod
+    def _told_apart(cls, order: list[str] | None) -> list[str] | None:
+        if order and len({name.lower() for name in order}) < len(order):
+            raise ValueError("names a band twice; call those that are not wanted by names of their own")
+        return order
+
     @model_validator(mode="after")
     def _one_source(self) -> Imagery:
         if self.scenes and self.tiles:
