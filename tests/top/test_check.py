@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -96,3 +98,28 @@ def test_what_the_example_will_make_is_not_missing(world):
             imagery={"tiles": {"T": ["results/r/example/S.SAFE"]}},
         )
     )
+
+
+def table_of(*scenes):
+    header = "scene\ttile\tdate\tcloud_cover\tbaseline\tsource\tchecksums\n"
+    rows = [f"{scene}\tT\t2018-07-11\t1\t05.09\thttps://a.example/{scene}\t\n" for scene in scenes]
+    Path("scenes.tsv").write_text(header + "".join(rows))
+
+
+def test_what_will_be_fetched_is_not_missing(world):
+    table_of("S2A", "S2B")
+    outside = {"find": {"area": "p.gpkg", "years": [2018], "months": [7]}, "scenes": "scenes.tsv"}
+    check_region(region(imagery=outside, inventory={"dem": "resources/dem/r.tif"}))
+    with pytest.raises(Mistakes, match=r"inventory\.dem names resources/dem/r\.tif, which does not exist"):
+        check_region(region(imagery={"scenes": "scenes.tsv"}, inventory={"dem": "resources/dem/r.tif"}))
+    with pytest.raises(Mistakes, match=r"inventory\.dem names resources/dem/other\.tif"):
+        check_region(region(imagery=outside, inventory={"dem": "resources/dem/other.tif"}))
+
+
+def test_a_fetched_scene_is_looked_at(world):
+    table_of("S2A")
+    folder = Path("resources/scenes/S2A")
+    folder.mkdir(parents=True)
+    (folder / "checksums.json").write_text("{}")
+    with pytest.raises(Mistakes, match=r"imagery\.scenes, tile T: .*S2A lacks B04"):
+        check_region(region(imagery={"scenes": "scenes.tsv"}))
