@@ -9,6 +9,7 @@ rule find_scenes:
         coverage=made("imagery/coverage.png"),
     log:
         made("logs/find_scenes.log"),
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     resources:
