@@ -63,3 +63,19 @@ def test_a_slip_of_the_hand_is_left():
     rows = table([box(0, 0), box(9.99, 0)], ["positive", "negative"])
     after = cut_negatives(rows, min_area_m2=100.0)
     assert after.equals(rows)
+
+
+def test_a_negative_over_thousands_of_positives_loses_them_all_and_names_a_few():
+    grid = [box(20 * col, 20 * row) for col in range(40) for row in range(40)]
+    rows = cut_negatives(table([*grid, box(-5, -5, 810, 810)], ["positive"] * 1600 + ["negative"]), min_area_m2=100.0)
+    huge = rows[rows["polygon"] == "n1600"].iloc[0]
+    assert huge["reason"] == ""
+    assert len(huge.geometry.interiors) == 1600
+    [piece] = rows["reason"][rows["polygon"] == "n1600.cut"]
+    assert piece.startswith("part that lies in positives, cut away: p0, p1, p10,")
+    assert piece.endswith(" and 1590 more")
+
+
+def test_touching_is_not_overlapping():
+    rows = table([box(0, 0), box(10, 0), box(5, 10)], ["positive", "negative", "negative"])
+    assert cut_negatives(rows, min_area_m2=0.0).equals(rows)

@@ -16,10 +16,11 @@ from shapely import STRtree, box
 
 from lobate.errors import Mistake, Mistakes
 from lobate.grid import Grid
-from lobate.imagery.table import FETCHED, tiles_of
+from lobate.imagery.table import FETCHED, fetched_dem, tiles_of
 from lobate.rasters import open_raster
 from lobate.settings import Region
 from lobate.settings.base import InProject, PolygonFile, Section
+from lobate.vectorfile import readable
 from lobate.vectors import LONLAT
 
 
@@ -44,13 +45,26 @@ def check_region(region: Region) -> None:
     for name, outlines in _outlines(region, "") if begun else ():
         if Path(outlines.path).exists():
             found += [f"Setting {name}: {wrong}" for wrong in _wrong_with(outlines, tiles)]
+    found += [f"Setting labels.removed: {wrong}" for wrong in _wrong_list(region.labels.removed)]
     if found:
         raise Mistakes(sorted(set(found)))
+
+
+def _wrong_list(removed: str | None) -> Iterator[str]:
+    from lobate.labels.ids import read_removed
+
+    try:
+        if removed and Path(removed).exists():
+            read_removed(Path(removed))
+    except Mistake as mistake:
+        yield str(mistake)
 
 
 def _will_be_made(region: Region, path: str) -> bool:
     if region.imagery.scenes and FETCHED in Path(path).parents:
         return not Path(path).exists()
+    if region.imagery.find and path == fetched_dem(region.region):
+        return True
     return region.example is not None and Path("results", region.region, "example") in Path(path).parents
 
 
@@ -105,34 +119,61 @@ def _outlines(value: Any, name: str) -> Iterator[tuple[str, PolygonFile]]:
 
 
 def _wrong_with(outlines: PolygonFile, tiles: STRtree | None) -> Iterator[str]:
-    path, layer = outlines.path, outlines.layer
     try:
-        layers = [str(one) for one in pyogrio.list_layers(path)[:, 0]]
-        if layer is not None and layer not in layers:
-            yield f"{path} has no layer {layer}; it has {', '.join(layers)}. Name one of these."
-            return
-        if layer is None and len(layers) > 1:
-            yield f"{path} has several layers ({', '.join(layers)}). Name one of them with the key layer."
-            return
-        info = pyogrio.read_info(path, layer=layer)
+        with readable(Path(outlines.path)) as whole:
+            yield from _wrong_inside(whole, outlines, tiles)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        yield f"{path} cannot be read as outlines: {' '.join(str(error).split())}. Export it again, for instance as GeoPackage."
+        told = " ".join(str(error).split())
+        yield f"{outlines.path} cannot be read as outlines: {told}. Export it again, for instance as GeoPackage."
+    except Mistake as mistake:
+        yield str(mistake)
+
+
+def _wrong_inside(whole: Path, outlines: PolygonFile, tiles: STRtree | None) -> Iterator[str]:
+    path, layer = outlines.path, outlines.layer
+    layers = [str(one) for one in pyogrio.list_layers(whole)[:, 0]]
+    if layer is not None and layer not in layers:
+        yield f"{path} has no layer {layer}; it has {', '.join(layers)}. Name one of these."
+        return
+    if layer is None and len(layers) > 1:
+        yield f"{path} has several layers ({', '.join(layers)}). Name one of them with the key layer."
+        return
+    info = pyogrio.read_info(whole, layer=layer, force_feature_count=True)
+    kind = info["geometry_type"]
+    if kind is None or "Point" in kind or "Line" in kind:
+        yield f"{path} must hold polygons, but it holds {kind or 'no geometry'}. Draw outlines as polygons, or name another layer."
         return
     known = [str(one) for one in info["fields"]]
-    for field in [*filter(None, [outlines.id_field]), *outlines.where]:
-        if field not in known:
-            yield f"{path} has no field {field}; it has {', '.join(known) or 'none'}. Name one of these."
-    if info["crs"] is None:
+    wanted = [*filter(None, [outlines.id_field]), *outlines.where]
+    if unknown := [field for field in wanted if field not in known]:
+        yield from (
+            f"{path} has no field {field}; it has {', '.join(known) or 'none'}. Name one of these." for field in unknown
+        )
+    elif outlines.where:
+        yield from _filtered_away(whole, outlines)
+    if not info["features"]:
+        yield f"{path} holds no feature. Draw outlines in it, or take it out of the configuration."
+    elif info["crs"] is None:
         yield f"{path} has no coordinate reference system (a Shapefile needs its .prj). Assign the right one in QGIS and save it again."
     elif tiles is not None:
-        yield from _off_every_image(outlines, info["crs"], tiles)
+        yield from _off_every_image(whole, outlines, info["crs"], tiles)
 
 
-def _off_every_image(outlines: PolygonFile, crs: str, tiles: STRtree) -> Iterator[str]:
-    _, bounds = pyogrio.read_bounds(outlines.path, layer=outlines.layer)
+def _filtered_away(whole: Path, outlines: PolygonFile) -> Iterator[str]:
+    from lobate.labels.outlines import matching
+
+    table = pyogrio.read_dataframe(whole, layer=outlines.layer, columns=[*outlines.where], read_geometry=False)
+    try:
+        matching(table, outlines)
+    except Mistake as mistake:
+        yield str(mistake)
+
+
+def _off_every_image(whole: Path, outlines: PolygonFile, crs: str, tiles: STRtree) -> Iterator[str]:
+    _, bounds = pyogrio.read_bounds(whole, layer=outlines.layer)
     finite = bounds[:, np.isfinite(bounds).all(axis=0)]
     if not finite.size:
-        return  # an empty layer is told when it is read
+        return  # outlines without a geometry are told when they are read
     extent = _bounds_lonlat((*finite[:2].min(axis=1), *finite[2:].max(axis=1)), crs)
     if not tiles.query(box(*extent), predicate="intersects").size:
         yield (

@@ -14,6 +14,7 @@ import shapely
 
 from lobate.errors import Mistake
 from lobate.grid import LONLAT, WGS84
+from lobate.vectorfile import readable
 
 POLYGONAL = (int(shapely.GeometryType.POLYGON), int(shapely.GeometryType.MULTIPOLYGON))
 
@@ -23,14 +24,21 @@ def read_layer(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
 
     Raises Mistake when the file or layer is missing, unreadable, ambiguous or without a CRS. An empty layer is fine.
     """
-    where = f"{path}" + (f", layer {layer}" if layer else "")
     if not Path(path).exists():
         raise Mistake(f"The vector file {path} does not exist. Check the path in the configuration.")
+    with readable(Path(path)) as whole:
+        frame = _read(whole, layer)
+    frame = frame.rename_geometry("geometry") if frame.geometry.name != "geometry" else frame
+    frame["geometry"] = gpd.GeoSeries(_single(frame.geometry.values), index=frame.index, crs=frame.crs)
+    return frame
+
+
+def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
+    where = f"{path}" + (f", layer {layer}" if layer else "")
     try:
-        name = _layer_name(path, layer)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            frame = gpd.read_file(path, layer=name, engine="pyogrio", force_2d=True)
+            frame = gpd.read_file(path, layer=_layer_name(path, layer), engine="pyogrio", force_2d=True)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, RuntimeError) as error:
         raise Mistake(
             f"The vector file {where} cannot be read: {' '.join(str(error).split()).rstrip('.')}. Open it in QGIS to see "
@@ -43,8 +51,6 @@ def read_layer(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
             f"The vector file {where} has no coordinate reference system (a Shapefile needs its .prj), so its place on "
             "Earth is unknown. Assign the right one in QGIS and save it again."
         )
-    frame = frame.rename_geometry("geometry") if frame.geometry.name != "geometry" else frame
-    frame["geometry"] = gpd.GeoSeries(_single(frame.geometry.values), index=frame.index, crs=frame.crs)
     return frame
 
 

@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 
 from lobate.errors import Mistake
+from lobate.labels.table import few
 
 log = logging.getLogger(__name__)
-
-SHOWN = 10
 
 
 def unique(names: Iterable[str], sources: Iterable[str]) -> list[str]:
@@ -24,29 +23,29 @@ def unique(names: Iterable[str], sources: Iterable[str]) -> list[str]:
     ``7`` becomes ``7@moraines``, then ``7@moraines_2``; what was renamed is told.
     """
     seen: set[str] = set()
+    last: dict[str, int] = {}
     renamed = []
     result = []
     for name, source in zip(names, sources, strict=True):
-        result.append(_unused(name, source.split(".")[0], seen))
-        seen.add(result[-1])
-        if result[-1] != name:
-            renamed.append(f"{name} to {result[-1]}")
+        new = name if name not in seen else _unused(f"{name}@{source.split('.')[0]}", seen, last)
+        if new != name:
+            renamed.append(f"{name} to {new}")
+        seen.add(new)
+        result.append(new)
     if renamed:
-        log.info("%d ids were taken already and renamed: %s", len(renamed), _few(renamed))
+        log.info("%d ids were taken already and renamed: %s", len(renamed), few(renamed))
     return result
 
 
-def _unused(name: str, source: str, seen: set[str]) -> str:
+def _unused(name: str, seen: set[str], last: dict[str, int]) -> str:
+    """Return the name, or the name with the first free number behind it; ``last`` remembers how far each name has come."""
     if name not in seen:
         return name
-    other, number = f"{name}@{source}", 2
-    while other in seen:
-        other, number = f"{name}@{source}_{number}", number + 1
-    return other
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    number = last.get(name, 1) + 1
+    while f"{name}_{number}" in seen:
+        number += 1
+    last[name] = number
+    return f"{name}_{number}"
 
 
 def read_removed(path: Path) -> dict[str, str]:
@@ -70,7 +69,7 @@ def read_removed(path: Path) -> dict[str, str]:
         )
     listed = {name.strip(): reason.strip() for name, reason in zip(table["id"], table["reason"], strict=True)}
     if bare := [name for name, reason in listed.items() if name and not reason]:
-        raise Mistake(f"{path}: {_few(bare)} has no reason; write one, so that others can follow why it was left out.")
+        raise Mistake(f"{path}: {few(bare)} has no reason; write one, so that others can follow why it was left out.")
     listed.pop("", None)
     return listed
 
@@ -86,5 +85,5 @@ def remove_listed(rows: gpd.GeoDataFrame, listed: dict[str, str]) -> gpd.GeoData
     fresh = named & (rows["reason"] == "").to_numpy()
     unknown = sorted(set(listed) - set(rows["outline"]) - set(rows["polygon"]))
     if unknown:
-        log.warning("%d ids of the list of removed outlines name no outline: %s", len(unknown), _few(unknown))
+        log.warning("%d ids of the list of removed outlines name no outline: %s", len(unknown), few(unknown))
     return rows.assign(listed=named, reason=np.where(fresh, reason, rows["reason"]))

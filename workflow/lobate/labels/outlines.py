@@ -13,11 +13,13 @@ import pyogrio
 
 from lobate.errors import Mistake
 from lobate.labels.repair import mend
-from lobate.labels.shx import with_index
 from lobate.settings.base import PolygonFile
+from lobate.vectorfile import readable
 from lobate.vectors import LONLAT, read_polygons
 
 log = logging.getLogger(__name__)
+
+GEOMETRY = "geometry"
 
 
 def read_outlines(path: Path, file: PolygonFile, kind: str) -> gpd.GeoDataFrame:
@@ -26,15 +28,15 @@ def read_outlines(path: Path, file: PolygonFile, kind: str) -> gpd.GeoDataFrame:
     ``path`` is where the file lies now, ``file`` what the configuration says of it. Mistake when it is empty, has no CRS,
     holds anything but polygons, or lacks a field that the configuration names.
     """
-    with with_index(path) as readable:
-        frame = read_polygons(readable, file.layer)
-        numbers = _feature_numbers(readable, file.layer)
+    with readable(path) as whole:
+        frame = read_polygons(whole, file.layer)
+        numbers = _feature_numbers(whole, file.layer)
     frame = frame.set_index(numbers)
     if frame.empty:
         raise Mistake(
             f"{_where(file)} holds no feature. Draw outlines in it, or take it out of labels.{kind}s in the configuration."
         )
-    frame = frame[_matching(frame, file)]
+    frame = frame[matching(frame, file)]
     geometry, reason = mend(frame.geometry, _where(file))
     rows = gpd.GeoDataFrame(
         {
@@ -58,8 +60,8 @@ def _feature_numbers(path: Path, layer: str | None) -> pd.Index:
     return pyogrio.read_dataframe(path, layer=layer, columns=[], read_geometry=False, fid_as_index=True).index
 
 
-def _field(frame: gpd.GeoDataFrame, name: str, file: PolygonFile) -> pd.Series:
-    fields = [column for column in frame.columns if column != frame.geometry.name]
+def _field(frame: pd.DataFrame, name: str, file: PolygonFile) -> pd.Series:
+    fields = [column for column in frame.columns if column != GEOMETRY]
     if name not in fields:
         near = difflib.get_close_matches(name, fields, n=1)
         raise Mistake(
@@ -69,7 +71,7 @@ def _field(frame: gpd.GeoDataFrame, name: str, file: PolygonFile) -> pd.Series:
     return frame[name]
 
 
-def _matching(frame: gpd.GeoDataFrame, file: PolygonFile) -> np.ndarray:
+def matching(frame: pd.DataFrame, file: PolygonFile) -> np.ndarray:
     """Return which features have all the values that ``where`` asks for; Mistake when none has."""
     matching = np.ones(len(frame), dtype=bool)
     for name, value in file.where.items():

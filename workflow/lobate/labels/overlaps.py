@@ -1,7 +1,7 @@
 """Outlines that say the same ground twice: duplicates, and negatives that reach into positives.
 
-All pairs come from one tree of bounding boxes; the costly overlay is only worked out for the few pairs that can matter.
-Areas of two overlapping outlines are compared in degrees, where their ratio is that on the ground.
+Neighbours come from one tree of bounding boxes. Areas of overlapping outlines are compared in degrees, where their ratio
+is that on the ground.
 """
 
 from __future__ import annotations
@@ -13,38 +13,25 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from lobate.labels.table import area_m2
+from lobate.labels.neighbours import grouped, neighbours
+from lobate.labels.table import area_m2, few
+from lobate.labels.twins import twins
 
-SAME = 0.95
-"""Two outlines with a higher IoU are one, drawn twice."""
 MOSTLY = 0.5
 """A negative with a greater share inside positives is removed, else the share is cut away."""
+AT_ONCE, MORE = 2, 4
+"""So many of the positives on a negative are taken off first, then so many times as many."""
+EXACT = 1e-9
 
 
 def remove_duplicates(rows: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the rows with a reason for each that repeats an earlier kept one of its class (IoU over 0.95)."""
     kept = np.flatnonzero(rows["reason"] == "")
-    shapes = np.array(rows.geometry.values, dtype=object)[kept]
-    kind = rows["class"].to_numpy()[kept]
-    first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
-    forward = (first < second) & (kind[first] == kind[second])
-    first, second = first[forward], second[forward]
-    area = shapely.area(shapes)
-    alike = np.minimum(area[first], area[second]) > SAME * np.maximum(area[first], area[second])
-    first, second = first[alike], second[alike]
-    common = shapely.area(shapely.intersection(shapes[first], shapes[second]))
-    iou = common / (area[first] + area[second] - common)
-    found = iou > SAME
-    return _with_twins(rows, kept[first[found]], kept[second[found]], iou[found])
-
-
-def _with_twins(rows: gpd.GeoDataFrame, first: np.ndarray, second: np.ndarray, iou: np.ndarray) -> gpd.GeoDataFrame:
     reason, names = rows["reason"].to_numpy(copy=True), rows["polygon"].to_numpy()
-    for place in np.lexsort((second, first)):
-        earlier, later = first[place], second[place]
-        if reason[earlier] == "" and reason[later] == "":
-            near = "" if iou[place] > 1 - 1e-9 else f"near (IoU {iou[place]:.3f}) "
-            reason[later] = f"duplicate: {near}of {names[earlier]}"
+    shapes = np.array(rows.geometry.values, dtype=object)[kept]
+    for earlier, later, iou in twins(shapes, rows["class"].to_numpy()[kept]):
+        near = "" if iou > 1 - EXACT else f"near (IoU {iou:.3f}) "
+        reason[kept[later]] = f"duplicate: {near}of {names[kept[earlier]]}"
     return rows.assign(reason=reason)
 
 
@@ -56,22 +43,59 @@ def cut_negatives(rows: gpd.GeoDataFrame, min_area_m2: float) -> gpd.GeoDataFram
     positives are burned over negatives anyway.
     """
     shapes, names = np.array(rows.geometry.values, dtype=object), rows["polygon"].to_numpy()
-    reason = rows["reason"].to_numpy(copy=True)
+    reason, area = rows["reason"].to_numpy(copy=True), rows["area_m2"].to_numpy()
+    kept, positive = reason == "", (rows["class"] == "positive").to_numpy()
     cut: list[int] = []
     pieces: list[dict[str, object]] = []
-    for row, winners in _negatives_on_positives(rows, shapes):
-        common = polygonal(shapely.intersection(shapes[row], shapely.union_all(shapes[winners])))
-        whom = ", ".join(sorted(names[winners]))
-        if area_m2(gpd.GeoSeries([common], crs=rows.crs))[0] < min_area_m2:
-            continue
-        if common.area > MOSTLY * shapes[row].area:
+    for row, over in _with_positives(shapes, np.flatnonzero(kept & ~positive), np.flatnonzero(kept & positive)):
+        left, winners = _without(shapes[row], shapes[over])
+        share = 1 - left.area / shapes[row].area
+        whom = few(sorted(names[over[winners]]))
+        if share > MOSTLY:
             reason[row] = f"lies mostly in positives: {whom}"
-            continue
-        shapes[row] = polygonal(shapely.difference(shapes[row], common))
-        why = f"part that lies in positives, cut away: {whom}"
-        pieces.append({"polygon": f"{names[row]}.cut", "geometry": common, "reason": why})
-        cut.append(row)
+        elif share > 0 and share * area[row] >= min_area_m2:
+            why = f"part that lies in positives, cut away: {whom}"
+            common = polygonal(shapely.difference(shapes[row], left))
+            pieces.append({"polygon": f"{names[row]}.cut", "geometry": common, "reason": why})
+            shapes[row] = left
+            cut.append(row)
     return _with_pieces(rows.assign(reason=reason, geometry=shapes), cut, pieces)
+
+
+def _with_positives(
+    shapes: np.ndarray, negatives: np.ndarray, positives: np.ndarray
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each negative with the positives whose bounding boxes meet its own, as row numbers."""
+    for places, others in neighbours(shapely.STRtree(shapes[positives]), shapes[negatives]):
+        yield from ((negatives[place], positives[some]) for place, some in grouped(places, others))
+
+
+def _without(shape: shapely.Geometry, others: np.ndarray) -> tuple[shapely.Geometry, np.ndarray]:
+    """Return what others leave of a shape, and which of them took something; it stops when more than half is gone.
+
+    Those that reach farthest into it come first, and what no longer touches the rest is never looked at: in a heap few
+    are, and of thousands under one huge shape more and more are taken off at once.
+    """
+    waiting = np.lexsort((np.arange(len(others)), -_common_boxes(shape, others)))
+    took: list[np.ndarray] = []
+    left, many = shape, AT_ONCE
+    while len(waiting) and left.area >= (1 - MOSTLY) * shape.area:
+        if took:
+            shapely.prepare(left)
+            waiting = waiting[shapely.intersects(left, others[waiting])]
+        some, waiting, many = waiting[:many], waiting[many:], many * MORE
+        took.append(some[shapely.intersects(left, others[some]) & ~shapely.touches(left, others[some])])
+        left = polygonal(shapely.difference(left, shapely.union_all(others[took[-1]])))
+    return left, np.concatenate([*took, np.zeros(0, dtype=int)])
+
+
+def _common_boxes(shape: shapely.Geometry, others: np.ndarray) -> np.ndarray:
+    """Return the area that each other's bounding box has in common with that of a shape."""
+    west, south, east, north = shapely.bounds(others).T
+    left, low, right, high = shape.bounds
+    return np.clip(np.minimum(east, right) - np.maximum(west, left), 0, None) * np.clip(
+        np.minimum(north, high) - np.maximum(south, low), 0, None
+    )
 
 
 def _with_pieces(rows: gpd.GeoDataFrame, cut: list[int], pieces: list[dict[str, object]]) -> gpd.GeoDataFrame:
@@ -84,18 +108,8 @@ def _with_pieces(rows: gpd.GeoDataFrame, cut: list[int], pieces: list[dict[str, 
     return pd.concat([rows.assign(area_m2=area), apart.assign(area_m2=area_m2(apart.geometry))], ignore_index=True)
 
 
-def _negatives_on_positives(rows: gpd.GeoDataFrame, shapes: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield each kept negative that meets kept positives, with those, as row numbers."""
-    kept, positive = (rows["reason"] == "").to_numpy(), (rows["class"] == "positive").to_numpy()
-    positives, negatives = np.flatnonzero(kept & positive), np.flatnonzero(kept & ~positive)
-    loser, winner = shapely.STRtree(shapes[positives]).query(shapes[negatives], predicate="intersects")
-    order = np.lexsort((winner, loser))
-    rows_met, starts = np.unique(loser[order], return_index=True)
-    groups = np.split(winner[order], starts[1:])
-    yield from ((negatives[row], positives[group]) for row, group in zip(rows_met, groups, strict=False))
-
-
 def polygonal(shape: shapely.Geometry) -> shapely.Geometry:
     """Return the polygons of an overlay's result, without the lines and points where outlines only touch."""
     parts = shapely.get_parts(shape)
-    return shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
+    flat = parts[shapely.get_dimensions(parts) == 2]
+    return flat[0] if len(flat) == 1 else shapely.multipolygons(flat)

@@ -7,11 +7,16 @@ which is empty as long as the polygon is kept. Nothing ever leaves the table: wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import geopandas as gpd
 import numpy as np
 import shapely
 
 from lobate.vectors import geodesic_area_m2
+
+SHOWN = 10
+"""So many names stand in a reason or a message."""
 
 
 def mark(rows: gpd.GeoDataFrame, holds: np.ndarray, words: str) -> gpd.GeoDataFrame:
@@ -26,3 +31,9 @@ def area_m2(geometry: gpd.GeoSeries) -> np.ndarray:
     area = np.zeros(len(geometry))
     area[known] = geodesic_area_m2(geometry[known])
     return area.round(1)
+
+
+def few(names: Sequence[str]) -> str:
+    """Return the first names in words, and how many there are besides."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
