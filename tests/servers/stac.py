@@ -6,7 +6,6 @@ ends with it, or with the process that started it.
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import shutil
@@ -24,7 +23,6 @@ import pytest
 import requests
 
 SERVERS = Path(__file__).resolve().parents[2] / ".venv-servers"
-INSTALL = "run tests/servers/install.sh"
 START_S = 60.0
 Item = dict[str, Any]
 Process = subprocess.Popen[bytes]
@@ -50,38 +48,41 @@ class StacServer:
 
 def real_items(real_data: Path, base: str) -> list[Item]:
     """Return the real scenes' STAC items; their files' addresses start with ``base``, then ``<scene>/<file>``."""
-    items = [json.loads(path.read_text()) for path in sorted(real_data.glob("s2_l2a_*/*/*_L2A.json"))]
-    assert len(items) == 4
-    return [_served(item, base.rstrip("/")) for item in items]
+    paths = sorted(real_data.glob("s2_l2a_*/*/*_L2A.json"))
+    assert len(paths) == 4
+    return [_served(path, base.rstrip("/")) for path in paths]
 
 
-def _served(item: Item, base: str) -> Item:
-    item = copy.deepcopy(item)
+def _served(path: Path, base: str) -> Item:
+    """Return an item whose files, where they lie beside it, are served from ``base``."""
+    item = json.loads(path.read_text())
     item["links"] = []  # the server makes its own
     for asset in item["assets"].values():
-        if "://" not in asset["href"]:
-            asset["href"] = f"{base}/{item['id']}/{asset['href']}"
+        name = asset["href"].rpartition("/")[2]
+        if (path.parent / name).exists():
+            asset["href"] = f"{base}/{item['id']}/{name}"
     return item
 
 
 @pytest.fixture(scope="session")
 def stac_server() -> Iterator[StacServer]:
     """A real STAC API, empty; skips where it is not installed, but not in CI."""
-    missing = _missing()
-    if missing:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no STAC server: {missing}; {INSTALL}")
+    expect_installed()
     with _folder() as folder, _postgres(folder) as dsn, _api(dsn) as url:
         yield StacServer(url)
 
 
-def _missing() -> str:
-    if not (SERVERS / "ready").exists():
-        return f"{SERVERS.name} is not there"
-    if _binaries() is None:
-        return "PostgreSQL is not there"
-    if not list(Path("/usr/share/postgresql").glob("*/extension/postgis.control")):
-        return "PostGIS is not there"
-    return ""
+def expect_installed() -> None:
+    """Skip what needs the server where it is not installed; in CI, fail."""
+    parts = {
+        SERVERS.name: (SERVERS / "ready").exists(),
+        "PostgreSQL": _binaries() is not None,
+        "PostGIS": any(Path("/usr/share/postgresql").glob("*/extension/postgis.control")),
+    }
+    missing = [name for name, there in parts.items() if not there]
+    if missing:
+        refuse = pytest.fail if os.environ.get("CI") else pytest.skip
+        refuse(f"no STAC server: {' and '.join(missing)} not there; run tests/servers/install.sh")
 
 
 def _binaries() -> Path | None:
