@@ -132,12 +132,12 @@ class Made:
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    """Eight outlines on two tiles, cropped; one more is off the image, and one has little ground round it that is valid."""
+    """Eight outlines on tiles of two UTM zones, cropped; of two more one is off its image, and round one little is valid."""
     folder = tmp_path / "results" / "r" / "patches"
     folder.mkdir(parents=True)
 
     def paint(pixels: np.ndarray) -> None:
-        pixels[:, :, :60] = 0
+        pixels[:, :, :72] = 0
 
     outlines = [("far", "negative", box(900, 0, 910, 10)), ("dim", "positive", box(66, 30, 76, 40))]
     outlines += [
@@ -145,8 +145,8 @@ def made(tmp_path: Path) -> Made:
     ]
     shifted = [(name.replace("a", "b"), kind, shape) for name, kind, shape in outlines[2:]]
     crop = Crop(core=16, margin=16, buffer_m=100, min_valid=0.5)
-    for name, drawn, left in (("t1", outlines, 500_000.0), ("t2", shifted, 520_000.0)):
-        tile = make_tile(tmp_path, drawn, on=grid((260, 300), left=left), name=name, paint=paint)
+    for name, drawn, crs in (("t1", outlines, 32644), ("t2", shifted, 32643)):
+        tile = make_tile(tmp_path, drawn, on=grid((260, 300), crs=crs), name=name, paint=paint)
         crop_patches(
             tile.image, tile.label, tile.polygons, folder / f"{name}.npy", folder / f"{name}.gpkg", tile=name, crop=crop
         )

@@ -38,17 +38,17 @@ def test_every_number_is_true(described, made):
     sides = split["side"].value_counts()
     assert f"{len(split)} patches for training" in text
     assert (
-        f"| all | 7 | 2 | {len(split)} | {sides['training']} | {sides['validation']} | {sides.get('dropped', 0)} |"
+        f"| all | 6 | 2 | {len(split)} | {sides['training']} | {sides['validation']} | {sides.get('dropped', 0)} |"
         in text
     )
     pixels = split["height"] * split["width"]
     landform = 100 * (split["positive"] * pixels).sum() / pixels.sum()
     assert re.search(rf"\| all \| {len(split)} \|.*\| {landform:.1f} % \|", text)
     assert f"| **grouped** (used) | {len(split)} | {found['training']} | {found['validation']} |" in text
-    assert "| `drawn.shp` | positive | 7 | 7 |" in text
+    assert "| `drawn.shp` | positive | 7 | 6 |" in text
     assert "| `drawn.shp` | negative | 3 | 2 |" in text
     assert "| t1 | `S2A.SAFE`, `S2C.SAFE` |" in text
-    assert "1 (off the image)" in text
+    assert "gave no patches: 1 (off the image); 1 (valid share)." in text
     assert "## Licence\n\nCC BY 4.0\n" in text
 
 

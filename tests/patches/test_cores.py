@@ -63,21 +63,6 @@ def test_a_joined_core_with_a_small_margin_stays_within_the_limit():
     assert core_spans(135, 60, 5) == [(0, 60), (60, 120), (120, 135)]  # 15 px more would not fit
 
 
-def test_outlines_like_the_paper_s_give_about_seven_patches_each():
-    rng = np.random.default_rng(0)
-    rock_glaciers = np.sort(rng.lognormal(0, 0.9, 2900))
-    rock_glaciers *= 0.26e6 / rock_glaciers.mean()
-    negatives = rng.lognormal(0, 0.9, 1450)
-    negatives *= 0.6e6 / negatives.mean()
-    area = np.r_[rock_glaciers[1180:], negatives]  # 172 : 145, the smallest 118 of 290 removed
-    long, short = np.sqrt(area * 12 / np.pi) / 10, np.sqrt(area * 4 / 3 / np.pi) / 10  # axes of an ellipse 3 : 1, in px
-    turned = rng.uniform(0, np.pi, len(area))
-    heights = np.hypot(long * np.cos(turned), short * np.sin(turned)) + 300
-    widths = np.hypot(long * np.sin(turned), short * np.cos(turned)) + 300
-    counts = [len(windows(Window(0, 0, int(h), int(w)), 160, 160)) for h, w in zip(heights, widths, strict=True)]
-    assert 6 <= np.mean(counts) <= 8
-
-
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 400), st.integers(1, 400), cores, margins)
 def test_windows_cover_the_sub_image_and_stay_in_it(row, col, height, width, core, margin):
     seen = np.zeros((height, width), bool)

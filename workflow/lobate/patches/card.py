@@ -51,7 +51,7 @@ def describe_dataset(
     number is counted from these files. Raises Mistake when they are not those of a split.
     """
     rows, measured = _read_split(split), _read_leakage(leakage)
-    removed = pd.concat([pd.DataFrame(read_layer(path, "removed")) for path in footprints], ignore_index=True)
+    removed = pd.concat([read_layer(path, "removed").drop(columns="geometry") for path in footprints])
     outlines = pd.DataFrame(read_layer(polygons, "kept"))
     facts = Facts(
         region=region,

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Annotated
 
+import geopandas as gpd
 import pandas as pd
 
 from lobate.errors import Mistake
@@ -44,9 +45,14 @@ def contact_sheet(
         raise Mistake(f"There are {len(patches)} patch files and {len(footprints)} footprints. Give both of each tile.")
     tiles = [read_tile(path) for path in footprints]
     arrays = [open_patches(path, len(tile)) for path, tile in zip(patches, tiles, strict=True)]
-    every = pd.concat([pd.DataFrame(tile).assign(file=number) for number, tile in enumerate(tiles)], ignore_index=True)
+    every = pd.concat([_plain(tile).assign(file=number) for number, tile in enumerate(tiles)], ignore_index=True)
     picked = pick(every, sheet_settings.patches, seed)
     suspicious = int((picked["suspicion"] > 0).sum())
     log.info("The contact sheet shows %d of %d patches, %d of them suspicious.", len(picked), len(every), suspicious)
     outlines = read_polygons(polygons, "kept")
     draw(sheet, picked, arrays, {number: outlines.to_crs(tile.crs) for number, tile in enumerate(tiles)}, len(every))
+
+
+def _plain(tile: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return the footprints as a table that knows no CRS, so that it can stand with those of other tiles."""
+    return pd.DataFrame(tile).astype({"geometry": object})
