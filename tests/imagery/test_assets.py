@@ -93,17 +93,25 @@ def test_the_local_item_leads_to_what_is_here_and_to_the_rest_where_it_is():
     item = item_of(
         {"red": "B04.tif?sig=1", "nir": "B08.tif"}, links=[{"rel": "license", "href": "l"}, {"rel": "self"}, 3]
     )
-    item["assets"]["relative"] = {"href": "x.jpg"}
-    made = local_item(item, f"{SOURCE}?token=1", {f"{HREF}/B04.tif": "B04.tif"})
+    item["assets"] |= {"relative": {"href": "x.jpg"}, "broken": {"href": "http://[x"}, "none": 5}
+    here = {"B04.tif": f"{HREF}/B04.tif", "B08.tif": f"{HREF}/another/B08.tif", "S2A.json": SOURCE}
+    made = local_item(item, f"{SOURCE}?token=1", here)
     assert {key: one["href"] for key, one in made["assets"].items()} == {
         "red": "./B04.tif",
         "nir": f"{HREF}/B08.tif",
         "relative": "https://api.example/v1/collections/c/items/x.jpg",
+        "broken": "http://[x",
     }
     assert made["links"] == [
         {"rel": "license", "href": "l"},
         {"rel": "derived_from", "href": SOURCE, "type": "application/geo+json"},
     ]
+
+
+def test_files_that_differ_by_their_query_only_stay_apart():
+    item = item_of({"red": "get?file=1", "green": "get?file=2"})
+    made = local_item(item, SOURCE, {"B04.tif": f"{HREF}/get", "B03.tif": f"{HREF}/get"})
+    assert [one["href"] for one in made["assets"].values()] == ["./B04.tif", "./B03.tif"]
 
 
 def test_elevation_is_called_after_its_tile():
@@ -120,7 +128,7 @@ NESTED = st.recursive(
     | st.booleans()
     | st.integers()
     | st.text(max_size=8)
-    | st.sampled_from(["B04", "red", "href", "B04.tif"]),
+    | st.sampled_from(["B04", "data", "B04.tif", "http://[x", "//[", "s3://a/b"]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(

@@ -6,6 +6,10 @@ import functools
 import hashlib
 import json
 import logging
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -255,6 +259,7 @@ def test_a_place_on_earth_may_stand_beside_the_band(scene):
         ({"checksums": "B04=1220" + "0" * 64}, "is no longer that of the scene table"),
         ({"scene": "S2A_other"}, f"has no scene '{SCENE}'"),
         ({"source": "ftp://example.org/x"}, "the source is"),
+        ({"source": "http://[x"}, "cannot be asked for"),
     ],
 )
 def test_what_the_table_says_wrongly_is_told(scene, changed, said):
@@ -303,3 +308,25 @@ def test_two_who_fetch_one_scene_fetch_it_once(scene):
         manifests = [job.result(timeout=60) for job in [both.submit(scene.fetch) for _ in range(2)]]
     assert manifests[0].exists()
     assert [len(scene.asked(file)) for file in RASTERS] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_fetch_goes_on_where_it_was(scene, by):
+    settings = {"region": "r", "imagery": {"scenes": "scenes.tsv", "catalogue": {"allow_private": True}}}
+    settings["labels"] = {"positives": [{"path": "p.gpkg"}]}
+    (scene.tmp_path / "settings.json").write_text(json.dumps(settings))
+    words = ["fetch-scene", "--table", scene.table(), "--scene", SCENE, "--manifest", scene.manifest]
+    command = [sys.executable, "-m", "lobate", *map(str, words), "--settings", "settings.json"]
+    scene.server.fail(scene.path("B03.tif"), Fault(pause_s=0.1))
+    part = scene.tmp_path / "scenes" / ".fetching" / SCENE / "B03.tif.part"
+    with subprocess.Popen(command, cwd=scene.tmp_path, stderr=subprocess.PIPE) as killed:
+        until = time.monotonic() + 60
+        while time.monotonic() < until and not (part.exists() and part.stat().st_size):
+            time.sleep(0.02)
+        killed.send_signal(by)
+        assert killed.wait(timeout=20) != 0
+    assert not scene.manifest.exists()
+    again = subprocess.run(command, cwd=scene.tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert again.returncode == 0, again.stderr
+    assert scene.asked("B03.tif")[-1].range.startswith("bytes=")
+    assert scene.digest("B03.tif") == json.loads(scene.manifest.read_text())["files"]["B03.tif"]["sha256"]

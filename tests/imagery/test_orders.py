@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lobate.errors import Mistake
+from lobate.imagery import orders
 from lobate.imagery.assets import Asset
 from lobate.imagery.orders import lacking, order_of, orders_of, side_orders
 from lobate.imagery.workshop import enter_workshop
@@ -25,11 +26,11 @@ def asset(checksum="", what="B04"):
 
 
 def test_a_scenes_orders_know_what_table_and_catalogue_say():
-    orders = {one.file: one for one in orders_of(ITEM, ROW, ["B04"])}
-    assert orders["B04.tif"].what == "B04 of scene S2A"
-    assert (orders["B04.tif"].checksum.digest, orders["B04.tif"].size) == ("ab" * 32, 7)
-    assert orders["SCL.tif"].checksum.algorithm == "sha1"
-    assert [file for file, one in orders.items() if one.optional] == ["granule_metadata.xml"]
+    listed = {one.file: one for one in orders_of(ITEM, ROW, ["B04"])}
+    assert listed["B04.tif"].what == "B04 of scene S2A"
+    assert (listed["B04.tif"].checksum.digest, listed["B04.tif"].size) == ("ab" * 32, 7)
+    assert listed["SCL.tif"].checksum.algorithm == "sha1"
+    assert [file for file, one in listed.items() if one.optional] == ["granule_metadata.xml"]
 
 
 def test_table_and_catalogue_may_use_different_kinds_of_checksum_and_the_tables_counts():
@@ -48,12 +49,12 @@ def test_a_checksum_of_an_unknown_kind_is_told(caplog):
 
 
 def test_what_is_absent_for_good_is_not_lacking(tmp_path):
-    orders = orders_of(ITEM, ROW, ["B04"])
+    wanted = orders_of(ITEM, ROW, ["B04"])
     with enter_workshop(tmp_path / "scenes" / "S2A") as workshop:
-        assert [one.file for one in lacking(workshop, orders)] == ["B04.tif", "SCL.tif", "granule_metadata.xml"]
+        assert [one.file for one in lacking(workshop, wanted)] == ["B04.tif", "SCL.tif", "granule_metadata.xml"]
         workshop.lacks("granule_metadata.xml")
         workshop.lacks("B04.tif")  # a band is never done without
-        assert [one.file for one in lacking(workshop, orders)] == ["B04.tif", "SCL.tif"]
+        assert [one.file for one in lacking(workshop, wanted)] == ["B04.tif", "SCL.tif"]
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"II*\0cut"])
@@ -62,6 +63,23 @@ def test_what_is_no_image_is_refused_and_metadata_are_not_looked_at(tmp_path, co
     with pytest.raises(Mistake, match="no image"):
         order_of(asset(), "B04").check(tmp_path / "x")
     order_of(asset(what="granule_metadata"), "metadata").check(tmp_path / "x")
+
+
+def test_a_raster_that_leads_to_other_files_is_not_opened(products, tmp_path, monkeypatch):
+    products.write_raster(tmp_path / "secret.tif", products.ground()[0])
+    (tmp_path / "x").write_text(
+        '<VRTDataset rasterXSize="60" rasterYSize="40"><VRTRasterBand dataType="UInt16" band="1"><SimpleSource>'
+        f"<SourceFilename>{tmp_path / 'secret.tif'}</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    monkeypatch.setattr(orders, "open_raster", None)
+    with pytest.raises(Mistake, match="no image"):
+        order_of(asset(), "B04").check(tmp_path / "x")
+
+
+@pytest.mark.parametrize("options", [{}, {"BIGTIFF": "YES"}, {"ENDIANNESS": "BIG"}, {"jpeg2000": True}])
+def test_images_of_every_kind_are_taken(products, tmp_path, options):
+    path = products.write_raster(tmp_path / "B04.tif", products.ground()[0], **options)
+    order_of(asset(), "B04").check(path)
 
 
 def test_an_image_that_ends_too_soon_is_refused(products, tmp_path):
@@ -76,7 +94,7 @@ def test_only_a_raster_without_a_place_on_earth_needs_a_side_file(products, tmp_
     with enter_workshop(tmp_path / "scenes" / "S2A") as workshop:
         products.write_raster(workshop.folder / "B04.tif", products.ground()[0], crs=None)
         products.write_raster(workshop.folder / "SCL.tif", products.ground()[0])
-        orders = side_orders(workshop, ITEM, ROW, ["B04"])
-    assert [(one.file, one.url, one.optional) for one in orders] == [
+        beside = side_orders(workshop, ITEM, ROW, ["B04"])
+    assert [(one.file, one.url, one.optional) for one in beside] == [
         ("B04.tif.aux.xml", "https://a.example/B04.tif.aux.xml", True)
     ]

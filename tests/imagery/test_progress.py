@@ -28,8 +28,13 @@ def test_a_log_gets_a_line_now_and_then(caplog, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize(("terminal", "kind"), [(True, Bars), (False, Lines)])
-def test_a_terminal_gets_bars(monkeypatch, terminal, kind):
+@pytest.mark.parametrize(
+    ("terminal", "logged", "kind"), [(True, False, Bars), (False, False, Lines), (True, True, Lines)]
+)
+def test_a_terminal_gets_bars_unless_there_is_a_log(monkeypatch, tmp_path, terminal, logged, kind):
+    monkeypatch.setattr(
+        progress.OURS, "handlers", [logging.FileHandler(tmp_path / "log", delay=True)] if logged else []
+    )
     stream = io.StringIO()
     monkeypatch.setattr(stream, "isatty", lambda: terminal)
     monkeypatch.setattr(progress.sys, "stderr", stream)
@@ -38,4 +43,4 @@ def test_a_terminal_gets_bars(monkeypatch, terminal, kind):
         assert type(progressing) is kind
         progressing.at("B04.tif", 0, None)
         progressing.at("B04.tif", 5 * 10**6, 10 * 10**6)
-    assert ("[S2A] B04.tif" in stream.getvalue()) == terminal
+    assert ("[S2A] B04.tif" in stream.getvalue()) == (kind is Bars)

@@ -7,7 +7,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 def plain(url: str) -> str:
     """Return an address without its query, where signatures stand: fit for messages, and the same when signed anew."""
-    return urlunsplit(urlsplit(url)._replace(query="", fragment=""))
+    try:
+        return urlunsplit(urlsplit(url)._replace(query="", fragment=""))
+    except ValueError:  # no address at all, as whoever asks for it will be told
+        return url.partition("?")[0]
 
 
 def beside(url: str, ending: str) -> str:

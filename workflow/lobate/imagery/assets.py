@@ -100,30 +100,45 @@ def elevation_of(item: dict[str, Any], base: str) -> Asset:
 
 
 def _is_data(key: str, asset: Any) -> bool:
-    return (
-        isinstance(asset, dict)
-        and bool(asset.get("href"))
-        and (key in ELEVATION or "data" in (asset.get("roles") or []))
-    )
+    if not isinstance(asset, dict) or not asset.get("href"):
+        return False
+    roles = asset.get("roles")
+    return key in ELEVATION or (isinstance(roles, list) and "data" in roles)
 
 
 def local_item(item: dict[str, Any], source: str, here: dict[str, str]) -> dict[str, Any]:
     """Return the item with the files that are here in place of their addresses, the others' addresses made absolute.
 
-    ``here``: address without signature -> name of the file. All else, and so what the numbers mean, stays as it was.
+    ``here``: name of a file -> the address it came from, without signature. All else, and so what the numbers mean, stays as
+    it was.
     """
     assets = {
-        key: {**asset, "href": _local(plain(_address(asset, source)), here)}
+        key: {**asset, "href": _absolute(asset, source)}
         for key, asset in item["assets"].items()
         if isinstance(asset, dict) and asset.get("href")
     }
+    for one in _known(item, source, here):
+        if here.get(one.file) == plain(one.url):
+            assets[one.key]["href"] = f"./{one.file}"
     kept = [link for link in item.get("links") or [] if isinstance(link, dict) and link.get("rel") == "license"]
     origin = {"rel": "derived_from", "href": plain(source), "type": "application/geo+json"}
     return {**item, "assets": assets, "links": [*kept, origin]}
 
 
-def _local(address: str, here: dict[str, str]) -> str:
-    return f"./{here[address]}" if address in here else address
+def _absolute(asset: dict[str, Any], source: str) -> str:
+    """Return where an asset that nobody needs may be; its address may be none."""
+    try:
+        return plain(_address(asset, source))
+    except Mistake:
+        return str(asset["href"])
+
+
+def _known(item: dict[str, Any], source: str, files: Iterable[str]) -> Iterator[Asset]:
+    """Yield the assets that files of these names are, as far as the item has them."""
+    for band in sorted({PurePosixPath(file).stem for file in files}):
+        if key := _key(item, band):
+            yield _asset(item, source, band, key)
+    yield from (_asset(item, source, what, key) for what, key in _metadata(item) if METADATA[what] in files)
 
 
 def _key(item: dict[str, Any], band: str) -> str:
@@ -159,8 +174,14 @@ def _address(asset: dict[str, Any], source: str) -> str:
     hrefs = [str(one["href"]) for one in listed if isinstance(one, dict) and one.get("href")]
     if not hrefs:
         raise Mistake(f"An asset of the STAC item {plain(source)} has no href. Find the scene in another catalogue.")
-    addresses = [urljoin(source, href) for href in hrefs]
-    return next((one for one in addresses if urlsplit(one).scheme in ("http", "https")), addresses[0])
+    try:
+        addresses = [urljoin(source, href) for href in hrefs]
+        return next((one for one in addresses if urlsplit(one).scheme in ("http", "https")), addresses[0])
+    except ValueError as error:
+        raise Mistake(
+            f"An asset of the STAC item {plain(source)} leads to {hrefs[0][:200]!r}, which is no address ({error}). Find the "
+            "scene in another catalogue."
+        ) from None
 
 
 def _suffix(url: str, kind: str) -> str:

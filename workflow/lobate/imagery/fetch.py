@@ -84,7 +84,7 @@ def _conclude(workshop: Workshop, item: dict[str, Any], row: Row, manifest: Path
     """Write the item, and last of all the manifest; the same files give the same bytes."""
     files = workshop.present()
     path = workshop.folder / f"{row['scene']}.json"
-    write_json(path, local_item(item, row["source"], {entry["href"]: name for name, entry in files.items()}))
+    write_json(path, local_item(item, row["source"], {name: entry["href"] for name, entry in files.items()}))
     files[path.name] = {"sha256": file_digest(path), "bytes": path.stat().st_size, "href": plain(row["source"])}
     write_json(manifest, {"scene": row["scene"], "source": plain(row["source"]), "files": files})
     log.info("scene %s: %d files, %.1f MB", row["scene"], len(files), sum(one["bytes"] for one in files.values()) / 1e6)

@@ -19,6 +19,9 @@ from lobate.rasters import open_raster
 
 log = logging.getLogger(__name__)
 
+IMAGES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
+"""First bytes of TIFF, BigTIFF and JPEG 2000, with its header and without."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -85,22 +88,28 @@ def _checksum(asset: Asset, what: str, in_table: str) -> Checksum | None:
 
 
 def _check(asset: Asset, path: Path) -> None:
-    """Refuse a band that is no image, such as a page that asks to log in; one that ends too soon lacks its last pixel."""
+    """Refuse a band that is neither TIFF nor JPEG 2000, such as a page that asks to log in, or that ends too soon.
+
+    GDAL is not asked before: other formats that it knows may lead it to other files of this machine.
+    """
     if not asset.is_raster:
         return
+    begins = _beginning(path)
     try:
+        if not begins.startswith(IMAGES):
+            raise Mistake("other bytes")
         with open_raster(path, need_crs=False) as raster:
             raster.read(1, window=((raster.height - 1, raster.height), (raster.width - 1, raster.width)))
     except Mistake:
         raise Mistake(
-            f"{plain(asset.url)} is no image that can be read, or ends too soon (it begins with {_beginning(path)!r}). Look at "
-            "the address in a browser; the archive may want a signature (imagery.catalogue.signing), or its file is damaged."
+            f"{plain(asset.url)} is no image that can be read, or ends too soon (it begins with {begins[:24]!r}). Look at the "
+            "address in a browser; the archive may want a signature (imagery.catalogue.signing), or its file is damaged."
         ) from None
 
 
-def _beginning(path: Path) -> str:
+def _beginning(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(24).decode("ascii", errors="replace")
+        return file.read(64)
 
 
 def side_orders(workshop: Workshop, item: dict[str, Any], row: Row, bands: list[str]) -> list[Order]:

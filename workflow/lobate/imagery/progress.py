@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 log = logging.getLogger(__name__)
 
+OURS = logging.getLogger("lobate")
 EVERY_S = 15.0
 """Seconds between two lines about one file."""
 MB = 1e6
@@ -68,8 +69,8 @@ class Bars:
 
 @contextmanager
 def shown(title: str) -> Iterator[Progress]:
-    """Give what shows progress: bars where standard error is a terminal, else lines in the log."""
-    if not sys.stderr.isatty():
+    """Give what shows progress: bars on a terminal, lines where there is a log, as in a job beside others."""
+    if not sys.stderr.isatty() or any(isinstance(one, logging.FileHandler) for one in OURS.handlers):
         yield Lines(title)
         return
     from rich.console import Console

@@ -7,7 +7,6 @@ as the server asks. Length and checksum are compared before the file gets its na
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Callable
 from contextlib import closing
@@ -23,6 +22,7 @@ from urllib3.exceptions import HTTPError
 from lobate.errors import Mistake
 from lobate.imagery.address import plain
 from lobate.imagery.checksum import Checksum
+from lobate.imagery.disk import writing
 from lobate.imagery.guard import Unresolved
 from lobate.imagery.part import Part, is_encoded
 from lobate.imagery.patience import Pace, Patience, Trouble, asked_s
@@ -95,14 +95,16 @@ class Courier:
 
         A file whose bytes are wrong is thrown away and fetched once more. Raises Missing, or Mistake when it cannot be had.
         """
-        wish.workshop.mkdir(parents=True, exist_ok=True)
+        with writing(wish.workshop):
+            wish.workshop.mkdir(parents=True, exist_ok=True)
         part = Part(wish.workshop / f"{wish.target.name}.part", wish.url)
         fault = ""
         for _ in range(2):
             self._persevere(wish.url, lambda: self._continue(wish.url, part, wish.target.name))
             fault = wish.fault(part.path)
             if not fault:
-                part.become(wish.target)
+                with writing(wish.target):
+                    part.become(wish.target)
                 return
             part.discard()
             log.warning("%s is wrong and is thrown away: %s", plain(wish.url), fault)
@@ -147,10 +149,8 @@ class Courier:
                     return
                 part.discard()
                 raise Trouble("the file has become shorter")
-            try:
+            with writing(part.path):
                 total = part.begin(answer)
-            except OSError as error:
-                raise _unwritable(part.path, error) from None
             began = part.size
             try:
                 self._pour(answer, part, name, total)
@@ -161,17 +161,14 @@ class Courier:
     def _pour(self, answer: requests.Response, part: Part, name: str, total: int | None) -> None:
         size, pace = part.size, Pace(self._patience.timeout_s)
         self._progress.at(name, size, total)
-        try:
-            with part.path.open("ab") as file:
-                while piece := self._piece(answer):
-                    file.write(piece)
-                    size += len(piece)
-                    self._progress.at(name, size, total)
-                    pace.check(len(piece))
-                    if size > LARGEST:
-                        raise Mistake(f"{plain(answer.url)} does not end; no file of a scene is larger than 16 GB.")
-        except OSError as error:
-            raise _unwritable(part.path, error) from None
+        with writing(part.path), part.path.open("ab") as file:
+            while piece := self._piece(answer):
+                file.write(piece)
+                size += len(piece)
+                self._progress.at(name, size, total)
+                pace.check(len(piece))
+                if size > LARGEST:
+                    raise Mistake(f"{plain(answer.url)} does not end; no file of a scene is larger than 16 GB.")
         if total is not None and size != total:
             raise Trouble(f"the connection was cut after {size} of {total} bytes")
 
@@ -228,11 +225,3 @@ def _short(error: Exception) -> str:
             break
         cause = inner
     return " ".join(str(cause).partition("?")[0].split())[:200] or type(cause).__name__
-
-
-def _unwritable(path: Path, error: OSError) -> Mistake:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return Mistake(
-        f"{path} cannot be written: {error.strerror}. {'Free some room' if full else 'Give yourself the right to write there'} "
-        "and run again: what has come so far is kept."
-    )

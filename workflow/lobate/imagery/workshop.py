@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TextIO
 
 from lobate.digests import file_digest
-from lobate.errors import Mistake
 from lobate.imagery.address import plain
 from lobate.imagery.checksum import Checksum
+from lobate.imagery.disk import writing
 
 log = logging.getLogger(__name__)
 
@@ -89,28 +89,31 @@ def enter_workshop(folder: Path) -> Iterator[Workshop]:
     Raises Mistake where nothing can be written.
     """
     place = folder.parent / WORKSHOPS / folder.name
-    try:
+    with writing(place):
         place.mkdir(parents=True, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         lock = (place / "lock").open("w")
-    except OSError as error:
-        raise Mistake(
-            f"{error.filename} cannot be written: {error.strerror}. Give yourself the right to write there, or make room."
-        ) from None
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info("%s is being fetched by another process; waiting for it", folder)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        _wait_for(lock, folder)
         yield Workshop(folder, place)
+
+
+def _wait_for(lock: TextIO, folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        log.info("%s is being fetched by another process; waiting for it", folder)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    except OSError as error:  # some network file systems have no locks
+        log.info("%s cannot be locked (%s): let no two runs fetch it at once", folder, error.strerror)
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON, whole or not at all; the same content gives the same bytes."""
     new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-    new.replace(path)
+    with writing(path):
+        new.write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+        new.replace(path)
 
 
 def _read(file: Path) -> dict[str, Any]:
