@@ -90,6 +90,15 @@ def test_an_area_that_is_none_is_told(area, shapes, crs, said):
     assert "\n" not in str(told.value)
 
 
+def test_one_layer_of_several_is_chosen_by_name(tmp_path):
+    path = tmp_path / "areas.gpkg"
+    for name, west in (("north", 80), ("south", 10)):
+        gpd.GeoDataFrame(geometry=[box(west, 35, west + 1, 36)], crs=4326).to_file(path, layer=name)
+    assert read_area(path, "south").equals(box(10, 35, 11, 36))
+    with pytest.raises(Mistake, match="several layers"):
+        read_area(path)
+
+
 def test_a_file_without_crs_or_layer_is_told(area, tmp_path):
     with pytest.raises(Mistake, match="no coordinate reference system"):
         read_area(area([box(80, 35, 81, 36)], crs=None, name="bare.shp"))

@@ -89,7 +89,7 @@ BOXES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(BOXES)
 def test_counts_are_those_of_a_grid_counted_by_hand(footprints):
     area = box(10, 46, 11, 47)

@@ -8,9 +8,11 @@ from datetime import date, timedelta
 import geopandas as gpd
 import pytest
 import requests
+import yaml
 from shapely.geometry import MultiPolygon, Polygon, box, mapping
 from tests.servers.stac import real_items
 
+from lobate.cli import main
 from lobate.errors import Mistake
 from lobate.imagery.find import find_scenes
 from lobate.imagery.table import read_table
@@ -223,3 +225,28 @@ def test_without_a_section_find_the_verb_says_so(tmp_path):
     for area in (None, tmp_path / "a.gpkg"):
         with pytest.raises(Mistake, match=r"imagery\.find"):
             find_scenes(area, tmp_path / "t", tmp_path / "c", find=None, clouds=Clouds(), catalogue=Catalogue())
+
+
+@pytest.mark.parametrize(
+    ("area", "said"),
+    [
+        (box(5e5, 3.9e6, 5.4e5, 3.94e6), "lies nowhere on Earth"),
+        (Polygon(), "is empty"),
+        (box(0, 0, 1, 1), "cannot be asked"),
+    ],
+    ids=["nowhere", "empty", "down"],
+)
+def test_on_the_command_line_a_mistake_is_one_paragraph_and_status_2(area, said, tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gpd.GeoDataFrame({"n": [1]}, geometry=[area], crs=4326).to_file("area.gpkg")
+    nobody = {"url": "http://127.0.0.1:9/v1", "collection": "x", "allow_private": True, "tries": 1}
+    imagery = {"find": {"area": "area.gpkg", "years": [2018], "months": [7]}, "catalogue": nobody}
+    settings = {"region": "r", "imagery": imagery, "labels": {"positives": [{"path": "p.shp"}]}}
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump(settings))
+    words = ["--area", "area.gpkg", "--table", "t.tsv", "--coverage", "c.png", "--settings", "r.yaml"]
+    assert main(["find-scenes", *words]) == 2
+    told = capfd.readouterr().err.strip()
+    assert told.startswith("Error: ")
+    assert said in told
+    assert "\n" not in told
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["area.gpkg", "r.yaml"]

@@ -121,6 +121,7 @@ def test_the_footprint_is_cut_at_the_antimeridian_and_may_be_a_box():
     [
         ({"id": "../../evil_44SPC"}, "no name of a folder"),
         ({"id": ""}, "no name of a folder"),
+        ({"id": "S2A_44SPC_" + "x" * 200}, "no name of a folder"),
         ({"id": "scene_20180711"}, "which MGRS tile"),
         ({"id": "S2A_44SPC_x", "datetime": "yesterday"}, "no date"),
         ({"geometry": None}, "no footprint"),

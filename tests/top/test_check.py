@@ -123,3 +123,23 @@ def test_a_fetched_scene_is_looked_at(world):
     (folder / "checksums.json").write_text("{}")
     with pytest.raises(Mistakes, match=r"imagery\.scenes, tile T: .*S2A lacks B04"):
         check_region(region(imagery={"scenes": "scenes.tsv"}))
+
+
+def test_a_region_that_only_says_what_to_find_needs_only_its_area(world):
+    find = {"area": "gone.gpkg", "years": [2018], "months": [7]}
+    with pytest.raises(Mistakes, match=r"imagery\.find\.area names gone\.gpkg") as told:
+        check_region(region(imagery={"find": find}, labels={"positives": [{"path": "drawn later.gpkg"}]}))
+    assert len(told.value.found) == 1
+    check_region(
+        region(imagery={"find": {**find, "area": "p.gpkg"}}, labels={"positives": [{"path": "drawn later.gpkg"}]})
+    )
+
+
+def test_scenes_of_a_table_may_be_fetched_later_but_the_table_is_read(world, tmp_path):
+    columns = ["scene", "tile", "date", "cloud_cover", "baseline", "source", "checksums"]
+    table = tmp_path / "scenes.tsv"
+    table.write_text("\t".join(columns) + "\nA\tT\t2018-07-11\t1\t\thttps://a.example/A\t\n")
+    check_region(region(imagery={"scenes": "scenes.tsv"}))
+    table.write_text("nothing")
+    with pytest.raises(Mistakes, match=r"Setting imagery\.scenes: The scene table scenes\.tsv has no column"):
+        check_region(region(imagery={"scenes": "scenes.tsv"}))

@@ -46,8 +46,8 @@ def find_scenes(
         )
     ground = read_area(area, find.layer)
     scenes = newest(_on(ground, _listed(catalogue, ground, seasons(find.years, find.months))))
-    clear = [one for one in scenes if one.cloud is None or one.cloud <= clouds.max_scene_cloud]
-    cloudy = [one for one in scenes if one not in clear]
+    cloudy = [one for one in scenes if (one.cloud or 0.0) > clouds.max_scene_cloud]
+    clear = [one for one in scenes if (one.cloud or 0.0) <= clouds.max_scene_cloud]
     if not clear:
         raise _nothing(area, find, clouds, cloudy)
     _tell_scenes(clear, cloudy, clouds)

@@ -86,7 +86,7 @@ def read_items(items: Iterable[Json], collection_url: str) -> list[Found]:
             found.setdefault(one.scene, one)
         except Unusable as why:
             log.warning("The catalogue's item %.80s is left out: %s.", item.get("id"), why)
-    return sorted(found.values(), key=lambda one: (one.tile, one.date, one.scene))
+    return in_order(found.values())
 
 
 def read_item(item: Json, collection_url: str) -> Found:
@@ -114,11 +114,12 @@ def newest(scenes: list[Found]) -> list[Found]:
 
     Two products of one pass over one tile stay where they show different parts of it.
     """
-    kept: list[Found] = []
+    kept: dict[tuple[str, str], list[Found]] = {}
     for one in sorted(scenes, key=lambda one: (one.baseline, one.made, one.scene), reverse=True):
-        newer = next((other for other in kept if _same_product(one, other)), None)
+        passes = kept.setdefault((one.tile, one.passed), [])
+        newer = next((other for other in passes if _show_the_same(one, other)), None)
         if newer is None:
-            kept.append(one)
+            passes.append(one)
             continue
         log.warning(
             "The scene %s (baseline %s) is left out: %s (baseline %s) is a newer processing of the same product.",
@@ -127,12 +128,15 @@ def newest(scenes: list[Found]) -> list[Found]:
             newer.scene,
             newer.baseline or "unknown",
         )
-    return sorted(kept, key=lambda one: (one.tile, one.date, one.scene))
+    return in_order(one for passes in kept.values() for one in passes)
 
 
-def _same_product(one: Found, other: Found) -> bool:
-    if (one.tile, one.passed) != (other.tile, other.passed):
-        return False
+def in_order(scenes: Iterable[Found]) -> list[Found]:
+    """Return scenes as the table lists them."""
+    return sorted(scenes, key=lambda one: (one.tile, one.date, one.scene))
+
+
+def _show_the_same(one: Found, other: Found) -> bool:
     smaller = min(one.footprint.area, other.footprint.area)
     return one.footprint.intersection(other.footprint).area > SAME * smaller
 

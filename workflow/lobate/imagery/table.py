@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas
 
 COLUMNS = ("scene", "tile", "date", "cloud_cover", "baseline", "source", "checksums")
-SCENE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+SCENE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 TILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 FETCHED = Path("resources/scenes")
 """Where fetched scenes stand, a folder each; its checksums.json is written last and stands for the whole."""
