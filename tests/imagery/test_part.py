@@ -87,6 +87,17 @@ def test_a_refusal_tells_that_all_is_here(part):
     assert not part.is_whole(answer(416))
 
 
+def test_growing_means_more_bytes_than_ever(part):
+    with_bytes(part)
+    assert part.has_grown(10)
+    part.path.write_bytes(b"0" * 5)
+    assert not part.has_grown(1)
+    part.path.write_bytes(b"0" * 15)
+    assert not part.has_grown(6)
+    part.path.write_bytes(b"0" * 16)
+    assert part.has_grown(1)
+
+
 def test_a_damaged_note_begins_anew(part):
     with_bytes(part)
     part.path.with_name(part.path.name + ".json").write_text("[]")

@@ -103,8 +103,23 @@ def test_a_line_that_is_cut_again_and_again_arrives_while_it_moves_on(fetch, fil
     assert fetch(Patience(tries=3, first_wait_s=0.01)).read_bytes() == CONTENT
     file_server.forget()
     file_server.fail(served, *[Fault(share=0.01)] * 3)
-    with pytest.raises(Mistake, match="the connection broke .*3 times in a row"):
+    with pytest.raises(Mistake, match=r"the connection broke .*3 times in a row"):
         fetch(Patience(tries=3, first_wait_s=0.01))
+
+
+def test_a_server_that_cannot_go_on_is_not_asked_for_ever(fetch, file_server, served):
+    file_server.fail(served, *[Fault(share=0.5, headers={"ETag": "", "Last-Modified": ""})] * 10)
+    with pytest.raises(Mistake, match="the connection broke"):
+        fetch(Patience(tries=3, first_wait_s=0.01))
+    assert [one.range for one in file_server.asked(served)] == [""] * 3
+
+
+def test_a_refusal_that_a_signature_may_lift_says_so(fetch, file_server, served):
+    file_server.fail(served, *[Fault(403)] * 3)
+    with pytest.raises(
+        Mistake, match=r"403 Forbidden \(some archives want signed addresses: imagery\.catalogue\.signing\)"
+    ):
+        fetch()
 
 
 def test_the_next_process_goes_on_where_the_last_one_ended(fetch, file_server, served):

@@ -26,11 +26,18 @@ class Part:
         self.path = path
         self._note = path.with_name(path.name + ".json")
         self._url = plain(url)
+        self._reached = self.size
 
     @property
     def size(self) -> int:
         """How many bytes are here."""
         return self.path.stat().st_size if self.path.exists() else 0
+
+    def has_grown(self, worth: int) -> bool:
+        """Whether it has ``worth`` bytes more than it ever had when this was asked, or when it began."""
+        grown = self.size - self._reached >= worth
+        self._reached = max(self._reached, self.size)
+        return grown
 
     def asking(self) -> dict[str, str]:
         """Return the headers that ask for the bytes which are lacking, of the same version; else for all of them."""

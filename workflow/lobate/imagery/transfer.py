@@ -151,11 +151,10 @@ class Courier:
                 raise Trouble("the file has become shorter")
             with writing(part.path):
                 total = part.begin(answer)
-            began = part.size
             try:
                 self._pour(answer, part, name, total)
             except Trouble as trouble:
-                trouble.moved = part.size - began >= WORTH
+                trouble.moved = part.has_grown(WORTH)
                 raise
 
     def _pour(self, answer: requests.Response, part: Part, name: str, total: int | None) -> None:
@@ -209,6 +208,8 @@ class Courier:
 
 def _refusal(url: str, answer: requests.Response) -> Exception:
     said = f"the server says {answer.status_code} {answer.reason or ''}".rstrip()
+    if answer.status_code == requests.codes.forbidden:
+        said += " (some archives want signed addresses: imagery.catalogue.signing)"
     if answer.status_code in PASSING or answer.status_code >= requests.codes.internal_server_error:
         return Trouble(said, asked_s=asked_s(answer.headers.get("Retry-After", "")))
     kind = Missing if answer.status_code in (404, 410) else Mistake
