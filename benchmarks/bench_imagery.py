@@ -104,7 +104,9 @@ def _draw_scene(folder: Path) -> Path:
     cells = [rng.standard_normal((count + 2, count + 2)).astype(np.float32) for count, _ in SCALES]
     files = [_new(scene / f"{band}.tif", SIDE, "uint16", predictor=2, nodata=0) for band in BANDS]
     for start in range(0, SIDE, ROWS):
-        ground = sum(_enlarged(one, start, start + ROWS) * size for one, (_, size) in zip(cells, SCALES, strict=True))
+        ground = sum(
+            _enlarged(one, start, start + ROWS, SIDE) * size for one, (_, size) in zip(cells, SCALES, strict=True)
+        )
         for number, file in enumerate(files):
             noise = rng.standard_normal(ground.shape, dtype=np.float32) * NOISE
             band = np.clip(2500 - 200 * number + ground * (1 - 0.1 * number) + noise, 1, 20000).astype(np.uint16)
@@ -122,7 +124,7 @@ def _new(path: Path, side: int, dtype: str, **options: object) -> rasterio.io.Da
     return rasterio.open(path, "w", count=1, height=side, width=side, dtype=dtype, **place, **tiles, **options)
 
 
-def _enlarged(cells: np.ndarray, start: int, stop: int, side: int = SIDE) -> np.ndarray:
+def _enlarged(cells: np.ndarray, start: int, stop: int, side: int) -> np.ndarray:
     """Return rows ``start``..``stop`` of cells enlarged bilinearly to ``side``, (stop - start, side) float32."""
     count = len(cells) - 2
     rows, cols = (np.arange(*ends, dtype=np.float32) * count / side for ends in ((start, stop), (0, side)))
