@@ -44,8 +44,8 @@ def clean_labels(
 
     ``polygons`` gets the layers ``kept`` and ``removed`` in EPSG:4326, sorted by class and id: ``polygon`` (unique id),
     ``class`` (positive or negative), ``source`` (file), ``tile`` (the one that shows it best), ``area_m2`` (geodesic), and
-    in ``removed`` also ``reason`` and ``listed``: whether the user's list names it. A polygon's row depends on the outlines
-    that it overlaps, and on no other. Mistake when a file cannot be used, or when no positive is left.
+    where ``labels.fold_field`` is set ``fold`` (what it holds), in ``removed`` also ``reason`` and ``listed``: whether the
+    user's list names it. A polygon's row depends on the outlines that it overlaps, and on no other. Mistake when a file cannot be used, or when no positive is left.
     """
     rows = _read_all(positives, negatives, labels)
     grids = {name: _grid(image) for name, image in zip(tiles, images, strict=True)}
@@ -58,14 +58,16 @@ def clean_labels(
     kept = rows["reason"] == ""
     _tell(rows, kept)
     _check_some_left(rows, kept)
-    layers = {"kept": rows.loc[kept, COLUMNS], "removed": rows.loc[~kept, [*COLUMNS, "reason", "listed"]]}
+    columns = [*COLUMNS, *(["fold"] if labels.fold_field else [])]
+    layers = {"kept": rows.loc[kept, columns], "removed": rows.loc[~kept, [*columns, "reason", "listed"]]}
     write_layers(polygons, {name: layer.reset_index(drop=True) for name, layer in layers.items()})
 
 
 def _read_all(positives: list[Path], negatives: list[Path], labels: Labels) -> gpd.GeoDataFrame:
     """Return all outlines, positives first, as one table with unique ids, one row for each part."""
-    tables = [read_outlines(*one, "positive") for one in zip(positives, labels.positives, strict=True)]
-    tables += [read_outlines(*one, "negative") for one in zip(negatives, labels.negatives, strict=True)]
+    fold = labels.fold_field
+    tables = [read_outlines(*one, "positive", fold) for one in zip(positives, labels.positives, strict=True)]
+    tables += [read_outlines(*one, "negative", fold) for one in zip(negatives, labels.negatives, strict=True)]
     rows = pd.concat(tables, ignore_index=True)
     rows["outline"] = unique(rows["outline"], rows["source"])
     rows = singled(rows.assign(polygon=rows["outline"]))

@@ -22,10 +22,11 @@ log = logging.getLogger(__name__)
 GEOMETRY = "geometry"
 
 
-def read_outlines(path: Path, file: PolygonFile, kind: str) -> gpd.GeoDataFrame:
+def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | None = None) -> gpd.GeoDataFrame:
     """Return the outlines of one file as rows of class ``kind``, mended and in EPSG:4326, one row for each feature.
 
-    ``path`` is where the file lies now, ``file`` what the configuration says of it. Mistake when it is empty, has no CRS,
+    ``path`` is where the file lies now, ``file`` what the configuration says of it; ``fold`` is what ``fold_field`` holds,
+    as people write it, "" for nothing. Mistake when it is empty, has no CRS,
     holds anything but polygons, or lacks a field that the configuration names.
     """
     with readable(path) as whole:
@@ -44,6 +45,7 @@ def read_outlines(path: Path, file: PolygonFile, kind: str) -> gpd.GeoDataFrame:
             "class": kind,
             "source": PurePosixPath(file.path).name,
             "reason": reason,
+            "fold": _field(frame, fold_field, file).map(_text).to_numpy(dtype=object) if fold_field else "",
             "geometry": geometry.array,
         },
         crs=frame.crs,
@@ -66,7 +68,7 @@ def _field(frame: pd.DataFrame, name: str, file: PolygonFile) -> pd.Series:
         near = difflib.get_close_matches(name, fields, n=1)
         raise Mistake(
             f"{_where(file)} has no field {name}; it has {', '.join(fields) or 'none'}. "
-            + (f"Did you mean {near[0]}?" if near else "Correct id_field or where in the configuration.")
+            + (f"Did you mean {near[0]}?" if near else "Correct id_field, where or fold_field in the configuration.")
         )
     return frame[name]
 
