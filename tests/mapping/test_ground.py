@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 import shapely
 
+from lobate.errors import Mistake
 from lobate.mapping.ground import Ground, polygonal
 
 X, Y = 500_000.0, 4_000_000.0
@@ -54,3 +56,11 @@ def test_only_polygons_are_left_of_an_overlay():
     mixed = np.array([box, shapely.GeometryCollection([box, line]), line, shapely.GeometryCollection()], dtype=object)
     assert [one.area for one in polygonal(mixed)] == [1, 1, 0, 0]
     assert {one.geom_type for one in polygonal(mixed)} == {"Polygon"}
+
+
+def test_a_tile_across_the_180th_meridian_is_a_mistake(workshop):
+    west = workshop.probability("W", workshop.grid(360_000, 7_000_000, 50, 50, epsg=32601))
+    assert Ground.of(west).footprint.bounds[0] > -180
+    across = workshop.probability("A", workshop.grid(340_000, 7_000_000, 50, 5000, epsg=32601))
+    with pytest.raises(Mistake, match=r"A_probability\.tif lies across the 180th meridian"):
+        Ground.of(across)

@@ -273,6 +273,16 @@ def quadrangle_m2(west, south, east, north):
     return abs(geod.a**2 * np.radians(east - west) * (q(north) - q(south)) / 2)
 
 
+def rim_m(west, south, east, north):
+    """Length round such a quadrangle: parallels N cos(lat) dlon, meridians by Simpson's rule over M (Snyder 1987, 4-18/20)."""
+    geod = Geod(ellps="WGS84")
+    latitude = np.radians(np.linspace(south, north, 101))
+    along = geod.a * np.cos(latitude) / np.sqrt(1 - geod.es * np.sin(latitude) ** 2) * np.radians(east - west)
+    across = geod.a * (1 - geod.es) / (1 - geod.es * np.sin(latitude) ** 2) ** 1.5
+    weights = np.array([1, *[4, 2] * 49, 4, 1]) / 300
+    return along[0] + along[-1] + 2 * (weights * across).sum() * np.radians(north - south)
+
+
 @pytest.mark.parametrize(
     ("latitude", "zones"), [(0.0, (32643, 32644)), (36.0, (32643, 32644)), (-70.0, (32743, 32744))]
 )
@@ -290,4 +300,5 @@ def test_area_is_geodesic_to_a_millionth_across_a_zone_border(workshop, latitude
     frame = merged(workshop, tiles)
     assert len(frame) == 1
     assert frame["area_m2"].iloc[0] == pytest.approx(quadrangle_m2(west, south, east, north), rel=1e-6)
+    assert frame["perimeter_m"].iloc[0] == pytest.approx(rim_m(west, south, east, north), rel=1e-6)
     assert geodesic_area_m2(frame)[0] == pytest.approx(frame["area_m2"].iloc[0], rel=1e-9)

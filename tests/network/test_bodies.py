@@ -166,3 +166,10 @@ def test_small_and_coarse_rasters_have_bodies_too(tmp_path):
         found = bodies(write(tmp_path / "map.tif", np.full(shape, 254, np.uint8), coarse), 0.5)
         assert (found.pixels.item(), found.touches_edge.item()) == (shape[0] * shape[1], True)
         assert found.area.item() == 14_400 * found.pixels.item()
+
+
+def test_noise_is_a_mistake_before_it_fills_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("lobate.network.bodies.MOST_RUNS", 500)
+    checks = (np.indices((1100, 20)).sum(axis=0) % 2 * 254).astype(np.uint8)
+    with pytest.raises(Mistake, match="more than 500 stretches: this is no map of bodies but noise"):
+        bodies(write(tmp_path / "map.tif", checks), 0.5)

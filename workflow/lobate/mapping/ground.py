@@ -16,6 +16,7 @@ import shapely
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
+from lobate.errors import Mistake
 from lobate.grid import Grid
 from lobate.rasters import BLOCK, open_raster
 from lobate.vectors import LONLAT, POLYGONAL
@@ -34,11 +35,12 @@ class Ground:
 
     @classmethod
     def of(cls, probability: Path) -> Ground:
-        """Return the ground of a probability raster; Mistake when it cannot be read."""
+        """Return the ground of a probability raster; Mistake when it cannot be read or lies across the 180th meridian."""
         with open_raster(probability) as dataset:
             grid = Grid.of(dataset)
         side = max(grid.height * grid.resolution[1], grid.width * grid.resolution[0])
         outline = to_lonlat(np.array([shapely.segmentize(grid.footprint, side / SIDES)]), grid.crs)[0]
+        _check_side_of_180(outline, probability)
         shapely.prepare(outline)
         return cls(probability, grid, outline)
 
@@ -87,6 +89,15 @@ class Ground:
         transform = self.grid.crop(int(window.row_off), int(window.col_off), *seen.shape).transform
         shapes = rasterio.features.shapes(seen.astype("uint8"), mask=seen, transform=transform)
         return shapely.union_all(to_lonlat(np.array([shapely.geometry.shape(one) for one, _ in shapes]), self.grid.crs))
+
+
+def _check_side_of_180(outline: shapely.Polygon, path: Path) -> None:
+    left, _, right, _ = outline.bounds
+    if not right - left < 180:  # also where a corner cannot be reprojected
+        raise Mistake(
+            f"The tile of {path} lies across the 180th meridian (or off the Earth), where outlines in longitude and latitude "
+            "are torn apart. Cut its image along the meridian and map the two sides as tiles of their own."
+        )
 
 
 def to_lonlat(geometries: np.ndarray, crs: object) -> np.ndarray:

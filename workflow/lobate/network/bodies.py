@@ -34,6 +34,10 @@ COLUMNS = ("mean", "median", "minimum", "deviation", "pixels", "touches_edge", "
 SPREAD = "spread"
 """Only where several models made the map."""
 
+MOST_RUNS = 5_000_000
+"""More stretches of pixels than this, some ten times what a tile full of bodies has, are noise, and would fill the memory:
+about 600 bytes are needed for each."""
+
 
 def bodies(probability: Path, threshold: float, *, fill_holes_m2: float = 0) -> gpd.GeoDataFrame:
     """Return the outlines of all pixels with at least ``threshold`` probability, in the CRS of ``probability``.
@@ -95,6 +99,11 @@ def _scan(dataset: DatasetReader, least: int) -> _Scan:
         runs.append(find_runs(mask, dataset.shape, start))
         empty.append(find_runs(band == NODATA, dataset.shape, start))
         values.append(band[mask])
+        if sum(map(len, runs)) > MOST_RUNS:
+            raise Mistake(
+                f"{dataset.name}: the pixels that reach the threshold form more than {MOST_RUNS:,} stretches: this is no map "
+                "of bodies but noise. Look at it, raise mapping.vectorize.threshold, or train the model better."
+            )
         if dataset.count == 2 and len(runs[-1]):
             spread.append(dataset.read(2, window=window)[mask])
     none = np.zeros(0, np.uint8)
