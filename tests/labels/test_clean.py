@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from shapely.affinity import translate
 
 from lobate import vectors
 from lobate.errors import Mistake
+from lobate.grid import Grid
+from lobate.labels.clean import grid_only
 
 
 def test_ids_classes_sources_tiles_and_areas(outlines, tmp_path):
@@ -66,7 +69,8 @@ def test_listed_outlines_go_with_their_reasons_and_all_their_parts(outlines, tmp
     assert result.removed["reason"].to_dict() == {"a.1": "cloud", "a.2": "cloud", "b": "too small: 10 m"}
     assert result.removed["listed"].all()
     assert "1 ids of the list of removed outlines name no outline: z" in caplog.text
-    assert "removed: 3, in the list of removed outlines" in caplog.text
+    assert "2 of 3 ids of the list of removed outlines were found" in caplog.text
+    assert "3  3 in the list of removed outlines" in caplog.text
 
 
 def test_broken_outlines_are_mended_and_told(outlines, tmp_path, caplog):
@@ -79,7 +83,8 @@ def test_broken_outlines_are_mended_and_told(outlines, tmp_path, caplog):
     assert kept["area_m2"].iloc[:2].to_numpy() == pytest.approx([10_000, 10_000], rel=2e-3)
     assert "1 invalid outlines were mended" in caplog.text
     assert "Self-intersection" in caplog.text
-    assert "m2 became 20" in caplog.text
+    assert re.search(r"feature 1 \(Self-intersection.*\): 0 m2 became 20...? m2", caplog.text)
+    assert re.search(r"together 0 m2 became 20...? m2", caplog.text)
 
 
 def test_what_is_left_out_has_its_reason(outlines, tmp_path):
@@ -88,6 +93,7 @@ def test_what_is_left_out_has_its_reason(outlines, tmp_path):
     shapes = {
         "good": outlines.square(5, 5),
         "sliver": outlines.square(30, 30, 0.5),
+        "thread": shapely.box(500_000, 3_999_800, 501_000, 3_999_800.8),
         "away": outlines.square(500, 5),
         "same": outlines.square(5, 5),
         "near": translate(outlines.square(5, 5), 1.0, 1.0),
@@ -101,6 +107,7 @@ def test_what_is_left_out_has_its_reason(outlines, tmp_path):
     assert set(result.kept.index) == {"good", "neighbour"}
     assert result.removed["reason"].to_dict() == {
         "sliver": "is smaller than 100 m2",
+        "thread": "is narrower than 1 m",
         "away": "lies on no image",
         "same": "duplicate: of good",
         "near": "duplicate: near (IoU 0.961) of good",
@@ -186,3 +193,75 @@ def test_no_positive_left_is_a_mistake_that_says_why(outlines, tmp_path):
     with pytest.raises(Mistake, match=r"None of the 2 positive.*1 is smaller than 100 m2; 1 lies on no image"):
         outlines.clean(tmp_path, [rocks])
     assert not (tmp_path / "polygons.gpkg").exists()
+
+
+def test_a_field_of_folds_goes_along_as_people_write_it(tmp_path, outlines):
+    squares = [outlines.square(10, 10), outlines.square(40, 40), outlines.square(80, 80)]
+    positives = outlines.write(tmp_path / "p.gpkg", squares, id=["a", "b", "c"], part=[2.0, None, 10.0])
+    negatives = outlines.write(tmp_path / "n.gpkg", [outlines.square(60, 10)], id=["d"], part=["validation"])
+    files = [(positives, {"id_field": "id"})], [(negatives, {"id_field": "id"})]
+    kept = outlines.clean(tmp_path, *files, fold_field="part").kept
+    assert kept["fold"].fillna("").to_dict() == {"a": "2", "b": "", "c": "10", "d": "validation"}
+    assert "fold" not in outlines.clean(tmp_path, *files).kept
+    with pytest.raises(Mistake, match=r"has no field prt.*Did you mean part"):
+        outlines.clean(tmp_path, *files, fold_field="prt")
+
+
+def test_the_papers_outlines_after_its_118_removed_ones(outlines, tmp_path, caplog):
+    squares = [outlines.square(12 * (n % 24), 12 * (n // 24), 8) for n in range(290 + 145)]
+    rocks = outlines.write(tmp_path / "rocks.shp", squares[:290], name=[f"wkl{n:03}" for n in range(290)])
+    others = outlines.write(tmp_path / "others.geojson", squares[290:], crs=4326)
+    listed = tmp_path / "removed.csv"
+    listed.write_text(
+        "id,reason\n" + "".join(f"wkl{2 * n:03},{'cloud' if n % 3 else 'too small'}\n" for n in range(118))
+    )
+    images = {"T1": outlines.write_image(tmp_path / "T1.tif", 300, 300)}
+    with caplog.at_level(logging.INFO):
+        result = outlines.clean(tmp_path, [(rocks, {"id_field": "name"})], [others], images, listed=listed)
+    assert result.kept["class"].value_counts().to_dict() == {"positive": 172, "negative": 145}
+    assert result.removed["reason"].value_counts().to_dict() == {"cloud": 78, "too small": 40}
+    summary = [line.split("clean.py")[1].split(" ", 1)[1] for line in caplog.text.splitlines() if "clean.py" in line]
+    assert [line.split(maxsplit=4) for line in summary[:5]] == [
+        ["file", "class", "kept", "removed", "why"],
+        ["rocks.shp", "positive", "172", "118", "118 in the list of removed outlines"],
+        ["others.geojson", "negative", "145", "0"],
+        ["all", "positive", "172", "118", "118 in the list of removed outlines"],
+        ["all", "negative", "145", "0"],
+    ]
+
+
+def test_of_an_image_only_its_grid_is_seen(outlines, tmp_path):
+    image = outlines.write_image(tmp_path / "T1.tif", void=40)
+    other = outlines.write_image(tmp_path / "T2.tif")
+    grid_only(image, tmp_path / "a.tif")
+    grid_only(other, tmp_path / "b.tif")
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+    assert Grid.of(tmp_path / "a.tif") == Grid.of(image)
+
+
+@pytest.mark.parametrize("move", ["add", "shift", "drop"])
+def test_a_change_of_one_outline_changes_what_overlaps_it_and_nothing_else(outlines, tmp_path, move):
+    rng = np.random.default_rng(5)
+    shapes = [outlines.square(*place, 12) for place in rng.uniform(0, 130, (60, 2))]
+    names = [f"p{n}" for n in range(60)]
+    changed = {"add": [*shapes, outlines.square(20, 20, 12)], "shift": [*shapes[:59], translate(shapes[59], 35, 10)]}
+    changed["drop"] = shapes[:59]
+    results = []
+    for some in (shapes, changed[move]):
+        mine = (
+            outlines.write(tmp_path / "rocks.gpkg", some[::2], name=[*names, "new"][: len(some)][::2]),
+            {"id_field": "name"},
+        )
+        theirs = (
+            outlines.write(tmp_path / "water.gpkg", some[1::2], name=names[: len(some)][1::2]),
+            {"id_field": "name"},
+        )
+        results.append(outlines.clean(tmp_path, [mine], [theirs]))
+    touched = shapely.union_all([outlines.square(20, 20, 12) if move == "add" else shapes[59], *changed[move][59:]])
+    for layer in ("kept", "removed"):
+        before, after = (
+            getattr(result, layer).drop(index=["p59", "p59.cut", "new"], errors="ignore") for result in results
+        )
+        far = [name for name in before.index if not shapes[int(name.removesuffix(".cut")[1:])].intersects(touched)]
+        assert len(far) > 10 or layer == "removed"
+        assert before.loc[far].equals(after.loc[far])

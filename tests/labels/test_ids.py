@@ -54,3 +54,13 @@ def test_an_empty_list_and_blank_lines_are_fine(tmp_path):
     assert read_removed(path) == {}
     path.write_text('id , Reason\n\n 007 ,"cloud, thin"\n')
     assert read_removed(path) == {"007": "cloud, thin"}
+
+
+def test_an_id_listed_twice_gets_both_reasons(tmp_path):
+    path = tmp_path / "removed.csv"
+    path.write_text("id,reason\na,cloud\na,cloud\na,too small\n")
+    assert read_removed(path) == {"a": "cloud; too small"}
+
+
+def test_ids_that_are_all_the_same_are_renamed_in_one_pass():
+    assert unique(["rock"] * 20_000, ["a.shp"] * 20_000)[-1] == "rock@a_19999"

@@ -9,6 +9,7 @@ from typing import Annotated
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import rasterio
 
 from lobate.errors import Mistake
 from lobate.grid import Grid
@@ -16,7 +17,7 @@ from lobate.labels.ids import read_removed, remove_listed, unique
 from lobate.labels.outlines import read_outlines
 from lobate.labels.overlaps import cut_negatives, remove_duplicates
 from lobate.labels.repair import singled
-from lobate.labels.table import area_m2, mark
+from lobate.labels.table import mark, measures
 from lobate.labels.tiles import best_tiles
 from lobate.rasters import open_raster
 from lobate.settings.labels import Labels
@@ -30,10 +31,18 @@ MOST_DEGREES = 10
 """No landform reaches over so many degrees of latitude, nor twice as many of longitude."""
 
 
+def grid_only(source: Path, target: Path) -> None:
+    """Write to ``target`` a raster on the grid of ``source`` without a pixel in it: all that cleaning sees of an image."""
+    with open_raster(source) as dataset:
+        profile = Grid.of(dataset).profile()
+    with rasterio.open(target, "w", driver="GTiff", count=1, dtype="uint8", tiled=True, sparse_ok=True, **profile):
+        pass
+
+
 def clean_labels(
     positives: Annotated[list[Path], Input()],
     negatives: Annotated[list[Path], Input()],
-    images: Annotated[list[Path], Input()],
+    images: Annotated[list[Path], Input(lens=grid_only)],
     polygons: Annotated[Path, Output()],
     removed: Annotated[Path | None, Input()] = None,
     *,
@@ -50,7 +59,7 @@ def clean_labels(
     rows = _read_all(positives, negatives, labels)
     grids = {name: _grid(image) for name, image in zip(tiles, images, strict=True)}
     rows = remove_listed(rows, read_removed(removed) if removed else {})
-    rows = _measure(rows, labels.min_area_m2)
+    rows = _measure(rows, labels)
     rows = _assign(rows, grids)
     rows = remove_duplicates(rows)
     rows = cut_negatives(rows, labels.min_area_m2)
@@ -79,17 +88,21 @@ def _grid(image: Path) -> Grid:
         return Grid.of(dataset)
 
 
-def _measure(rows: gpd.GeoDataFrame, min_area_m2: float) -> gpd.GeoDataFrame:
+def _measure(rows: gpd.GeoDataFrame, labels: Labels) -> gpd.GeoDataFrame:
     """Return the rows with their areas, and a reason for slivers and for outlines that no landform can have."""
     west, south, east, north = rows.geometry.bounds.to_numpy().T
     nowhere = ~np.isfinite(west + south + east + north) | (np.maximum(-south, north) > 90)
     rows = rows.assign(geometry=rows.geometry.where(~nowhere))
-    rows = rows.assign(area_m2=area_m2(rows.geometry))
+    area, perimeter = measures(rows.geometry)
+    with np.errstate(invalid="ignore"):
+        narrow = 2 * area / perimeter < labels.min_width_m
+    rows = rows.assign(area_m2=area)
     reasons = {
         "has coordinates that are no degrees (is the file's CRS right?)": nowhere,
         "reaches over more degrees than any landform": (north - south > MOST_DEGREES)
         | (east - west > 2 * MOST_DEGREES),
-        f"is smaller than {min_area_m2:g} m2": (rows["area_m2"] < min_area_m2).to_numpy(),
+        f"is smaller than {labels.min_area_m2:g} m2": area < labels.min_area_m2,
+        f"is narrower than {labels.min_width_m:g} m": narrow,
     }
     for words, holds in reasons.items():
         rows = mark(rows, holds, words)
@@ -105,12 +118,22 @@ def _assign(rows: gpd.GeoDataFrame, grids: dict[str, Grid]) -> gpd.GeoDataFrame:
 
 
 def _tell(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
+    """Write the summary: a line for each file and class, with what was removed of it and why, and one for each tile."""
+    log.info("%-32s %-9s %7s %8s  %s", "file", "class", "kept", "removed", "why")
+    for (source, kind), group in rows.groupby(["source", "class"], sort=False):
+        keeps = kept[group.index]
+        log.info("%-32s %-9s %7d %8d  %s", source, kind, keeps.sum(), (~keeps).sum(), _counted(group[~keeps]))
     for kind, keeps in kept.groupby(rows["class"], sort=False):
-        log.info("%d %s polygons: %d kept, %d removed", len(keeps), kind, keeps.sum(), (~keeps).sum())
-    for why, count in _why(rows[~kept]).value_counts().sort_index().items():
-        log.info("removed: %d, %s", count, why)
+        log.info(
+            "%-32s %-9s %7d %8d  %s", "all", kind, keeps.sum(), (~keeps).sum(), _counted(rows.loc[keeps.index[~keeps]])
+        )
     for tile, count in rows["tile"][kept].value_counts().sort_index().items():
         log.info("tile %s: %d polygons kept", tile, count)
+
+
+def _counted(gone: gpd.GeoDataFrame) -> str:
+    """Return the reasons with their counts, in words."""
+    return "; ".join(f"{count} {why}" for why, count in _why(gone).value_counts().sort_index().items())
 
 
 def _why(gone: gpd.GeoDataFrame) -> pd.Series:
@@ -121,9 +144,7 @@ def _why(gone: gpd.GeoDataFrame) -> pd.Series:
 def _check_some_left(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
     positive = rows["class"] == "positive"
     if not (kept & positive).any():
-        counts = _why(rows[positive]).value_counts().sort_index()
-        why = "; ".join(f"{count} {words}" for words, count in counts.items())
         raise Mistake(
-            f"None of the {positive.sum()} positive polygons is left ({why}). Check labels.positives against the images "
+            f"None of the {positive.sum()} positive polygons is left ({_counted(rows[positive])}). Check labels.positives against the images "
             "of imagery.tiles: right files, right CRS, same region?"
         )

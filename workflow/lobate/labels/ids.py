@@ -51,7 +51,7 @@ def _unused(name: str, seen: set[str], last: dict[str, int]) -> str:
 def read_removed(path: Path) -> dict[str, str]:
     """Return id -> reason from a CSV with the columns id and reason (comma or semicolon; any case).
 
-    Mistake when a column is missing or an id has no reason.
+    An id that stands there twice gets both reasons. Mistake when a column is missing or an id has no reason.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig")
@@ -67,11 +67,11 @@ def read_removed(path: Path) -> dict[str, str]:
             f"{path} lacks the column {' and '.join(missing)} (it has {', '.join(table.columns)}); its first line must name "
             "the columns id and reason."
         )
-    listed = {name.strip(): reason.strip() for name, reason in zip(table["id"], table["reason"], strict=True)}
-    if bare := [name for name, reason in listed.items() if name and not reason]:
+    table = table.apply(lambda column: column.str.strip())
+    table = table[table["id"] != ""].drop_duplicates(["id", "reason"])
+    if bare := table["id"][table["reason"] == ""].tolist():
         raise Mistake(f"{path}: {few(bare)} has no reason; write one, so that others can follow why it was left out.")
-    listed.pop("", None)
-    return listed
+    return table.groupby("id", sort=False)["reason"].agg("; ".join).to_dict()
 
 
 def remove_listed(rows: gpd.GeoDataFrame, listed: dict[str, str]) -> gpd.GeoDataFrame:
@@ -79,11 +79,14 @@ def remove_listed(rows: gpd.GeoDataFrame, listed: dict[str, str]) -> gpd.GeoData
 
     An id names an outline with all its parts, or one part.
     """
+    if not listed:
+        return rows.assign(listed=False)
     by_outline, by_polygon = (rows[column].map(listed) for column in ("outline", "polygon"))
     reason = by_polygon.where(by_polygon.notna(), by_outline)
     named = reason.notna().to_numpy()
     fresh = named & (rows["reason"] == "").to_numpy()
     unknown = sorted(set(listed) - set(rows["outline"]) - set(rows["polygon"]))
+    log.info("%d of %d ids of the list of removed outlines were found", len(listed) - len(unknown), len(listed))
     if unknown:
         log.warning("%d ids of the list of removed outlines name no outline: %s", len(unknown), few(unknown))
     return rows.assign(listed=named, reason=np.where(fresh, reason, rows["reason"]))

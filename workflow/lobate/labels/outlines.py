@@ -10,9 +10,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
+from pyproj.exceptions import CRSError, ProjError
 
 from lobate.errors import Mistake
-from lobate.labels.repair import mend
+from lobate.labels.repair import mend, sound
 from lobate.settings.base import PolygonFile
 from lobate.vectorfile import readable
 from lobate.vectors import LONLAT, read_polygons
@@ -50,7 +51,19 @@ def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | No
         },
         crs=frame.crs,
     )
-    return rows.to_crs(LONLAT)
+    return _in_lonlat(rows, file)
+
+
+def _in_lonlat(rows: gpd.GeoDataFrame, file: PolygonFile) -> gpd.GeoDataFrame:
+    """Return the rows in EPSG:4326; where rounding made a ring touch itself, it is mended again."""
+    try:
+        rows = rows.to_crs(LONLAT)
+    except (ProjError, CRSError) as error:
+        raise Mistake(
+            f"{_where(file)} is in a coordinate reference system that has no place on Earth ({rows.crs.name}): {error}. "
+            "Assign the right one in QGIS and save it again."
+        ) from error
+    return rows.assign(geometry=sound(np.array(rows.geometry.values, dtype=object)))
 
 
 def _where(file: PolygonFile) -> str:

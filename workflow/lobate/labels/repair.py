@@ -36,13 +36,21 @@ def mend(geometry: gpd.GeoSeries, where: str) -> tuple[gpd.GeoSeries, np.ndarray
     shapes[reason != ""] = None
     broken = np.flatnonzero((reason == "") & ~shapely.is_valid(shapes))
     mended = shapes.copy()
-    mended[broken] = _polygons_of(shapely.make_valid(shapes[broken], method="structure", keep_collapsed=False))
-    stubborn = broken[~shapely.is_valid(mended[broken])]  # parts that share an edge, which GEOS leaves apart
-    mended[stubborn] = shapely.buffer(mended[stubborn], 0)
+    mended[broken] = sound(shapes[broken])
     reason[broken[shapely.is_empty(mended[broken])]] = NO_AREA
     _tell(geometry, shapes, mended, broken, where)
     mended[reason != ""] = None
     return gpd.GeoSeries(mended, index=geometry.index, crs=geometry.crs), reason
+
+
+def sound(shapes: np.ndarray) -> np.ndarray:
+    """Return valid (multi)polygons, empty where nothing polygonal is left; valid ones come back as they are."""
+    broken = np.flatnonzero(~shapely.is_valid(shapes) & ~shapely.is_missing(shapes))
+    whole = shapes.copy()
+    whole[broken] = _polygons_of(shapely.make_valid(shapes[broken], method="structure", keep_collapsed=False))
+    stubborn = broken[~shapely.is_valid(whole[broken])]  # parts that share an edge, which GEOS leaves apart
+    whole[stubborn] = shapely.buffer(whole[stubborn], 0)
+    return whole
 
 
 def _polygons_of(shapes: np.ndarray) -> np.ndarray:
@@ -59,10 +67,12 @@ def _polygons_of(shapes: np.ndarray) -> np.ndarray:
 def _tell(geometry: gpd.GeoSeries, before: np.ndarray, after: np.ndarray, broken: np.ndarray, where: str) -> None:
     if not len(broken):
         return
-    log.info("%s: %d invalid outlines were mended", where, len(broken))
-    some = broken[:TOLD_ONE_BY_ONE]
-    areas = [geodesic_area_m2(gpd.GeoSeries(shapes[some], crs=geometry.crs)) for shapes in (before, after)]
-    for place, old, new in zip(some, *areas, strict=True):
+    areas = [geodesic_area_m2(gpd.GeoSeries(shapes[broken], crs=geometry.crs)) for shapes in (before, after)]
+    log.info(
+        "%s: %d invalid outlines were mended; together %.0f m2 became %.0f m2",
+        *(where, len(broken), *(area.sum() for area in areas)),
+    )
+    for place, old, new in list(zip(broken, *areas, strict=True))[:TOLD_ONE_BY_ONE]:
         what = shapely.is_valid_reason(before[place])
         log.info("%s: feature %s (%s): %.0f m2 became %.0f m2", where, geometry.index[place], what, old, new)
 

@@ -13,7 +13,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from lobate.vectors import geodesic_area_m2
+from lobate.vectors import geodesic_measures
 
 SHOWN = 10
 """So many names stand in a reason or a message."""
@@ -24,13 +24,18 @@ def mark(rows: gpd.GeoDataFrame, holds: np.ndarray, words: str) -> gpd.GeoDataFr
     return rows.assign(reason=rows["reason"].mask(holds & (rows["reason"] == ""), words))
 
 
-def area_m2(geometry: gpd.GeoSeries) -> np.ndarray:
-    """Return geodesic areas in square metres to a tenth, 0 where there is no geometry, (n,)."""
+def measures(geometry: gpd.GeoSeries) -> tuple[np.ndarray, np.ndarray]:
+    """Return geodesic areas in square metres to a tenth and perimeters in metres, 0 without a geometry; both (n,)."""
     shapes = np.array(geometry.values, dtype=object)
     known = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
-    area = np.zeros(len(geometry))
-    area[known] = geodesic_area_m2(geometry[known])
-    return area.round(1)
+    found = np.zeros((2, len(geometry)))
+    found[:, known] = geodesic_measures(geometry[known])
+    return found[0].round(1), found[1]
+
+
+def area_m2(geometry: gpd.GeoSeries) -> np.ndarray:
+    """Return geodesic areas in square metres to a tenth, 0 where there is no geometry, (n,)."""
+    return measures(geometry)[0]
 
 
 def few(names: Sequence[str]) -> str:

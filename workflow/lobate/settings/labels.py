@@ -20,6 +20,8 @@ class Labels(Section):
     """CSV with the columns id and reason: outlines left out of training because they cannot be recognised."""
     min_area_m2: Annotated[float, Field(ge=0)] = 100.0
     """Outlines smaller than this are slivers and are removed, with their reason."""
+    min_width_m: Annotated[float, Field(ge=0)] = 1.0
+    """Outlines narrower than this on the average (twice their area over their perimeter) are slivers too."""
     fold_field: str | None = None
     """Field of all these files that gives an outline's side (training or validation) or fold (a number), for the split
     `field` of patches."""
