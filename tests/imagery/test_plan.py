@@ -57,7 +57,7 @@ def counts(text):
 
 def test_the_whole_chain_says_what_comes_first(region, find, tmp_path):
     (tmp_path / "outlines.gpkg").unlink()  # they may be drawn later, on the images
-    status, text = region({"find": find}, "-n")
+    status, text = region({"find": find, "scenes": "resources/new/scenes.tsv"}, "-n")
     assert status == 2
     assert "has no scenes yet" in text
     assert "First run snakemake find_scenes" in text
@@ -88,6 +88,7 @@ def test_a_table_that_is_none_is_told_before_anything_runs(region, tmp_path):
 def test_scenes_are_found_looked_at_and_planned(region, find, stac_server, real_data, tmp_path):
     stac_server.load("plan", real_items(real_data, "http://files.example"))
     imagery = {"find": find, "catalogue": {"url": stac_server.url, "collection": "plan", "allow_private": True}}
+    imagery["scenes"] = "resources/new/scenes.tsv"  # named from the start
     status, text = region(imagery, "find_scenes")
     assert status == 0, text
     made = tmp_path / "results/new/imagery"
@@ -95,7 +96,7 @@ def test_scenes_are_found_looked_at_and_planned(region, find, stac_server, real_
     assert "cloud cover 70.6 %" in (tmp_path / "results/new/logs/find_scenes.log").read_text()
     (tmp_path / "resources/new").mkdir(parents=True)
     shutil.copy(made / "scenes.tsv", tmp_path / "resources/new/scenes.tsv")
-    status, text = region({**imagery, "scenes": "resources/new/scenes.tsv"}, "-n")
+    status, text = region(imagery, "-n")
     assert status == 0, text
     assert counts(text)["fetch_scene"] == 2
     assert counts(text)["compose_rgb"] == 1

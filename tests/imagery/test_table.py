@@ -107,7 +107,11 @@ def test_tiles_come_from_the_table_or_from_the_setting(table):
         "33TWL": ["resources/scenes/S2A_2/checksums.json"],
         "33TWM": ["resources/scenes/S2A_0/checksums.json", "resources/scenes/S2A_1/checksums.json"],
     }
-    assert tiles_of(Imagery(find={"area": "a.gpkg", "years": [2018], "months": [7]})) == {}
+    find = {"area": "a.gpkg", "years": [2018], "months": [7]}
+    assert tiles_of(Imagery(find=find)) == tiles_of(Imagery(find=find, scenes="found later.tsv")) == {}
+    assert tiles_of(Imagery(find=find, tiles={"a": ["x.SAFE"]})) == {"a": ["x.SAFE"]}
+    with pytest.raises(Mistake, match="cannot be read"):
+        tiles_of(Imagery(scenes="found later.tsv"))
 
 
 def test_scenes_and_tiles_exclude_each_other_and_one_is_needed():

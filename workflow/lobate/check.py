@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin
 import numpy as np
 import pyogrio
 from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError, ProjError
 from shapely import STRtree, box
 
 from lobate.errors import Mistake, Mistakes
@@ -29,11 +30,11 @@ def check_region(region: Region) -> None:
 
     Raises Mistakes with all of them.
     """
-    begun = bool(region.imagery.tiles or region.imagery.scenes)
+    begun = bool(region.imagery.tiles) or Path(region.imagery.scenes or "").is_file() or not region.imagery.find
     named = [
         (name, path)
         for name, path in _files(region, Region, "")
-        if not _will_be_made(region, path) and (begun or name.startswith("imagery."))
+        if not _will_be_made(region, path) and (begun or name == "imagery.find.area")
     ]
     found = [
         f"Setting {name} names {path}, which does not exist. Correct the path."
@@ -125,6 +126,8 @@ def _wrong_with(outlines: PolygonFile, tiles: STRtree | None) -> Iterator[str]:
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         told = " ".join(str(error).split())
         yield f"{outlines.path} cannot be read as outlines: {told}. Export it again, for instance as GeoPackage."
+    except (ProjError, CRSError) as error:
+        yield f"{outlines.path} is in a coordinate reference system that has no place on Earth: {error} Assign the right one in QGIS."
     except Mistake as mistake:
         yield str(mistake)
 

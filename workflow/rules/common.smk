@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lobate import stage
 from lobate.errors import Mistake
-from lobate.imagery.table import fetched_dem, rows, tiles_of
+from lobate.imagery.table import fetched_dem, listed, tiles_of
 from lobate.settings import load as settings
 from lobate.store import Store
 
@@ -43,19 +43,19 @@ def made(path: str) -> str:
 def all_images(wildcards) -> list[str]:
     """Return the tiles' images; a region that has yet to find its scenes is told how."""
     if not TILES:
+        table = REGION.imagery.scenes or f"resources/{REGION.region}/scenes.tsv"
         end(
             f"The region {REGION.region} has no scenes yet, only a setting imagery.find. First run snakemake find_scenes, "
             f"with the same --configfile. Look at the table it makes, {made('imagery/scenes.tsv')}, and at coverage.png "
-            f"beside it; keep the table as resources/{REGION.region}/scenes.tsv, less the scenes you do not want; name "
-            "that file in the setting imagery.scenes; and run this again."
+            f"beside it; keep the table as {table}, less the scenes you do not want; name that file in the setting "
+            "imagery.scenes; and run this again."
         )
     return [made(f"imagery/{tile}.tif") for tile in TILES]
 
 
 def origins() -> dict[str, str]:
     """Return where each scene of the table comes from, and its checksums: what it is fetched again for."""
-    table = REGION.imagery.scenes
-    return {row["scene"]: f"{row['source']} {row['checksums']}" for row in rows(Path(table))} if table else {}
+    return {row["scene"]: f"{row['source']} {row['checksums']}" for row in listed(REGION.imagery)}
 
 
 def write_settings() -> str:

@@ -75,17 +75,25 @@ def text_of(found: Iterable[Row]) -> str:
     return "".join("\t".join(line) + "\n" for line in lines)
 
 
+def listed(imagery: Imagery) -> list[Row]:
+    """Return the lines of the region's table; none where it has none, or has yet to find its scenes.
+
+    Raises Mistake as ``read_table`` does.
+    """
+    if imagery.scenes is None or (imagery.find and not Path(imagery.scenes).exists()):
+        return []
+    return rows(Path(imagery.scenes))
+
+
 def tiles_of(imagery: Imagery) -> dict[str, list[str]]:
     """Return each tile's scenes as paths, tiles in order: the setting's own, or where the table's scenes are fetched to.
 
-    Raises Mistake as ``read_table`` does. Empty while a region has neither, only something to find.
+    Raises Mistake as ``read_table`` does. Empty while a region only says what to find.
     """
-    if imagery.scenes is None:
-        return dict(sorted(imagery.tiles.items()))
     tiles: dict[str, list[str]] = {}
-    for row in rows(Path(imagery.scenes)):
+    for row in listed(imagery):
         tiles.setdefault(row["tile"], []).append(fetched(row["scene"]))
-    return tiles
+    return tiles or dict(sorted(imagery.tiles.items()))
 
 
 def fetched(scene: str) -> str:
