@@ -100,7 +100,7 @@ def cleaning(folder: Path, images: dict[str, Path], shapes: np.ndarray):
     target = folder / "polygons.gpkg"
 
     def work() -> None:
-        clean_labels(files[:1], files[1:], list(images.values()), target, tiles=list(images), labels=labels)
+        clean_labels(files[:1], list(images.values()), target, files[1:], tiles=list(images), labels=labels)
 
     return work
 

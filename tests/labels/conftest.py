@@ -54,7 +54,7 @@ def clean(
     listed = settings.pop("listed", None)
     labels = Labels(positives=files[0], negatives=files[1], **settings)
     target = folder / "polygons.gpkg"
-    clean_labels(*paths[:1], paths[1], list(images.values()), target, listed, tiles=list(images), labels=labels)
+    clean_labels(paths[0], list(images.values()), target, paths[1], listed, tiles=list(images), labels=labels)
     layers = {name: gpd.read_file(target, layer=name).set_index("polygon") for name in ("kept", "removed")}
     return SimpleNamespace(path=target, **layers)
 

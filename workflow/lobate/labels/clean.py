@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -41,9 +42,9 @@ def grid_only(source: Path, target: Path) -> None:
 
 def clean_labels(
     positives: Annotated[list[Path], Input()],
-    negatives: Annotated[list[Path], Input()],
     images: Annotated[list[Path], Input(lens=grid_only)],
     polygons: Annotated[Path, Output()],
+    negatives: Annotated[list[Path] | None, Input()] = None,
     removed: Annotated[Path | None, Input()] = None,
     *,
     tiles: list[str],
@@ -51,12 +52,17 @@ def clean_labels(
 ) -> None:
     """Clean the outlines and assign each to a tile; ``tiles`` are the names of ``images``, in their order.
 
+    The files are those of labels.positives and labels.negatives, in their order.
+
     ``polygons`` gets the layers ``kept`` and ``removed`` in EPSG:4326, sorted by class and id: ``polygon`` (unique id),
     ``class`` (positive or negative), ``source`` (file), ``tile`` (the one that shows it best), ``area_m2`` (geodesic), and
     where ``labels.fold_field`` is set ``fold`` (what it holds), in ``removed`` also ``reason`` and ``listed``: whether the
     user's list names it. A polygon's row depends on the outlines that it overlaps, and on no other. Mistake when a file cannot be used, or when no positive is left.
     """
-    rows = _read_all(positives, negatives, labels)
+    _check_counts(
+        positives=(positives, labels.positives), negatives=(negatives or [], labels.negatives), images=(images, tiles)
+    )
+    rows = _read_all(positives, negatives or [], labels)
     grids = {name: _grid(image) for name, image in zip(tiles, images, strict=True)}
     rows = remove_listed(rows, read_removed(removed) if removed else {})
     rows = _measure(rows, labels)
@@ -70,6 +76,15 @@ def clean_labels(
     columns = [*COLUMNS, *(["fold"] if labels.fold_field else [])]
     layers = {"kept": rows.loc[kept, columns], "removed": rows.loc[~kept, [*columns, "reason", "listed"]]}
     write_layers(polygons, {name: layer.reset_index(drop=True) for name, layer in layers.items()})
+
+
+def _check_counts(**given: tuple[list[Path], Sequence[object]]) -> None:
+    for name, (paths, named) in given.items():
+        if len(paths) != len(named):
+            whose = "--tiles" if name == "images" else f"the setting labels.{name}"
+            raise Mistake(
+                f"--{name} gives {len(paths)} files and {whose} names {len(named)}. Give one for each, in the same order."
+            )
 
 
 def _read_all(positives: list[Path], negatives: list[Path], labels: Labels) -> gpd.GeoDataFrame:
