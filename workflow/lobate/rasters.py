@@ -21,17 +21,25 @@ from lobate.grid import Grid
 
 BLOCK = 512
 
+SELF_CONTAINED = ("GTiff", "JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID", "JP2Lura")
+"""Formats that lead to no other file or address, as a VRT does: what came from elsewhere is opened only as one of these."""
+
 # GDAL's own cache would grow with the machine (5 % of its memory); bands of rows never need more than this.
 os.environ.setdefault("GDAL_CACHEMAX", "64")
 
 
 @contextmanager
-def open_raster(path: str | Path, *, need_crs: bool = True) -> Iterator[DatasetReader]:
-    """Open a raster; what GDAL cannot read, then or while it is read in the block, becomes a Mistake."""
+def open_raster(
+    path: str | Path, *, need_crs: bool = True, drivers: Sequence[str] | None = None
+) -> Iterator[DatasetReader]:
+    """Open a raster; what GDAL cannot read, then or while it is read in the block, becomes a Mistake.
+
+    ``drivers``: the formats that may be opened, whatever the file is called.
+    """
     if not str(path).startswith("/vsi") and not Path(path).exists():
         raise Mistake(f"The raster {path} does not exist. Check the path in the configuration, or make the file.")
     try:
-        with rasterio.open(path) as dataset:
+        with rasterio.open(path) if drivers is None else opened_as(path, drivers) as dataset:
             if need_crs and dataset.crs is None:
                 raise Mistake(
                     f"The raster {path} has no coordinate reference system, so its place on Earth is unknown. "
@@ -43,6 +51,12 @@ def open_raster(path: str | Path, *, need_crs: bool = True) -> Iterator[DatasetR
             f"The raster {path} cannot be read: {_one_line(error)}. It may be truncated or of another format; "
             "fetch or copy it again."
         ) from error
+
+
+def opened_as(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
+    """Open a raster if it is of one of these formats; ``rasterio.open`` knows of one at most."""
+    with rasterio.Env():
+        return DatasetReader(path, driver=list(drivers))
 
 
 def _one_line(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from lobate.imagery.product import Product, read_product
 from lobate.imagery.scene import COMMON_NAMES, Band, Scene, Wanted, date_in, missing_band, missing_classes
 from lobate.imagery.tags import tagged_calibration
 
-RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
+RASTERS = (".tif", ".tiff", ".jp2")
 
 
 def recognises(path: Path) -> bool:

@@ -12,7 +12,7 @@ from lobate.errors import Mistake
 from lobate.imagery.calibration import settle
 from lobate.imagery.scene import COMMON_NAMES, Band, Scene, Wanted, date_in
 from lobate.imagery.tags import calibration_of
-from lobate.rasters import open_raster
+from lobate.rasters import SELF_CONTAINED, open_raster
 
 NAMES = {
     **{common: band for band, common in COMMON_NAMES.items()},
@@ -35,7 +35,7 @@ def read(path: Path, wanted: Wanted) -> Scene:
     """
     if path.suffix.lower() in (".json", ".geojson", ".xml"):
         raise Mistake(f"{path} is a scene's metadata, not a scene; give the folder that holds it and the bands.")
-    with open_raster(path) as dataset:
+    with open_raster(path, drivers=SELF_CONTAINED) as dataset:
         found = _ordered(path, dataset, wanted) if wanted.order else _described(dataset)
         indices = _indices(path, dataset, found, wanted)
         ready = all(dataset.dtypes[index - 1] == "uint8" for index in indices)

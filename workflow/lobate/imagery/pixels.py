@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from types import TracebackType
 
 import numpy as np
-import rasterio
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
@@ -17,7 +16,7 @@ from lobate.imagery.nearest import OnGrid, damaged
 from lobate.imagery.ranges import Range
 from lobate.imagery.scene import Band, Scene
 from lobate.imagery.stretch import check_dtype, look_up, lookup_table
-from lobate.rasters import open_raster
+from lobate.rasters import SELF_CONTAINED, open_raster, opened_as
 from lobate.settings.imagery import Clouds
 
 
@@ -92,9 +91,9 @@ class ScenePixels:
 
     def _dataset(self, band: Band) -> DatasetReader:
         if band.address not in self._open:
-            with open_raster(band.address):
+            with open_raster(band.address, drivers=SELF_CONTAINED):
                 pass  # says in words what is wrong with it
-            self._open[band.address] = self._stack.enter_context(rasterio.open(band.address))
+            self._open[band.address] = self._stack.enter_context(opened_as(band.address, SELF_CONTAINED))
         return self._open[band.address]
 
     def _table(self, dataset: DatasetReader, band: Band, shown: Range) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rasterio.io import DatasetReader
 
 from lobate.imagery.calibration import Calibration
-from lobate.rasters import open_raster
+from lobate.rasters import SELF_CONTAINED, open_raster
 
 
 def calibration_of(dataset: DatasetReader, index: int) -> Calibration | None:
@@ -20,5 +20,5 @@ def tagged_calibration(path: str | Path | None) -> Calibration | None:
     """Return the calibration that the first band of a file carries."""
     if path is None:
         return None
-    with open_raster(path, need_crs=False) as dataset:
+    with open_raster(path, need_crs=False, drivers=SELF_CONTAINED) as dataset:
         return calibration_of(dataset, 1)
