@@ -17,14 +17,24 @@ CROP = Crop(core=16, margin=16, buffer_m=100)
 @pytest.fixture
 def described(made):
     """A function that splits and describes, and returns the card's text."""
+    images = [made.project / f"{tile}.json" for tile in ("t2", "t1")]
+    for path in images:  # in any order
+        scene = {
+            "name": f"S2A_{path.stem}",
+            "date": "2018-07-11",
+            "baseline": None,
+            "pixels": 2_100_000,
+            "cloud_cover": 1.0,
+        }
+        path.write_text(json.dumps({"bands": ["B04", "B03", "B02"], "scenes": [scene], "left_out": []}))
 
-    def describe(licence="", table=None, scenes=None, **settings):
+    def describe(licence="", **settings):
         split, leakage, card = (made.folder / name for name in ("split.gpkg", "leakage.json", "README.md"))
         if settings or not split.exists():
             split_patches(made.files("gpkg"), split, leakage, split_settings=Split(**settings), seed=0)
         describe_dataset(
-            split, leakage, made.files("gpkg"), made.polygons, card, table,
-            scenes=scenes or {}, bands=["B04", "B03", "B02"], crop=CROP, licence=licence, region="r", landform="moraine",
+            split, leakage, made.files("gpkg"), made.polygons, images, card,
+            crop=CROP, licence=licence, region="r", landform="moraine",
         )  # fmt: skip
         return card.read_text()
 
@@ -32,7 +42,7 @@ def described(made):
 
 
 def test_every_number_is_true(described, made):
-    text = described(licence="CC BY 4.0", scenes={"t2": ["x/S2B.SAFE"], "t1": ["x/S2A.SAFE", "y/S2C.SAFE"]})
+    text = described(licence="CC BY 4.0")
     split = read_layer(made.folder / "split.gpkg", "split")
     found = json.loads((made.folder / "leakage.json").read_text())["grouped"]
     sides = split["side"].value_counts()
@@ -47,7 +57,7 @@ def test_every_number_is_true(described, made):
     assert f"| **grouped** (used) | {len(split)} | {found['training']} | {found['validation']} |" in text
     assert "| `drawn.shp` | positive | 7 | 6 |" in text
     assert "| `drawn.shp` | negative | 3 | 2 |" in text
-    assert "| t1 | `S2A.SAFE`, `S2C.SAFE` |" in text
+    assert "| t1 | `S2A_t1` | 2018-07-11 |  | 2.1 million |\n| t2 | `S2A_t2` |" in text
     assert "gave no patches: 1 (off the image); 1 (valid share)." in text
     assert "## Licence\n\nCC BY 4.0\n" in text
 
@@ -58,12 +68,6 @@ def test_the_same_bytes_every_time(described):
 
 def test_without_a_licence_it_says_so(described):
     assert "Not stated" in described()
-
-
-def test_scenes_of_a_table(described, tmp_path):
-    table = tmp_path / "scenes.tsv"
-    table.write_text("scene\ttile\nS2B_x\tt1\nS2A_x\tt1\nS2A_y\tt2\n")
-    assert "| t1 | `S2A_x`, `S2B_x` |\n| t2 | `S2A_y` |" in described(table=table)
 
 
 def test_folds_are_told(described):
@@ -108,11 +112,12 @@ def test_what_is_no_split_or_no_leakage(described, made):
             described()
 
 
-def test_what_is_no_table_of_scenes(described, tmp_path):
-    for content in (b"", b"\xff\x00", b"scene,tile\n"):
-        (tmp_path / "scenes.tsv").write_bytes(content)
-        with pytest.raises(Mistake, match="no table of scenes"):
-            described(table=tmp_path / "scenes.tsv")
+def test_what_tells_nothing_of_an_image(described, made):
+    described()
+    for content in ("", "[]", "{}", '{"bands": [], "scenes": [{"name": 1}]}', "3"):
+        (made.project / "t1.json").write_text(content)
+        with pytest.raises(Mistake, match="what an image was made of"):
+            described()
 
 
 def test_the_lens_shows_where_outlines_come_from_and_not_where_they_lie(made, tmp_path):

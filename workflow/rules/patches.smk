@@ -67,8 +67,8 @@ rule contact_sheet:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(2000),
+        runtime=minutes(20),
     params:
         stamp=stamp("contact_sheet"),
         settings=SETTINGS,
@@ -85,7 +85,7 @@ rule describe_dataset:
         leakage=made("patches/leakage.json"),
         footprints=[made(f"patches/{tile}.gpkg") for tile in TILES],
         polygons=made("labels/polygons.gpkg"),
-        table=optional(REGION.imagery.scenes),
+        facts=[made(f"imagery/{tile}.json") for tile in TILES],
     output:
         card=made("patches/README.md"),
     log:
@@ -93,8 +93,8 @@ rule describe_dataset:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
         stamp=stamp("describe_dataset"),
         settings=SETTINGS,
@@ -102,5 +102,5 @@ rule describe_dataset:
         "Writing the card of the data set"
     shell:
         "lobate describe-dataset --split {input.split:q} --leakage {input.leakage:q}"
-        " --footprints {input.footprints:q} --polygons {input.polygons:q} --table {input.table:q}"
+        " --footprints {input.footprints:q} --polygons {input.polygons:q} --facts {input.facts:q}"
         " --card {output.card:q} --settings {params.settings:q} --log {log:q}"

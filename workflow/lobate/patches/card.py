@@ -35,11 +35,9 @@ def describe_dataset(
     leakage: Annotated[Path, Input()],
     footprints: Annotated[list[Path], Input()],
     polygons: Annotated[Path, Input(lens=sources_of)],
+    facts: Annotated[list[Path], Input()],
     card: Annotated[Path, Output()],
-    table: Annotated[Path | None, Input()] = None,
     *,
-    scenes: Annotated[dict[str, list[str]], Setting("imagery.tiles")],
-    bands: Annotated[list[str], Setting("imagery.bands")],
     crop: Annotated[Crop, Setting("patches.crop")],
     licence: Annotated[str, Setting("patches.licence")],
     region: Annotated[str, Setting("region")],
@@ -47,29 +45,28 @@ def describe_dataset(
 ) -> None:
     """Write the data set's card, Markdown, from the split, what it leaks, and the footprints' layers of what was left out.
 
-    ``table``: the table of scenes, where the configuration has one instead of naming ``scenes`` (tile -> paths). Every
-    number is counted from these files. Raises Mistake when they are not those of a split.
+    ``facts``: what compose-rgb tells of each tile's image, <tile>.json. Every number is counted from these files. Raises
+    Mistake when they are not what they should be.
     """
     rows, measured = _read_split(split), _read_leakage(leakage)
     removed = pd.concat([read_layer(path, "removed").drop(columns="geometry") for path in footprints])
     outlines = pd.DataFrame(read_layer(polygons, "kept"))
-    facts = Facts(
+    images = {path.stem: _read_facts(path) for path in sorted(facts, key=lambda path: path.stem)}
+    known = Facts(
         region=region,
         landform=landform,
         licence=licence,
         crop=crop,
-        bands=bands,
+        bands=next(iter(images.values()))["bands"],
         patches=rows,
         tiles=by_tile(rows),
         balance=balance(rows),
         left_out=left_out(removed),
         sources=outlines_by_source(outlines, rows),
-        scenes=_read_scenes(table)
-        if table
-        else {tile: [Path(one).name for one in scenes[tile]] for tile in sorted(scenes)},
+        images=images,
         leakage=measured,
     )
-    card.write_text(write_card(facts), encoding="utf-8")
+    card.write_text(write_card(known), encoding="utf-8")
     log.info("The card describes %d patches of %d outlines.", len(rows), rows["polygon"].nunique())
 
 
@@ -96,9 +93,13 @@ def _read_leakage(path: Path) -> dict[str, Any]:
     return found
 
 
-def _read_scenes(path: Path) -> dict[str, list[str]]:
+def _read_facts(path: Path) -> dict[str, Any]:
+    """Return the bands and scenes of one image."""
     try:
-        table = pd.read_csv(path, sep="\t", dtype=str)
-        return {str(tile): sorted(rows["scene"]) for tile, rows in table.groupby("tile")}
+        found = json.loads(path.read_text(encoding="utf-8"))
+        scenes = [{name: one[name] for name in ("name", "date", "baseline", "pixels")} for one in found["scenes"]]
+        return {"bands": [str(band) for band in found["bands"]], "scenes": scenes}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Mistake(f"{path} is no table of scenes: {error}. It needs the columns scene and tile.") from error
+        raise Mistake(
+            f"{path} does not tell what an image was made of: {error!r}. Make it with compose-rgb."
+        ) from error

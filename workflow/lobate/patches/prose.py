@@ -22,7 +22,7 @@ METHODS = {
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a card is made of; tables as in ``counts``, ``leakage`` as in leakage.json."""
+    """All that a card is made of; tables as in ``counts``, ``leakage`` as in leakage.json, ``images``: each tile's ``scenes``."""
 
     region: str
     landform: str
@@ -34,7 +34,7 @@ class Facts:
     balance: pd.DataFrame
     left_out: dict[str, int]
     sources: pd.DataFrame
-    scenes: dict[str, list[str]]
+    images: dict[str, dict[str, Any]]
     leakage: dict[str, Any]
 
 
@@ -85,12 +85,16 @@ def _balance(facts: Facts) -> str:
 
 def _sources(facts: Facts) -> str:
     files = [[f"`{row[0]}`", *row[1:]] for _, row in _rows(facts.sources)]
-    scenes = [[tile, ", ".join(f"`{one}`" for one in names)] for tile, names in facts.scenes.items()]
+    scenes = [
+        [tile, f"`{one['name']}`", one["date"] or "", one["baseline"] or "", f"{one['pixels'] / 1e6:,.1f} million"]
+        for tile, image in facts.images.items()
+        for one in image["scenes"]
+    ]
     return (
         "## Sources\n\nOutlines, after cleaning:\n\n"
         + _table([*facts.sources], files)
         + "\n\nImages, each composed of these "
-        "scenes in the order of their clearness:\n\n" + _table(["tile", "scenes"], scenes)
+        "scenes:\n\n" + _table(["tile", "scene", "date", "processing baseline", "pixels of the image"], scenes)
     )
 
 
