@@ -18,7 +18,7 @@ from shapely import STRtree, box
 from lobate.errors import Mistake, Mistakes
 from lobate.grid import Grid
 from lobate.imagery.table import FETCHED, fetched_dem, tiles_of
-from lobate.rasters import open_raster
+from lobate.rasters import SELF_CONTAINED, open_raster
 from lobate.settings import Region
 from lobate.settings.base import InProject, PolygonFile, Section
 from lobate.vectorfile import readable
@@ -209,7 +209,7 @@ def _grid(scene: Path, region: Region) -> Grid:
     wanted = Wanted(
         tuple(region.imagery.bands), region.imagery.offset, classes=False, order=tuple(region.imagery.band_order or ())
     )
-    with open_raster(read_scene(scene, wanted).bands[0].address) as band:
+    with open_raster(read_scene(scene, wanted).bands[0].address, drivers=SELF_CONTAINED) as band:
         return Grid.of(band)
 
 
