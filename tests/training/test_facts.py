@@ -39,6 +39,7 @@ def test_curves_leave_the_unknown_out():
         (Schedule(), "imagenet", [[5, 5]], []),
         (Schedule(), "none", [[5, 5]], ["frozen batch norm"]),
         (Schedule(batch=1, batch_norm="trained"), "none", [[5, 5]], ["batch of 1"]),
+        (Schedule(batch=4, accumulate=3, batch_norm="trained"), "imagenet", [[5, 5]], ["accumulate"]),
         (Schedule(batch=1), "imagenet", [[5, 0]], ["No validation patch"]),
     ],
 )

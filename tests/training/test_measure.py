@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lobate.training.measure import LEVELS, Tally, best_threshold, confusion, iou, named
+from lobate.training.measure import LEVELS, Tally, best_threshold, confusion, expected_error, iou, named, reliability
 
 LABEL = torch.tensor([[0, 0, 1, 1], [1, 255, 0, 255]])
 PREDICTED = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]])
@@ -68,3 +68,36 @@ def test_a_level_counts_from_its_own_probability_on():
     levels = torch.zeros(2, LEVELS, dtype=torch.int64)
     levels[1, 127] = levels[0, 126] = 1  # 127 / 254 is 0.5 and counts at 0.5, 126 / 254 does not
     assert best_threshold(levels) == (0.5, 1.0)
+
+
+def test_iou_to_the_last_digit():
+    # 7 hits, 3 false alarms, 4 misses, 11 right background: 7 / 14 and 11 / 18, whose mean is 5 / 9
+    label = torch.tensor([1] * 7 + [0] * 3 + [1] * 4 + [0] * 11 + [255] * 5)
+    predicted = torch.tensor([1] * 7 + [1] * 3 + [0] * 4 + [0] * 11 + [1] * 5)
+    counts = confusion(predicted, label)
+    assert counts.tolist() == [[11, 3], [4, 7]]
+    assert iou(counts) == [11 / 18, 7 / 14]
+    assert named(iou(counts)) == {"background": 0.611111, "landform": 0.5, "overall": 0.555556}
+
+
+def test_the_reliability_curve_of_a_hand_computed_case():
+    levels = torch.zeros(2, LEVELS, dtype=torch.int64)
+    levels[0, 0], levels[1, 0] = 90, 10  # said 0, is 0.1
+    levels[0, 127], levels[1, 127] = 30, 10  # said 0.5, is 0.25
+    levels[1, 254] = 60  # said 1, is 1
+    bins = reliability(levels)
+    assert bins == [(0.0, 0.1, 100), (0.5, 0.25, 40), (1.0, 1.0, 60)]
+    assert expected_error(bins) == (0.1 * 100 + 0.25 * 40) / 200
+    assert expected_error([]) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 254), st.integers(1, 50)), max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_every_pixel_lies_in_one_bin(pixels):
+    levels = torch.zeros(2, LEVELS, dtype=torch.int64)
+    for label, level, count in pixels:
+        levels[label, level] += count
+    bins = reliability(levels)
+    assert sum(count for *_, count in bins) == sum(count for *_, count in pixels)
+    assert [predicted for predicted, *_ in bins] == sorted(predicted for predicted, *_ in bins)
+    assert sum(observed * count for _, observed, count in bins) == pytest.approx(int(levels[1].sum()), abs=0.01)

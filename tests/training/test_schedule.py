@@ -52,12 +52,19 @@ class Net(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("norms", "batch", "learning"),
-    [("frozen", 8, [False, False]), ("trained", 8, [True, True]), ("trained", 1, [True, False])],
+    ("norms", "batch", "parts", "processes", "learning"),
+    [
+        ("frozen", 8, 1, 1, [False, False]),
+        ("trained", 8, 1, 1, [True, True]),
+        ("trained", 8, 2, 2, [True, True]),
+        ("trained", 1, 1, 1, [True, False]),
+        ("trained", 7, 4, 1, [True, False]),
+        ("trained", 8, 1, 8, [True, False]),
+    ],
 )
-def test_which_norms_learn(norms, batch, learning):
+def test_which_norms_learn(norms, batch, parts, processes, learning):
     network = Net()
-    to_training_mode(network, Schedule(batch_norm=norms, batch=batch))
+    to_training_mode(network, Schedule(batch_norm=norms, batch=batch, accumulate=parts), processes)
     assert network.training
     assert network.learning == learning
     assert all(one.requires_grad for one in network.parameters())  # scale and shift always learn

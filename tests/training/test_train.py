@@ -10,11 +10,23 @@ from lobate.errors import Mistake
 from lobate.network.modelfile import load
 from lobate.training import loop
 from lobate.training.checkpoint import SCRATCH
+from lobate.training.measure import Tally
 
 
 @pytest.fixture(autouse=True)
 def no_scratch(monkeypatch):
     monkeypatch.delenv(SCRATCH, raising=False)
+
+
+def test_the_verdict_and_the_header_say_how_far_a_probability_can_be_trusted(given):
+    outputs = given.but(iterations=1).train("one")
+    facts, (_, header) = json.loads(outputs["verdict"].read_text()), load(outputs["model"])
+    pixels = sum(count for *_, count in facts["calibration"])
+    assert pixels == 2 * 64 * 64
+    assert all(0 <= predicted <= 1 and 0 <= observed <= 1 for predicted, observed, _ in facts["calibration"])
+    for name in ("calibration", "calibration_error", "threshold", "dataset", "validation_iou"):
+        assert header[name] == facts[name]
+    assert set(header["libraries"]) == {"numpy", "safetensors", "timm", "torch", "torchvision"}
 
 
 def contents(outputs):
@@ -53,7 +65,10 @@ def test_another_round_or_seed_trains_otherwise(given):
     assert len(set(models)) == 3
 
 
-def test_a_killed_training_goes_on_and_ends_the_same(given, monkeypatch, tmp_path):
+@pytest.mark.parametrize("more", [{}, {"batch": 3, "accumulate": 2, "ema": 0.9, "optimizer": "adamw"}])
+def test_a_killed_training_goes_on_and_ends_the_same(given, monkeypatch, tmp_path, more):
+    """Optimiser, schedule, average, sampler and all random choices go on where they were: the bytes say so."""
+    given = given.but(**more)
     whole = contents(given.train("whole"))
     monkeypatch.setenv(SCRATCH, str(tmp_path / "scratch"))
     step = loop.train_step
@@ -99,6 +114,36 @@ def test_it_learns(given):
     assert json.loads(outputs["verdict"].read_text())["training_iou"]["landform"] > 0.5
 
 
+def test_an_average_is_what_is_measured_and_kept(given):
+    plain, averaged = (
+        load(given.but(iterations=2, evaluate_every=2, **more).train(str(more))["model"])[0].state_dict()
+        for more in ({}, {"ema": 0.9})
+    )
+    assert not torch.equal(plain["decoder.logits.weight"], averaged["decoder.logits.weight"])
+
+
+def test_parts_of_a_batch_take_its_step(given):
+    """With frozen norms and no dropout the parts add up to the whole batch, up to rounding."""
+    models = []
+    for parts in (1, 2, 3):
+        schedule = {"batch": 3, "accumulate": parts, "iterations": 1, "batch_norm": "frozen"}
+        models.append(load(given.but(**schedule).train(f"in {parts}")["model"])[0].state_dict())
+    for name in ("backbone.net.conv_stem.weight", "pyramid.point.0.weight"):
+        for one in models[1:]:
+            torch.testing.assert_close(one[name], models[0][name], rtol=1e-2, atol=1e-3)
+
+
+def test_patience_ends_a_round_early_and_a_resumed_one_too(given, monkeypatch, tmp_path, caplog):
+    monkeypatch.setenv(SCRATCH, str(tmp_path / "scratch"))
+    monkeypatch.setattr(loop, "evaluate", lambda *_: Tally().result())  # nothing is ever better than nothing
+    patient = given.but(iterations=50, evaluate_every=1, patience=3)
+    caplog.set_level("INFO", logger="lobate")
+    facts = [json.loads(patient.train(name)["verdict"].read_text()) for name in ("one", "again")]
+    assert facts[0] == facts[1]
+    assert facts[0]["iterations"] == 4  # the first look, and three that were no better
+    assert "no better validation IoU in 3 looks: training ends at iteration 4" in caplog.text
+
+
 def test_torch_is_left_as_it_was(given):
     torch.manual_seed(3)
     before = torch.random.get_rng_state()
@@ -140,7 +185,7 @@ def test_too_little_memory_names_what_to_lower(given, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(loop, "train_step", hungry)
-    with pytest.raises(Mistake, match=r"2 patches of 64 x 64 .* training\.schedule\.batch"):
+    with pytest.raises(Mistake, match=r"2 patches of 64 x 64 .* Raise training\.schedule\.accumulate"):
         given.train("one")
 
 

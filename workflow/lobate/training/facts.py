@@ -10,6 +10,7 @@ from typing import Any
 from lobate.settings.training import Network
 from lobate.training.events import Scalar
 from lobate.training.loop import Course, Plan
+from lobate.training.schedule import smallest_part
 
 COLUMNS = ("iteration", "split", "iou_background", "iou_landform", "iou_overall", "loss", "learning_rate")
 
@@ -52,8 +53,9 @@ def warnings_of(plan: Plan, network: Network) -> list[str]:
             "No validation patch shows the landform: its validation IoU is unknown, and no round can reach the target. "
             "Raise patches.split.validation_share or draw more outlines."
         )
-    if schedule.batch == 1 and schedule.batch_norm == "trained":
-        found.append("With a batch of 1 the pyramid's pooled batch norm cannot be trained; it was frozen.")
+    if smallest_part(schedule) == 1 and schedule.batch_norm == "trained":
+        whole = "batch" if schedule.batch == 1 else "part of a batch (training.schedule.accumulate)"
+        found.append(f"With a {whole} of 1 patch the pyramid's pooled batch norm cannot be trained; it was frozen.")
     if network.weights == "none" and schedule.batch_norm == "frozen":
         found.append(
             "Random weights under frozen batch norm learn slowly or not at all; set training.schedule.batch_norm to trained."

@@ -141,7 +141,7 @@ def fit(network: DeepLab, plan: Plan, team: Team = ALONE) -> Course:
     learner = Learner.start(network, plan)
     course = learner.course
     shared = team.shared(network)
-    to_training_mode(network, schedule)
+    to_training_mode(network, schedule, team.size)
     left = range(course.iteration, schedule.iterations)
     with _repeatable(), _memory_told(schedule), Pace(schedule, plan.seeds[1], course, team) as pace:
         for drawn in ahead(lambda i: [part.pinned(team.device) for part in plan.batches(i, team)], left):
@@ -159,7 +159,7 @@ def fit(network: DeepLab, plan: Plan, team: Team = ALONE) -> Course:
                 pace.tell(course)
                 if looking:
                     look(learner.measured, plan, course, rate, team)
-                    to_training_mode(network, schedule)
+                    to_training_mode(network, schedule, team.size)
                 if team.leads:
                     learner.keep(plan)
                 pace.restart(course)

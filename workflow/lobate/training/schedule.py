@@ -46,13 +46,20 @@ def pixel_loss(logits: Tensor, labels: Tensor, class_weights: list[float] | None
     return cross_entropy(logits, labels.flatten().long(), weight=weight, ignore_index=IGNORE)
 
 
-def to_training_mode(network: DeepLab, schedule: Schedule) -> None:
+def smallest_part(schedule: Schedule, processes: int = 1) -> int:
+    """Return how few patches go through the network at once, in the smallest part of a batch."""
+    return schedule.batch // processes // schedule.accumulate
+
+
+def to_training_mode(network: DeepLab, schedule: Schedule, processes: int = 1) -> None:
     """Switch to training. Frozen norms keep using what they know of the data, but their scale and shift still learn.
 
-    With a batch of one the pyramid's pooled norm sees one value a channel, from which no spread follows: it is frozen.
+    Where one patch goes alone, the pyramid's pooled norm sees one value a channel, from which no spread follows: it is
+    frozen.
     """
     network.train()
-    frozen = network if schedule.batch_norm == "frozen" else network.pyramid.pooled if schedule.batch == 1 else None
+    lone = smallest_part(schedule, processes) == 1
+    frozen = network if schedule.batch_norm == "frozen" else network.pyramid.pooled if lone else None
     for module in frozen.modules() if frozen else ():
         if isinstance(module, BatchNorm):
             module.eval()

@@ -7,6 +7,7 @@ faster, up to rounding, and must not repeat a training whose result is known.
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import sys
@@ -22,10 +23,13 @@ from torch import distributed, multiprocessing
 from lobate.errors import Mistake
 from lobate.network.deeplab import DeepLab
 from lobate.training.loop import Course, Plan, fit
+from lobate.training.schedule import smallest_part
 from lobate.training.team import Team
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
 
 ALLOWED = "LOBATE_GPUS"
 BACKENDS = "cpu:gloo,cuda:nccl"
@@ -45,11 +49,13 @@ def train_on_all(network: DeepLab, plan: Plan) -> Course:
 
 def spread(network: DeepLab, plan: Plan, size: int) -> Course:
     """Train ``network`` in place in ``size`` processes. Raises what ``loop.fit`` raises."""
+    if plan.schedule.batch_norm == "trained" and smallest_part(plan.schedule, size) == 1:
+        log.warning("Each of %d devices gets one patch at a time: the pyramid's pooled batch norm is frozen.", size)
     with TemporaryDirectory(prefix="lobate-team-") as folder, _relayed() as queue:
         given = size, folder, network, plan, queue, max(1, torch.get_num_threads() // size)
         try:
             multiprocessing.start_processes(_work, given, nprocs=size, daemon=True, start_method="spawn")
-        except multiprocessing.ProcessException:
+        except multiprocessing.ProcessExitedException:
             if (told := Path(folder) / "mistake").exists():
                 raise Mistake(told.read_text(encoding="utf-8")) from None
             raise
@@ -69,7 +75,7 @@ def _work(rank: int, size: int, folder: str, network: DeepLab, plan: Plan, queue
         torch.cuda.set_device(rank)
     distributed.init_process_group(backend, init_method=f"file://{folder}/meet", rank=rank, world_size=size)
     try:
-        course = fit(network, plan, Team(rank, size))
+        course = fit(copy.deepcopy(network), plan, Team(rank, size))  # what comes here is memory shared by all
     except Mistake as mistake:
         (Path(folder) / "mistake").write_text(str(mistake), encoding="utf-8")
         sys.exit(2)
