@@ -3,7 +3,7 @@ import pytest
 import shapely
 
 from lobate.errors import Mistake
-from lobate.mapping.ground import Ground, polygonal
+from lobate.mapping.ground import Ground, polygonal, seen_by_any
 
 X, Y = 500_000.0, 4_000_000.0
 
@@ -64,3 +64,18 @@ def test_a_tile_across_the_180th_meridian_is_a_mistake(workshop):
     across = workshop.probability("A", workshop.grid(340_000, 7_000_000, 50, 5000, epsg=32601))
     with pytest.raises(Mistake, match=r"A_probability\.tif lies across the 180th meridian"):
         Ground.of(across)
+
+
+def test_parts_that_several_tiles_see_are_one(workshop):
+    values = np.zeros((100, 100), dtype="uint8")
+    values[:, 90:] = 255
+    grids = [workshop.grid(X, Y, 100, 100), workshop.grid(X + 800, Y, 100, 100)]
+    grounds = [Ground.of(workshop.probability(*one)) for one in zip("AB", grids, (values, 0), strict=True)]
+    outlines = [
+        shapely.box(X + left, Y - 200, X + right, Y - 100) for left, right in ((700, 1200), (100, 200), (-900, -800))
+    ]
+    seen = seen_by_any(np.asarray(workshop.lonlat(outlines).geometry.values, dtype=object), grounds)
+    local = workshop.lonlat(seen, epsg=4326).to_crs(32644).geometry
+    assert local.area.round(0).tolist() == [50_000, 10_000, 0]
+    assert len(seen_by_any(np.array([], dtype=object), grounds)) == 0
+    assert shapely.is_empty(seen_by_any(seen[:2], [])).all()

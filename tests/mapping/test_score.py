@@ -2,11 +2,17 @@ import json
 
 import numpy as np
 import pytest
+import rasterio.features
 import shapely
 
 from lobate.errors import Mistake
+from lobate.mapping.filter import filter_detections
+from lobate.mapping.merge import merge_detections
 from lobate.mapping.score import score
+from lobate.mapping.vectorize import vectorize
+from lobate.rasters import CogWriter
 from lobate.settings.base import PolygonFile
+from lobate.settings.mapping import Filter, Merge, Vectorize
 from lobate.vectors import read_layer
 
 X, Y = 500_000.0, 4_000_000.0
@@ -147,3 +153,35 @@ def test_without_a_reference_of_its_own_the_rest_is_open(scored):
     account = scores["account"]
     assert (account["known"], account["open"], account["wrong"]) == (1, 1, None)
     assert "given to training" in scores["reference"]["what"]
+
+
+def test_two_band_maps_of_coarse_pixels_go_all_the_way(workshop):
+    """Two tiles of 81 px of 120 m in two zones with a spread: outlined, merged, filtered and scored."""
+    body = workshop.lonlat([shapely.box(X + 290_000, Y, X + 290_700, Y + 400)])
+    tiles, detections, maps = ["A", "B"], [], []
+    for name, epsg, columns in (("A", 32644, slice(0, 6)), ("B", 32645, slice(3, 9))):
+        left, top = body.to_crs(epsg).total_bounds[[0, 3]]
+        grid = workshop.grid(left - 360, top + 240, 9, 9, pixel=120, epsg=epsg)
+        burned = rasterio.features.rasterize(body.to_crs(epsg).geometry, out_shape=(9, 9), transform=grid.transform)
+        values = np.stack([np.where(burned, 200, 20), np.full((9, 9), 51)]).astype("uint8")
+        hidden = np.ones(9, dtype=bool)
+        hidden[columns] = False
+        values[:, :, hidden] = 255
+        maps.append(workshop.folder / f"{name}.tif")
+        detections.append(workshop.folder / f"{name}.gpkg")
+        with CogWriter(maps[-1], grid, count=2, nodata=255) as writer:
+            writer.write(values, 0)
+        vectorize(maps[-1], maps[-1], detections[-1], tile=name, vectorize_settings=Vectorize(threshold=0.5))
+    merged, kept, scores, cases = (workshop.folder / name for name in ("m.gpkg", "k.gpkg", "s.json", "c.gpkg"))
+    merge_detections(detections, maps, merged, tiles=tiles, merge=Merge())
+    filter_detections(merged, kept, filter_settings=Filter(simplify_m=20))
+    (row,) = read_layer(kept, "kept").to_dict("records")
+    assert (row["tiles"], row["touches_nodata"], row["spread"]) == ("A,B", True, pytest.approx(51 / 254, abs=1e-4))
+    nothing = body.iloc[:0].assign(polygon=[], side=[], **{"class": []})
+    labels = workshop.layers("polygons.gpkg", kept=nothing, removed=nothing)
+    split, truth = workshop.layers("split.gpkg", split=nothing), workshop.layers("truth.gpkg", truth=body)
+    settings = {"reference_file": PolygonFile(path="truth.gpkg"), "match_iou": 0.5, "landform": "rock glacier"}
+    score(kept, truth, maps, split, labels, scores, cases, **settings)
+    told = json.loads(scores.read_text())
+    assert told["polygons"]["f1"] == 1
+    assert told["pixels"]["iou"] > 0.7

@@ -6,6 +6,7 @@ of all that is merged; what is asked of the pixels is asked in the tile's CRS.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +90,20 @@ class Ground:
         transform = self.grid.crop(int(window.row_off), int(window.col_off), *seen.shape).transform
         shapes = rasterio.features.shapes(seen.astype("uint8"), mask=seen, transform=transform)
         return shapely.union_all(to_lonlat(np.array([shapely.geometry.shape(one) for one, _ in shapes]), self.grid.crs))
+
+
+def seen_by_any(outlines: np.ndarray, grounds: Sequence[Ground]) -> np.ndarray:
+    """Return the part of each outline (n,), EPSG:4326, that some tile sees; empty where none does."""
+    tree = shapely.STRtree(outlines)
+    near = [np.sort(tree.query(ground.footprint)) for ground in grounds]
+    parts = [ground.seen_parts(outlines[which]) for ground, which in zip(grounds, near, strict=True)]
+    owner, part = (np.concatenate([*some, []]) for some in (near, parts))
+    order = np.argsort(owner, kind="stable")
+    begins = np.flatnonzero(np.diff(owner[order], prepend=-1))
+    seen = np.full(len(outlines), shapely.Polygon(), dtype=object)
+    for mine in np.split(order, begins[1:]) if len(order) else ():
+        seen[int(owner[mine[0]])] = shapely.union_all(part[mine]) if len(mine) > 1 else part[mine[0]]
+    return seen
 
 
 def _check_side_of_180(outline: shapely.Polygon, path: Path) -> None:

@@ -44,8 +44,9 @@ class Census:
 def census(grounds: Sequence[Ground], detected: np.ndarray, reference: np.ndarray, trained: np.ndarray) -> Census:
     """Count the pixels of all tiles by three layers of outlines (EPSG:4326); a pixel is covered when its centre is."""
     counts, mapped_m2 = np.zeros(8, dtype=np.int64), 0.0
+    drawn = [(outlines, shapely.STRtree(outlines)) for outlines in (trained, reference, detected)]
     for seat, ground in enumerate(grounds):
-        layers = [_Layer.on(ground.grid, outlines) for outlines in (trained, reference, detected)]
+        layers = [_Layer.on(ground, outlines[tree.query(ground.footprint)]) for outlines, tree in drawn]
         own = np.zeros(8, dtype=np.int64)
         with _fresh_bands(ground, grounds[:seat]) as bands:
             for grid, fresh in bands:
@@ -58,14 +59,14 @@ def census(grounds: Sequence[Ground], detected: np.ndarray, reference: np.ndarra
 
 @dataclass(frozen=True)
 class _Layer:
-    """Outlines in a tile's CRS with their bounds (n, 4)."""
+    """Outlines near a tile, in its CRS, with their bounds (n, 4)."""
 
     outlines: np.ndarray
     bounds: np.ndarray
 
     @classmethod
-    def on(cls, grid: Grid, outlines: np.ndarray) -> _Layer:
-        local = from_lonlat(outlines, grid.crs)
+    def on(cls, ground: Ground, outlines: np.ndarray) -> _Layer:
+        local = from_lonlat(outlines, ground.grid.crs)
         return cls(local, shapely.bounds(local).reshape(-1, 4))
 
     def burn(self, grid: Grid) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 
 from lobate.errors import Mistake
-from lobate.mapping.ground import Ground
+from lobate.mapping.ground import Ground, seen_by_any
 from lobate.mapping.matching import Matches, match, overlapping, polygon_scores, rates, ratio, touching
 from lobate.mapping.pixels import Census, census
 from lobate.mapping.reference import Reference, known_outlines, read_reference, training_footprints
@@ -83,7 +83,7 @@ def _flags(frame: gpd.GeoDataFrame) -> np.ndarray:
 def _clipped(truth: Reference, grounds: list[Ground], path: Path) -> tuple[gpd.GeoDataFrame, dict[str, object]]:
     """Return the reference outlines clipped to the mapped area, and how many were given, clipped and left out."""
     outlines = _plain(truth.outlines)
-    seen = shapely.union_all([ground.seen_parts(outlines) for ground in grounds], axis=0)
+    seen = seen_by_any(outlines, grounds)
     share = shapely.area(seen) / shapely.area(outlines)
     mapped = share > 1e-6
     if not mapped.any():
