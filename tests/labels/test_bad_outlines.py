@@ -156,7 +156,7 @@ BAD = {
     no_layer: "has no layer outlines; it has good",
     two_layers: "has several layers (one, two)",
     truncated: "cannot be read",
-    far_away: "on an image",
+    far_away: "lies on",
     zip_that_climbs: "wants to write outside its folder",
     zip_that_explodes: "more than outlines can be",
     zip_of_nothing: "holds no file of outlines",

@@ -134,7 +134,7 @@ def _wrong_with(outlines: PolygonFile, tiles: STRtree | None) -> Iterator[str]:
 
 def _wrong_inside(whole: Path, outlines: PolygonFile, tiles: STRtree | None) -> Iterator[str]:
     path, layer = outlines.path, outlines.layer
-    layers = [str(one) for one in pyogrio.list_layers(whole)[:, 0]]
+    layers = sorted(str(one) for one in pyogrio.list_layers(whole)[:, 0])
     if layer is not None and layer not in layers:
         yield f"{path} has no layer {layer}; it has {', '.join(layers)}. Name one of these."
         return

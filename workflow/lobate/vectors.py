@@ -55,7 +55,7 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
 
 
 def _layer_name(path: str | Path, layer: str | None) -> str | None:
-    names = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+    names = sorted(str(name) for name in pyogrio.list_layers(path)[:, 0])
     if layer is not None and layer not in names:
         raise Mistake(
             f"The vector file {path} has no layer {layer}; it has {', '.join(names) or 'none'}. Name one of these."
