@@ -31,10 +31,10 @@ class Predict(Section):
     """Windows a forward pass; auto: 16 on a GPU, 1 on a CPU, where more are slower. Fewer are taken when memory is short."""
     output_stride: Literal["model", 8, 16] = "model"
     """Stride of the encoder when mapping: as the model was trained, or 8 (finer, about three times the work) or 16."""
-    compile: bool | Literal["auto"] = "auto"
-    """Whether the network goes through torch.compile: a fifth faster on a CPU, after about half a minute of compiling and
-    with 0.5 GB more memory; it needs a C++ compiler. auto: for networks of over 20 million weights on images of over 500
-    windows, where that pays."""
+    compile: bool | Literal["auto"] = False
+    """Whether the network goes through torch.compile. On two CPU cores that took a fifth off the time of MobileNetV2 (0.12 s
+    a window), after half a minute of compiling; it needs a C++ compiler and about 0.5 GB more memory. auto: for networks of
+    over 20 million weights on images of over 500 windows, whose hours make up for the compiling."""
     tta: Looks = Looks()
     """Test-time augmentation."""
     ensemble: list[ProjectPath] = []
