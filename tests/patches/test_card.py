@@ -21,7 +21,7 @@ def described(made):
     for path in images:  # in any order
         scene = {
             "name": f"S2A_{path.stem}",
-            "date": "2018-07-11",
+            "date": "2018-07-11T05:16:51.000Z",
             "baseline": None,
             "pixels": 2_100_000,
             "cloud_cover": 1.0,
@@ -57,7 +57,7 @@ def test_every_number_is_true(described, made):
     assert f"| **grouped** (used) | {len(split)} | {found['training']} | {found['validation']} |" in text
     assert "| `drawn.shp` | positive | 7 | 6 |" in text
     assert "| `drawn.shp` | negative | 3 | 2 |" in text
-    assert "| t1 | `S2A_t1` | 2018-07-11 |  | 2.1 million |\n| t2 | `S2A_t2` |" in text
+    assert "| t1 | `S2A_t1` | 2018-07-11 |  | 100.0 % |\n| t2 | `S2A_t2` |" in text
     assert "gave no patches: 1 (off the image); 1 (valid share)." in text
     assert "## Licence\n\nCC BY 4.0\n" in text
 

@@ -49,6 +49,16 @@ def test_outlines_lie_on_the_image(picture):
     assert (rows.min() + rows.max()) / 2 == pytest.approx((0.5 + 2.2 / 2) * DPI, abs=3)
 
 
+def test_outlines_end_where_the_patch_ends(tmp_path):
+    footprints = make_footprints([(0, 0, 20, 40)]).assign(file=0)
+    outlines = footprints[["polygon", "class", "geometry"]].assign(geometry=footprints.translate(150, -100).buffer(60))
+    draw(tmp_path / "sheet.png", pick(footprints, 4, 0), [np.zeros((1, 48, 48, 4), np.uint8)], {0: outlines}, 1)
+    pixels = (matplotlib.image.imread(tmp_path / "sheet.png")[..., :3] * 255).round().astype(int)
+    rows, _ = np.nonzero((pixels[int((HEAD + 0.5) * DPI) :] == OUTLINE).all(axis=-1))
+    assert len(rows) > 50
+    assert rows.max() < 2.2 / 2 * DPI + 3
+
+
 @pytest.mark.parametrize("bands", [1, 2, 5])
 def test_any_number_of_bands(picture, bands):
     assert picture(bands).shape[-1] == 3

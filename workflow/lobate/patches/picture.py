@@ -54,7 +54,8 @@ def _head(figure: Figure, picked: pd.DataFrame, of: int) -> None:
     suspicious = int((picked["suspicion"] > 0).sum())
     top, left = 1 - 0.12 / figure.get_figheight(), 0.1 / figure.get_figwidth()
     words = f"{len(picked)} of {of:,} patches, one of each outline; "
-    words += f"the first {suspicious} look suspicious, worst first" if suspicious else "none looks suspicious"
+    first = f"first {suspicious} look suspicious, worst first" if suspicious > 1 else "first looks suspicious"
+    words += f"the {first}" if suspicious else "none looks suspicious"
     figure.text(left, top, words, fontsize=12, weight="bold", va="top")
     lines = [Line2D([], [], color=colour, linewidth=2) for colour in COLOURS.values()]
     lines += [Line2D([], [], color=INK, linewidth=3), Line2D([], [], color=IGNORED, linewidth=8)]
@@ -100,7 +101,8 @@ def _trace(axes: Axes, outlines: gpd.GeoDataFrame, one: pd.Series) -> None:
         halo = [Stroke(linewidth=width + 1.0, foreground="black", alpha=0.6), Normal()]
         for ring in shapely.get_rings(shape):
             x, y = pixels @ (shapely.get_coordinates(ring) - corners[0]).T - 0.5
-            axes.plot(x, y, color=COLOURS[kind], linewidth=width, path_effects=halo, clip_path=inside)
+            (line,) = axes.plot(x, y, color=COLOURS[kind], linewidth=width, path_effects=halo)
+            line.set_clip_path(inside)
 
 
 def _say(axes: Axes, one: pd.Series) -> None:

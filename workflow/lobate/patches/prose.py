@@ -85,17 +85,22 @@ def _balance(facts: Facts) -> str:
 
 def _sources(facts: Facts) -> str:
     files = [[f"`{row[0]}`", *row[1:]] for _, row in _rows(facts.sources)]
-    scenes = [
-        [tile, f"`{one['name']}`", one["date"] or "", one["baseline"] or "", f"{one['pixels'] / 1e6:,.1f} million"]
-        for tile, image in facts.images.items()
-        for one in image["scenes"]
-    ]
+    scenes = [row for tile, image in facts.images.items() for row in _scenes(tile, image["scenes"])]
+    header = ["tile", "scene", "date", "processing baseline", "share of the image"]
     return (
         "## Sources\n\nOutlines, after cleaning:\n\n"
         + _table([*facts.sources], files)
         + "\n\nImages, each composed of these "
-        "scenes:\n\n" + _table(["tile", "scene", "date", "processing baseline", "pixels of the image"], scenes)
+        "scenes:\n\n" + _table(header, scenes)
     )
+
+
+def _scenes(tile: str, scenes: list[dict[str, Any]]) -> list[list[str]]:
+    total = max(sum(one["pixels"] for one in scenes), 1)
+    return [
+        [tile, f"`{one['name']}`", (one["date"] or "")[:10], one["baseline"] or "", _percent(one["pixels"] / total)]
+        for one in scenes
+    ]
 
 
 def _licence(facts: Facts) -> str:
