@@ -41,6 +41,7 @@ http {{
 }}
 """
 STARTS_WITHIN_S = 10
+INSTALL = "run tests/servers/install.sh"
 
 
 @dataclass(frozen=True)
@@ -105,36 +106,44 @@ class FileServer:
         self.lifetime_s = 3600.0
 
 
-def nginx() -> str:
-    """Return the program; skips, or fails in CI, where there is none."""
-    found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    if found is None and os.environ.get("CI"):
-        pytest.fail("nginx is not installed, and CI must run these tests (apt-get install nginx-light)")
-    if found is None:
-        pytest.skip("nginx is not installed (apt-get install nginx-light)")
-    return found
+def nginx_program() -> str | None:
+    """Return where nginx is, None where it is not installed; Debian keeps it off a user's PATH."""
+    return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+
+
+def require_nginx() -> None:
+    """Skip the test, or fail it in CI, where there is no nginx."""
+    if nginx_program() is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no file server: nginx is not installed; {INSTALL}")
+
+
+@contextmanager
+def nginx_serving(folder: Path, prefix: Path) -> Iterator[int]:
+    """Serve a folder by nginx on a port of the loopback."""
+    port = _free_port()
+    prefix.mkdir(parents=True, exist_ok=True)
+    configuration = prefix / "nginx.conf"
+    configuration.write_text(CONFIGURATION.format(prefix=prefix, port=port, folder=folder))
+    command = [str(nginx_program()), "-p", str(prefix), "-e", str(prefix / "error.log"), "-c", str(configuration)]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(port, child, prefix / "error.log")
+        yield port
+    finally:
+        child.terminate()
+        child.wait(timeout=10)
 
 
 @contextmanager
 def serving(folder: Path, prefix: Path) -> Iterator[FileServer]:
     """Serve a folder by nginx, behind a gate, on the loopback."""
-    program, port = nginx(), _free_port()
-    prefix.mkdir(parents=True, exist_ok=True)
-    configuration = prefix / "nginx.conf"
-    configuration.write_text(CONFIGURATION.format(prefix=prefix, port=port, folder=folder))
-    command = [program, "-p", str(prefix), "-e", str(prefix / "error.log"), "-c", str(configuration)]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait_for(port, child, prefix / "error.log")
-        with _Door(("127.0.0.1", 0), _Gate) as gate:
-            gate.behind = port
-            gate.files = FileServer(folder, f"http://127.0.0.1:{gate.server_port}")
-            threading.Thread(target=gate.serve_forever, daemon=True).start()
-            yield gate.files
-            gate.shutdown()
-    finally:
-        child.terminate()
-        child.wait(timeout=10)
+    require_nginx()
+    with nginx_serving(folder, prefix) as port, _Door(("127.0.0.1", 0), _Gate) as gate:
+        gate.behind = port
+        gate.files = FileServer(folder, f"http://127.0.0.1:{gate.server_port}")
+        threading.Thread(target=gate.serve_forever, daemon=True).start()
+        yield gate.files
+        gate.shutdown()
 
 
 def _free_port() -> int:
@@ -149,7 +158,7 @@ def _wait_for(port: int, child: subprocess.Popen, errors: Path) -> None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.02)
-    pytest.fail(f"nginx did not start: {errors.read_text() if errors.exists() else 'it left no log'}")
+    raise AssertionError(f"nginx did not start: {errors.read_text() if errors.exists() else 'it left no log'}")
 
 
 class _Door(ThreadingHTTPServer):
