@@ -67,7 +67,7 @@ def test_neighbouring_images_become_one_layer_of_detections(tmp_path, model, cap
     mapped(west, east, "--model", model, "--out", "detections.gpkg", *QUICK)
     told = capfd.readouterr()
     kept, removed = (read_layer(tmp_path / "detections.gpkg", layer) for layer in ("kept", "removed"))
-    assert f"{len(kept)} detections kept, {len(removed)} removed, on 2 scenes: detections.gpkg" in told.out
+    assert f"kept: {len(kept)}, removed: {len(removed)}, from scenes: 2. They are in detections.gpkg" in told.out
     assert len(kept) > 0 and (kept["area_m2"] >= 10_000).all() and (removed["area_m2"] < 10_000).all()
     assert {"west", "east"} <= set(",".join(kept["tiles"]).split(","))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["detections.gpkg", "east.tif", "store", "west.tif"]
@@ -93,7 +93,7 @@ def test_a_product_of_reflectances_is_composed_first(tmp_path, model, capfd):
         assert image.read(1).std() > 20
     with rasterio.open(tmp_path / "parts/S2A_20180711_probability.tif") as probability:
         assert probability.shape == (96, 128)
-    assert "on 1 scenes: found.gpkg" in capfd.readouterr().out
+    assert "from scenes: 1. They are in found.gpkg" in capfd.readouterr().out
 
 
 def test_names_of_scenes(tmp_path):

@@ -194,5 +194,5 @@ def _tell(out: Path, scenes: int) -> None:
 
     kept, removed = (len(read_layer(out, layer)) for layer in ("kept", "removed"))
     sys.stdout.write(
-        f"{kept} detections kept, {removed} removed, on {scenes} scenes: {out} (layers kept and removed)\n"
+        f"Detections kept: {kept}, removed: {removed}, from scenes: {scenes}. They are in {out} (layers kept and removed).\n"
     )
