@@ -20,7 +20,7 @@ from lobate.imagery.patience import Patience
 from lobate.settings.imagery import Catalogue, Find
 
 SIDE = 60
-NAMES = {(10, 46): "Copernicus_DSM_COG_10_N46_00_E010_00_DEM", (11, 46): "Copernicus_DSM_COG_10_N46_00_E011_00_DEM"}
+CORNERS = ((10, 46), (11, 46))
 LOCAL = Catalogue(url="http://127.0.0.1:1/", collection="scenes", allow_private=True, tries=2, timeout_s=5)
 
 
@@ -36,16 +36,21 @@ def tiles(file_server, tmp_path):
 
 
 class Tiles:
-    def __init__(self, server, tmp_path):
-        self.server, self.place = server, f"dem_{tmp_path.name}"
+    """Tiles of a degree whose south-western corners are ``corners``."""
+
+    def __init__(self, server, tmp_path, corners=CORNERS):
+        self.server, self.place, self.corners = server, f"dem_{tmp_path.name}", corners
         (server.folder / self.place).mkdir()
         rng = np.random.default_rng(1)
-        self.heights = {corner: rng.uniform(0, 4000, (SIDE, SIDE)).astype(np.float32) for corner in NAMES}
-        self.heights[10, 46][20:25, 20:25] = -32767
-        self.items = [self._item(corner) for corner in NAMES]
+        self.heights = {corner: rng.uniform(0, 4000, (SIDE, SIDE)).astype(np.float32) for corner in self.corners}
+        self.heights[corners[0]][20:25, 20:25] = -32767
+        self.items = [self._item(corner) for corner in self.corners]
 
     def path(self, corner):
-        return f"{self.place}/{NAMES[corner]}.tif"
+        return f"{self.place}/{self.name(corner)}.tif"
+
+    def name(self, corner):
+        return f"Copernicus_DSM_COG_10_N{corner[1]:02}_00_E{corner[0]:03}_00_DEM"
 
     def _item(self, corner):
         west, south = corner
@@ -56,13 +61,13 @@ class Tiles:
             dataset.write(self.heights[corner], 1)
         bounds = [west - half, south + half, west + 1 - half, south + 1 + half]
         return {
-            "type": "Feature", "stac_version": "1.0.0", "id": NAMES[corner], "bbox": bounds, "links": [],
+            "type": "Feature", "stac_version": "1.0.0", "id": self.name(corner), "bbox": bounds, "links": [],
             "geometry": box(*bounds).__geo_interface__, "properties": {"datetime": "2021-04-22T00:00:00Z"},
             "assets": {"data": {"href": self.server.address(self.path(corner)), "roles": ["data"]}},
         }  # fmt: skip
 
     def asked(self):
-        return [len(self.server.asked(self.path(corner))) for corner in NAMES]
+        return [len(self.server.asked(self.path(corner))) for corner in self.corners]
 
 
 @pytest.fixture

@@ -8,9 +8,11 @@ import shutil
 
 import geopandas as gpd
 import pytest
+import rasterio
 import yaml
 from shapely.geometry import shape
 from tests.chain.clone import Clone
+from tests.imagery.test_dem import Tiles
 from tests.servers.files import Fault
 from tests.servers.stac import real_items
 
@@ -25,6 +27,7 @@ CLEAR = {
     "29RKH": ["S2A_29RKH_20200219_0_L2A"],
     "33TWM": ["S2B_33TWM_20230813_0_L2A", "S2B_33TWM_20230820_0_L2A"],
 }
+DEM = "resources/dem/r.tif"
 BANDS = ["B04", "B03", "B02"]
 
 
@@ -43,7 +46,10 @@ def archive(file_server, stac_server, real_data, tmp_path):
             if "33TWM" in item["id"] and (folder / name).exists():
                 asset["file:checksum"] = "1220" + hashlib.sha256((folder / name).read_bytes()).hexdigest()
     stac_server.load(collection, items)
-    settings = Catalogue(url=stac_server.url, collection=collection, allow_private=True)
+    stac_server.load(f"dem-{collection}", Tiles(file_server, tmp_path, [(15, 46)]).items)
+    settings = Catalogue(
+        url=stac_server.url, collection=collection, dem_collection=f"dem-{collection}", allow_private=True
+    )
     return Archive(file_server, place, items, settings, tmp_path)
 
 
@@ -111,6 +117,7 @@ def configure(clone, archive, **imagery):
             **imagery,
         },
         "labels": {"positives": [{"path": "area.gpkg"}]},
+        "inventory": {"dem": DEM},
     }
     (clone.folder / "r.yaml").write_text(yaml.safe_dump(settings))
 
@@ -132,8 +139,10 @@ def test_snakemake_fetches_what_the_table_names_and_nothing_twice(archive, clone
     assert f"B03 of scene {old}" in failed.text
     assert [(clone.folder / image).exists() for image in images] == [False, True]  # that scene failed alone
 
-    mended = clone.run("--", *images, config="r.yaml")
+    mended = clone.run("--", *images, DEM, config="r.yaml")
     assert mended.status == 0, mended.text
+    with rasterio.open(clone.folder / DEM) as dem:
+        assert (dem.nodata, dem.crs.to_epsg(), dem.shape) == (-9999, 4326, (60, 60))
     assert [len(archive.server.asked(archive.path(old, f"{band}.tif"))) for band in ("B02", "B03", "B04")] == [1, 4, 1]
 
     asked = len(archive.server.requests)
