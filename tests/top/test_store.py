@@ -2,6 +2,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from lobate import stage
+from lobate.digests import content_digest, file_digest
+from lobate.errors import Mistake
+from lobate.store import Store, Target
+
 
 def test_damaged_object_is_found_thrown_away_and_rebuilt(toy):
     toy.copy()
@@ -63,3 +70,22 @@ def test_two_results_never_share_a_file(toy):
     assert {first.stat().st_mode & 0o777, second.stat().st_mode & 0o777} == {0o444}
     (kept,) = toy.objects()
     assert kept.stat().st_ino == first.stat().st_ino
+
+
+def test_a_plan_takes_results_for_what_was_linked_there_and_reads_only_the_rest(tmp_path, monkeypatch):
+    store, result, own = Store(tmp_path / "store"), tmp_path / "detections.gpkg", tmp_path / "mine.gpkg"
+    made, read = tmp_path / "made.gpkg", []
+    for path in (made, own):
+        path.write_bytes(b"outlines")
+    with store.work("toy"):
+        store.publish("k" * 64, {"recipe": {}, "sources": {}, "run": {}}, {"found": [made]})
+        assert store.restore("k" * 64, {"found": [Target(result)]})
+    monkeypatch.setattr(stage, "content_digest", lambda path: read.append(path.name) or content_digest(path))
+    assert store.linked(result) == file_digest(result)
+    assert store.linked(own) is None
+    for path in (result, own):
+        assert not stage.known("review_sheet", {"detections": path, "review": tmp_path / "r.gpkg"}, None, store)
+    assert read == ["mine.gpkg"]
+    result.unlink()
+    with pytest.raises(Mistake, match="does not exist"):
+        stage.known("review_sheet", {"detections": result, "review": tmp_path / "r.gpkg"}, None, store)

@@ -99,10 +99,14 @@ def _run_outside(verb: str, given: dict[str, Any], region: Region | None) -> str
 
 
 def known(verb: str, given: dict[str, Any], region: Region | None, store: Store) -> bool:
-    """Whether the result is in the store, or is passed on by a lighter stage; inputs must be there."""
+    """Whether the result is in the store, or is passed on by a lighter stage; inputs must be there.
+
+    Results among the inputs are taken for what was linked there and not read, so that a plan of hundreds of tiles does not
+    read all of them; the job itself will.
+    """
     function = verbs.load(verb)
     with store.work(verb) as folder:
-        call = _seen(_chosen(function, given, region), folder, store)
+        call = _seen(_chosen(function, given, region), folder, store, trusting=True)
         return call.function is not function or store.has(text_digest(canonical(_recipe(call))))
 
 
@@ -142,12 +146,12 @@ def _setting(marker: Setting, region: Region, given: dict[str, Any]) -> Any:
     return marker.lens(value, **verbs.bind(marker.lens, given)) if marker.lens else value
 
 
-def _seen(call: Call, folder: Path, store: Store) -> Call:
+def _seen(call: Call, folder: Path, store: Store, *, trusting: bool = False) -> Call:
     """Digest every input, and put the part that the verb may see in its place where it has a lens."""
     arguments, sources = dict(call.arguments), {}
     for name, one in call.of(Input).items():
         paths = verbs.path_of(call.arguments[name])
-        sources[name] = [_source(path, store) for path in paths]
+        sources[name] = [_source(path, store, trusting) for path in paths]
         if one.marker.lens:
             paths = [_through(one.marker.lens, path, folder / name / str(n), call) for n, path in enumerate(paths)]
             sources[name] = [
@@ -157,8 +161,8 @@ def _seen(call: Call, folder: Path, store: Store) -> Call:
     return replace(call, arguments=arguments, sources=sources)
 
 
-def _source(path: Path, store: Store) -> dict[str, str]:
-    digest = content_digest(path)
+def _source(path: Path, store: Store, trusting: bool) -> dict[str, str]:
+    digest = (store.linked(path) if trusting and path.exists() else None) or content_digest(path)
     store.check_untouched(path, digest)
     return {"path": str(path), "name": path.name, "digest": digest}
 

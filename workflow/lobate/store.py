@@ -225,16 +225,19 @@ class Store:
         finally:
             new.unlink(missing_ok=True)
 
+    def linked(self, path: Path) -> str | None:
+        """Return the digest of what this store linked to ``path``, None if it did not; the file itself is not looked at."""
+        try:
+            return json.loads(self.ledger(path).read_bytes())["digest"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
     def check_untouched(self, path: Path, digest: str) -> None:
         """Refuse an input that this store linked there and that has changed since.
 
         Raises Mistake: its bytes were damaged on disk, or somebody edited a result by hand.
         """
-        try:
-            note = json.loads(self.ledger(path).read_bytes())
-        except (OSError, ValueError):
-            return
-        if note.get("digest") != digest:
+        if self.linked(path) not in (None, digest):
             raise Mistake(
                 f"The result {path} is no longer what lobate made: it was damaged on disk or edited by hand. Delete it "
                 "and run again to have it back; a person's own data belongs in resources/, named in the configuration."
