@@ -6,6 +6,7 @@ import re
 from functools import reduce
 from pathlib import Path
 
+from lobate.errors import Mistake
 from lobate.imagery.calibration import Calibration, settle
 from lobate.imagery.product import Product, read_product
 from lobate.imagery.scene import COMMON_NAMES, Band, Scene, Wanted, date_in, missing_band, missing_classes
@@ -45,15 +46,21 @@ def read(path: Path, wanted: Wanted) -> Scene:
 def band_file(path: Path, band: str) -> Path | None:
     """Return the band's raster in a folder (``B04.tif``, ``T33TWM_20230813T095559_B04_10m.jp2``, ``red.tif``).
 
-    The finest resolution is taken where the names tell several.
+    The finest resolution is taken where the names tell several; Mistake when it is still not one file.
     """
-    wanted = re.compile(rf"(?:.*[_.-])?(?:{band}|{COMMON_NAMES.get(band, band)})(?:_(\d\d)m)?", re.IGNORECASE)
-    found = [
-        (int(match[1] or 0), file)
-        for file in sorted(path.iterdir())
-        if file.suffix.lower() in RASTERS and (match := wanted.fullmatch(file.stem))
-    ]
-    return min(found)[1] if found else None
+    names = f"{re.escape(band)}|{re.escape(COMMON_NAMES.get(band, band))}"
+    wanted = re.compile(rf"(?!MSK_)(?:.*[_.-])?(?:{names})(?:_(\d\d)m)?", re.IGNORECASE)
+    found: dict[int, list[Path]] = {}
+    for file in sorted(path.iterdir()):
+        if file.suffix.lower() in RASTERS and (match := wanted.fullmatch(file.stem)):
+            found.setdefault(int(match[1] or 0), []).append(file)
+    finest = found[min(found)] if found else [None]
+    if len(finest) > 1:
+        raise Mistake(
+            f"{path} holds several files of {band} ({', '.join(file.name for file in finest)}); give each scene a folder of "
+            "its own, with one file a band."
+        )
+    return finest[0]
 
 
 def product_beside(path: Path) -> Product | None:
@@ -70,6 +77,12 @@ def _present(path: Path) -> list[str]:
 def _calibration(
     path: Path, product: Product | None, files: dict[str, Path | None], band: str, wanted: Wanted
 ) -> Calibration:
-    said = (product.calibration(band) if product else None) or tagged_calibration(files[band])
+    said, tagged = product.calibration(band) if product else None, tagged_calibration(files[band])
+    if said and tagged and said != tagged:
+        raise Mistake(
+            f"{files[band]} says of itself that reflectance is (DN + {tagged.offset:g}) / {tagged.quantification:g}, the "
+            f"product's metadata beside it say (DN + {said.offset:g}) / {said.quantification:g}. Take out what is wrong: the "
+            "XML, or the file's scale and offset (gdal_edit.py -unsetscale -unsetoffset)."
+        )
     why = product.why_unknown if product else "there is no MTD_MSIL2A.xml beside the bands and no scale in their files"
-    return settle(said, wanted.offset, f"{path}: {band}", why)
+    return settle(said or tagged, wanted.offset, f"{path}: {band}", why)
