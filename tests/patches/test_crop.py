@@ -150,6 +150,18 @@ def test_the_lens_shows_no_more_than_the_tile_s_outlines(tmp_path, two_outlines)
     assert (tmp_path / "a_seen.gpkg").read_bytes() == (tmp_path / "b_seen.gpkg").read_bytes()
 
 
+def test_an_outline_redrawn_in_one_tile_is_seen_by_that_tile_alone(tmp_path, two_outlines):
+    frame = two_outlines.outlines.assign(tile=["t1", "t2"]).to_crs(4326)
+    redrawn = frame.set_geometry([frame.geometry[0], frame.geometry[1].buffer(0.001)], crs=4326)
+    for name, table in (("before", frame), ("after", redrawn)):
+        write_layers(tmp_path / f"{name}.gpkg", {"kept": table})
+        for tile in ("t1", "t2"):
+            polygons_of_tile(tmp_path / f"{name}.gpkg", tmp_path / f"{name}_{tile}.gpkg", tile)
+    same = [(tmp_path / f"before_{tile}.gpkg").read_bytes() == (tmp_path / f"after_{tile}.gpkg").read_bytes()
+            for tile in ("t1", "t2")]  # fmt: skip
+    assert same == [True, False]
+
+
 def test_the_lens_of_a_tile_without_outlines_is_an_empty_layer(tmp_path, two_outlines):
     polygons_of_tile(two_outlines.polygons, tmp_path / "seen.gpkg", "elsewhere")
     assert read_layer(tmp_path / "seen.gpkg", "kept").empty

@@ -81,10 +81,14 @@ def test_one_group_of_everything_is_cut_between_outlines():
     assert (np.diff(found.fold) != 0).sum() == 3
 
 
-def test_folds_of_the_outlines_field_and_what_always_trains():
-    some = pool(chains(3), polygons=[*"aabbcc"], given={"a": "7", "b": "3"})
-    found = divide(some, Split(method="field", folds=2))
-    assert found.fold.tolist() == [1, 1, 0, 0, -1, -1]
+def test_folds_of_the_outlines_field():
+    some = pool(chains(3), polygons=[*"aabbcc"], given={"a": "7", "b": "3", "c": "7"})
+    assert divide(some, Split(method="field", folds=2)).fold.tolist() == [1, 1, 0, 0, 1, 1]
+
+
+def test_an_outline_without_a_number_is_in_no_fold():
+    with pytest.raises(Mistake, match="The outline p1 has no number"):
+        divide(pool(chains(2), given={"p0": "7", "p2": "3"}), Split(method="field", folds=2))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyproj import Transformer
 
 from lobate.errors import Mistake
 from lobate.patches.methods import METHODS
@@ -45,6 +46,38 @@ def test_no_validation_pixel_lies_inside_a_training_footprint(windows, split, sh
         return  # small worlds may not be divisible
     assert {"training", "validation"} <= set(sides) <= {"training", "validation", "dropped"}
     assert not (ground(footprints[sides == "validation"]) & ground(footprints[sides == "training"])).any()
+
+
+WEST, BEYOND = (
+    grid(crs=32643, left=780_000),
+    grid(crs=32644, left=232_000),
+)  # both see some of the ground between two zones
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(places, min_size=4, max_size=15, unique=True),
+    st.lists(places, min_size=4, max_size=15, unique=True),
+    st.sampled_from([Split(validation_share=0.3), Split(method="blocks", block_km=1, validation_share=0.3)]),
+)
+def test_no_validation_pixel_lies_inside_a_training_footprint_of_another_utm_zone(west, east, split):
+    frames = [make_footprints(west, name="w", on=WEST), make_footprints(east, name="e", on=BEYOND)]
+    footprints = pd.concat([frame.to_crs(LONLAT) for frame in frames], ignore_index=True)
+    try:
+        sides, _ = METHODS[split.method](Pool(footprints, 0), split)
+    except Mistake:
+        return  # small worlds may not be divisible
+    for one, other in ((WEST, BEYOND), (BEYOND, WEST)):
+        here = (footprints["tile"] == ("w" if one is WEST else "e")).to_numpy()
+        to_other = Transformer.from_crs(one.crs, other.crs, always_xy=True)
+        for window in footprints[here & (sides == "validation")].itertuples():
+            rows, cols = np.mgrid[: window.height, : window.width] + 0.5
+            x, y = one.transform @ ((window.window_col + cols).ravel(), (window.window_row + rows).ravel())
+            cols, rows = ~other.transform @ to_other.transform(x, y)
+            for train in footprints[~here & (sides == "training")].itertuples():
+                inside = (rows > train.window_row) & (rows < train.window_row + train.height)
+                inside &= (cols > train.window_col) & (cols < train.window_col + train.width)
+                assert not inside.any()
 
 
 @settings(deadline=None, max_examples=60)

@@ -92,14 +92,14 @@ def test_folds_stand_in_the_layer_and_in_the_leakage(tmp_path):
 def test_the_outlines_field(tmp_path):
     polygons = tmp_path / "polygons.gpkg"
     frame = make_footprints([(0, 0, 9, 9)] * 3)[["polygon", "geometry"]].to_crs(LONLAT)
-    write_layers(polygons, {"kept": frame.assign(fold=["2", None, "1"])})
+    write_layers(polygons, {"kept": frame.assign(fold=["2", "2", "1"])})
     split, leakage = tmp_path / "split.gpkg", tmp_path / "leakage.json"
     chosen = Split(method="field", folds=2)
     windows = [(100 * k, 0, 30, 30) for k in range(3)]
     split_patches([written(tmp_path, windows)], split, leakage, polygons, split_settings=chosen, seed=0)
     table = read_layer(split, "split")
     assert table["side"].tolist() == ["training", "training", "validation"]
-    assert table["fold"].tolist() == [1, -1, 0]
+    assert table["fold"].tolist() == [1, 1, 0]
     assert json.loads(leakage.read_text()).keys() == {"used", "field", "random", "grouped", "folds"}
 
 
@@ -113,12 +113,13 @@ def test_mined_negatives_cannot_move_anything():
     assert asked == {"footprints", "polygons"}
 
 
+@pytest.mark.parametrize("folds", [0, 3])
 @pytest.mark.parametrize("method", ["random", "grouped", "blocks"])
-def test_the_same_bytes_whatever_the_order_of_tiles(tmp_path, method):
+def test_the_same_bytes_whatever_the_order_of_tiles(tmp_path, method, folds):
     paths = [written(tmp_path, chains(), "t1"), written(tmp_path, chains(5), "t2")]
     found = []
     for order in (paths, paths[::-1]):
-        parted(tmp_path, order, method=method, block_km=2)
+        parted(tmp_path, order, method=method, block_km=1, folds=folds)
         found.append((tmp_path / "split.gpkg").read_bytes() + (tmp_path / "leakage.json").read_bytes())
     assert found[0] == found[1]
 

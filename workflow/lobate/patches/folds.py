@@ -22,7 +22,7 @@ from lobate.settings.patches import Split
 
 @dataclass(frozen=True)
 class Folds:
-    """``fold``: (n,), the fold in which each patch validates, -1 for one that always trains; ``sides``: of each fold, (n,)."""
+    """``fold``: (n,), the fold in which each patch validates; ``sides``: those of each fold, (n,)."""
 
     fold: np.ndarray
     sides: list[np.ndarray]
@@ -78,6 +78,11 @@ def _field(pool: Pool, settings: Split) -> np.ndarray:
             f"patches.split.folds is {settings.folds}, but the field that labels.fold_field names holds "
             f"{'words' if numbers is None else f'{count} different numbers'}. Set patches.split.folds to "
             f"{count if count > 1 else 0}, or number {settings.folds} folds in the field."
+        )
+    if (numbers < 0).any():
+        raise Mistake(
+            f"The outline {pool.polygons[numbers < 0][0]} has no number in the field that labels.fold_field names, so it is in "
+            "none of the folds. Give every outline a number, or set patches.split.folds to 0: then those without one train."
         )
     return numbers
 

@@ -61,7 +61,7 @@ def said_of(polygons: np.ndarray, given: dict[str, str]) -> np.ndarray:
 
 
 def numbers_of(said: np.ndarray) -> np.ndarray | None:
-    """Return the folds numbered from 0 in the order of their numbers, -1 for none, (n,); None where words are said."""
+    """Return the folds numbered from 0 in the order of their numbers, -1 for none said, (n,); None where words are."""
     numbers = sorted({int(one) for one in said if one.isdecimal()})
     if not numbers:
         return None
