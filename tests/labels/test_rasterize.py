@@ -48,19 +48,52 @@ def test_pixels_are_those_of_gdal(outlines, tmp_path, monkeypatch, rows):
     assert 0.1 < label.mean() < 0.9
 
 
-@pytest.mark.skipif(shutil.which("gdal_rasterize") is None, reason="no gdal_rasterize on this machine")
-def test_pixels_are_those_of_the_program_itself(outlines, tmp_path):
-    image = outlines.write_image(tmp_path / "T1.tif", left=500_000.3, top=4_000_000.7, metres=9.7)
-    rocks = outlines.write(tmp_path / "rocks.gpkg", list(blobs(40, seed=1)))
-    result = outlines.clean(tmp_path, [rocks], images={"T1": image})
-    result.kept.to_crs("EPSG:32644").to_file(tmp_path / "utm.gpkg")
+def cells(count, seed):
+    """Every second cell of a tessellation that reaches past the image on all sides: neighbours touch; some have holes."""
+    rng = np.random.default_rng(seed)
+    points = np.column_stack([rng.uniform(499_800, 501_700, count), rng.uniform(3_998_600, 4_000_200, count)])
+    tiled = shapely.get_parts(shapely.voronoi_polygons(shapely.multipoints(points)))[::2]
+    return [cell.difference(cell.centroid.buffer(25)) if n % 3 else cell for n, cell in enumerate(tiled)]
+
+
+def by_gdal(result, image, target, *options):
+    """Burn the kept polygons with gdal_rasterize on the image's grid; return the pixels."""
+    result.kept.to_crs("EPSG:32644").to_file(target.with_suffix(".gpkg"))
     with rasterio.open(image) as dataset:
-        bounds, size = dataset.bounds, dataset.res
-    extent = ["-te", *map(repr, bounds), "-tr", *map(repr, size)]
-    files = [tmp_path / "utm.gpkg", tmp_path / "expected.tif"]
-    subprocess.run(["gdal_rasterize", "-q", "-burn", "1", "-ot", "Byte", *extent, *files], check=True)
-    with rasterio.open(tmp_path / "expected.tif") as dataset:
-        assert np.array_equal(label_of(image, result.path, tmp_path / "label.tif"), dataset.read(1))
+        extent = ["-te", *map(repr, dataset.bounds), "-tr", *map(repr, dataset.res)]
+    files = [target.with_suffix(".gpkg"), target]
+    subprocess.run(["gdal_rasterize", "-q", "-burn", "1", "-ot", "Byte", *extent, *options, *files], check=True)
+    with rasterio.open(target) as dataset:
+        return dataset.read(1)
+
+
+@pytest.mark.skipif(shutil.which("gdal_rasterize") is None, reason="no gdal_rasterize on this machine")
+@pytest.mark.parametrize("rows", [13, 512])
+@pytest.mark.parametrize(
+    "shapes",
+    [list(blobs(40, seed=1)), cells(60, seed=2), [shapely.box(500_003, 3_999_990, 500_009, 3_999_998)]],
+    ids=["over edges with holes", "touching", "half a pixel"],
+)
+def test_pixels_are_those_of_the_program_itself(outlines, tmp_path, monkeypatch, rows, shapes):
+    monkeypatch.setattr(module, "ROWS", rows)
+    image = outlines.write_image(tmp_path / "T1.tif", left=500_000.3, top=4_000_000.7, metres=9.7)
+    rocks = outlines.write(tmp_path / "rocks.gpkg", shapes)
+    result = outlines.clean(tmp_path, [rocks], images={"T1": image}, min_area_m2=0)
+    expected = by_gdal(result, image, tmp_path / "expected.tif")
+    assert np.array_equal(label_of(image, result.path, tmp_path / "label.tif"), expected)
+    assert expected.any()
+
+
+@pytest.mark.skipif(shutil.which("gdal_rasterize") is None, reason="no gdal_rasterize on this machine")
+def test_pixels_whose_centres_lie_on_outlines_are_those_of_the_program(outlines, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "ROWS", 13)
+    image = outlines.write_image(tmp_path / "T1.tif")
+    shapes = [
+        translate(outlines.square(10 * n, 10 * (n % 3), 9 + n % 2), 5.0 * (n % 4), -5.0 * (n % 5)) for n in range(12)
+    ]
+    result = outlines.clean(tmp_path, [outlines.write(tmp_path / "rocks.gpkg", shapes)], images={"T1": image})
+    expected = by_gdal(result, image, tmp_path / "expected.tif")
+    assert np.array_equal(label_of(image, result.path, tmp_path / "label.tif"), expected)
 
 
 def test_nodata_and_unrecognisable_are_ignored_and_negatives_are_not_burned(outlines, tmp_path):

@@ -17,6 +17,7 @@ from typing import Annotated
 import numpy as np
 import rasterio
 import shapely
+from affine import Affine
 from rasterio.features import rasterize
 from rasterio.io import DatasetReader
 
@@ -69,11 +70,12 @@ def _label_rows(dataset: DatasetReader, shapes: np.ndarray, values: np.ndarray) 
     """Yield the label raster in bands of rows: the first row's number and the rows (h, width) uint8, good until the next."""
     tree = shapely.STRtree(shapes)
     buffer = np.empty((ROWS, dataset.width), dtype=np.uint8)
+    up = -1 if dataset.transform.determinant < 0 else 1
     counts = np.zeros(2, dtype=np.int64)
     for start, stop, void in _voids(dataset):
         near = np.sort(tree.query(shapely.box(0, start, dataset.width, stop)))
         rows = buffer[: stop - start]
-        burn(shapes[near], values[near], start, rows)
+        burn(shapes[near], values[near], start, rows, up)
         if void is not None:
             rows[void] = IGNORE
         counts += [np.count_nonzero(rows == value) for value in (LANDFORM, IGNORE)]
@@ -111,17 +113,22 @@ def _nodata(dataset: DatasetReader, start: int, stop: int, buffer: np.ndarray) -
     return void if void.any() else None
 
 
-def burn(shapes: np.ndarray, values: np.ndarray, start: int, rows: np.ndarray) -> None:
-    """Fill ``rows`` (h, width) uint8, which begin at row ``start``, with single polygons in pixel coordinates, in order."""
+def burn(shapes: np.ndarray, values: np.ndarray, start: int, rows: np.ndarray, up: int = -1) -> None:
+    """Fill ``rows`` (h, width) uint8, which begin at row ``start``, with single polygons in pixel coordinates, in order.
+
+    ``up``: -1 where rows count southwards, as in most images. GDAL winds rings as they lie on the ground, and which of two
+    polygons gets a pixel whose centre lies on their edge depends on it.
+    """
     rows[:] = 0
     if len(shapes):
-        rasterize(zip(_plain(shapes, start), values.tolist(), strict=True), out=rows)
+        moved = zip(_plain(shapes, start, up), values.tolist(), strict=True)
+        rasterize(moved, out=rows, transform=Affine.scale(1, up))
 
 
-def _plain(shapes: np.ndarray, up: int) -> Iterator[dict[str, object]]:
-    """Yield polygons moved up by ``up`` rows as rasterio takes them; much faster than one by one through shapely."""
+def _plain(shapes: np.ndarray, start: int, up: int) -> Iterator[dict[str, object]]:
+    """Yield polygons moved to where row ``start`` is 0 as rasterio takes them; much faster than one by one through shapely."""
     _, coordinates, (ring_ends, shape_ends) = shapely.to_ragged_array(shapes)
-    rings = [ring.tolist() for ring in np.split(coordinates - (0.0, up), ring_ends[1:-1])]
+    rings = [ring.tolist() for ring in np.split((coordinates - (0.0, start)) * (1.0, up), ring_ends[1:-1])]
     for first, last in pairwise(shape_ends):
         yield {"type": "Polygon", "coordinates": rings[first:last]}
 
