@@ -1,5 +1,7 @@
 """Maps made by windows are what the whole image at once gives, and say where they know nothing."""
 
+import threading
+
 import numpy as np
 import pytest
 import rasterio
@@ -13,6 +15,7 @@ from torch.nn import functional
 
 from lobate.errors import Mistake
 from lobate.grid import Grid
+from lobate.network import stream
 from lobate.network.deeplab import build, landform_probability
 from lobate.network.stream import probability_map
 from lobate.settings.training import Network
@@ -109,6 +112,27 @@ def test_layers_are_bands_that_are_blended_alike(tmp_path):
         differences = np.abs(found[band] - at_once(local(3, seed), pixels))
         differences[5, 7] = 0
         assert differences.max() <= 0.51
+
+
+def test_rows_are_written_in_a_thread_of_their_own_while_the_network_goes_on(tmp_path, monkeypatch):
+    image = write_image(tmp_path / "image.tif", noise(200, 40))
+    threads, second = set(), threading.Event()
+    write, calls = stream._write, []
+
+    def waiting(*arguments):
+        threads.add(threading.get_ident())
+        assert second.wait(timeout=30), "the network waits for the first rows to be written"
+        write(*arguments)
+
+    def network(images):
+        calls.append(threading.get_ident())
+        if len(calls) == 2:
+            second.set()
+        return local(1)(images)
+
+    monkeypatch.setattr(stream, "_write", waiting)
+    probability_map(network, image, tmp_path / "map.tif", window=48, overlap=8)
+    assert len(threads) == 1 and not threads & set(calls)
 
 
 def test_progress_is_told_by_rows(tmp_path, caplog):

@@ -45,14 +45,12 @@ def predict(
     import torch
 
     from lobate.network.average import over_models
-    from lobate.network.modelfile import load
     from lobate.network.stream import PROBABILITY, SPREAD, probability_map
 
     files = [model, *(more_models or [])]
-    models, headers = zip(*map(load, files), strict=True)
-    names = _bands_of(files, headers)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    networks = [_network(one, image, device, predict_settings) for one in models]
+    networks, headers = zip(*(_network(file, image, device, predict_settings) for file in files), strict=True)
+    names = _bands_of(files, headers)
     probability_map(
         networks[0] if len(networks) == 1 else over_models(networks),
         image,
@@ -61,7 +59,7 @@ def predict(
         overlap=predict_settings.overlap,
         blend=predict_settings.blend,
         batch=predict_settings.batch,
-        channels=models[0].channels,
+        channels=headers[0]["channels"],
         names=names,
         layers=PROBABILITY if len(networks) == 1 else SPREAD,
         device=device,
@@ -81,13 +79,15 @@ def _bands_of(files: list[Path], headers: tuple[dict[str, Any], ...]) -> list[st
     return next((header["bands"] for header in headers if header.get("bands")), None)
 
 
-def _network(model: DeepLab, image: Path, device: str, settings: Predict) -> Network:
-    """Return the function from windows to probabilities that the settings ask for."""
+def _network(file: Path, image: Path, device: str, settings: Predict) -> tuple[Network, dict[str, Any]]:
+    """Return the function from windows to probabilities that the settings ask for, and the header of its file."""
     from lobate.network.average import over_scales, over_symmetries
     from lobate.network.compiled import compiled
     from lobate.network.deeplab import landform_probability, set_output_stride
     from lobate.network.fold import folded
+    from lobate.network.modelfile import load
 
+    model, header = load(file)
     if settings.output_stride not in ("model", model.output_stride):
         log.info("Trained at output stride %d, mapping at %d.", model.output_stride, settings.output_stride)
         set_output_stride(model, settings.output_stride)
@@ -96,7 +96,7 @@ def _network(model: DeepLab, image: Path, device: str, settings: Predict) -> Net
         network = compiled(network)
     if settings.tta.scales != [1.0]:
         network = over_scales(network, settings.tta.scales)
-    return over_symmetries(network) if settings.tta.symmetries else network
+    return over_symmetries(network) if settings.tta.symmetries else network, header
 
 
 def _compiling_pays(model: DeepLab, image: Path, settings: Predict) -> bool:
