@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -62,3 +64,14 @@ def test_every_verb_has_outputs_that_are_files(name):
     listed = verbs.parameters(verbs.load(name))
     assert any(isinstance(one.marker, Output) for one in listed.values())
     assert verbs.load(name).__doc__
+
+
+def test_no_verb_needs_a_heavy_library_before_it_runs():
+    """Snakemake and the command line load every verb to read its signature; each job does so again."""
+    code = (
+        "import sys; from lobate import verbs; [verbs.load(verb) for verb in verbs.VERBS]; "
+        "heavy = {'torch', 'torchvision', 'timm', 'matplotlib', 'exactextract', 'tensorboard', 'requests', 'pystac', 'bokeh'}; "
+        "sys.exit(' '.join(sorted(heavy & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
