@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
@@ -114,34 +115,50 @@ rasterize_labels(Path("{image}"), Path("{polygons}"), Path("{label}"), ring_m=0.
 
 @measures
 def rasterize(folder: Path) -> dict[str, Figure]:
-    """Burn 400 polygons on a tile by the verb's function and by gdal_rasterize, each as a process of its own."""
+    """Burn 400 polygons on a tile by the verb's function and by GDAL's programs, each as a process of its own."""
     grid = Grid(SIDE, SIDE, rasterio.transform.from_origin(WEST, NORTH, METRES, METRES), rasterio.CRS.from_epsg(32644))
     image, polygons = write_image(folder / "image.tif", grid), write_polygons(folder, grid)
     ours = command(sys.executable, "-c", OURS.format(image=image, polygons=polygons, label=folder / "ours.tif"))
-    compressed = [
-        word
-        for option in ("COMPRESS=DEFLATE", "TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=512")
-        for word in ("-co", option)
-    ]
-    left, bottom, right, top = grid.bounds
-    theirs = command(
-        "gdal_rasterize", "-q", "-burn", 1, "-ot", "Byte", "-init", 0, "-te", left, bottom, right, top, "-tr", METRES, METRES,
-        *compressed, folder / "utm.gpkg", folder / "theirs.tif",
+    packed = burning(folder, grid, "COMPRESS=DEFLATE")
+    plain, cog = burning(folder, grid), command(
+        "gdal_translate", "-q", "-of", "COG", "-co", "COMPRESS=DEFLATE", "-co", "NUM_THREADS=ALL_CPUS", "-r", "nearest",
+        folder / "theirs.tif", folder / "cog.tif",
     )  # fmt: skip
-    value = ratio(ours, theirs)
+    figures = {
+        "rasterize_vs_gdal_rasterize": Figure(
+            ratio(ours, packed),
+            "ratio",
+            f"whole processes that burn 400 polygons of a GeoPackage into a uint8 DEFLATE GeoTIFF of {SIDE} x {SIDE}, the same "
+            "pixels; rasterize_labels (python -c) also projects the polygons, reads all of the RGB image for its nodata "
+            "and makes overviews, which gdal_rasterize does not",
+            "gdal_rasterize alone, polygons in the tile's CRS, 512 x 512 tiles",
+        ),
+        "rasterize_vs_gdal_cog": Figure(
+            ratio(ours, lambda: (plain(), cog())),
+            "ratio",
+            "as rasterize_vs_gdal_rasterize, but both end with a cloud-optimised GeoTIFF with overviews",
+            "gdal_rasterize, then gdal_translate -of COG",
+        ),
+    }
+    check_same(folder)
+    return figures
+
+
+def burning(folder: Path, grid: Grid, *options: str) -> Callable[[], object]:
+    """Return a function that runs gdal_rasterize on the grid."""
+    left, bottom, right, top = grid.bounds
+    made = ["TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=512", *options]
+    return command(
+        "gdal_rasterize", "-q", "-burn", 1, "-ot", "Byte", "-te", left, bottom, right, top, "-tr", METRES, METRES,
+        *(word for option in made for word in ("-co", option)), "-init", 0, folder / "utm.gpkg", folder / "theirs.tif",
+    )  # fmt: skip
+
+
+def check_same(folder: Path) -> None:
+    """Insist that both made the same label raster."""
     with rasterio.open(folder / "ours.tif") as one, rasterio.open(folder / "theirs.tif") as other:
         if not np.array_equal(one.read(1), other.read(1)):
             raise RuntimeError("the two label rasters differ")
-    what = (
-        f"whole processes that burn 400 polygons of one GeoPackage into a uint8 DEFLATE tiled GeoTIFF of {SIDE} x {SIDE}, same "
-        "pixels; ours (python -c, rasterize_labels) also projects the polygons, reads the whole RGB image for its nodata and "
-        "adds overviews, a COG"
-    )
-    return {
-        "rasterize_vs_gdal_rasterize": Figure(
-            value, "ratio", what, "gdal_rasterize on polygons in the tile's CRS, no image"
-        )
-    }
 
 
 def write_image(path: Path, grid: Grid) -> Path:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import rasterio
 import shapely
 from affine import Affine
 from rasterio.features import rasterize
@@ -58,10 +57,10 @@ def rasterize_labels(
     its bands are 0), in a positive that the user's list calls unrecognisable, or within ``ring_m`` metres of a kept
     positive's outline; 0 elsewhere. A kept positive goes over an unrecognisable one.
     """
-    with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"), open_raster(image) as dataset:
+    with open_raster(image) as dataset:
         grid = Grid.of(dataset)
         shapes, values = _burns(polygons, grid, ring_m)
-        with CogWriter(label, grid) as target:
+        with CogWriter(label, grid, smooth=False) as target:
             for start, rows in _label_rows(dataset, shapes, values):
                 target.write(rows, start)
 
