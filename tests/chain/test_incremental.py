@@ -9,7 +9,7 @@ from pathlib import Path
 import geopandas as gpd
 import pytest
 import rasterio
-from tests.chain.conftest import Clone
+from tests.chain.clone import Clone
 
 pytestmark = pytest.mark.xdist_group("chain")
 
