@@ -18,7 +18,7 @@ import torch
 from torch.utils.data import Dataset
 
 from lobate.errors import Mistake
-from lobate.patches.arrays import open_patches
+from lobate.patchfile import open_patches
 from lobate.vectors import read_layer
 
 Sample = dict[str, Any]

@@ -37,9 +37,9 @@ def contact_sheet(
 
     ``patches`` and ``footprints`` are those of the same tiles, in the same order. Raises Mistake where they do not fit.
     """
-    from lobate.patches.arrays import open_patches
     from lobate.patches.picture import draw
     from lobate.patches.suspects import pick
+    from lobate.patchfile import open_patches
 
     if len(patches) != len(footprints):
         raise Mistake(f"There are {len(patches)} patch files and {len(footprints)} footprints. Give both of each tile.")

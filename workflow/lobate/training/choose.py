@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from lobate.errors import Mistake
+from lobate.patchfile import open_patches
 from lobate.signature import Input, Output, Setting
 from lobate.training.rounds import chosen_of, read_verdict
-from lobate.training.sources import open_patches
 from lobate.vectors import LONLAT, read_layer, write_layers
 
 log = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 
 from lobate.errors import Mistake
+from lobate.patchfile import open_patches
 from lobate.training.dataset import Patches
 from lobate.training.split import Impossible, Protocol, read_split
 from lobate.vectors import read_layer
@@ -100,23 +101,6 @@ def _off(rows: np.ndarray, footprints: Path, validating: gpd.GeoDataFrame) -> np
     if len(touching):
         log.info("%d mined patches touch validation ground of this protocol and do not train", len(touching))
     return np.setdiff1d(rows, touching)
-
-
-def open_patches(path: Path) -> np.ndarray:
-    """Memory-map a patch file, (n, P, P, C + 1) uint8; a Mistake when it is cut short or holds something else."""
-    try:
-        array = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise Mistake(
-            f"The patch file {path} cannot be read: {error}. It was cut short or is not a .npy file; delete it and run "
-            "again, and it will be made anew."
-        ) from error
-    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] != array.shape[2]:
-        raise Mistake(
-            f"The patch file {path} holds {array.dtype} {array.shape}, not uint8 patches of (n, side, side, channels + "
-            "label). Give a file that crop_patches or mine_negatives wrote."
-        )
-    return array
 
 
 def gather(

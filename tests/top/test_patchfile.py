@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lobate.errors import Mistake
-from lobate.patches.arrays import open_patches
+from lobate.patchfile import open_patches
 
 
 def test_patches_are_mapped_and_not_read(tmp_path):
@@ -28,8 +28,14 @@ def test_a_file_cut_short(tmp_path):
         open_patches(tmp_path / "p.npy", 2)
 
 
-@pytest.mark.parametrize(("array", "rows"), [(np.zeros((2, 9, 9, 2), np.uint8), 3), (np.zeros((2, 9, 9, 2)), 2)])
-def test_other_patches_than_the_footprints_tell_of(tmp_path, array, rows):
+def test_other_patches_than_the_footprints_tell_of(tmp_path):
+    np.save(tmp_path / "p.npy", np.zeros((2, 9, 9, 2), np.uint8))
+    with pytest.raises(Mistake, match="its footprints tell of 3"):
+        open_patches(tmp_path / "p.npy", 3)
+
+
+@pytest.mark.parametrize("array", [np.zeros((2, 9, 9, 2)), np.zeros((2, 9, 8, 2), np.uint8), np.zeros(5, np.uint8)])
+def test_what_is_no_patches(tmp_path, array):
     np.save(tmp_path / "p.npy", array)
-    with pytest.raises(Mistake, match=f"its footprints tell of {rows} patches"):
-        open_patches(tmp_path / "p.npy", rows)
+    with pytest.raises(Mistake, match="not uint8 patches"):
+        open_patches(tmp_path / "p.npy")
