@@ -15,6 +15,7 @@ from lobate.grid import WGS84
 from lobate.inventory.attributes import DESCRIBED
 from lobate.inventory.decide import apply_review
 from lobate.inventory.describe import describe
+from lobate.inventory.solar import received, year_of_beams
 from lobate.settings.inventory import OtherInventory
 from lobate.vectors import read_polygons, write_layers
 
@@ -57,13 +58,17 @@ def test_every_attribute_of_a_landform_on_a_plane(tmp_path, dem):
     assert one["slope_deg"] == pytest.approx(np.degrees(np.arctan(0.2)), abs=0.05)
     assert one["aspect_deg"] == pytest.approx(180, abs=0.1)
     assert one["aspect_concentration"] == pytest.approx(1)
+    beams = year_of_beams(36.004, one["elevation_mean_m"])
+    assert one["solar_w_m2"] == pytest.approx(received(beams, np.array([11.31]), np.array([180.0]))[0], rel=2e-3)
     assert one["latitude"] == pytest.approx(36.0039, abs=1e-6)  # the highest row of cells
     assert shape.contains(gpd.points_from_xy([one["longitude"]], [one["latitude"]])[0])
 
 
 def test_without_dem_nulls_and_a_reason(tmp_path):
     one = measured(tmp_path, outlines(tmp_path, box(80, 36, 80.001, 36.004))).iloc[0]
-    assert one[["elevation_min_m", "elevation_mean_m", "slope_deg", "aspect_deg", "dem_share"]].isna().all()
+    unknown = ["elevation_min_m", "elevation_mean_m", "slope_deg", "aspect_deg", "solar_w_m2", "dem_share"]
+    assert one[unknown].isna().all()
+    assert (one["mapping_date"], one["scenes_note"]) == (None, "insar does not say")
     assert (one["dem_note"], one["length_note"]) == ("no DEM", "rectangle")
     assert one["length_m"] == pytest.approx(WGS84.inv(80, 36, 80, 36.004)[2], rel=1e-3)
     assert (one["longitude"], one["latitude"]) == pytest.approx((80.0005, 36.002))
@@ -155,6 +160,55 @@ def test_real_attributes_against_cells_counted_another_way(andes):
         assert (90 - np.degrees(np.angle(mean.real + 1j * mean.imag))) % 360 == pytest.approx(one.aspect_deg, abs=1)
         assert one.area_km2 == pytest.approx(_equal_area_km2(one.geometry), rel=1e-3)
         assert one.length_m * one.width_m == pytest.approx(one.area_km2 * 1e6, rel=1e-3)
+
+
+def test_real_zonal_means_are_exactextracts_own(andes):
+    """The same outlines by exactextract's own weighted mean of elevation, and extremes."""
+    from exactextract import exact_extract
+
+    found, dem = andes
+    whole = found[found["elevation_mean_m"].notna()]
+    with rasterio.open(dem) as raster:
+        theirs = exact_extract(raster, whole[["source_id", "geometry"]], ["mean", "min", "max"], output="pandas")
+    for name in ("mean", "min", "max"):
+        assert whole[f"elevation_{name}_m"].to_numpy() == pytest.approx(theirs[name].to_numpy(), abs=0.051)
+    assert len(whole) == 6
+
+
+def test_real_sun_against_hours_summed_one_by_one(andes):
+    """Hock's formula with the sun's height and azimuth, each cell and each hour of twelve days, written out."""
+    found, dem = andes
+    with rasterio.open(dem) as raster:
+        z = np.where(raster.read(1) == -32768, np.nan, raster.read(1)).astype(float)
+        transform = raster.transform
+    slope, east, north = _slope(z, transform)
+    for one in found[found["elevation_mean_m"].notna()].itertuples():
+        cover = _cover(one.geometry, z.shape, transform)
+        known = (cover > 0) & np.isfinite(slope)
+        facing = np.degrees(np.arctan2(-east[known], -north[known]))
+        ours = _sun(slope[known], facing, cover[known], one.latitude, one.elevation_mean_m)
+        assert one.solar_w_m2 == pytest.approx(ours, rel=0.01)
+
+
+def _sun(slope, facing, cover, latitude, altitude):
+    phi, tilt, total = np.radians(latitude), np.radians(slope), 0.0
+    days = range(15, 366, 15)
+    for day in days:
+        delta = np.radians(23.45) * np.sin(2 * np.pi * (284 + day) / 365)  # Cooper 1969
+        for hour in np.radians(np.arange(-177.5, 180, 5)):
+            height = np.arcsin(np.sin(phi) * np.sin(delta) + np.cos(phi) * np.cos(delta) * np.cos(hour))
+            if height <= 0:
+                continue
+            azimuth = np.arctan2(
+                -np.cos(delta) * np.sin(hour), np.sin(delta) * np.cos(phi) - np.cos(delta) * np.sin(phi) * np.cos(hour)
+            )
+            incidence = np.sin(height) * np.cos(tilt) + np.cos(height) * np.sin(tilt) * np.cos(
+                azimuth - np.radians(facing)
+            )
+            air = np.exp(-altitude / 8000) / np.sin(height)
+            beam = 1361 * (1 + 0.033 * np.cos(2 * np.pi * day / 365)) * 0.75**air
+            total += beam * np.average(np.clip(incidence, 0, None), weights=cover)
+    return total / len(days) / 72
 
 
 def _cover(shape, size, transform, parts=8):

@@ -57,12 +57,20 @@ def test_ids_are_made_where_there_are_none(insar):
         ({"id_field": "Out"}, "used more than once .Extended"),
         ({"fields": {"velocity": "name"}}, "value 'wkl001', which is no number"),
         ({"fields": {"activity": "upslope"}}, "field upslope: feature 0 has the value"),
+        ({"fields": {"mapping_date": "name"}}, "'wkl001' is no date"),
         ({"layer": "nothing"}, "has no layer nothing"),
     ],
 )
 def test_what_does_not_agree_is_told(insar, settings, message):
     with pytest.raises(Mistake, match=message):
         read_source(insar, "insar", other(**settings))
+
+
+def test_dates_are_read_as_they_are_written(tmp_path):
+    written = ["2018", "2018-07", "2018-07-11", "2018-07-11T05:16:51", None]
+    write_layers(tmp_path / "d.gpkg", {"outlines": frame([square(n) for n in range(5)], when=written)})
+    found = read_source(tmp_path / "d.gpkg", "insar", other(fields={"mapping_date": "when"}))
+    assert list(found["mapping_date"].fillna("")) == ["2018", "2018-07", "2018-07-11", "2018-07-11", ""]
 
 
 def test_unknown_source(insar):

@@ -28,7 +28,7 @@ def described(shapes, source="insar", **columns) -> gpd.GeoDataFrame:
     return conform(gpd.GeoDataFrame(table, geometry=list(shapes), crs=4326), DESCRIBED, "EPSG:4326")
 
 
-def joined(known, found, outline="first", match_iou=0.3):
+def joined(known, found, outline="other", match_iou=0.3):
     return join(start(known), found, match_iou, outline)
 
 
@@ -49,18 +49,43 @@ def test_known_landforms_keep_their_outline_and_learn():
 
 def test_the_detections_outline_may_stand():
     shifted = shapely.affinity.translate(square(0), STEP / 10)
-    result = joined(described([square(0)], velocity=[12.0]), described([shifted], "reviewed", area_km2=[7.0]), "later")
+    result = joined(
+        described([square(0)], velocity=[12.0]), described([shifted], "reviewed", area_km2=[7.0]), "detection"
+    )
     assert result.geometry.iloc[0].equals(shifted)
     assert (result["area_km2"].iloc[0], result["velocity"].iloc[0]) == (7.0, 12.0)
     assert result["outline_from"].iloc[0] == "reviewed"
 
 
+def test_an_edited_outline_may_stand_and_the_record_says_why():
+    near = shapely.affinity.translate(square(0), STEP / 10)
+    known = described([square(0), square(2), square(4)])
+    found = described(
+        [near, shapely.affinity.translate(near, 2 * STEP)],
+        "reviewed",
+        status=["edited", "accepted"],
+        scenes=["S:1", "S:1"],
+    )
+    result = joined(known, found, "edited")
+    assert list(result["outline_from"]) == ["reviewed", "insar", "insar"]
+    assert list(result["outline_why"]) == ["by the setting inventory.outline: edited"] * 2 + [
+        "no other source knows it"
+    ]
+    assert list(result["scenes"].fillna("")) == ["S:1", "", ""]  # of the outline that stands
+
+
+def test_why_the_first_of_other_inventories_stands():
+    result = joined(described([square(0)]), described([square(0)], "optical"), "detection")
+    assert list(result["outline_why"]) == ["stands before the later inventories'"]
+
+
 def test_a_detection_over_two_landforms_leaves_two():
     both = shapely.union_all([square(0), square(1)]).convex_hull
-    for outline in ("first", "later"):
+    for outline in ("other", "detection"):
         result = joined(described([square(0), square(1)]), described([both], "reviewed"), outline)
         assert list(result["sources"]) == ["insar:i0;reviewed:r0", "insar:i1;reviewed:r0"]
         assert result.geometry.iloc[0].equals(square(0))
+    assert set(result["outline_why"]) == {"where one outline meets several, the other inventory's stands"}
 
 
 def test_two_detections_in_one_landform_leave_one():

@@ -1,6 +1,11 @@
 """Room `inventory`: a person's review, attributes, and one compiled product."""
 
 
+def beside_images(wildcards, ending: str) -> list[str]:
+    """Return what composing left beside each image, for the detections only: other outlines were not mapped from them."""
+    return [made(f"imagery/{tile}{ending}") for tile in TILES] if wildcards.source == "reviewed" else []
+
+
 rule review_sheet:
     input:
         detections=made("mapping/detections.gpkg"),
@@ -48,6 +53,8 @@ rule describe:
     input:
         outlines=outlines_of,
         dem=optional(REGION.inventory.dem),
+        records=lambda wildcards: beside_images(wildcards, "_scene.tif"),
+        facts=lambda wildcards: beside_images(wildcards, ".json"),
     output:
         described=made("inventory/described/{source}.gpkg"),
     log:
@@ -63,8 +70,9 @@ rule describe:
     message:
         "Measuring the landforms of {wildcards.source}"
     shell:
-        "lobate describe --outlines {input.outlines:q} --dem {input.dem:q} --source {wildcards.source:q}"
-        " --described {output.described:q} --settings {params.settings:q} --log {log:q}"
+        "lobate describe --outlines {input.outlines:q} --dem {input.dem:q} --records {input.records:q}"
+        " --facts {input.facts:q} --source {wildcards.source:q} --described {output.described:q}"
+        " --settings {params.settings:q} --log {log:q}"
 
 
 rule compile_inventory:

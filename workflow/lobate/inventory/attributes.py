@@ -41,6 +41,9 @@ GROUND = (
     Attribute("aspect_deg", float, "circular mean of downslope directions, clockwise from true north"),
     Attribute("aspect_concentration", float, "resultant length of the aspects: 1 all alike, 0 in all directions"),
     Attribute(
+        "solar_w_m2", float, "potential incoming solar radiation: clear-sky direct, mean of a year (Hock 1999), W m-2"
+    ),
+    Attribute(
         "longitude", float, "of the primary marker: the highest point, or any inner point without a DEM; degrees"
     ),
     Attribute("latitude", float, "of the primary marker; degrees"),
@@ -48,6 +51,13 @@ GROUND = (
     Attribute("dem_note", str, "why elevations are null or incomplete"),
 )
 """What is measured on the outline and the DEM."""
+
+SEEN = (
+    Attribute("mapping_date", str, "date of the scene that shows most of it, the later of equals"),
+    Attribute("scenes", str, "scenes it was mapped from, with their shares, separated by semicolons"),
+    Attribute("scenes_note", str, "why scenes or date are null"),
+)
+"""What the outline was mapped from."""
 
 PERSON = (
     Attribute("status", str, "pending, accepted or edited by a reviewer; mapped where only another inventory knows it"),
@@ -63,6 +73,7 @@ DESCRIBED = (
     Attribute("method", str, "how it was found"),
     *KNOWLEDGE,
     *GROUND,
+    *SEEN,
     *PERSON,
 )
 """A described outline, before inventories are compiled."""
@@ -72,8 +83,10 @@ INVENTORY = (
     Attribute("method", str, "how it was found; both where the detections and the other inventory know it"),
     *KNOWLEDGE,
     *GROUND,
+    *SEEN,
     *PERSON,
     Attribute("outline_from", str, "source whose outline, and measures, stand here"),
+    Attribute("outline_why", str, "why that one's"),
     Attribute("sources", str, "all that know it, as source:identifier, separated by semicolons"),
     Attribute("match_iou", float, "IoU of the two outlines where two sources know it, the best where more do"),
 )

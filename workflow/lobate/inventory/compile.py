@@ -14,7 +14,7 @@ from lobate.errors import Mistake
 from lobate.inventory.account import account
 from lobate.inventory.attributes import INVENTORY, conform
 from lobate.inventory.identify import identifier, made_unique
-from lobate.inventory.union import drop_repeated, join, method_of, start
+from lobate.inventory.union import Outline, drop_repeated, join, method_of, start
 from lobate.signature import Input, Output, Setting
 from lobate.vectors import read_polygons, write_layers
 
@@ -32,7 +32,7 @@ def compile_inventory(
     names: list[str],
     pending: Annotated[Literal["keep", "drop"], Setting("inventory.pending")] = "keep",
     match_iou: Annotated[float, Setting("inventory.match_iou")] = 0.3,
-    outline: Annotated[Literal["other", "detection"], Setting("inventory.outline")] = "other",
+    outline: Annotated[Outline, Setting("inventory.outline")] = "other",
     id_prefix: Annotated[str, Setting("inventory.id_prefix")] = "RGU",
 ) -> None:
     """Compile described outlines (see ``describe``): ``others``, called ``names``, and the reviewed detections.
@@ -78,15 +78,15 @@ def _detections(path: Path, pending: str, match_iou: float) -> tuple[gpd.GeoData
 
 
 def _compiled(
-    others: list[gpd.GeoDataFrame], found: gpd.GeoDataFrame, match_iou: float, outline: Literal["other", "detection"]
+    others: list[gpd.GeoDataFrame], found: gpd.GeoDataFrame, match_iou: float, outline: Outline
 ) -> gpd.GeoDataFrame:
     if not others:
         records = start(found)
     else:
         records = start(others[0])
         for other in others[1:]:
-            records = join(records, other, match_iou, "first")
-        records = join(records, found, match_iou, "first" if outline == "other" else "later")
+            records = join(records, other, match_iou, "other")
+        records = join(records, found, match_iou, outline)
     several = len({method for one in others for method in one["method"]}) > 1
     return records.assign(method=[method_of(methods, several) for methods in records["methods"]])
 

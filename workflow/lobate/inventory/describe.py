@@ -18,7 +18,9 @@ from rasterio.warp import transform as warp_points
 from lobate.inventory.attributes import DESCRIBED, conform
 from lobate.inventory.cells import cells_under
 from lobate.inventory.relief import Relief, Value, highest_inside, relief
+from lobate.inventory.scenes import mapped_from
 from lobate.inventory.shape import ends, length_along, longer_side
+from lobate.inventory.solar import potential_radiation
 from lobate.inventory.sources import REVIEWED, mend, read_source
 from lobate.rasters import open_raster
 from lobate.settings.inventory import OtherInventory
@@ -43,6 +45,8 @@ def describe(
     outlines: Annotated[Path, Input()],
     described: Annotated[Path, Output()],
     dem: Annotated[Path | None, Input()] = None,
+    records: Annotated[list[Path] | None, Input()] = None,
+    facts: Annotated[list[Path] | None, Input()] = None,
     *,
     source: str,
     others_settings: Annotated[dict[str, OtherInventory], Setting("inventory.others", lens=only_source)],
@@ -53,12 +57,13 @@ def describe(
     Writes, in EPSG:4326, the layers ``described`` (columns: ``attributes.DESCRIBED``), ``removed`` (outlines without area,
     with ``reason``) and ``rejected`` (passed on from the review; empty for others). Areas and lengths are geodesic;
     elevation, slope and aspect come from the DEM cells under the outline, partly covered ones by their part. Voids and
-    outlines past the DEM's edge give nulls, with the reason in ``dem_note``.
+    outlines past the DEM's edge give nulls, with the reason in ``dem_note``. ``records`` and ``facts``, one of each an image,
+    tell what the detections were mapped from (see ``scenes``); other inventories say it themselves, in a field.
     """
     frame, removed = mend(read_source(outlines, source, others_settings))
     with ExitStack() as stack:
         raster = stack.enter_context(open_raster(dem)) if dem else None
-        result = measure(frame, raster, min_dem_share)
+        result = measure(_with_scenes(frame, source, records or [], facts or []), raster, min_dem_share)
     rejected = read_polygons(outlines, "rejected") if source == REVIEWED else removed.iloc[:0]
     write_layers(
         described,
@@ -69,6 +74,14 @@ def describe(
         },
     )
     _tell(result)
+
+
+def _with_scenes(frame: gpd.GeoDataFrame, source: str, records: list[Path], facts: list[Path]) -> gpd.GeoDataFrame:
+    if source != REVIEWED:
+        undated = frame["mapping_date"].isna() if "mapping_date" in frame else pd.Series(True, index=frame.index)
+        return frame.assign(scenes_note=[f"{source} does not say" if none else None for none in undated])
+    told = pd.DataFrame(mapped_from(frame.geometry, records, facts), columns=["mapping_date", "scenes", "scenes_note"])
+    return frame.assign(**{name: told[name].to_numpy() for name in told})
 
 
 def measure(frame: gpd.GeoDataFrame, dem: DatasetReader | None, min_dem_share: float) -> gpd.GeoDataFrame:
@@ -93,7 +106,9 @@ def _ground(
     """Attributes of one outline; ``there`` is the same in the DEM's CRS."""
     summary = relief(cells_under(dem, there) if dem is not None else None, min_dem_share)
     longitude, latitude = _marker(outline, there, summary, dem)
-    return {**summary.values, **_length(outline, summary, dem), "longitude": longitude, "latitude": latitude}
+    sun = potential_radiation(summary.cells, latitude) if "slope_deg" in summary.values and summary.cells else None
+    place = {"longitude": longitude, "latitude": latitude}
+    return {**summary.values, **_length(outline, summary, dem), "solar_w_m2": sun, **place}
 
 
 def _length(outline: shapely.Geometry, summary: Relief, dem: DatasetReader | None) -> dict[str, Value]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import geopandas as gpd
@@ -95,6 +96,8 @@ def _known(frame: gpd.GeoDataFrame, name: str, field: str, where: str) -> list[o
     """Values of an attribute, checked: numbers are finite, words are in the vocabulary."""
     if name in VOCABULARIES:
         return list(canonical(frame[field], VOCABULARIES[name], f"{where}, field {field}"))
+    if name == "mapping_date":
+        return [_date(value, f"{where}, field {field}") for value in frame[field]]
     if name not in NUMBERS:
         return [None if pd.isna(value) else str(value) for value in frame[field]]
     numbers = pd.to_numeric(frame[field], errors="coerce").astype(float)
@@ -105,6 +108,18 @@ def _known(frame: gpd.GeoDataFrame, name: str, field: str, where: str) -> list[o
             f"number ({len(wrong)} such features). Correct it, or leave it empty."
         )
     return list(numbers)
+
+
+def _date(value: object, where: str) -> str | None:
+    """A year, month or day, as ISO 8601 writes it."""
+    if pd.isna(value) or not str(value).strip():
+        return None
+    found = re.match(r"\d{4}(-\d{2}){0,2}(?=$|[T .])", str(value).strip())
+    if not found:
+        raise Mistake(
+            f"{where}: {str(value)!r} is no date. Write it as 2018, 2018-07 or 2018-07-11, or leave it empty."
+        )
+    return found[0]
 
 
 def _chosen(frame: gpd.GeoDataFrame, settings: OtherInventory, where: str) -> np.ndarray:

@@ -20,38 +20,47 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from lobate.inventory.attributes import GROUND, KNOWLEDGE, PERSON
+from lobate.inventory.attributes import GROUND, KNOWLEDGE, PERSON, SEEN
 from lobate.inventory.overlap import overlaps
 from lobate.inventory.sources import REVIEWED
 
 MOSTLY = 0.5
 """An outline lies mostly inside another when more than this share of it does."""
 
-MEASURED = [one.name for one in GROUND]
+MEASURED = [one.name for one in (*GROUND, *SEEN)]
 LEARNED = [one.name for one in (*KNOWLEDGE, *PERSON)]
 RANK = {"edited": 0, "accepted": 1}
 
+Outline = Literal["other", "detection", "edited"]
+"""Whose outline stands where another inventory and the detections know a landform: see the setting inventory.outline."""
+
+ALONE = "no other source knows it"
+FIRST = "stands before the later inventories'"
+UNEVEN = "where one outline meets several, the other inventory's stands"
+CHOSEN = "by the setting inventory.outline: {}"
+
 
 def start(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return described outlines of one source as records, with ``outline_from``, ``sources``, ``methods``, ``match_iou``."""
+    """Return described outlines of one source as records, with ``outline_from`` and its kin."""
     return frame.assign(
         outline_from=frame["source"],
+        outline_why=ALONE,
         sources=frame["source"] + ":" + frame["source_id"],
         methods=frame["method"],
         match_iou=np.full(len(frame), np.nan),
     )
 
 
-def join(
-    records: gpd.GeoDataFrame, later: gpd.GeoDataFrame, match_iou: float, outline: Literal["first", "later"]
-) -> gpd.GeoDataFrame:
-    """Add the outlines of one more source to the records; ``outline`` says whose stands where both know a landform."""
+def join(records: gpd.GeoDataFrame, later: gpd.GeoDataFrame, match_iou: float, outline: Outline) -> gpd.GeoDataFrame:
+    """Add the outlines of one more source to the records.
+
+    ``outline`` says whose stands where the detections, which come last, and the records know a landform.
+    """
     pairs = matches(records, later, match_iou)
     joined = records.copy()
     for position, group in pairs.groupby("left"):
         _learn(joined, position, later.iloc[group["right"]], group["iou"].max())
-    if outline == "later":
-        _redraw(joined, later, pairs)
+    _decide(joined, later, pairs, outline)
     new = start(later.drop(index=later.index[pairs["right"].unique()]))
     parts = [part for part in (joined, new) if len(part)]
     return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=records.crs) if parts else joined
@@ -115,10 +124,21 @@ def _learn(records: gpd.GeoDataFrame, position: int, found: gpd.GeoDataFrame, io
     records.at[row, "match_iou"] = np.fmax(records.at[row, "match_iou"], iou)
 
 
-def _redraw(records: gpd.GeoDataFrame, later: gpd.GeoDataFrame, pairs: pd.DataFrame) -> None:
-    """Give records the later source's outline and measures where just the two of them match."""
-    alone = ~pairs["left"].duplicated(keep=False) & ~pairs["right"].duplicated(keep=False)
-    rows, theirs = records.index[pairs.loc[alone, "left"]], later.iloc[pairs.loc[alone, "right"]]
+def _decide(records: gpd.GeoDataFrame, later: gpd.GeoDataFrame, pairs: pd.DataFrame, outline: Outline) -> None:
+    """Let one outline of each match stand, and say why; the later one only where just the two of them match."""
+    shared = set(pairs["right"][pairs["right"].duplicated()])
+    for position, group in pairs.groupby("left"):
+        row, found = records.index[position], later.iloc[group["right"]]
+        detected = bool((found["source"] == REVIEWED).any())
+        wanted = detected and (outline == "detection" or (outline == "edited" and (found["status"] == "edited").any()))
+        uneven = len(found) > 1 or not shared.isdisjoint(group["right"])
+        if wanted and not uneven:
+            _redraw(records, row, found.iloc[0])
+        records.at[row, "outline_why"] = UNEVEN if wanted and uneven else CHOSEN.format(outline) if detected else FIRST
+
+
+def _redraw(records: gpd.GeoDataFrame, row: int, found: pd.Series) -> None:
+    """Give a record a later source's outline and measures."""
     for column in [*MEASURED, "geometry"]:
-        records.loc[rows, column] = theirs[column].to_numpy()
-    records.loc[rows, "outline_from"] = theirs["source"].to_numpy()
+        records.at[row, column] = found[column]
+    records.at[row, "outline_from"] = found["source"]

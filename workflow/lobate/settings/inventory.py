@@ -8,7 +8,7 @@ from pydantic import Field
 
 from lobate.settings.base import PolygonFile, ProjectPath, Section
 
-Known = Literal["upslope_connection", "activity", "kinematics", "velocity", "velocity_error", "remark"]
+Known = Literal["upslope_connection", "activity", "kinematics", "velocity", "velocity_error", "mapping_date", "remark"]
 
 
 class OtherInventory(PolygonFile):
@@ -35,7 +35,8 @@ class Inventory(Section):
     """Whether detections that nobody has looked at yet stand in the inventory (marked as pending) or not."""
     match_iou: Annotated[float, Field(gt=0, lt=1)] = 0.3
     """Outlines of two inventories, or of a decision and a detection, are the same landform from this IoU on."""
-    outline: Literal["other", "detection"] = "other"
-    """Whose outline stands where another inventory and the detections know the same landform."""
+    outline: Literal["other", "detection", "edited"] = "other"
+    """Whose outline stands where another inventory and the detections know the same landform: the other inventory's, the
+    detection's, or the detection's only where a person drew it (edited)."""
     id_prefix: str = "RGU"
     """Identifiers are this, latitude x 1e4 and longitude x 1e4, as in RGU384455N1092526W."""
