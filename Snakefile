@@ -26,6 +26,8 @@ rule all:
     input:
         inventory=made("inventory/inventory.gpkg"),
         review=made("inventory/review.gpkg"),
+        contact_sheet=made("patches/contact_sheet.png"),
+        card=made("patches/README.md"),
         selection=made("training/selection.json"),
         scores=made("mapping/scores.json"),
         figures=FIGURES,
