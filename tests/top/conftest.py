@@ -54,6 +54,10 @@ def shape(source: Annotated[Path, Input()], result: Annotated[Path, Output(edita
     for suffix in (".shp", ".dbf", ".shx"):
         result.with_suffix(suffix).write_bytes(source.with_suffix(suffix).read_bytes())
 
+def needy(result: Annotated[Path, Output()], *, seed: Annotated[int, Setting("seed")]) -> None:
+    """Write the seed."""
+    result.write_text(str(seed))
+
 @outside
 def ask(source: Annotated[Path, Input()], result: Annotated[Path, Output()], *,
         seed: Annotated[int, Setting("seed")] = 0) -> None:
@@ -74,7 +78,7 @@ class Toy:
         (self.code / "lobate" / "toy.py").write_text(TOY)
         (self.code / "lobate" / "toy_helper.py").write_text(HELPER)
         with (self.code / "lobate" / "verbs.py").open("a") as verbs:
-            verbs.write('\nVERBS.update({name: "lobate.toy" for name in ("copy", "total", "shape", "ask")})\n')
+            verbs.write('\nVERBS.update({name: "lobate.toy" for name in ("copy", "total", "shape", "ask", "needy")})\n')
         self.settings(seed=0)
         (folder / "in.txt").write_text("apple\nbanana\navocado\n")
 

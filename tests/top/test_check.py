@@ -143,3 +143,13 @@ def test_scenes_of_a_table_may_be_fetched_later_but_the_table_is_read(world, tmp
     table.write_text("nothing")
     with pytest.raises(Mistakes, match=r"Setting imagery\.scenes: The scene table scenes\.tsv has no column"):
         check_region(region(imagery={"scenes": "scenes.tsv"}))
+
+
+def test_split_by_field_needs_the_field(world):
+    by_field = {"split": {"method": "field"}}
+    with pytest.raises(Mistakes, match=r"labels\.fold_field does not say"):
+        check_region(region(patches=by_field))
+    labels = {"positives": [{"path": "p.gpkg"}], "fold_field": "side"}
+    with pytest.raises(Mistakes, match=r"p\.gpkg has no field side; it has id"):
+        check_region(region(patches=by_field, labels=labels))
+    check_region(region(patches=by_field, labels={**labels, "fold_field": "id"}))

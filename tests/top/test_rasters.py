@@ -76,3 +76,21 @@ def test_truncated_raster_is_a_mistake_when_it_is_read(tmp_path):
     (tmp_path / "a.tif").write_bytes(whole[: len(whole) * 2 // 3])
     with pytest.raises(Mistake, match="truncated"), open_raster(tmp_path / "a.tif") as cog:
         cog.read()
+
+
+def test_each_overview_is_half_of_the_one_before_until_one_block_holds_it(tmp_path):
+    pixels = written(tmp_path / "a.tif", count=1)[0]
+    with rasterio.open(tmp_path / "a.tif") as cog:
+        assert cog.overviews(1) == [2, 4]
+    with rasterio.open(tmp_path / "a.tif", overview_level=0) as half:
+        assert (half.read(1) == pixels[::2, ::2]).all()
+
+
+def test_blocks_of_nothing_take_no_room(tmp_path):
+    grid = Grid(6000, 6000, GRID.transform, GRID.crs)
+    with CogWriter(tmp_path / "a.tif", grid, smooth=False) as cog:
+        cog.write(np.zeros(grid.shape, np.uint8), 0)
+    assert (tmp_path / "a.tif").stat().st_size < 5000
+    assert cog_validate(tmp_path / "a.tif")[0]
+    with rasterio.open(tmp_path / "a.tif") as cog:
+        assert not cog.read().any()

@@ -155,3 +155,9 @@ def test_verb_that_asks_the_world_runs_each_time_and_leaves_nothing_in_the_store
     missing = toy.run("ask", "--source", "no.txt", "--result", "other/r.txt", "--settings", "toy.json")
     assert (missing.returncode, "no.txt does not exist" in missing.stderr) == (2, True)
     assert not (toy.folder / "other").exists()
+
+
+def test_verb_without_its_settings_says_what_it_needs(toy):
+    done = toy.run("needy", "--result", "r.txt")
+    assert (done.returncode, "lobate needy needs --settings FILE" in done.stderr) == (2, True)
+    assert "Traceback" not in done.stderr

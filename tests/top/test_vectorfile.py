@@ -58,7 +58,9 @@ def test_a_shapefile_in_a_zip_without_prj_is_told_by_the_zips_name(files, tmp_pa
     assert str(tmp_path / "a.zip/rocks.shp") in str(told.value)
 
 
-@pytest.mark.parametrize("name", ["../rocks.geojson", "/rocks.geojson", "a/../../rocks.geojson", "a\\..\\..\\rocks.geojson"])
+@pytest.mark.parametrize(
+    "name", ["../rocks.geojson", "/rocks.geojson", "a/../../rocks.geojson", "a\\..\\..\\rocks.geojson"]
+)
 def test_nothing_leaves_the_folder(tmp_path, name):
     path = packed(tmp_path / "a.zip", {name: b"{}"})
     with pytest.raises(Mistake, match=r"a\.zip wants to write outside its folder"), readable(path):

@@ -37,7 +37,7 @@ def check_region(region: Region) -> None:
         if not _will_be_made(region, path) and (begun or name == "imagery.find.area")
     ]
     found = [
-        f"Setting {name} names {path}, which does not exist. Correct the path."
+        f"Setting {name} names {path}, which does not exist. Put it there, or correct the path."
         for name, path in named
         if not Path(path).exists()
     ]
@@ -45,7 +45,12 @@ def check_region(region: Region) -> None:
     found += wrong_scenes
     for name, outlines in _outlines(region, "") if begun else ():
         if Path(outlines.path).exists():
-            found += [f"Setting {name}: {wrong}" for wrong in _wrong_with(outlines, tiles)]
+            fold = region.labels.fold_field if name.startswith("labels.") else None
+            found += [f"Setting {name}: {wrong}" for wrong in _wrong_with(outlines, fold, tiles)]
+    if region.patches.split.method == "field" and not region.labels.fold_field:
+        found.append(
+            "Setting patches.split.method is field, but labels.fold_field does not say which field of the outlines. Name it."
+        )
     found += [f"Setting labels.removed: {wrong}" for wrong in _wrong_list(region.labels.removed)]
     if found:
         raise Mistakes(sorted(set(found)))
@@ -119,10 +124,10 @@ def _outlines(value: Any, name: str) -> Iterator[tuple[str, PolygonFile]]:
             yield from _outlines(one, f"{name}[{number}]")
 
 
-def _wrong_with(outlines: PolygonFile, tiles: STRtree | None) -> Iterator[str]:
+def _wrong_with(outlines: PolygonFile, fold_field: str | None, tiles: STRtree | None) -> Iterator[str]:
     try:
         with readable(Path(outlines.path)) as whole:
-            yield from _wrong_inside(whole, outlines, tiles)
+            yield from _wrong_inside(whole, outlines, fold_field, tiles)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         told = " ".join(str(error).split())
         yield f"{outlines.path} cannot be read as outlines: {told}. Export it again, for instance as GeoPackage."
@@ -132,7 +137,7 @@ def _wrong_with(outlines: PolygonFile, tiles: STRtree | None) -> Iterator[str]:
         yield str(mistake)
 
 
-def _wrong_inside(whole: Path, outlines: PolygonFile, tiles: STRtree | None) -> Iterator[str]:
+def _wrong_inside(whole: Path, outlines: PolygonFile, fold_field: str | None, tiles: STRtree | None) -> Iterator[str]:
     path, layer = outlines.path, outlines.layer
     layers = sorted(str(one) for one in pyogrio.list_layers(whole)[:, 0])
     if layer is not None and layer not in layers:
@@ -147,7 +152,7 @@ def _wrong_inside(whole: Path, outlines: PolygonFile, tiles: STRtree | None) -> 
         yield f"{path} must hold polygons, but it holds {kind or 'no geometry'}. Draw outlines as polygons, or name another layer."
         return
     known = [str(one) for one in info["fields"]]
-    wanted = [*filter(None, [outlines.id_field]), *outlines.where]
+    wanted = [*filter(None, [outlines.id_field, fold_field]), *outlines.where]
     if unknown := [field for field in wanted if field not in known]:
         yield from (
             f"{path} has no field {field}; it has {', '.join(known) or 'none'}. Name one of these." for field in unknown

@@ -127,7 +127,21 @@ def _chosen(function: verbs.Function, given: dict[str, Any], region: Region | No
     other = verbs.alternative(function)
     if other and other.when(**_resolved(other.when, given, region)):
         function = other.instead
-    return Call(function, _resolved(function, given, region), {})
+    arguments = _resolved(function, given, region)
+    _check_complete(function, arguments)
+    return Call(function, arguments, {})
+
+
+def _check_complete(function: verbs.Function, arguments: dict[str, Any]) -> None:
+    lacking = [one for name, one in verbs.parameters(function).items() if one.required and name not in arguments]
+    options = [
+        "--settings FILE" if isinstance(one.marker, Setting) else f"--{one.name.replace('_', '-')}" for one in lacking
+    ]
+    if options:
+        verb = function.__name__.replace("_", "-")
+        raise Mistake(
+            f"lobate {verb} needs {' and '.join(dict.fromkeys(options))}; lobate {verb} --help says what it is."
+        )
 
 
 def _resolved(function: verbs.Function, given: dict[str, Any], region: Region | None) -> dict[str, Any]:

@@ -6,30 +6,21 @@ import re
 from dataclasses import dataclass
 
 from lobate.errors import Mistake
+from lobate.verbs import VERBS
 
 NODE = re.compile(r'^\s*(\d+)\s*\[\s*label\s*=\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
 EDGE = re.compile(r"^\s*(\d+)\s*->\s*(\d+)", re.MULTILINE)
 
-PHASES: dict[str, dict[str, tuple[str, ...]]] = {
-    "Prepare": {
-        "example": ("make_example",),
-        "imagery": ("find_scenes", "fetch_scene", "fetch_dem", "compose_rgb"),
-        "labels": ("clean_labels", "rasterize_labels"),
-        "patches": ("crop_patches", "split_patches"),
-    },
-    "Train and validate": {"training": ("train", "mine_negatives", "select_model")},
-    "Infer and post-process": {
-        "mapping": ("predict", "vectorize", "merge_detections", "filter_detections", "score"),
-    },
-    "Review and compile": {
-        "inventory": ("review_sheet", "apply_review", "describe", "compile_inventory"),
-        "figures": ("figure_map", "figure_iou", "rule_graph", "figure_workflow"),
-    },
+PHASES: dict[str, tuple[str, ...]] = {
+    "Prepare": ("example", "imagery", "labels", "patches"),
+    "Train and validate": ("training",),
+    "Infer and post-process": ("mapping",),
+    "Review and compile": ("inventory", "figures"),
 }
-"""The method's phases (METHOD, figure 5), their rooms and the rules of each, in the order of the data's flow."""
+"""The method's phases (METHOD, figure 5) and their rooms, in the order of the data's flow."""
 
 OTHER = "other"
-"""Room of a rule that stands nowhere above."""
+"""Room of a rule that is no verb."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +55,8 @@ def as_dot(graph: RuleGraph) -> str:
 
 
 def room_of(rule: str) -> str:
-    """Return the room a rule belongs to."""
-    rooms = {name: room for listed in PHASES.values() for room, names in listed.items() for name in names}
-    if rule.startswith("figure_"):
-        return rooms.get(rule, "figures")
-    return rooms.get(rule, OTHER)
+    """Return the room a rule belongs to: that of its verb."""
+    return VERBS[rule].split(".")[1] if rule in VERBS else OTHER
 
 
 def phase_of(rule: str) -> int:
@@ -78,6 +66,5 @@ def phase_of(rule: str) -> int:
 
 
 def rank_of(rule: str) -> tuple[int, str]:
-    """Return what rules are sorted by: their place in the flow, then their name."""
-    flow = [name for rooms in PHASES.values() for names in rooms.values() for name in names]
-    return (flow.index(rule) if rule in flow else len(flow), rule)
+    """Return what rules are sorted by: their verb's place in the flow, then their name."""
+    return ([*VERBS].index(rule) if rule in VERBS else len(VERBS), rule)
