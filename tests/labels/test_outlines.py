@@ -111,3 +111,15 @@ def test_files_that_are_missing_or_none_are_mistakes(tmp_path):
     for name in ("nowhere.gpkg", "text.gpkg"):
         with pytest.raises(Mistake, match=name):
             read(tmp_path / name)
+
+
+def test_the_polygons_of_a_globes_placemark_with_a_label_are_taken_and_told(shapefile, tmp_path, caplog):
+    frame = gpd.read_file(shapefile).to_crs(4326)
+    frame.loc[0, "geometry"] = shapely.GeometryCollection([frame.geometry[0].centroid, frame.geometry[0]])
+    frame.loc[1, "geometry"] = shapely.force_3d(shapely.MultiPolygon([frame.geometry[1]]), 4000)
+    frame.to_file(tmp_path / "globe.kml", driver="KML")
+    with caplog.at_level(logging.INFO):
+        rows = read(tmp_path / "globe.kml")
+    assert list(rows.geom_type) == ["Polygon", "Polygon"]
+    assert not rows.has_z.any()
+    assert "of 1 features that hold more than polygons only these are taken" in caplog.text

@@ -10,13 +10,14 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
+import shapely
 from pyproj.exceptions import CRSError, ProjError
 
 from lobate.errors import Mistake
-from lobate.labels.repair import mend, sound
+from lobate.labels.repair import mend, polygons_of, sound
 from lobate.settings.base import PolygonFile
 from lobate.vectorfile import readable
-from lobate.vectors import LONLAT, read_polygons
+from lobate.vectors import LONLAT, POLYGONAL, read_layer
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | No
     holds anything but polygons, or lacks a field that the configuration names.
     """
     with readable(path) as whole:
-        frame = read_polygons(whole, file.layer)
+        frame = _with_polygons(read_layer(whole, file.layer), file)
         numbers = _feature_numbers(whole, file.layer)
     frame = frame.set_index(numbers)
     if frame.empty:
@@ -52,6 +53,25 @@ def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | No
         crs=frame.crs,
     )
     return _in_lonlat(rows, file)
+
+
+def _with_polygons(frame: gpd.GeoDataFrame, file: PolygonFile) -> gpd.GeoDataFrame:
+    """Return the features; of one that holds points or lines beside polygons, as globes draw labels, only the polygons.
+
+    Mistake when a feature holds no polygon.
+    """
+    shapes = np.array(frame.geometry.values, dtype=object)
+    mixed = np.flatnonzero(shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION)
+    if len(mixed):
+        log.info("%s: of %d features that hold more than polygons only these are taken", _where(file), len(mixed))
+        shapes[mixed] = polygons_of(shapes[mixed])
+    wrong = np.flatnonzero(~np.isin(shapely.get_type_id(shapes), (*POLYGONAL, -1)))
+    if len(wrong):
+        raise Mistake(
+            f"{_where(file)} must hold polygons, but feature {wrong[0]} is a {shapes[wrong[0]].geom_type} ({len(wrong)} such "
+            "features). Draw outlines as polygons, or name another layer."
+        )
+    return frame.assign(geometry=gpd.GeoSeries(shapes, index=frame.index, crs=frame.crs))
 
 
 def _in_lonlat(rows: gpd.GeoDataFrame, file: PolygonFile) -> gpd.GeoDataFrame:

@@ -47,13 +47,13 @@ def sound(shapes: np.ndarray) -> np.ndarray:
     """Return valid (multi)polygons, empty where nothing polygonal is left; valid ones come back as they are."""
     broken = np.flatnonzero(~shapely.is_valid(shapes) & ~shapely.is_missing(shapes))
     whole = shapes.copy()
-    whole[broken] = _polygons_of(shapely.make_valid(shapes[broken], method="structure", keep_collapsed=False))
+    whole[broken] = polygons_of(shapely.make_valid(shapes[broken], method="structure", keep_collapsed=False))
     stubborn = broken[~shapely.is_valid(whole[broken])]  # parts that share an edge, which GEOS leaves apart
     whole[stubborn] = shapely.buffer(whole[stubborn], 0)
     return whole
 
 
-def _polygons_of(shapes: np.ndarray) -> np.ndarray:
+def polygons_of(shapes: np.ndarray) -> np.ndarray:
     """Return the polygonal part of each geometry: mending may leave lines and points beside polygons."""
     mixed = shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION
     for place in np.flatnonzero(mixed):
