@@ -45,6 +45,8 @@ def compiled(folder, reviewed, *others, **settings):
         folder / "inventory.gpkg",
         folder / "inventory.parquet",
         folder / "inventory.csv",
+        folder / "inventory.geojson",
+        folder / "inventory.shp.zip",
         folder / "summary.json",
         names=[f"other{number}" for number in range(len(others))],
         **settings,
@@ -137,7 +139,7 @@ def test_same_bytes_twice(tmp_path):
 def test_names_must_go_with_the_others(tmp_path):
     reviewed = described(tmp_path / "r.gpkg", SHAPES, "reviewed")
     with pytest.raises(Mistake, match="0 other inventories came with 1 names"):
-        compile_inventory(reviewed, [], *(tmp_path / name for name in "abcd"), names=["insar"])
+        compile_inventory(reviewed, [], *(tmp_path / name for name in "abcdef"), names=["insar"])
 
 
 def test_real_outlines_with_themselves(tmp_path, real_data):

@@ -73,6 +73,14 @@ def test_dates_are_read_as_they_are_written(tmp_path):
     assert list(found["mapping_date"].fillna("")) == ["2018", "2018-07", "2018-07-11", "2018-07-11", ""]
 
 
+def test_velocities_come_in_cm_a_year(tmp_path):
+    write_layers(tmp_path / "v.gpkg", {"outlines": frame([square(0)], v=[1.5], e=[0.2])})
+    fields = {"velocity": "v", "velocity_error": "e"}
+    for unit, factor in (("mm", 0.1), ("cm", 1), ("m", 100)):
+        found = read_source(tmp_path / "v.gpkg", "insar", other(fields=fields, velocity_unit=unit)).iloc[0]
+        assert (found["velocity"], found["velocity_error"]) == pytest.approx((1.5 * factor, 0.2 * factor))
+
+
 def test_unknown_source(insar):
     with pytest.raises(Mistake, match="no inventory called optical"):
         read_source(insar, "optical", other())

@@ -26,6 +26,33 @@ rule review_sheet:
         "lobate review-sheet --detections {input.detections:q} --review {output.review:q} --log {log:q}"
 
 
+rule review_page:
+    input:
+        detections=made("mapping/detections.gpkg"),
+        images=[made(f"imagery/{tile}.tif") for tile in TILES],
+        others=[REGION.inventory.others[name].path for name in sorted(REGION.inventory.others)],
+    output:
+        page=made("inventory/review.html"),
+    log:
+        made("logs/review_page.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(20),
+    params:
+        stamp=stamp("review_page"),
+        settings=SETTINGS,
+        tiles=TILES,
+        names=sorted(REGION.inventory.others),
+    message:
+        "Making the page in which a person reviews the detections"
+    shell:
+        "lobate review-page --detections {input.detections:q} --images {input.images:q} --tiles {params.tiles:q}"
+        " --others {input.others:q} --names {params.names:q} --page {output.page:q}"
+        " --settings {params.settings:q} --log {log:q}"
+
+
 rule apply_review:
     input:
         detections=made("mapping/detections.gpkg"),
@@ -83,6 +110,8 @@ rule compile_inventory:
         inventory=made("inventory/inventory.gpkg"),
         parquet=made("inventory/inventory.parquet"),
         csv=made("inventory/inventory.csv"),
+        geojson=made("inventory/inventory.geojson"),
+        shapefile=made("inventory/inventory.shp.zip"),
         summary=made("inventory/summary.json"),
     log:
         made("logs/compile_inventory.log"),
@@ -100,4 +129,5 @@ rule compile_inventory:
     shell:
         "lobate compile-inventory --reviewed {input.reviewed:q} --others {input.others:q} --names {params.names:q}"
         " --inventory {output.inventory:q} --parquet {output.parquet:q} --csv {output.csv:q}"
+        " --geojson {output.geojson:q} --shapefile {output.shapefile:q}"
         " --summary {output.summary:q} --settings {params.settings:q} --log {log:q}"

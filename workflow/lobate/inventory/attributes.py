@@ -22,8 +22,8 @@ KNOWLEDGE = (
     Attribute("upslope_connection", str, "what it is connected to upslope, in RGIK's words"),
     Attribute("activity", str, "how active it is, in RGIK's words"),
     Attribute("kinematics", str, "order of magnitude of its velocity, in RGIK's words"),
-    Attribute("velocity", float, "downslope velocity, in the other inventory's unit (cm a year in the paper)"),
-    Attribute("velocity_error", float, "its error, in the same unit"),
+    Attribute("velocity", float, "downslope velocity, cm a year"),
+    Attribute("velocity_error", float, "its error, cm a year"),
 )
 """What only a person or another inventory knows."""
 
@@ -53,11 +53,12 @@ GROUND = (
 """What is measured on the outline and the DEM."""
 
 SEEN = (
+    Attribute("outline_type", str, "what the outline encloses, in RGIK's words: Extended or Restricted"),
     Attribute("mapping_date", str, "date of the scene that shows most of it, the later of equals"),
     Attribute("scenes", str, "scenes it was mapped from, with their shares, separated by semicolons"),
     Attribute("scenes_note", str, "why scenes or date are null"),
 )
-"""What the outline was mapped from."""
+"""What the outline is, and what it was mapped from."""
 
 PERSON = (
     Attribute("status", str, "pending, accepted or edited by a reviewer; mapped where only another inventory knows it"),

@@ -13,6 +13,7 @@ import pandas as pd
 from lobate.errors import Mistake
 from lobate.inventory.account import account
 from lobate.inventory.attributes import INVENTORY, conform
+from lobate.inventory.formats import write_csv, write_geojson, write_parquet, write_shapefile
 from lobate.inventory.identify import identifier, made_unique
 from lobate.inventory.union import Outline, drop_repeated, join, method_of, start
 from lobate.signature import Input, Output, Setting
@@ -27,6 +28,8 @@ def compile_inventory(
     inventory: Annotated[Path, Output()],
     parquet: Annotated[Path, Output()],
     csv: Annotated[Path, Output()],
+    geojson: Annotated[Path, Output()],
+    shapefile: Annotated[Path, Output()],
     summary: Annotated[Path, Output()],
     *,
     names: list[str],
@@ -38,8 +41,8 @@ def compile_inventory(
     """Compile described outlines (see ``describe``): ``others``, called ``names``, and the reviewed detections.
 
     Writes the same records (columns: ``attributes.INVENTORY``) as GeoPackage (layer ``inventory``, and ``removed`` with
-    ``reason``), GeoParquet and CSV (outline as WKT), all in EPSG:4326 and in order of ``id``, and the paper's account as
-    JSON. Where another inventory and the detections know a landform, its outline and measures are those of ``outline``.
+    ``reason``), GeoParquet, CSV (outline as WKT), GeoJSON and zipped Shapefile, all in EPSG:4326 and in order of ``id``, and
+    the paper's account as JSON. Where another inventory and the detections know a landform, its outline and measures are those of ``outline``.
     """
     if len(names) != len(others):
         raise Mistake(
@@ -49,8 +52,13 @@ def compile_inventory(
     records = _compiled([_described(one) for one in others], found, match_iou, outline)
     result = _identified(records, id_prefix)
     write_layers(inventory, {"inventory": result, "removed": left_out})
-    result.to_parquet(parquet, index=False, compression="zstd", geometry_encoding="WKB")
-    _write_csv(result, csv)
+    for write, path in (
+        (write_parquet, parquet),
+        (write_csv, csv),
+        (write_geojson, geojson),
+        (write_shapefile, shapefile),
+    ):
+        write(result, path)
     counts = left_out["reason"].value_counts()
     rejected = len(read_polygons(reviewed, "rejected"))
     told = account(result, found, rejected, int(counts.get(UNSEEN, 0)), int(counts.sum() - counts.get(UNSEEN, 0)))
@@ -97,9 +105,3 @@ def _identified(records: gpd.GeoDataFrame, prefix: str) -> gpd.GeoDataFrame:
     result = conform(records.assign(id=made_unique(ids)), INVENTORY, records.crs)
     result["match_iou"] = result["match_iou"].round(4)
     return result.sort_values("id").reset_index(drop=True)
-
-
-def _write_csv(result: gpd.GeoDataFrame, path: Path) -> None:
-    table = pd.DataFrame(result.drop(columns="geometry"))
-    table["outline_wkt"] = result.geometry.to_wkt(rounding_precision=7)
-    table.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")

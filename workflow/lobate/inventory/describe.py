@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -51,6 +51,7 @@ def describe(
     source: str,
     others_settings: Annotated[dict[str, OtherInventory], Setting("inventory.others", lens=only_source)],
     min_dem_share: Annotated[float, Setting("inventory.min_dem_share")] = 0.75,
+    outline_type: Annotated[Literal["Extended", "Restricted"], Setting("inventory.outline_type")] = "Extended",
 ) -> None:
     """Measure the outlines of ``source``: "reviewed" for reviewed.gpkg, else a name in ``others_settings``.
 
@@ -61,6 +62,8 @@ def describe(
     tell what the detections were mapped from (see ``scenes``); other inventories say it themselves, in a field.
     """
     frame, removed = mend(read_source(outlines, source, others_settings))
+    own = frame["outline_type"] if "outline_type" in frame else pd.Series(None, index=frame.index, dtype=object)
+    frame["outline_type"] = own.fillna(outline_type)
     with ExitStack() as stack:
         raster = stack.enter_context(open_raster(dem)) if dem else None
         result = measure(_with_scenes(frame, source, records or [], facts or []), raster, min_dem_share)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -28,6 +29,8 @@ MAPPED = "mapped"
 """Status of what another inventory knows and no reviewer has looked at."""
 
 NUMBERS = ("velocity", "velocity_error")
+CM = {"mm": 0.1, "cm": 1.0, "m": 100.0}
+"""Unit of a velocity -> cm."""
 
 
 def read_source(path: Path, source: str, others: dict[str, OtherInventory]) -> gpd.GeoDataFrame:
@@ -71,6 +74,8 @@ def _read_other(path: Path, source: str, settings: OtherInventory) -> gpd.GeoDat
             )
     ids = _ids(frame, source, settings, where)
     columns = {name: _known(frame, name, field, where) for name, field in settings.fields.items()}
+    for name in set(NUMBERS) & set(columns):
+        columns[name] = [one * CM[settings.velocity_unit] for one in columns[name]]
     outlines = gpd.GeoDataFrame({"source_id": ids, **columns}, geometry=frame.geometry.to_numpy(), crs=frame.crs)
     outlines = outlines[_chosen(frame, settings, where)].reset_index(drop=True).to_crs(LONLAT)
     return outlines.assign(source=source, method=settings.method, status=MAPPED)
@@ -92,7 +97,7 @@ def _ids(frame: gpd.GeoDataFrame, source: str, settings: OtherInventory, where: 
     return [str(one) for one in ids]
 
 
-def _known(frame: gpd.GeoDataFrame, name: str, field: str, where: str) -> list[object]:
+def _known(frame: gpd.GeoDataFrame, name: str, field: str, where: str) -> list[Any]:
     """Values of an attribute, checked: numbers are finite, words are in the vocabulary."""
     if name in VOCABULARIES:
         return list(canonical(frame[field], VOCABULARIES[name], f"{where}, field {field}"))

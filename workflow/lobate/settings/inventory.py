@@ -8,7 +8,7 @@ from pydantic import Field
 
 from lobate.settings.base import PolygonFile, ProjectPath, Section
 
-Known = Literal["upslope_connection", "activity", "kinematics", "velocity", "velocity_error", "mapping_date", "remark"]
+Known = Literal["upslope_connection", "activity", "kinematics", "velocity", "velocity_error", "mapping_date", "outline_type", "remark"]
 
 
 class OtherInventory(PolygonFile):
@@ -18,6 +18,14 @@ class OtherInventory(PolygonFile):
     """Name of the method that made it, as it stands in the inventory."""
     fields: dict[Known, str] = {}
     """Inventory attribute -> field of this file, for instance {velocity: vel_cm_yr, velocity_error: vel_err}."""
+
+
+    velocity_unit: Literal["mm", "cm", "m"] = "cm"
+    """Velocities of this file are in this unit a year; the inventory's are in cm a year."""
+    licence: str | None = None
+    """Under which terms it may be passed on, as the compiled inventory's README repeats them."""
+    citation: str | None = None
+    """How it wants to be cited."""
 
 
 class Inventory(Section):
@@ -38,5 +46,12 @@ class Inventory(Section):
     outline: Literal["other", "detection", "edited"] = "other"
     """Whose outline stands where another inventory and the detections know the same landform: the other inventory's, the
     detection's, or the detection's only where a person drew it (edited)."""
+    outline_type: Literal["Extended", "Restricted"] = "Extended"
+    """RGIK's Out.Type of the outlines, where an inventory's own field does not say: with (Extended) or without (Restricted) the
+    steep front and the margins at the sides. Detections are what the outlines were that the network learned from."""
+    licence: str | None = None
+    """Terms under which you pass the compiled inventory on, for instance CC BY 4.0."""
+    citation: str | None = None
+    """How the compiled inventory is to be cited."""
     id_prefix: str = "RGU"
     """Identifiers are this, latitude x 1e4 and longitude x 1e4, as in RGU384455N1092526W."""
