@@ -13,6 +13,7 @@ import shapely
 from rasterio.features import rasterize
 from shapely.affinity import translate
 
+from lobate.errors import Mistake
 from lobate.labels import rasterize as module
 from lobate.labels.rasterize import polygons_on_image, rasterize_labels
 
@@ -171,3 +172,14 @@ def test_labels_from_the_view_are_those_from_all(outlines, tmp_path):
     polygons_on_image(result.path, tmp_path / "view.gpkg", image, ring_m=15.0)
     seen = label_of(image, tmp_path / "view.gpkg", tmp_path / "a.tif", ring_m=15.0)
     assert np.array_equal(seen, label_of(image, result.path, tmp_path / "b.tif", ring_m=15.0))
+
+
+def test_a_truncated_image_is_a_mistake_and_leaves_nothing(outlines, tmp_path):
+    image = outlines.write_image(tmp_path / "T1.tif", 2000, 400)
+    result = outlines.clean(
+        tmp_path, [outlines.write(tmp_path / "rocks.gpkg", [outlines.square(5, 5)])], images={"T1": image}
+    )
+    image.write_bytes(image.read_bytes()[:1_200_000])
+    with pytest.raises(Mistake, match=r"T1\.tif cannot be read"):
+        rasterize_labels(image, result.path, tmp_path / "label.tif", ring_m=0.0)
+    assert not list(tmp_path.glob("label*"))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +34,9 @@ ROWS = 512
 AHEAD = 2
 """Bands of rows that are read before they are wanted."""
 
+Void = tuple[int, int, np.ndarray | None]
+"""First row, row behind the last, and where these rows are nodata, (h, width) bool; None for nowhere."""
+
 
 def polygons_on_image(source: Path, target: Path, image: Path, ring_m: float = 0.0) -> None:
     """Write to ``target`` the polygons of ``source`` that touch ``image``, or whose ring does: the same two layers."""
@@ -57,45 +60,46 @@ def rasterize_labels(
     its bands are 0), in a positive that the user's list calls unrecognisable, or within ``ring_m`` metres of a kept
     positive's outline; 0 elsewhere. A kept positive goes over an unrecognisable one.
     """
-    with open_raster(image) as dataset:
+    with open_raster(image) as dataset, ThreadPoolExecutor(1) as reader:
         grid = Grid.of(dataset)
         shapes, values = _burns(polygons, grid, ring_m)
         with CogWriter(label, grid, smooth=False) as target:
-            for start, rows in _label_rows(dataset, shapes, values):
+            for start, rows in _label_rows(_voids(dataset, reader), grid, shapes, values):
                 target.write(rows, start)
 
 
-def _label_rows(dataset: DatasetReader, shapes: np.ndarray, values: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def _label_rows(
+    voids: Iterable[Void], grid: Grid, shapes: np.ndarray, values: np.ndarray
+) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the label raster in bands of rows: the first row's number and the rows (h, width) uint8, good until the next."""
     tree = shapely.STRtree(shapes)
-    buffer = np.empty((ROWS, dataset.width), dtype=np.uint8)
-    up = -1 if dataset.transform.determinant < 0 else 1
+    buffer = np.empty((ROWS, grid.width), dtype=np.uint8)
+    up = -1 if grid.transform.determinant < 0 else 1
     counts = np.zeros(2, dtype=np.int64)
-    for start, stop, void in _voids(dataset):
-        near = np.sort(tree.query(shapely.box(0, start, dataset.width, stop)))
+    for start, stop, void in voids:
+        near = np.sort(tree.query(shapely.box(0, start, grid.width, stop)))
         rows = buffer[: stop - start]
         burn(shapes[near], values[near], start, rows, up)
         if void is not None:
             rows[void] = IGNORE
         counts += [np.count_nonzero(rows == value) for value in (LANDFORM, IGNORE)]
         yield start, rows
-    log.info("%d pixels of landform, %d ignored, %d in all", *counts, dataset.height * dataset.width)
+    log.info("%d pixels of landform, %d ignored, %d in all", *counts, grid.height * grid.width)
 
 
-def _voids(dataset: DatasetReader) -> Iterator[tuple[int, int, np.ndarray | None]]:
-    """Yield (start, stop, nodata) of bands of rows; the next ones are read while one is worked on."""
+def _voids(dataset: DatasetReader, reader: Executor) -> Iterator[Void]:
+    """Yield the nodata of bands of rows; the next ones are read, by one thread, while one is worked on."""
     buffer = np.empty((ROWS, dataset.width), dtype=dataset.dtypes[0])
     waiting: deque[tuple[int, int, Future[np.ndarray | None]]] = deque()
-    with ThreadPoolExecutor(1) as reader:
-        for start, stop in row_bands(dataset.height, ROWS):
-            waiting.append((start, stop, reader.submit(_nodata, dataset, start, stop, buffer)))
-            if len(waiting) > AHEAD:
-                yield _arrived(waiting)
-        while waiting:
+    for start, stop in row_bands(dataset.height, ROWS):
+        waiting.append((start, stop, reader.submit(_nodata, dataset, start, stop, buffer)))
+        if len(waiting) > AHEAD:
             yield _arrived(waiting)
+    while waiting:
+        yield _arrived(waiting)
 
 
-def _arrived(waiting: deque[tuple[int, int, Future[np.ndarray | None]]]) -> tuple[int, int, np.ndarray | None]:
+def _arrived(waiting: deque[tuple[int, int, Future[np.ndarray | None]]]) -> Void:
     start, stop, void = waiting.popleft()
     return start, stop, void.result()
 
