@@ -12,14 +12,15 @@ import pytest
 from tests.chain.clone import Clone, Run
 from tests.slurm.cluster import Cluster, missing
 
+HEAVY = ("train", "train_other", "mine_negatives", "predict")
 SITE = {
     # what a real site has written into the profile
     "--slurm-partition-config": ["tests/slurm/partitions.yaml"],
     "--slurm-status-command": ["squeue"],
     "--slurm-init-seconds-before-status-checks": ["1"],
     "--latency-wait": ["20"],
-    "--set-threads": ["train=2", "mine_negatives=2", "predict=2"],
-    "--set-resources": ["train:mem_mb=3000", "mine_negatives:mem_mb=3000", "predict:mem_mb=3000"],
+    "--set-threads": [f"{rule}=2" for rule in HEAVY],
+    "--set-resources": [f"{rule}:mem_mb=3000" for rule in HEAVY],
 }
 
 
