@@ -82,3 +82,10 @@ def test_torch_is_not_imported_before_a_verb_runs(verb):
     code = f"import sys; from lobate import verbs; verbs.load({verb!r}); print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_files_of_other_languages_in_a_package_are_code(package):
+    before, after = digest_after(package, "a/page.js", "let x = 1;")
+    assert before != after
+    same, unrelated = digest_after(package, "a/notes.txt", "nothing that runs")
+    assert same == unrelated == after

@@ -3,7 +3,8 @@
 Snakemake does not see imported modules. Here a module's digest covers itself and every module of this package that it
 imports, at the top or inside a function, and so on; comments, docstrings and formatting do not count, because the
 digest is taken of the parsed code without them. Settings and signatures hold no behaviour: what they say stands in the
-recipe itself. The third-party libraries that this code imports are found on the way, with their versions.
+recipe itself. A package's files of other languages (the scripts of a page) belong to its `__init__`, byte by byte. The
+third-party libraries that this code imports are found on the way, with their versions.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from lobate.digests import text_digest
+from lobate.digests import file_digest, text_digest
 
 PACKAGE = __package__
 ROOT = Path(__file__).parent
 WITHOUT_BEHAVIOUR = (f"{PACKAGE}.settings", f"{PACKAGE}.signature")
+OTHER_LANGUAGES = (".js", ".css", ".html")
 DISTRIBUTIONS = {"PIL": "pillow", "yaml": "PyYAML"}
 
 
@@ -81,7 +83,16 @@ def _module_digest(module: str) -> str:
             block = getattr(node, field, None)
             if isinstance(block, list):
                 setattr(node, field, [one for one in block if not _is_text(one)] or ([ast.Pass()] if block else []))
-    return text_digest(ast.unparse(tree))
+    return text_digest(ast.unparse(tree) + "".join(_beside(module)))
+
+
+def _beside(module: str) -> Iterator[str]:
+    """Yield name and digest of the files of other languages in a package's folder; none for a plain module."""
+    source = _source(module)
+    if source is not None and source.name == "__init__.py":
+        for file in sorted(source.parent.iterdir()):
+            if file.suffix in OTHER_LANGUAGES:
+                yield f"\n{file.name} {file_digest(file)}"
 
 
 def _is_text(node: ast.stmt) -> bool:

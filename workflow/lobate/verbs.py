@@ -42,6 +42,7 @@ VERBS: dict[str, str] = {
     "filter_detections": "lobate.mapping.filter",
     "score": "lobate.mapping.score",
     "review_sheet": "lobate.inventory.review",
+    "review_page": "lobate.inventory.screen",
     "apply_review": "lobate.inventory.decide",
     "describe": "lobate.inventory.describe",
     "compile_inventory": "lobate.inventory.compile",
