@@ -69,6 +69,8 @@ def run(folder, **changes):
 def test_wrong_detections_become_patches_most_confident_first(world):
     kept, removed, patches = run(world)
     assert kept["id"].tolist() == ["mined_r1_0001", "mined_r1_0002"]
+    assert set(kept["model"]) == {modelfile.load(world / "model.safetensors")[1]["digest"]}
+    assert set(kept["round"]) == {1}
     assert kept["confidence"].tolist() == pytest.approx([230 / 255, 180 / 255], abs=0.005)
     assert sorted(removed["reason"]) == ["on validation ground", "touches the outline of a landform"]
     assert kept.crs.to_epsg() == 4326
@@ -88,6 +90,9 @@ def test_no_mined_patch_touches_validation_ground(world):
     )
     validation = read_layer(world / "split.gpkg", "split").to_crs(GRID.crs).union_all()
     assert not patches.intersects(validation).any()
+    told = read_layer(world / "negatives.gpkg", "patches")
+    assert told["id"].tolist() == kept["id"].tolist()
+    assert (told.to_crs(GRID.crs).geometry.symmetric_difference(patches).area < 1).all(), "the ground of each, in m2"
 
 
 def test_it_repeats_to_the_byte(world):
@@ -126,6 +131,7 @@ def test_mining_nothing_is_always_the_same(tmp_path):
         mine_nothing(tmp_path / f"{name}.gpkg", tmp_path / f"{name}.npy")
     assert (tmp_path / "a.gpkg").read_bytes() == (tmp_path / "b.gpkg").read_bytes()
     assert len(np.load(tmp_path / "a.npy", mmap_mode="r")) == 0
+    assert [len(read_layer(tmp_path / "a.gpkg", layer)) for layer in ("kept", "removed", "patches")] == [0, 0, 0]
 
 
 def test_a_model_of_other_channels_is_told(world):

@@ -165,6 +165,18 @@ def test_a_batch_of_one_is_handled_and_told(given):
     assert "batch of 1" in facts["warnings"][0]
 
 
+def test_a_batch_without_the_landform_is_learnt_from_like_any_other(given):
+    for path in given.patches:
+        array = np.load(path)
+        array[1:4, ..., 3] = 0  # one training patch in four shows it
+        np.save(path, array)
+    weighted = given.but(batch=1, iterations=4, evaluate_every=4, batch_norm="frozen", class_weights=[1.0, 5.0])
+    outputs = weighted.train("one")
+    facts = json.loads(outputs["verdict"].read_text())
+    assert (facts["skipped_batches"], facts["patches"]["showing_landform"]) == (0, 2)
+    assert pd.read_csv(outputs["metrics"])["loss"].notna().all()
+
+
 def test_batches_without_a_labelled_pixel_are_skipped_and_told(given, caplog):
     for path in given.patches:
         array = np.load(path)

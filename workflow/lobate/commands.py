@@ -124,6 +124,15 @@ def show(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = Fal
     return 0
 
 
+def rounds(*config: Path) -> int:
+    """Print the table of a region's rounds: data, augmentation, IoUs, minutes, and both protocols side by side."""
+    from lobate.settings.load import load
+    from lobate.training.table import table
+
+    sys.stdout.write(table(Path("results", load(config).region, "training"), Store.here()))
+    return 0
+
+
 def export(file: Path, *, onnx: Path) -> int:
     """Write a model file as ONNX, and make sure that it gives the same."""
     from lobate.network.export import export_onnx
@@ -140,7 +149,7 @@ COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
     "summary": summary,
     "schema": schema,
     "store": {"du": du, "verify": verify, "gc": gc},
-    "model": {"show": show, "export": export},
+    "model": {"show": show, "export": export, "rounds": rounds},
 }
 """Name -> command, or group of commands; the first line of a group's help stands in GROUPS."""
 

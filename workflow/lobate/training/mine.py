@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from lobate.grid import Grid
+from lobate.network.header import read_header
 from lobate.rasters import open_raster
 from lobate.settings.patches import Crop
 from lobate.settings.training import Mining
@@ -28,7 +29,7 @@ from lobate.vectors import LONLAT, write_layers
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ["id", "tile", "round", "confidence", "area_m2", "window_row", "window_col"]
+COLUMNS = ["id", "tile", "round", "model", "confidence", "area_m2", "window_row", "window_col"]
 BATCH = 4
 
 
@@ -61,7 +62,7 @@ def mine_negatives(
 ) -> None:
     """Map all ``images`` of ``tiles`` with the ``model`` of this round and cut patches round the wrong detections.
 
-    ``negatives`` gets the layers `kept` (one row a patch of ``mined``, in that order, most confident first), `removed`
+    ``negatives`` says of each wrong detection its round, the digest of the model and its confidence. It gets the layers `kept` (one row a patch of ``mined``, in that order, most confident first), `removed`
     (with reason) and `patches` (the ground of each patch), in EPSG:4326; ``mined`` the patches, (n, P, P, C + 1) uint8,
     labels from the label rasters. Raises Mistake when an image has other channels than the model.
     """
@@ -72,7 +73,9 @@ def mine_negatives(
         _judged(image, tile, bodies, ground, mining, side)
         for image, tile, bodies in zip(images, tiles, _detections(model, images, mining, crop), strict=True)
     ]
-    ranked = rank(pd.concat(found, ignore_index=True), mining.at_most).assign(round=round)
+    ranked = rank(pd.concat(found, ignore_index=True), mining.at_most).assign(
+        round=round, model=read_header(model)["digest"]
+    )
     rows = _one_row_a_patch(ranked[ranked["reason"].isna()], round)
     places = dict(zip(tiles, zip(images, labels, strict=True), strict=True))
     patches = [_patch(*places[row.tile], row, ground, side) for row in rows.itertuples()]
