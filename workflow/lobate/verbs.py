@@ -43,6 +43,7 @@ VERBS: dict[str, str] = {
     "score": "lobate.mapping.score",
     "review_sheet": "lobate.inventory.review",
     "review_page": "lobate.inventory.screen",
+    "review_project": "lobate.inventory.project",
     "apply_review": "lobate.inventory.decide",
     "describe": "lobate.inventory.describe",
     "compile_inventory": "lobate.inventory.compile",

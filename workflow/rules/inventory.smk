@@ -9,6 +9,8 @@ def beside_images(wildcards, ending: str) -> list[str]:
 rule review_sheet:
     input:
         detections=made("mapping/detections.gpkg"),
+        others=[made(f"inventory/described/{name}.gpkg") for name in sorted(REGION.inventory.others)],
+        reviewed=made("inventory/reviewed.gpkg"),
     output:
         review=made("inventory/review.gpkg"),
     log:
@@ -23,7 +25,8 @@ rule review_sheet:
     message:
         "Laying out the detections for a person's review"
     shell:
-        "lobate review-sheet --detections {input.detections:q} --review {output.review:q} --log {log:q}"
+        "lobate review-sheet --detections {input.detections:q} --others {input.others:q} --reviewed {input.reviewed:q}"
+        " --review {output.review:q} --log {log:q}"
 
 
 rule review_page:
@@ -50,6 +53,29 @@ rule review_page:
     shell:
         "lobate review-page --detections {input.detections:q} --images {input.images:q} --tiles {params.tiles:q}"
         " --others {input.others:q} --names {params.names:q} --page {output.page:q}"
+        " --settings {params.settings:q} --log {log:q}"
+
+
+rule review_project:
+    input:
+        review=made("inventory/review.gpkg"),
+        images=all_images,
+    output:
+        project=made("inventory/review.qgs"),
+    log:
+        made("logs/review_project.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        stamp=stamp("review_project"),
+        settings=SETTINGS,
+    message:
+        "Writing a QGIS project for the review"
+    shell:
+        "lobate review-project --review {input.review:q} --images {input.images:q} --project {output.project:q}"
         " --settings {params.settings:q} --log {log:q}"
 
 
