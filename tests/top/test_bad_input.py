@@ -26,6 +26,7 @@ SUFFIXES = {
 }  # fmt: skip
 SCALARS: dict[str, list[str]] = {
     "tile": ["T"], "tiles": ["T"], "round": ["1"], "fold": ["0"], "source": ["insar"], "names": ["insar"], "scene": ["S2A"],
+    "standard": ["rgik"],
 }  # fmt: skip
 MAKES_FROM_NOTHING = {"make_example"}
 KINDS = {

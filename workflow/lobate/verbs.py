@@ -47,6 +47,8 @@ VERBS: dict[str, str] = {
     "apply_review": "lobate.inventory.decide",
     "describe": "lobate.inventory.describe",
     "compile_inventory": "lobate.inventory.compile",
+    "translate_inventory": "lobate.inventory.translate",
+    "document_inventory": "lobate.inventory.document",
     "figure_map": "lobate.figures.map",
     "figure_iou": "lobate.figures.iou",
     "figure_workflow": "lobate.figures.workflow",

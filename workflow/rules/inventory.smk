@@ -157,3 +157,55 @@ rule compile_inventory:
         " --inventory {output.inventory:q} --parquet {output.parquet:q} --csv {output.csv:q}"
         " --geojson {output.geojson:q} --shapefile {output.shapefile:q}"
         " --summary {output.summary:q} --settings {params.settings:q} --log {log:q}"
+
+
+rule translate_inventory:
+    input:
+        inventory=made("inventory/inventory.gpkg"),
+        images=all_images,
+    output:
+        translated=made("inventory/{standard}.gpkg"),
+    log:
+        made("logs/translate_inventory/{standard}.log"),
+    wildcard_constraints:
+        standard="rgik|paper",
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        stamp=stamp("translate_inventory"),
+        settings=SETTINGS,
+    message:
+        "Writing the inventory in the columns of {wildcards.standard}"
+    shell:
+        "lobate translate-inventory --inventory {input.inventory:q} --images {input.images:q}"
+        " --standard {wildcards.standard} --translated {output.translated:q} --settings {params.settings:q} --log {log:q}"
+
+
+rule document_inventory:
+    input:
+        inventory=made("inventory/inventory.gpkg"),
+        summary=made("inventory/summary.json"),
+        model=made("training/model.safetensors"),
+        facts=[made(f"imagery/{tile}.json") for tile in TILES],
+    output:
+        readme=made("inventory/README.md"),
+        metadata=made("inventory/metadata.json"),
+    log:
+        made("logs/document_inventory.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        stamp=stamp("document_inventory"),
+        settings=SETTINGS,
+    message:
+        "Writing what the inventory is made of"
+    shell:
+        "lobate document-inventory --inventory {input.inventory:q} --summary {input.summary:q} --model {input.model:q}"
+        " --facts {input.facts:q} --readme {output.readme:q} --metadata {output.metadata:q}"
+        " --settings {params.settings:q} --log {log:q}"
