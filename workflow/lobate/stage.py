@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 import lobate
 from lobate import verbs
-from lobate.digests import canonical, content_digest, text_digest
+from lobate.digests import canonical, content_digest, family, text_digest
 from lobate.errors import Mistake
 from lobate.reach import code_digest, libraries
 from lobate.settings import Region
@@ -105,6 +105,10 @@ def known(verb: str, given: dict[str, Any], region: Region | None, store: Store)
     read all of them; the job itself will.
     """
     function = verbs.load(verb)
+    listed = verbs.all_parameters(function)
+    for name in (name for name, one in listed.items() if isinstance(one.marker, Input)):
+        for path in verbs.path_of(given.get(name)):
+            family(path)  # says what is missing before a folder is made: in a first plan most inputs are yet to come
     with store.work(verb) as folder:
         call = _seen(_chosen(function, given, region), folder, store, trusting=True)
         return call.function is not function or store.has(text_digest(canonical(_recipe(call))))
@@ -155,7 +159,7 @@ def _resolved(function: verbs.Function, given: dict[str, Any], region: Region | 
 
 def _setting(marker: Setting, region: Region, given: dict[str, Any]) -> Any:
     value: Any = region
-    for part in marker.name.split("."):
+    for part in filter(None, marker.name.split(".")):
         value = getattr(value, part)
     return marker.lens(value, **verbs.bind(marker.lens, given)) if marker.lens else value
 
