@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 import rasterio
 
+from lobate.decided import rejected_outlines
 from lobate.errors import Mistake
 from lobate.grid import Grid
 from lobate.labels.ids import read_removed, remove_listed, unique
 from lobate.labels.outlines import read_outlines
 from lobate.labels.overlaps import cut_negatives, remove_duplicates
+from lobate.labels.refused import read_refused
 from lobate.labels.repair import singled
 from lobate.labels.table import mark, measures
 from lobate.labels.tiles import best_tiles
@@ -46,13 +48,15 @@ def clean_labels(
     polygons: Annotated[Path, Output()],
     negatives: Annotated[list[Path] | None, Input()] = None,
     removed: Annotated[Path | None, Input()] = None,
+    decisions: Annotated[list[Path] | None, Input(lens=rejected_outlines)] = None,
     *,
     tiles: list[str],
     labels: Annotated[Labels, Setting("labels")],
 ) -> None:
     """Clean the outlines and assign each to a tile; ``tiles`` are the names of ``images``, in their order.
 
-    The files are those of labels.positives and labels.negatives, in their order.
+    The files are those of labels.positives and labels.negatives, in their order. What a person rejected in the review
+    (``decisions``) is negative too.
 
     ``polygons`` gets the layers ``kept`` and ``removed`` in EPSG:4326, sorted by class and id: ``polygon`` (unique id),
     ``class`` (positive or negative), ``source`` (file), ``tile`` (the one that shows it best), ``area_m2`` (geodesic), and
@@ -62,7 +66,7 @@ def clean_labels(
     _check_counts(
         positives=(positives, labels.positives), negatives=(negatives or [], labels.negatives), images=(images, tiles)
     )
-    rows = _read_all(positives, negatives or [], labels)
+    rows = _read_all(positives, negatives or [], decisions or [], labels)
     grids = {name: _grid(image) for name, image in zip(tiles, images, strict=True)}
     rows = remove_listed(rows, read_removed(removed) if removed else {})
     rows = _measure(rows, labels)
@@ -87,11 +91,12 @@ def _check_counts(**given: tuple[list[Path], Sequence[object]]) -> None:
             )
 
 
-def _read_all(positives: list[Path], negatives: list[Path], labels: Labels) -> gpd.GeoDataFrame:
-    """Return all outlines, positives first, as one table with unique ids, one row for each part."""
+def _read_all(positives: list[Path], negatives: list[Path], decisions: list[Path], labels: Labels) -> gpd.GeoDataFrame:
+    """Return all outlines, positives first, rejected places last, as one table with unique ids, one row for each part."""
     fold = labels.fold_field
     tables = [read_outlines(*one, "positive", fold) for one in zip(positives, labels.positives, strict=True)]
     tables += [read_outlines(*one, "negative", fold) for one in zip(negatives, labels.negatives, strict=True)]
+    tables += [table for path in decisions if len(table := read_refused(path, decisions))]
     rows = pd.concat(tables, ignore_index=True)
     rows["outline"] = unique(rows["outline"], rows["source"])
     rows = singled(rows.assign(polygon=rows["outline"]))

@@ -66,7 +66,7 @@ def _with_positives(
     shapes: np.ndarray, negatives: np.ndarray, positives: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield each negative with the positives whose bounding boxes meet its own, as row numbers."""
-    for places, others in neighbours(shapely.STRtree(shapes[positives]), shapes[negatives]):
+    for places, others in neighbours(shapely.STRtree(shapes[positives]), shapes[negatives, np.newaxis]):
         yield from ((negatives[place], positives[some]) for place, some in grouped(places, others))
 
 

@@ -60,7 +60,7 @@ def _near(shapes: np.ndarray, codes: np.ndarray) -> Iterator[tuple[int, int, flo
     area = shapely.area(shapes)
     waves = cache(lambda: spectra(shapes))
     gone = np.zeros(len(shapes), dtype=bool)
-    for place, later in _later_neighbours(shapes, codes, area):
+    for place, later in _later_neighbours(shapes, codes, area, gone):
         others = later[~gone[later]]
         if gone[place] or not len(others):
             continue
@@ -78,7 +78,9 @@ def _may_be_same(waves: np.ndarray, area: np.ndarray, place: int, others: np.nda
     return (np.abs(waves[others] - waves[place]) <= bound[:, np.newaxis]).all(axis=1)
 
 
-def _later_neighbours(shapes: np.ndarray, codes: np.ndarray, area: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def _later_neighbours(
+    shapes: np.ndarray, codes: np.ndarray, area: np.ndarray, gone: np.ndarray
+) -> Iterator[tuple[int, np.ndarray]]:
     """Yield each polygon that has later ones of its kind with about its area and centroid, and these.
 
     Kinds and sizes stand apart by whole ``APART`` degrees in the tree, as if they were other countries; each polygon asks
@@ -93,9 +95,8 @@ def _later_neighbours(shapes: np.ndarray, codes: np.ndarray, area: np.ndarray) -
         left, low = x + APART * (size + step), y + APART * codes
         return shapely.box(left - width, low - height, left + width, low + height)
 
-    asked = np.column_stack([boxes(step) for step in (-1, 0, 1)]).ravel()
-    for threefold, others in neighbours(shapely.STRtree(boxes(0)), asked):
-        places = threefold // 3
+    asked = np.column_stack([boxes(step) for step in (-1, 0, 1)])
+    for places, others in neighbours(shapely.STRtree(boxes(0)), asked, gone):
         later = (others > places) & _alike(area[others], area[places])
         yield from grouped(places[later], others[later])
 
