@@ -53,14 +53,14 @@ def test_a_terminal_gets_a_bar_that_is_wiped(clock, caplog, monkeypatch):
     assert "\n" not in shown and shown.endswith("\r\x1b[K")
 
 
-def test_a_terminal_that_has_a_log_file_too_is_left_alone(clock, tmp_path, monkeypatch):
+def test_a_terminal_that_has_a_log_file_too_is_left_alone(clock, tmp_path, monkeypatch, caplog):
     terminal = Terminal()
     monkeypatch.setattr(progress.sys, "stderr", terminal)
     logger, handler = logging.getLogger("lobate"), logging.FileHandler(tmp_path / "log.txt")
     logger.addHandler(handler)
-    monkeypatch.setattr(logger, "level", logging.INFO)
     try:
-        run(4)
+        with caplog.at_level(logging.INFO, logger="lobate"):
+            run(4)
     finally:
         logger.removeHandler(handler)
         handler.close()
