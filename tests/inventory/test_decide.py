@@ -21,7 +21,7 @@ def review(tmp_path, detections, decisions) -> dict[str, gpd.GeoDataFrame]:
     if isinstance(decisions, gpd.GeoDataFrame):
         decisions.to_file(tmp_path / "decisions.geojson", driver="GeoJSON")
         decisions = tmp_path / "decisions.geojson"
-    apply_review(detections, tmp_path / "reviewed.gpkg", decisions)
+    apply_review(detections, tmp_path / "reviewed.gpkg", decisions and [decisions])
     return {layer: read_polygons(tmp_path / "reviewed.gpkg", layer) for layer in LAYERS}
 
 
@@ -78,9 +78,9 @@ def test_what_fits_no_detection_is_listed_and_drawn_outlines_stand(detections, t
         status=["accepted", "edited", "rejected", "accepted"],
     )
     layers = review(tmp_path, detections([square(0)]), said)
-    assert status_of(layers) == {"d00000": "pending", "drawn_00001": "edited", "drawn_00002": "accepted"}
+    assert sorted(layers["reviewed"]["status"]) == ["accepted", "accepted", "edited", "pending"]
     assert list(layers["unmatched"]["decision"].isna()) == [False, False, False, True]
-    assert list(layers["unmatched"]["kept"]) == [0, 1, 0, 1]
+    assert list(layers["unmatched"]["kept"]) == [1, 1, 0, 1]
     assert layers["unmatched"]["reason"].str.contains("no detection fits").all()
 
 
@@ -122,7 +122,7 @@ def test_decisions_in_another_crs(detections, tmp_path):
 
 def test_retraining_may_find_nothing(detections, tmp_path):
     layers = review(tmp_path, detections([]), frame([square(0)], detection=["d"], status=["accepted"]))
-    assert layers["reviewed"].empty
+    assert status_of(layers) == {"drawn_00001": "accepted"}, "what a person accepted is not lost"
     assert len(layers["unmatched"]) == 1
 
 

@@ -91,7 +91,7 @@ def test_columns_and_kinds_of_an_empty_inventory(tmp_path, dem):
 def test_reviewed_detections_keep_what_a_person_said(tmp_path, detections, dem):
     said = frame([square(0), square(1)], detection=["a", "b"], status=["accepted", "rejected"], reviewer=["r", "r"])
     write_layers(tmp_path / "said.gpkg", {"review": said})
-    apply_review(detections([square(0), square(1)]), tmp_path / "reviewed.gpkg", tmp_path / "said.gpkg")
+    apply_review(detections([square(0), square(1)]), tmp_path / "reviewed.gpkg", [tmp_path / "said.gpkg"])
     describe(tmp_path / "reviewed.gpkg", tmp_path / "described.gpkg", dem, source="reviewed", others_settings={})
     (one,) = read_polygons(tmp_path / "described.gpkg", "described").to_dict("records")
     assert (one["source"], one["method"], one["status"]) == ("reviewed", "deep learning", "accepted")

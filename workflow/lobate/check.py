@@ -52,6 +52,7 @@ def check_region(region: Region) -> None:
             "Setting patches.split.method is field, but labels.fold_field does not say which field of the outlines. Name it."
         )
     found += [f"Setting labels.removed: {wrong}" for wrong in _wrong_list(region.labels.removed)]
+    found += [f"Setting inventory.decisions: {wrong}" for wrong in _wrong_decisions(region.inventory.decisions)]
     if found:
         raise Mistakes(sorted(set(found)))
 
@@ -64,6 +65,17 @@ def _wrong_list(removed: str | None) -> Iterator[str]:
             read_removed(Path(removed))
     except Mistake as mistake:
         yield str(mistake)
+
+
+def _wrong_decisions(files: str | list[str] | None) -> Iterator[str]:
+    from lobate.inventory.decisions import read_decisions
+
+    for path in [files] if isinstance(files, str) else files or []:
+        try:
+            if Path(path).exists():
+                read_decisions(Path(path))
+        except Mistake as mistake:
+            yield str(mistake)
 
 
 def _will_be_made(region: Region, path: str) -> bool:

@@ -125,6 +125,12 @@ def optional(path: str | None) -> list[str]:
     return [path] if path else []
 
 
+def decisions_files() -> list[str]:
+    """Return the files of what people decided in the review: none, one, or one a reviewer."""
+    decisions = REGION.inventory.decisions
+    return optional(decisions) if isinstance(decisions, str | None) else decisions
+
+
 def of_round(name: str, number: int) -> str:
     return made(f"training/round_{number}/{name}")
 

@@ -82,9 +82,10 @@ rule review_project:
 rule apply_review:
     input:
         detections=made("mapping/detections.gpkg"),
-        decisions=optional(REGION.inventory.decisions),
+        decisions=decisions_files(),
     output:
         reviewed=made("inventory/reviewed.gpkg"),
+        agreement=made("inventory/agreement.json"),
     log:
         made("logs/apply_review.log"),
     conda:
@@ -99,7 +100,7 @@ rule apply_review:
         "Applying a person's decisions to the detections"
     shell:
         "lobate apply-review --detections {input.detections:q} --decisions {input.decisions:q}"
-        " --reviewed {output.reviewed:q} --settings {params.settings:q} --log {log:q}"
+        " --reviewed {output.reviewed:q} --agreement {output.agreement:q} --settings {params.settings:q} --log {log:q}"
 
 
 rule describe:

@@ -7,6 +7,7 @@ rule clean_labels:
         negatives=[one.path for one in REGION.labels.negatives],
         images=all_images,
         removed=optional(REGION.labels.removed),
+        decisions=decisions_files(),
     output:
         polygons=made("labels/polygons.gpkg"),
     log:
@@ -25,6 +26,7 @@ rule clean_labels:
     shell:
         "lobate clean-labels --positives {input.positives:q} --negatives {input.negatives:q}"
         " --images {input.images:q} --tiles {params.tiles:q} --removed {input.removed:q}"
+        " --decisions {input.decisions:q}"
         " --polygons {output.polygons:q} --settings {params.settings:q} --log {log:q}"
 
 

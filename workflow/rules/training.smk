@@ -51,6 +51,7 @@ rule mine_negatives:
         polygons=made("labels/polygons.gpkg"),
         split=made("patches/split.gpkg"),
         vetoes=optional(REGION.training.mining.vetoes),
+        decisions=decisions_files(),
     output:
         negatives=made("training/round_{round}/negatives.gpkg"),
         mined=made("training/round_{round}/negatives.npy"),
@@ -75,6 +76,7 @@ rule mine_negatives:
         "lobate mine-negatives --model {input.model:q} --verdict {input.verdict:q}"
         " --images {input.images:q} --labels {input.labels:q} --tiles {params.tiles:q}"
         " --polygons {input.polygons:q} --split {input.split:q} --vetoes {input.vetoes:q}"
+        " --decisions {input.decisions:q}"
         " --round {wildcards.round} --negatives {output.negatives:q} --mined {output.mined:q}"
         " --settings {params.settings:q} --log {log:q}"
 

@@ -7,11 +7,14 @@ match_iou with it. Then:
 - accepted and edited: the outline that the person saw or drew stands, whatever the model draws now;
 - rejected: the detection goes to the layer `rejected`, and so does any other that lies mostly on rejected ground;
 - undecided detections that lie mostly inside a standing outline are parts of it and go to `removed`;
-- decisions that fit no detection any more are listed in `unmatched`; those drawn by a person stand all the same.
+- decisions that fit no detection any more are listed in `unmatched`; outlines that a person accepted or drew stand all
+  the same;
+- where two people disagree nothing is decided: the place is listed in `conflicts`, its detection stays pending.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +24,11 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from lobate.decided import STANDING
 from lobate.inventory.decisions import check_place, read_decisions
 from lobate.inventory.detections import PERSONAL, read_pending
 from lobate.inventory.overlap import one_to_one, overlaps, share_inside
+from lobate.inventory.reviewers import Agreement, reconcile
 from lobate.signature import Input, Output, Setting
 from lobate.vectors import geodesic_area_m2, geodesic_perimeter_m, write_layers
 
@@ -36,24 +41,52 @@ MOSTLY = 0.5
 def apply_review(
     detections: Annotated[Path, Input()],
     reviewed: Annotated[Path, Output()],
-    decisions: Annotated[Path | None, Input()] = None,
+    decisions: Annotated[list[Path] | None, Input()] = None,
+    agreement: Annotated[Path | None, Output()] = None,
     *,
     match_iou: Annotated[float, Setting("inventory.match_iou")] = 0.3,
 ) -> None:
-    """Write the detections as a person left them, in EPSG:4326; without ``decisions`` all are pending.
+    """Write the detections as people left them, in EPSG:4326; without ``decisions`` all are pending.
 
-    Layers: ``reviewed`` (pending, accepted and edited ones), ``rejected``, ``unmatched`` (decisions, with ``reason``) and
-    ``removed`` (with ``reason``). Raises Mistake for a decisions file that cannot be meant; see ``read_decisions``.
+    Layers: ``reviewed`` (pending, accepted and edited ones), ``rejected``, ``unmatched`` (decisions, with ``reason`` and
+    whether the outline is ``kept``), ``removed`` (with ``reason``) and ``conflicts`` (``about`` what people disagree, and what
+    they ``said``). ``agreement``: JSON with what each file decided, and for each two of them the share they agree on and Cohen's kappa.
+    Raises Mistake for a decisions file that cannot be meant; see ``read_decisions``.
     """
     found = read_pending(detections)
-    if decisions is None:
-        result = Review(found, found.iloc[:0], _no_decisions(found), found.iloc[:0].assign(reason=None))
-    else:
-        decided = read_decisions(decisions)
-        check_place(decided, found, decisions)
-        result = settle(found, decided[decided["status"] != "pending"].reset_index(drop=True), match_iou)
-    result.write(reviewed)
+    together = reconcile(_read_all(decisions or [], found), match_iou)
+    result = settle(found, together.decided, match_iou)
+    result.write(reviewed, together.conflicts)
     result.tell()
+    _tell_agreement(together)
+    if agreement:
+        agreement.write_text(json.dumps(together.facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def _read_all(decisions: list[Path], found: gpd.GeoDataFrame) -> dict[str, gpd.GeoDataFrame]:
+    """Return the decisions of each file by its name, in the given order; two files of one name get numbers."""
+    files: dict[str, gpd.GeoDataFrame] = {}
+    for path in decisions:
+        decided = read_decisions(path)
+        check_place(decided, found, path)
+        again = sum(name.split(" (")[0] == path.name for name in files)
+        files[f"{path.name} ({again + 1})" if again else path.name] = decided
+    return files
+
+
+def _tell_agreement(together: Agreement) -> None:
+    for pair in together.facts["pairs"]:
+        said = (
+            "none" if pair["both"] == 0 else f"{pair['agree']} of {pair['both']} alike (Cohen's kappa {pair['kappa']})"
+        )
+        log.info("%s and %s both decided about %d landforms, %s", *pair["files"], pair["both"], said)
+    counts = together.facts["conflicts"]
+    if any(counts.values()):
+        told = ", ".join(f"{count} about the {about}" for about, count in counts.items() if count)
+        log.warning(
+            "people disagree: %s; see the layer conflicts. What is disputed is pending until one of the files is changed",
+            told,
+        )
 
 
 @dataclass(frozen=True)
@@ -65,10 +98,10 @@ class Review:
     unmatched: gpd.GeoDataFrame
     removed: gpd.GeoDataFrame
 
-    def write(self, path: Path) -> None:
-        """Write the four layers, with areas and perimeters of the outlines as they are now."""
+    def write(self, path: Path, conflicts: gpd.GeoDataFrame) -> None:
+        """Write the four layers, with areas and perimeters of the outlines as they are now, and the conflicts."""
         layers = {name: _measured(getattr(self, name)) for name in ("reviewed", "rejected", "unmatched", "removed")}
-        write_layers(path, layers)
+        write_layers(path, {**layers, "conflicts": conflicts})
 
     def tell(self) -> None:
         """Say in the log what became of detections and decisions."""
@@ -134,9 +167,9 @@ def _unmatched(
     lone = decided.drop(index=sorted(taken))
     again = overlaps(lone.geometry, standing.geometry)
     repeated = lone.index.isin(lone.index[again.loc[again["iou"] >= match_iou, "left"]])
-    drawn = (lone["status"] == "edited") | ((lone["status"] == "accepted") & lone["decision"].isna())
+    drawn = lone["status"].isin(STANDING)
     reason = pd.Series("no detection fits this outline", index=lone.index)
-    reason[drawn] = "no detection fits this outline; it is kept because a person drew it"
+    reason[drawn] = "no detection fits this outline; it is kept because a person accepted or drew it"
     reason[repeated] = "another decision about the same ground fits the detection better"
     return lone.drop(columns="seen").assign(kept=(drawn & ~repeated).astype(int), reason=reason)
 
@@ -147,11 +180,6 @@ def _drawn(lone: gpd.GeoDataFrame, found: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     frame = kept.reindex(columns=found.columns)
     frame["detection"] = [f"drawn_{number:05d}" for number in range(1, len(kept) + 1)]
     return frame
-
-
-def _no_decisions(found: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    columns = ["decision", "status", *PERSONAL, "kept", "reason", "geometry"]
-    return gpd.GeoDataFrame(columns=columns, geometry="geometry", crs=found.crs)
 
 
 def _join(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import shapely
 
+from lobate.decided import check_outlines, read_marked
 from lobate.errors import Mistake
 from lobate.inventory.detections import PERSONAL
 from lobate.inventory.overlap import overlaps
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
-from lobate.vectors import LONLAT, read_polygons
+from lobate.vectors import LONLAT
+
+log = logging.getLogger(__name__)
 
 NEAR_DEG = 0.05
 """Decisions all farther than this from every detection (some 5 km) belong to another region."""
@@ -22,21 +25,21 @@ NEAR_DEG = 0.05
 SAME_IOU = 0.95
 """Two decisions that share this much are about one outline and must not contradict each other."""
 
+UNCHANGED_IOU = 0.999
+"""An outline that shares this much with another is the same but for rounding."""
+
 
 def read_decisions(path: Path) -> gpd.GeoDataFrame:
     """Read decisions of any status in EPSG:4326: ``decision`` (their ``detection`` id, or None), ``status``, the personal
     fields and the outline, in the file's order.
 
-    The layer is ``review`` where the file has one, else its only layer. Raises Mistake for a file without outlines, CRS
-    or status, for unknown words, for outlines that are empty or intersect themselves, and for contradictions.
+    ``seen`` is the outline that the person was shown, or None. Accepted outlines that are not as they were shown count as
+    edited. Raises Mistake for a file without outlines, CRS or status, for unknown words, for outlines that are empty or
+    intersect themselves, and for contradictions.
     """
-    layer = _layer(path)
-    frame = read_polygons(path, layer)
-    where = f"The decisions file {path}" + (f", layer {layer}" if layer else "")
-    if "status" not in frame:
-        raise Mistake(f"{where} has no field status. Use a saved copy of the review sheet, inventory/review.gpkg.")
+    frame, where = read_marked(path)
     status = [word or "pending" for word in canonical(frame["status"], VOCABULARIES["status"], where)]
-    _check_outlines(frame[[word != "pending" for word in status]], where)
+    check_outlines(frame[[word != "pending" for word in status]], where)
     decided = frame.to_crs(LONLAT)[["geometry"]]
     decided["decision"] = _texts(frame, "detection")
     decided["status"] = status
@@ -44,9 +47,10 @@ def read_decisions(path: Path) -> gpd.GeoDataFrame:
         decided[field] = _texts(frame, field)
         if field in VOCABULARIES:
             decided[field] = canonical(decided[field], VOCABULARIES[field], f"{where}, field {field}")
-    decided["seen"] = shapely.from_wkt(np.array(_texts(frame, "seen"), dtype=object), on_invalid="ignore")
+    decided["seen"] = _outlines(_texts(frame, "seen"))
     _check_contradictions(decided, where)
-    return decided
+    _tell_twins(decided, where)
+    return _drawn_again(decided, where)
 
 
 def check_place(decided: gpd.GeoDataFrame, detections: gpd.GeoDataFrame, path: Path) -> None:
@@ -62,31 +66,38 @@ def check_place(decided: gpd.GeoDataFrame, detections: gpd.GeoDataFrame, path: P
         )
 
 
-def _layer(path: Path) -> str | None:
-    try:
-        names = [str(name) for name, kind in pyogrio.list_layers(path) if kind]
-    except (pyogrio.errors.DataSourceError, RuntimeError):
-        return None  # read_polygons says what is wrong with the file
-    if "review" in names:
-        return "review"
-    return names[0] if len(names) == 1 else None
+def _outlines(texts: list[str | None]) -> np.ndarray:
+    """Return outlines from WKT, None for what is none."""
+    shapes = shapely.from_wkt(np.array(texts, dtype=object), on_invalid="ignore")
+    sound = shapely.is_valid(shapes) & ~shapely.is_empty(shapes) & (shapely.get_dimensions(shapes) == 2)
+    return np.where(sound, shapes, None)
+
+
+def _drawn_again(decided: gpd.GeoDataFrame, where: str) -> gpd.GeoDataFrame:
+    """Call accepted outlines edited that are not what the person was shown."""
+    asked = np.flatnonzero((decided["status"] == "accepted") & decided["seen"].notna())
+    drawn, shown = (np.asarray(decided[name].values, dtype=object)[asked] for name in ("geometry", "seen"))
+    common = shapely.area(shapely.intersection(drawn, shown))
+    changed = asked[common < UNCHANGED_IOU * (shapely.area(drawn) + shapely.area(shown) - common)]
+    if len(changed):
+        log.info("%s: %d accepted outlines were redrawn and count as edited", where, len(changed))
+        decided.loc[decided.index[changed], "status"] = "edited"
+    return decided
+
+
+def _tell_twins(decided: gpd.GeoDataFrame, where: str) -> None:
+    """Say which ids stand in the file more than once, as when a person splits an outline in two."""
+    named = decided["decision"].dropna()
+    twins = sorted(named[named.duplicated()].unique())
+    if twins:
+        shown = ", ".join(twins[:5]) + (" and others" if len(twins) > 5 else "")
+        log.warning("%s: %d ids stand there more than once (%s); outlines count, not ids", where, len(twins), shown)
 
 
 def _texts(frame: gpd.GeoDataFrame, field: str) -> list[str | None]:
     if field not in frame:
         return [None] * len(frame)
     return [None if pd.isna(value) or not str(value).strip() else str(value) for value in frame[field]]
-
-
-def _check_outlines(frame: gpd.GeoDataFrame, where: str) -> None:
-    for number, outline in frame.geometry.items():
-        if outline is None or outline.is_empty:
-            raise Mistake(f"{where}: feature {number} has no outline. Delete the row, or draw it again.")
-        if not outline.is_valid:
-            raise Mistake(
-                f"{where}: the outline of feature {number} is not a valid polygon ({shapely.is_valid_reason(outline)}). "
-                "Mend it in QGIS (Vector > Geometry tools > Check validity) and save again."
-            )
 
 
 def _check_contradictions(decided: gpd.GeoDataFrame, where: str) -> None:

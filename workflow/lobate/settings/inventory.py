@@ -35,8 +35,9 @@ class Inventory(Section):
     """Elevation raster in metres, with a CRS; without it, elevation, slope and aspect are null."""
     min_dem_share: Annotated[float, Field(gt=0, le=1)] = 0.75
     """Outlines of which less than this has an elevation (voids) get null attributes; so do all that reach past the DEM."""
-    decisions: ProjectPath | None = None
-    """A person's decisions about the detections, from the review sheet; without it all are pending."""
+    decisions: ProjectPath | list[ProjectPath] | None = None
+    """A person's decisions about the detections, from the review sheet or the review page, or a list of files, one a
+    reviewer; without it all are pending. Rejected places become negatives, accepted and edited ones are never mined."""
     others: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], OtherInventory] = {}
     """Other inventories to compile with, by a short name; where two know one landform, the first one's outline stands."""
     pending: Literal["keep", "drop"] = "keep"

@@ -1,6 +1,7 @@
 """The verb `mine_negatives`: wrong detections of a round become negatives of the next.
 
-Wrong is what touches no outline of a landform, drawn or removed, nor a place that a person has vetoed. Validation ground is
+Wrong is what touches no outline of a landform, drawn or removed, nor a place that a person has vetoed, or accepted in the
+review. Validation ground is
 left alone: neither a detection nor a patch cut round one may touch it.
 """
 
@@ -16,6 +17,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from lobate.decided import standing_outlines
 from lobate.grid import Grid
 from lobate.network.header import read_header
 from lobate.rasters import open_raster
@@ -54,6 +56,7 @@ def mine_negatives(
     negatives: Annotated[Path, Output()],
     mined: Annotated[Path, Output()],
     vetoes: Annotated[Path | None, Input()] = None,
+    decisions: Annotated[list[Path] | None, Input(lens=standing_outlines)] = None,
     *,
     tiles: list[str],
     round: int,
@@ -68,7 +71,7 @@ def mine_negatives(
     """
     if mining.at_most == 0:
         return mine_nothing(negatives, mined)
-    ground, side = Ground.read(polygons, split, vetoes), crop.core + 2 * crop.margin
+    ground, side = Ground.read(polygons, split, vetoes, decisions or []), crop.core + 2 * crop.margin
     found = [
         _judged(image, tile, bodies, ground, mining, side)
         for image, tile, bodies in zip(images, tiles, _detections(model, images, mining, crop), strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
+from lobate.decided import standing
 from lobate.grid import Grid
 from lobate.settings.training import Mining
 from lobate.training.cut import place_windows
@@ -28,16 +30,16 @@ class Ground:
     vetoed: gpd.GeoSeries
 
     @classmethod
-    def read(cls, polygons: Path, split: Path, vetoes: Path | None) -> Ground:
-        """Read all three, in EPSG:4326."""
+    def read(cls, polygons: Path, split: Path, vetoes: Path | None, decisions: Sequence[Path] = ()) -> Ground:
+        """Read all three, in EPSG:4326; outlines that a person let stand in the review are vetoed too."""
         layers = [read_polygons(polygons, layer) for layer in ("kept", "removed")]
         drawn = pd.concat([layer.loc[layer["class"] == "positive", "geometry"] for layer in layers])
         sides = read_polygons(split, "split")
-        nothing = gpd.GeoSeries([], crs=LONLAT)
+        vetoed = read_layer(vetoes).geometry.to_crs(LONLAT) if vetoes else gpd.GeoSeries([], crs=LONLAT)
         return cls(
             gpd.GeoSeries(drawn, crs=LONLAT),
             sides.loc[sides["side"] == "validation", "geometry"],
-            read_layer(vetoes).geometry.to_crs(LONLAT) if vetoes else nothing,
+            gpd.GeoSeries([*vetoed, *standing(decisions)], crs=LONLAT),
         )
 
     def on(self, grid: Grid) -> Ground:
