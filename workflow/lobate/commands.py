@@ -141,12 +141,54 @@ def export(file: Path, *, onnx: Path) -> int:
     return 0
 
 
+def compare(
+    before: Path,
+    after: Path,
+    *,
+    out: Path,
+    match_iou: float = 0.3,
+    tolerance: float = 0.1,
+    before_layer: str | None = None,
+    after_layer: str | None = None,
+    id_field: str | None = None,
+) -> int:
+    """Say what changed between two inventories, of two years or two models: appeared, vanished, grown, shrunk, split, merged.
+
+    Parameters
+    ----------
+    before
+        Outlines of the first, in any vector file with a CRS; of several layers, the one called inventory.
+    after
+        Outlines of the second.
+    out
+        GeoPackage with a layer for each kind of change, EPSG:4326, areas geodesic; the same as a table (.csv) stands beside it.
+    match_iou
+        IoU from which two outlines are the same landform; so are two of which one lies mostly inside the other.
+    tolerance
+        Share of its area by which an outline must change to have grown or shrunk.
+    before_layer
+        Layer of the first file.
+    after_layer
+        Layer of the second file.
+    id_field
+        Field of the identifiers in both; id where there is one, else the number of the feature.
+    """
+    from lobate.inventory.change import compared, read_inventory, told, write_changes
+
+    first, second = read_inventory(before, before_layer, id_field), read_inventory(after, after_layer, id_field)
+    changes = compared(first, second, match_iou=match_iou, tolerance=tolerance)
+    write_changes(changes, out)
+    sys.stdout.write(told(changes))
+    return 0
+
+
 COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
     "map": map_scenes,
     "init": init,
     "explain": explain,
     "check": check,
     "summary": summary,
+    "compare": compare,
     "schema": schema,
     "store": {"du": du, "verify": verify, "gc": gc},
     "model": {"show": show, "export": export, "rounds": rounds},
