@@ -63,7 +63,7 @@ def train_on_gpu(folder: Path) -> dict[str, Figure]:
 
 def _steps(network: Network, plan: Plan) -> tuple:
     """Return our training and as many bare steps, as functions."""
-    net = build(network, seed=1).to(DEVICE, memory_format=torch.channels_last)
+    learner, net = (build(network, seed=1).to(DEVICE, memory_format=torch.channels_last) for _ in range(2))
     optimizer, schedule = optimizer_of(net, plan.schedule), plan.schedule
     shape = schedule.batch, 3, schedule.crop, schedule.crop
     images = torch.randint(0, 256, shape, dtype=torch.uint8).to(DEVICE, memory_format=torch.channels_last)
@@ -80,7 +80,7 @@ def _steps(network: Network, plan: Plan) -> tuple:
             optimizer.step()
         return loss.item()
 
-    return lambda: fit(build(network, seed=1), plan), bare
+    return lambda: fit(learner, plan), bare
 
 
 def _patches(folder: Path, count: int, side: int) -> Data:

@@ -1,3 +1,4 @@
+import pickle
 import threading
 import time
 
@@ -106,3 +107,15 @@ def test_threads_compute_alone_and_leave_the_rest_as_it_was():
     cores = torch.get_num_threads()
     assert set(ahead(lambda _: torch.get_num_threads(), range(3))) == {1}
     assert torch.get_num_threads() == cores
+
+
+def test_patches_travel_by_the_name_of_their_file(patches, tmp_path):
+    np.save(tmp_path / "a.npy", patches.arrays[0])
+    mapped = Patches((np.load(tmp_path / "a.npy", mmap_mode="r"),), patches.places)
+    carried = pickle.dumps(mapped)
+    assert len(carried) < 2000 < mapped.arrays[0].nbytes
+    there = pickle.loads(carried)
+    assert isinstance(there.arrays[0], np.memmap)
+    assert there.stack([3, 4]).images.equal(patches.stack([3, 4]).images)
+    in_memory = pickle.loads(pickle.dumps(patches))
+    assert np.array_equal(in_memory.arrays[0], patches.arrays[0])
