@@ -14,6 +14,14 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.fixture(autouse=True)
+def fresh_log(monkeypatch):
+    """What the command line set up in tests before this one does not count."""
+    logger = logging.getLogger("lobate")
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(logger, "propagate", True)
+
+
 @pytest.fixture
 def clock(monkeypatch):
     """Each look at the clock is ten seconds after the last one."""
