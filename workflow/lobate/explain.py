@@ -22,11 +22,15 @@ def lineage(path: Path, store: Store) -> Node:
     store.check_untouched(path, digest)
     node = _node(str(path), digest, store)
     if "stage" not in node:
-        raise Mistake(
-            f"Nothing in the store {store.root} made the file {path} as it is now (sha256 {digest[:12]}...). Either it is raw "
-            "data, or it was changed by hand, or it was made with another store: name that one in LOBATE_STORE."
-        )
+        raise _unknown(path, digest, store)
     return node
+
+
+def _unknown(path: Path, digest: str, store: Store) -> Mistake:
+    return Mistake(
+        f"Nothing in the store {store.root} made the file {path} as it is now (sha256 {digest[:12]}...). Either it is raw "
+        "data, or it was changed by hand, or it was made with another store: name that one in LOBATE_STORE."
+    )
 
 
 def _node(path: str, digest: str, store: Store) -> Node:
@@ -55,6 +59,35 @@ def _noted(path: str, store: Store) -> str | None:
         return json.loads(store.ledger(Path(path)).read_bytes())["key"]
     except (OSError, ValueError, KeyError):
         return None
+
+
+def steps(path: Path, store: Store) -> dict[str, Node]:
+    """Return every step behind a file once, key -> its record, the file's own step first.
+
+    Each input names its path, its digest and the key of the step that made it, None for raw data. Raises Mistake as
+    ``lineage`` does.
+    """
+    digest = content_digest(path)
+    store.check_untouched(path, digest)
+    own = _maker(str(path), digest, store)
+    if own is None:
+        raise _unknown(path, digest, store)
+    found: dict[str, Node] = {}
+    waiting = [own]
+    while waiting:
+        known = waiting.pop(0)
+        if known["key"] in found:
+            continue
+        inputs: dict[str, list[Node]] = {}
+        for name, listed in sorted(known["sources"].items()):
+            makers = [_maker(one["path"], one["digest"], store) for one in listed]
+            inputs[name] = [
+                {"path": one["path"], "digest": one["digest"], "step": maker and maker["key"]}
+                for one, maker in zip(listed, makers, strict=True)
+            ]
+            waiting += [maker for maker in makers if maker]
+        found[known["key"]] = {**known, "inputs": inputs}
+    return found
 
 
 def drawn(node: Node) -> str:

@@ -47,7 +47,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Setting:
-    """A value of the region's configuration, by its dotted name (``training.schedule``).
+    """A value of the region's configuration, by its dotted name (``training.schedule``); all of it by "".
 
     ``lens(value, **others)`` narrows it to what this call depends on.
     """

@@ -54,6 +54,8 @@ VERBS: dict[str, str] = {
     "figure_workflow": "lobate.figures.workflow",
     "figure_outlines": "lobate.figures.outlines",
     "figure_attributes": "lobate.figures.attributes",
+    "trace_inventory": "lobate.figures.trace",
+    "report": "lobate.figures.report.write",
 }
 
 Function = Callable[..., Any]

@@ -1,0 +1,79 @@
+"""HTML in small pieces; every text is escaped unless it is `Markup`, which only this package makes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the page: the name of its anchor, its heading and its HTML."""
+
+    name: str
+    title: str
+    body: str
+
+
+def shown(value: Any) -> str:
+    """Return any value as HTML text: nothing for what is unknown, six digits of a number, JSON for what is nested."""
+    if isinstance(value, Markup):
+        return value
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return escape(str(value) if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False))
+
+
+def escaped(value: str | int) -> str:
+    """Return a text as HTML, quotes too."""
+    return escape(str(value))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> Markup:
+    """Return a table; cells that are numbers stand to the right."""
+    heads = "".join(f'<th scope="col">{shown(name)}</th>' for name in head)
+    lines = "\n".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
+    named = f"<caption>{shown(caption)}</caption>" if caption else ""
+    return Markup(
+        f'<div class="wide" tabindex="0"><table>{named}<thead><tr>{heads}</tr></thead>\n<tbody>\n{lines}\n</tbody></table></div>\n'
+    )
+
+
+def cell(value: Any) -> str:
+    """Return one cell of a table."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"<td{' class=number' if number else ''}>{shown(value)}</td>"
+
+
+def facts(pairs: Mapping[str, Any]) -> Markup:
+    """Return names with their values."""
+    return Markup(
+        "<dl>" + "".join(f"<div><dt>{shown(k)}</dt><dd>{shown(v)}</dd></div>" for k, v in pairs.items()) + "</dl>\n"
+    )
+
+
+def folded(title: str, body: str, *, opened: bool = False) -> Markup:
+    """Return what is seen only when a reader opens it."""
+    return Markup(f"<details{' open' if opened else ''}><summary>{shown(title)}</summary>\n{body}</details>\n")
+
+
+def paragraph(text: str) -> Markup:
+    """Return a paragraph."""
+    return Markup(f"<p>{shown(text)}</p>\n")
+
+
+def joined(*parts: str) -> Markup:
+    """Return pieces of HTML one after the other."""
+    return Markup("".join(parts))

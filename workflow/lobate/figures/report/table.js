@@ -1,0 +1,54 @@
+"use strict";
+// The inventory's table: sorted by its headings, filtered by words or by a comparison. The rows are the page's own data.
+
+const table = document.getElementById("landforms");
+const body = table.tBodies[0];
+const heads = [...table.tHead.rows[0].cells];
+const names = heads.map((head) => head.textContent.trim());
+const rows = [...body.rows];
+const text = (row, column) => row.cells[column].textContent;
+const byNumber = new Map(rows.map((row) => [row.dataset.row, row]));
+
+function sort(column) {
+  const way = heads[column].getAttribute("aria-sort") === "ascending" ? -1 : 1;
+  const numeric = heads[column].classList.contains("number");
+  const compare = (a, b) => {
+    if (!a || !b) return !a - !b; // what is unknown comes last, either way
+    return way * (numeric ? Number(a) - Number(b) : a.localeCompare(b, "en", { numeric: true }));
+  };
+  heads.forEach((head) => head.removeAttribute("aria-sort"));
+  heads[column].setAttribute("aria-sort", way > 0 ? "ascending" : "descending");
+  body.append(...[...rows].sort((a, b) => compare(text(a, column), text(b, column))));
+}
+
+// A comparison such as `area_km2 > 0.5`, or words that must all stand in a row.
+function matcher(asked) {
+  const found = /^\s*(\w+)\s*(<=|>=|<|>|=)\s*(\S.*?)\s*$/.exec(asked);
+  const column = found ? names.indexOf(found[1]) : -1;
+  if (column >= 0) {
+    const tests = { "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b };
+    const limit = Number(found[3]);
+    if (found[2] === "=") return (row) => text(row, column) === found[3];
+    return (row) => text(row, column) !== "" && tests[found[2]](Number(text(row, column)), limit);
+  }
+  const words = asked.toLowerCase().split(/\s+/).filter(Boolean);
+  return (row) => {
+    const whole = [...row.cells].map((cell) => cell.textContent).join(" ").toLowerCase();
+    return words.every((word) => whole.includes(word));
+  };
+}
+
+function filter() {
+  const fits = matcher(document.getElementById("filter").value);
+  let count = 0;
+  for (const row of rows) {
+    const shown = fits(row);
+    row.classList.toggle("gone", !shown);
+    count += shown;
+  }
+  document.getElementById("matches").textContent = `${count} of ${rows.length}`;
+  document.dispatchEvent(new Event("filtered"));
+}
+
+heads.forEach((head, column) => head.firstElementChild.addEventListener("click", () => sort(column)));
+document.getElementById("filter").addEventListener("input", filter);
