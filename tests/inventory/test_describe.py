@@ -68,7 +68,7 @@ def test_without_dem_nulls_and_a_reason(tmp_path):
     one = measured(tmp_path, outlines(tmp_path, box(80, 36, 80.001, 36.004))).iloc[0]
     unknown = ["elevation_min_m", "elevation_mean_m", "slope_deg", "aspect_deg", "solar_w_m2", "dem_share"]
     assert one[unknown].isna().all()
-    assert (one["mapping_date"], one["scenes_note"]) == (None, "insar does not say")
+    assert (one["mapping_date"], one["scenes_note"]) == (None, "the outline is from insar, which gives no date")
     assert (one["dem_note"], one["length_note"]) == ("no DEM", "rectangle")
     assert one["length_m"] == pytest.approx(WGS84.inv(80, 36, 80, 36.004)[2], rel=1e-3)
     assert (one["longitude"], one["latitude"]) == pytest.approx((80.0005, 36.002))

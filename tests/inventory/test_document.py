@@ -35,7 +35,7 @@ def made(tmp_path):
     (tmp_path / "summary.json").write_text(json.dumps(told))
     save_file({"w": np.zeros(1)}, tmp_path / "model.safetensors", metadata={"lobate": json.dumps(HEADER)})
     for tile, scenes in {
-        "A": [("s2", "2018-08-02", 5), ("s9", "2018-08-09", 0)],
+        "A": [("s2", "2018-08-02T05:06:59.000Z", 5), ("s9", "2018-08-09", 0)],
         "B": [("s1", "2018-07-11", 9)],
     }.items():
         listed = [{"name": name, "date": date, "pixels": pixels} for name, date, pixels in scenes]

@@ -46,7 +46,7 @@ def told(outlines, *pairs):
 
 
 def test_shares_and_the_date_of_the_greatest(tmp_path):
-    pair = recorded(tmp_path, "A", [[1, 1, 1, 2]] * 4, ["2018-07-11", "2018-08-02"])
+    pair = recorded(tmp_path, "A", [[1, 1, 1, 2]] * 4, ["2018-07-11T05:16:51.000Z", "2018-08-02"])
     first, second, half = told([outline(0, 0, 4, 4), outline(3, 0, 4, 2), outline(2.5, 0, 3.5, 4)], pair)
     assert first == {"mapping_date": "2018-07-11", "scenes": "A_1:0.750;A_2:0.250", "scenes_note": None}
     assert (second["mapping_date"], second["scenes"]) == ("2018-08-02", "A_2:1.000")

@@ -45,8 +45,17 @@ def test_fields_become_attributes(insar):
     assert found.crs.to_epsg() == 4326
 
 
-def test_ids_are_made_where_there_are_none(insar):
+def test_ids_are_made_where_there_are_none(insar, caplog):
+    caplog.set_level("INFO")
     assert list(read_source(insar, "insar", other())["source_id"]) == ["insar_00000", "insar_00001", "insar_00002"]
+    assert "has no inventory.others.insar.id_field: its features are called by their number" in caplog.text
+
+
+def test_an_inventory_without_crs_has_no_place(tmp_path):
+    with pytest.warns(UserWarning, match="crs"):
+        frame([square(0)], name=["a"]).set_crs(None, allow_override=True).to_file(tmp_path / "bare.shp")
+    with pytest.raises(Mistake, match=r"bare\.shp has no coordinate reference system"):
+        read_source(tmp_path / "bare.shp", "insar", other(id_field="name"))
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,9 @@ def describe(
 def _with_scenes(frame: gpd.GeoDataFrame, source: str, records: list[Path], facts: list[Path]) -> gpd.GeoDataFrame:
     if source != REVIEWED:
         undated = frame["mapping_date"].isna() if "mapping_date" in frame else pd.Series(True, index=frame.index)
-        return frame.assign(scenes_note=[f"{source} does not say" if none else None for none in undated])
+        return frame.assign(
+            scenes_note=[f"the outline is from {source}, which gives no date" if none else None for none in undated]
+        )
     told = pd.DataFrame(mapped_from(frame.geometry, records, facts), columns=["mapping_date", "scenes", "scenes_note"])
     return frame.assign(**{name: told[name].to_numpy() for name in told})
 

@@ -87,7 +87,7 @@ def _scenes(facts: list[Path]) -> list[dict[str, Any]]:
     """The scenes that gave pixels to any image, each once, by date."""
     try:
         given = [
-            {"name": str(one["name"]), "date": one["date"], "pixels": int(one["pixels"])}
+            {"name": str(one["name"]), "date": (one["date"] or "")[:10] or None, "pixels": int(one["pixels"])}
             for path in facts
             for one in read_json(path, "what an image was composed of")["scenes"]
         ]

@@ -61,7 +61,7 @@ def mapped_from(outlines: gpd.GeoSeries, records: Sequence[Path], facts: Sequenc
 def _scenes(facts: Path) -> dict[int, Scene]:
     try:
         listed = json.loads(facts.read_text(encoding="utf-8"))["scenes"]
-        return {int(one["number"]): Scene(str(one["name"]), one["date"] or None) for one in listed}
+        return {int(one["number"]): Scene(str(one["name"]), (one["date"] or "")[:10] or None) for one in listed}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Mistake(
             f"{facts} does not tell the scenes of an image. Give what compose-rgb wrote beside it."

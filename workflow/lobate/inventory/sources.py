@@ -83,6 +83,7 @@ def _read_other(path: Path, source: str, settings: OtherInventory) -> gpd.GeoDat
 
 def _ids(frame: gpd.GeoDataFrame, source: str, settings: OtherInventory, where: str) -> list[str]:
     if settings.id_field is None:
+        log.info("%s has no inventory.others.%s.id_field: its features are called by their number", where, source)
         return [f"{source}_{number:05d}" for number in range(len(frame))]
     ids = frame[settings.id_field]
     chosen = ids[_chosen(frame, settings, where)]
