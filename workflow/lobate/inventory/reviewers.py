@@ -117,13 +117,13 @@ def _merged(group: list[Said]) -> dict[str, Any]:
     """Return one decision for all: an edited outline before an accepted one, then the first file's."""
     rows = [row for _, row in group]
     chosen = next((row for row in rows if row.status == "edited"), rows[0])._asdict()
-    fields = {field: {getattr(row, field) for row in rows} - {None} for field in WORDS}
+    fields = {field: {word for row in rows if not pd.isna(word := getattr(row, field))} for field in WORDS}
     same = {field: next(iter(words)) if len(words) == 1 else None for field, words in fields.items()}
     return {**chosen, **same, **{field: _listed(rows, field) for field in ("reviewer", "remark")}}
 
 
 def _listed(rows: list[Any], field: str) -> str | None:
-    return "; ".join(dict.fromkeys(str(text) for row in rows if (text := getattr(row, field)) is not None)) or None
+    return "; ".join(dict.fromkeys(str(text) for row in rows if not pd.isna(text := getattr(row, field)))) or None
 
 
 def _conflict(group: list[Said], names: list[str], about: str) -> dict[str, Any]:
