@@ -11,18 +11,11 @@ from lobate.errors import Mistake
 from lobate.inventory.detections import PERSONAL
 from lobate.vectors import LONLAT, read_polygons
 
-FIELDS = (
-    "detection",
-    "status",
-    *PERSONAL,
-    "confidence",
-    "area_m2",
-    "elevation_min_m",
-    "slope_mean_deg",
-    "touches_edge",
-    "tiles",
-)
-"""Columns of the sheet, as far as the detections have them."""
+SAID = ("detection", "status", *PERSONAL)
+"""Columns of the sheet that a decision has."""
+
+FACTS = ("confidence", "area_m2", "elevation_min_m", "slope_mean_deg", "touches_edge", "tiles")
+"""Columns of the sheet that only a detection has, as far as the filters wrote them."""
 
 EARLIER = "earlier "
 """Begins the name of a decision that fits no detection: its number may be another detection's by now."""
@@ -39,16 +32,19 @@ def decided_so_far(reviewed: Path, found: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     standing = standing.assign(seen=_shown(standing, found), detection=standing["detection"].mask(drawn, None))
     rejected = rejected.assign(seen=_wkt(rejected.geometry))
     lone = _lone(unmatched)
-    parts = [part.reindex(columns=[*FIELDS, "seen", "geometry"]) for part in (standing, rejected, lone) if len(part)]
+    parts = [part[[*SAID, "seen", "geometry"]] for part in (standing, rejected, lone) if len(part)]
     if not parts:
         return found
     rows = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs=LONLAT)
-    return rows.drop(columns=[name for name in FIELDS if name not in found]).astype(_kinds(found))
+    said = {name: rows[name].astype(object).where(rows[name].notna(), None) for name in (*SAID, "seen")}
+    return rows.assign(**said, **_facts(rows["detection"], found))
 
 
-def _kinds(found: gpd.GeoDataFrame) -> dict[str, str]:
-    """Types that can be empty, for what a drawn outline does not have."""
-    return {name: "boolean" for name in FIELDS if name in found and found[name].dtype == bool}
+def _facts(names: pd.Series, found: gpd.GeoDataFrame) -> dict[str, pd.Series]:
+    """What is known of the detections with these names, empty where there is none."""
+    known = found.set_index("detection")[[name for name in FACTS if name in found]].reindex(names)
+    flags = {name: "boolean" for name in known if pd.api.types.is_bool_dtype(found[name])}
+    return dict(known.astype(flags).set_index(names.index).items())
 
 
 def _layer(reviewed: Path, name: str) -> gpd.GeoDataFrame:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from lobate.inventory.detections import read_pending, read_removed
 from lobate.inventory.qgis.styles import add_styles
-from lobate.inventory.resume import FIELDS, decided_so_far
+from lobate.inventory.resume import FACTS, SAID, decided_so_far
 from lobate.signature import Input, Output
 from lobate.vectors import LONLAT, read_polygons, write_layers
 
@@ -61,7 +61,8 @@ def _in_order(sheet: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     if "seen" not in sheet:
         sheet = sheet.assign(seen=sheet.geometry.to_wkt(rounding_precision=7).astype(object))
     sheet = sheet.assign(decided=sheet["status"] != "pending").sort_values(["decided", "confidence", "detection"])
-    return sheet[[*(name for name in FIELDS if name in sheet), "seen", "geometry"]].reset_index(drop=True)
+    sheet = sheet[[*SAID, *(name for name in FACTS if name in sheet), "seen", "geometry"]].reset_index(drop=True)
+    return sheet.round({"area_m2": 0, "elevation_min_m": 0, "slope_mean_deg": 1})
 
 
 def _others(paths: list[Path]) -> gpd.GeoDataFrame:
