@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -54,6 +55,18 @@ class Clone:
 
     def run(self, *words: str, overlay: dict[str, object] | None = None, config: str = "tests/conf/tiny.yaml") -> Run:
         """Run the chain; ``overlay`` is laid over the configuration."""
+        process = self.start(*words, overlay=overlay, config=config)
+        try:
+            out, err = process.communicate(timeout=1500)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        return Run(process.returncode, out + err)
+
+    def start(
+        self, *words: str, overlay: dict[str, object] | None = None, config: str = "tests/conf/tiny.yaml"
+    ) -> subprocess.Popen[str]:
+        """Start the chain, in a process group of its own."""
         files = [config]
         if overlay:
             (self.folder / "overlay.yaml").write_text(yaml.safe_dump(overlay))
@@ -71,10 +84,15 @@ class Clone:
             *files,
             *words,
         ]
-        done = subprocess.run(
-            command, cwd=self.folder, env=env, capture_output=True, text=True, check=False, timeout=1500
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
-        return Run(done.returncode, done.stdout + done.stderr)
 
     def lobate(self, *words: str) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "PYTHONPATH": str(self.folder / "workflow"), "LOBATE_STORE": str(self.store)}
