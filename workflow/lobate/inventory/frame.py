@@ -7,6 +7,7 @@ page can draw outlines on pixels, and take what a person drew back to the ground
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,9 @@ class Frame:
         columns, rows = (
             one.ravel() for one in np.meshgrid(np.linspace(left, right, POINTS), np.linspace(top, bottom, POINTS))
         )
-        ground = np.column_stack(_transformer(self.grid).transform(*(self.grid.transform * (columns, rows))))
+        ground = np.column_stack(
+            _transformer(self.grid.crs.to_wkt()).transform(*(self.grid.transform @ (columns, rows)))
+        )
         pixels = np.column_stack([columns, rows])
         return {"to_ground": _fitted(pixels, ground), "to_pixel": _fitted(ground, pixels)}
 
@@ -58,15 +61,16 @@ def nowhere(outline: Geometry) -> Grid:
 def pixel_bounds(outline: Geometry, grid: Grid) -> tuple[float, float, float, float]:
     """Return first column, first row, last column and last row of an outline in EPSG:4326; they may lie off the grid."""
     west, south, east, north = outline.bounds
-    xs, ys = _transformer(grid).transform(
+    xs, ys = _transformer(grid.crs.to_wkt()).transform(
         *np.array([(west, south), (west, north), (east, south), (east, north)]).T, direction="INVERSE"
     )
-    columns, rows = ~grid.transform * (np.asarray(xs), np.asarray(ys))
+    columns, rows = ~grid.transform @ (np.asarray(xs), np.asarray(ys))
     return columns.min(), rows.min(), columns.max(), rows.max()
 
 
-def _transformer(grid: Grid) -> Transformer:
-    return Transformer.from_crs(grid.crs.to_wkt(), LONLAT, always_xy=True)
+@cache
+def _transformer(crs: str) -> Transformer:
+    return Transformer.from_crs(crs, LONLAT, always_xy=True)
 
 
 def _fitted(given: np.ndarray, wanted: np.ndarray) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,7 @@ def page(title: str, data: dict[str, Any]) -> str:
         "script": script,
         "data": _embedded(data),
     }
-    text = (HERE / "review.html").read_text(encoding="utf-8")
-    for name, part in parts.items():  # data last: what stands in it is no placeholder
-        text = text.replace("{{" + name + "}}", part)
-    return text
+    return re.sub(r"{{(\w+)}}", lambda found: parts[found[1]], (HERE / "review.html").read_text(encoding="utf-8"))
 
 
 def _policy(script: str) -> str:

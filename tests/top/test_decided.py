@@ -1,0 +1,94 @@
+"""Which decided outlines the rooms before the review may see, and that they see no more than that."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+
+from lobate.decided import read_marked, rejected, rejected_outlines, standing, standing_outlines
+from lobate.errors import Mistake
+
+SIDE = 0.003
+
+
+def square(column, row=0.0, side=SIDE):
+    west, south = 80 + 0.01 * column, 36 + 0.01 * row
+    return shapely.box(west, south, west + side, south + side)
+
+
+def said(path, outlines, statuses, crs=4326, **columns):
+    frame = gpd.GeoDataFrame({"status": statuses, **columns}, geometry=outlines, crs=4326).to_crs(crs)
+    frame.to_file(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["said.geojson", "said.gpkg", "said.shp"])
+def test_a_lens_gives_what_the_file_gives(tmp_path, name):
+    path = said(tmp_path / name, [square(n) for n in range(4)], ["Rejected", "accepted", "edited", "pending"])
+    part = tmp_path / "part" / name
+    part.parent.mkdir()
+    for lens, read, columns in (
+        (lambda: rejected_outlines(path, part, [path]), lambda one: rejected(one, [one]), (0,)),
+        (lambda: standing_outlines(path, part), lambda one: standing([one]), (1, 2)),
+    ):
+        lens()
+        wanted = [square(column).normalize() for column in columns]
+        for source in (path, part):
+            found = sorted(shapely.normalize(read(source)), key=lambda one: one.bounds)
+            assert all(one.equals_exact(other, 1e-9) for one, other in zip(found, wanted, strict=True))
+
+
+def test_lenses_see_nothing_of_what_does_not_concern_them(tmp_path):
+    def seen(outlines, statuses, **columns):
+        path = said(tmp_path / "said.gpkg", outlines, statuses, **columns)
+        for name, lens in (
+            ("r", lambda to: rejected_outlines(path, to, [path])),
+            ("s", lambda to: standing_outlines(path, to)),
+        ):
+            lens(tmp_path / name)
+        return [(tmp_path / name).read_bytes() for name in "rs"]
+
+    refused, stands = seen([square(0), square(1)], ["rejected", "accepted"], remark=["a", "b"])
+    assert seen([square(1), square(0)], ["accepted", "rejected"], remark=["other", "words"]) == [refused, stands]
+    more_refused, same = seen([square(0), square(1), square(2)], ["rejected", "accepted", "rejected"])
+    assert (more_refused != refused, same == stands) == (True, True)
+    same, more = seen([square(0), square(1), square(2)], ["rejected", "accepted", "accepted"])
+    assert (same == refused, more != stands) == (True, True)
+
+
+def test_what_another_reviewer_lets_stand_is_no_negative(tmp_path):
+    one = said(tmp_path / "one.gpkg", [square(0), square(1), square(2)], ["rejected"] * 3)
+    other = said(tmp_path / "other.gpkg", [square(0), square(1, side=SIDE / 2)], ["accepted", "edited"])
+    left = rejected(one, [one, other])
+    assert len(left) == 2
+    assert np.allclose(sorted(shapely.area(left)), [0.75 * SIDE**2, SIDE**2])
+    assert (
+        not shapely.intersection(left, square(1, side=SIDE / 2)).any()
+        or shapely.area(shapely.intersection(left, square(1, side=SIDE / 2))).max() < 1e-15
+    )
+
+
+def test_in_another_crs(tmp_path):
+    path = said(tmp_path / "said.gpkg", [square(0)], ["rejected"], crs=32644)
+    assert rejected(path, [path])[0].normalize().equals_exact(square(0).normalize(), 1e-9)
+
+
+def test_nothing_decided(tmp_path):
+    path = said(tmp_path / "said.gpkg", [square(0)], ["pending"])
+    rejected_outlines(path, tmp_path / "part.gpkg", [path])
+    assert len(rejected(tmp_path / "part.gpkg", [])) == 0
+    assert len(standing([])) == 0
+
+
+def test_mistakes(tmp_path):
+    bow_tie = shapely.Polygon([(80, 36), (80.002, 36.002), (80.002, 36), (80, 36.002)])
+    path = said(tmp_path / "said.gpkg", [bow_tie], ["rejected"])
+    with pytest.raises(Mistake, match="feature 0 is not a valid polygon"):
+        rejected(path, [path])
+    gpd.GeoDataFrame({"a": [1]}, geometry=[square(0)], crs=4326).to_file(tmp_path / "bare.gpkg")
+    with pytest.raises(Mistake, match="no field status"):
+        read_marked(tmp_path / "bare.gpkg")
+    with pytest.raises(Mistake, match="does not exist"):
+        standing([tmp_path / "nowhere.gpkg"])
