@@ -12,7 +12,9 @@ import errno
 import logging
 import os
 import platform
+import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -31,6 +33,13 @@ from lobate.signature import Input, Output, Setting
 from lobate.store import Store, Target
 
 log = logging.getLogger(__name__)
+
+# GDAL, SQLite, NumPy and Arrow do not pass on the system's error number
+FULL = re.compile(
+    r"no space left|disk (is )?full|quota exceeded|file too large|IO error writing|write (failed|error)"
+    r"|requested and \d+ written",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -256,8 +265,23 @@ class _told_when_full:  # noqa: N801 - reads as a phrase where it is used
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if any(_no_room(one) for one in _behind(error)):
             raise Mistake(
-                f"The disk of the store {self._store.root} is full; nothing half-written was left behind. Free some room "
-                "(lobate store gc drops what no result uses) and run again: finished steps are not repeated."
+                f"The disk of the store {self._store.root}, or that of the results, is full; nothing half-written was left "
+                "behind. Free some room (lobate store gc drops what no result uses) and run again: finished steps are not "
+                "repeated."
             ) from error
+
+
+def _behind(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it came from."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _no_room(error: BaseException) -> bool:
+    """Whether an error says that a disk, a quota or a limit of file size was reached, as itself or in a library's words."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return True
+    return not isinstance(error, Mistake) and FULL.search(str(error)) is not None

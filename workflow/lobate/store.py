@@ -215,9 +215,12 @@ class Store:
         os.close(handle)
         new = Path(temporary)
         try:
-            if editable or not _hard_link(source, new):
-                _copy(source, new)
+            refused = "" if editable else _hard_link(source, new)
+            if editable or refused:
+                how = _copy(source, new)
                 new.chmod(0o644 if editable else 0o444)
+            if refused:
+                log.info("%s %s the store's file, for it cannot be linked: %s", place.name, how, refused)
             # Snakemake compares time stamps: an output must not be older than the inputs it was restored for
             with suppress(PermissionError):
                 os.utime(new)
@@ -248,8 +251,8 @@ def _digests(known: dict[str, Any]) -> list[str]:
     return [digest for families in known["outputs"].values() for files in families for digest in files.values()]
 
 
-def _hard_link(source: Path, place: Path) -> bool:
-    """Link ``place`` (an empty file) to ``source``, unless it is linked somewhere already or cannot be.
+def _hard_link(source: Path, place: Path) -> str:
+    """Link ``place`` (an empty file) to ``source``; return why not where it is linked already or cannot be.
 
     A result shares its file with the store and with no other result: Snakemake touches what a job made, and a time
     stamp shared by two results would make one of them look newer than what was made from it.
@@ -260,21 +263,22 @@ def _hard_link(source: Path, place: Path) -> bool:
     except FileNotFoundError:
         raise
     except OSError as error:
-        log.info("%s is copied from the store, not linked (%s)", place.name, error.strerror)
-        return False
+        return error.strerror or str(error)
     if place.stat().st_nlink == ITS_OWN_AND_THE_STORES:
-        return True
+        return ""
     place.unlink()
-    return False
+    return "another result is"
 
 
-def _copy(source: Path, place: Path) -> None:
-    """Copy a file, sharing its blocks where the file system can."""
+def _copy(source: Path, place: Path) -> str:
+    """Copy a file, sharing its blocks where the file system can; return which of the two it was."""
     with source.open("rb") as old, place.open("wb") as new:
         try:
             fcntl.ioctl(new.fileno(), FICLONE, old.fileno())
         except OSError:
             shutil.copyfileobj(old, new, 1 << 20)
+            return "is a copy of"
+    return "shares the blocks of"
 
 
 def _flush(file: Path) -> None:
