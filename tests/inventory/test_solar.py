@@ -69,7 +69,7 @@ def test_facing_the_sun_counts_and_the_air_takes_its_part():
 
 
 def test_a_year_in_steps_is_a_year_of_days():
-    """Every fifth day and every 20 minutes give what every day and every 43 seconds do."""
+    """36 days and every half an hour give what every day and every 43 seconds do."""
     fine = np.hstack([beams_of_day(day, 36.0, 4800.0, moments=2000) for day in range(1, 366)]) / 365
     slope, aspect = np.array([0, 30, 30, 50.0]), np.array([0, 0, 135, 300.0])
     assert received(year_of_beams(36.0, 4800.0), slope, aspect) == pytest.approx(

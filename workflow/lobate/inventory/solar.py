@@ -23,8 +23,8 @@ SOLAR_CONSTANT = 1361.0
 """W m-2 at the mean distance of the sun."""
 
 TRANSMISSIVITY = 0.75
-EVERY_DAYS = 5
-PER_DAY = 72
+DAYS = 36
+PER_DAY = 48
 AT_ONCE = 4096
 """Cells taken at once, which bounds memory."""
 
@@ -54,12 +54,17 @@ def received(beams: np.ndarray, slope: np.ndarray, aspect: np.ndarray) -> np.nda
 @lru_cache(maxsize=64)
 def year_of_beams(latitude: float, altitude: float) -> np.ndarray:
     """Beams of the sun through a year (east, north, up; W m-2 over the number of moments), shape (3, m), at degrees and m."""
-    days = np.arange((EVERY_DAYS + 1) // 2, 366, EVERY_DAYS)
-    return np.hstack([beams_of_day(int(day), latitude, altitude) for day in days]) / len(days)
+    days = 0.5 + (np.arange(DAYS) + 0.5) / DAYS * 365
+    return np.hstack([beams_of_day(day, latitude, altitude) for day in days]) / DAYS
 
 
 def beams_of_day(
-    day: int, latitude: float, altitude: float = 0.0, *, transmissivity: float = TRANSMISSIVITY, moments: int = PER_DAY
+    day: float,
+    latitude: float,
+    altitude: float = 0.0,
+    *,
+    transmissivity: float = TRANSMISSIVITY,
+    moments: int = PER_DAY,
 ) -> np.ndarray:
     """Beams of one day of the year (1 to 365), as above; their sum is the day's mean on a plane that always faces the sun."""
     phi = np.radians(latitude)
@@ -74,7 +79,7 @@ def beams_of_day(
     return np.stack([east, north, up])[:, day_time] * strength
 
 
-def orbit(day: int) -> tuple[float, float]:
+def orbit(day: float) -> tuple[float, float]:
     """Inverse square of the distance to the sun, over its mean, and the declination in radians (Spencer 1971)."""
     angle = 2 * np.pi * (day - 1) / 365
     c, s, c2, s2, c3, s3 = (trig(turns * angle) for turns in (1, 2, 3) for trig in (np.cos, np.sin))
