@@ -1,28 +1,5 @@
-"""A headless Chromium for the tests of pages."""
+"""What the tests of pages share."""
 
-from __future__ import annotations
+from tests.pages.browser import chromium
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-CHROMIUM = Path("/usr/bin/chromium")
-OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[object]:
-    """Debian's Chromium, driven by Playwright; where either is missing tests skip, but not in CI."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        sync_playwright = None
-    if sync_playwright is None or not CHROMIUM.exists():
-        reason = "no Chromium with Playwright: install envs/requirements.lock and run tests/pages/install.sh"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
-        yield browser
-        browser.close()
+__all__ = ["chromium"]

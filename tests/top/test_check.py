@@ -153,3 +153,14 @@ def test_split_by_field_needs_the_field(world):
     with pytest.raises(Mistakes, match=r"p\.gpkg has no field side; it has id"):
         check_region(region(patches=by_field, labels=labels))
     check_region(region(patches=by_field, labels={**labels, "fold_field": "id"}))
+
+
+def test_decisions_are_read_before_the_first_job(world):
+    outlines = gpd.read_file("p.gpkg").assign(status=["acepted"])
+    outlines.to_file("said.geojson")
+    with pytest.raises(Mistakes) as told:
+        check_region(region(inventory={"decisions": ["said.geojson", "lost.geojson"]}))
+    text = str(told.value)
+    assert "inventory.decisions[1] names lost.geojson, which does not exist" in text
+    assert "Setting inventory.decisions: The decisions file said.geojson" in text
+    assert "'acepted', which is not one of pending, accepted, edited, rejected" in text

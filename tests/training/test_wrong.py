@@ -123,3 +123,18 @@ def test_of_equals_the_larger_comes_first_whatever_the_order():
         found = ranked_of([rows[n] for n in order], 9)
         assert np.array_equal(found["area_m2"], [7.0, 5.0, 5.0])
         assert found["tile"].tolist() == ["A", "A", "B"]
+
+
+def test_what_stands_in_the_review_is_vetoed(ground, tmp_path):
+    said = gpd.GeoDataFrame(
+        {"status": ["accepted", "edited", "rejected", "pending"]},
+        geometry=squares((300, 0), (300, 100), (300, 200), (300, 300)),
+        crs=LONLAT,
+    )
+    said.to_file(tmp_path / "said.geojson")
+    reviewed = Ground.read(tmp_path / "polygons.gpkg", tmp_path / "split.gpkg", None, [tmp_path / "said.geojson"]).on(
+        GRID
+    )
+    found = bodies((300, 0), (300, 100), (300, 200), (300, 300))
+    judged = judge(found, GRID, reviewed, Mining(min_area_km2=0.03), 40)
+    assert reasons(judged) == ["vetoed", "vetoed", None, None]
