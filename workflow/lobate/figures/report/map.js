@@ -54,10 +54,10 @@ function choose(row) {
 }
 
 function hide() {
-  const methods = new Map([...document.querySelectorAll(".method")].map((box) => [box.value, box.checked]));
+  const methods = new Map([...document.querySelectorAll("input.method")].map((box) => [box.value, box.checked]));
   for (const one of outlines) {
     const row = byNumber.get(one.dataset.row);
-    one.classList.toggle("gone", !methods.get(one.dataset.method) || row.classList.contains("gone"));
+    one.classList.toggle("gone", !methods.get(one.parentNode.id) || row.classList.contains("gone"));
   }
 }
 
@@ -95,7 +95,7 @@ map.addEventListener("wheel", (event) => {
 document.getElementById("closer").addEventListener("click", () => zoom(0.7));
 document.getElementById("farther").addEventListener("click", () => zoom(1 / 0.7));
 document.getElementById("all").addEventListener("click", () => show(whole));
-document.querySelectorAll(".method").forEach((box) => box.addEventListener("change", hide));
+document.querySelectorAll("input.method").forEach((box) => box.addEventListener("change", hide));
 document.addEventListener("filtered", hide);
 body.addEventListener("click", (event) => {
   const button = event.target.closest("th button");

@@ -6,6 +6,9 @@ from typing import Any
 
 from lobate.figures.report.markup import Section, facts, joined, paragraph, table
 
+ORDER = ("total", "known", "new", "wrong", "accepted", "edited", "pending", "pending_left_out", "repeated")
+"""What is said of the detections."""
+
 
 def overview_section(summary: dict[str, Any], selection: dict[str, Any], images: dict[str, dict[str, Any]]) -> Section:
     """Return the section of inventory/summary.json, the chosen model's IoU and the scenes that were used."""
@@ -21,7 +24,8 @@ def overview_section(summary: dict[str, Any], selection: dict[str, Any], images:
         "mean slope, °": found.get("mean_slope_deg"),
         "validation IoU": (chosen.get("validation_iou") or {}).get("landform"),
     }
-    review = {name.replace("_", " "): count for name, count in (summary.get("detections") or {}).items()}
+    detections = summary.get("detections") or {}
+    review = {name.replace("_", " "): detections[name] for name in ORDER if name in detections}
     rows = [
         [tile, scene["name"], scene.get("date"), scene.get("cloud_cover"), scene.get("baseline"), scene.get("pixels")]
         for tile, image in sorted(images.items())

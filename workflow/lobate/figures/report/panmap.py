@@ -12,6 +12,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
@@ -33,13 +34,11 @@ def map_section(landforms: gpd.GeoDataFrame, images: Sequence[Path], credit: str
 
     crs = common_crs(images)
     seen = ground(images, crs, bounds_of(images, crs), PIXELS, quiet=False)
-    methods = landforms["method"].fillna("unknown").astype(str) if len(landforms) else landforms.index.astype(str)
+    methods = landforms["method"].astype("object").fillna("unknown").astype(str)
     colours = {name: look.colour for name, look in looks(sorted(set(methods))).items()}
     paths = _paths(landforms, seen)
-    drawn = "\n".join(
-        f'<path class="landform" data-row="{row}" data-method="{escaped(method)}" stroke="{colours[method]}" d="{path}"/>'
-        for row, (path, method) in enumerate(zip(paths, methods, strict=True))
-    )
+    layers = enumerate(colours.items())
+    drawn = "\n".join(_layer(number, paths[methods == name], colour) for number, (name, colour) in layers)
     height, width = seen.grid.shape
     picture = (
         f'<svg id="map" viewBox="0 0 {width} {height}" data-width="{width}" data-height="{height}" tabindex="0" '
@@ -51,11 +50,17 @@ def map_section(landforms: gpd.GeoDataFrame, images: Sequence[Path], credit: str
     return Section("map", "Map", joined(body, paragraph(side)))
 
 
+def _layer(number: int, paths: pd.Series, colour: str) -> str:
+    """Return one method's outlines, each with the number of its row, and under them the same in white and wider."""
+    lines = "\n".join(f'<path class="landform" data-row="{row}" d="{path}"/>' for row, path in paths.items())
+    return f'<use href="#m{number}"/><g stroke="{colour}" class="method"><g id="m{number}">\n{lines}\n</g></g>'
+
+
 def _controls(colours: dict[str, str]) -> Markup:
     keys = "".join(
-        f'<label><input type="checkbox" class="method" value="{escaped(name)}" checked> '
+        f'<label><input type="checkbox" class="method" value="m{number}" checked> '
         f'<svg viewBox="0 0 24 8" class="key"><path d="M0 4H24" stroke="{colour}" stroke-width="3"/></svg> {escaped(name)}</label> '
-        for name, colour in colours.items()
+        for number, (name, colour) in enumerate(colours.items())
     )
     buttons = "".join(
         f'<button type="button" id="{name}" title="{title}" aria-label="{title}">{sign}</button>'
@@ -69,7 +74,7 @@ def _controls(colours: dict[str, str]) -> Markup:
     return Markup(f'<p class="controls">{buttons} {keys}<span class="hint">{words}</span></p>\n')
 
 
-def _paths(landforms: gpd.GeoDataFrame, seen: Ground) -> list[str]:
+def _paths(landforms: gpd.GeoDataFrame, seen: Ground) -> pd.Series:
     """Return each outline as the `d` of an SVG path, in pixels of the ground's picture."""
     shapes = np.asarray(landforms.geometry.to_crs(seen.grid.crs).values, dtype=object)
     inverse = ~seen.grid.transform
@@ -80,7 +85,7 @@ def _paths(landforms: gpd.GeoDataFrame, seen: Ground) -> list[str]:
         return np.column_stack([a * x + b * y + c, d * x + e * y + f])
 
     small = shapely.simplify(shapely.transform(shapes, to_pixels), SMOOTH)
-    return [_path(shape) for shape in small]
+    return pd.Series([_path(shape) for shape in small], index=landforms.index, dtype=object)
 
 
 def _path(shape: shapely.Geometry | None) -> str:

@@ -35,7 +35,7 @@ def removed_section(files: Sequence[Path], images: dict[str, dict[str, Any]]) ->
     order = ["scenes", OTHERS[0], *LAYERS.values()]
     ordered = sorted(counted.items(), key=lambda one: (order.index(one[0][0]), -one[1], one[0][1]))
     rows = [[what, reason, count] for (what, reason), count in ordered]
-    words = "Nothing is dropped silently: each of these stands in a layer `removed` of its file, or beside its image, with the reason."
+    words = "Nothing is dropped silently: each of these stands in a layer 'removed' of its file, or beside its image, with the reason."
     found = table(("what", "why", "how many"), rows) if rows else paragraph("Nothing was left out.")
     return Section("removed", "Left out, and why", joined(paragraph(words), found))
 

@@ -53,7 +53,7 @@ def rounds_section(selection: dict[str, Any], metrics: Sequence[Path]) -> Sectio
     head = ("round", "", "augmentation", "training patches", "validation patches", "mined negatives")
     head += ("iteration", "training IoU", "validation IoU", "threshold", "warnings")
     listed = selection["rounds"]
-    reached = "reached" if selection["reached"] else "was NOT reached by any round; the best one is used"
+    reached = "was reached" if selection["reached"] else "was NOT reached by any round; the best one is used"
     curves = [
         folded(f"Curves of round {one['round']}", _curves(path), opened=one["chosen"])
         for one, path in zip(listed, metrics, strict=True)
@@ -64,16 +64,15 @@ def rounds_section(selection: dict[str, Any], metrics: Sequence[Path]) -> Sectio
 
 
 def _round(one: dict[str, Any]) -> list[Any]:
+    if not one["trained"]:
+        return [one["round"], f"rests: round {one['trained_in']} reached the target", *[None] * 9]
     patches = one.get("patches") or {}
-    said = (
-        "chosen" if one["chosen"] else "" if one["trained"] else f"rests: round {one['trained_in']} reached the target"
-    )
     data = [", ".join(one.get("augment") or []) or "none", patches.get("training"), patches.get("validation")]
     ious = [_iou(one.get("training_iou")), _iou(one.get("validation_iou"))]
     warnings = "; ".join(map(str, one.get("warnings") or []))
     return [
         one["round"],
-        said,
+        "chosen" if one["chosen"] else "",
         *data,
         one["mined_negatives"],
         one.get("iteration"),

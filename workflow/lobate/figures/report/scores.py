@@ -6,20 +6,23 @@ from typing import Any
 
 from lobate.figures.report.markup import Section, facts, folded, joined, paragraph, table
 
-RATES = ("precision", "recall", "f1")
+RATES, NAMES = ("precision", "recall", "f1"), ("precision", "recall", "F1")
 COUNTS = ("detections", "references", "right", "found")
 
 
 def scores_section(scores: dict[str, Any]) -> Section:
     """Return the section of mapping/scores.json."""
     grounds = {"all mapped ground": scores, "ground no training patch touches": scores.get("unseen", {})}
+    counts = dict(scores.get("account", {}))
+    what = counts.pop("what", "")
     unit = scores.get("polygons", {}).get("match_iou")
     pixels = [[name, *_values(one.get("pixels"), ("iou", *RATES))] for name, one in grounds.items()]
     polygons = [[name, *_values(one.get("polygons"), (*COUNTS, *RATES, "mean_f1"))] for name, one in grounds.items()]
     body = joined(
-        facts({"mapped area, km²": scores.get("mapped_km2"), **_plain(scores.get("account", {}))}),
-        table(("by pixels", "IoU", *RATES), pixels),
-        table((f"by polygons (right at IoU > {unit})", *COUNTS, *RATES, "mean F1"), polygons),
+        facts({"mapped area, km²": scores.get("mapped_km2"), **_plain(counts)}),
+        paragraph(f"Of these, {what}." if what else ""),
+        table(("by pixels", "IoU", *NAMES), pixels),
+        table((f"by polygons (right at IoU > {unit})", *COUNTS, *NAMES, "mean F1"), polygons),
         folded("Precision and recall by the IoU asked for", joined(*(_by_iou(*pair) for pair in grounds.items()))),
         folded("The reference", facts(_plain(scores.get("reference", {})))),
     )
@@ -28,7 +31,7 @@ def scores_section(scores: dict[str, Any]) -> Section:
 
 def _by_iou(name: str, one: dict[str, Any]) -> str:
     rows = (one.get("polygons") or {}).get("thresholds") or {}
-    head = ("IoU more than", *COUNTS, *RATES)
+    head = ("IoU more than", *COUNTS, *NAMES)
     if not rows:
         return paragraph(f"{name}: not measured.")
     return table(head, [[iou, *_values(row, (*COUNTS, *RATES))] for iou, row in sorted(rows.items())], name)
