@@ -183,3 +183,34 @@ def test_a_truncated_image_is_a_mistake_and_leaves_nothing(outlines, tmp_path):
     with pytest.raises(Mistake, match=r"T1\.tif cannot be read"):
         rasterize_labels(image, result.path, tmp_path / "label.tif", ring_m=0.0)
     assert not list(tmp_path.glob("label*"))
+
+
+def write_record(path, image, cut=0):
+    """Write a record of ``image``, by ``cut`` columns too narrow."""
+    with rasterio.open(image) as dataset:
+        pixels, profile = dataset.read(), {**dataset.profile, "count": 1}
+    seen = pixels.any(axis=0).astype(np.uint8)[:, : pixels.shape[2] - cut]
+    with rasterio.open(path, "w", **{**profile, "width": seen.shape[1]}) as target:
+        target.write(seen, 1)
+    return path
+
+
+def test_a_record_says_where_the_image_is_nodata(outlines, tmp_path):
+    image = outlines.write_image(tmp_path / "T1.tif", void=12)
+    result = outlines.clean(tmp_path, [outlines.write(tmp_path / "rocks.gpkg", list(blobs(10)))], images={"T1": image})
+    alone = label_of(image, result.path, tmp_path / "alone.tif")
+    record = write_record(tmp_path / "record.tif", image)
+    rasterize_labels(image, result.path, tmp_path / "with.tif", record, ring_m=0.0)
+    with rasterio.open(tmp_path / "with.tif") as dataset:
+        assert np.array_equal(dataset.read(1), alone)
+    assert {0, 1, 255} == set(np.unique(alone))
+
+
+def test_a_record_of_another_grid_is_a_mistake(outlines, tmp_path):
+    image = outlines.write_image(tmp_path / "T1.tif")
+    result = outlines.clean(tmp_path, [outlines.write(tmp_path / "rocks.gpkg", list(blobs(3)))], images={"T1": image})
+    with pytest.raises(Mistake, match="not on the grid of the image"):
+        rasterize_labels(
+            image, result.path, tmp_path / "label.tif", write_record(tmp_path / "r.tif", image, cut=1), ring_m=0.0
+        )
+    assert not (tmp_path / "label.tif").exists()

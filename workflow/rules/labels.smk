@@ -33,6 +33,7 @@ rule clean_labels:
 rule rasterize_labels:
     input:
         image=made("imagery/{tile}.tif"),
+        record=made("imagery/{tile}_scene.tif"),
         polygons=made("labels/polygons.gpkg"),
     output:
         label=made("labels/{tile}.tif"),
@@ -49,5 +50,5 @@ rule rasterize_labels:
     message:
         "Burning the outlines into the label raster of tile {wildcards.tile}"
     shell:
-        "lobate rasterize-labels --image {input.image:q} --polygons {input.polygons:q}"
-        " --label {output.label:q} --settings {params.settings:q} --log {log:q}"
+        "lobate rasterize-labels --image {input.image:q} --record {input.record:q}"
+        " --polygons {input.polygons:q} --label {output.label:q} --settings {params.settings:q} --log {log:q}"
