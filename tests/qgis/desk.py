@@ -1,0 +1,113 @@
+"""A small region on disk as the workflow lays it out, and Debian's QGIS to open it with."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.warp import transform
+from tests.inventory.conftest import frame, square
+
+from lobate.grid import Grid
+from lobate.inventory.decide import apply_review
+from lobate.inventory.project import review_project
+from lobate.inventory.review import review_sheet
+from lobate.rasters import CogWriter
+from lobate.vectors import write_layers
+
+PYTHON = Path("/usr/bin/python3")
+LOAD = Path(__file__).with_name("load.py")
+CONFIDENCES = (0.55, 0.65, 0.75, 0.85, 0.95)
+
+
+def expect_qgis() -> None:
+    """Skip where Debian's QGIS is not installed; in CI it must be."""
+    try:
+        subprocess.run([PYTHON, "-c", "import qgis.core"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        reason = f"no QGIS for {PYTHON}; run tests/qgis/install.sh"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A project's root with one region, `r`, that somebody reviews."""
+
+    root: Path
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results/r"
+
+    @property
+    def project(self) -> Path:
+        return self.results / "inventory/review.qgs"
+
+    @property
+    def sheet(self) -> Path:
+        return self.results / "inventory/review.gpkg"
+
+    def lay_out(self) -> None:
+        """Write two images, five detections, one removed, and an inventory that knows one of them."""
+        for folder in ("imagery", "mapping", "inventory/described"):
+            (self.results / folder).mkdir(parents=True)
+        (self.root / "resources/r").mkdir(parents=True)
+        _image(self.results / "imagery/A.tif", 80.0)
+        _image(self.results / "imagery/B.tif", 80.01)
+        count = len(CONFIDENCES)
+        kept = frame(
+            [square(number) for number in range(count)],
+            detection=[f"d{number}" for number in range(count)],
+            mean=list(reversed(CONFIDENCES)),
+            area_m2=[62_500.4] * count,
+            touches_edge=[False] * count,
+            tiles=["A"] * count,
+        )
+        removed = frame([square(1, 2, 0.2)], detection=["d9"], mean=[0.6], reason=["area < 0.03 km2"])
+        write_layers(self.results / "mapping/detections.gpkg", {"kept": kept, "removed": removed})
+        insar = frame([square(0.1)], source=["insar"], source_id=["ins1"], velocity=[12.5])
+        write_layers(self.results / "inventory/described/insar.gpkg", {"described": insar})
+
+    def run(self, decisions: str | list[str] | None = None) -> None:
+        """Do what the workflow does, with a person's decisions."""
+        detections, reviewed = self.results / "mapping/detections.gpkg", self.results / "inventory/reviewed.gpkg"
+        files = [decisions] if isinstance(decisions, str) else decisions or []
+        apply_review(detections, reviewed, [self.root / one for one in files])
+        review_sheet(detections, self.sheet, [self.results / "inventory/described/insar.gpkg"], reviewed)
+        images = [self.results / f"imagery/{tile}.tif" for tile in "AB"]
+        review_project(self.sheet, images, self.project, decisions=decisions, region="r")
+
+
+def qgis(what: str, path: Path, *more: str) -> Any:
+    """Run load.py in Debian's Python and return what it tells."""
+    scratch = path.parent
+    clean = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(scratch),
+        "XDG_RUNTIME_DIR": str(scratch),
+        "QT_QPA_PLATFORM": "offscreen",
+    }
+    done = subprocess.run(
+        [PYTHON, LOAD, what, path, *more], check=False, env=clean, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def _image(path: Path, west: float) -> None:
+    """A brown image of 10 m a pixel whose left edge is at a longitude; its upper rows are nodata."""
+    crs = CRS.from_epsg(32644)
+    (x,), (y,) = transform(CRS.from_epsg(4326), crs, [west], [36.01])
+    grid = Grid(160, 160, Affine(10, 0, round(x), 0, -10, round(y)), crs)
+    pixels = np.full((3, 160, 160), 0, dtype=np.uint8)
+    pixels[:, 20:] = np.array([120, 90, 60], dtype=np.uint8)[:, None, None]
+    with CogWriter(path, grid, count=3, nodata=0, photometric_rgb=True) as image:
+        image.write(pixels, 0)
