@@ -1,8 +1,7 @@
 """The verb `mine_negatives`: wrong detections of a round become negatives of the next.
 
 Wrong is what touches no outline of a landform, drawn or removed, nor a place that a person has vetoed, or accepted in the
-review. Validation ground is
-left alone: neither a detection nor a patch cut round one may touch it.
+review. Validation ground is left alone: neither a detection nor a patch cut round one may touch it.
 """
 
 from __future__ import annotations
