@@ -1,6 +1,6 @@
 // The map: a window onto the ground's picture and the outlines, moved by mouse, touch or keys.
 
-const map = document.getElementById("map");
+const map = document.getElementById("view");
 const about = document.getElementById("about");
 const outlines = [...map.querySelectorAll(".landform")];
 const whole = { x: 0, y: 0, w: Number(map.dataset.width), h: Number(map.dataset.height) };

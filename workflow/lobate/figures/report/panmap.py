@@ -41,9 +41,9 @@ def map_section(landforms: gpd.GeoDataFrame, images: Sequence[Path], credit: str
     drawn = "\n".join(_layer(number, paths[methods == name], colour) for number, (name, colour) in layers)
     height, width = seen.grid.shape
     picture = (
-        f'<svg id="map" viewBox="0 0 {width} {height}" data-width="{width}" data-height="{height}" tabindex="0" '
+        f'<svg id="view" viewBox="0 0 {width} {height}" data-width="{width}" data-height="{height}" tabindex="0" '
         'role="application" aria-label="Map of the inventory: arrow keys move it, + and - zoom, 0 shows all">'
-        f'<image href="{_jpeg(seen.rgb)}" width="{width}" height="{height}"/>\n{drawn}\n</svg>'
+        f'<image href="{_jpeg(seen.rgb)}" width="{width}" height="{height}"/>\n<g fill="#fff" fill-opacity="0">{drawn}</g>\n</svg>'
     )
     side = f"{seen.grid.resolution_m:.3g} m to a pixel of this picture; {credit}"
     body = joined(_controls(colours), f'<div id="frame">{picture}<div id="about" aria-live="polite"></div></div>')
@@ -53,7 +53,8 @@ def map_section(landforms: gpd.GeoDataFrame, images: Sequence[Path], credit: str
 def _layer(number: int, paths: pd.Series, colour: str) -> str:
     """Return one method's outlines, each with the number of its row, and under them the same in white and wider."""
     lines = "\n".join(f'<path class="landform" data-row="{row}" d="{path}"/>' for row, path in paths.items())
-    return f'<use href="#m{number}"/><g stroke="{colour}" class="method"><g id="m{number}">\n{lines}\n</g></g>'
+    over = f'<g stroke="{colour}" stroke-width="2"><g id="m{number}">\n{lines}\n</g></g>'
+    return f'<use href="#m{number}" stroke="#fff" stroke-width="4.5"/>{over}'
 
 
 def _controls(colours: dict[str, str]) -> Markup:
