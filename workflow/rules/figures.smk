@@ -14,7 +14,7 @@ rule figure_map:
         inventory=made("inventory/inventory.gpkg"),
         images=[made(f"imagery/{tile}.tif") for tile in TILES],
     output:
-        png=made("figures/map.png"),
+        png=report(made("figures/map.png"), caption="../report/map.rst", category="Figures"),
         pdf=made("figures/map.pdf"),
     log:
         made("logs/figure_map.log"),
@@ -38,7 +38,7 @@ rule figure_iou:
         metrics=[made(f"training/round_{number}/metrics.csv") for number in ROUNDS],
         verdicts=[made(f"training/round_{number}/verdict.json") for number in ROUNDS],
     output:
-        png=made("figures/iou.png"),
+        png=report(made("figures/iou.png"), caption="../report/iou.rst", category="Figures"),
         pdf=made("figures/iou.pdf"),
     log:
         made("logs/figure_iou.log"),
@@ -83,7 +83,7 @@ rule figure_workflow:
     input:
         rules=made("figures/rules.dot"),
     output:
-        png=made("figures/workflow.png"),
+        png=report(made("figures/workflow.png"), caption="../report/workflow.rst", category="Figures"),
         pdf=made("figures/workflow.pdf"),
     log:
         made("logs/figure_workflow.log"),
@@ -111,7 +111,7 @@ rule figure_outlines:
         reviewed=made("inventory/reviewed.gpkg"),
         inventory=made("inventory/inventory.gpkg"),
     output:
-        png=made("figures/outlines.png"),
+        png=report(made("figures/outlines.png"), caption="../report/outlines.rst", category="Figures"),
         pdf=made("figures/outlines.pdf"),
     log:
         made("logs/figure_outlines.log"),
@@ -135,7 +135,7 @@ rule figure_attributes:
     input:
         inventory=made("inventory/inventory.gpkg"),
     output:
-        png=made("figures/attributes.png"),
+        png=report(made("figures/attributes.png"), caption="../report/attributes.rst", category="Figures"),
         pdf=made("figures/attributes.pdf"),
     log:
         made("logs/figure_attributes.log"),
@@ -151,4 +151,63 @@ rule figure_attributes:
         "Drawing histograms of the landforms"
     shell:
         "lobate figure-attributes --inventory {input.inventory:q} --png {output.png:q} --pdf {output.pdf:q}"
+        " --settings {params.settings:q} --log {log:q}"
+
+
+rule trace_inventory:
+    input:
+        inventory=made("inventory/inventory.gpkg"),
+    output:
+        lineage=made("figures/lineage.json"),
+    log:
+        made("logs/trace_inventory.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        stamp=stamp("trace_inventory"),
+    message:
+        "Asking the store for the steps behind the inventory"
+    shell:
+        "lobate trace-inventory --inventory {input.inventory:q} --lineage {output.lineage:q} --log {log:q}"
+
+
+rule report:
+    input:
+        inventory=made("inventory/inventory.gpkg"),
+        summary=made("inventory/summary.json"),
+        images=[made(f"imagery/{tile}.tif") for tile in TILES],
+        facts=[made(f"imagery/{tile}.json") for tile in TILES],
+        card=made("patches/README.md"),
+        removed=[
+            made("labels/polygons.gpkg"),
+            *[made(f"patches/{tile}.gpkg") for tile in TILES],
+            made("mapping/detections.gpkg"),
+            made("inventory/reviewed.gpkg"),
+            made("inventory/inventory.gpkg"),
+        ],
+        selection=made("training/selection.json"),
+        metrics=[of_round("metrics.csv", number) for number in ROUNDS],
+        scores=made("mapping/scores.json"),
+        lineage=made("figures/lineage.json"),
+    output:
+        html=report(made("report.html"), caption="../report/report.rst", category="Report"),
+    log:
+        made("logs/report.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(20),
+    params:
+        stamp=stamp("report"),
+        settings=SETTINGS,
+    message:
+        "Writing the report"
+    shell:
+        "lobate report --inventory {input.inventory:q} --summary {input.summary:q} --images {input.images:q}"
+        " --facts {input.facts:q} --card {input.card:q} --removed {input.removed:q} --selection {input.selection:q}"
+        " --metrics {input.metrics:q} --scores {input.scores:q} --lineage {input.lineage:q} --html {output.html:q}"
         " --settings {params.settings:q} --log {log:q}"

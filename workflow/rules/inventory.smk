@@ -136,7 +136,7 @@ rule compile_inventory:
     output:
         inventory=made("inventory/inventory.gpkg"),
         parquet=made("inventory/inventory.parquet"),
-        csv=made("inventory/inventory.csv"),
+        csv=report(made("inventory/inventory.csv"), caption="../report/inventory.rst", category="Inventory"),
         geojson=made("inventory/inventory.geojson"),
         shapefile=made("inventory/inventory.shp.zip"),
         summary=made("inventory/summary.json"),
