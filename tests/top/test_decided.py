@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -92,3 +95,16 @@ def test_mistakes(tmp_path):
         read_marked(tmp_path / "bare.gpkg")
     with pytest.raises(Mistake, match="does not exist"):
         standing([tmp_path / "nowhere.gpkg"])
+
+
+def test_changes_that_are_not_in_the_file_yet_are_told(tmp_path):
+    """As QGIS keeps them while a layer of the file is in use: the file's own bytes do not show them."""
+    path = said(tmp_path / "said.gpkg", [square(0)], ["pending"], remark=["none"])
+    with closing(sqlite3.connect(path)) as package:
+        package.execute("PRAGMA journal_mode=WAL")
+        read_marked(path)
+        package.execute("CREATE TABLE more (a INTEGER)")
+        package.commit()
+        with pytest.raises(Mistake, match=r"said\.gpkg-wal beside it\. Save the edits and close"):
+            read_marked(path)
+    assert len(read_marked(path)[0]) == 1
