@@ -57,10 +57,11 @@ def join(records: gpd.GeoDataFrame, later: gpd.GeoDataFrame, match_iou: float, o
     ``outline`` says whose stands where the detections, which come last, and the records know a landform.
     """
     pairs = matches(records, later, match_iou)
-    joined = records.copy()
-    for position, group in pairs.groupby("left"):
-        _learn(joined, position, later.iloc[group["right"]], group["iou"].max())
-    _decide(joined, later, pairs, outline)
+    joined = records.reset_index(drop=True)
+    if len(pairs):
+        found = later.iloc[pairs["right"]].reset_index(drop=True).assign(left=pairs["left"], iou=pairs["iou"])
+        _learn(joined, found)
+        _decide(joined, found, pairs, outline)
     new = start(later.drop(index=later.index[pairs["right"].unique()]))
     parts = [part for part in (joined, new) if len(part)]
     return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=records.crs) if parts else joined
@@ -109,36 +110,34 @@ def method_of(methods: str, several: bool) -> str:
     return "both" if len(names) == 2 and not several else " and ".join(names)
 
 
-def _learn(records: gpd.GeoDataFrame, position: int, found: gpd.GeoDataFrame, iou: float) -> None:
-    """Put into one record what the outlines of a later source know and the record does not; the review's word goes over."""
-    row = records.index[position]
-    found = found.sort_values("area_km2", ascending=False, kind="stable")
+def _learn(records: gpd.GeoDataFrame, found: gpd.GeoDataFrame) -> None:
+    """Put into records what their matches (``left``: the record; ``iou``) know and they do not; the review's word goes over.
+
+    Of several matches the greatest speaks first.
+    """
+    groups = found.sort_values(["left", "area_km2"], ascending=[True, False], kind="stable").groupby("left")
+    rows = np.array(list(groups.groups))
+    reviewed = groups["source"].agg(lambda names: (names == REVIEWED).any()).to_numpy()
     for column in LEARNED:
-        values = found[column].dropna()
-        reviewed = column == "status" and (found["source"] == REVIEWED).any()
-        if len(values) and (pd.isna(records.at[row, column]) or reviewed):
-            records.at[row, column] = values.iloc[0]
-    names = [records.at[row, "sources"], *(found["source"] + ":" + found["source_id"])]
-    records.at[row, "sources"] = ";".join(names)
-    records.at[row, "methods"] = ";".join([records.at[row, "methods"], *found["method"]])
-    records.at[row, "match_iou"] = np.fmax(records.at[row, "match_iou"], iou)
+        told, known = groups[column].first().to_numpy(), records.loc[rows, column].to_numpy()
+        takes = pd.notna(told) & (pd.isna(known) | (reviewed if column == "status" else False))
+        records.loc[rows[takes], column] = told[takes]
+    names = found["source"] + ":" + found["source_id"]
+    for column, more in (("sources", names), ("methods", found["method"])):
+        added = groups["left"].agg(lambda one, more=more: ";".join(more[one.index])).to_numpy()
+        records.loc[rows, column] = records.loc[rows, column].to_numpy() + ";" + added
+    records.loc[rows, "match_iou"] = np.fmax(records.loc[rows, "match_iou"], groups["iou"].max())
 
 
-def _decide(records: gpd.GeoDataFrame, later: gpd.GeoDataFrame, pairs: pd.DataFrame, outline: Outline) -> None:
+def _decide(records: gpd.GeoDataFrame, found: gpd.GeoDataFrame, pairs: pd.DataFrame, outline: Outline) -> None:
     """Let one outline of each match stand, and say why; the later one only where just the two of them match."""
-    shared = set(pairs["right"][pairs["right"].duplicated()])
-    for position, group in pairs.groupby("left"):
-        row, found = records.index[position], later.iloc[group["right"]]
-        detected = bool((found["source"] == REVIEWED).any())
-        wanted = detected and (outline == "detection" or (outline == "edited" and (found["status"] == "edited").any()))
-        uneven = len(found) > 1 or not shared.isdisjoint(group["right"])
-        if wanted and not uneven:
-            _redraw(records, row, found.iloc[0])
-        records.at[row, "outline_why"] = UNEVEN if wanted and uneven else CHOSEN.format(outline) if detected else FIRST
-
-
-def _redraw(records: gpd.GeoDataFrame, row: int, found: pd.Series) -> None:
-    """Give a record a later source's outline and measures."""
+    detected = found["source"] == REVIEWED
+    alone = ~pairs["left"].duplicated(keep=False) & ~pairs["right"].duplicated(keep=False)
+    wanted = detected & ((outline == "detection") | ((outline == "edited") & (found["status"] == "edited")))
+    flags = pd.DataFrame({"left": pairs["left"], "detected": detected, "uneven": wanted & ~alone}).groupby("left").any()
+    why = np.where(flags["uneven"], UNEVEN, np.where(flags["detected"], CHOSEN.format(outline), FIRST))
+    records.loc[flags.index, "outline_why"] = why
+    theirs = found[wanted & alone]
     for column in [*MEASURED, "geometry"]:
-        records.at[row, column] = found[column]
-    records.at[row, "outline_from"] = found["source"]
+        records.loc[theirs["left"], column] = theirs[column].to_numpy()
+    records.loc[theirs["left"], "outline_from"] = theirs["source"].to_numpy()
