@@ -71,15 +71,38 @@ def read_inventory(path: Path, layer: str | None = None, id_field: str | None = 
 def compared(
     before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, *, match_iou: float = 0.3, tolerance: float = 0.1
 ) -> gpd.GeoDataFrame:
-    """Return one row for each change (``COLUMNS``), by kind and ids; the outline is the later one, or what vanished.
+    """Return one row for each change, by kind and ids, with areas in km2 and IoU; its outline is the later, or what vanished.
 
     ``before`` and ``after`` hold ids, separated by semicolons. One and one have grown or shrunk when their area changed by
     more than ``tolerance`` of the area before.
     """
-    rows = [_row(before, after, old, new, tolerance) for old, new in _linked(before, after, match_iou)]
-    table = gpd.GeoDataFrame(rows, columns=[*COLUMNS, "geometry"], geometry="geometry", crs=LONLAT)
-    numbers = ["area_before_km2", "area_after_km2", "change_km2", "gained_km2", "lost_km2"]
-    table[numbers], table["iou"] = table[numbers].astype(float).round(6), table["iou"].astype(float).round(4)
+    groups = list(_linked(before, after, match_iou))
+    was, now = (
+        np.array([_union(frame, one[side]) for one in groups], dtype=object)
+        for side, frame in enumerate((before, after))
+    )
+    common = shapely.area(shapely.intersection(was, now))
+    area_was, area_now, gained, lost = (
+        geodesic_area_m2(gpd.GeoSeries(part, crs=LONLAT)) / 1e6
+        for part in (was, now, shapely.difference(now, was), shapely.difference(was, now))
+    )
+    table = gpd.GeoDataFrame(
+        {
+            "kind": [
+                _kind(*map(len, one), *areas, tolerance) for one, *areas in zip(groups, area_was, area_now, strict=True)
+            ],
+            "before": [";".join(before["source_id"].iloc[old]) or None for old, _ in groups],
+            "after": [";".join(after["source_id"].iloc[new]) or None for _, new in groups],
+            "area_before_km2": area_was.round(6),
+            "area_after_km2": area_now.round(6),
+            "change_km2": (area_now - area_was).round(6),
+            "gained_km2": gained.round(6),
+            "lost_km2": lost.round(6),
+            "iou": (common / (shapely.area(was) + shapely.area(now) - common)).round(4),
+        },
+        geometry=np.where(shapely.is_empty(now), was, now),
+        crs=LONLAT,
+    )
     rank = table["kind"].map(KINDS.index)
     return table.assign(rank=rank).sort_values(["rank", "before", "after"]).drop(columns="rank").reset_index(drop=True)
 
@@ -134,25 +157,8 @@ def _linked(
         yield [int(p) for p in places if p < len(before)], [int(p) - len(before) for p in places if p >= len(before)]
 
 
-def _row(
-    before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, old: list[int], new: list[int], tolerance: float
-) -> dict[str, object]:
-    was, now = (shapely.union_all(frame.geometry.values[places]) for frame, places in ((before, old), (after, new)))
-    gained, lost = shapely.difference(now, was), shapely.difference(was, now)
-    area = geodesic_area_m2(gpd.GeoSeries([was, now, gained, lost], crs=LONLAT)) / 1e6
-    common = shapely.intersection(was, now).area
-    return {
-        "kind": _kind(len(old), len(new), area[0], area[1], tolerance),
-        "before": ";".join(before["source_id"].iloc[old]) or None,
-        "after": ";".join(after["source_id"].iloc[new]) or None,
-        "area_before_km2": area[0],
-        "area_after_km2": area[1],
-        "change_km2": area[1] - area[0],
-        "gained_km2": area[2],
-        "lost_km2": area[3],
-        "iou": common / (was.area + now.area - common),
-        "geometry": now if new else was,
-    }
+def _union(frame: gpd.GeoDataFrame, places: list[int]) -> shapely.Geometry:
+    return frame.geometry.iloc[places[0]] if len(places) == 1 else shapely.union_all(frame.geometry.values[places])
 
 
 def _kind(old: int, new: int, was: float, now: float, tolerance: float) -> str:
