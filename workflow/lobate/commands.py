@@ -86,11 +86,14 @@ def du(*, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
     return 0
 
 
-def verify() -> int:
-    """Read every object of the store and throw away the damaged ones; exit status 1 if there were any."""
+def verify(*, anew: bool = False) -> int:
+    """Read every object of the store and throw away the damaged ones; exit status 1 if there were any.
+
+    One that was cut short goes on where it was, unless --anew says to begin again.
+    """
     from lobate.care import verify as read_all
 
-    broken = read_all(Store.here())
+    broken = read_all(Store.here(), anew=anew)
     for digest in broken:
         sys.stdout.write(f"damaged {digest}\n")
     said = (

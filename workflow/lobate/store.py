@@ -6,14 +6,22 @@
     links/ab/<sha256>.json     where outputs were linked to, and what they must contain
     work/<job>/                a running job's folder
     scratch/<key>/             checkpoints of a job that was interrupted
+    verified                   objects that a verification still under way found whole
 
 Everything is written under a temporary name in the same file system and renamed, objects before the recipe that names
 them, so a killed job leaves nothing that can be mistaken for a result. Two jobs with one key both succeed: the first
-to publish wins, and both link the same objects. There is no lock and no clock in it.
+to publish wins, and both link the same objects.
+
+Any number of hosts may share the folder, also over NFS. Nothing there waits for another: no lock file, no flock, no
+database, no file that has to be the first of its name, nothing that is changed in place or appended to but ``verified``,
+whose torn lines match nothing. A name says what its file must contain, a rename over an existing file puts the same
+bytes there again, and bytes are read before they are served; a host that sees an old list of a folder computes once
+more than it had to. No time stamp is compared with a clock.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
@@ -104,7 +112,8 @@ class Store:
         try:
             for name, wanted in targets.items():
                 for target, files in zip(wanted, known["outputs"][name], strict=True):
-                    self._place(target, files, key)
+                    with _allowed(target.path, "let the results go elsewhere"):
+                        self._place(target, files, key)
         except FileNotFoundError:  # another job found damage and threw the object away
             return False
         return True
@@ -131,14 +140,9 @@ class Store:
     def work(self, stage: str) -> Iterator[Path]:
         """Give a running job an empty folder in the store's file system, and remove it afterwards."""
         folder = self.root / "work"
-        try:
+        with _allowed(self.root, "name another folder for the store in the environment variable LOBATE_STORE"):
             folder.mkdir(parents=True, exist_ok=True)
             job = Path(tempfile.mkdtemp(prefix=f"{stage}@{socket.gethostname()}@{os.getpid()}@", dir=folder))
-        except PermissionError as error:
-            raise Mistake(
-                f"The store {self.root} cannot be written: permission denied. Give yourself the right to write there, or "
-                "name another folder in the environment variable LOBATE_STORE."
-            ) from error
         try:
             yield job
         finally:
@@ -170,14 +174,15 @@ class Store:
         file.replace(home)
         return digest
 
-    def _write_new(self, path: Path, text: str) -> None:
+    def _write_new(self, path: Path, text: str, *, lasting: bool = True) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".new")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text + "\n")
                 file.flush()
-                os.fsync(file.fileno())
+                if lasting:
+                    os.fsync(file.fileno())
             Path(temporary).chmod(0o644)
             Path(temporary).replace(path)
         except BaseException:
@@ -193,7 +198,8 @@ class Store:
             self._place_folder(target, files)
         if not target.editable:
             note = {"path": os.path.abspath(target.path), "digest": family_digest(files), "key": key}  # noqa: PTH100
-            self._write_new(self.ledger(target.path), canonical(note))
+            # not made to last: a note lost in a power cut only makes the next plan read the file
+            self._write_new(self.ledger(target.path), canonical(note), lasting=False)
 
     def _place_folder(self, target: Target, files: Family) -> None:
         new = Path(tempfile.mkdtemp(dir=target.path.parent, prefix=f".{target.path.name}."))
@@ -215,12 +221,9 @@ class Store:
         os.close(handle)
         new = Path(temporary)
         try:
-            refused = "" if editable else _hard_link(source, new)
-            if editable or refused:
-                how = _copy(source, new)
+            if editable or not _hard_link(source, new, place):
+                _copy(source, new, place)
                 new.chmod(0o644 if editable else 0o444)
-            if refused:
-                log.info("%s %s the store's file, for it cannot be linked: %s", place.name, how, refused)
             # Snakemake compares time stamps: an output must not be older than the inputs it was restored for
             with suppress(PermissionError):
                 os.utime(new)
@@ -251,34 +254,51 @@ def _digests(known: dict[str, Any]) -> list[str]:
     return [digest for families in known["outputs"].values() for files in families for digest in files.values()]
 
 
-def _hard_link(source: Path, place: Path) -> str:
-    """Link ``place`` (an empty file) to ``source``; return why not where it is linked already or cannot be.
+def _hard_link(source: Path, new: Path, place: Path) -> bool:
+    """Link ``new`` (an empty file) to ``source``, unless that is linked somewhere else than at ``place`` or cannot be.
 
     A result shares its file with the store and with no other result: Snakemake touches what a job made, and a time
     stamp shared by two results would make one of them look newer than what was made from it.
     """
+    with suppress(FileNotFoundError):
+        if place.samefile(source):
+            place.unlink()
     try:
-        place.unlink()
-        os.link(source, place)
+        new.unlink()
+        os.link(source, new)
     except FileNotFoundError:
         raise
     except OSError as error:
-        return error.strerror or str(error)
-    if place.stat().st_nlink == ITS_OWN_AND_THE_STORES:
-        return ""
-    place.unlink()
-    return "another result is"
+        log.info("%s cannot be linked from the store (%s): it is copied", place.name, error.strerror)
+        return False
+    if new.stat().st_nlink == ITS_OWN_AND_THE_STORES:
+        return True
+    new.unlink()
+    return False
 
 
-def _copy(source: Path, place: Path) -> str:
-    """Copy a file, sharing its blocks where the file system can; return which of the two it was."""
-    with source.open("rb") as old, place.open("wb") as new:
+def _copy(source: Path, new: Path, place: Path) -> None:
+    """Copy a file, sharing its blocks where the file system can."""
+    with source.open("rb") as old, new.open("wb") as copy:
         try:
-            fcntl.ioctl(new.fileno(), FICLONE, old.fileno())
+            fcntl.ioctl(copy.fileno(), FICLONE, old.fileno())
+            log.info("%s shares its blocks with the store's file", place.name)
         except OSError:
-            shutil.copyfileobj(old, new, 1 << 20)
-            return "is a copy of"
-    return "shares the blocks of"
+            shutil.copyfileobj(old, copy, 1 << 20)
+
+
+@contextmanager
+def _allowed(path: Path, advice: str) -> Iterator[None]:
+    """Turn a refusal to write at ``path`` into a Mistake."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        raise Mistake(
+            f"{path} cannot be written: {(error.strerror or str(error)).lower()}. Give yourself the right to write "
+            f"there, or {advice}."
+        ) from error
 
 
 def _flush(file: Path) -> None:

@@ -1,0 +1,189 @@
+"""What dies, fills up, is flipped, runs twice or has a wrong clock: the results are right, or a paragraph says why not.
+
+`make torture` does the killing for longer; here are a few of each kind.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.chain.clone import Clone
+from tests.faults.bench import Bench, contents, damage, kill_group, moments, timed
+
+from lobate.care import usage, verify
+from lobate.digests import file_digest
+from lobate.store import Store, Target
+
+pytestmark = pytest.mark.xdist_group("faults")
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory) -> Bench:
+    return Bench(tmp_path_factory.mktemp("bench")).fill()
+
+
+@pytest.fixture(scope="module")
+def trained(bench) -> float:
+    """The wall time of an undisturbed training, whose results stand in ``trained``."""
+    return timed(bench, "train", "trained", "calm")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MB, and the function that makes it larger."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("no right to mount a small file system; run as root")
+    yield disk, lambda: subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_training_killed_at_any_moment_ends_with_the_same_bytes(bench, trained):
+    words = bench.words("train", "killed")
+    hits = [bench.killed(*words, after=moment, store="torn") for moment in moments(3, trained, 2)]
+    assert any(hits)
+    status, told = bench.run(*words, store="torn")
+    assert status == 0, told
+    assert contents(bench.folder / "killed") == contents(bench.folder / "trained")
+    assert bench.run("store", "gc", store="torn")[0] == 0
+    assert not list((bench.folder / "torn/work").iterdir())
+
+
+def test_prediction_killed_or_built_twice_at_once_ends_with_the_same_bytes(bench, trained):
+    assert bench.killed(*bench.words("predict", "first"), after=0.7 * trained, store="shared") in (True, False)
+    both = [bench.start(*bench.words("predict", name), store="shared") for name in ("first", "second", "second")]
+    assert [one.wait(300) for one in both] == [0, 0, 0], [one.communicate()[1] for one in both]
+    assert bench.run(*bench.words("predict", "calm_map"), store="calm")[0] == 0
+    calm = contents(bench.folder / "calm_map")
+    assert contents(bench.folder / "first") == contents(bench.folder / "second") == calm
+    assert verify(Store(bench.folder / "shared")) == []
+
+
+def test_two_snakemakes_share_a_store_and_one_is_killed(tmp_path, project):
+    one, two = (Clone(tmp_path / name, project, tmp_path / "store") for name in ("one", "two"))
+    calm = Clone(tmp_path / "calm", project, tmp_path / "calm_store")
+    tiny = (two.folder / "tests/conf/tiny.yaml").read_text()
+    (two.folder / "other.yaml").write_text(tiny.replace("tiny", "other").replace("seed: 0", "seed: 1"))
+    until = ("--until", "make_example")
+    process = one.start(*until)
+    with ThreadPoolExecutor() as pool:
+        others = [
+            pool.submit(two.run, *until, config="other.yaml"),
+            pool.submit(calm.run, *until),
+        ]
+        end = time.monotonic() + 120
+        while not list((tmp_path / "store/work").glob("make_example@*")) and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(random.Random(0).uniform(0, 1))
+        kill_group(process)
+        done = [one.result() for one in others]
+    assert [run.status for run in done] == [0, 0], "".join(run.text for run in done)
+    assert one.run("--unlock").status == 0
+    again = one.run(*until)
+    assert again.status == 0, again.text
+    assert contents(one.results / "example") == contents(calm.results / "example")
+    assert len(contents(one.results / "example")) > 10
+    assert verify(Store(tmp_path / "store")) == []
+
+
+def test_full_disk_is_told_and_the_next_run_goes_on(bench, small_disk, tmp_path):
+    disk, enlarge = small_disk
+    outputs = ("image", "record", "facts")
+    words = ["compose-rgb", "--scenes", "image.tif", "--settings", "settings.json"]
+    words += [word for name in outputs for word in (f"--{name}", str(disk / f"results/{name}"))]
+    status, told = bench.run(*words, store=disk / "store")
+    assert (status, "is full; nothing half-written was left behind" in told) == (2, True), told
+    assert "Traceback" not in told
+    assert not (disk / "results").exists()
+    assert usage(Store(disk / "store")).objects == 0
+    assert not list((disk / "store/work").iterdir())
+    enlarge()
+    status, told = bench.run(*words, store=disk / "store")
+    assert status == 0, told
+    assert len(contents(disk / "results")) == len(outputs)
+
+
+def publish(store: Store, number: int, folder: Path) -> str:
+    """Put a file of some bytes under a key into the store, as a stage does."""
+    key, made = f"{number:064x}", folder / f"{number}.bin"
+    made.write_bytes(random.Random(number).randbytes(1 + number * 7))
+    store.publish(key, {"recipe": {}, "sources": {}, "run": {}}, {"made": [made]})
+    return key
+
+
+def test_every_one_of_200_flipped_bytes_is_found_and_built_again(tmp_path):
+    """A bit in each of 200 objects: half are found when they are asked for, half by `store verify`; none is served."""
+    store, dice = Store(tmp_path / "store"), random.Random(0)
+    keys = [publish(store, number, tmp_path) for number in range(200)]
+    before = {key: store.find(key)["outputs"]["made"][0][""] for key in keys}
+    damage({store.object(one): dice.randrange(store.object(one).stat().st_size) for one in before.values()})
+    for key in keys[:100]:
+        target = tmp_path / "out" / key
+        assert not store.restore(key, {"made": [Target(target)]})
+        assert not target.exists()
+    assert sorted(verify(store)) == sorted(before[key] for key in keys[100:])
+    for number, key in enumerate(keys):
+        publish(store, number, tmp_path)
+        target = tmp_path / "out" / key
+        assert store.restore(key, {"made": [Target(target)]})
+        assert file_digest(target) == before[key]
+
+
+def test_a_damaged_object_is_not_hidden_by_a_result_that_shares_its_file(bench, trained):
+    """The flipped byte shows in the result, too: it is refused as an input, made again, and right again."""
+    calm = contents(bench.folder / "trained")
+    model = bench.folder / "trained/model"
+    damage({model: 1000})
+    status, told = bench.run(*bench.words("predict", "refused"), store="calm")
+    assert (status, "no longer what lobate made" in told) == (2, True), told
+    model.unlink()
+    status, told = bench.run(*bench.words("train", "trained"), store="calm")
+    assert (status, "is damaged or gone" in told, "computed train" in told) == (0, True, True), told
+    assert contents(bench.folder / "trained") == calm
+
+
+def test_a_clock_that_goes_backwards_changes_no_result(tmp_path, project):
+    """Results from the future: what Snakemake orders by time, the store does not believe."""
+    clone = Clone(tmp_path / "clone", project, tmp_path / "store")
+    until = ("--until", "compose_rgb")
+    assert clone.run(*until).status == 0
+    calm = contents(clone.results)
+    tomorrow = time.time() + 86_400
+    for path in clone.results.rglob("*.tif"):
+        os.utime(path, (tomorrow, tomorrow))
+    image = clone.results / "imagery/T44SPC.tif"
+    image.unlink()
+    again = clone.run(*until)
+    assert (again.status, set(again.computed)) == (0, set()), again.text
+    assert contents(clone.results) == calm
+
+
+def test_results_that_cannot_be_written_are_told(bench, tmp_path):
+    """A folder that takes no file ends in a paragraph; a read-only result from before is replaced."""
+    out = tmp_path / "out"
+    out.mkdir()
+    words = ["compose-rgb", "--scenes", "image.tif", "--settings", "settings.json"]
+    words += [word for name in ("image", "record", "facts") for word in (f"--{name}", str(out / name))]
+    (out / "facts").write_text("older")
+    (out / "facts").chmod(0o444)
+    status, told = bench.run(*words)
+    assert status == 0, told
+    assert (out / "facts").read_text() != "older"
+    (out / "image").unlink()
+    out.chmod(0o555)
+    if os.access(out, os.W_OK):
+        subprocess.run(["chattr", "+i", str(out)], check=False)
+    try:
+        status, told = bench.run(*words)
+    finally:
+        subprocess.run(["chattr", "-i", str(out)], check=False, capture_output=True)
+        out.chmod(0o755)
+    assert (status, "cannot be written" in told, "Traceback" in told) == (2, True, False), told
