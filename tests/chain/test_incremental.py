@@ -40,9 +40,11 @@ def test_everything_touched_computes_nothing(clone):
 
 
 def test_forced_run_computes_nothing_and_asks_for_no_gpu(clone):
-    done = clone.run("--forceall", "--resources", "gpu=0")
+    done = clone.run("--forceall")
     assert (done.status, done.computed) == (0, {})
     assert set(done.restored) >= DEAR - {"mine_negatives"}
+    assert "LOBATE_GPUS=0 lobate train " in done.text
+    assert "LOBATE_GPUS=1" not in done.text
 
 
 def test_comment_edited_and_fresh_clone_with_the_old_store_compute_nothing(finished, project, tmp_path):

@@ -77,7 +77,7 @@ def run(verb: str, given: dict[str, Any], region: Region | None, store: Store) -
     if verbs.is_outside(verbs.load(verb)):
         return _run_outside(verb, given, region)
     with store.work(verb) as folder, _told_when_full(store):
-        call = _seen(_chosen(verbs.load(verb), given, region), folder / "seen", store)
+        call = _seen(_complete(_chosen(verbs.load(verb), given, region)), folder / "seen", store)
         recipe = _recipe(call)
         key = text_digest(canonical(recipe))
         if store.restore(key, call.targets):
@@ -91,7 +91,7 @@ def run(verb: str, given: dict[str, Any], region: Region | None, store: Store) -
 
 
 def _run_outside(verb: str, given: dict[str, Any], region: Region | None) -> str:
-    call = _chosen(verbs.load(verb), given, region)
+    call = _complete(_chosen(verbs.load(verb), given, region))
     for path in (path for name in call.of(Input) for path in verbs.path_of(call.arguments[name])):
         content_digest(path)  # says what is missing, as for any stage
     folders = [target.path.parent for listed in call.targets.values() for target in listed]
@@ -140,21 +140,22 @@ def _chosen(function: verbs.Function, given: dict[str, Any], region: Region | No
     other = verbs.alternative(function)
     if other and other.when(**_resolved(other.when, given, region)):
         function = other.instead
-    arguments = _resolved(function, given, region)
-    _check_complete(function, arguments)
-    return Call(function, arguments, {})
+    return Call(function, _resolved(function, given, region), {})
 
 
-def _check_complete(function: verbs.Function, arguments: dict[str, Any]) -> None:
-    lacking = [one for name, one in verbs.parameters(function).items() if one.required and name not in arguments]
+def _complete(call: Call) -> Call:
+    """Return the call, if it has all that its function needs."""
+    listed = verbs.parameters(call.function)
+    lacking = [one for name, one in listed.items() if one.required and name not in call.arguments]
     options = [
         "--settings FILE" if isinstance(one.marker, Setting) else f"--{one.name.replace('_', '-')}" for one in lacking
     ]
     if options:
-        verb = function.__name__.replace("_", "-")
+        verb = call.stage.replace("_", "-")
         raise Mistake(
             f"lobate {verb} needs {' and '.join(dict.fromkeys(options))}; lobate {verb} --help says what it is."
         )
+    return call
 
 
 def _resolved(function: verbs.Function, given: dict[str, Any], region: Region | None) -> dict[str, Any]:

@@ -81,8 +81,11 @@ def stamp(verb: str) -> Callable[..., str]:
 def in_store(verb: str, wildcards, input, more: dict[str, object]) -> bool:
     """Return whether a job's result is in the store, or there is nothing to compute; False where an input is missing."""
     given = {name: [*value] if isinstance(value, list) else value for name, value in input.items()}
+    made_here = {
+        name: str(path).format(**dict(wildcards.items())) for name, path in getattr(rules, verb).output.items()
+    }
     try:
-        return stage.known(verb, {**given, **more, **scalars(wildcards)}, REGION, Store.here())
+        return stage.known(verb, {**given, **made_here, **more, **scalars(wildcards)}, REGION, Store.here())
     except Mistake:  # an input is not there yet, as in a dry run, or the job itself will tell what is wrong
         return False
 
