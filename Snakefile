@@ -25,6 +25,8 @@ rule all:
     default_target: True
     input:
         inventory=made("inventory/inventory.gpkg"),
+        translated=[made(f"inventory/{standard}.gpkg") for standard in ("rgik", "paper")],
+        about=[made(f"inventory/{name}") for name in ("README.md", "metadata.json")],
         review=made("inventory/review.gpkg"),
         contact_sheet=made("patches/contact_sheet.png"),
         card=made("patches/README.md"),
