@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lobate.inventory.qgis.symbols import CASING, Look, categories, labels
+from lobate.inventory.qgis.symbols import CASING, Look, alike, categories, labels
 
 LOOKS = (Look("a", "the first", "1,2,3,255", 0.5, "dash"), Look("", "the rest", "4,5,6,255"))
 
@@ -15,6 +15,13 @@ def test_each_class_has_its_symbol():
         ("", "the rest", "1"),
     ]
     assert [one.get("name") for one in renderer.iter("symbol")] == ["0", "1"]
+
+
+def test_all_alike_need_no_classes():
+    renderer = alike(LOOKS[0])
+    assert renderer.get("type") == "singleSymbol"
+    assert [one.get("name") for one in renderer.iter("symbol")] == ["0"]
+    assert renderer.find("categories") is None
 
 
 def test_lines_lie_on_a_wider_casing_and_nothing_is_filled():

@@ -55,8 +55,8 @@ def of_outlines(layer):
     return {
         "features": layer.featureCount(),
         "renderer": renderer.type(),
-        "categories": {one.value(): one.label() for one in renderer.categories()},
-        "symbols": classes(layer),
+        "symbols": classes(layer) if renderer.type() == "categorizedSymbol" else None,
+        "categories": [one.label() for one in renderer.legendSymbolItems()],
         "labels": labels(layer),
         "read_only": layer.readOnly(),
         "widgets": {one.name(): widget(layer, number) for number, one in enumerate(fields)},

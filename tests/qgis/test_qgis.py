@@ -84,11 +84,12 @@ def test_the_package_alone_brings_its_styles_and_form(laid_out, tmp_path):
     assert set(layers) == {"review", "others", "removed"}
     review = layers["review"]
     assert review["renderer"] == "categorizedSymbol"
-    assert list(review["categories"].values()) == [look.label for look in REVIEW]
+    assert review["categories"] == [look.label for look in REVIEW]
     assert review["symbols"] == {REVIEW[0].label: 2, REVIEW[1].label: 2, REVIEW[2].label: 1}
     assert review["labels"] == {"text": 'format_number("confidence", 2)', "from": 100_000, "buffer": True}
     assert layers["others"]["labels"]["text"] == '"source_id"'
     assert layers["removed"]["labels"] is None
+    assert [layers[name]["renderer"] for name in ("others", "removed")] == ["singleSymbol"] * 2
     assert not layers["removed"]["editable"]
 
 
@@ -102,7 +103,8 @@ def test_the_form_has_drop_downs_of_the_right_words(own_copy):
     assert words(widgets["activity"])[1:] == list(ACTIVITY)
     assert list(widgets["activity"]["config"]["map"][0]) == ["(not said)"]
     assert widgets["reviewer"] == {"type": "UniqueValues", "config": {"Editable": True}}
-    assert widgets["remark"]["config"]["IsMultiline"] is True
+    assert widgets["remark"] == {"type": "TextEdit", "config": {"IsMultiline": False}}
+    assert widgets["touches_edge"]["type"] == "CheckBox"
     assert [widgets[name]["type"] for name in ("fid", "seen")] == ["Hidden", "Hidden"]
     assert review["editable"] == ["status", "upslope_connection", "activity", "reviewer", "remark"]
     assert review["form"]["Your decision"] == review["editable"]

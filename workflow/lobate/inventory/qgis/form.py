@@ -15,6 +15,9 @@ WRITTEN = ("status", *PERSONAL)
 SHOWN = ("confidence", "area_m2", "elevation_min_m", "slope_mean_deg", "touches_edge", "tiles", "detection")
 """Fields that tell something about the detection; all others are hidden."""
 
+FLAGS = ("touches_edge",)
+"""Fields that are true or false."""
+
 NULL = "{2839923C-8B7D-419E-B84B-CA2FE9B80EC7}"
 """What QGIS calls an empty value in a drop-down."""
 
@@ -68,7 +71,7 @@ def _field(name: str) -> Element:
 
 
 def _widget(name: str) -> tuple[str, dict[str, Value]]:
-    """The widget of a field: a drop-down of the vocabulary's words, of the names used so far, or a text."""
+    """The widget of a field: a drop-down of the vocabulary's words, of the names used so far, a tick, or a text."""
     if name == "status":
         return "ValueMap", {"map": [{word: word} for word in VOCABULARIES[name]]}
     if name in WRITTEN and name in VOCABULARIES:
@@ -76,9 +79,9 @@ def _widget(name: str) -> tuple[str, dict[str, Value]]:
         return "ValueMap", {"map": [{"(not said)": NULL}, *words]}
     if name == "reviewer":
         return "UniqueValues", {"Editable": True}
-    if name == "remark":
-        return "TextEdit", {"IsMultiline": True, "UseHtml": False}
-    return ("TextEdit", {"IsMultiline": False}) if name in SHOWN else ("Hidden", {})
+    if name in FLAGS:
+        return "CheckBox", {"CheckedState": "", "UncheckedState": ""}
+    return ("TextEdit", {"IsMultiline": False}) if name in (*WRITTEN, *SHOWN) else ("Hidden", {})
 
 
 def _name(field: str) -> str:

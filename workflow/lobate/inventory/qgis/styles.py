@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 
 from lobate.inventory.qgis.form import form, read_only
 from lobate.inventory.qgis.markup import document, element
-from lobate.inventory.qgis.symbols import Look, categories, labels
+from lobate.inventory.qgis.symbols import Look, alike, categories, labels
 
 UNSURE, SURE = 0.7, 0.9
 """Confidences between which a detection is fairly sure."""
@@ -32,8 +32,8 @@ REVIEW = (
     Look("rejected", "rejected", "255,90,220,255", 0.5, "dash"),
     Look("", "no status yet", "255,255,255,255", 0.5, "dot"),
 )
-OTHERS = (Look("", "other inventory", "120,255,255,255", 0.4, "dash dot"),)
-REMOVED = (Look("", "removed by the filters", "210,210,210,255", 0.3, "dot"),)
+OTHERS = Look("", "other inventory", "120,255,255,255", 0.4, "dash dot")
+REMOVED = Look("", "removed by the filters", "210,210,210,255", 0.3, "dot")
 
 LABELLED_FROM = 100_000
 """Labels are shown from this scale on."""
@@ -61,12 +61,12 @@ def style(layer: str, columns: Sequence[str]) -> list[Element]:
         ]
     if layer == "others":
         return [
-            categories('""', OTHERS),
+            alike(OTHERS),
             labels('"source_id"', "120,255,255,255", LABELLED_FROM),
             *read_only(columns),
             element("mapTip", '[% "source" %] [% "source_id" %]'),
         ]
-    return [categories('""', REMOVED), *read_only(columns), element("mapTip", '[% "reason" %]')]
+    return [alike(REMOVED), *read_only(columns), element("mapTip", '[% "reason" %]')]
 
 
 def qml(elements: Sequence[Element]) -> str:

@@ -44,6 +44,11 @@ def categories(expression: str, looks: Sequence[Look]) -> Element:
     )
 
 
+def alike(look: Look) -> Element:
+    """Return a renderer that draws all outlines one way."""
+    return within("renderer-v2", [within("symbols", [_symbol("0", look)])], type="singleSymbol", symbollevels=0)
+
+
 def _symbol(name: str, look: Look) -> Element:
     lines = [_line(CASING, look.width + 0.5, "solid"), _line(look.colour, look.width, look.line)]
     return within("symbol", lines, name=name, type="fill", alpha=1, clip_to_extent=1, force_rhr=0)
