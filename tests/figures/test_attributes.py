@@ -23,6 +23,8 @@ def inventory(count, kinds=(None,)):
         elevation_mean_m=elevation,
         slope_deg=rng.uniform(5, 40, count),
         aspect_deg=rng.uniform(0, 360, count),
+        velocity=np.where(np.arange(count) % 3, rng.lognormal(3, 1, count), np.nan),
+        length_m=rng.uniform(200, 2000, count),
     )
 
 
@@ -44,9 +46,10 @@ def test_no_text_overlaps(check_texts, count, kinds):
 
 def test_every_value_is_in_one_bar():
     figure = draw(inventory(30, ("talus", "glacier", None)))
-    altitude, area, slope, _ = figure.axes
-    heights = [round(sum(bar.get_height() for bar in axes.patches)) for axes in (altitude, area, slope)]
-    assert heights == [24, 30, 30]
+    altitude, area, slope, _, velocity, length = figure.axes
+    panels = (altitude, area, slope, velocity, length)
+    heights = [round(sum(bar.get_height() for bar in axes.patches)) for axes in panels]
+    assert heights == [24, 30, 30, 20, 30]
     words = [text.get_text() for text in figure.texts]
     assert "n = 24, 6 without a value" in words
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["glacier (10)", "talus (10)", "unknown (10)"]

@@ -54,6 +54,12 @@ VERBS: dict[str, str] = {
     "figure_workflow": "lobate.figures.workflow",
     "figure_outlines": "lobate.figures.outlines",
     "figure_attributes": "lobate.figures.attributes",
+    "figure_upslope": "lobate.figures.upslope",
+    "figure_motion": "lobate.figures.motion",
+    "figure_leakage": "lobate.figures.leakage",
+    "figure_rounds": "lobate.figures.rounds",
+    "figure_reliability": "lobate.figures.reliability",
+    "figure_precision_recall": "lobate.figures.precision_recall",
     "trace_inventory": "lobate.figures.trace",
     "report": "lobate.figures.report.write",
 }

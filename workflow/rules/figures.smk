@@ -2,11 +2,20 @@
 
 from glob import glob
 
-FIGURES = [
-    made(f"figures/{name}.{kind}")
-    for name in ("map", "iou", "workflow", "outlines", "attributes")
-    for kind in ("png", "pdf")
-]
+NAMES = (
+    "map",
+    "iou",
+    "workflow",
+    "outlines",
+    "attributes",
+    "upslope",
+    "motion",
+    "leakage",
+    "rounds",
+    "reliability",
+    "precision_recall",
+)
+FIGURES = [made(f"figures/{name}.{kind}") for name in NAMES for kind in ("png", "pdf")]
 
 
 rule figure_map:
@@ -152,6 +161,149 @@ rule figure_attributes:
     shell:
         "lobate figure-attributes --inventory {input.inventory:q} --png {output.png:q} --pdf {output.pdf:q}"
         " --settings {params.settings:q} --log {log:q}"
+
+
+rule figure_upslope:
+    input:
+        inventory=made("inventory/inventory.gpkg"),
+    output:
+        png=report(made("figures/upslope.png"), caption="../report/upslope.rst", category="Figures"),
+        pdf=made("figures/upslope.pdf"),
+    log:
+        made("logs/figure_upslope.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        stamp=stamp("figure_upslope"),
+        settings=SETTINGS,
+    message:
+        "Drawing altitude and velocity by upslope connection"
+    shell:
+        "lobate figure-upslope --inventory {input.inventory:q}"
+        " --png {output.png:q} --pdf {output.pdf:q} --settings {params.settings:q} --log {log:q}"
+
+
+rule figure_motion:
+    input:
+        inventory=made("inventory/inventory.gpkg"),
+        images=[made(f"imagery/{tile}.tif") for tile in TILES],
+        phase=optional(REGION.figures.motion.phase),
+    output:
+        png=report(made("figures/motion.png"), caption="../report/motion.rst", category="Figures"),
+        pdf=made("figures/motion.pdf"),
+    log:
+        made("logs/figure_motion.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    params:
+        stamp=stamp("figure_motion"),
+        settings=SETTINGS,
+    message:
+        "Drawing the motion of one landform"
+    shell:
+        "lobate figure-motion --inventory {input.inventory:q} --images {input.images:q} --phase {input.phase:q}"
+        " --png {output.png:q} --pdf {output.pdf:q} --settings {params.settings:q} --log {log:q}"
+
+
+rule figure_leakage:
+    input:
+        leakage=made("patches/leakage.json"),
+        selection=made("training/selection.json"),
+    output:
+        png=report(made("figures/leakage.png"), caption="../report/leakage.rst", category="Figures"),
+        pdf=made("figures/leakage.pdf"),
+    log:
+        made("logs/figure_leakage.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        stamp=stamp("figure_leakage"),
+        settings=SETTINGS,
+    message:
+        "Drawing what the split gives away"
+    shell:
+        "lobate figure-leakage --leakage {input.leakage:q} --selection {input.selection:q}"
+        " --png {output.png:q} --pdf {output.pdf:q} --settings {params.settings:q} --log {log:q}"
+
+
+rule figure_rounds:
+    input:
+        selection=made("training/selection.json"),
+    output:
+        png=report(made("figures/rounds.png"), caption="../report/rounds.rst", category="Figures"),
+        pdf=made("figures/rounds.pdf"),
+    log:
+        made("logs/figure_rounds.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        stamp=stamp("figure_rounds"),
+        settings=SETTINGS,
+    message:
+        "Drawing the rounds of training"
+    shell:
+        "lobate figure-rounds --selection {input.selection:q}"
+        " --png {output.png:q} --pdf {output.pdf:q} --settings {params.settings:q} --log {log:q}"
+
+
+rule figure_reliability:
+    input:
+        selection=made("training/selection.json"),
+    output:
+        png=report(made("figures/reliability.png"), caption="../report/reliability.rst", category="Figures"),
+        pdf=made("figures/reliability.pdf"),
+    log:
+        made("logs/figure_reliability.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        stamp=stamp("figure_reliability"),
+        settings=SETTINGS,
+    message:
+        "Drawing the reliability of the probabilities"
+    shell:
+        "lobate figure-reliability --selection {input.selection:q}"
+        " --png {output.png:q} --pdf {output.pdf:q} --settings {params.settings:q} --log {log:q}"
+
+
+rule figure_precision_recall:
+    input:
+        selection=made("training/selection.json"),
+        scores=made("mapping/scores.json"),
+        cases=made("mapping/cases.gpkg"),
+    output:
+        png=report(made("figures/precision_recall.png"), caption="../report/precision_recall.rst", category="Figures"),
+        pdf=made("figures/precision_recall.pdf"),
+    log:
+        made("logs/figure_precision_recall.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        stamp=stamp("figure_precision_recall"),
+        settings=SETTINGS,
+    message:
+        "Drawing precision and recall"
+    shell:
+        "lobate figure-precision-recall --selection {input.selection:q} --scores {input.scores:q} --cases {input.cases:q}"
+        " --png {output.png:q} --pdf {output.pdf:q} --settings {params.settings:q} --log {log:q}"
 
 
 rule trace_inventory:

@@ -21,7 +21,7 @@ def figure_attributes(
     figures: Annotated[Figures, Setting("figures")],
     landform: Annotated[str, Setting("landform")] = "rock glacier",
 ) -> None:
-    """Draw histograms of altitude, area and slope and a rose of aspects as PNG and PDF.
+    """Draw histograms of altitude, area, slope, velocity and length and a rose of aspects as PNG and PDF.
 
     ``inventory``: GeoPackage with the layer ``inventory``. Bars are stacked by upslope connection where at least two kinds
     are known, else by method. Each panel says how many landforms it shows; those without a value are in none.

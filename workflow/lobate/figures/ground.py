@@ -61,7 +61,7 @@ def ground(images: Sequence[Path], crs: CRS, bounds: Bounds, pixels: int = PIXEL
 
     ``quiet`` makes it a pale background; the contrast is stretched to the page in any case.
     """
-    grid = _grid(bounds, crs, pixels)
+    grid = page_grid(bounds, crs, pixels)
     rgb, seen = np.full((*grid.shape, 3), 255, dtype=np.uint8), np.zeros(grid.shape, dtype=bool)
     for image in images:
         with open_raster(image) as dataset:
@@ -72,7 +72,8 @@ def ground(images: Sequence[Path], crs: CRS, bounds: Bounds, pixels: int = PIXEL
     return Ground(_toned(rgb, seen, *((WHITEN, GREYEN) if quiet else (0.0, 0.0))), grid)
 
 
-def _grid(bounds: Bounds, crs: CRS, pixels: int) -> Grid:
+def page_grid(bounds: Bounds, crs: CRS, pixels: int) -> Grid:
+    """Return a grid over ``bounds`` with square cells and ``pixels`` on its longer side."""
     left, bottom, right, top = bounds
     side = max(right - left, top - bottom) / pixels
     height, width = max(1, ceil((top - bottom) / side)), max(1, ceil((right - left) / side))
@@ -82,7 +83,7 @@ def _grid(bounds: Bounds, crs: CRS, pixels: int) -> Grid:
 def _onto(dataset: DatasetReader, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Read what an image has of a grid, through its overviews, and warp it: (h, w, 3) uint8, and where it is valid (h, w)."""
     warped, mask = np.zeros((3, *grid.shape), dtype=np.uint8), np.zeros(grid.shape, dtype=np.uint8)
-    window = _window(dataset, grid)
+    window = window_on(dataset, grid)
     if window is None:
         return np.moveaxis(warped, 0, -1), mask > 0
     shrink = max(1.0, max(window.height, window.width) / (2 * max(grid.shape)))
@@ -98,8 +99,8 @@ def _onto(dataset: DatasetReader, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     return np.moveaxis(warped, 0, -1), mask > 0
 
 
-def _window(dataset: DatasetReader, grid: Grid) -> Window | None:
-    """The pixels of an image that a grid needs, with a few more round them; None where they do not meet."""
+def window_on(dataset: DatasetReader, grid: Grid) -> Window | None:
+    """Return the pixels of a raster that a grid needs, with a few more round them; None where they do not meet."""
     left, bottom, right, top = transform_bounds(grid.crs, dataset.crs, *grid.bounds)
     corners = [~dataset.transform @ corner for corner in ((left, top), (right, bottom), (left, bottom), (right, top))]
     cols, rows = zip(*corners, strict=True)

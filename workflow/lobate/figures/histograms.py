@@ -1,4 +1,4 @@
-"""Histograms of altitude, area and slope and a rose of aspects, stacked by what is known of the landforms."""
+"""Histograms of altitude, area, slope, velocity and length and a rose of aspects, stacked by what is known of the landforms."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from lobate.figures.style import (
     page,
 )
 
-HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 5.9, 0.62, 0.2, 1.12, 0.5
-WIDE, HIGH = (PAGE_WIDTH - LEFT - RIGHT - 0.75) / 2, (HEIGHT - TOP - BOTTOM - 0.85) / 2
+HEIGHT, LEFT, RIGHT, TOP, BOTTOM, ACROSS, DOWN = 8.3, 0.62, 0.2, 1.12, 0.5, 0.75, 0.85
+WIDE, HIGH = (PAGE_WIDTH - LEFT - RIGHT - ACROSS) / 2, (HEIGHT - TOP - BOTTOM - 2 * DOWN) / 3
 
 UNKNOWN = "unknown"
 PALETTE = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, INK)
@@ -55,15 +55,19 @@ def draw_attributes(landforms: pd.DataFrame, landform: str) -> Figure:
     groups = _groups(landforms)
     altitude, area = _axes(figure, 0, 0), _axes(figure, 1, 0)
     slope, aspect = _axes(figure, 0, 1), _axes(figure, 1, 1, polar=True)
-    _bars(
-        altitude, landforms["elevation_mean_m"], groups, _even(landforms["elevation_mean_m"], 50), "mean altitude (m)"
-    )
+    for axes, name, least, label in (
+        (altitude, "elevation_mean_m", 50, "mean altitude (m)"),
+        (slope, "slope_deg", 1, "mean slope (\N{DEGREE SIGN})"),
+        (_axes(figure, 0, 2), "velocity", 1, "downslope velocity (cm a year)"),
+        (_axes(figure, 1, 2), "length_m", 50, "length (m)"),
+    ):
+        values = numbers(landforms, name)
+        _bars(axes, values, groups, even_edges(values, least), label)
     _bars(area, landforms["area_km2"], groups, _logarithmic(landforms["area_km2"]), "area (km\N{SUPERSCRIPT TWO})")
     area.set_xscale("log")
     area.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     area.xaxis.set_major_formatter("{x:g}")
     area.xaxis.set_minor_locator(NullLocator())
-    _bars(slope, landforms["slope_deg"], groups, _even(landforms["slope_deg"], 1), "mean slope (\N{DEGREE SIGN})")
     _rose(aspect, landforms["aspect_deg"], groups)
     title = f"{landform[:1].upper()}{landform[1:]} attributes"
     fit(write(figure, LEFT, HEIGHT - 0.14, title, size=11, weight="bold", va="top"), PAGE_WIDTH - LEFT - RIGHT)
@@ -71,19 +75,30 @@ def draw_attributes(landforms: pd.DataFrame, landform: str) -> Figure:
     return figure
 
 
-def _groups(landforms: pd.DataFrame) -> list[Group]:
+def numbers(landforms: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column as floats, NaN where nothing is known."""
+    return pd.to_numeric(landforms[name], errors="coerce").astype(float)
+
+
+def by_upslope(landforms: pd.DataFrame) -> list[Group]:
+    """Return the landforms of each upslope connection, by name, and last those of which none is known."""
     kinds = landforms["upslope_connection"].fillna(UNKNOWN)
     known = sorted(set(kinds) - {UNKNOWN})
-    if len(known) < 2:
-        shown = looks(landforms["method"])
-        return [Group(name, look.colour, landforms["method"] == name) for name, look in shown.items()]
     colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(known)}
     colours |= {UNKNOWN: GREY} if (kinds == UNKNOWN).any() else {}
     return [Group(name, colour, kinds == name) for name, colour in colours.items()]
 
 
+def _groups(landforms: pd.DataFrame) -> list[Group]:
+    groups = by_upslope(landforms)
+    if sum(group.name != UNKNOWN for group in groups) >= 2:
+        return groups
+    shown = looks(landforms["method"])
+    return [Group(name, look.colour, landforms["method"] == name) for name, look in shown.items()]
+
+
 def _axes(figure: Figure, column: int, row: int, *, polar: bool = False) -> Axes:
-    x, y = LEFT + column * (WIDE + 0.75), BOTTOM + (1 - row) * (HIGH + 0.85)
+    x, y = LEFT + column * (WIDE + ACROSS), BOTTOM + (2 - row) * (HIGH + DOWN)
     place = (x / PAGE_WIDTH, y / HEIGHT, WIDE / PAGE_WIDTH, HIGH / HEIGHT)
     return figure.add_axes(place, projection="polar" if polar else None)
 
@@ -136,8 +151,8 @@ def _count(values: pd.Series) -> str:
     return f"n = {values.notna().sum()}" + (f", {without} without a value" if without else "")
 
 
-def _even(values: pd.Series, least: float) -> np.ndarray:
-    """Edges of equal bins of a round width, ``least`` or more; a few values get empty bins beside them."""
+def even_edges(values: pd.Series, least: float) -> np.ndarray:
+    """Return the edges of equal bins of a round width, ``least`` or more; a few values get empty bins beside them."""
     known = values.dropna()
     if known.empty:
         return np.array([0.0, 1.0])
@@ -164,13 +179,14 @@ def _legend(figure: Figure, groups: Sequence[Group]) -> None:
     if not groups:
         return
     keys = [Patch(fc=group.colour, lw=0) for group in groups]
-    labels = [f"{_short(group.name)} ({int(group.rows.sum())})" for group in groups]
+    labels = [f"{short(group.name)} ({int(group.rows.sum())})" for group in groups]
     figure.legend(
         keys, labels, loc="upper left", bbox_to_anchor=(LEFT, HEIGHT - 0.4), bbox_transform=figure.dpi_scale_trans,
         ncols=4, borderaxespad=0, borderpad=0, handlelength=1.2, handleheight=0.8, columnspacing=1.6,
     )  # fmt: skip
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """Return a kind's name in plain words, cut where it is long."""
     words = name.replace("_", " ")
     return words if len(words) <= 20 else words[:19].rstrip() + "\N{HORIZONTAL ELLIPSIS}"

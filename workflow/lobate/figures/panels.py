@@ -56,7 +56,7 @@ def _panel(figure: Figure, x: float, y: float, letter: str, example: Example, im
     if example.focus is None:
         axes.set_facecolor("#F4F4F4")
         return
-    bounds = _square(gpd.GeoSeries([example.focus], crs=4326).to_crs(crs).iloc[0], crs)
+    bounds = square(gpd.GeoSeries([example.focus], crs=4326).to_crs(crs).iloc[0], crs)
     backdrop = ground(images, crs, bounds, pixels=600, quiet=False)
     axes.imshow(backdrop.rgb, extent=backdrop.extent, interpolation="nearest", aspect="auto")
     _outlines(axes, example, bounds, crs)
@@ -73,7 +73,7 @@ def _outlines(axes: Axes, example: Example, bounds: Bounds, crs: CRS) -> None:
     axes.set(xlim=(bounds[0], bounds[2]), ylim=(bounds[1], bounds[3]))
 
 
-def _square(focus: shapely.Geometry, crs: CRS) -> Bounds:
+def square(focus: shapely.Geometry, crs: CRS) -> Bounds:
     """A square on the ground round an outline."""
     left, bottom, right, top = focus.bounds
     across, up = metres_per_unit(focus.buffer(1e-3 * max(right - left, top - bottom)).bounds, crs)

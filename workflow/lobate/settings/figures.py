@@ -6,7 +6,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lobate.settings.base import Section
+from lobate.settings.base import ProjectPath, Section
+
+
+class Motion(Section):
+    """One landform with an interferogram beside the image (the paper's figure 4)."""
+
+    phase: ProjectPath | None = None
+    """Raster of an interferogram's phase over the landform, in radians (wrapped here) or complex; none: the image alone."""
+    landform: str | None = None
+    """Identifier in the inventory; none: the fastest landform, and where no velocity is known the largest."""
+    reference_point: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    """Longitude and latitude of the reference point of the phase correction, in degrees; none: no red dot."""
+    direction_deg: Annotated[float, Field(ge=0, lt=360)] | None = None
+    """Direction of motion, in degrees clockwise from true north; none: the arrow shows the mean aspect, and says so."""
 
 
 class Figures(Section):
@@ -18,3 +31,5 @@ class Figures(Section):
     """Credit line under every map."""
     examples: dict[Literal["training", "validation", "new", "mended"], str] = {}
     """Outlines shown as examples, by identifier: polygons of the labels, detections; picked by rule when not given."""
+    motion: Motion = Motion()
+    """The landform shown with its motion."""
