@@ -1,0 +1,176 @@
+"""Writing a finished region as a crate (RO-Crate 1.1, profiles Workflow RO-Crate 1.0, Process and Workflow Run Crate 0.5)."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+from rocrate.model.contextentity import ContextEntity
+from rocrate.rocrate import ROCrate
+
+import lobate
+from lobate.digests import content_digest
+from lobate.errors import Mistake
+from lobate.figures.crate.actions import COMPLETED, Record, add_steps, recorded, times
+from lobate.figures.crate.contents import CODE, copy_code, put, results_in
+from lobate.figures.report.choices import choices
+from lobate.settings import Region
+from lobate.store import Store
+
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
+}
+TERMS = "https://w3id.org/ro/terms/workflow-run/context"
+PARAMETER = "https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE"
+MIT = "https://spdx.org/licenses/MIT"
+FORMATS = {
+    ".gpkg": "application/geopackage+sqlite3", ".json": "application/json", ".html": "text/html", ".csv": "text/csv",
+    ".png": "image/png", ".pdf": "application/pdf", ".md": "text/markdown", ".parquet": "application/vnd.apache.parquet",
+    ".geojson": "application/geo+json", ".zip": "application/zip", ".safetensors": "application/octet-stream",
+}  # fmt: skip
+
+Entity = Any
+
+
+def write_crate(region: Region, out: Path, store: Store, licence: str | None = None) -> int:
+    """Write the crate of a region run in this folder to ``out``, a folder or a .zip; return how many files it describes.
+
+    ``licence``: of the results, an address or its SPDX name. Raises Mistake when the region is not finished.
+    """
+    results = results_in(Path("results", region.region))
+    if not Path("Snakefile").exists():
+        raise Mistake("There is no Snakefile here. Run lobate crate in the project's folder.")
+    records = recorded(results, store)
+    if not records:
+        raise Mistake(
+            f"The store {store.root} knows none of the results of {region.region}, so their making cannot be told. If they "
+            "were made with another store, name that one in LOBATE_STORE."
+        )
+    crate = _crate(region, records, licence)
+    workflow = _add_workflow(crate)
+    entities = {content_digest(path): _add_result(crate, path, what) for path, what in results.items()}
+    made = list(entities.values())
+    values = _add_parameters(crate, workflow, region)
+    actions = add_steps(crate, records, entities)
+    settings = entities[content_digest(Path("results", region.region, "settings.json"))]
+    run = _add_run(crate, workflow, records, [settings, *values, *_raw(records, entities)], made)
+    crate.root_dataset["mentions"] = [run, *actions]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".crate-") as folder:
+        crate.write(Path(folder, "crate"))
+        copy_code(Path(folder, "crate"))
+        put(Path(folder, "crate"), out)
+    return len(made)
+
+
+def _crate(region: Region, records: Mapping[str, Record], licence: str | None) -> ROCrate:
+    crate = ROCrate(version="1.1")
+    crate.metadata.extra_contexts.append(TERMS)
+    crate.name = f"{region.landform.capitalize()} inventory of the region {region.region}"
+    crate.description = (
+        f"A {region.landform} inventory mapped by deep learning and compiled with other inventories by the workflow lobate "
+        f"{lobate.__version__}; with its model, scores, settings and steps. {region.figures.credit}."
+    )
+    crate.datePublished = max(times(one)[1] for one in records.values())
+    crate.license = _licence(crate, licence)
+    profiles = [
+        crate.add(ContextEntity(crate, name, properties={"@type": "CreativeWork", "name": title, "version": version}))
+        for name, (title, version) in PROFILES.items()
+    ]
+    crate.root_dataset["conformsTo"] = profiles
+    return crate
+
+
+def _licence(crate: ROCrate, licence: str | None) -> Entity:
+    words = (
+        "Not stated by whoever ran the workflow; ask before using the results. The workflow's own code is under MIT."
+    )
+    if licence is None:
+        told = {"@type": "CreativeWork", "name": "Licence of the results not stated", "description": words}
+        return crate.add(ContextEntity(crate, "#licence", properties=told))
+    address = licence if "://" in licence else f"https://spdx.org/licenses/{licence}"
+    told = {"@type": "CreativeWork", "name": licence, "description": "Licence of the results."}
+    return crate.add(ContextEntity(crate, address, properties=told))
+
+
+def _add_workflow(crate: ROCrate) -> Entity:
+    told = {
+        "name": "lobate",
+        "description": "From Sentinel-2 scenes and hand-drawn outlines to a reviewed inventory of landforms",
+        "version": lobate.__version__,
+        "sha256": content_digest(Path("Snakefile")),
+    }
+    workflow = crate.add_workflow("Snakefile", "Snakefile", main=True, lang="snakemake", properties=told)
+    licence = {"@type": "CreativeWork", "name": "MIT", "description": "Licence of the workflow's code."}
+    workflow["license"] = crate.get(MIT) or crate.add(ContextEntity(crate, MIT, properties=licence))
+    for name in CODE:
+        if Path(name).is_dir():
+            crate.add_dataset(dest_path=f"{name}/", properties={"name": name, "description": "Code of the workflow."})
+        elif Path(name).exists():
+            facts = {"name": Path(name).name, "sha256": content_digest(Path(name)), "encodingFormat": "text/plain"}
+            crate.add_file(name, name, properties={**facts, "description": "Code of the workflow."})
+    return workflow
+
+
+def _add_result(crate: ROCrate, path: Path, what: str) -> Entity:
+    told = {
+        "name": path.name,
+        "description": what,
+        "sha256": content_digest(path),
+        "contentSize": str(path.stat().st_size),
+        "encodingFormat": FORMATS.get(path.suffix, "application/octet-stream"),
+    }
+    return crate.add_file(str(path), path.as_posix(), properties=told)
+
+
+def _add_parameters(crate: ROCrate, workflow: Entity, region: Region) -> list[Entity]:
+    """Add every setting that is not the default, as a parameter of the workflow and as its value in this run."""
+    changed = [one for one in choices(region) if one["value"] != one["default"]]
+    if changed:
+        told = {"@type": "CreativeWork", "name": "FormalParameter", "version": "1.0-RELEASE"}
+        crate.add(ContextEntity(crate, PARAMETER, properties=told))
+    parameters, values = [], []
+    for one in changed:
+        text = one["value"] if isinstance(one["value"], str) else json.dumps(one["value"], ensure_ascii=False)
+        meant = {
+            "@type": "FormalParameter",
+            "name": one["name"],
+            "additionalType": "Text",
+            "conformsTo": {"@id": PARAMETER},
+        }
+        parameter = crate.add(ContextEntity(crate, f"#parameter-{one['name']}", properties=meant))
+        given = {"@type": "PropertyValue", "name": one["name"], "value": text, "exampleOfWork": {"@id": parameter.id}}
+        values.append(crate.add(ContextEntity(crate, f"#value-{one['name']}", properties=given)))
+        parameters.append(parameter)
+    workflow["input"] = parameters
+    return values
+
+
+def _raw(records: Mapping[str, Record], entities: dict[str, Entity]) -> list[Entity]:
+    """Return what went in from outside: inputs that no step made."""
+    inputs = [one for record in records.values() for listed in record["inputs"].values() for one in listed]
+    return [entities[digest] for digest in sorted({one["digest"] for one in inputs if one["step"] is None})]
+
+
+def _add_run(
+    crate: ROCrate, workflow: Entity, records: Mapping[str, Record], given: list[Entity], made: list[Entity]
+) -> Entity:
+    """Add the run as a whole; it spans all its steps, of which some may have been made on an earlier day."""
+    spans = [times(one) for one in records.values()]
+    told = {
+        "name": "The run of lobate that ended in these results",
+        "description": (
+            f"{len(records)} steps, as the content-addressed store recorded them. A step whose inputs, code and settings had not "
+            "changed was not repeated, so the time from start to end may hold several runs."
+        ),
+        "startTime": min(spans)[0].astimezone(UTC).isoformat(timespec="seconds"),
+        "endTime": max(end for _, end in spans).astimezone(UTC).isoformat(timespec="seconds"),
+        "actionStatus": {"@id": COMPLETED},
+    }
+    return crate.add_action(workflow, "#run", object=given, result=made, properties=told)
