@@ -10,10 +10,10 @@ from tests.servers.files import nginx_program, nginx_serving
 
 from benchmarks.figures import Figure, command, measures, peak_mb, ratio
 from lobate.digests import file_digest
-from lobate.imagery.checksum import Checksum
-from lobate.imagery.delivery import deliver, open_courier
-from lobate.imagery.orders import Order
-from lobate.imagery.workshop import enter_workshop
+from lobate.imagery.fetching.checksum import Checksum
+from lobate.imagery.fetching.delivery import deliver, open_courier
+from lobate.imagery.fetching.orders import Order
+from lobate.imagery.fetching.workshop import enter_workshop
 from lobate.settings.imagery import Catalogue
 
 FILES, MB = ("B02.tif", "B03.tif", "B04.tif", "SCL.tif"), 150

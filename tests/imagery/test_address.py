@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lobate.imagery.address import beside, plain
+from lobate.imagery.fetching.address import beside, plain
 
 
 def test_a_signature_is_no_part_of_an_address():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from shapely.affinity import translate
 from shapely.geometry import MultiPolygon, Polygon, box
 
-from lobate.imagery.antimeridian import RoundAPole, folded
+from lobate.imagery.finding.antimeridian import RoundAPole, folded
 
 CUT = MultiPolygon([box(179, 10, 180, 12), box(-180, 10, -178, 12)])
 

@@ -7,8 +7,8 @@ import zipfile
 import pytest
 
 from lobate.errors import Mistake
-from lobate.imagery import archive
-from lobate.imagery.archive import Folder, Zip
+from lobate.imagery.reading import archive
+from lobate.imagery.reading.archive import Folder, Zip
 
 
 def packed(path, entries: dict[str, bytes], **options):

@@ -6,7 +6,7 @@ import shapely
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
 from lobate.errors import Mistake
-from lobate.imagery.area import outline, read_area
+from lobate.imagery.finding.area import outline, read_area
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lobate.errors import Mistake
-from lobate.imagery.assets import assets_of, elevation_of, local_item, read_item
+from lobate.imagery.fetching.assets import assets_of, elevation_of, local_item, read_item
 
 SOURCE = "https://api.example/v1/collections/c/items/S2A"
 HREF = "https://archive.example/a"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lobate.errors import Mistake
-from lobate.imagery.bandfolder import band_file, read
-from lobate.imagery.calibration import Calibration
-from lobate.imagery.scene import Wanted
+from lobate.imagery.reading.bandfolder import band_file, read
+from lobate.imagery.reading.calibration import Calibration
+from lobate.imagery.reading.scene import Wanted
 
 WANTED = Wanted(("B04",), "metadata", classes=False)
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobate.errors import Mistake
-from lobate.imagery.calibration import Calibration, of_baseline, settle
-from lobate.imagery.product import read_product
-from lobate.imagery.scene import Wanted
-from lobate.imagery.scenes import read_scene
+from lobate.imagery.reading.calibration import Calibration, of_baseline, settle
+from lobate.imagery.reading.product import read_product
+from lobate.imagery.reading.scene import Wanted
+from lobate.imagery.reading.scenes import read_scene
 
 BANDS = ("B04", "B03", "B02")
 WITHOUT, WITH = Calibration(10000, 0), Calibration(10000, -1000)

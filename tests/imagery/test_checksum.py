@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lobate.imagery.checksum import Checksum, parse_checksum
+from lobate.imagery.fetching.checksum import Checksum, parse_checksum
 
 PREFIXES = {"sha1": "1114", "sha256": "1220", "sha512": "1340", "md5": "d50110"}
 

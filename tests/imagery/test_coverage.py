@@ -9,7 +9,7 @@ from pyproj import Geod, Transformer
 from shapely.affinity import translate
 from shapely.geometry import MultiPolygon, box
 
-from lobate.imagery.coverage import Map, measure, named
+from lobate.imagery.finding.coverage import Map, measure, named
 
 GEOD = Geod(ellps="WGS84")
 

@@ -8,8 +8,8 @@ import rasterio
 from matplotlib.colors import to_rgb
 from shapely.geometry import box
 
-from lobate.imagery.coverage import MANY, measure
-from lobate.imagery.coverage_map import NONE, _colour, draw
+from lobate.imagery.finding.coverage import MANY, measure
+from lobate.imagery.finding.coverage_map import NONE, _colour, draw
 
 AREA = box(10, 46, 12, 47)
 

@@ -10,11 +10,11 @@ import pytest
 from tests.servers.files import Fault
 
 from lobate.errors import Mistake
-from lobate.imagery import delivery
-from lobate.imagery.delivery import deliver, open_courier
-from lobate.imagery.orders import Order
-from lobate.imagery.signing import Unsigned
-from lobate.imagery.workshop import enter_workshop
+from lobate.imagery.fetching import delivery
+from lobate.imagery.fetching.delivery import deliver, open_courier
+from lobate.imagery.fetching.orders import Order
+from lobate.imagery.fetching.signing import Unsigned
+from lobate.imagery.fetching.workshop import enter_workshop
 from lobate.settings.imagery import Catalogue
 
 LOCAL = Catalogue(allow_private=True, tries=1, timeout_s=5)

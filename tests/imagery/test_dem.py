@@ -14,9 +14,10 @@ from shapely.geometry import box
 from tests.servers.files import Fault
 
 from lobate.errors import Mistake
-from lobate.imagery import catalogue, delivery
 from lobate.imagery.dem import fetch_dem
-from lobate.imagery.patience import Patience
+from lobate.imagery.fetching import delivery
+from lobate.imagery.fetching.patience import Patience
+from lobate.imagery.finding import catalogue
 from lobate.settings.imagery import Catalogue, Find
 
 SIDE = 60

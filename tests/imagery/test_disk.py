@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lobate.errors import Mistake
-from lobate.imagery.disk import writing
+from lobate.imagery.fetching.disk import writing
 
 
 @pytest.mark.parametrize(

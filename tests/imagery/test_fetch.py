@@ -20,11 +20,11 @@ from tests.servers.files import Fault
 
 from lobate.digests import content_digest
 from lobate.errors import Mistake
-from lobate.imagery import delivery
 from lobate.imagery.fetch import fetch_scene
-from lobate.imagery.patience import Patience
-from lobate.imagery.scene import Wanted
-from lobate.imagery.scenes import read_scene
+from lobate.imagery.fetching import delivery
+from lobate.imagery.fetching.patience import Patience
+from lobate.imagery.reading.scene import Wanted
+from lobate.imagery.reading.scenes import read_scene
 from lobate.imagery.table import COLUMNS
 from lobate.settings.imagery import Catalogue
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lobate.errors import Mistake
-from lobate.imagery import guard
-from lobate.imagery.guard import Refused, Unresolved, check_url, open_session
+from lobate.imagery.fetching import guard
+from lobate.imagery.fetching.guard import Refused, Unresolved, check_url, open_session
 
 PUBLIC = "8.8.8.8"
 

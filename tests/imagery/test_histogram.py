@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lobate.imagery.calibration import Calibration
 from lobate.imagery.histogram import Histogram, percentile
+from lobate.imagery.reading.calibration import Calibration
 
 NUMBERS = arrays(np.uint16, st.tuples(st.integers(1, 150), st.integers(1, 4)), elements=st.integers(0, 65535))
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import box, mapping
 
-from lobate.imagery.items import Unusable, newest, read_item, read_items
+from lobate.imagery.finding.items import Unusable, newest, read_item, read_items
 
 URL = "https://stac.example/v1/collections/s2"
 ITEM = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rasterio.transform import from_origin
 
 from lobate.errors import Mistake
-from lobate.imagery.mosaic import VOID, mosaic
+from lobate.imagery.fetching.mosaic import VOID, mosaic
 
 STEP = 0.01
 

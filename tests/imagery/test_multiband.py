@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lobate.errors import Mistake
-from lobate.imagery.multiband import read
-from lobate.imagery.scene import Wanted
+from lobate.imagery.reading.multiband import read
+from lobate.imagery.reading.scene import Wanted
 from lobate.settings.imagery import Clouds
 
 SCALED = {"scales": [1e-4] * 5, "offsets": [0.0] * 5}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from lobate.errors import Mistake
-from lobate.imagery import orders
-from lobate.imagery.assets import Asset
-from lobate.imagery.orders import lacking, order_of, orders_of, side_orders
-from lobate.imagery.workshop import enter_workshop
+from lobate.imagery.fetching import orders
+from lobate.imagery.fetching.assets import Asset
+from lobate.imagery.fetching.orders import lacking, order_of, orders_of, side_orders
+from lobate.imagery.fetching.workshop import enter_workshop
 
 ROW = {"scene": "S2A", "source": "https://a.example/S2A.json", "checksums": "B04=1220" + "ab" * 32}
 ITEM = {

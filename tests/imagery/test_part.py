@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import requests
 
-from lobate.imagery.part import Part
-from lobate.imagery.patience import Trouble
+from lobate.imagery.fetching.part import Part
+from lobate.imagery.fetching.patience import Trouble
 
 URL = "https://archive.example/a/B04.tif?sig=1"
 

@@ -7,8 +7,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from lobate.imagery import patience
-from lobate.imagery.patience import Pace, Patience, Trouble, asked_s
+from lobate.imagery.fetching import patience
+from lobate.imagery.fetching.patience import Pace, Patience, Trouble, asked_s
 
 
 def test_waits_double_up_to_a_limit_and_are_always_the_same():

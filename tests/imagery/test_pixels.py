@@ -9,8 +9,8 @@ import rasterio.shutil
 from lobate.errors import Mistake
 from lobate.imagery.pixels import ScenePixels
 from lobate.imagery.ranges import Range
-from lobate.imagery.scene import Wanted
-from lobate.imagery.scenes import read_scene
+from lobate.imagery.reading.scene import Wanted
+from lobate.imagery.reading.scenes import read_scene
 from lobate.settings.imagery import Clouds
 
 WANTED = Wanted(("B04", "B03", "B02"), "metadata", classes=True)

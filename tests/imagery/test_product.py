@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobate.errors import Mistake
-from lobate.imagery.calibration import Calibration
-from lobate.imagery.product import Product, read_product
+from lobate.imagery.reading.calibration import Calibration
+from lobate.imagery.reading.product import Product, read_product
 
 
 def test_a_granule_names_the_baseline_in_its_identifier():

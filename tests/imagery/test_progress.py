@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
-from lobate.imagery import progress
-from lobate.imagery.progress import Bars, Lines, shown
+from lobate.imagery.fetching import progress
+from lobate.imagery.fetching.progress import Bars, Lines, shown
 
 
 def test_a_log_gets_a_line_now_and_then(caplog, monkeypatch):

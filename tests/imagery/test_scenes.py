@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lobate.errors import Mistake
-from lobate.imagery.scene import Wanted, date_in
-from lobate.imagery.scenes import read_scene
+from lobate.imagery.reading.scene import Wanted, date_in
+from lobate.imagery.reading.scenes import read_scene
 from lobate.settings.imagery import Clouds
 
 WANTED = Wanted(("B04", "B03", "B02"), "metadata", classes=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lobate.imagery.seasons import seasons, within
+from lobate.imagery.finding.seasons import seasons, within
 from lobate.settings.imagery import Find
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lobate.errors import Mistake
-from lobate.imagery.signing import Unsigned, by_address, by_container
+from lobate.imagery.fetching.signing import Unsigned, by_address, by_container
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STORE = "https://sentinel2l2a01.blob.core.windows.net"

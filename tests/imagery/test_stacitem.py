@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lobate.errors import Mistake
-from lobate.imagery.calibration import Calibration
-from lobate.imagery.scene import Scene, Wanted
-from lobate.imagery.scenes import read_scene
+from lobate.imagery.reading.calibration import Calibration
+from lobate.imagery.reading.scene import Scene, Wanted
+from lobate.imagery.reading.scenes import read_scene
 
 WANTED = Wanted(("B04", "B03", "B02"), "metadata", classes=True)
 PRODUCT = '<P><PROCESSING_BASELINE>05.09</PROCESSING_BASELINE><BOA_ADD_OFFSET band_id="3">-1000</BOA_ADD_OFFSET></P>'

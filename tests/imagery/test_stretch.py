@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobate.errors import Mistake
-from lobate.imagery.calibration import Calibration
 from lobate.imagery.ranges import Range
+from lobate.imagery.reading.calibration import Calibration
 from lobate.imagery.stretch import check_dtype, look_up, lookup_table
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lobate.errors import Mistake
 from lobate.imagery.ranges import Range
-from lobate.imagery.scene import Wanted
+from lobate.imagery.reading.scene import Wanted
 from lobate.imagery.tile import open_tile
 from lobate.settings.imagery import Clouds
 

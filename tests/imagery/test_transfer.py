@@ -13,12 +13,12 @@ import pytest
 from tests.servers.files import Fault
 
 from lobate.errors import Mistake
-from lobate.imagery import part as parts
-from lobate.imagery.checksum import Checksum
-from lobate.imagery.guard import open_session
-from lobate.imagery.patience import Patience
-from lobate.imagery.signing import by_address
-from lobate.imagery.transfer import Courier, Missing, Stopped, Wish
+from lobate.imagery.fetching import part as parts
+from lobate.imagery.fetching.checksum import Checksum
+from lobate.imagery.fetching.guard import open_session
+from lobate.imagery.fetching.patience import Patience
+from lobate.imagery.fetching.signing import by_address
+from lobate.imagery.fetching.transfer import Courier, Missing, Stopped, Wish
 
 CONTENT = random.Random(0).randbytes(3_000_000)
 HASTY = Patience(tries=3, timeout_s=5, first_wait_s=0.01, longest_wait_s=1.0)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lobate.errors import Mistake
-from lobate.imagery.checksum import Checksum
-from lobate.imagery.workshop import Workshop, _read, enter_workshop, write_json
+from lobate.imagery.fetching.checksum import Checksum
+from lobate.imagery.fetching.workshop import Workshop, _read, enter_workshop, write_json
 
 URL = "https://a.example/B04.tif"
 

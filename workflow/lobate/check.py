@@ -220,8 +220,8 @@ def _tile_footprints(region: Region) -> tuple[STRtree | None, list[str]]:
 
 
 def _grid(scene: Path, region: Region) -> Grid:
-    from lobate.imagery.scene import Wanted
-    from lobate.imagery.scenes import read_scene
+    from lobate.imagery.reading.scene import Wanted
+    from lobate.imagery.reading.scenes import read_scene
 
     wanted = Wanted(
         tuple(region.imagery.bands), region.imagery.offset, classes=False, order=tuple(region.imagery.band_order or ())

@@ -14,11 +14,11 @@ from typing import Annotated
 import numpy as np
 
 from lobate.errors import Mistake
-from lobate.imagery.calibration import OffsetRule
 from lobate.imagery.facts import facts_of
 from lobate.imagery.pixels import ScenePixels
 from lobate.imagery.ranges import applied, only_ranges, ranges_for, text_of
-from lobate.imagery.scene import Wanted
+from lobate.imagery.reading.calibration import OffsetRule
+from lobate.imagery.reading.scene import Wanted
 from lobate.imagery.tile import Tile, open_tile
 from lobate.rasters import CogWriter
 from lobate.settings.imagery import Clouds, Stretch

@@ -16,10 +16,10 @@ from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
 from lobate.errors import Mistake
-from lobate.imagery.area import outline, read_area
-from lobate.imagery.assets import Asset, elevation_of
-from lobate.imagery.orders import Order, lacking, order_of
-from lobate.imagery.workshop import Workshop, enter_workshop
+from lobate.imagery.fetching.assets import Asset, elevation_of
+from lobate.imagery.fetching.orders import Order, lacking, order_of
+from lobate.imagery.fetching.workshop import Workshop, enter_workshop
+from lobate.imagery.finding.area import outline, read_area
 from lobate.settings.imagery import Catalogue, Find
 from lobate.signature import Input, Output, Setting, outside
 
@@ -44,7 +44,7 @@ def fetch_dem(
 
     Raises Mistake when the catalogue has none for the area, or tiles cannot be had; those that arrived stay.
     """
-    from lobate.imagery.mosaic import mosaic
+    from lobate.imagery.fetching.mosaic import mosaic
 
     if find is None or area is None:
         raise Mistake(
@@ -74,7 +74,7 @@ def _ground(area: Path, find: Find) -> BaseGeometry:
 
 def _assets(catalogue: Catalogue, ground: BaseGeometry) -> list[Asset]:
     """Return the tiles of the area, in order of their names; degrees of which the catalogue has none are told."""
-    from lobate.imagery.catalogue import address_of, search
+    from lobate.imagery.finding.catalogue import address_of, search
 
     items = [
         one for one in search(catalogue, catalogue.dem_collection, outline(ground)) if _bounds(one).intersects(ground)
@@ -131,7 +131,7 @@ def _name(cell: BaseGeometry) -> str:
 
 
 def _fetch(workshop: Workshop, catalogue: Catalogue, assets: list[Asset]) -> None:
-    from lobate.imagery.delivery import deliver, open_courier
+    from lobate.imagery.fetching.delivery import deliver, open_courier
 
     orders: list[Order] = [order_of(one, f"elevation tile {Path(one.file).stem}") for one in assets]
     waiting = lacking(workshop, orders)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lobate.imagery.ranges import Range, as_json
-from lobate.imagery.scene import Scene
+from lobate.imagery.reading.scene import Scene
 from lobate.imagery.tile import Tile
 from lobate.settings.imagery import Clouds, Stretch
 

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 
 from lobate.digests import file_digest
 from lobate.errors import Mistake
-from lobate.imagery.address import plain
-from lobate.imagery.assets import local_item, read_item
-from lobate.imagery.orders import lacking, orders_of, side_orders
+from lobate.imagery.fetching.address import plain
+from lobate.imagery.fetching.assets import local_item, read_item
+from lobate.imagery.fetching.orders import lacking, orders_of, side_orders
+from lobate.imagery.fetching.workshop import Workshop, enter_workshop, write_json
 from lobate.imagery.table import Row, rows
-from lobate.imagery.workshop import Workshop, enter_workshop, write_json
 from lobate.settings.imagery import Catalogue
 from lobate.signature import Input, Output, Setting, outside
 
@@ -37,7 +37,7 @@ def fetch_scene(
 
     Raises Mistake naming the files that could not be had; what did arrive stays, and the next call fetches the rest.
     """
-    from lobate.imagery.delivery import deliver, open_courier
+    from lobate.imagery.fetching.delivery import deliver, open_courier
 
     row = _row_of(table, scene)
     with enter_workshop(manifest.parent) as workshop:

@@ -14,10 +14,10 @@ from typing import Annotated
 from shapely.geometry.base import BaseGeometry
 
 from lobate.errors import Mistake
-from lobate.imagery.area import outline, read_area
-from lobate.imagery.coverage import Coverage, measure, named
-from lobate.imagery.items import Found, newest, read_items
-from lobate.imagery.seasons import Days, seasons, within
+from lobate.imagery.finding.area import outline, read_area
+from lobate.imagery.finding.coverage import Coverage, measure, named
+from lobate.imagery.finding.items import Found, newest, read_items
+from lobate.imagery.finding.seasons import Days, seasons, within
 from lobate.imagery.table import text_of
 from lobate.settings.imagery import Catalogue, Clouds, Find
 from lobate.signature import Input, Output, Setting, outside
@@ -58,7 +58,7 @@ def find_scenes(
 
 def _listed(settings: Catalogue, ground: BaseGeometry, ranges: list[Days]) -> list[Found]:
     """Return the scenes that the catalogue lists for these days, wherever it says they lie."""
-    from lobate.imagery.catalogue import address_of, collection_of, search
+    from lobate.imagery.finding.catalogue import address_of, collection_of, search
 
     address, collection = address_of(settings), collection_of(settings)
     asked = outline(ground)
@@ -146,7 +146,7 @@ def _nothing(area: Path, find: Find, clouds: Clouds, cloudy: list[Found]) -> Mis
 
 def _write(covered: Coverage, scenes: list[Found], table: Path, picture: Path) -> None:
     """Write both results, each whole or not at all."""
-    from lobate.imagery.coverage_map import draw
+    from lobate.imagery.finding.coverage_map import draw
 
     new_table, new_picture = (path.with_name(f".{path.name}.new") for path in (table, picture))
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from lobate.imagery.calibration import Calibration
+from lobate.imagery.reading.calibration import Calibration
 
 ROWS_AT_ONCE = 64
 SAME = 9

@@ -14,10 +14,10 @@ from typing import Annotated
 import numpy as np
 
 from lobate.errors import Mistake
-from lobate.imagery.calibration import OffsetRule
 from lobate.imagery.histogram import Histogram, percentile
 from lobate.imagery.ranges import Range, as_json, text_of
-from lobate.imagery.scene import Wanted
+from lobate.imagery.reading.calibration import OffsetRule
+from lobate.imagery.reading.scene import Wanted
 from lobate.imagery.tile import Tile, open_tile
 from lobate.settings.imagery import Clouds, Percentiles
 from lobate.signature import Input, Output, Setting

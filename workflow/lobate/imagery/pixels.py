@@ -14,7 +14,7 @@ from lobate.grid import Grid
 from lobate.imagery.mask import CloudMask
 from lobate.imagery.nearest import OnGrid, damaged
 from lobate.imagery.ranges import Range
-from lobate.imagery.scene import Band, Scene
+from lobate.imagery.reading.scene import Band, Scene
 from lobate.imagery.stretch import check_dtype, look_up, lookup_table
 from lobate.rasters import SELF_CONTAINED, open_raster, opened_as
 from lobate.settings.imagery import Clouds

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from lobate.errors import Mistake
-from lobate.imagery.calibration import Calibration
 from lobate.imagery.ranges import Range
+from lobate.imagery.reading.calibration import Calibration
 
 LEVELS = 254
 """Steps between 1 and 255; 0 is nodata."""

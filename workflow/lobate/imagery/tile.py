@@ -12,10 +12,10 @@ import rasterio
 
 from lobate.errors import Mistake
 from lobate.grid import Grid
-from lobate.imagery import scenes
 from lobate.imagery.pixels import ScenePixels
 from lobate.imagery.ranges import Range
-from lobate.imagery.scene import Scene, Wanted
+from lobate.imagery.reading import scenes
+from lobate.imagery.reading.scene import Scene, Wanted
 from lobate.rasters import row_bands
 from lobate.settings.imagery import Clouds
 

@@ -11,7 +11,7 @@ import shapely
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
-from lobate.imagery.antimeridian import polygonal
+from lobate.imagery.finding.antimeridian import polygonal
 from lobate.vectors import LONLAT
 
 EDGE = 0.1

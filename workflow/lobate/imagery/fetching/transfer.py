@@ -20,14 +20,14 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from lobate.errors import Mistake
-from lobate.imagery.address import plain
-from lobate.imagery.checksum import Checksum
-from lobate.imagery.disk import writing
-from lobate.imagery.guard import Unresolved
-from lobate.imagery.part import Part, is_encoded
-from lobate.imagery.patience import Pace, Patience, Trouble, asked_s
-from lobate.imagery.progress import Progress, Quiet
-from lobate.imagery.signing import Signer, Unsigned
+from lobate.imagery.fetching.address import plain
+from lobate.imagery.fetching.checksum import Checksum
+from lobate.imagery.fetching.disk import writing
+from lobate.imagery.fetching.guard import Unresolved
+from lobate.imagery.fetching.part import Part, is_encoded
+from lobate.imagery.fetching.patience import Pace, Patience, Trouble, asked_s
+from lobate.imagery.fetching.progress import Progress, Quiet
+from lobate.imagery.fetching.signing import Signer, Unsigned
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

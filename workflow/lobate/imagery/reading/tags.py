@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rasterio.io import DatasetReader
 
-from lobate.imagery.calibration import Calibration
+from lobate.imagery.reading.calibration import Calibration
 from lobate.rasters import SELF_CONTAINED, open_raster
 
 

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from lobate.errors import Mistake
-from lobate.imagery.address import plain
-from lobate.imagery.stacitem import asset_of
+from lobate.imagery.fetching.address import plain
+from lobate.imagery.reading.stacitem import asset_of
 from lobate.imagery.table import SCENE
 
 CLASSES = "SCL"

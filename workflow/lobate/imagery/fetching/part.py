@@ -15,8 +15,8 @@ from typing import Any
 
 import requests
 
-from lobate.imagery.address import plain
-from lobate.imagery.patience import Trouble
+from lobate.imagery.fetching.address import plain
+from lobate.imagery.fetching.patience import Trouble
 
 
 class Part:

@@ -17,9 +17,9 @@ from threading import Lock
 from typing import Any, TextIO
 
 from lobate.digests import file_digest
-from lobate.imagery.address import plain
-from lobate.imagery.checksum import Checksum
-from lobate.imagery.disk import writing
+from lobate.imagery.fetching.address import plain
+from lobate.imagery.fetching.checksum import Checksum
+from lobate.imagery.fetching.disk import writing
 
 log = logging.getLogger(__name__)
 

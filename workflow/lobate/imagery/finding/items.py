@@ -18,8 +18,8 @@ import shapely
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
-from lobate.imagery.antimeridian import folded
-from lobate.imagery.scene import COMMON_NAMES, date_in
+from lobate.imagery.finding.antimeridian import folded
+from lobate.imagery.reading.scene import COMMON_NAMES, date_in
 from lobate.imagery.table import SCENE, Row
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from lobate.errors import Mistake
-from lobate.imagery.calibration import USUAL_QUANTIFICATION, Calibration, of_baseline
+from lobate.imagery.reading.calibration import USUAL_QUANTIFICATION, Calibration, of_baseline
 
 BAND_IDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
 """Bands in the order of ``band_id``, from 0."""

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from lobate.errors import Mistake
-from lobate.imagery.archive import Archive, Folder, Zip
-from lobate.imagery.calibration import settle
-from lobate.imagery.product import Product, read_product
-from lobate.imagery.scene import Band, Scene, Wanted, date_in, missing_band, missing_classes
+from lobate.imagery.reading.archive import Archive, Folder, Zip
+from lobate.imagery.reading.calibration import settle
+from lobate.imagery.reading.product import Product, read_product
+from lobate.imagery.reading.scene import Band, Scene, Wanted, date_in, missing_band, missing_classes
 
 RASTER = re.compile(r"GRANULE/([^/]+)/IMG_DATA/(?:.*[/_])(B\w\w|SCL)_(\d\d)m\.(?:jp2|tif|tiff)$")
 

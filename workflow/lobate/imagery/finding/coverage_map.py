@@ -15,8 +15,8 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path as Outline
 from shapely.geometry.base import BaseGeometry
 
-from lobate.imagery.coverage import MANY, Coverage, named
-from lobate.imagery.items import Found
+from lobate.imagery.finding.coverage import MANY, Coverage, named
+from lobate.imagery.finding.items import Found
 
 NONE = "#d7301f"
 LIGHT, DARK = np.array([222, 235, 247]) / 255, np.array([8, 48, 107]) / 255

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from lobate.digests import MANIFEST
 from lobate.errors import Mistake
-from lobate.imagery import bandfolder, multiband, safe, stacitem
-from lobate.imagery.scene import Scene, Wanted
+from lobate.imagery.reading import bandfolder, multiband, safe, stacitem
+from lobate.imagery.reading.scene import Scene, Wanted
 from lobate.settings.imagery import Clouds
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lobate.errors import Mistake
-from lobate.imagery.calibration import Calibration, OffsetRule
+from lobate.imagery.reading.calibration import Calibration, OffsetRule
 
 COMMON_NAMES = {
     "B01": "coastal",

@@ -27,9 +27,9 @@ from shapely.geometry.base import BaseGeometry
 from urllib3.exceptions import HTTPError
 
 from lobate.errors import Mistake
-from lobate.imagery.guard import Unresolved, open_session
-from lobate.imagery.patience import Pace, Patience, Trouble, asked_s
-from lobate.imagery.transfer import PASSING
+from lobate.imagery.fetching.guard import Unresolved, open_session
+from lobate.imagery.fetching.patience import Pace, Patience, Trouble, asked_s
+from lobate.imagery.fetching.transfer import PASSING
 from lobate.settings.imagery import Catalogue
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from lobate.errors import Mistake
-from lobate.imagery.antimeridian import RoundAPole, folded
+from lobate.imagery.finding.antimeridian import RoundAPole, folded
 from lobate.vectors import LONLAT, geodesic_area_m2, read_polygons
 
 LEAST_M2 = 10_000.0

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from lobate.errors import Mistake
-from lobate.imagery.address import beside, plain
-from lobate.imagery.assets import Asset, assets_of
-from lobate.imagery.checksum import Checksum, parse_checksum
+from lobate.imagery.fetching.address import beside, plain
+from lobate.imagery.fetching.assets import Asset, assets_of
+from lobate.imagery.fetching.checksum import Checksum, parse_checksum
+from lobate.imagery.fetching.workshop import Workshop
 from lobate.imagery.table import Row
-from lobate.imagery.workshop import Workshop
 from lobate.rasters import open_raster
 
 log = logging.getLogger(__name__)

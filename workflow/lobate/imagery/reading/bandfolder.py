@@ -7,10 +7,10 @@ from functools import reduce
 from pathlib import Path
 
 from lobate.errors import Mistake
-from lobate.imagery.calibration import Calibration, settle
-from lobate.imagery.product import Product, read_product
-from lobate.imagery.scene import COMMON_NAMES, Band, Scene, Wanted, date_in, missing_band, missing_classes
-from lobate.imagery.tags import tagged_calibration
+from lobate.imagery.reading.calibration import Calibration, settle
+from lobate.imagery.reading.product import Product, read_product
+from lobate.imagery.reading.scene import COMMON_NAMES, Band, Scene, Wanted, date_in, missing_band, missing_classes
+from lobate.imagery.reading.tags import tagged_calibration
 
 RASTERS = (".tif", ".tiff", ".jp2")
 

@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lobate.errors import Mistake
-from lobate.imagery.bandfolder import band_file, product_beside
-from lobate.imagery.calibration import USUAL_QUANTIFICATION, Calibration, of_baseline, settle
-from lobate.imagery.scene import COMMON_NAMES, Band, Scene, Wanted, date_in, missing_band, missing_classes
+from lobate.imagery.reading.bandfolder import band_file, product_beside
+from lobate.imagery.reading.calibration import USUAL_QUANTIFICATION, Calibration, of_baseline, settle
+from lobate.imagery.reading.scene import COMMON_NAMES, Band, Scene, Wanted, date_in, missing_band, missing_classes
 
 BEYOND = 1e300
 """Whole numbers in JSON may be too large for a float."""

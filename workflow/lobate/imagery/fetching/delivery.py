@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from lobate.errors import Mistake, Mistakes
-from lobate.imagery.catalogue import KNOWN
-from lobate.imagery.guard import open_session
-from lobate.imagery.orders import Order
-from lobate.imagery.patience import Patience
-from lobate.imagery.progress import shown
-from lobate.imagery.signing import Signer, Unsigned, by_address, by_container
-from lobate.imagery.transfer import Courier, Missing, Wish
-from lobate.imagery.workshop import Workshop
+from lobate.imagery.fetching.guard import open_session
+from lobate.imagery.fetching.orders import Order
+from lobate.imagery.fetching.patience import Patience
+from lobate.imagery.fetching.progress import shown
+from lobate.imagery.fetching.signing import Signer, Unsigned, by_address, by_container
+from lobate.imagery.fetching.transfer import Courier, Missing, Wish
+from lobate.imagery.fetching.workshop import Workshop
+from lobate.imagery.finding.catalogue import KNOWN
 from lobate.settings.imagery import Catalogue
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from lobate.errors import Mistake
-from lobate.imagery.calibration import settle
-from lobate.imagery.scene import COMMON_NAMES, Band, Scene, Wanted, date_in
-from lobate.imagery.tags import calibration_of
+from lobate.imagery.reading.calibration import settle
+from lobate.imagery.reading.scene import COMMON_NAMES, Band, Scene, Wanted, date_in
+from lobate.imagery.reading.tags import calibration_of
 from lobate.rasters import SELF_CONTAINED, open_raster
 
 NAMES = {

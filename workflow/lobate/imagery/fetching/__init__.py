@@ -1,0 +1,1 @@
+"""Files from archives, whole and right or not at all."""

@@ -1,0 +1,1 @@
+"""Asking a catalogue what there is of an area in a season."""

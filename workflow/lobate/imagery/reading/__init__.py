@@ -1,0 +1,1 @@
+"""Products of every kind in circulation, as scenes."""
