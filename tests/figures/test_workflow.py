@@ -83,6 +83,19 @@ def test_rounds_go_up_and_data_goes_down():
     assert layers.phases == sorted(layers.phases)
 
 
+def test_names_are_legible_however_many_rules_read_one_result():
+    from lobate.figures.diagram import draw_workflow
+    from lobate.figures.style import styled
+
+    figures = sorted(verb for verb in VERBS if verb.startswith("figure_"))
+    graph = RuleGraph(
+        tuple(sorted(["compile_inventory", *figures])), tuple(("compile_inventory", one) for one in figures)
+    )
+    with styled():
+        words = [text.get_text() for text in draw_workflow(graph).texts]
+    assert set(words) >= {one.replace("_", " ") for one in graph.rules}
+
+
 RULES = [*VERBS]
 pairs = st.tuples(st.integers(0, len(RULES) - 1), st.integers(0, len(RULES) - 1)).filter(
     lambda pair: pair[0] != pair[1]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import networkx as nx
 
 from lobate.figures.graph import RuleGraph, phase_of, rank_of
 
 Edge = tuple[str, str]
+
+MOST = 4
+"""Rules that stand side by side in one layer; with more, their names would not be legible."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Layers:
 
 
 def layered(graph: RuleGraph) -> Layers:
-    """Layer a rule graph by longest paths.
+    """Layer a rule graph by longest paths; what is too wide for a page goes into several layers.
 
     The rounds make a circle (training reads what was mined after training): of the edges on a circle, those against the
     order of the flow go up; so do edges from a later phase to an earlier one.
@@ -41,8 +45,9 @@ def layered(graph: RuleGraph) -> Layers:
         part = nx.DiGraph([edge for edge in down if members.issuperset(edge)])
         part.add_nodes_from(members)
         for generation in nx.topological_generations(part):
-            rules.append(_ordered(generation, up))
-            phases.append(phase)
+            rows = _rows(_ordered(generation, up))
+            rules += rows
+            phases += [phase] * len(rows)
     return Layers(rules, phases, down, sorted(up))
 
 
@@ -54,6 +59,13 @@ def _against_the_flow(graph: RuleGraph) -> set[Edge]:
         for one, other in graph.edges
         if phase_of(one) > phase_of(other) or (circle[one] == circle[other] and rank_of(one) > rank_of(other))
     }
+
+
+def _rows(generation: list[str]) -> list[list[str]]:
+    """Rows of almost equal length, ``MOST`` at most."""
+    count = -(-len(generation) // MOST)
+    edges = [round(place * len(generation) / count) for place in range(count + 1)]
+    return [generation[start:stop] for start, stop in pairwise(edges)]
 
 
 def _ordered(rules: list[str], up: set[Edge]) -> list[str]:
