@@ -68,6 +68,28 @@ def summary(*config: Path) -> int:
     return 0
 
 
+def crate(*config: Path, out: Path | None = None, licence: str | None = None) -> int:
+    """Pack a finished region as a workflow RO-Crate: results with digests, workflow, parameters and steps; no rasters.
+
+    Parameters
+    ----------
+    config
+        Configuration of the region; later files overrule earlier ones.
+    out
+        Folder, or .zip file, to write; the folder crate among the results of the region where none is given.
+    licence
+        Licence of the results: an SPDX name such as CC-BY-4.0, or an address.
+    """
+    from lobate.figures.crate.write import write_crate
+    from lobate.settings.load import load
+
+    region = load(config)
+    target = out or Path("results", region.region, "crate")
+    count = write_crate(region, target, Store.here(), licence)
+    sys.stdout.write(f"wrote {target} with {count} results\n")
+    return 0
+
+
 def schema() -> int:
     """Print the JSON schema of the configuration."""
     from lobate.settings.load import schema as text
@@ -192,6 +214,7 @@ COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
     "check": check,
     "summary": summary,
     "compare": compare,
+    "crate": crate,
     "schema": schema,
     "store": {"du": du, "verify": verify, "gc": gc},
     "model": {"show": show, "export": export, "rounds": rounds},
