@@ -49,22 +49,25 @@ def init(
 
 
 def check(*config: Path) -> int:
-    """Say everything that is wrong or missing in a configuration and the files it names, before a run."""
+    """Say everything that is wrong or missing in a configuration and the files it names, and what a run will cost."""
     from lobate.check import check_region
+    from lobate.cost import cost, told
     from lobate.settings.load import load
 
     region = load(config)
     check_region(region)
     sys.stdout.write(f"The configuration of region {region.region} and the files it names are in order.\n")
+    sys.stdout.write(told(cost(region), region))
     return 0
 
 
-def summary(*config: Path) -> int:
-    """Say where a finished region's inventory, map and scores are."""
+def summary(*config: Path, paper: bool = False) -> int:
+    """Say where a finished region's inventory, map and scores are; with --paper, print its numbers beside the paper's."""
+    from lobate.paper import paper_table
     from lobate.settings.load import load
     from lobate.summary import summary as text
 
-    sys.stdout.write(text(load(config)))
+    sys.stdout.write(paper_table(load(config)) if paper else text(load(config)))
     return 0
 
 

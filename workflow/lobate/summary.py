@@ -16,9 +16,9 @@ def summary(region: Region) -> str:
     Raises Mistake when the region has not been run to its end.
     """
     folder = Path("results", region.region)
-    selection = _read(folder / "training/selection.json")
-    scores = _read(folder / "mapping/scores.json")
-    compiled = _read(folder / "inventory/summary.json")
+    selection = read_json(folder / "training/selection.json")
+    scores = read_json(folder / "mapping/scores.json")
+    compiled = read_json(folder / "inventory/summary.json")
     lines = [
         f"Region {region.region}" + (" (synthetic: nothing in it was ever observed)" if region.example else ""),
         f"  inventory  {folder / 'inventory/inventory.gpkg'}: {_landforms(compiled, region.landform)}",
@@ -29,7 +29,8 @@ def summary(region: Region) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
+    """Return a result's facts. Raises Mistake when the region has not been run so far."""
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
