@@ -193,6 +193,15 @@ def test_by_keyboard_alone(person, tmp_path):
     assert person.ask("getComputedStyle(document.activeElement).outlineStyle") == "solid", "focus is seen"
 
 
+def test_mending_one_that_was_chosen_in_the_list(person):
+    person.tab.click("#row-3")
+    person.press("e", "]", "ArrowUp")
+    assert (person.current, person.status["d00003"]) == ("d00003", "edited")
+    person.tab.click("#row-2")
+    person.press("ArrowDown")
+    assert person.current == "d00003", "arrow keys move through the list"
+
+
 def test_typing_in_the_form_decides_nothing(person):
     person.press("m")
     person.tab.keyboard.type("a rather small one")

@@ -81,6 +81,7 @@ function mend(on) {
   state.vertex = null;
   $("edit").setAttribute("aria-pressed", String(state.mending));
   $("canvas").classList.toggle("mending", state.mending);
+  if (state.mending) $("canvas").focus();  // so that arrow keys reach the vertices
   draw();
 }
 
