@@ -26,7 +26,9 @@ PROFILES = {
     "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
 }
-TERMS = "https://w3id.org/ro/terms/workflow-run/context"
+TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
+"""What RO-Crate 1.1 has no word for, named here so that nobody has to fetch it."""
+
 PARAMETER = "https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE"
 MIT = "https://spdx.org/licenses/MIT"
 FORMATS = {
