@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
+from numpy.lib.format import open_memmap
 
 from lobate.errors import Mistake
 
@@ -15,8 +17,8 @@ def open_patches(path: Path, rows: int | None = None) -> np.ndarray:
     Raises Mistake when it is cut short, holds something else, or more or fewer patches.
     """
     try:
-        array = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
+        array = open_memmap(path, mode="r")
+    except (OSError, ValueError, TypeError, OverflowError, MemoryError, SyntaxError, TokenError) as error:
         raise Mistake(
             f"The patch file {path} cannot be read: {error}. It was cut short or is no .npy file; delete it and run "
             "again, and it will be made anew."

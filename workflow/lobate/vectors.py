@@ -16,6 +16,18 @@ from lobate.errors import Mistake
 from lobate.grid import LONLAT, WGS84
 from lobate.vectorfile import readable
 
+# a ring that is not closed, a field that says it holds what it does not: each library has errors of its own
+UNREADABLE = (
+    pyogrio.errors.DataSourceError,
+    pyogrio.errors.DataLayerError,
+    shapely.errors.ShapelyError,
+    ArithmeticError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 POLYGONAL = (int(shapely.GeometryType.POLYGON), int(shapely.GeometryType.MULTIPOLYGON))
 
 
@@ -39,7 +51,7 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             frame = gpd.read_file(path, layer=_layer_name(path, layer), engine="pyogrio", force_2d=True)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise Mistake(
             f"The vector file {where} cannot be read: {' '.join(str(error).split()).rstrip('.')}. Open it in QGIS to see "
             "whether it is whole, and export it again as GeoPackage."

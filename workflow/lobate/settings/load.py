@@ -16,6 +16,8 @@ from lobate.errors import Mistake, Mistakes
 from lobate.settings.region import Region
 
 NOT_OURS = ("__use_yte__", "__definitions__")
+DEEPEST = 50
+LARGEST = 1_000_000
 
 
 def load(files: Iterable[str | Path]) -> Region:
@@ -34,6 +36,7 @@ def parse(config: Mapping[str, Any]) -> Region:
 
     Raises Mistakes, all of them at once.
     """
+    _check_finite(config)
     try:
         return Region.model_validate({key: value for key, value in config.items() if key not in NOT_OURS})
     except ValidationError as error:
@@ -56,7 +59,8 @@ def _read(file: Path) -> dict[str, Any]:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Mistake(f"The configuration file {file} does not exist. Check the path.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    # what YAML takes for a number or a date and Python does not, and brackets without end, are no YAMLErrors
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, OSError, RecursionError, AttributeError) as error:
         raise Mistake(
             f"The configuration file {file} cannot be read: {' '.join(str(error).split())}. Mend it there."
         ) from None
@@ -64,7 +68,36 @@ def _read(file: Path) -> dict[str, Any]:
         raise Mistake(
             f"The configuration file {file} must hold keys and values (region: ..., imagery: ...). Mend it there."
         )
+    _check_finite(content)
     return content
+
+
+def _check_finite(content: Mapping[str, Any]) -> None:
+    """Refuse what aliases (``&a``, ``*a``) blow up or close into a ring, before anything walks all of it.
+
+    Raises Mistake. Counts what stands behind an alias once for each place that uses it.
+    """
+    sizes: dict[int, int] = {}
+    path: set[int] = set()
+    waiting: list[tuple[Any, bool]] = [(content, False)]
+    while waiting:
+        one, ready = waiting.pop()
+        inner = [*one.values()] if isinstance(one, Mapping) else one if isinstance(one, list) else []
+        if ready:
+            path.discard(id(one))
+            sizes[id(one)] = 1 + sum(sizes.get(id(each), 1) for each in inner)
+        elif id(one) in path or len(path) > DEEPEST:
+            raise Mistake(
+                f"The configuration is nested without end, or deeper than {DEEPEST} times. Write it out plainly."
+            )
+        elif inner and id(one) not in sizes:
+            path.add(id(one))
+            waiting += [(one, True), *((each, False) for each in inner)]
+    if sizes.get(id(content), 0) > LARGEST:
+        raise Mistake(
+            f"The configuration has more than {LARGEST:,} values once its aliases (*name) are followed. Write it out plainly, "
+            "without aliases of aliases."
+        )
 
 
 def _overlaid(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
