@@ -11,8 +11,9 @@ demo: $(READY)
 	@$(BIN)/snakemake --cores all --resources gpu=1
 	@$(BIN)/python -m lobate summary config/config.yaml
 
+# One worker more than cores of a small machine: the tests on Slurm wait most of the time.
 test: $(READY)
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 3 --dist loadgroup
 
 # ONLY="compose rasterize" measures some; without it all.
 bench: $(READY)
