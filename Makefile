@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test bench lint lock schema clean
+.PHONY: demo test torture bench lint lock schema clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -14,6 +14,14 @@ demo: $(READY)
 # One worker more than cores of a small machine: the tests on Slurm wait most of the time.
 test: $(READY)
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 3 --dist loadgroup
+
+# Kill -9 at random, then nonsense for every reader: longer with TIMES and FUZZ, other moments with SEED.
+TIMES ?= 50
+SEED ?= 0
+FUZZ ?= 2000
+torture: $(READY)
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m tests.faults.torture --times $(TIMES) --seed $(SEED)
+	LOBATE_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/faults/test_fuzz.py
 
 # ONLY="compose rasterize" measures some; without it all.
 bench: $(READY)

@@ -121,7 +121,7 @@ def _polygonal(shape: shapely.Geometry) -> shapely.Geometry:
 def _layer(path: Path) -> str | None:
     try:
         names = [str(name) for name, kind in pyogrio.list_layers(path) if kind]
-    except (pyogrio.errors.DataSourceError, RuntimeError):
+    except (pyogrio.errors.DataSourceError, RuntimeError, ValueError):
         return None  # read_polygons says what is wrong with the file
     if LAYER in names:
         return LAYER
