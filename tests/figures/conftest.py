@@ -54,9 +54,12 @@ def texts_of(figure) -> list[tuple[str, object]]:
 
 
 def _drawn_ticks(axis) -> list[object]:
-    low, high = sorted(axis.get_view_interval())
+    on_page = axis.get_transform().transform  # a logarithm, where the axis has one
+    low, high = sorted(on_page(np.array(axis.get_view_interval())))
     slack = 1e-9 * (high - low)
-    ticks = [tick for tick in axis.get_major_ticks() if low - slack <= tick.get_loc() <= high + slack]
+    ticks = [
+        tick for tick in axis.get_major_ticks() if low - slack <= on_page(np.array([tick.get_loc()]))[0] <= high + slack
+    ]
     return [label for tick in ticks for label in (tick.label1, tick.label2) if label.get_visible()]
 
 

@@ -27,11 +27,11 @@ def draw_reliability(rounds: Sequence[Reliability], landform: str) -> Figure:
     figure = page(HEIGHT)
     left, right = _axes(figure, LEFT), _axes(figure, LEFT + SIDE + GAP)
     shown = next((one for one in rounds if one.chosen), None)
-    _diagonal(left, landform)
+    _diagonal(left)
     for one in sorted(rounds, key=lambda one: one.chosen):
         _curve(left, one)
     _counts(right, shown.bins if shown else [])
-    _heading(figure, shown)
+    _heading(figure, shown, landform)
     _legend(figure, shown, others=len(rounds) > 1)
     return figure
 
@@ -40,10 +40,10 @@ def _axes(figure: Figure, x: float) -> Axes:
     return figure.add_axes((x / PAGE_WIDTH, BOTTOM / HEIGHT, SIDE / PAGE_WIDTH, SIDE / HEIGHT))
 
 
-def _diagonal(axes: Axes, landform: str) -> None:
+def _diagonal(axes: Axes) -> None:
     ticks = np.arange(0, 1.01, 0.2)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="predicted probability", xticks=ticks, yticks=ticks)
-    fit(axes.set_ylabel(f"observed share of {landform}"), 10)
+    axes.set_ylabel("observed share")
     axes.plot([0, 1], [0, 1], color=GREY, lw=0.9, ls=DASHES, zorder=1)
     axes.grid(color=PALE, lw=0.6)
     axes.set_axisbelow(True)
@@ -78,14 +78,15 @@ def _counts(axes: Axes, bins: Sequence[tuple[float, float, int]]) -> None:
     axes.set_axisbelow(True)
 
 
-def _heading(figure: Figure, shown: Reliability | None) -> None:
-    write(figure, LEFT, HEIGHT - 0.14, "Reliability of the probabilities", size=11, weight="bold", va="top")
+def _heading(figure: Figure, shown: Reliability | None, landform: str) -> None:
+    title, room = f"Reliability of the probabilities, {landform}", PAGE_WIDTH - LEFT - RIGHT
+    fit(write(figure, LEFT, HEIGHT - 0.14, title, size=11, weight="bold", va="top"), room)
     words = "no round is chosen, so there is nothing to tell"
     if shown:
         pixels = sum(count for _, _, count in shown.bins)
         error = "unknown" if shown.error is None else f"{shown.error:.4f}"
         words = f"round {shown.round}, {pixels:,} validation pixels: expected calibration error {error}"
-    fit(write(figure, LEFT, HEIGHT - 0.38, words, size=8, va="top", color=GREY), PAGE_WIDTH - LEFT - RIGHT)
+    fit(write(figure, LEFT, HEIGHT - 0.38, words, size=8, va="top", color=GREY), room)
 
 
 def _legend(figure: Figure, shown: Reliability | None, *, others: bool) -> None:

@@ -1,0 +1,50 @@
+"""What the rooms before the figures tell as JSON, in small, and a check that a verb writes the same bytes twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lobate.settings.figures import Figures
+
+BINS = [[0.01, 0.001, 90_000], [0.25, 0.2, 1_000], [0.55, 0.5, 2_000], [0.95, 0.9, 10_000]]
+
+
+def line(number: int, *, trained_in: int | None = None, **more: Any) -> dict[str, Any]:
+    """One round of the table that `select_model` writes."""
+    facts = {
+        "round": number, "trained_in": trained_in or number, "trained": trained_in in (None, number), "chosen": False,
+        "training_iou": {"landform": 0.9}, "validation_iou": {"landform": min(0.5 + 0.1 * number, 1)}, "threshold": 0.35,
+        "mined_negatives": 7 * (number - 1), "patches": {"training": 2007}, "augment": ["flip", "rotate", "blur"][:number],
+        "calibration": BINS, "calibration_error": 0.0123,
+    }  # fmt: skip
+    return facts | more
+
+
+def selection(rounds: list[dict[str, Any]], chosen: int = 1, **more: Any) -> dict[str, Any]:
+    """What `select_model` writes."""
+    protocols = {
+        "configured": {"method": "grouped", "validation_iou": {"landform": 0.78}},
+        "other": {"method": "random", "validation_iou": {"landform": 0.86}, "impossible": None},
+    }
+    return {"target_iou": 0.8, "chosen": chosen, "rounds": rounds, "protocols": protocols, "folds": None} | more
+
+
+def written(path: Path, facts: dict[str, Any]) -> Path:
+    """Write facts as JSON and return where."""
+    path.write_text(json.dumps(facts))
+    return path
+
+
+def same_bytes_twice(folder: Path, draw: Callable[..., None]) -> None:
+    """Draw twice and compare; ``draw(png, pdf, figures=...)``."""
+    made = []
+    for name in ("one", "two"):
+        png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"
+        draw(png, pdf, figures=Figures(dpi=50))
+        made.append((png.read_bytes(), pdf.read_bytes()))
+    assert made[0] == made[1]
+    assert made[0][0].startswith(b"\x89PNG")
+    assert made[0][1].startswith(b"%PDF")

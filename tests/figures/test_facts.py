@@ -1,0 +1,26 @@
+"""JSON of the rooms before: what is not there, or not what was expected, ends in one paragraph."""
+
+from __future__ import annotations
+
+import pytest
+
+from lobate.errors import Mistake
+from lobate.figures.facts import landform_iou, read_facts
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "\x00", '{"b": 1}', '{"a": null}'])
+def test_anything_else_is_a_mistake(tmp_path, text):
+    path = tmp_path / "facts.json"
+    path.write_text(text)
+    with pytest.raises(Mistake, match=r"facts\.json does not hold the facts"):
+        read_facts(path, lambda found: int(found["a"]), "the facts")
+
+
+def test_a_file_that_is_not_there_is_a_mistake(tmp_path):
+    with pytest.raises(Mistake, match="does not hold"):
+        read_facts(tmp_path / "no.json", dict, "the facts")
+
+
+def test_unknown_ious_stay_unknown():
+    assert landform_iou({"landform": 0.5}) == 0.5
+    assert [landform_iou(one) for one in (None, {}, {"landform": None})] == [None] * 3
