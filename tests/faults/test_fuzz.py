@@ -23,8 +23,8 @@ from safetensors.numpy import save
 from shapely.geometry import box
 
 from lobate.errors import Mistake
-from lobate.imagery.reading.product import read_product
 from lobate.imagery.ranges import read_ranges
+from lobate.imagery.reading.product import read_product
 from lobate.imagery.reading.scene import Wanted
 from lobate.imagery.reading.scenes import read_scene
 from lobate.imagery.table import COLUMNS, read_table

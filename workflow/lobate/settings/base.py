@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import Annotated
 
@@ -21,6 +22,9 @@ class InProject:
 def _plain(path: str) -> str:
     if not path.strip():
         raise ValueError("is empty; give a path relative to the project")
+    # Snakemake takes {name} for a wildcard, and a line break or NUL for the end of a path
+    if re.search(r"[{}\x00-\x1f]", path):
+        raise ValueError("has braces or control characters in it, which Snakemake takes for its own; rename the file")
     return str(PurePosixPath(path))
 
 
