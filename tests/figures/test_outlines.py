@@ -81,7 +81,10 @@ def test_without_review_the_wrong_or_nothing_is_shown(results):
     wrong = pick(Results(**{**vars(results), "reviewed": untouched}), {})[3]
     assert (wrong.title, wrong.facts) == ("wrong", "d6: rejected, mean probability 0.99")
     nothing = Results(**{**vars(results), "reviewed": untouched, "rejected": results.rejected.iloc[:0]})
-    assert pick(nothing, {})[3].focus is None
+    doubtful = pick(nothing, {})[3]
+    assert doubtful.title == "may need mending"
+    assert doubtful.facts.startswith("p2: IoU 0.")  # shifts 10, 60, 150, 30, 80
+    assert pick(Results(**{**vars(nothing), "detections": results.detections.iloc[:0]}), {})[3].focus is None
 
 
 @pytest.mark.parametrize("empty", [False, True])

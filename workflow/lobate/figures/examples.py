@@ -3,7 +3,7 @@
 Training and validation: the hand-drawn outline whose IoU with what was mapped there is nearest to the median of its side.
 New: the surest detection that neither the outlines drawn by hand nor another inventory knows, one a person accepted before
 a pending one. Mended: the detection whose outline a person changed most; where none was changed, the surest that a person
-rejected.
+rejected. As long as nobody has done either, the outline drawn by hand that agrees least with what was mapped there stands in.
 """
 
 from __future__ import annotations
@@ -134,12 +134,23 @@ def _mended(results: Results, chosen: str | None) -> Example:
 
 def _wrong(results: Results) -> Example:
     if results.rejected.empty:
-        return _none("wrong or mended", "nobody has mended or rejected a detection yet")
+        return _doubtful(results)
     surest = results.rejected.sort_values(["confidence", "detection"], ascending=[False, True]).iloc[0]
     facts = f"{surest['detection']}: rejected" + _sureness(surest["confidence"])
     around = _around(results)
     around["mapped"] = gpd.GeoSeries([*around["mapped"], surest.geometry], crs=around["mapped"].crs)
     return Example("wrong", facts, surest.geometry, around)
+
+
+def _doubtful(results: Results) -> Example:
+    drawn = results.polygons[results.polygons["class"] == "positive"]
+    iou = pd.Series(iou_with(drawn.geometry, results.detections.geometry), index=drawn.index)
+    met = drawn.assign(iou=iou.round(9))[iou > 0]
+    if met.empty:
+        return _none("wrong or mended", "nobody has mended or rejected a detection yet")
+    worst = met.sort_values(["iou", "polygon"]).iloc[0]
+    facts = f"{worst['polygon']}: IoU {worst['iou']:.2f}, the lowest; not reviewed yet"
+    return Example("may need mending", facts, worst.geometry, _around(results))
 
 
 def _around(results: Results) -> dict[str, gpd.GeoSeries]:

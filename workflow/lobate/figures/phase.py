@@ -52,7 +52,8 @@ def _check_kind(dataset: DatasetReader, path: Path) -> None:
 def _angles(dataset: DatasetReader, window: Window) -> np.ndarray:
     """The wrapped phase of a raster's own pixels; a complex zero is no signal, so it has none."""
     values, seen = dataset.read(1, window=window), dataset.read_masks(1, window=window) > 0
-    signal = values if np.iscomplexobj(values) else np.exp(1j * values.astype(float))
+    with np.errstate(invalid="ignore"):  # of an infinite phase
+        signal = values if np.iscomplexobj(values) else np.exp(1j * values.astype(float))
     angles = np.angle(signal).astype(np.float32)
     angles[~seen | ~np.isfinite(signal) | (signal == 0)] = np.nan
     return angles
