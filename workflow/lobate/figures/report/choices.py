@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,4 +59,9 @@ def settings_section(listed: list[dict[str, Any]]) -> Section:
 
 
 def _row(one: dict[str, Any]) -> list[Any]:
-    return [one["name"], *("none" if one[name] is None else one[name] for name in ("value", "default"))]
+    return [one["name"], _text(one["value"]), _text(one["default"])]
+
+
+def _text(value: Any) -> str:
+    """Return a setting's value as a configuration file would say it."""
+    return "none" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

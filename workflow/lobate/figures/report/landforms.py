@@ -57,6 +57,7 @@ def _table(attributes: pd.DataFrame) -> Markup:
     return Markup(
         '<div class="wide tall" tabindex="0" role="region" aria-label="Inventory"><table id="landforms">'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>\n"
+        '<p class="printed">On paper no more than the first 9 columns; inventory.csv has all of them.</p>\n'
     )
 
 
