@@ -27,7 +27,7 @@ rule all:
         inventory=made("inventory/inventory.gpkg"),
         translated=[made(f"inventory/{standard}.gpkg") for standard in ("rgik", "paper")],
         about=[made(f"inventory/{name}") for name in ("README.md", "metadata.json")],
-        review=[made(f"inventory/review.{kind}") for kind in ("gpkg", "qgs")],
+        review=[made(f"inventory/review.{kind}") for kind in ("gpkg", "qgs", "html")],
         contact_sheet=made("patches/contact_sheet.png"),
         card=made("patches/README.md"),
         selection=made("training/selection.json"),
