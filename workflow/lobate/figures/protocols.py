@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,30 +15,38 @@ from lobate.figures.leakage import Protocol
 from lobate.figures.style import GREY, INK, ORANGE, PAGE_WIDTH, PALE, SKY, VERMILION, fit, page
 
 LEFT, NAMES, WIDE, GAP, RIGHT = 0.2, 1.85, 1.4, 0.3, 0.2
-TOP, ROW, BOTTOM = 1.05, 0.62, 0.92
-"""Inches above, for each way of splitting, and below."""
+TOP, ROW, AXIS, NOTE = 0.95, 0.62, 0.48, 0.15
+"""Inches above, for each way of splitting, for the axes' numbers, and for each line of the notes."""
+
+LETTERS = 130
+"""Of a line of the notes."""
 
 
 def draw_leakage(protocols: Sequence[Protocol], landform: str) -> Figure:
     """Return the figure; the configured way of splitting comes first."""
-    height = TOP + ROW * len(protocols) + BOTTOM
+    notes = _notes(protocols)
+    below = AXIS + NOTE * len(notes)
+    height = TOP + ROW * len(protocols) + below
     figure = page(height)
-    iou, leaked, nearest = (_axes(figure, column, len(protocols), height) for column in range(3))
+    iou, leaked, nearest = (_axes(figure, column, len(protocols), below) for column in range(3))
     _names(figure, protocols, height)
-    _bars(iou, [one.iou for one in protocols], [_iou(one) for one in protocols], VERMILION, 1.0)
+    _bars(iou, [one.iou for one in protocols], [_unknown(one.iou, ".3f", "") for one in protocols], VERMILION, 1.0)
     _folds(iou, protocols)
     shares = [None if one.leaked_share is None else 100 * one.leaked_share for one in protocols]
     _bars(leaked, shares, [_unknown(one, ".1f", " %") for one in shares], ORANGE, 100.0)
     far = [one.nearest_m for one in protocols]
     longest = max([one for one in far if one is not None] + [1.0])
     _bars(nearest, far, [_unknown(one, ",.0f", " m") for one in far], SKY, longest)
-    _heads(figure, protocols, height, landform)
+    _heads(figure, height, landform)
+    for line, note in enumerate(reversed(notes)):
+        write(figure, LEFT, 0.1 + NOTE * line, note, size=6.5, color=GREY, va="bottom")
     return figure
 
 
-def _axes(figure: Figure, column: int, rows: int, height: float) -> Axes:
+def _axes(figure: Figure, column: int, rows: int, below: float) -> Axes:
     x = LEFT + NAMES + column * (WIDE + GAP)
-    axes = figure.add_axes((x / PAGE_WIDTH, BOTTOM / height, WIDE / PAGE_WIDTH, ROW * rows / height))
+    height = figure.get_figheight()
+    axes = figure.add_axes((x / PAGE_WIDTH, below / height, WIDE / PAGE_WIDTH, ROW * rows / height))
     axes.set(ylim=(rows - 0.5, -0.5), yticks=[])
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter("{x:,g}")
@@ -56,10 +65,6 @@ def _bars(axes: Axes, values: Sequence[float | None], words: Sequence[str], colo
         fit(text, WIDE - 0.1)
 
 
-def _iou(one: Protocol) -> str:
-    return one.why if one.iou is None else f"{one.iou:.3f}"
-
-
 def _unknown(value: float | None, digits: str, unit: str) -> str:
     return "unknown" if value is None else f"{value:{digits}}{unit}"
 
@@ -76,11 +81,11 @@ def _names(figure: Figure, protocols: Sequence[Protocol], height: float) -> None
         fit(write(figure, LEFT, y + 0.1, title, size=8.5, weight="bold", va="center"), NAMES - 0.15)
         counts = f"{one.training:,} training, {one.validation:,} validation"
         counts += f", {one.dropped:,} dropped" if one.dropped else ""
-        words = one.why if one.leaked_share is None else counts
+        words = "impossible" if one.leaked_share is None else counts
         fit(write(figure, LEFT, y - 0.1, words, size=7, color=GREY, va="center"), NAMES - 0.15)
 
 
-def _heads(figure: Figure, protocols: Sequence[Protocol], height: float, landform: str) -> None:
+def _heads(figure: Figure, height: float, landform: str) -> None:
     room = PAGE_WIDTH - LEFT - RIGHT
     write(figure, LEFT, height - 0.14, "What the split gives away", size=11, weight="bold", va="top")
     words = "A model that saw the ground it is validated on has an easier exam: compare IoUs only at the same leakage."
@@ -89,10 +94,14 @@ def _heads(figure: Figure, protocols: Sequence[Protocol], height: float, landfor
     for column, head in enumerate(heads):
         x = LEFT + NAMES + column * (WIDE + GAP)
         fit(write(figure, x, height - TOP + 0.08, head, size=7.5, va="bottom"), WIDE + 0.2)
+
+
+def _notes(protocols: Sequence[Protocol]) -> list[str]:
+    """Lines that say what is drawn, and why an IoU or a whole way of splitting is missing."""
     circles = " Circles: folds of the configured split." if any(one.folds for one in protocols) else ""
-    notes = (
-        f"Bars: a model of the chosen round's settings, trained on that split.{circles}",
+    notes = [
+        f"IoU: of a model with the chosen round's settings, trained on that split.{circles}",
         "Validation ground seen: share of the union of validation patches that lies inside training patches, in per cent.",
-    )
-    for line, note in enumerate(notes):
-        fit(write(figure, LEFT, 0.28 - 0.17 * line, note, size=6.5, color=GREY, va="bottom"), room)
+        *(f"No IoU, {one.method}: {one.why}" for one in protocols if one.iou is None),
+    ]
+    return [line for note in notes for line in wrap(note, LETTERS)]

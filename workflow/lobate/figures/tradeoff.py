@@ -14,6 +14,7 @@ from lobate.figures.precision_recall import Curve
 from lobate.figures.style import BLUE, GREEN, GREY, PAGE_WIDTH, PALE, VERMILION, fit, page
 
 HEIGHT, LEFT, RIGHT, BOTTOM, SIDE, GAP = 3.75, 0.55, 0.2, 0.72, 1.8, 0.52
+GROUNDS = {"all": "all mapped ground", "unseen": "ground unseen in training"}
 COLOURS = {"all": BLUE, "unseen": VERMILION}
 WIDTHS = {"all": 2.2, "unseen": 1.2}
 DASHES = (0, (4, 1.5))
@@ -34,7 +35,7 @@ def draw_precision_recall(pixels: Curve, ranked: dict[str, Curve], overlaps: dic
     for name, curve in ranked.items():
         points = "o" if len(curve.at) <= 12 else ""
         second.plot(curve.recall, curve.precision, color=COLOURS[name], lw=WIDTHS[name], marker=points, ms=3)
-        _over_overlap(third, overlaps["curves"][name], COLOURS[name])
+        _over_overlap(third, overlaps["curves"][name], name)
     third.axvline(overlaps["match_iou"], color=GREY, lw=0.9, ls=(0, (1, 1.2)), zorder=1)
     third.set(xlabel="IoU a match asks for", ylabel="precision, recall")
     _heads(figure, overlaps["counts"], landform)
@@ -58,9 +59,9 @@ def _equal_iou(axes: Axes) -> None:
         axes.plot(recall, 1 / (1 / iou + 1 - 1 / recall), color=PALE, lw=0.9, zorder=1)
 
 
-def _over_overlap(axes: Axes, curve: Curve, colour: str) -> None:
-    axes.plot(curve.at, curve.precision, color=colour, lw=1.4, marker="o", ms=2.5)
-    axes.plot(curve.at, curve.recall, color=colour, lw=1.1, ls=DASHES, marker="s", ms=2.5, mfc="white")
+def _over_overlap(axes: Axes, curve: Curve, name: str) -> None:
+    axes.plot(curve.at, curve.precision, color=COLOURS[name], lw=WIDTHS[name], marker="o", ms=2.5)
+    axes.plot(curve.at, curve.recall, color=COLOURS[name], lw=WIDTHS[name], ls=DASHES, marker="s", ms=2.5, mfc="white")
     axes.grid(axis="y", color=PALE, lw=0.6)
 
 
@@ -72,12 +73,10 @@ def _heads(figure: Figure, counts: dict[str, tuple[int, int]], landform: str) ->
         x = LEFT + column * (SIDE + GAP)
         fit(write(figure, x, BOTTOM + SIDE + 0.08, head, size=8, weight="bold", va="bottom"), SIDE + GAP - 0.1)
     told = [
-        f"{name} ground: {found:,} detections, {drawn:,} reference outlines" for name, (found, drawn) in counts.items()
+        f"{GROUNDS[name]}: detections {found:,}, reference outlines {drawn:,}"
+        for name, (found, drawn) in counts.items()
     ]
-    words = (
-        "; ".join(told).replace("all ground", "all mapped ground").replace("unseen ground", "ground unseen in training")
-    )
-    fit(write(figure, LEFT, 0.1, words, size=6.5, color=GREY, va="bottom"), PAGE_WIDTH - LEFT - RIGHT)
+    fit(write(figure, LEFT, 0.1, "; ".join(told), size=6.5, color=GREY, va="bottom"), PAGE_WIDTH - LEFT - RIGHT)
 
 
 def _legend(figure: Figure, match_iou: float) -> None:
@@ -85,8 +84,8 @@ def _legend(figure: Figure, match_iou: float) -> None:
         "(a) at thresholds 0.1 to 0.9": Line2D([], [], color=GREEN, lw=1.4, marker="o", ms=3),
         "at 0.5": Line2D([], [], color=GREEN, lw=0, marker="D", ms=6, mec="white"),
         "(a, b) equal IoU: 0.2, 0.4, 0.6, 0.8": Line2D([], [], color="#CCCCCC", lw=0.9),
-        "(b, c) all mapped ground": Line2D([], [], color=BLUE, lw=2.2),
-        "ground unseen in training": Line2D([], [], color=VERMILION, lw=1.2),
+        f"(b, c) {GROUNDS['all']}": Line2D([], [], color=BLUE, lw=2.2),
+        GROUNDS["unseen"]: Line2D([], [], color=VERMILION, lw=1.2),
         "(c) precision": Line2D([], [], color=GREY, lw=1.4, marker="o", ms=2.5),
         "recall": Line2D([], [], color=GREY, lw=1.1, ls=DASHES, marker="s", ms=2.5, mfc="white"),
         f"match used, {match_iou:g}": Line2D([], [], color=GREY, lw=0.9, ls=(0, (1, 1.2))),
