@@ -11,6 +11,7 @@ import pytest
 from lobate import stage
 from lobate.digests import content_digest, file_digest
 from lobate.errors import Mistake
+from lobate.settings.load import parse
 from lobate.store import Store, Target
 
 
@@ -126,3 +127,16 @@ def test_result_linked_again_stays_a_link(tmp_path):
     for _ in range(2):
         assert store.restore("k" * 64, {"found": [Target(target)]})
         assert target.stat().st_nlink == 2
+
+
+def test_a_result_that_is_lost_while_it_is_taken_in_is_told(tmp_path, monkeypatch):
+    """As a failing disk would, or a collection on another host that saw the folder as it was before."""
+    monkeypatch.setattr(Store, "restore", lambda *_: False)
+    monkeypatch.setattr(stage, "_compute", lambda *_: None)
+    (tmp_path / "d.gpkg").write_bytes(b"outlines")
+    region = parse(
+        {"region": "r", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": [{"path": "p.gpkg"}]}}
+    )
+    given = {"merged": tmp_path / "d.gpkg", "detections": tmp_path / "out.gpkg"}
+    with pytest.raises(Mistake, match="Run again"):
+        stage.run("filter_detections", given, region, Store(tmp_path / "store"))

@@ -85,7 +85,10 @@ def run(verb: str, given: dict[str, Any], region: Region | None, store: Store) -
             return key
         _compute(call, recipe, key, folder / "made", store)
         if not store.restore(key, call.targets):
-            raise RuntimeError(f"what {call.stage} made was damaged while it was taken into the store")
+            raise Mistake(
+                f"What {call.stage} made was lost or damaged while the store {store.root} took it, by a failing disk or by a "
+                "lobate store gc at that very moment. Run again; if it stays so, check the disk."
+            )
         log.info("computed %s %s", call.stage, key)
         return key
 
