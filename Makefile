@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test torture bench lint lock schema clean
+.PHONY: demo test torture bench lint docs lock schema clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -33,6 +33,10 @@ lint: $(READY)
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
+# The site, into site/; a broken link or reference is an error.
+docs: $(READY)
+	$(BIN)/python -m sphinx -b html -n -W --keep-going -q docs site
+
 # The environment, from the lock; made again when the lock changes.
 $(READY): envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { echo "lobate needs Python 3.11 or newer, and $(PYTHON) is older or missing: install one, then run make again as: make PYTHON=python3.12"; exit 2; }
@@ -51,4 +55,4 @@ schema: $(READY)
 	$(BIN)/python -m lobate schema > workflow/schemas/config.schema.json
 
 clean:
-	rm -rf .venv .snakemake .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .snakemake site .pytest_cache .ruff_cache .hypothesis
