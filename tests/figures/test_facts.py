@@ -8,7 +8,7 @@ from lobate.errors import Mistake
 from lobate.figures.facts import landform_iou, read_facts
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "\x00", '{"b": 1}', '{"a": null}'])
+@pytest.mark.parametrize("text", ["", "[1]", "\x00", '{"a": NaN}', '{"b": 1}', '{"a": null}'])
 def test_anything_else_is_a_mistake(tmp_path, text):
     path = tmp_path / "facts.json"
     path.write_text(text)
@@ -17,7 +17,7 @@ def test_anything_else_is_a_mistake(tmp_path, text):
 
 
 def test_a_file_that_is_not_there_is_a_mistake(tmp_path):
-    with pytest.raises(Mistake, match="does not hold"):
+    with pytest.raises(Mistake, match="There is no"):
         read_facts(tmp_path / "no.json", dict, "the facts")
 
 

@@ -60,6 +60,12 @@ def test_named_then_fastest_then_largest():
         pick_moving(table, Motion(landform="X"))
 
 
+def test_a_reference_point_far_away_is_a_mistake():
+    swapped = Motion(reference_point=[36.12, 81.02])
+    with pytest.raises(Mistake, match="km from the landform"):
+        pick_moving(landforms(3), swapped)
+
+
 def test_arrow_is_what_was_given_or_the_aspect_and_says_so(tmp_path):
     table = landforms(4).assign(aspect_deg=123.0)
     given, aspect = pick_moving(table, Motion(direction_deg=30)), pick_moving(table, Motion())

@@ -6,7 +6,9 @@ from functools import partial
 
 import pytest
 
+from lobate.errors import Mistake
 from lobate.figures.reliability import figure_reliability, reliabilities
+from lobate.settings.figures import Figures
 
 from .tables import BINS, line, same_bytes_twice, selection, written
 
@@ -33,6 +35,12 @@ def test_points_and_bars_are_what_the_bins_say():
     assert list(zip(*curves[-1].get_data(), strict=True)) == [(one, two) for one, two, _ in BINS]
     bars = [(round(bar.get_x(), 3), bar.get_height()) for bar in right.patches]
     assert bars == [(0.0, 90_000), (0.2, 1_000), (0.5, 2_000), (0.9, 10_000)]
+
+
+def test_bins_that_cannot_be_are_a_mistake(tmp_path):
+    path = written(tmp_path / "selection.json", selection([line(1, calibration=[[1.5, 0.2, 3]])]))
+    with pytest.raises(Mistake, match=r"a bin of 1\.5"):
+        figure_reliability(path, tmp_path / "a.png", tmp_path / "a.pdf", figures=Figures())
 
 
 def test_verb_writes_both_files_the_same_bytes_twice(tmp_path):

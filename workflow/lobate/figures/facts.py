@@ -17,8 +17,10 @@ def read_facts(path: Path, parse: Callable[[dict[str, Any]], T], what: str) -> T
 
     Raises Mistake where the file cannot be read, or ``parse`` does not find in it what it needs.
     """
+    if not path.exists():
+        raise Mistake(f"There is no {path}, which should hold {what}. Run snakemake for this region first.")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         if not isinstance(found, dict):
             raise TypeError(f"a {type(found).__name__}")
         return parse(found)
@@ -26,6 +28,10 @@ def read_facts(path: Path, parse: Callable[[dict[str, Any]], T], what: str) -> T
         raise Mistake(
             f"{path} does not hold {what} ({type(error).__name__}: {str(error)[:100]}). Delete it and run again."
         ) from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
 
 
 def landform_iou(ious: dict[str, float | None] | None) -> float | None:

@@ -12,9 +12,13 @@ import pandas as pd
 import shapely
 
 from lobate.errors import Mistake
+from lobate.grid import WGS84
 from lobate.settings.figures import Figures, Motion
 from lobate.signature import Input, Output, Setting
 from lobate.vectors import LONLAT, read_polygons
+
+FARTHEST_M = 20_000.0
+"""From the landform to its reference point."""
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +87,22 @@ def pick_moving(landforms: gpd.GeoDataFrame, motion: Motion) -> Moving | None:
         facts=_facts(one),
         direction=motion.direction_deg if measured else aspect,
         measured=measured,
-        reference=tuple(motion.reference_point) if motion.reference_point else None,
+        reference=_near(motion.reference_point, one.geometry),
     )
+
+
+def _near(point: tuple[float, float] | None, outline: shapely.Geometry) -> tuple[float, float] | None:
+    """Return the reference point; one far from the landform is a Mistake, most likely with its numbers swapped."""
+    if point is None:
+        return None
+    middle = outline.centroid
+    away = WGS84.inv(*point, middle.x, middle.y)[2]
+    if away > FARTHEST_M:
+        raise Mistake(
+            f"Setting figures.motion.reference_point lies {away / 1000:,.0f} km from the landform that is shown, so it is not "
+            "its reference point. Give its longitude first, then its latitude, in degrees."
+        )
+    return point
 
 
 def _facts(one: pd.Series) -> str:

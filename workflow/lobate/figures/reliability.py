@@ -56,10 +56,16 @@ def reliabilities(selection: dict[str, Any]) -> list[Reliability]:
         Reliability(
             int(one["round"]),
             int(one["round"]) == chosen,
-            [(float(mean), float(share), int(count)) for mean, share, count in one.get("calibration") or []],
+            [_bin(*values) for values in one.get("calibration") or []],
             one.get("calibration_error"),
             one.get("threshold"),
         )
         for one in selection["rounds"]
         if one["trained"]
     ]
+
+
+def _bin(predicted: float, observed: float, count: int) -> Bin:
+    if not (0 <= predicted <= 1 and 0 <= observed <= 1 and count > 0):
+        raise ValueError(f"a bin of {predicted}, {observed} and {count} pixels")
+    return float(predicted), float(observed), int(count)

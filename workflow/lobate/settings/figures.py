@@ -8,6 +8,9 @@ from pydantic import Field
 
 from lobate.settings.base import ProjectPath, Section
 
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+
 
 class Motion(Section):
     """One landform with an interferogram beside the image (the paper's figure 4)."""
@@ -16,7 +19,7 @@ class Motion(Section):
     """Raster of an interferogram's phase over the landform, in radians (wrapped here) or complex; none: the image alone."""
     landform: str | None = None
     """Identifier in the inventory; none: the fastest landform, and where no velocity is known the largest."""
-    reference_point: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    reference_point: tuple[Longitude, Latitude] | None = None
     """Longitude and latitude of the reference point of the phase correction, in degrees; none: no red dot."""
     direction_deg: Annotated[float, Field(ge=0, lt=360)] | None = None
     """Direction of motion, in degrees clockwise from true north; none: the arrow shows the mean aspect, and says so."""
