@@ -33,3 +33,4 @@ rule all:
         selection=made("training/selection.json"),
         scores=made("mapping/scores.json"),
         figures=FIGURES,
+        report=made("report.html"),

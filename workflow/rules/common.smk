@@ -134,6 +134,11 @@ def decisions_files() -> list[str]:
     return optional(decisions) if isinstance(decisions, str | None) else decisions
 
 
+def beside_images(wildcards, ending: str) -> list[str]:
+    """Return what composing left beside each image, for the detections only: other outlines were not mapped from them."""
+    return [made(f"imagery/{tile}{ending}") for tile in TILES] if wildcards.source == "reviewed" else []
+
+
 def of_round(name: str, number: int) -> str:
     return made(f"training/round_{number}/{name}")
 

@@ -1,11 +1,6 @@
 """Room `inventory`: a person's review, attributes, and one compiled product."""
 
 
-def beside_images(wildcards, ending: str) -> list[str]:
-    """Return what composing left beside each image, for the detections only: other outlines were not mapped from them."""
-    return [made(f"imagery/{tile}{ending}") for tile in TILES] if wildcards.source == "reviewed" else []
-
-
 rule review_sheet:
     input:
         detections=made("mapping/detections.gpkg"),
