@@ -80,7 +80,7 @@ def _row(key: str, one: Schema, model: Schema, whole: Schema) -> str:
 def _default(one: Schema, held: list[tuple[str, Schema]]) -> str:
     value = one.get("default")
     if value is None or (held and not held[0][0]):
-        return "none" if value is None else "as in its own section"
+        return "none" if value is None else "its own table"
     return f"`{json.dumps(value, ensure_ascii=False)}`"
 
 

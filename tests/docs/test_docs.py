@@ -145,5 +145,5 @@ def test_the_citation_names_the_paper():
 
 def test_the_catalogues_file_is_as_it_must_be():
     said = yaml.safe_load((DOCS.parent / ".snakemake-workflow-catalog.yml").read_text())
-    assert set(said["usage"]) == {"mandatory-flags", "software-stack-deployment", "report"}
+    assert set(said["usage"]) == {"software-stack-deployment", "report"}
     assert (DOCS.parent / "config/README.md").is_file()

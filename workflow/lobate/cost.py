@@ -24,8 +24,9 @@ PIXELS = 10_980  # side of a Sentinel-2 tile at 10 m
 PIXEL_M = 10.0
 LENGTH_TO_WIDTH = 3.0  # of a rock glacier, as the docstring of patches.cores reckons
 
-# Bytes, from files seen: a 10 m band of a scene on its archive, a pixel of a composed image with its overviews, of the rest.
-BAND_BYTES, IMAGE_BYTES, OTHER_BYTES = 220e6, 3.0, 0.5
+# Bytes: a 10 m band of a scene (two a pixel, less where it is packed well), a pixel of a composed image with its overviews
+# (as in the embedded example), and of labels, probability and the record of scenes.
+BAND_BYTES, IMAGE_BYTES, OTHER_BYTES = 2.0 * PIXELS**2, 3.0, 0.5
 # Bytes of a model file: 42 million weights of four bytes in the paper's network, a tenth of it in a small one.
 LARGE_MODEL, SMALL_MODEL = 170e6, 20e6
 # Seconds of a 480 x 480 window on two processor cores, through the network and in a training step (forward and back):
