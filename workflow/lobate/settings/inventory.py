@@ -8,7 +8,16 @@ from pydantic import Field
 
 from lobate.settings.base import PolygonFile, ProjectPath, Section
 
-Known = Literal["upslope_connection", "activity", "kinematics", "velocity", "velocity_error", "mapping_date", "outline_type", "remark"]
+Known = Literal[
+    "upslope_connection",
+    "activity",
+    "kinematics",
+    "velocity",
+    "velocity_error",
+    "mapping_date",
+    "outline_type",
+    "remark",
+]
 
 
 class OtherInventory(PolygonFile):
@@ -18,7 +27,6 @@ class OtherInventory(PolygonFile):
     """Name of the method that made it, as it stands in the inventory."""
     fields: dict[Known, str] = {}
     """Inventory attribute -> field of this file, for instance {velocity: vel_cm_yr, velocity_error: vel_err}."""
-
 
     velocity_unit: Literal["mm", "cm", "m"] = "cm"
     """Velocities of this file are in this unit a year; the inventory's are in cm a year."""
