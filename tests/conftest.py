@@ -28,3 +28,12 @@ def real_data() -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the long runs of the chain, so that no worker is left with one of them at the end."""
     items.sort(key=lambda item: item.path.parent.name not in ("chain", "real"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Stop where groups of tests would be torn apart: each worker would run the whole chain for itself."""
+    grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+    if session.config.getoption("loadgroup", False) and any("@" not in item.nodeid for item in grouped):
+        pytest.exit(
+            "this pytest and pytest-xdist do not keep groups of tests on one worker; see envs/requirements.in", 3
+        )

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import yaml
 
+CORE = ("--", "results/tiny/inventory/inventory.gpkg", "results/tiny/figures/map.png")
+"""Targets of runs that need not draw every figure anew."""
+
 PARTS = ("Snakefile", "workflow", "profiles", "config", "envs", "tests/conf")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.chain.clone import Clone, Run
+from tests.chain.clone import CORE, Clone, Run
 from tests.slurm.cluster import Cluster, missing
 
 HEAVY = ("train", "train_other", "mine_negatives", "predict")
@@ -36,10 +36,10 @@ class OnCluster(Clone):
     def submit(self, *words: str, **site: list[str]) -> Run:
         """Run Snakemake with profiles/slurm; ``site`` replaces options of the site (set_resources=[...])."""
         options = {**SITE, **{f"--{name.replace('_', '-')}": value for name, value in site.items()}}
-        command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", *words]
+        command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm"]
         command += [word for name in options for word in (name, *options[name])]
         done = subprocess.run(
-            [*command, "--configfile", "tests/conf/tiny.yaml"],
+            [*command, "--configfile", "tests/conf/tiny.yaml", *words],
             cwd=self.folder,
             env=self.environment(),
             capture_output=True,
@@ -71,4 +71,4 @@ def done(tmp_path_factory: pytest.TempPathFactory, project: Path, cluster: Clust
     """The chain after its first run on the cluster."""
     folder = tmp_path_factory.mktemp("slurm")
     clone = OnCluster(folder / "clone", project, folder / "store", cluster)
-    return clone, clone.submit()
+    return clone, clone.submit(*CORE)

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.chain.clone import CORE
 from tests.slurm.cluster import Cluster
 from tests.slurm.conftest import OnCluster
 
@@ -37,7 +38,7 @@ def test_chain_runs_on_the_cluster(done):
 def test_second_run_has_nothing_to_do(done):
     clone, _ = done
     before = len(clone.cluster.jobs())
-    run = clone.submit()
+    run = clone.submit(*CORE)
     assert (run.status, "Nothing to be done" in run.text, len(clone.cluster.jobs())) == (0, True, before)
 
 
