@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.pages.browser import chromium
+
+__all__ = ["chromium"]  # one browser a worker: Playwright allows no second one beside it
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 

@@ -9,9 +9,6 @@ import numpy as np
 import pytest
 import rasterio
 from scipy.ndimage import label
-from tests.pages.browser import chromium
-
-__all__ = ["chromium"]
 
 pytestmark = pytest.mark.xdist_group("chain")
 

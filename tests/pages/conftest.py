@@ -1,5 +1,0 @@
-"""What the tests of pages share."""
-
-from tests.pages.browser import chromium
-
-__all__ = ["chromium"]
