@@ -130,7 +130,8 @@ def _areas(file: PolygonFile) -> list[float]:
         rows = pyogrio.read_dataframe(whole, layer=file.layer)
     for field, value in file.where.items():
         rows = rows[rows[field] == value]
-    return geodesic_area_m2(rows[~rows.geometry.isna()].to_crs(LONLAT)).tolist()
+    areas = geodesic_area_m2(rows[~rows.geometry.isna()].to_crs(LONLAT)).tolist()
+    return [area for area in areas if math.isfinite(area)]  # what has no place is told when outlines are cleaned
 
 
 def _removed(region: Region) -> int:
