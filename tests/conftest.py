@@ -6,10 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.pages.browser import chromium
 
 __all__ = ["chromium"]  # one browser a worker: Playwright allows no second one beside it
+
+# No test depends on how busy the machine is; in CI the examples are the same each time.
+settings.register_profile(
+    "lobate", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("lobate")
 
 PROJECT = Path(__file__).resolve().parent.parent
 
