@@ -74,8 +74,8 @@ def _check(sources: list[DatasetReader]) -> None:
 
 
 def _grid_of(sources: list[DatasetReader]) -> Grid:
-    """Return the grid that holds all tiles, on the pixels of the finest."""
-    finest = min(sources, key=lambda one: (one.transform.a, -one.transform.e))
+    """Return the grid that holds all tiles, on the pixels of the finest, of several that of the westernmost."""
+    finest = min(sources, key=lambda one: (one.transform.a, -one.transform.e, one.transform.c, -one.transform.f))
     t = finest.transform
     left, bottom, right, top = (
         best(ends)
