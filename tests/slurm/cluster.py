@@ -87,6 +87,7 @@ class Cluster:
         self.environment = {
             **os.environ,
             "SLURM_CONF": str(folder / "slurm.conf"),
+            "LOBATE_CLUSTER": str(folder),  # marks what runs on it
             "PATH": f"{folder}/bin:{os.environ['PATH']}:{SBIN}",
         }
         self._configure()
@@ -117,8 +118,25 @@ class Cluster:
         return [dict(zip(names, (part.strip() for part in line.split("|")), strict=False)) for line in lines]
 
     def kill_node(self, name: str) -> None:
-        """Let a node die with all that runs on it."""
+        """Let a node die with all that runs on it; steps of the other node die, too."""
         _end(self.folder / f"slurmd-{name}.pid", signal.SIGKILL)
+        for process in Path("/proc").glob("[0-9]*"):
+            if self._is_step(process) or self._is_task(process, name):
+                os.kill(int(process.name), signal.SIGKILL)
+
+    def _is_step(self, process: Path) -> bool:
+        try:
+            ours = (process / "cwd").resolve().is_relative_to(self.folder)
+            return ours and (process / "comm").read_text().strip() == "slurmstepd"
+        except OSError:
+            return False
+
+    def _is_task(self, process: Path, node: str) -> bool:
+        try:
+            environment = (process / "environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        return {f"SLURMD_NODENAME={node}".encode(), f"LOBATE_CLUSTER={self.folder}".encode()} <= set(environment)
 
     def stop(self) -> None:
         """End the jobs, then the daemons."""
