@@ -13,8 +13,8 @@ rule find_scenes:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory(2000),
+        runtime=minutes(60),
     params:
         stamp=stamp("find_scenes"),
         settings=SETTINGS,
@@ -41,8 +41,8 @@ rule fetch_scene:
     threads: 1
     resources:
         fetches=1,
-        mem_mb=500,
-        runtime=120,
+        mem_mb=memory(500),
+        runtime=minutes(120),
     params:
         origin=lambda wildcards: ORIGINS.get(wildcards.scene, ""),
         bands=REGION.imagery.bands,
@@ -68,8 +68,8 @@ rule fetch_dem:
     threads: 1
     resources:
         fetches=1,
-        mem_mb=1500,
-        runtime=120,
+        mem_mb=memory(1500),
+        runtime=minutes(120),
     params:
         collection=REGION.imagery.catalogue.dem_collection,
         settings=SETTINGS,

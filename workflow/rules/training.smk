@@ -24,7 +24,7 @@ rule train:
         "../../envs/environment.yaml"
     threads: 16
     resources:
-        gpu=lambda wildcards, input: REGION.training.gpus * gpu("train", tiles=TILES)(wildcards, input),
+        gpu=gpu("train", REGION.training.gpus, tiles=TILES),
         mem_mb=memory(16000),
         runtime=minutes(1440, "train", tiles=TILES),
     params:
@@ -88,15 +88,15 @@ rule choose_round:
         negatives=[of_round("negatives.gpkg", number) for number in ROUNDS[:-1]],
     output:
         chosen=made("training/chosen.json"),
-        mined=made("training/chosen_negatives.npy"),
-        negatives=made("training/chosen_negatives.gpkg"),
+        chosen_mined=made("training/chosen_negatives.npy"),
+        chosen_negatives=made("training/chosen_negatives.gpkg"),
     log:
         made("logs/choose_round.log"),
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=memory(1000),
+        runtime=minutes(5),
     params:
         stamp=stamp("choose_round"),
         settings=SETTINGS,
@@ -104,7 +104,8 @@ rule choose_round:
         "Gathering what the chosen round was trained with"
     shell:
         "lobate choose-round --verdicts {input.verdicts:q} --mined {input.mined:q} --negatives {input.negatives:q}"
-        " --chosen {output.chosen:q} --chosen-mined {output.mined:q} --chosen-negatives {output.negatives:q}"
+        " --chosen {output.chosen:q} --chosen-mined {output.chosen_mined:q}"
+        " --chosen-negatives {output.chosen_negatives:q}"
         " --settings {params.settings:q} --log {log:q}"
 
 
@@ -127,9 +128,9 @@ rule train_other:
         "../../envs/environment.yaml"
     threads: 16
     resources:
-        gpu=lambda wildcards, input: REGION.training.gpus * gpu("train_other", tiles=TILES)(wildcards, input),
-        mem_mb=16000,
-        runtime=1440,
+        gpu=gpu("train_other", REGION.training.gpus, tiles=TILES),
+        mem_mb=memory(16000),
+        runtime=minutes(1440, "train_other", tiles=TILES),
     params:
         stamp=stamp("train_other"),
         settings=SETTINGS,
@@ -162,9 +163,9 @@ rule cross_validate:
         "../../envs/environment.yaml"
     threads: 16
     resources:
-        gpu=lambda wildcards, input: REGION.training.gpus * gpu("cross_validate", tiles=TILES)(wildcards, input),
-        mem_mb=16000,
-        runtime=1440,
+        gpu=gpu("cross_validate", REGION.training.gpus, tiles=TILES),
+        mem_mb=memory(16000),
+        runtime=minutes(1440, "cross_validate", tiles=TILES),
     params:
         stamp=stamp("cross_validate"),
         settings=SETTINGS,
@@ -195,8 +196,8 @@ rule select_model:
     conda:
         "../../envs/environment.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
         stamp=stamp("select_model"),
         settings=SETTINGS,
