@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.needs import lacking
 
 CHROMIUM = Path("/usr/bin/chromium")
 OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -20,8 +20,7 @@ def chromium() -> Iterator[object]:
     except ImportError:
         sync_playwright = None
     if sync_playwright is None or not CHROMIUM.exists():
-        reason = "no Chromium with Playwright: install envs/requirements.lock and run tests/pages/install.sh"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+        lacking("no Chromium with Playwright: install envs/requirements.lock and run tests/pages/install.sh")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
         yield browser

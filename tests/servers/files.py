@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
+from tests.needs import lacking
 
 CONFIGURATION = """
 daemon off;
@@ -114,7 +114,7 @@ def nginx_program() -> str | None:
 def require_nginx() -> None:
     """Skip the test, or fail it in CI, where there is no nginx."""
     if nginx_program() is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no file server: nginx is not installed; {INSTALL}")
+        lacking(f"no file server: nginx is not installed; {INSTALL}")
 
 
 @contextmanager

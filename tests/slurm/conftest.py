@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.chain.clone import CORE, Clone, Run
+from tests.needs import lacking
 from tests.slurm.cluster import Cluster, missing
 
 HEAVY = ("train", "train_other", "mine_negatives", "predict")
@@ -57,11 +57,8 @@ class OnCluster(Clone):
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    reason = missing()
-    if reason and os.environ.get("CI"):
-        pytest.fail(reason)
-    if reason:
-        pytest.skip(reason)
+    if reason := missing():
+        lacking(reason)
     with Cluster() as running:
         yield running
 

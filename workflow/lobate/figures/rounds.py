@@ -38,7 +38,7 @@ def figure_rounds(
 ) -> None:
     """Draw each round's IoUs, training patches, mined negatives and augmentation as PNG and PDF.
 
-    ``selection``: what `select_model` wrote. How long a round took is no result and not drawn (`lobate rounds` tells it).
+    ``selection``: what `select_model` wrote. How long a round took is no result and not drawn (`lobate model rounds` tells it).
     """
     from lobate.figures.course import draw_rounds
     from lobate.figures.style import save, styled
