@@ -77,3 +77,10 @@ def test_what_is_no_compiled_inventory(tmp_path):
     with pytest.raises(Mistake, match=r"stand more than once \(LF0\)"):
         translate_inventory(tmp_path / "i.gpkg", tmp_path / "o.gpkg", standard="rgik")
     assert not (tmp_path / "o.gpkg").exists()
+
+
+def test_markers_of_an_empty_inventory_are_still_points(tmp_path):
+    write_layers(tmp_path / "inventory.gpkg", {"inventory": compiled([])})
+    translate_inventory(tmp_path / "inventory.gpkg", tmp_path / "rgik.gpkg", standard="rgik")
+    kinds = dict(pyogrio.list_layers(tmp_path / "rgik.gpkg"))
+    assert (kinds["PM"], kinds["GO"]) == ("Point", "MultiPolygon")

@@ -31,6 +31,20 @@ def test_shapefile_counts_its_side_files_and_no_others(tmp_path):
     assert content_digest(path) != digest
 
 
+def test_a_raster_counts_what_beside_it_says_where_it_lies(tmp_path):
+    path, side = tmp_path / "dem.tif", tmp_path / "dem.tif.aux.xml"
+    path.write_text("pixels")
+    digest = content_digest(path)
+    side.write_text("<PAMDataset><PAMRasterBand band='1'><Metadata/></PAMRasterBand></PAMDataset>")
+    assert content_digest(path) == digest, "statistics that a viewer left are no content"
+    side.write_text("<PAMDataset><SRS>EPSG:32644</SRS></PAMDataset>")
+    placed = content_digest(path)
+    side.write_text("<PAMDataset><SRS>EPSG:32645</SRS></PAMDataset>")
+    assert len({digest, placed, content_digest(path)}) == 3
+    (tmp_path / "dem.tfw").write_text("10")
+    assert family(path) == {"": path, "*.aux.xml": side, "*.tfw": tmp_path / "dem.tfw"}
+
+
 def test_the_manifest_of_a_fetched_scene_stands_for_its_folder(tmp_path):
     for name in ("B04.tif", "checksums.json"):
         (tmp_path / name).write_text(name)

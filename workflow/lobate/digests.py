@@ -1,8 +1,8 @@
 """What a file, a folder or a Shapefile contains, as one sha256.
 
 All three are a *family* of files: a file is a family of one, a folder has a file for each relative path, a Shapefile
-has its side files. A fetched scene's checksums.json, written last, stands for its folder. Time stamps, owners and modes
-do not count.
+has its side files, and so has a raster that leaves its place on Earth to files beside it. A fetched scene's
+checksums.json, written last, stands for its folder. Time stamps, owners and modes do not count.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from lobate.errors import Mistake
 SIDE_FILES = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 MANIFEST = "checksums.json"
 ITSELF = ""
+PLACE = (b"<SRS", b"<GeoTransform", b"<NoDataValue", b"<GCPList")
+"""What in GDAL's .aux.xml changes a raster's meaning; programs that only look leave statistics there."""
+BESIDE_NAME, BESIDE_STEM = ("*.aux.xml", "*.msk"), ("*.tfw", "*.wld")
+"""Files beside a raster, named after its whole name and after its stem; no file in a folder is called so."""
 NOT_CONTENT = ".snakemake_timestamp"
 """Snakemake leaves this in folders that a rule made."""
 
@@ -35,9 +39,20 @@ def family(path: Path) -> dict[str, Path]:
     if not path.exists():
         raise Mistake(f"The file {path} does not exist. Check its path, or run the step that makes it.")
     if path.suffix.lower() != ".shp":
-        return {ITSELF: path}
+        return {ITSELF: path, **_beside_raster(path)}
     beside = {one.suffix.lower(): one for one in sorted(path.parent.glob(f"{_escaped(path.stem)}.*"))}
     return {suffix: beside[suffix] for suffix in SIDE_FILES if suffix in beside}
+
+
+def _beside_raster(path: Path) -> dict[str, Path]:
+    """Return the files beside a raster that say where it lies, what is nodata, or what is masked."""
+    names = BESIDE_NAME if path.suffix.lower() not in (".tif", ".tiff") else (*BESIDE_NAME, *BESIDE_STEM)
+    found = {name: member(path, name) for name in names}
+    return {name: one for name, one in found.items() if one.is_file() and _says_something(one)}
+
+
+def _says_something(side: Path) -> bool:
+    return side.suffix != ".xml" or any(word in side.read_bytes() for word in PLACE)
 
 
 def _escaped(stem: str) -> str:
@@ -48,6 +63,10 @@ def member(path: Path, name: str) -> Path:
     """Return where the file called ``name`` in the family of ``path`` stands."""
     if name == ITSELF:
         return path
+    if name in BESIDE_NAME:
+        return path.with_name(path.name + name[1:])
+    if name in BESIDE_STEM:
+        return path.with_suffix(name[1:])
     return path.with_suffix(name) if path.suffix.lower() == ".shp" else path / name
 
 

@@ -4,7 +4,7 @@ geodesic measures on the WGS84 ellipsoid."""
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import geopandas as gpd
@@ -103,30 +103,37 @@ def read_polygons(path: str | Path, layer: str | None = None) -> gpd.GeoDataFram
     return frame
 
 
-def write_layers(path: str | Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
-    """Write a GeoPackage with these layers, in this order; empty ones too. Same content, same bytes."""
+def write_layers(path: str | Path, layers: Mapping[str, gpd.GeoDataFrame], points: Collection[str] = ()) -> None:
+    """Write a GeoPackage with these layers, in this order; empty ones too. Same content, same bytes.
+
+    Layers are of polygons unless ``points`` names them or something else is in them.
+    """
     Path(path).unlink(missing_ok=True)
     previous = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
     try:
         for number, (name, frame) in enumerate(layers.items()):
-            _write_layer(path, name, frame, append=number > 0)
+            _write_layer(path, name, frame, "Point" if name in points else _kind(frame), append=number > 0)
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": previous})
 
 
-def _write_layer(path: str | Path, name: str, frame: gpd.GeoDataFrame, *, append: bool) -> None:
+def _kind(frame: gpd.GeoDataFrame) -> str | None:
+    polygonal = np.isin(shapely.get_type_id(frame.geometry.values), (*POLYGONAL, -1)).all()
+    return "MultiPolygon" if polygonal else None
+
+
+def _write_layer(path: str | Path, name: str, frame: gpd.GeoDataFrame, kind: str | None, *, append: bool) -> None:
     if frame.crs is None:
         raise ValueError(f"layer {name} has no CRS")
-    polygonal = np.isin(shapely.get_type_id(frame.geometry.values), (*POLYGONAL, -1)).all()
     pyogrio.write_dataframe(
         frame,
         path,
         layer=name,
         driver="GPKG",
         append=append,
-        geometry_type="MultiPolygon" if polygonal else None,
-        promote_to_multi=True if polygonal else None,
+        geometry_type=kind,
+        promote_to_multi=True if kind == "MultiPolygon" else None,
     )
 
 

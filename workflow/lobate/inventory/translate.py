@@ -57,7 +57,7 @@ def translate_inventory(
         )
     else:
         raise Mistake(f"There is no standard called {standard}. Give rgik or paper.")
-    write_layers(translated, layers)
+    write_layers(translated, layers, points=("PM",))
     log.info("%s: %s", standard, ", ".join(f"{len(layer)} in layer {name}" for name, layer in layers.items()))
 
 
