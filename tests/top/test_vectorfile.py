@@ -85,3 +85,13 @@ def test_what_needs_nothing_is_yielded_as_it_is(files, tmp_path):
     for name in ("rocks.shp", "doc.kml", "none.gpkg", "none.zip"):
         with readable(tmp_path / "made" / name) as path:
             assert path == tmp_path / "made" / name
+
+
+def test_outlines_that_another_program_has_not_saved_yet_are_told(tmp_path):
+    square = gpd.GeoDataFrame(geometry=[box(0, 0, 1, 1)], crs=4326)
+    square.to_file(tmp_path / "drawn.gpkg")
+    (tmp_path / "drawn.gpkg-wal").write_bytes(b"")
+    assert len(read_layer(tmp_path / "drawn.gpkg")) == 1
+    (tmp_path / "drawn.gpkg-wal").write_bytes(b"not in the file yet")
+    with pytest.raises(Mistake, match=r"drawn\.gpkg-wal beside it\. Save the edits and close"):
+        read_layer(tmp_path / "drawn.gpkg")

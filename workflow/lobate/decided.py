@@ -16,6 +16,7 @@ import pyogrio
 import shapely
 
 from lobate.errors import Mistake
+from lobate.vectorfile import check_saved
 from lobate.vectors import LONLAT, read_polygons
 
 STANDING = ("accepted", "edited")
@@ -31,24 +32,13 @@ def read_marked(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     The layer is ``review`` where the file has one, else its only layer. Raises Mistake for a file without outlines, CRS or
     the field status.
     """
-    _check_saved(path)
+    check_saved(path)
     layer = _layer(path)
     frame = read_polygons(path, layer)
     where = f"The decisions file {path}" + (f", layer {layer}" if layer else "")
     if "status" not in frame:
         raise Mistake(f"{where} has no field status. Use a saved copy of the review sheet, inventory/review.gpkg.")
     return frame, where
-
-
-def _check_saved(path: Path) -> None:
-    """Raise Mistake while changes lie beside a GeoPackage and not in it: its own bytes, and time stamp, are the old ones."""
-    waiting = path.with_name(f"{path.name}-wal")
-    if waiting.exists() and waiting.stat().st_size:
-        raise Mistake(
-            f"The decisions file {path} is open in another program, and the latest changes are still in {waiting.name} beside "
-            "it. Save the edits and close the file there (in QGIS, close the project), then run again. Where nothing has it "
-            "open, a program broke off: open it once in QGIS and close it."
-        )
 
 
 def check_outlines(frame: gpd.GeoDataFrame, where: str) -> None:

@@ -35,8 +35,10 @@ SMALL = 64 * 2**20
 def readable(path: Path) -> Iterator[Path]:
     """Yield a path that OGR can read: ``path`` itself, or what was made of it in a folder of its own.
 
-    Raises Mistake for a zip that is damaged, unsafe, or holds no outlines or several files of them.
+    Raises Mistake for a zip that is damaged, unsafe, or holds no outlines or several files of them, and for a GeoPackage
+    whose latest changes are not in it yet.
     """
+    check_saved(path)
     if path.suffix.lower() not in PACKED or not path.is_file():
         with _indexed(path) as whole:
             yield whole
@@ -45,6 +47,17 @@ def readable(path: Path) -> Iterator[Path]:
         _unpack(path, Path(folder))
         with _indexed(_only_file(path, Path(folder))) as whole:
             yield whole
+
+
+def check_saved(path: Path) -> None:
+    """Raise Mistake while changes lie beside a GeoPackage and not in it: its own bytes, and time stamp, are the old ones."""
+    waiting = path.with_name(f"{path.name}-wal")
+    if waiting.exists() and waiting.stat().st_size:
+        raise Mistake(
+            f"The file {path} is open in another program, and the latest changes are still in {waiting.name} beside "
+            "it. Save the edits and close the file there (in QGIS, close the project), then run again. Where nothing has it "
+            "open, a program broke off: open it once in QGIS and close it."
+        )
 
 
 @contextmanager
