@@ -13,7 +13,7 @@ FILES = (
     ("inventory.shp.zip", "the same records as a zipped Shapefile; `fields.tsv` in it tells the short names"),
     ("rgik.gpkg", "in the layers and columns of the RGIK template: AOI, PM, GO, and MA where velocities are known"),
     ("paper.gpkg", "with the attribute set of Hu et al. (2023)"),
-    ("summary.json", "the numbers below"),
+    ("summary.json", "the numbers above"),
     ("metadata.json", "all that this page says, for programs"),
 )
 SYNTHETIC = "**SYNTHETIC**: this world was made up by lobate to try itself on; nothing in it was ever observed."
