@@ -95,7 +95,8 @@ def labels(layer):
         return None
     settings = layer.labeling().settings()
     assert isinstance(settings, QgsPalLayerSettings)
-    return {"text": settings.fieldName, "from": settings.minimumScale, "buffer": settings.format().buffer().enabled()}
+    look = settings.format()  # kept: its buffer is a part of it and dies with it
+    return {"text": settings.fieldName, "from": settings.minimumScale, "buffer": look.buffer().enabled()}
 
 
 def widget(layer, number):
