@@ -1,4 +1,4 @@
-"""The rules of the room: images that share a measured range wait for it, and only they."""
+"""The rules of the room: images that share a measured range wait for it, and only they; outlines are drawn on them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 
 IMAGES = [f"results/tiny/imagery/{tile}.tif" for tile in ("T44SPC", "T44SQC")]
 
@@ -38,3 +41,30 @@ def test_a_measured_range_is_made_once_and_shared(snakemake, tmp_path):
     facts = [json.loads((tmp_path / image).with_suffix(".json").read_text()) for image in IMAGES]
     assert [one["stretch"] for one in facts] == [{"method": "percentiles", "ranges": measured["ranges"]}] * 2
     assert "measure_stretch" not in snakemake("fixed", "--dry-run", "--forceall")
+
+
+def test_an_image_is_made_before_the_outlines_that_are_drawn_on_it(project, tmp_path):
+    grid = {"height": 50, "width": 60, "count": 3, "crs": "EPSG:32644", "transform": Affine(10, 0, 5e5, 0, -10, 4e6)}
+    with rasterio.open(tmp_path / "ready.tif", "w", driver="GTiff", dtype="uint8", **grid) as image:
+        image.write(np.full((3, 50, 60), 9, np.uint8))
+    settings = {
+        "region": "hill",
+        "imagery": {"tiles": {"T": ["ready.tif"]}},
+        "labels": {"positives": [{"path": "p.shp"}]},
+    }
+    (tmp_path / "hill.yaml").write_text(json.dumps(settings))
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "snakemake", "--snakefile", project / "Snakefile", "--directory", tmp_path]
+        command += ["--configfile", tmp_path / "hill.yaml", "--cores", "1", "--", *words]
+        environment = {**os.environ, "LOBATE_STORE": str(tmp_path / "store")}
+        return subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+
+    image = run("results/hill/imagery/T.tif")
+    assert image.returncode == 0, image.stderr
+    assert (tmp_path / "results/hill/imagery/T.tif").exists()
+    whole = run()
+    assert whole.returncode == 2
+    assert "Setting labels.positives[0].path names p.shp, which does not exist." in whole.stderr
+    assert "Traceback" not in whole.stderr
+    assert not (tmp_path / "results/hill/labels").exists()

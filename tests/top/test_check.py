@@ -83,6 +83,19 @@ def test_every_missing_file_is_named_with_its_setting(world):
     ]
 
 
+def test_images_come_before_the_outlines_that_are_drawn_on_them(world):
+    labels = {"positives": [{"path": "later.gpkg"}], "negatives": [{"path": "too.shp"}]}
+    assert check_region(region(labels=labels), undrawn=True) == [
+        "later.gpkg (labels.positives[0].path)",
+        "too.shp (labels.negatives[0].path)",
+    ]
+    with pytest.raises(Mistakes, match=r"labels\.positives\[0\]\.path names later\.gpkg, which does not exist"):
+        check_region(region(labels=labels))
+    with pytest.raises(Mistakes) as told:
+        check_region(region(labels=labels, inventory={"dem": "gone.tif"}), undrawn=True)
+    assert len(told.value.found) == 3, "who has to mend something is told everything"
+
+
 def test_scene_that_cannot_be_read_is_told(world, tmp_path):
     (tmp_path / "a.tif").write_bytes(b"II*\x00 not a raster")
     with pytest.raises(Mistakes, match=r"imagery\.tiles\.T"):
@@ -130,9 +143,8 @@ def test_a_region_that_only_says_what_to_find_needs_only_its_area(world):
     with pytest.raises(Mistakes, match=r"imagery\.find\.area names gone\.gpkg") as told:
         check_region(region(imagery={"find": find}, labels={"positives": [{"path": "drawn later.gpkg"}]}))
     assert len(told.value.found) == 1
-    check_region(
-        region(imagery={"find": {**find, "area": "p.gpkg"}}, labels={"positives": [{"path": "drawn later.gpkg"}]})
-    )
+    begun = region(imagery={"find": {**find, "area": "p.gpkg"}}, labels={"positives": [{"path": "drawn later.gpkg"}]})
+    assert check_region(begun) == ["drawn later.gpkg (labels.positives[0].path)"]
 
 
 def test_scenes_of_a_table_may_be_fetched_later_but_the_table_is_read(world, tmp_path):

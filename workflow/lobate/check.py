@@ -6,6 +6,8 @@ What the embedded example will make is not missing when it is not there yet.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -25,22 +27,18 @@ from lobate.vectorfile import readable
 from lobate.vectors import LONLAT
 
 
-def check_region(region: Region) -> None:
+def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
     """Check the files that a configuration names; of a region that has no scenes yet, only what finding them needs.
 
-    Raises Mistakes with all of them.
+    Returns which settings name a file that is still to be brought, none of them wrong yet. ``undrawn``: outlines by hand
+    may be among them, since they are drawn on the images. Raises Mistakes with all that is wrong.
     """
     begun = bool(region.imagery.tiles) or Path(region.imagery.scenes or "").is_file() or not region.imagery.find
-    named = [
-        (name, path)
-        for name, path in _files(region, Region, "")
-        if not _will_be_made(region, path) and (begun or name == "imagery.find.area")
-    ]
-    found = [
-        f"Setting {name} names {path}, which does not exist. Put it there, or correct the path."
-        for name, path in named
-        if not Path(path).exists()
-    ]
+    named = [(name, path) for name, path in _files(region, Region, "") if not _will_be_made(region, path)]
+    missing = [(name, path) for name, path in named if not Path(path).exists()]
+    told = {_missing(*one) for one in missing if begun or one[0] == "imagery.find.area"}
+    drawn_later = {_missing(*one) for one in missing if undrawn and one[0].startswith("labels.")}
+    found = sorted(told - drawn_later)
     tiles, wrong_scenes = (None, []) if found else _tile_footprints(region)
     found += wrong_scenes
     for name, outlines in _outlines(region, "") if begun else ():
@@ -54,7 +52,12 @@ def check_region(region: Region) -> None:
     found += [f"Setting labels.removed: {wrong}" for wrong in _wrong_list(region.labels.removed)]
     found += [f"Setting inventory.decisions: {wrong}" for wrong in _wrong_decisions(region.inventory.decisions)]
     if found:
-        raise Mistakes(sorted(set(found)))
+        raise Mistakes(sorted({*found, *told}))
+    return [f"{path} ({name})" for name, path in missing]
+
+
+def _missing(name: str, path: str) -> str:
+    return f"Setting {name} names {path}, which does not exist. Put it there, or correct the path."
 
 
 def _wrong_list(removed: str | None) -> Iterator[str]:
@@ -209,14 +212,23 @@ def _tile_footprints(region: Region) -> tuple[STRtree | None, list[str]]:
         tiles = tiles_of(region.imagery)
     except Mistake as mistake:
         return None, [f"Setting imagery.scenes: {mistake}"]
-    for tile, scenes in tiles.items():
-        try:
-            grid = [_grid(Path(scene), region) for scene in scenes if not _will_be_made(region, scene)][:1]
-            footprints += [box(*_bounds_lonlat(one.bounds, one.crs.to_wkt())) for one in grid]
-        except Mistake as mistake:
+    with ThreadPoolExecutor() as pool:  # a thousand tiles of a network's drive are waited for side by side
+        grids = [*pool.map(lambda scenes: _first_grid(scenes, region), tiles.values())]
+    for tile, grid in zip(tiles, grids, strict=True):
+        if isinstance(grid, Mistake):
             named = f"imagery.tiles.{tile}" if region.imagery.tiles else f"imagery.scenes, tile {tile}"
-            found.append(f"Setting {named}: {mistake}")
+            found.append(f"Setting {named}: {grid}")
+        elif grid is not None:
+            footprints.append(box(*_bounds_lonlat(grid.bounds, grid.crs.to_wkt())))
     return (STRtree(footprints) if len(footprints) == len(tiles) else None), found
+
+
+def _first_grid(scenes: list[str], region: Region) -> Grid | Mistake | None:
+    """Return the grid of a tile's first scene, None while all are to be made, or what is wrong with any of them."""
+    try:
+        return next(iter([_grid(Path(scene), region) for scene in scenes if not _will_be_made(region, scene)]), None)
+    except Mistake as mistake:
+        return mistake
 
 
 def _grid(scene: Path, region: Region) -> Grid:
@@ -231,4 +243,9 @@ def _grid(scene: Path, region: Region) -> Grid:
 
 
 def _bounds_lonlat(bounds: tuple[float, ...], crs: str) -> tuple[float, float, float, float]:
-    return Transformer.from_crs(CRS.from_user_input(crs), LONLAT, always_xy=True).transform_bounds(*bounds)
+    return _to_lonlat(crs).transform_bounds(*bounds)
+
+
+@cache
+def _to_lonlat(crs: str) -> Transformer:
+    return Transformer.from_crs(CRS.from_user_input(crs), LONLAT, always_xy=True)

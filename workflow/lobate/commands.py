@@ -55,8 +55,10 @@ def check(*config: Path) -> int:
     from lobate.settings.load import load
 
     region = load(config)
-    check_region(region)
-    sys.stdout.write(f"The configuration of region {region.region} and the files it names are in order.\n")
+    to_come = check_region(region)
+    there = "the files it names that are there" if to_come else "the files it names"
+    sys.stdout.write(f"The configuration of region {region.region} and {there} are in order.\n")
+    sys.stdout.write("".join(f"Still to come: {one}\n" for one in to_come))
     sys.stdout.write(told(cost(region), region))
     return 0
 

@@ -1,5 +1,6 @@
 """What all rooms' rules share: the region's settings, its paths, and what a rule tells Snakemake about its verb."""
 
+import gc
 import re
 import shlex
 import sys
@@ -12,21 +13,43 @@ from lobate.imagery.table import fetched_dem, listed, tiles_of
 from lobate.settings import load as settings
 from lobate.store import Store
 
+WRONG = "The configuration of this region has mistakes:"
+
 
 def read_region():
     """Check the configuration and the files it names, and return it with each tile's scenes.
 
-    A mistake ends the run with its paragraph.
+    A mistake ends the run with its paragraph. Outlines that are not drawn yet are none: images to draw on come first.
     """
     try:
         region = settings.parse(config)
-        if workflow.is_main_process:
-            from lobate.check import check_region
-
-            check_region(region)
+        check(region, undrawn=True)
         return region, tiles_of(region.imagery)
     except Mistake as mistake:
-        end(f"The configuration of this region has mistakes:\n{mistake}")
+        end(f"{WRONG}\n{mistake}")
+
+
+def check(region, undrawn: bool) -> None:
+    """Check the files that a region names, once a run and not again in each of its jobs."""
+    if workflow.is_main_process:
+        from lobate.check import check_region
+
+        check_region(region, undrawn=undrawn)
+
+
+def drawn(outlines) -> Callable[..., list[str]]:
+    """Return a function that names files of outlines by hand; one that is missing ends a run that needs it."""
+
+    def paths(wildcards) -> list[str]:
+        named = [one.path for one in outlines]
+        try:
+            if not all(Path(path).exists() for path in named):
+                check(REGION, undrawn=False)
+        except Mistake as mistake:
+            end(f"{WRONG}\n{mistake}")
+        return named
+
+    return paths
 
 
 def end(paragraph: str) -> None:
@@ -174,6 +197,9 @@ def outlines_of(wildcards) -> str:
         return made("inventory/reviewed.gpkg")
     return REGION.inventory.others[wildcards.source].path
 
+
+# A plan is a million objects that stay; looking for rubbish among them ever again takes a fifth of the time.
+gc.set_threshold(200_000, 50, 1000)
 
 REGION, SCENES = read_region()
 TILES = list(SCENES)

@@ -3,8 +3,8 @@
 
 rule clean_labels:
     input:
-        positives=[one.path for one in REGION.labels.positives],
-        negatives=[one.path for one in REGION.labels.negatives],
+        positives=drawn(REGION.labels.positives),
+        negatives=drawn(REGION.labels.negatives),
         images=all_images,
         removed=optional(REGION.labels.removed),
         decisions=decisions_files(),
