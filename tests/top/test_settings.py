@@ -53,6 +53,18 @@ def test_all_mistakes_come_at_once_with_the_nearest_key():
     assert "overlap must not exceed half the window" in text
 
 
+def test_a_section_whose_lines_are_all_commented_out_has_its_defaults():
+    """YAML calls it null: what is left of ``inventory:`` when ``dem:`` below it gets a #."""
+    empty = {"patches": None, "training": {"schedule": None}, "inventory": None, "mapping": {"filter": None}}
+    assert parse({**LEAST, **empty}) == parse(LEAST)
+    assert parse({**LEAST, "mapping": {"reference": None}, "example": None}) == parse(LEAST)
+
+
+def test_an_empty_section_that_must_hold_something_says_what():
+    with pytest.raises(Mistakes, match=r"Setting labels\.positives is missing"):
+        parse({**LEAST, "labels": None})
+
+
 def test_missing_setting_is_named():
     with pytest.raises(Mistakes, match=r"Setting labels\.positives is missing"):
         parse({**LEAST, "labels": {}})

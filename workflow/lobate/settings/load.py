@@ -38,7 +38,8 @@ def parse(config: Mapping[str, Any]) -> Region:
     """
     _check_finite(config)
     try:
-        return Region.model_validate({key: value for key, value in config.items() if key not in NOT_OURS})
+        ours = {key: value for key, value in config.items() if key not in NOT_OURS}
+        return Region.model_validate(_without_empty(ours, Region))
     except ValidationError as error:
         raise Mistakes(sorted({_told(one) for one in error.errors()})) from None
 
@@ -106,6 +107,17 @@ def _overlaid(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = _overlaid(merged[key], value) if both else value
     return merged
+
+
+def _without_empty(given: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """Give a section its defaults where all lines in it are commented out, which YAML calls null."""
+    kept = dict(given)
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if name in kept and isinstance(inner, type) and issubclass(inner, BaseModel):
+            value = {} if kept[name] is None else kept[name]
+            kept[name] = _without_empty(value, inner) if isinstance(value, Mapping) else value
+    return kept
 
 
 def _told(error: ErrorDetails) -> str:
