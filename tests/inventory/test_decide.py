@@ -91,6 +91,14 @@ def test_a_place_rejected_once_stays_rejected_in_pieces(detections, tmp_path):
     assert len(layers["rejected"]) == 2
 
 
+def test_a_rejected_blob_over_a_whole_valley_says_nothing_of_the_landforms_in_it(detections, tmp_path):
+    """A first model that maps everything as one body is rejected; what the next one finds there is still to be looked at."""
+    valley = shapely.union_all([square(0), square(30)]).envelope.buffer(STEP)
+    layers = review(tmp_path, detections([square(3), square(7)]), frame([valley], detection=["d"], status=["rejected"]))
+    assert status_of(layers) == {"d00000": "pending", "d00001": "pending"}
+    assert layers["rejected"].empty
+
+
 def test_detections_inside_a_drawn_outline_are_not_counted_again(detections, tmp_path):
     both = shapely.union_all([square(0), square(1)]).convex_hull
     layers = review(tmp_path, detections([square(0), square(1)]), frame([both], detection=["d"], status=["edited"]))

@@ -5,7 +5,8 @@ decision takes the one detection that fits best: its outline, or the one the per
 match_iou with it. Then:
 
 - accepted and edited: the outline that the person saw or drew stands, whatever the model draws now;
-- rejected: the detection goes to the layer `rejected`, and so does any other that lies mostly on rejected ground;
+- rejected: the detection goes to the layer `rejected`, and so does any other that lies mostly on rejected ground, unless
+  it is a small part of it: who rejects a blob over a whole valley says nothing of the landforms in that valley;
 - undecided detections that lie mostly inside a standing outline are parts of it and go to `removed`;
 - decisions that fit no detection any more are listed in `unmatched`; outlines that a person accepted or drew stand all
   the same;
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 MOSTLY = 0.5
 """Share of an undecided detection that must lie on decided ground to go with it."""
+PIECE = 0.1
+"""Share of a rejected outline that a detection must cover to be rejected with it."""
 
 
 def apply_review(
@@ -125,7 +128,7 @@ def settle(found: gpd.GeoDataFrame, decided: gpd.GeoDataFrame, match_iou: float)
     standing = _join(matched[~refused], _drawn(lone, found))
     rest = found.drop(index=pairs["right"])
     inside = share_inside(rest.geometry, standing.geometry) >= MOSTLY
-    on_rejected = share_inside(rest.geometry, decided.geometry[decided["status"] == "rejected"]) >= MOSTLY
+    on_rejected = _pieces_of(decided.geometry[decided["status"] == "rejected"], rest.geometry)
     also_rejected = rest[on_rejected & ~inside].assign(status="rejected", remark="lies on rejected ground")
     return Review(
         reviewed=_join(standing, rest[~inside & ~on_rejected]),
@@ -148,6 +151,16 @@ def _fitting(decided: gpd.GeoDataFrame, found: gpd.GeoDataFrame, match_iou: floa
     shown["left"] = np.flatnonzero(told)[shown["left"]]
     fits = pd.concat([drawn[(drawn["iou"] >= match_iou) | cut_down], shown[shown["iou"] >= match_iou]])
     return one_to_one(fits.sort_values("iou", ascending=False, kind="stable").drop_duplicates(["left", "right"]))
+
+
+def _pieces_of(rejected: gpd.GeoSeries, outlines: gpd.GeoSeries) -> np.ndarray:
+    """Return which outlines lie mostly on rejected ones of which they are no small part, (n,) bool."""
+    shares = overlaps(outlines, rejected)
+    large = shares[shares["right_share"] >= PIECE]
+    pieces = np.zeros(len(outlines), dtype=bool)
+    for one, rows in large.groupby("left"):
+        pieces[one] = share_inside(outlines.iloc[[one]], rejected.iloc[rows["right"]])[0] >= MOSTLY
+    return pieces
 
 
 def _matched(found: gpd.GeoDataFrame, decided: gpd.GeoDataFrame, pairs: pd.DataFrame) -> gpd.GeoDataFrame:
