@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import geopandas as gpd
+import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 from shapely.geometry import box
 
 from lobate.cost import cost, told
@@ -43,6 +46,15 @@ def test_removed_outlines_and_filtered_ones_do_not_count(outlines, tmp_path):
     assert (found.outlines, found.patches) == (8, 48)
     found = cost(region(labels={"positives": [{"path": "p.gpkg", "where": {"id": "p3"}}]}))
     assert found.outlines == 1
+
+
+def test_patches_of_a_ready_image_are_counted_in_its_own_pixels(outlines):
+    """Thirty metres a pixel: an outline with its buffer, 4.4 x 3.5 km, fits into one patch."""
+    grid = {"height": 20, "width": 30, "count": 3, "crs": "EPSG:32644", "transform": Affine(30, 0, 5e5, 0, -30, 4e6)}
+    with rasterio.open("ready.tif", "w", driver="GTiff", dtype="uint8", **grid) as image:
+        image.write(np.ones((3, 20, 30), np.uint8))
+    found = cost(region(imagery={"tiles": {"T": ["ready.tif"]}}))
+    assert (found.outlines, found.patches) == (10, 10)
 
 
 def test_the_papers_network_costs_more_than_a_small_one(outlines):

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lobate.cli import main
 from lobate.errors import Mistake
-from lobate.settings.load import load
+from lobate.settings.load import load, parse
 from lobate.start import begin
 
 
@@ -50,6 +52,28 @@ def test_files_not_given_have_a_place_and_check_names_what_is_needed_first(capsy
     assert (labels.negatives, [one.path for one in labels.positives]) == ([], ["resources/andes/positives.shp"])
     assert main(["check", "config/andes.yaml"]) == 2
     assert "resources/andes/area.gpkg" in capsys.readouterr().err
+
+
+def test_each_line_that_waits_behind_a_number_sign_can_be_used():
+    begin("andes", years=[2018], months=[7], positives=[], negatives=[])
+    text = Path("config/andes.yaml").read_text()
+    waiting = re.findall(r"^ *# +(\w+):(?: |$)", text, re.M)
+    assert waiting == [
+        "scenes",
+        "tiles",
+        "removed",
+        "training",
+        "max_rounds",
+        "network",
+        "schedule",
+        "decisions",
+        "figures",
+    ]
+    region = parse(yaml.safe_load(re.sub(r"^( *)# ( *)(\w+):(?= |$)", r"\1\2\3:", text, flags=re.M)))
+    assert region.training.network.weights == "none"
+    assert region.training.max_rounds == 1
+    assert region.inventory.decisions == "resources/andes/decisions.gpkg"
+    assert region.figures.credit == "Contains modified Copernicus Sentinel data 2018"
 
 
 def test_nothing_is_overwritten(capsys):

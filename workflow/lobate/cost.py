@@ -83,6 +83,7 @@ def told(reckoned: Cost, region: Region) -> str:
     if not reckoned.tiles:
         return "What a run will cost can be said when its scenes are found.\n"
     network = region.training.network.backbone
+    rounds = f"{reckoned.rounds} round" + "s" * (reckoned.rounds != 1)
     lines = [
         "A run will cost roughly:",
         f"  tiles    {reckoned.tiles}" + (f", from {reckoned.fetches} scenes to fetch" if reckoned.fetches else ""),
@@ -90,7 +91,7 @@ def told(reckoned: Cost, region: Region) -> str:
         f"  jobs     about {reckoned.jobs} (`snakemake -n` counts them)",
         f"  disk     {_size(reckoned.disk_bytes)} in results/ and resources/",
         f"  mapping  {reckoned.windows:,} windows through {network}: {_time(reckoned.map_hours)} on two processor cores",
-        f"  training {_time(reckoned.round_hours)} a round on two processor cores, at most {reckoned.rounds} rounds"
+        f"  training {_time(reckoned.round_hours)} a round on two processor cores, at most {rounds}"
         + (" and one on the other protocol's split" if region.training.both_protocols else ""),
         "Times are the network's own, from one machine with two cores, and may be wrong by a factor of three; a GPU takes a small part "
         "of them (the log of `train` tells images a second after the first minutes). Mining maps every tile once more a round.",
@@ -112,14 +113,15 @@ def _patches(region: Region) -> tuple[int, int]:
     if not areas:
         return 0, 0
     used = max(len(areas) - removed, 1)
-    return used, round(sum(_of_one(area, region) for area in areas) * used / len(areas))
+    pixel_m = _pixel_m(region)
+    return used, round(sum(_of_one(area, region, pixel_m) for area in areas) * used / len(areas))
 
 
-def _of_one(area_m2: float, region: Region) -> int:
+def _of_one(area_m2: float, region: Region, pixel_m: float) -> int:
     crop = region.patches.crop
     width = math.sqrt(area_m2 / LENGTH_TO_WIDTH)
     sides = (width, LENGTH_TO_WIDTH * width)
-    spans = [window_spans(round((side + 2 * crop.buffer_m) / PIXEL_M), crop.core, crop.margin) for side in sides]
+    spans = [window_spans(round((side + 2 * crop.buffer_m) / pixel_m), crop.core, crop.margin) for side in sides]
     return len(spans[0]) * len(spans[1])
 
 
@@ -149,10 +151,24 @@ def _pixels(scenes: list[str], region: Region) -> int:
     """Return the pixels of a tile: the example's, a ready image's own, else a Sentinel-2 tile's."""
     if region.example:
         return region.example.side**2
-    if Path(scenes[0]).is_file() and Path(scenes[0]).suffix.lower() in (".tif", ".tiff"):
+    if _is_ready(scenes):
         with rasterio.open(scenes[0]) as image:
             return image.width * image.height
     return PIXELS**2
+
+
+def _pixel_m(region: Region) -> float:
+    """Return the side of a pixel in metres: a ready image's own, else Sentinel-2's."""
+    ready = [scenes for scenes in tiles_of(region.imagery).values() if _is_ready(scenes)]
+    if not ready:
+        return PIXEL_M
+    with rasterio.open(ready[0][0]) as image:
+        projected = image.crs is not None and image.crs.is_projected
+        return image.res[0] * image.crs.linear_units_factor[1] if projected else PIXEL_M
+
+
+def _is_ready(scenes: list[str]) -> bool:
+    return Path(scenes[0]).is_file() and Path(scenes[0]).suffix.lower() in (".tif", ".tiff")
 
 
 def _step(region: Region) -> int:

@@ -27,12 +27,13 @@ imagery:
   find: {{area: {area}, years: {years}, months: {months}}}
   # 2. Keep the table as resources/{name}/scenes.tsv, and take the # off the next line: scenes are then fetched as they are needed.
   # scenes: resources/{name}/scenes.tsv
-  #    If you have products already, name them instead of a table:
+  #    If you have products or ready 8-bit images already, name them here; find and scenes are then not needed:
   # tiles: {{T44SPC: [resources/scenes/S2A_MSIL2A_....SAFE]}}
   clouds: {{max_scene_cloud: 5}}
 
 labels:
-  # Outlines drawn by hand, any vector file with a CRS. id_field names the column that identifies each.
+  # Outlines drawn by hand, any vector file with a CRS. The field that identifies each is named beside the path,
+  # {{path: ..., id_field: id}}; without it, outlines are numbered.
   positives:
 {positives}
   # Look-alikes and ground without the landform: debris-covered glaciers, solifluction slopes, lakes, villages.
@@ -41,14 +42,22 @@ labels:
   # removed: resources/{name}/removed.csv
 
 # training: the paper's network and schedule want a GPU (DeepLabv3+ on Xception-71, ImageNet weights, 30,000 iterations a round).
-# On a processor, to see the chain run:
-# training: {{network: {{backbone: mobilenetv2_100, weights: none}}, schedule: {{iterations: 2000, batch_norm: trained}}}}
+# On a processor, a small network from random weights shows that your data are sound: some hours a round, or some minutes, and
+# a worse map, with 300 iterations and a crop of 128.
+# training:
+#   max_rounds: 1
+#   network: {{backbone: mobilenetv2_100, weights: none}}
+#   schedule: {{iterations: 2000, crop: 480, optimizer: adamw, learning_rate: 0.02, batch_norm: trained}}
 
 inventory:
-  # Elevation in metres. The path resources/dem/{name}.tif means: fetch the Copernicus DEM (30 m) of the area.
+  # Elevation in metres. The path resources/dem/{name}.tif means: fetch the Copernicus DEM (30 m) of imagery.find's area, over the
+  # network. Or name a raster of your own; or put a # before the line, and elevation, slope and aspect stay empty.
   dem: resources/dem/{name}.tif
-  # After the review: a copy of results/{name}/inventory/review.gpkg with your decisions in it.
+  # After the review: what review.html saved, or a copy of results/{name}/inventory/review.gpkg with your decisions in it.
   # decisions: resources/{name}/decisions.gpkg
+
+# Who must be named under a picture of your images; for other images than Sentinel-2 say so:
+# figures: {{credit: Contains modified Copernicus Sentinel data 2018}}
 """
 
 BROUGHT = """\

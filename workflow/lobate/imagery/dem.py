@@ -30,6 +30,10 @@ NEAR = 0.05
 """Degrees round the area that need elevation, too: slopes at its edge, and outlines that reach past it."""
 NAMED = 12
 """Tiles that are named one by one."""
+WITHOUT = (
+    "Or bring a DEM of your own and name it in inventory.dem; without that setting nothing is fetched, and elevation, slope "
+    "and aspect stay empty."
+)
 
 
 @outside
@@ -76,9 +80,11 @@ def _assets(catalogue: Catalogue, ground: BaseGeometry) -> list[Asset]:
     """Return the tiles of the area, in order of their names; degrees of which the catalogue has none are told."""
     from lobate.imagery.finding.catalogue import address_of, search
 
-    items = [
-        one for one in search(catalogue, catalogue.dem_collection, outline(ground)) if _bounds(one).intersects(ground)
-    ]
+    try:
+        known = search(catalogue, catalogue.dem_collection, outline(ground))
+    except Mistake as mistake:
+        raise Mistake(f"{mistake} {WITHOUT}") from None
+    items = [one for one in known if _bounds(one).intersects(ground)]
     base = f"{address_of(catalogue).rstrip('/')}/collections/{catalogue.dem_collection}/items/"
     assets = {one.file: one for one in (elevation_of(item, base) for item in items)}
     if not assets:
