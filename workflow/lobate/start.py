@@ -41,7 +41,7 @@ labels:
   # A CSV with the columns id and reason: outlines that cannot be recognised on the images.
   # removed: resources/{name}/removed.csv
 
-# training: the paper's network and schedule want a GPU (DeepLabv3+ on Xception-71, ImageNet weights, 30,000 iterations a round).
+# Training wants a GPU where nothing else is said: the paper's DeepLabv3+ on Xception-71, ImageNet weights, 30,000 iterations a round.
 # On a processor, a small network from random weights shows that your data are sound: some hours a round, or some minutes, and
 # a worse map, with 300 iterations and a crop of 128.
 # training:
