@@ -69,7 +69,10 @@ def test_each_line_that_waits_behind_a_number_sign_can_be_used():
         "decisions",
         "figures",
     ]
-    region = parse(yaml.safe_load(re.sub(r"^( *)# ( *)(\w+):(?= |$)", r"\1\2\3:", text, flags=re.M)))
+    used = yaml.safe_load(re.sub(r"^( *)# ( *)(\w+):(?= |$)", r"\1\2\3:", text, flags=re.M))
+    assert used["imagery"].pop("scenes") == "resources/andes/scenes.tsv", "a table, or tiles instead of it"
+    region = parse(used)
+    assert region.imagery.tiles
     assert region.training.network.weights == "none"
     assert region.training.max_rounds == 1
     assert region.inventory.decisions == "resources/andes/decisions.gpkg"
