@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +53,19 @@ def test_memory_and_time_grow_after_a_failure(rule):
 def test_what_needs_a_gpu_needs_little_time_where_the_store_has_it(rule):
     assert re.search(rf'gpu=gpu\("{rule}"', TEXTS[rule])
     assert re.search(rf'runtime=minutes\(\d+, "{rule}"', TEXTS[rule])
+
+
+def test_a_snakemake_without_lobate_says_how_to_get_it(project, tmp_path):
+    """As where someone calls the Snakemake of another environment: here an import that fails as it would there."""
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['lobate'] = None\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--snakefile", project / "Snakefile", "-n"],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "lobate is not installed for" in done.stderr and ".venv/bin/snakemake" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -7,6 +7,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+try:
+    import lobate
+except ModuleNotFoundError:
+    print(
+        f"\nlobate is not installed for {sys.executable}, which runs this Snakemake. Install it with make demo in the project's "
+        "folder, and call the Snakemake that stands there: .venv/bin/snakemake\n",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
 from lobate import stage
 from lobate.errors import Mistake
 from lobate.imagery.table import fetched_dem, listed, tiles_of
