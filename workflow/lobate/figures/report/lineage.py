@@ -14,9 +14,9 @@ def lineage_section(traced: dict[str, Any]) -> Section:
     """Return the section of figures/lineage.json."""
     steps: Steps = {one["key"]: one for one in traced["steps"]}
     first = next(iter(steps))
-    words = (
+    words = Markup(
         f"The inventory came out of {len(steps)} steps. Each is named by its key, the digest of its code, inputs, settings and "
-        "libraries; a file by the sha256 of its bytes. `lobate explain` says the same, and when, where and how long."
+        "libraries; a file by the sha256 of its bytes. <code>lobate explain</code> says the same, and when, where and how long."
     )
     own = {"path": traced["file"], "digest": traced["digest"], "step": first}
     return Section(

@@ -42,9 +42,14 @@ def escaped(value: str | int) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> Markup:
-    """Return a table; cells that are numbers stand to the right."""
-    heads = "".join(f'<th scope="col">{shown(name)}</th>' for name in head)
-    lines = "\n".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
+    """Return a table; cells that are numbers stand to the right, and so does the head of a column that has some."""
+    cells = [list(row) for row in rows]
+    columns = list(zip(*cells, strict=True)) or [()] * len(head)
+    heads = "".join(
+        f'<th scope="col"{_side(any(map(_is_number, column)))}>{shown(name)}</th>'
+        for name, column in zip(head, columns, strict=True)
+    )
+    lines = "\n".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in cells)
     named = f"<caption>{shown(caption)}</caption>" if caption else ""
     return Markup(
         f'<div class="wide" tabindex="0"><table>{named}<thead><tr>{heads}</tr></thead>\n<tbody>\n{lines}\n</tbody></table></div>\n'
@@ -53,8 +58,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "")
 
 def cell(value: Any) -> str:
     """Return one cell of a table."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"<td{' class=number' if number else ''}>{shown(value)}</td>"
+    return f"<td{_side(_is_number(value))}>{shown(value)}</td>"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _side(number: bool) -> str:
+    return " class=number" if number else ""
 
 
 def facts(pairs: Mapping[str, Any]) -> Markup:

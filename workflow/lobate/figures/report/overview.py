@@ -8,6 +8,8 @@ from lobate.figures.report.markup import Section, facts, joined, paragraph, tabl
 
 ORDER = ("total", "known", "new", "wrong", "accepted", "edited", "pending", "pending_left_out", "repeated")
 """What is said of the detections."""
+MEANT = "known: another inventory has the landform too; new: only detected; wrong: rejected in the review"
+"""The scores use the same words of the outlines by hand, and say so."""
 
 
 def overview_section(summary: dict[str, Any], selection: dict[str, Any], images: dict[str, dict[str, Any]]) -> Section:
@@ -33,7 +35,7 @@ def overview_section(summary: dict[str, Any], selection: dict[str, Any], images:
     ]
     body = joined(
         facts({name: value for name, value in numbers.items() if value not in (None, "")}),
-        paragraph("Of the detections:") if review else "",
+        paragraph(f"Of the detections ({MEANT}):") if review else "",
         facts(review) if review else "",
         table(("tile", "scene", "date", "cloud cover, %", "baseline", "pixels it gave"), rows, "Scenes used"),
     )
