@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import zipfile
 
 import geopandas as gpd
 import pandas as pd
@@ -61,6 +63,23 @@ def test_summary_says_where_things_are(finished):
         "synthetic",
     ):
         assert name in said
+
+
+def test_snakemakes_own_report_shows_every_figure_with_its_caption(finished, tmp_path):
+    clone, _ = finished
+    done = clone.run("--report", str(tmp_path / "report.zip"))
+    assert done.status == 0, done.text[-3000:]
+    with zipfile.ZipFile(tmp_path / "report.zip") as packed:
+        page = packed.read("report/report.html").decode()
+        held = {name.rpartition("/")[2] for name in packed.namelist()}
+    captions = re.findall(r'"caption": *("(?:[^"\\]|\\.)*")', page)
+    figures = {path.name for path in (clone.results / "figures").glob("*.png")}
+    assert len(captions) == len(figures) + 2, "all figures, the report and the table"
+    assert figures | {"report.html", "inventory.csv"} <= held
+    for caption in map(json.loads, captions):
+        assert caption.startswith("<p>") and not re.search(r"\*\*|``|\{\{|:\w+:`", caption), caption
+    assert "Region <strong>tiny</strong>" in page
+    assert "SYNTHETIC world" in page
 
 
 def test_dry_run_and_lint_work_on_a_fresh_clone(tmp_path, project):

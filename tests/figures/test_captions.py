@@ -1,10 +1,10 @@
-"""Every result in Snakemake's own report has a category and a caption that stands where the rule says."""
+"""Every result in Snakemake's own report has a category, a label and a caption that stands where the rule says."""
 
 from __future__ import annotations
 
 import re
 
-MARKED = re.compile(r'report\(\s*made\("([^"]+)"\),\s*caption="([^"]+)",\s*category="\w+"')
+MARKED = re.compile(r'report\(\s*made\("([^"]+)"\),\s*caption="([^"]+)",\s*category="\w+",\s*labels=\{"\w+": "[^"]+"\}')
 
 
 def test_what_goes_into_the_report_of_snakemake_has_a_caption(project):

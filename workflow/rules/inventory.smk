@@ -131,7 +131,12 @@ rule compile_inventory:
     output:
         inventory=made("inventory/inventory.gpkg"),
         parquet=made("inventory/inventory.parquet"),
-        csv=report(made("inventory/inventory.csv"), caption="../report/inventory.rst", category="Inventory"),
+        csv=report(
+            made("inventory/inventory.csv"),
+            caption="../report/inventory.rst",
+            category="Inventory",
+            labels={"table": "inventory"},
+        ),
         geojson=made("inventory/inventory.geojson"),
         shapefile=made("inventory/inventory.shp.zip"),
         summary=made("inventory/summary.json"),
