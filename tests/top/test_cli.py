@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -53,3 +56,12 @@ def test_list_of_verbs_names_all_of_them(capsys):
 def test_schema_is_json(capsys):
     assert main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Region"
+
+
+def test_a_reader_that_has_enough_is_no_fault(project):
+    """As ``lobate schema | head -1`` does: the reader closes the pipe while there is more to say."""
+    command = [sys.executable, "-m", "lobate", "schema"]
+    told = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    told.stdout.close()
+    assert told.stderr.read() == ""
+    assert told.wait(timeout=60) == 128 + signal.SIGPIPE

@@ -34,9 +34,14 @@ def main(tokens: list[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _listen(None)
     try:
-        return _app(tokens)(tokens, exit_on_error=False, print_error=True, result_action="return_value") or 0
+        status = _app(tokens)(tokens, exit_on_error=False, print_error=True, result_action="return_value") or 0
+        sys.stdout.flush()
+        return status
     except CycloptsError:
         return 2
+    except BrokenPipeError:  # who reads has enough, as in `lobate explain FILE | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except Mistake as mistake:
         log.error("Error: %s" if "\n" not in str(mistake) else "Errors:\n%s", mistake)
         return 2
