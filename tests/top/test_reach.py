@@ -29,7 +29,7 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(reach, "ROOT", root)
 
     def fresh() -> None:
-        inner = (reach._reached, reach._source, reach._tree, reach._module_digest, reach._imports)
+        inner = (reach._reached, reach._source, reach._parsed, reach._memory, reach._imports)
         for one in (reach.code_digest, reach.libraries, *inner):
             one.cache_clear()
 
@@ -89,3 +89,10 @@ def test_files_of_other_languages_in_a_package_are_code(package):
     assert before != after
     same, unrelated = digest_after(package, "a/notes.txt", "nothing that runs")
     assert same == unrelated == after
+
+
+def test_no_library_has_to_be_looked_for_among_all_that_are_installed(monkeypatch):
+    monkeypatch.setattr(reach.metadata, "packages_distributions", lambda: pytest.fail("add it to DISTRIBUTIONS"))
+    reach._version.cache_clear()
+    for verb in verbs.VERBS:
+        reach.libraries.__wrapped__(frozenset({verbs.load(verb).__module__}))

@@ -9,7 +9,6 @@ third-party libraries that this code imports are found on the way, with their ve
 
 from __future__ import annotations
 
-import ast
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -17,18 +16,22 @@ from importlib import metadata
 from pathlib import Path
 
 from lobate.digests import file_digest, text_digest
+from lobate.parsed import Import, Memory, Parsed
 
 PACKAGE = __package__
 ROOT = Path(__file__).parent
 WITHOUT_BEHAVIOUR = (f"{PACKAGE}.settings", f"{PACKAGE}.signature")
 OTHER_LANGUAGES = (".js", ".css", ".html")
-DISTRIBUTIONS = {"PIL": "pillow", "yaml": "PyYAML"}
+DISTRIBUTIONS = {"PIL": "pillow", "markdown_it": "markdown-it-py", "yaml": "PyYAML"}
+"""Where an import's name is not its distribution's: looking for it takes most of a second."""
 
 
 @cache
 def code_digest(modules: frozenset[str]) -> str:
     """Return the digest of all code that these modules of the package can reach."""
-    return text_digest("\n".join(f"{name} {_module_digest(name)}" for name in sorted(_reached(modules))))
+    digest = text_digest("\n".join(f"{name} {_module_digest(name)}" for name in sorted(_reached(modules))))
+    _memory().keep()
+    return digest
 
 
 @cache
@@ -68,22 +71,20 @@ def _source(module: str) -> Path | None:
 
 
 @cache
-def _tree(module: str) -> ast.Module:
+def _parsed(module: str) -> Parsed:
     source = _source(module)
     if source is None:
         raise ValueError(f"{module} is no module of {PACKAGE}")
-    return ast.parse(source.read_bytes())
+    return _memory().parse(source)
 
 
 @cache
+def _memory() -> Memory:
+    return Memory(ROOT)
+
+
 def _module_digest(module: str) -> str:
-    tree = _tree(module)
-    for node in ast.walk(tree):
-        for field in ("body", "orelse", "finalbody"):
-            block = getattr(node, field, None)
-            if isinstance(block, list):
-                setattr(node, field, [one for one in block if not _is_text(one)] or ([ast.Pass()] if block else []))
-    return text_digest(ast.unparse(tree) + "".join(_beside(module)))
+    return text_digest(_parsed(module).code + "".join(_beside(module)))
 
 
 def _beside(module: str) -> Iterator[str]:
@@ -95,33 +96,26 @@ def _beside(module: str) -> Iterator[str]:
                 yield f"\n{file.name} {file_digest(file)}"
 
 
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
 @cache
 def _imports(module: str) -> frozenset[str]:
     """Return the full names a module imports, with the packages above them; names that are no modules do no harm."""
-    names = {name for node in ast.walk(_tree(module)) for name in _named(node, module)}
+    names = {name for one in _parsed(module).imports for name in _named(one, module)}
     return frozenset(above for name in names for above in _with_parents(name)) - {module}
 
 
-def _named(node: ast.AST, module: str) -> Iterator[str]:
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        base = _absolute(node, module)
-        yield base
-        yield from (f"{base}.{alias.name}" for alias in node.names)
+def _named(one: Import, module: str) -> Iterator[str]:
+    base = _absolute(one, module)
+    yield base
+    yield from (f"{base}.{part}" for part in one.parts)
 
 
-def _absolute(node: ast.ImportFrom, module: str) -> str:
-    if not node.level:
-        return node.module or ""
+def _absolute(one: Import, module: str) -> str:
+    if not one.level:
+        return one.name
     source = _source(module)
-    drop = node.level - (source is not None and source.name == "__init__.py")
+    drop = one.level - (source is not None and source.name == "__init__.py")
     parts = module.split(".")
-    return ".".join(parts[: len(parts) - drop] + ([node.module] if node.module else []))
+    return ".".join(parts[: len(parts) - drop] + ([one.name] if one.name else []))
 
 
 def _with_parents(name: str) -> Iterator[str]:
