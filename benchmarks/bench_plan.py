@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,12 +65,11 @@ def _image(path: Path, x: float, y: float) -> None:
 
 
 def _pretend(region: Path) -> None:
-    """Make every result as an empty file, and let Snakemake take them for made."""
-    for line in _snakemake(region, "--summary").splitlines():
-        path, tab, _ = line.partition("\t")
-        if tab and path.startswith("results/"):
-            (region / path).parent.mkdir(parents=True, exist_ok=True)
-            (region / path).touch()
+    """Make every file that a command names as an empty one, and let Snakemake take them for made."""
+    said = _snakemake(region, "--dry-run", "--printshellcmds")
+    for path in sorted(set(re.findall(r"\bresults/[^\s'\"]+", said))):
+        (region / path).parent.mkdir(parents=True, exist_ok=True)
+        (region / path).touch()
     _snakemake(region, "--touch")
 
 
