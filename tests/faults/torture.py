@@ -23,6 +23,7 @@ from tests.chain.clone import Clone
 from tests.conftest import PROJECT
 from tests.faults.bench import Bench, contents, kill_group, timed
 
+BEGAN = time.monotonic()
 VICTIMS = ("train", "train", "predict", "predict", "snakemake")
 
 
@@ -39,18 +40,19 @@ class Stages:
             self.length[verb] = timed(self.bench, verb, out, "store")
             self.calm[verb] = contents(self.bench.folder / out)
 
-    def torment(self, verb: str, dice: random.Random, name: str) -> int:
-        """Kill a verb one to three times, let it end, and insist on the result; return how often it was hit."""
+    def torment(self, verb: str, dice: random.Random, name: str) -> tuple[int, str]:
+        """Kill a verb one to three times, let it end, and insist on the result; return how often it was hit, and what to tell."""
         words, store, out = self.bench.words(verb, name), f"{name}.store", self.bench.folder / name
         moments = [dice.uniform(0, 1.1 * self.length[verb]) for _ in range(dice.randint(1, 3))]
-        hit = sum(self.bench.killed(*words, after=moment, store=store) for moment in moments)
+        hits = [moment for moment in moments if self.bench.killed(*words, after=moment, store=store)]
+        when = f"{verb} killed after {', '.join(f'{hit:.1f}' for hit in hits)} s" if hits else f"{verb} was quicker"
         status, told = self.bench.run(*words, store=store)
-        insist(status == 0, f"{verb} did not end well after kills at {moments}:\n{told}")
-        insist(contents(out) == self.calm[verb], f"{verb} ended with other bytes after kills at {moments}")
+        insist(status == 0, f"{when}, and did not end well when run again:\n{told}")
+        insist_alike(contents(out), self.calm[verb], when)
         insist_whole(self.bench, store)
         shutil.rmtree(out)
         shutil.rmtree(self.bench.folder / store)
-        return hit
+        return len(hits), f"{when} of {self.length[verb]:.1f} s; run again: the same bytes"
 
 
 @dataclass
@@ -59,6 +61,7 @@ class Chain:
 
     folder: Path
     number: int = 0
+    kills: int = 0
     calm: dict[str, str] = field(default_factory=dict)
     length: float = 0
 
@@ -73,12 +76,12 @@ class Chain:
     def fresh(self, name: str) -> Clone:
         return Clone(self.folder / name / "clone", PROJECT, self.folder / name / "store")
 
-    def torment(self, dice: random.Random) -> int:
-        """Run for a while and kill; return 1, or 0 where the chain came to its end before."""
+    def torment(self, dice: random.Random) -> tuple[int, str]:
+        """Run for a while and kill; return how often it was hit (not where it came to its end before), and what to tell."""
         process = self.clone.start()
-        everyone = dice.random() < 0.5
+        everyone, moment = dice.random() < 0.5, dice.uniform(0, self.length / 2)
         try:
-            process.communicate(timeout=dice.uniform(0, self.length / 2))
+            process.communicate(timeout=moment)
         except subprocess.TimeoutExpired:
             if everyone:
                 kill_group(process)
@@ -86,25 +89,34 @@ class Chain:
                 process.kill()
                 process.wait()
             self.clone.run("--unlock")
-            return 1
-        self.compare()
-        return 0
+            self.kills += 1
+            return 1, f"snakemake killed after {moment:.1f} s, {'with all its jobs' if everyone else 'alone'}"
+        return 0, self.compare()
 
-    def compare(self) -> None:
-        """Let the chain end, insist on its results, and begin another."""
+    def compare(self) -> str:
+        """Let the chain end, insist on its results, and begin another; return what to tell."""
         done = self.clone.run()
         insist(done.status == 0, done.text)
-        insist(contents(self.clone.results) == self.calm, "the chain ended with other bytes")
+        insist_alike(contents(self.clone.results), self.calm, f"snakemake was killed {self.kills} times")
         insist(self.clone.lobate("store", "verify").returncode == 0, "the store is not whole")
+        told = f"the chain, killed {self.kills} times, came to its end: {len(self.calm)} results, the same bytes"
         shutil.rmtree(self.clone.folder.parent)
+        self.kills = 0
         self.number += 1
         self.clone = self.fresh(str(self.number))
+        return told
 
 
 def insist(holds: bool, otherwise: str) -> None:
     """End the torture where something does not hold."""
     if not holds:
         raise SystemExit(f"FAILED: {otherwise}")
+
+
+def insist_alike(made: dict[str, str], calm: dict[str, str], after: str) -> None:
+    """Insist on the files and bytes of an undisturbed run."""
+    other = sorted(name for name in made.keys() | calm.keys() if made.get(name) != calm.get(name))
+    insist(not other, f"{after}, and what was made then is not what an undisturbed run makes: {', '.join(other)}")
 
 
 def insist_whole(bench: Bench, store: str) -> None:
@@ -122,9 +134,10 @@ def main() -> None:
     asked.add_argument("--seed", type=int, default=0)
     asked.add_argument("--victims", nargs="+", choices=sorted(set(VICTIMS)), default=VICTIMS)
     given = asked.parse_args()
-    dice = random.Random(given.seed)
-    with tempfile.TemporaryDirectory(prefix="lobate-torture-") as scratch:
-        torture(Path(scratch), given.times, dice, given.victims)
+    scratch = Path(tempfile.mkdtemp(prefix="lobate-torture-"))
+    tell(f"seed {given.seed}, {given.times} kills, in {scratch}, which is kept if anything goes wrong")
+    torture(scratch, given.times, random.Random(given.seed), given.victims)
+    shutil.rmtree(scratch)
 
 
 def torture(folder: Path, times: int, dice: random.Random, victims: tuple[str, ...]) -> None:
@@ -132,16 +145,24 @@ def torture(folder: Path, times: int, dice: random.Random, victims: tuple[str, .
     (folder / "bench").mkdir()
     stages, chain = Stages(Bench(folder / "bench").fill()), Chain(folder / "chain")
     stages.measure()
+    tell("undisturbed: " + ", ".join(f"{verb} {seconds:.1f} s" for verb, seconds in stages.length.items()))
     if "snakemake" in victims:
         chain.measure()
+        tell(f"undisturbed: snakemake {chain.length:.0f} s")
     hits = tries = 0
     while hits < times:
         victim, tries = dice.choice(victims), tries + 1
-        hits += chain.torment(dice) if victim == "snakemake" else stages.torment(victim, dice, f"{victim}_{tries}")
-        print(f"{hits} kills, last of {victim}: the same bytes", flush=True)
-    if "snakemake" in victims:
-        chain.compare()
-    print(f"{hits} kills in {tries} runs: every result is byte for byte what an undisturbed run made")
+        hit, told = chain.torment(dice) if victim == "snakemake" else stages.torment(victim, dice, f"{victim}_{tries}")
+        hits += hit
+        tell(f"{hits} of {times}: {told}")
+    if chain.kills:
+        tell(chain.compare())
+    tell(f"{hits} kills in {tries} runs: every result is byte for byte what an undisturbed run made")
+
+
+def tell(what: str) -> None:
+    """Print a line, with the minutes since the beginning."""
+    print(f"{(time.monotonic() - BEGAN) / 60:5.1f} min  {what}", flush=True)
 
 
 if __name__ == "__main__":
