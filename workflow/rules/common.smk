@@ -73,6 +73,13 @@ def made(path: str) -> str:
     return f"results/{REGION.region}/{path}"
 
 
+def picture(name: str, label: str):
+    """Return where a figure stands, marked for Snakemake's own report under a label, with the caption of its name."""
+    return report(
+        made(f"figures/{name}.png"), caption=f"../report/{name}.rst", category="Figures", labels={"figure": label}
+    )
+
+
 def all_images(wildcards) -> list[str]:
     """Return the tiles' images; a region that has yet to find its scenes is told how."""
     if not TILES:

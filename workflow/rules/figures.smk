@@ -23,12 +23,7 @@ rule figure_map:
         inventory=made("inventory/inventory.gpkg"),
         images=[made(f"imagery/{tile}.tif") for tile in TILES],
     output:
-        png=report(
-            made("figures/map.png"),
-            caption="../report/map.rst",
-            category="Figures",
-            labels={"figure": "map of the inventory"},
-        ),
+        png=picture("map", "map of the inventory"),
         pdf=made("figures/map.pdf"),
     log:
         made("logs/figure_map.log"),
@@ -52,12 +47,7 @@ rule figure_iou:
         metrics=[made(f"training/round_{number}/metrics.csv") for number in ROUNDS],
         verdicts=[made(f"training/round_{number}/verdict.json") for number in ROUNDS],
     output:
-        png=report(
-            made("figures/iou.png"),
-            caption="../report/iou.rst",
-            category="Figures",
-            labels={"figure": "IoU against iteration"},
-        ),
+        png=picture("iou", "IoU against iteration"),
         pdf=made("figures/iou.pdf"),
     log:
         made("logs/figure_iou.log"),
@@ -102,12 +92,7 @@ rule figure_workflow:
     input:
         rules=made("figures/rules.dot"),
     output:
-        png=report(
-            made("figures/workflow.png"),
-            caption="../report/workflow.rst",
-            category="Figures",
-            labels={"figure": "the workflow"},
-        ),
+        png=picture("workflow", "the workflow"),
         pdf=made("figures/workflow.pdf"),
     log:
         made("logs/figure_workflow.log"),
@@ -135,12 +120,7 @@ rule figure_outlines:
         reviewed=made("inventory/reviewed.gpkg"),
         inventory=made("inventory/inventory.gpkg"),
     output:
-        png=report(
-            made("figures/outlines.png"),
-            caption="../report/outlines.rst",
-            category="Figures",
-            labels={"figure": "examples of outlines"},
-        ),
+        png=picture("outlines", "examples of outlines"),
         pdf=made("figures/outlines.pdf"),
     log:
         made("logs/figure_outlines.log"),
@@ -164,12 +144,7 @@ rule figure_attributes:
     input:
         inventory=made("inventory/inventory.gpkg"),
     output:
-        png=report(
-            made("figures/attributes.png"),
-            caption="../report/attributes.rst",
-            category="Figures",
-            labels={"figure": "attributes"},
-        ),
+        png=picture("attributes", "attributes"),
         pdf=made("figures/attributes.pdf"),
     log:
         made("logs/figure_attributes.log"),
@@ -192,12 +167,7 @@ rule figure_upslope:
     input:
         inventory=made("inventory/inventory.gpkg"),
     output:
-        png=report(
-            made("figures/upslope.png"),
-            caption="../report/upslope.rst",
-            category="Figures",
-            labels={"figure": "altitude and velocity by upslope connection"},
-        ),
+        png=picture("upslope", "altitude and velocity by upslope connection"),
         pdf=made("figures/upslope.pdf"),
     log:
         made("logs/figure_upslope.log"),
@@ -222,12 +192,7 @@ rule figure_motion:
         images=[made(f"imagery/{tile}.tif") for tile in TILES],
         phase=optional(REGION.figures.motion.phase),
     output:
-        png=report(
-            made("figures/motion.png"),
-            caption="../report/motion.rst",
-            category="Figures",
-            labels={"figure": "motion of one landform"},
-        ),
+        png=picture("motion", "motion of one landform"),
         pdf=made("figures/motion.pdf"),
     log:
         made("logs/figure_motion.log"),
@@ -251,12 +216,7 @@ rule figure_leakage:
         leakage=made("patches/leakage.json"),
         selection=made("training/selection.json"),
     output:
-        png=report(
-            made("figures/leakage.png"),
-            caption="../report/leakage.rst",
-            category="Figures",
-            labels={"figure": "leakage, by both protocols"},
-        ),
+        png=picture("leakage", "leakage, by both protocols"),
         pdf=made("figures/leakage.pdf"),
     log:
         made("logs/figure_leakage.log"),
@@ -279,12 +239,7 @@ rule figure_rounds:
     input:
         selection=made("training/selection.json"),
     output:
-        png=report(
-            made("figures/rounds.png"),
-            caption="../report/rounds.rst",
-            category="Figures",
-            labels={"figure": "rounds of training"},
-        ),
+        png=picture("rounds", "rounds of training"),
         pdf=made("figures/rounds.pdf"),
     log:
         made("logs/figure_rounds.log"),
@@ -307,12 +262,7 @@ rule figure_reliability:
     input:
         selection=made("training/selection.json"),
     output:
-        png=report(
-            made("figures/reliability.png"),
-            caption="../report/reliability.rst",
-            category="Figures",
-            labels={"figure": "reliability of the probabilities"},
-        ),
+        png=picture("reliability", "reliability of the probabilities"),
         pdf=made("figures/reliability.pdf"),
     log:
         made("logs/figure_reliability.log"),
@@ -337,12 +287,7 @@ rule figure_precision_recall:
         scores=made("mapping/scores.json"),
         cases=made("mapping/cases.gpkg"),
     output:
-        png=report(
-            made("figures/precision_recall.png"),
-            caption="../report/precision_recall.rst",
-            category="Figures",
-            labels={"figure": "precision and recall"},
-        ),
+        png=picture("precision_recall", "precision and recall"),
         pdf=made("figures/precision_recall.pdf"),
     log:
         made("logs/figure_precision_recall.log"),
