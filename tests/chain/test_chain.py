@@ -82,6 +82,14 @@ def test_snakemakes_own_report_shows_every_figure_with_its_caption(finished, tmp
     assert "SYNTHETIC world" in page
 
 
+def test_rule_graph_is_the_same_each_time(clone):
+    """It is no stage, so that no store keeps it: the rule itself has to make the same bytes."""
+    graph = "results/tiny/figures/rules.dot"
+    before = (clone.folder / graph).read_bytes()
+    assert clone.run("--force", "--", graph).status == 0
+    assert (clone.folder / graph).read_bytes() == before
+
+
 def test_dry_run_and_lint_work_on_a_fresh_clone(tmp_path, project):
     from tests.chain.clone import Clone
 

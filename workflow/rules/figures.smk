@@ -84,7 +84,8 @@ rule rule_graph:
     message:
         "Asking Snakemake for the graph of the rules"
     shell:
-        "snakemake all --snakefile {input.snakefile:q} --workflow-profile none --cores 1 --nolock --quiet all"
+        # Snakemake writes the graph in the order of Python's sets, which else is another in each run
+        "PYTHONHASHSEED=0 snakemake all --snakefile {input.snakefile:q} --workflow-profile none --cores 1 --nolock --quiet all"
         " --configfile {params.settings:q} --rulegraph dot > {output.rules:q} 2> {log:q}"
 
 
