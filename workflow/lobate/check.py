@@ -13,6 +13,7 @@ from typing import Any, get_args, get_origin
 
 import numpy as np
 import pyogrio
+import rasterio
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 from shapely import STRtree, box
@@ -212,7 +213,7 @@ def _tile_footprints(region: Region) -> tuple[STRtree | None, list[str]]:
         tiles = tiles_of(region.imagery)
     except Mistake as mistake:
         return None, [f"Setting imagery.scenes: {mistake}"]
-    with ThreadPoolExecutor() as pool:  # a thousand tiles of a network's drive are waited for side by side
+    with ThreadPoolExecutor(initializer=_with_gdal) as pool:  # a network's drive is waited for side by side
         grids = [*pool.map(lambda scenes: _first_grid(scenes, region), tiles.values())]
     for tile, grid in zip(tiles, grids, strict=True):
         if isinstance(grid, Mistake):
@@ -221,6 +222,11 @@ def _tile_footprints(region: Region) -> tuple[STRtree | None, list[str]]:
         elif grid is not None:
             footprints.append(box(*_bounds_lonlat(grid.bounds, grid.crs.to_wkt())))
     return (STRtree(footprints) if len(footprints) == len(tiles) else None), found
+
+
+def _with_gdal() -> None:
+    """Look for GDAL's own files once in a thread's life, not at each of a thousand rasters."""
+    rasterio.Env().__enter__()
 
 
 def _first_grid(scenes: list[str], region: Region) -> Grid | Mistake | None:
