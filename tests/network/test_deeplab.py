@@ -134,3 +134,10 @@ def test_probability_of_the_landform(model):
         found = landform_probability(model)(images)
         torch.testing.assert_close(found, torch.softmax(model(images), 1)[:, 1])
     assert found.shape == (2, 40, 40)
+
+
+def test_a_model_stays_on_its_device():
+    """Whoever moved it there maps there: mining on a GPU once sent the model back to the CPU, and the windows not."""
+    network = build(SMALL).to("meta")
+    landform_probability(network)
+    assert {weights.device.type for weights in network.parameters()} == {"meta"}

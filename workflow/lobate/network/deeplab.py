@@ -135,12 +135,13 @@ def skeleton(settings: Network, preprocessing: Preprocessing, *, classes: int = 
         return DeepLab(settings, Backbone(settings.backbone, len(preprocessing.mean)), classes, preprocessing)
 
 
-def landform_probability(model: DeepLab, device: str | torch.device = "cpu") -> Callable[[Tensor], Tensor]:
+def landform_probability(model: DeepLab, device: str | torch.device | None = None) -> Callable[[Tensor], Tensor]:
     """Return the function from images (N, C, H, W) uint8 on ``device`` to the landform's probability (N, H, W), 0..1.
 
-    The model is moved to ``device``, into evaluation mode and into channels-last order, which is faster everywhere; on a
-    GPU it computes in bfloat16.
+    The model is moved to ``device`` (it stays where it is when that is not given), into evaluation mode and into
+    channels-last order, which is faster everywhere; on a GPU it computes in bfloat16.
     """
+    device = device or next(model.parameters()).device
     kind = torch.device(device).type
     model.to(device=device, memory_format=torch.channels_last).eval()
 
