@@ -48,8 +48,8 @@ def real_data() -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the long runs of the chain, so that no worker is left with one of them at the end."""
-    items.sort(key=lambda item: item.path.parent.name not in ("chain", "real"))
+    """Begin with the long runs of the chain, here and on Slurm, so that no worker is left with one of them at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in ("chain", "real", "slurm"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

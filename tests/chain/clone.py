@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import yaml
 
@@ -38,19 +40,41 @@ class Run:
     def restored(self) -> Counter[str]:
         return self._count("restored")
 
+    @property
+    def finished(self) -> Counter[str]:
+        """How often each rule ran, by Snakemake's own record."""
+        return Counter(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)$", self.text, re.M))
+
 
 class Clone:
     """A copy of the project with results of its own, and a store that may be shared."""
 
+    parts = PARTS
+    whole: tuple[str, ...] = ()
+    core = CORE
+    detected = CORE
+    """Targets of the incrementality table's rows: all that the first run made, less where less will do, and detections."""
+
     def __init__(self, folder: Path, project: Path, store: Path) -> None:
-        self.folder, self.store = folder, store
-        for part in PARTS:
+        self.folder, self.project, self.store = folder, project, store
+        for part in self.parts:
             source = project / part
-            copy = shutil.copy if source.is_file() else shutil.copytree
             (folder / part).parent.mkdir(parents=True, exist_ok=True)
-            copy(
-                source, folder / part, **({} if source.is_file() else {"ignore": shutil.ignore_patterns("__pycache__")})
-            )
+            if source.is_file():
+                shutil.copy(source, folder / part)
+            else:
+                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def copy(self, folder: Path) -> Self:
+        """Return a copy with its results, which shares the store."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        other = copy.copy(self)
+        other.folder = folder
+        return other
+
+    def fresh(self, folder: Path) -> Self:
+        """Return a clone without results, which shares the store."""
+        return type(self)(folder, self.project, self.store)
 
     @property
     def results(self) -> Path:
@@ -74,32 +98,31 @@ class Clone:
         if overlay:
             (self.folder / "overlay.yaml").write_text(yaml.safe_dump(overlay))
             files.append("overlay.yaml")
-        env = {**os.environ, "PYTHONPATH": str(self.folder / "workflow"), "LOBATE_STORE": str(self.store)}
-        command = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--cores",
-            "2",
-            "--resources",
-            "gpu=1",
-            "--configfile",
-            *files,
-            *words,
-        ]
         return subprocess.Popen(
-            command,
+            [sys.executable, "-m", "snakemake", *self.options(), "--configfile", *files, *words],
             cwd=self.folder,
-            env=env,
+            env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
 
+    def options(self) -> list[str]:
+        """Return Snakemake's options for this way of running."""
+        return ["--cores", "2", "--resources", "gpu=1"]
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(self.folder / "workflow"), "LOBATE_STORE": str(self.store)}
+
     def lobate(self, *words: str) -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, "PYTHONPATH": str(self.folder / "workflow"), "LOBATE_STORE": str(self.store)}
         command = [sys.executable, "-m", "lobate", *words]
         return subprocess.run(
-            command, cwd=self.folder, env=env, capture_output=True, text=True, check=False, timeout=120
+            command,
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )

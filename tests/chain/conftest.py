@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,4 @@ def finished(tmp_path_factory: pytest.TempPathFactory, project: Path) -> tuple[C
 def clone(finished: tuple[Clone, Run], tmp_path: Path) -> Clone:
     """A copy of the finished clone with its results, sharing its store."""
     first, _ = finished
-    shutil.copytree(first.folder, tmp_path / "copy", symlinks=True)
-    copy = Clone.__new__(Clone)
-    copy.folder, copy.store = tmp_path / "copy", first.store
-    return copy
+    return first.copy(tmp_path / "copy")

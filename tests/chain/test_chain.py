@@ -90,6 +90,21 @@ def test_rule_graph_is_the_same_each_time(clone):
     assert (clone.folder / graph).read_bytes() == before
 
 
+def test_a_rule_with_two_gpus_trains_in_two_processes(clone):
+    """No machine of the tests has two: one is pretended to, and its processes meet on CPUs."""
+    together = clone.folder / "workflow/lobate/training/together.py"
+    text = together.read_text()
+    assert text.count("torch.cuda.device_count()") == 1
+    together.write_text(text.replace("torch.cuda.device_count()", "2"))
+    model = "results/tiny/training/round_1/model.safetensors"
+    alone = (clone.folder / model).read_bytes()
+    done = clone.run("--resources", "gpu=2", "--", model, overlay={"training": {"gpus": 2}})
+    assert (done.status, done.computed) == (0, {"train": 1}), done.text[-3000:]
+    assert "LOBATE_GPUS=2 lobate train " in done.text
+    assert "Each of 2 devices gets one patch at a time" in done.text
+    assert (clone.folder / model).read_bytes() != alone
+
+
 def test_dry_run_and_lint_work_on_a_fresh_clone(tmp_path, project):
     from tests.chain.clone import Clone
 

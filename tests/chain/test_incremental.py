@@ -1,4 +1,4 @@
-"""Only what truly differs is computed."""
+"""Only what truly differs is computed: a table of what is changed, run on this machine here and on Slurm in tests/slurm."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 import geopandas as gpd
 import pytest
 import rasterio
-from tests.chain.clone import CORE, Clone
+from tests.chain.clone import Clone
 
 pytestmark = pytest.mark.xdist_group("chain")
 
 DEAR = {"train", "mine_negatives", "predict", "compose_rgb", "crop_patches", "make_example"}
+"""What takes long."""
 
 
 def touched(folder: Path) -> None:
@@ -23,7 +24,7 @@ def touched(folder: Path) -> None:
 
 
 def test_finished_chain_has_nothing_to_do(clone):
-    done = clone.run()
+    done = clone.run(*clone.whole)
     assert done.status == 0
     assert "Nothing to be done" in done.text
 
@@ -34,43 +35,43 @@ def test_everything_touched_computes_nothing(clone):
     for part in sorted(clone.results.iterdir(), reverse=True):  # the raw data last, so all else looks older
         touched(part) if part.is_dir() else os.utime(part)
     touched(clone.results / "example")
-    done = clone.run(*CORE)
+    done = clone.run(*clone.core)
     assert (done.status, done.computed) == (0, {})
     assert done.restored["train"] > 0, "Snakemake was to see older outputs"
 
 
 def test_forced_run_computes_nothing_and_asks_for_no_gpu(clone):
-    done = clone.run("--forceall", *CORE)
+    done = clone.run("--forceall", *clone.core)
     assert (done.status, done.computed) == (0, {})
-    assert set(done.restored) >= DEAR - {"mine_negatives"}
+    assert set(done.restored) >= {"train", *DEAR & set(done.finished)} - {"mine_negatives"}
     assert "LOBATE_GPUS=0 lobate train " in done.text
     assert "LOBATE_GPUS=1" not in done.text
 
 
-def test_comment_edited_and_fresh_clone_with_the_old_store_compute_nothing(finished, project, tmp_path):
+def test_comment_edited_and_fresh_clone_with_the_old_store_compute_nothing(finished, tmp_path):
     first, _ = finished
-    fresh = Clone(tmp_path / "fresh", project, first.store)
+    fresh = first.fresh(tmp_path / "fresh")
     for file in sorted((fresh.folder / "workflow/lobate").rglob("*.py")):
         file.write_text(file.read_text() + "\n# a comment at the end\n")
-    done = fresh.run(*CORE)
+    done = fresh.run(*fresh.core)
     assert (done.status, done.computed) == (0, {})
-    for name in ("inventory/inventory.gpkg", "training/model.safetensors", "figures/map.png"):
-        assert (fresh.results / name).read_bytes() == (first.results / name).read_bytes(), name
+    for name in (*fresh.core[1:], "results/tiny/training/round_1/model.safetensors"):
+        assert (fresh.folder / name).read_bytes() == (first.folder / name).read_bytes(), name
 
 
 def test_setting_changed_and_changed_back_computes_once(clone):
-    changed = clone.run(*CORE, overlay={"mapping": {"filter": {"min_area_km2": 0.05}}})
+    changed = clone.run(*clone.detected, overlay={"mapping": {"filter": {"min_area_km2": 0.05}}})
     assert changed.status == 0
     assert changed.computed["filter_detections"] == 1
     assert not set(changed.computed) & DEAR
-    back = clone.run(*CORE)
+    back = clone.run(*clone.detected)
     assert (back.status, back.computed) == (0, {})
 
 
 def test_helper_edited_recomputes_what_reaches_it(clone):
     grid = clone.folder / "workflow/lobate/labels/rasterize.py"
     grid.write_text(grid.read_text() + "\nUNUSED = 1\n")
-    done = clone.run(*CORE)
+    done = clone.run(*clone.core)
     assert done.status == 0
     assert done.computed == {"rasterize_labels": 2}, "the label rasters came out identical, so nothing else had to run"
 
@@ -108,7 +109,7 @@ def row_point(polygons: gpd.GeoDataFrame, name: str) -> object:
 
 def test_one_outline_redrawn_in_one_tile(clone):
     tile = move_one_outline(clone)
-    done = clone.run(*CORE)
+    done = clone.run(*clone.core)
     assert done.status == 0, done.text[-3000:]
     assert done.computed["clean_labels"] == 1
     assert done.computed["rasterize_labels"] == 1
@@ -123,7 +124,7 @@ def test_identical_upstream_does_not_repeat_training(clone):
     metadata = product / "MTD_MSIL2A.xml"
     metadata.write_text(metadata.read_text() + "\n<!-- a remark -->\n")
     (product / ".snakemake_timestamp").touch()  # Snakemake does not look into folders
-    done = clone.run(*CORE)
+    done = clone.run(*clone.core)
     assert done.status == 0, done.text[-3000:]
     assert done.computed == {"compose_rgb": 1}
     assert done.restored["train"] >= 1

@@ -58,8 +58,9 @@ SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd-%n.log
 NodeName=c1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[0]} CPUs=4 RealMemory=16000 Gres=gpu:stand_in:1
 NodeName=c2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=4 RealMemory=16000
-PartitionName=main Nodes=c[1-2] Default=YES MaxTime=2880 State=UP
-PartitionName=gpu Nodes=c1 MaxTime=2880 State=UP
+EnforcePartLimits=ALL
+PartitionName=main Nodes=c[1-2] Default=YES MaxTime=600 State=UP
+PartitionName=gpu Nodes=c1 MaxTime=600 State=UP
 """
 
 
@@ -111,11 +112,14 @@ class Cluster:
         return done.stdout
 
     def jobs(self) -> list[dict[str, str]]:
-        """Return every job so far: its name, partition, node, state, comment and what it asked for."""
-        form = "State:|,Partition:|,NodeList:|,Comment:|,tres-per-job:|,MinMemory:|,TimeLimit:|"
-        names = ("state", "partition", "node", "comment", "gpus", "memory", "time")
+        """Return every job so far: its run's name, rule, account, partition, node, state, and what it asked for."""
+        fields = {"run": "Name", "state": "State", "account": "Account", "partition": "Partition", "node": "NodeList"}
+        fields |= {"comment": "Comment", "gpus": "tres-per-job", "memory": "MinMemory", "time": "TimeLimit"}
+        fields |= {"most_nodes": "MaxNodes"}
+        form = ",".join(f"{field}:|" for field in fields.values())
         lines = self.ask("squeue", "--states=all", "--noheader", "-O", form).splitlines()
-        return [dict(zip(names, (part.strip() for part in line.split("|")), strict=False)) for line in lines]
+        jobs = [dict(zip(fields, (part.strip() for part in line.split("|")), strict=False)) for line in lines]
+        return [{**job, "rule": job["comment"].removeprefix("rule_").split("_wildcards")[0]} for job in jobs]
 
     def kill_node(self, name: str) -> None:
         """Let a node die with all that runs on it; steps of the other node die, too."""
