@@ -134,11 +134,10 @@ def test_shapefile_travels_whole_and_editable(toy):
 
 def test_full_disk_is_a_paragraph(toy, monkeypatch):
     from lobate.errors import Mistake
-    from lobate.stage import _told_when_full
-    from lobate.store import Store
+    from lobate.trouble import told
 
     try:
-        with _told_when_full(Store(Path("some/store"))):
+        with told(Path("some/store")):
             raise OSError(28, "No space left on device")
     except Mistake as mistake:
         assert "some/store" in str(mistake) and "full" in str(mistake)

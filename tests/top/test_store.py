@@ -1,10 +1,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -48,35 +44,6 @@ def test_edited_result_is_refused_as_input(toy):
     assert not (toy.folder / "r.txt").exists()
 
 
-def test_without_hard_links_outputs_are_copies(toy, monkeypatch):
-    from lobate import store as module
-
-    def refuse(*_: object) -> None:
-        raise OSError(18, "Invalid cross-device link")
-
-    toy.copy()
-    monkeypatch.setattr(module.os, "link", refuse)
-    monkeypatch.chdir(toy.folder)
-    kept = module.Store("store")
-    (record,) = kept.root.glob("recipes/*/*.json")
-    target = toy.folder / "copied.txt"
-    assert kept.restore(record.stem, {"result": [module.Target(target)]})
-    assert target.read_text() == "APPLE\nAVOCADO\n0\n"
-    assert target.stat().st_nlink == 1
-
-
-def test_two_results_never_share_a_file(toy):
-    """Snakemake touches what a job made; the other result must not look newer for it."""
-    toy.copy("a/result.txt")
-    toy.copy("b/result.txt")
-    first, second = (toy.folder / name / "result.txt" for name in "ab")
-    assert first.read_bytes() == second.read_bytes()
-    assert first.stat().st_ino != second.stat().st_ino
-    assert {first.stat().st_mode & 0o777, second.stat().st_mode & 0o777} == {0o444}
-    (kept,) = toy.objects()
-    assert kept.stat().st_ino == first.stat().st_ino
-
-
 def test_a_plan_takes_results_for_what_was_linked_there_and_reads_only_the_rest(tmp_path, monkeypatch):
     store, result, own = Store(tmp_path / "store"), tmp_path / "detections.gpkg", tmp_path / "mine.gpkg"
     made, read = tmp_path / "made.gpkg", []
@@ -94,39 +61,6 @@ def test_a_plan_takes_results_for_what_was_linked_there_and_reads_only_the_rest(
     result.unlink()
     with pytest.raises(Mistake, match="does not exist"):
         stage.known("review_sheet", {"detections": result, "review": tmp_path / "r.gpkg"}, None, store)
-
-
-def test_store_on_another_file_system_gives_copies_and_says_so(tmp_path, caplog):
-    """/dev/shm is a file system of its own, across which nothing can be linked."""
-    other = Path("/dev/shm")
-    if not os.access(other, os.W_OK) or other.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("no second file system at /dev/shm")
-    with tempfile.TemporaryDirectory(dir=other) as folder:
-        store = Store(Path(folder) / "store")
-        with store.work("toy") as job:
-            made = job / "made.bin"
-            made.write_bytes(b"outlines")
-            store.publish("k" * 64, {"recipe": {}, "sources": {}, "run": {}}, {"found": [made]})
-        target = tmp_path / "out/found.bin"
-        with caplog.at_level("INFO", logger="lobate.store"):
-            logging.getLogger("lobate").propagate = True
-            assert store.restore("k" * 64, {"found": [Target(target)]})
-        assert "found.bin cannot be linked from the store (Invalid cross-device link): it is copied" in caplog.text
-        (kept,) = (Path(folder) / "store/objects").glob("*/*")
-        kept.chmod(0o644)
-        kept.write_bytes(b"outlinez")
-        assert target.read_bytes() == b"outlines"
-        assert target.stat().st_mode & 0o222 == 0
-
-
-def test_result_linked_again_stays_a_link(tmp_path):
-    store, target = Store(tmp_path / "store"), tmp_path / "out/found.bin"
-    made = tmp_path / "made.bin"
-    made.write_bytes(b"outlines")
-    store.publish("k" * 64, {"recipe": {}, "sources": {}, "run": {}}, {"found": [made]})
-    for _ in range(2):
-        assert store.restore("k" * 64, {"found": [Target(target)]})
-        assert target.stat().st_nlink == 2
 
 
 def test_a_result_that_is_lost_while_it_is_taken_in_is_told(tmp_path, monkeypatch):

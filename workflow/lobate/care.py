@@ -1,27 +1,25 @@
-"""Looking after the store: how much is in it, is it whole, and what can go."""
+"""Looking after the store: how much is in it, and is it whole. What can go: lobate.collecting."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import re
-import shutil
-import socket
+import threading
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-from lobate.errors import Mistake
+from lobate.records import DIGEST
 from lobate.store import Store
+from lobate.trouble import REFUSED, told
 
 log = logging.getLogger(__name__)
 
-DIGEST = re.compile("[0-9a-f]{64}")
-"""Names of objects and recipes; a network file system may leave files of its own beside them."""
+EVERY_S = 10
 
 
 @dataclass(frozen=True)
@@ -33,10 +31,25 @@ class Usage:
     bytes: int
 
 
+@dataclass(frozen=True)
+class Object:
+    """One object as it stands on disk."""
+
+    digest: str
+    size: int
+    links: int
+    stamp: tuple[int, int, int]
+
+    def note(self) -> str:
+        """Return the line that says that this very file was found whole."""
+        return " ".join(map(str, (self.digest, self.size, *self.stamp)))
+
+
 def usage(store: Store) -> Usage:
     """Count what the store holds."""
-    sizes = [one.size for one in _objects(store)]
-    return Usage(len(_recipes(store)), len(sizes), sum(sizes))
+    with told(store.root):
+        sizes = [one.size for one in objects(store)]
+        return Usage(len(recipes(store)), len(sizes), sum(sizes))
 
 
 def verify(store: Store, *, anew: bool = False) -> list[str]:
@@ -44,36 +57,83 @@ def verify(store: Store, *, anew: bool = False) -> list[str]:
 
     What was found whole is noted in the store's file ``verified`` until the end is reached, so that a verification that
     was cut short goes on where it was. Only an object that is still the very same file, by inode, size and both time
-    stamps, is passed over: they are compared for being equal, and with no clock. ``anew`` forgets what was noted.
+    stamps, is passed over: they are compared for being equal, and with no clock. ``anew`` forgets what was noted. A store
+    that may only be read is read all the same, with no notes and nothing thrown away; that is told.
     """
-    notes = store.root / "verified"
-    if anew:
-        notes.unlink(missing_ok=True)
-    done = _noted(notes)
-    waiting = [one for one in _objects(store) if one.note() not in done]
-    if done:
-        log.warning("going on with a verification that was cut short: %d objects are left", len(waiting))
-    broken = []
-    readers = ThreadPoolExecutor(max_workers=os.cpu_count())
-    try:
+    with told(store.root):
+        notes = store.root / "verified"
+        if anew:
+            notes.unlink(missing_ok=True)
+        done = _noted(notes)
+        waiting = [one for one in objects(store) if one.note() not in done]
+        if done:
+            log.warning("going on with a verification that was cut short: %d objects are left", len(waiting))
         with _appended(notes) as noting:
-            for one, whole in zip(waiting, readers.map(store.intact, [one.digest for one in waiting]), strict=True):
-                if whole:
-                    noting.write(one.note() + "\n")
-                else:
-                    store.discard(one.digest)
-                    broken.append(one.digest)
-    finally:
-        readers.shutdown(cancel_futures=True)
-    notes.unlink(missing_ok=True)
-    return broken
+            reading = _Reading(store, noting, len(waiting), sum(one.size for one in waiting))
+            reading.read(waiting)
+        for digest in reading.broken:
+            _throw_away(store, digest)
+        with suppress(OSError):
+            notes.unlink()
+        return sorted(reading.broken)
+
+
+class _Reading:
+    """Several threads that read objects, note the whole ones at once, and tell how far they are."""
+
+    def __init__(self, store: Store, noting: TextIO, number: int, size: int) -> None:
+        self._store, self._noting, self._number, self._size = store, noting, number, size
+        self._lock, self._told_at = threading.Lock(), time.monotonic()
+        self._read_objects = self._read_bytes = 0
+        self.broken: list[str] = []
+
+    def read(self, waiting: list[Object]) -> None:
+        """Read them all; the largest first, so that no thread is left with one of them at the end."""
+        readers = ThreadPoolExecutor(max_workers=os.cpu_count())
+        try:
+            running = [readers.submit(self._one, one) for one in sorted(waiting, key=lambda one: -one.size)]
+            for one in wait(running, return_when=FIRST_EXCEPTION).done:
+                one.result()
+        finally:
+            readers.shutdown(cancel_futures=True)
+
+    def _one(self, one: Object) -> None:
+        whole = self._store.intact(one.digest)
+        with self._lock:
+            if whole:
+                self._noting.write(one.note() + "\n")
+            else:
+                self.broken.append(one.digest)
+            self._read_objects += 1
+            self._read_bytes += one.size
+            if time.monotonic() - self._told_at > EVERY_S:
+                self._told_at = time.monotonic()
+                log.info(
+                    "read %d of %d objects, %.1f of %.1f GB",
+                    *(self._read_objects, self._number, self._read_bytes / 1e9, self._size / 1e9),
+                )
+
+
+def _throw_away(store: Store, digest: str) -> None:
+    try:
+        store.discard(digest)
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        log.warning("%s is damaged and cannot be thrown away: %s", store.object(digest), error.strerror)
 
 
 def _appended(notes: Path) -> TextIO:
     """Open the notes for more; a line that a killed verification left half-written is ended, and matches nothing."""
-    if not notes.parent.is_dir():
-        notes = Path(os.devnull)
-    opened = notes.open("a", encoding="utf-8", buffering=1 << 12)
+    try:
+        opened = notes.open("a", encoding="utf-8", buffering=1)
+    except FileNotFoundError:
+        return Path(os.devnull).open("a", encoding="utf-8")
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        log.warning("%s cannot be written: if this verification is cut short, the next begins again", notes)
+        return Path(os.devnull).open("a", encoding="utf-8")
     opened.write("\n")
     return opened
 
@@ -85,134 +145,36 @@ def _noted(notes: Path) -> set[str]:
         return set()
 
 
-def collect(store: Store, *, dry_run: bool = False) -> Usage:
-    """Drop what no result that still exists was made by, nor any file outside the store shares; return what goes.
-
-    What may go is listed before it is made sure that no job is at work: a job that begins later adds to the store and
-    is left alone. Raises Mistake while jobs run in the store, since what they are about to use cannot be known.
-    """
-    recipes, objects = _recipes(store), list(_objects(store))
-    _sweep_work(store, dry_run=dry_run)
-    used = {note["key"] for note in _links(store, dry_run=dry_run)}
-    shared = {one.digest for one in objects if one.links > 1}  # a result that was moved, or is linked from elsewhere
-    kept = {digest for key in used for digest in _outputs(store.find(key))}
-    ancestors = _with_ancestors(store, used | {key for digest in shared - kept for key in _makers(store, digest)})
-    recipes = [key for key in recipes if key not in ancestors]
-    kept |= shared
-    objects = [one for one in objects if one.digest not in kept]
-    going = Usage(len(recipes), len(objects), sum(one.size for one in objects))
-    if not dry_run:
-        _drop(store, recipes, [one.digest for one in objects])
-    return going
-
-
-def _drop(store: Store, recipes: list[str], objects: list[str]) -> None:
-    for key in recipes:  # recipes first: a recipe must never name an object that was dropped
-        for digest in _outputs(store.find(key)):
-            (store.makers(digest) / key).unlink(missing_ok=True)
-        store.recipe(key).unlink(missing_ok=True)
-    for digest in objects:
-        store.discard(digest)
-        with suppress(OSError):  # some other recipe made the same
-            store.makers(digest).rmdir()
-
-
-def _with_ancestors(store: Store, keys: set[str]) -> set[str]:
-    """Return these recipes and all that made their inputs: records are small, and a lineage is kept whole."""
-    found: set[str] = set()
-    waiting = set(keys)
-    while waiting:
-        key = waiting.pop()
-        found.add(key)
-        sources = (store.find(key) or {}).get("sources", {})
-        digests = {source["digest"] for listed in sources.values() for source in listed}
-        waiting |= {maker for digest in digests for maker in _makers(store, digest)} - found
-    return found
-
-
-def _makers(store: Store, digest: str) -> list[str]:
-    return [one.name for one in _entries(store.makers(digest))]
-
-
-def _outputs(known: dict[str, Any] | None) -> set[str]:
-    families = [files for listed in (known or {}).get("outputs", {}).values() for files in listed]
-    return {digest for files in families for digest in files.values()}
-
-
-def _links(store: Store, *, dry_run: bool) -> Iterator[dict[str, str]]:
-    for note in _files(store.root / "links"):
-        try:
-            link = json.loads(Path(note.path).read_bytes())
-            gone = not os.path.lexists(link["path"]) or "key" not in link
-        except (ValueError, KeyError, TypeError):
-            gone = True
-        if not gone:
-            yield link
-        elif not dry_run:
-            Path(note.path).unlink(missing_ok=True)
-
-
-def _sweep_work(store: Store, *, dry_run: bool) -> None:
-    running = []
-    for job in sorted((store.root / "work").glob("*@*@*@*")):
-        _, host, pid, _ = job.name.rsplit("@", 3)
-        if host == socket.gethostname() and not (pid.isdigit() and _alive(int(pid))):
-            if not dry_run:
-                shutil.rmtree(job, ignore_errors=True)
-        else:
-            running.append(job.name)
-    if running and not dry_run:
-        raise Mistake(
-            f"Jobs are at work in the store {store.root} ({', '.join(running[:5])}). Wait until they have ended; if they "
-            f"died on another machine, delete their folders in {store.root / 'work'}, and run again."
-        )
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-@dataclass(frozen=True)
-class _Object:
-    """One object as it stands on disk."""
-
-    digest: str
-    size: int
-    links: int
-    stamp: tuple[int, int, int]
-
-    def note(self) -> str:
-        return " ".join(map(str, (self.digest, self.size, *self.stamp)))
-
-
-def _objects(store: Store) -> Iterator[_Object]:
-    for one in _files(store.root / "objects"):
+def objects(store: Store) -> Iterator[Object]:
+    """Yield the objects in their places, in order; whatever has another name is none."""
+    for one in files(store.root / "objects"):
         if DIGEST.fullmatch(one.name):
             with suppress(FileNotFoundError):  # dropped meanwhile
-                found = one.stat()
-                stamp = (found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
-                yield _Object(one.name, found.st_size, found.st_nlink, stamp)
+                yield standing(one)
 
 
-def _recipes(store: Store) -> list[str]:
-    names = (one.name.removesuffix(".json") for one in _files(store.root / "recipes") if one.name.endswith(".json"))
-    return [name for name in names if DIGEST.fullmatch(name)]
+def standing(entry: os.DirEntry[str]) -> Object:
+    """Return an object as its folder's entry tells; the file itself, should it be a link to elsewhere."""
+    found = entry.stat(follow_symlinks=False)
+    stamp = (found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
+    return Object(entry.name, found.st_size, found.st_nlink, stamp)
 
 
-def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the files two levels down, in order; a hundred thousand of them in half a second."""
-    for fan in _entries(folder):
-        if fan.is_dir():
-            yield from _entries(fan.path)
+def recipes(store: Store) -> list[str]:
+    """Return the keys of the recipes in their places, in order."""
+    stems = (one.name.removesuffix(".json") for one in files(store.root / "recipes") if one.name.endswith(".json"))
+    return [stem for stem in stems if DIGEST.fullmatch(stem)]
 
 
-def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+def files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield the entries two levels down, in order; a hundred thousand of them in half a second."""
+    for fan in entries(folder):
+        if fan.is_dir(follow_symlinks=False):
+            yield from entries(fan.path)
+
+
+def entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    """Return what is in a folder, in order; nothing where there is none."""
     try:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda one: one.name)

@@ -15,6 +15,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from lobate.apply import map_scenes
+from lobate.errors import Mistake
 from lobate.store import Store
 
 
@@ -107,7 +108,7 @@ def du(*, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
     """Say how much the store holds."""
     from lobate.care import usage
 
-    held = asdict(usage(Store.here()))
+    held = asdict(usage(_store()))
     text = json.dumps(held) if as_json else "{recipes} recipes, {objects} objects, {bytes} bytes".format(**held)
     sys.stdout.write(text + "\n")
     return 0
@@ -120,7 +121,7 @@ def verify(*, anew: bool = False) -> int:
     """
     from lobate.care import verify as read_all
 
-    broken = read_all(Store.here(), anew=anew)
+    broken = read_all(_store(), anew=anew)
     for digest in broken:
         sys.stdout.write(f"damaged {digest}\n")
     said = (
@@ -132,14 +133,45 @@ def verify(*, anew: bool = False) -> int:
     return 1 if broken else 0
 
 
-def gc(*, dry_run: bool = False) -> int:
-    """Drop what no existing result was made by."""
-    from lobate.care import collect
+def gc(*, dry_run: bool = False, abandoned: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ()) -> int:
+    """Drop what no existing result was made by; jobs may run meanwhile.
 
-    going = collect(Store.here(), dry_run=dry_run)
-    said = "would go" if dry_run else "dropped"
-    sys.stdout.write(f"{said}: {going.recipes} recipes, {going.objects} objects, {going.bytes} bytes\n")
+    Parameters
+    ----------
+    dry_run
+        Only say what would go.
+    abandoned
+        Hosts on which no job of lobate runs any more, as you know: what jobs that died there left behind is removed.
+    """
+    from lobate.collecting import collect
+
+    done = collect(_store(), dry_run=dry_run, abandoned=abandoned)
+    counted = "{recipes} recipes, {objects} objects, {bytes} bytes".format(**asdict(done.dropped))
+    sys.stdout.write(f"{'would go' if dry_run else 'dropped'}: {counted}\n")
+    if done.aside.recipes or done.aside.objects:
+        counted = "{recipes} recipes, {objects} objects, {bytes} bytes".format(**asdict(done.aside))
+        sys.stdout.write(f"put aside, to be dropped by a lobate store gc when these jobs have ended: {counted}\n")
+    for job in done.jobs:
+        sys.stdout.write(f"at work: {job}\n")
+    hosts = sorted({job.host for job in done.jobs if job.is_elsewhere() and job.host.isprintable()})
+    if hosts:
+        sys.stdout.write(
+            "Whether a job of another host lives cannot be seen from here. If you know that none runs there any more: "
+            f"lobate store gc --abandoned {' '.join(hosts)}\n"
+        )
     return 0
+
+
+def _store() -> Store:
+    """Return the store, and say so if there is none."""
+    store = Store.here()
+    if not store.root.exists():
+        sys.stderr.write(
+            f"There is no store {store.root} yet. It is looked for in this folder, unless LOBATE_STORE names another place.\n"
+        )
+    elif not store.root.is_dir():
+        raise Mistake(f"The store {store.root} is a file, not a folder. Name the right one in LOBATE_STORE.")
+    return store
 
 
 def show(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:

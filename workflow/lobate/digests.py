@@ -94,8 +94,8 @@ def content_digest(path: Path) -> str:
 
 
 def text_digest(text: str) -> str:
-    """Return the sha256 of a text, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Return the sha256 of a text, in hexadecimal; names that are no UTF-8 may be in it."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def canonical(value: Any) -> str:

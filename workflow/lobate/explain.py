@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lobate.digests import content_digest
+from lobate.digests import content_digest, family_digest
 from lobate.errors import Mistake
+from lobate.records import DIGEST
 from lobate.store import Store
 
 Node = dict[str, Any]
@@ -47,17 +48,21 @@ def _node(path: str, digest: str, store: Store) -> Node:
 
 
 def _maker(path: str, digest: str, store: Store) -> Node | None:
-    folder = store.makers(digest)
-    keys = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
     noted = _noted(path, store)
-    ordered = [noted, *keys] if noted in keys else keys
-    return next((known for key in ordered if (known := store.find(key))), None)
+    ordered = [noted, *store.makers(digest)] if noted else store.makers(digest)
+    return next((known for key in ordered if (known := store.find(key)) and digest in _made(known)), None)
+
+
+def _made(known: Node) -> set[str]:
+    families = [files for listed in known["outputs"].values() for files in listed]
+    return {digest for files in families for digest in (family_digest(files), *files.values())}
 
 
 def _noted(path: str, store: Store) -> str | None:
     try:
-        return json.loads(store.ledger(Path(path)).read_bytes())["key"]
-    except (OSError, ValueError, KeyError):
+        key = json.loads(store.ledger(Path(path)).read_bytes())["key"]
+        return key if isinstance(key, str) and DIGEST.fullmatch(key) else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -8,13 +8,10 @@ linked from there.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import platform
-import re
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,22 +21,16 @@ from typing import Any
 from pydantic import BaseModel
 
 import lobate
-from lobate import verbs
+from lobate import jobs, verbs
 from lobate.digests import canonical, content_digest, family, text_digest
 from lobate.errors import Mistake
 from lobate.reach import code_digest, libraries
 from lobate.settings import Region
 from lobate.signature import Input, Output, Setting
 from lobate.store import Store, Target
+from lobate.trouble import told
 
 log = logging.getLogger(__name__)
-
-# GDAL, SQLite, NumPy and Arrow do not pass on the system's error number
-FULL = re.compile(
-    r"no space left|disk (is )?full|quota exceeded|file too large|IO error writing|write (failed|error)"
-    r"|requested and \d+ written",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -76,7 +67,7 @@ def run(verb: str, given: dict[str, Any], region: Region | None, store: Store) -
     """
     if verbs.is_outside(verbs.load(verb)):
         return _run_outside(verb, given, region)
-    with store.work(verb) as folder, _told_when_full(store):
+    with told(store.root), store.work(verb) as folder:
         call = _seen(_complete(_chosen(verbs.load(verb), given, region)), folder / "seen", store)
         recipe = _recipe(call)
         key = text_digest(canonical(recipe))
@@ -86,8 +77,8 @@ def run(verb: str, given: dict[str, Any], region: Region | None, store: Store) -
         _compute(call, recipe, key, folder / "made", store)
         if not store.restore(key, call.targets):
             raise Mistake(
-                f"What {call.stage} made was lost or damaged while the store {store.root} took it, by a failing disk or by a "
-                "lobate store gc at that very moment. Run again; if it stays so, check the disk."
+                f"What {call.stage} made was lost or damaged while the store {store.root} took it. Run again; if it stays so, "
+                "check the disk."
             )
         log.info("computed %s %s", call.stage, key)
         return key
@@ -121,7 +112,7 @@ def known(verb: str, given: dict[str, Any], region: Region | None, store: Store)
     for name in (name for name, one in listed.items() if isinstance(one.marker, Input)):
         for path in verbs.path_of(given.get(name)):
             family(path)  # says what is missing before a folder is made: in a first plan most inputs are yet to come
-    with store.work(verb) as folder:
+    with told(store.root), store.work(verb) as folder:
         call = _seen(_chosen(function, given, region), folder, store, trusting=True)
         return call.function is not function or store.has(text_digest(canonical(_recipe(call))))
 
@@ -248,7 +239,8 @@ def _compute(call: Call, recipe: dict[str, Any], key: str, folder: Path, store: 
     places = {name: paths if listed[name].many else next(iter(paths), None) for name, paths in made.items()}
     os.environ["LOBATE_SCRATCH"] = str(store.scratch(key))
     began = time.monotonic()
-    call.function(**{**call.arguments, **places})
+    with jobs.undisturbed(folder):
+        call.function(**{**call.arguments, **places})
     run_facts = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - began, 3),
@@ -257,35 +249,3 @@ def _compute(call: Call, recipe: dict[str, Any], key: str, folder: Path, store: 
         "lobate": lobate.__version__,
     }
     store.publish(key, {"recipe": recipe, "sources": call.sources, "run": run_facts}, made)
-
-
-class _told_when_full:  # noqa: N801 - reads as a phrase where it is used
-    """Turn a full disk into a paragraph."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if any(_no_room(one) for one in _behind(error)):
-            raise Mistake(
-                f"The disk of the store {self._store.root}, or that of the results, is full; nothing half-written was left "
-                "behind. Free some room (lobate store gc drops what no result uses) and run again: finished steps are not "
-                "repeated."
-            ) from error
-
-
-def _behind(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and what it came from."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _no_room(error: BaseException) -> bool:
-    """Whether an error says that a disk, a quota or a limit of file size was reached, as itself or in a library's words."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return True
-    return not isinstance(error, Mistake) and FULL.search(str(error)) is not None

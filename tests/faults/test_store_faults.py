@@ -1,0 +1,294 @@
+"""What is wrong with a store, and who may not use it: a right result or one paragraph, never a traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lobate import trouble
+from lobate.care import usage, verify
+from lobate.cli import main
+from lobate.collecting import collect
+from lobate.errors import Mistake
+from lobate.store import Store, Target
+
+COMMANDS = (["du"], ["du", "--json"], ["verify"], ["gc", "--dry-run"], ["gc"])
+KEY = "a" * 64
+MEND = ("-type", "d", "-exec", "chmod", "g+rwxs", "{}", "+")
+NOBODY, OTHER = 65534, 65533
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run as two other users")
+
+
+def run(store: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lobate", *words],
+        env={**os.environ, "LOBATE_STORE": str(store)},
+        capture_output=True,
+        text=True,
+        check=False,
+        errors="surrogateescape",
+    )
+
+
+def filled(folder: Path) -> Store:
+    """Return a store with an object of its own under two recipes, the second of which made a folder."""
+    store = Store(folder / "store")
+    (folder / "tree/deep").mkdir(parents=True)
+    (folder / "one").write_text("bytes")
+    (folder / "tree/deep/two").write_text("more bytes")
+    record = {"recipe": {}, "sources": {}, "run": {}}
+    store.publish(KEY, record, {"made": [folder / "one"]})
+    store.publish("b" * 64, record, {"made": [folder / "tree"]})
+    (folder / "one").write_text("theirs")
+    return store
+
+
+def the_object(store: Store) -> Path:
+    return store.object(store.find(KEY)["outputs"]["made"][0][""])
+
+
+def replaced(path: Path, by: Callable[[Path], object]) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    by(path)
+
+
+ODD: dict[str, Callable[[Store], object]] = {
+    "nothing at all": lambda store: shutil.rmtree(store.root),
+    "an empty folder": lambda store: (shutil.rmtree(store.root), store.root.mkdir()),
+    "a file": lambda store: replaced(store.root, lambda path: path.write_text("no store")),
+    "foreign files": lambda store: [
+        (store.root / name).write_text("foreign")
+        for name in ("README", "objects/README", "recipes/x.json", "made/x", "links/y", "work/z")
+        if (store.root / name).parent.mkdir(exist_ok=True) is None
+    ],
+    "an object without a record": lambda store: store.recipe(KEY).unlink(),
+    "a record without its object": lambda store: the_object(store).unlink(),
+    "a truncated record": lambda store: os.truncate(store.recipe(KEY), 40),
+    "an empty record": lambda store: os.truncate(store.recipe(KEY), 0),
+    "a record of other things": lambda store: store.recipe(KEY).write_text(f'{{"key":"{KEY}","outputs":{{"made":7}}}}'),
+    "a very deep record": lambda store: store.recipe(KEY).write_text("[" * 200_000),
+    "a folder in place of an object": lambda store: replaced(
+        the_object(store), lambda path: (path / "x").mkdir(parents=True)
+    ),
+    "a pipe in place of an object": lambda store: replaced(the_object(store), os.mkfifo),
+    "a link in place of an object": lambda store: replaced(
+        the_object(store), lambda path: path.symlink_to(store.root.parent / "one.txt")
+    ),
+    "a link to nowhere": lambda store: replaced(the_object(store), lambda path: path.symlink_to("/nowhere")),
+    "a link to a folder outside": lambda store: (store.root / "objects/zz").symlink_to(store.root.parent),
+    "a file in place of a folder": lambda store: replaced(store.root / "objects", lambda path: path.write_text("no")),
+    "a folder in place of a record": lambda store: replaced(store.recipe(KEY), Path.mkdir),
+    "names that are no UTF-8": lambda store: [
+        Path(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe")).write_text("")
+        for folder in (store.root / "objects", the_object(store).parent, store.recipe(KEY).parent, store.root)
+    ],
+    "jobs with strange names": lambda store: [
+        Path(os.fsdecode(os.fsencode(store.root) + b"/work/" + name)).mkdir(parents=True)
+        for name in (b"t@\xff@1@0.0@x", b"t@h@" + b"9" * 60 + b"@0.0@x", b"@@@@", b"t@h@-1@a.b@x")
+    ],
+    "a batch that is a file": lambda store: [
+        (store.root / "aside").mkdir(),
+        (store.root / "aside/x").write_text(""),
+    ],
+    "notes that are none": lambda store: [
+        (store.root / "links/ab").mkdir(parents=True),
+        *(
+            (store.root / f"links/ab/{n}.json").write_text(text)
+            for n, text in enumerate(("", "[]", '{"key":1,"path":2}'))
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_store_gives_a_result_or_a_paragraph(tmp_path, odd, capsys, monkeypatch):
+    store = filled(tmp_path)
+    monkeypatch.setenv("LOBATE_STORE", str(store.root))
+    (tmp_path / "one.txt").write_text("bytes")
+    outside = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    ODD[odd](store)
+    for words in COMMANDS:
+        status, told = main(["store", *words]), capsys.readouterr().err
+        assert "fault in lobate" not in told, told
+        assert status in ((0, 1, 2) if words == ["verify"] else (0, 2)), (words, told)
+        if status == 2:
+            assert len(told.strip().splitlines()) == 1, "one paragraph"
+            assert str(store.root) in told
+    assert {path: path.read_bytes() for path in outside} == outside, "nothing outside is touched"
+
+
+def test_a_store_that_is_not_there_is_told(tmp_path):
+    done = run(tmp_path / "nowhere", "store", "du")
+    assert (done.returncode, done.stdout) == (0, "0 recipes, 0 objects, 0 bytes\n")
+    assert "There is no store" in done.stderr and "nowhere" in done.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("name", ["../../../one", "/one", "x/../../../../one"])
+def test_a_record_cannot_name_files_outside(tmp_path, name):
+    """Neither as an object, which would be read and, since it is not what its name says, thrown away, nor as a target."""
+    store = filled(tmp_path)
+    text = store.recipe("b" * 64).read_text()
+    for changed in (text.replace("deep/two", name), text.replace(the_digest(store), name)):
+        store.recipe("b" * 64).write_text(changed)
+        assert not store.restore("b" * 64, {"made": [Target(tmp_path / "out/tree")]})
+    assert (tmp_path / "one").read_text() == "theirs"
+    assert not (tmp_path / "out").exists()
+
+
+def the_digest(store: Store) -> str:
+    return store.find("b" * 64)["outputs"]["made"][0]["deep/two"]
+
+
+def test_a_result_is_never_a_link_to_something_outside(tmp_path):
+    store = filled(tmp_path)
+    home = the_object(store)
+    home.unlink()
+    (tmp_path / "theirs").write_text("bytes")
+    home.symlink_to(tmp_path / "theirs")
+    assert not store.restore(KEY, {"made": [Target(tmp_path / "out")]})
+    assert (tmp_path / "theirs").read_text() == "bytes"
+    assert not home.is_symlink()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_quota_is_told_as_a_full_disk_is(tmp_path, monkeypatch, number):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(tmp_path / "store/recipes"))
+
+    monkeypatch.setattr(Store, "publish", refuse)
+    with pytest.raises(Mistake, match="is full, or your quota is used up"), trouble.told(tmp_path / "store"):
+        Store(tmp_path / "store").publish("k", {}, {})
+
+
+def test_what_is_wrong_elsewhere_is_not_laid_to_the_store(tmp_path):
+    for path in (tmp_path / "elsewhere", tmp_path / "store2"):
+        with pytest.raises(PermissionError), trouble.told(tmp_path / "store"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+    with pytest.raises(FileNotFoundError), trouble.told(tmp_path / "store"):
+        raise FileNotFoundError(errno.ENOENT, "No such file", str(tmp_path / "store/work/x/made"))
+
+
+@pytest.fixture
+def theirs(tmp_path_factory):
+    """A folder that every user can enter, with a store that belongs to another user."""
+    folder = Path(tmp_path_factory.mktemp("theirs"))
+    for one in (folder, *folder.parents[:3]):
+        one.chmod(one.stat().st_mode | 0o055)
+    store = filled(folder)
+    for one in (store.root, *store.root.rglob("*")):
+        os.chown(one, OTHER, OTHER)
+    return store
+
+
+@pytest.fixture
+def mine(tmp_path_factory):
+    """A folder of one's own."""
+    folder = Path(tmp_path_factory.mktemp("mine"))
+    os.chown(folder, NOBODY, NOBODY)
+    return folder
+
+
+def as_nobody(function: Callable[[], object], folder: Path) -> str:
+    """Return what a function gives, or the Mistake it raises, or a traceback, when another user runs it."""
+    told = folder / "told"
+    with told.open("w") as answer:
+        child = os.fork()
+        if not child:
+            try:
+                os.setgroups([])
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+                os.umask(0o002)
+                answer.write(repr(function()))
+            except Mistake as mistake:
+                answer.write(str(mistake))
+            except BaseException:
+                traceback.print_exc(file=answer)
+            finally:
+                answer.flush()
+                os._exit(0)
+        os.waitpid(child, 0)
+    return told.read_text()
+
+
+@as_root
+def test_a_store_that_may_only_be_read(theirs, mine, caplog, monkeypatch):
+    assert as_nobody(lambda: usage(theirs), mine) == "Usage(recipes=2, objects=2, bytes=15)"
+    assert as_nobody(lambda: verify(theirs), mine) == "[]"
+    home = the_object(theirs)
+    home.chmod(0o644)
+    home.write_text("bytez")
+    assert as_nobody(lambda: verify(theirs), mine) == f"['{home.name}']"
+    assert home.exists()
+    collected = as_nobody(lambda: collect(theirs), mine)
+    assert "cannot be read or written by you" in collected and "umask 002" in collected
+    assert "\n" not in collected
+    assert usage(theirs).objects == 2
+
+
+def published(store: Store, mine: Path) -> str:
+    """Put something new into the store and link it out, as a stage does."""
+    with trouble.told(store.root), store.work("toy") as job:
+        (job / "new").write_text("new bytes")
+        store.publish("c" * 64, {"recipe": {}, "sources": {}, "run": {}}, {"made": [job / "new"]})
+        return str(store.restore("c" * 64, {"made": [Target(mine / "out")]}))
+
+
+@as_root
+@pytest.mark.parametrize("folder", ["work", "objects", "recipes", "made", "links"])
+def test_somebody_elses_folder_in_a_shared_store_is_told_with_how_to_mend_it(theirs, mine, folder):
+    """Made under a umask of 022, where only its owner can add to it; mended as the paragraph says."""
+    (theirs.root / folder).mkdir(exist_ok=True)
+    for one in (theirs.root, *theirs.root.rglob("*")):
+        if one.is_dir():
+            shut = folder in one.relative_to(theirs.root).parts
+            os.chown(one, OTHER, NOBODY)
+            one.chmod(0o755 if shut else 0o2775)
+    if folder != "work":
+        fans = theirs.root / folder
+        for number in range(256):
+            (fans / f"{number:02x}").mkdir(exist_ok=True)
+    told = as_nobody(lambda: published(theirs, mine), mine)
+    assert f"The store {theirs.root} cannot be read or written by you" in told, told
+    assert "chgrp -R GROUP" in told and "\n" not in told
+    for words in (["chgrp", "-R", str(NOBODY), theirs.root], ["find", theirs.root, *MEND]):
+        subprocess.run(words, check=True)
+    assert as_nobody(lambda: published(theirs, mine), mine) == "'True'"
+    assert (mine / "out").read_text() == "new bytes"
+
+
+@as_root
+def test_an_object_of_somebody_else_is_linked_or_copied_and_never_older_than_what_it_was_made_from(theirs, mine):
+    """Linux links no file that one may not write (fs.protected_hardlinks); where it does, its time cannot be set."""
+    for one in (theirs.root, *theirs.root.rglob("*")):
+        if one.is_dir():
+            one.chmod(0o777)
+    os.utime(the_object(theirs), (0, 0))
+    began = time.time() - 5
+    assert as_nobody(lambda: theirs.restore(KEY, {"made": [Target(mine / "out")]}), mine) == "True"
+    assert (mine / "out").read_text() == "bytes"
+    assert (mine / "out").stat().st_mtime > began
+
+
+def test_results_and_files_whose_names_are_no_utf_8(tmp_path):
+    store = Store(tmp_path / "store")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    name = os.fsdecode(b"caf\xe9.txt")
+    (tree / name).write_text("bytes")
+    store.publish(KEY, {"recipe": {}, "sources": {}, "run": {}}, {"made": [tree]})
+    target = tmp_path / os.fsdecode(b"r\xe9sultat")
+    assert store.restore(KEY, {"made": [Target(target)]})
+    assert (target / name).read_text() == "bytes"
+    assert store.linked(target) is not None
+    assert run(store.root, "store", "gc").stdout == "dropped: 0 recipes, 0 objects, 0 bytes\n"
