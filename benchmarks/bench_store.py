@@ -1,65 +1,110 @@
-"""A store of 100,000 objects, 100 GB of them sparse: counting, collecting and linking."""
+"""A store of 100,000 objects, 100 GB of them sparse: counting, verifying, collecting and linking."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from pathlib import Path
 
 from benchmarks.figures import Figure, measures, seconds
-from lobate.care import collect, usage, verify
-from lobate.digests import file_digest, text_digest
+from lobate.care import usage, verify
+from lobate.collecting import collect
+from lobate.digests import text_digest
 from lobate.store import Store, Target
 
 OBJECTS = 100_000
-SPARSE = 100
-LIMIT = "100,000 objects"
+SPARSE, SPARSE_BYTES = 100, 10**9
+LINKS = 2_000
+LIMIT = "100,000 objects, 100 GB sparse"
 
 
 @measures
 def store(folder: Path) -> dict[str, Figure]:
-    """`store du`, `verify`, linking and `gc`, half of whose objects still have their result."""
-    kept = Store(folder / "store")
-    keys = [_published(kept, number) for number in range(OBJECTS - SPARSE)]
-    for number in range(SPARSE):  # their names are not their digests: nobody links or reads them here
-        with _room(kept.object(text_digest(f"sparse {number}"))).open("wb") as file:
-            file.truncate(1 << 30)
-    results = [folder / f"results/{number % 500}/{number}" for number in range(len(keys))]
-    linked = seconds(lambda: _link(kept, keys, results))
+    """`store du`, `verify`, `gc` with half of the results gone, and linking from a store ten times as large."""
+    small, kept = Store(folder / "small"), Store(folder / "store")
+    few, keys = _filled(small, OBJECTS // 10), _filled(kept, OBJECTS - SPARSE)
+    _add_sparse(kept, keys[-1])
+    results = [
+        _linked(kept, key, folder / f"results/{one % 500}/{one}") for one, key in enumerate(keys) if one >= LINKS
+    ]
+    part = _links(small, few[:LINKS], folder / "few")
+    whole = _links(kept, keys[:LINKS], folder / "many")
     du = seconds(lambda: usage(kept))
+    read = seconds(lambda: verify(kept))
+    bare = seconds(lambda: _hashed(kept))
     for path in results[::2]:
         path.unlink()
     dry = seconds(lambda: collect(kept, dry_run=True))
     gc = seconds(lambda: collect(kept))
-    read = seconds(lambda: verify(kept))
     return {
-        "store_link_100k_s": Figure(linked, "s", "read and link out 100,000 results of some bytes each", LIMIT),
-        "store_du_100k_s": Figure(du, "s", "lobate store du", f"{LIMIT}, 100 GB sparse"),
-        "store_gc_dry_100k_s": Figure(dry, "s", "lobate store gc --dry-run, half may go", f"{LIMIT}, 100 GB sparse"),
-        "store_gc_100k_s": Figure(gc, "s", "lobate store gc, half go", f"{LIMIT}, 100 GB sparse"),
-        "store_verify_50k_s": Figure(read, "s", "lobate store verify, what gc left", "50,000 objects"),
+        "store_link_ms": Figure(1000 * whole / LINKS, "ms", "read and link out one small result, of 2,000", LIMIT),
+        "store_link_growth_10x": Figure(whole / part, "ratio", f"the same, {OBJECTS:,} objects over a tenth", "1"),
+        "store_du_100k_s": Figure(du, "s", "lobate store du", LIMIT),
+        "store_verify_100k_s": Figure(read, "s", "lobate store verify, every byte read", LIMIT),
+        "store_verify_vs_sha256": Figure(read / bare, "ratio", "the same, over hashing each file in turn", "< 1"),
+        "store_gc_dry_100k_s": Figure(dry, "s", "lobate store gc --dry-run, half may go", LIMIT),
+        "store_gc_100k_s": Figure(gc, "s", "lobate store gc, half go", LIMIT),
     }
 
 
-def _published(kept: Store, number: int) -> str:
-    """Write an object, its recipe and its maker as a stage would, but without waiting for the disk."""
-    content = b"%d\n" % number * (number % 150)
-    key, made = text_digest(f"key {number}"), kept.root / "made.bin"
-    made.parent.mkdir(exist_ok=True)
-    made.write_bytes(content or b"%d" % number)
-    digest = file_digest(made)
-    made.replace(_room(kept.object(digest)))
-    record = {"key": key, "outputs": {"made": [{"": digest}]}, "sources": {}, "recipe": {}, "run": {}}
-    _room(kept.recipe(key)).write_text(json.dumps(record))
-    _room(kept.makers(digest) / key).touch()
-    return key
+def _filled(kept: Store, number: int) -> list[str]:
+    """Write objects, recipes and markers as stages would, without waiting for the disk; return the keys."""
+    keys = []
+    for one in range(number):
+        content = b"%d\n" % one * (1 + one % 150)
+        digest, key = hashlib.sha256(content).hexdigest(), text_digest(f"key {one}")
+        record = {"key": key, "outputs": {"made": [{"": digest}]}, "sources": {}, "recipe": {}, "run": {}}
+        _write(kept.object(digest), content)
+        _write(kept.recipe(key), json.dumps(record).encode())
+        _write(kept.marker(digest, key), b"")
+        keys.append(key)
+    return keys
 
 
-def _room(path: Path) -> Path:
+def _add_sparse(kept: Store, key: str) -> None:
+    """Add objects of zeros, each a byte longer than the one before, to what one recipe made."""
+    zeros, names = hashlib.sha256(bytes(SPARSE_BYTES)), {}
+    known = json.loads(kept.recipe(key).read_bytes())
+    for one in range(SPARSE):
+        digest = names[f"{one}"] = zeros.hexdigest()
+        _write(kept.object(digest), b"")
+        os.truncate(kept.object(digest), SPARSE_BYTES + one)
+        zeros.update(b"\0")
+    known["outputs"]["sparse"] = [names]
+    kept.recipe(key).write_text(json.dumps(known))
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+
+
+def _linked(kept: Store, key: str, path: Path) -> Path:
+    """Link a result and note it as a stage does, unmeasured and unread."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    known = kept.find(key)
+    digest = known["outputs"]["made"][0][""] if known else ""
+    os.link(kept.object(digest), path)
+    _write(kept.ledger(path), json.dumps({"path": str(path), "digest": digest, "key": key}).encode())
     return path
 
 
-def _link(kept: Store, keys: list[str], results: list[Path]) -> None:
-    for key, path in zip(keys, results, strict=True):
-        if not kept.restore(key, {"made": [Target(path)]}):
-            raise RuntimeError(f"{path} was not restored")
+def _links(kept: Store, keys: list[str], results: Path) -> float:
+    """Return the seconds of linking out results."""
+
+    def work() -> None:
+        for number, key in enumerate(keys):
+            if not kept.restore(key, {"made": [Target(results / f"{number}")]}):
+                raise RuntimeError(f"{key} was not restored")
+
+    return seconds(work)
+
+
+def _hashed(kept: Store) -> None:
+    for path in kept.root.glob("objects/*/*"):
+        with path.open("rb") as file:
+            hashlib.file_digest(file, "sha256")
