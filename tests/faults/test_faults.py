@@ -121,7 +121,7 @@ def test_full_disk_is_told_and_the_next_run_goes_on(bench, small_disk, tmp_path)
     words = ["compose-rgb", "--scenes", "image.tif", "--settings", "settings.json"]
     words += [word for name in outputs for word in (f"--{name}", str(disk / f"results/{name}"))]
     status, told = bench.run(*words, store=disk / "store")
-    assert (status, "is full; nothing half-written was left behind" in told) == (2, True), told
+    assert (status, "your quota is used up; nothing half-written was left behind" in told) == (2, True), told
     assert "Traceback" not in told
     assert not (disk / "results").exists()
     assert usage(Store(disk / "store")).objects == 0
