@@ -31,7 +31,6 @@ from lobate.vectors import LONLAT, write_layers
 log = logging.getLogger(__name__)
 
 COLUMNS = ["id", "tile", "round", "model", "confidence", "area_m2", "window_row", "window_col"]
-BATCH = 4
 
 
 def mine_nothing(
@@ -64,9 +63,10 @@ def mine_negatives(
 ) -> None:
     """Map all ``images`` of ``tiles`` with the ``model`` of this round and cut patches round the wrong detections.
 
-    ``negatives`` says of each wrong detection its round, the digest of the model and its confidence. It gets the layers `kept` (one row a patch of ``mined``, in that order, most confident first), `removed`
-    (with reason) and `patches` (the ground of each patch), in EPSG:4326; ``mined`` the patches, (n, P, P, C + 1) uint8,
-    labels from the label rasters. Raises Mistake when an image has other channels than the model.
+    ``negatives`` says of each wrong detection its round, the digest of the model and its confidence. It gets the layers
+    `kept` (one row a patch of ``mined``, in that order, most confident first), `removed` (with reason) and `patches` (the
+    ground of each patch), in EPSG:4326; ``mined`` the patches, (n, P, P, C + 1) uint8, labels from the label rasters.
+    Raises Mistake when an image has other channels than the model.
     """
     if mining.at_most == 0:
         return mine_nothing(negatives, mined)
@@ -96,18 +96,19 @@ def _detections(model: Path, images: list[Path], mining: Mining, crop: Crop) -> 
 
     from lobate.network.bodies import bodies
     from lobate.network.deeplab import landform_probability
+    from lobate.network.fold import folded
     from lobate.network.modelfile import load
     from lobate.network.stream import probability_map
 
     net, _ = load(model)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    net.to(device, memory_format=torch.channels_last)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = landform_probability(folded(net), device)
     window = -(-(crop.core + 2 * crop.margin) // 32) * 32
     for image in images:
         with TemporaryDirectory() as folder:
             target = Path(folder) / "probability.tif"
-            windows = {"window": window, "overlap": min(crop.margin, window) // 2, "batch": BATCH}
-            probability_map(landform_probability(net), image, target, **windows, channels=net.channels, device=device)
+            windows = {"window": window, "overlap": min(crop.margin, window) // 2, "batch": "auto"}
+            probability_map(network, image, target, **windows, channels=net.channels, device=device)
             yield bodies(target, mining.min_probability)
 
 
