@@ -1,5 +1,6 @@
 """`lobate map`: scenes in, detections out, and one paragraph for whatever is wrong."""
 
+import json
 import os
 import signal
 import subprocess
@@ -96,6 +97,40 @@ def test_a_product_of_reflectances_is_composed_first(tmp_path, model, capfd):
     assert "from scenes: 1. They are in found.gpkg" in capfd.readouterr().out
 
 
+def test_a_product_is_shown_as_the_training_images_were(tmp_path, model, capfd):
+    """Ranges that were measured for the training, bands and offset that the file does not tell."""
+    path, numbers = tmp_path / "raw.tif", pixels(96, 128).astype(np.uint16) * 10 + 1000
+    profile = {"driver": "GTiff", "count": 3, "dtype": "uint16", "width": 128, "height": 96, "crs": "EPSG:32644"}
+    with rasterio.open(path, "w", **profile, transform=Affine(10, 0, 5e5, 0, -10, 4e6)) as dataset:
+        dataset.write(numbers)
+    ranges = {"B02": (0.01, 0.11), "B03": (0.02, 0.22), "B04": (0.05, 0.2)}
+    text = {"ranges": {band: {"lowest": low, "highest": high} for band, (low, high) in ranges.items()}}
+    (tmp_path / "stretch.json").write_text(json.dumps(text))
+    words = [path, "--model", model, "--out", "found.gpkg", "--stretch", "stretch.json", "--band-order", *ranges, *QUICK]
+    assert "imagery.offset" in refused(capfd, tmp_path, *words)
+    mapped(*words, "--offset", "1000", "--keep", "parts")
+    with rasterio.open(tmp_path / "parts/raw.tif") as image:
+        for index, band in enumerate(image.descriptions, 1):
+            (low, high), reflectance = ranges[band], numbers[list(ranges).index(band)] / 10_000 - 0.1
+            wanted = np.clip(1 + np.floor((reflectance - low) * 254 / (high - low) + 0.5 + 1e-9), 1, 255)
+            np.testing.assert_array_equal(image.read(index), wanted, err_msg=band)
+
+
+def test_which_classes_are_masked(tmp_path, model, capfd):
+    path, numbers = tmp_path / "classed.tif", np.full((4, 96, 96), 1500, np.uint16)
+    numbers[3], numbers[3, :40] = 4, 9
+    profile = {"driver": "GTiff", "count": 4, "dtype": "uint16", "width": 96, "height": 96, "crs": "EPSG:32644"}
+    with rasterio.open(path, "w", **profile, transform=Affine(10, 0, 5e5, 0, -10, 4e6)) as dataset:
+        dataset.write(numbers)
+        dataset.descriptions = ("B04", "B03", "B02", "SCL")
+    words = [path, "--model", model, "--out", "found.gpkg", "--offset", "none", *QUICK, "--keep"]
+    mapped(*words, "masked")
+    mapped(*words, "whole", "--invalid-classes")
+    for folder, empty in (("masked", 40 * 96), ("whole", 0)):
+        with rasterio.open(tmp_path / folder / "classed.tif") as image:
+            assert (image.read(1) == 0).sum() == empty
+
+
 def test_names_of_scenes(tmp_path):
     paths = [tmp_path / name for name in ("a/x.tif", "b/x.tif", "c/x.SAFE", "my scene (1).tif", "_.tif")]
     assert _names(paths) == ["x", "x-2", "x-3", "my_scene_1", "scene"]
@@ -169,6 +204,11 @@ def test_models_that_cannot_map(tmp_path, model, good, capfd):
         (["good.tif", "--out", "out.gpkg", "--threshold", "2"], "threshold"),
         (["good.tif", "--out", "out.gpkg", "--batch", "many"], "batch"),
         (["good.tif", "--out", "out.gpkg", "--max-slope-deg", "20"], "--dem"),
+        (["good.tif", "--out", "out.gpkg", "--dem", "none.tif"], "none.tif does not exist"),
+        (["good.tif", "--out", "out.gpkg", "--stretch", "none.json"], "none.json does not exist"),
+        (["good.tif", "--out", "out.gpkg", "--stretch", "good.tif"], "is no range"),
+        (["good.tif", "--out", "out.gpkg", "--stretch", "good.tif", "--lowest", "0"], "--lowest both say"),
+        (["good.tif", "--out", "out.gpkg", "--lowest", "0.5"], "highest must be greater"),
     ],
 )
 def test_wishes_that_cannot_be_met(tmp_path, model, good, capfd, words, told):

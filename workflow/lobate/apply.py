@@ -10,13 +10,65 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from lobate.errors import Mistake
 
 if TYPE_CHECKING:
     from lobate.settings import Region
+
+SeveralOrNone = Parameter(consume_multiple=(0, None))
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Look:
+    """How reflectances become the 8-bit image that the network sees.
+
+    Parameters
+    ----------
+    lowest
+        Surface reflectance that becomes 1 in the image, as in the training; 0 when not given. 8-bit images stay as they are.
+    highest
+        Surface reflectance that becomes 255 in the image, as in the training; 0.3 when not given.
+    stretch
+        Range of each band that was measured for the training (imagery/stretch.json of its region), in place of these two.
+        It is needed where the model's images were made with imagery.stretch.method: percentiles.
+    offset
+        Offset of the digital numbers where a product does not say (setting imagery.offset): none, or 1000 that were added.
+    band_order
+        Bands of GeoTIFFs, in the order they have in the file, where they are not described (setting imagery.band_order).
+    invalid_classes
+        Classes of the scene classification that are masked (setting imagery.clouds.invalid_classes); none when nothing follows.
+    """
+
+    lowest: float | None = None
+    highest: float | None = None
+    stretch: Path | None = None
+    offset: Literal["metadata", "none", "1000"] = "metadata"
+    band_order: Annotated[list[str] | None, SeveralOrNone] = None
+    invalid_classes: Annotated[list[int] | None, SeveralOrNone] = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the section imagery that are meant. Mistake for two kinds of range at once."""
+        ends = {name: end for name, end in (("lowest", self.lowest), ("highest", self.highest)) if end is not None}
+        if self.stretch and ends:
+            raise Mistake(
+                f"--stretch {self.stretch} and --{next(iter(ends))} both say which reflectances the image shows. Give what the "
+                "model's training images were made with: the file where the range was measured, else lowest and highest."
+            )
+        classes = {} if self.invalid_classes is None else {"invalid_classes": self.invalid_classes}
+        return {
+            "band_order": self.band_order,
+            "offset": self.offset,
+            "stretch": {"method": "percentiles"} if self.stretch else ends,
+            "clouds": {"max_scene_cloud": 100, **classes},  # a person chose these scenes
+        }
 
 
 def map_scenes(
@@ -28,8 +80,7 @@ def map_scenes(
     window: int = 480,
     overlap: int = 160,
     batch: str = "auto",
-    lowest: float = 0.0,
-    highest: float = 0.3,
+    look: Look = Look(),
     dem: Path | None = None,
     min_elevation_m: float | None = None,
     max_slope_deg: float | None = None,
@@ -59,10 +110,6 @@ def map_scenes(
         Pixels that neighbouring windows share.
     batch
         Windows that go through the network at once, a number or auto.
-    lowest
-        Surface reflectance that becomes 1 in the image, as in the training; 8-bit images stay as they are.
-    highest
-        Surface reflectance that becomes 255 in the image, as in the training.
     dem
         Elevations in metres, for the two limits below.
     min_elevation_m
@@ -75,8 +122,10 @@ def map_scenes(
     if dem is None and (min_elevation_m, max_slope_deg) != (None, None):
         raise Mistake("A limit of elevation or slope needs a DEM. Give elevations with --dem, or leave the limit out.")
     header = _header(model)
-    _check(images, model, out, threshold or header.get("threshold"))
-    for path in images:
+    _check(images, [model, *filter(None, [dem, look.stretch])], out)
+    if (threshold or header.get("threshold")) is None:
+        raise Mistake(f"The model {model} brings no threshold of its own. Give one with --threshold, such as 0.5.")
+    for path in images if look.band_order is None else ():
         _check_bands(path, len(_bands(header)))
     mapping = {
         "predict": {"window": window, "overlap": overlap, "batch": int(batch) if batch.isdecimal() else batch},
@@ -86,10 +135,9 @@ def map_scenes(
     imagery = {
         "tiles": {name: [str(path)] for name, path in zip(_names(images), images, strict=True)},
         "bands": _bands(header),
-        "stretch": {"lowest": lowest, "highest": highest},
-        "clouds": {"max_scene_cloud": 100},  # a person chose these scenes
+        **look.settings,
     }
-    _run(_region(imagery, mapping), model, out, dem, keep)
+    _run(_region(imagery, mapping), model, out, keep, dem=dem, stretch=look.stretch)
     _tell(out, len(images))
     return 0
 
@@ -100,20 +148,22 @@ def _header(model: Path) -> dict[str, Any]:
     return read_header(model)
 
 
-def _check(images: Sequence[Path], model: Path, out: Path, threshold: float | None) -> None:
+def _check(images: Sequence[Path], others: Sequence[Path], out: Path) -> None:
+    """Refuse inputs that are not there, and a result that would take the place of one."""
     if not images:
         raise Mistake("No scene was given to map. Name one or more images or Sentinel-2 products after `lobate map`.")
     for path in images:
         if not path.exists():
             raise Mistake(f"The scene {path} does not exist. Check the path.")
+    for path in others:
+        if not path.exists():
+            raise Mistake(f"The file {path} does not exist. Check the path.")
     if out.suffix.lower() != ".gpkg":
         raise Mistake(
             f"The detections are written as a GeoPackage, but --out is {out}. Give it a name that ends in .gpkg."
         )
-    if out.is_dir() or out.resolve() in {path.resolve() for path in (*images, model)}:
+    if out.is_dir() or out.resolve() in {path.resolve() for path in (*images, *others)}:
         raise Mistake(f"The detections would overwrite {out}, which is a folder or an input. Give --out another name.")
-    if threshold is None:
-        raise Mistake(f"The model {model} brings no threshold of its own. Give one with --threshold, such as 0.5.")
 
 
 def _check_bands(path: Path, channels: int) -> None:
@@ -162,11 +212,12 @@ def _region(imagery: dict[str, Any], mapping: dict[str, Any]) -> Region:
     return parse({"region": "map", "imagery": imagery, "mapping": mapping, "labels": {"positives": [{"path": "none"}]}})
 
 
-def _run(region: Region, model: Path, out: Path, dem: Path | None, keep: Path | None) -> None:
+def _run(region: Region, model: Path, out: Path, keep: Path | None, *, dem: Path | None, stretch: Path | None) -> None:
     from lobate import stage
     from lobate.store import Store
 
     store = Store.here()
+    measured = {"measured": stretch} if stretch else {}
     with ExitStack() as stack:
         folder = keep or stack.enter_context(store.work("map"))
 
@@ -176,7 +227,7 @@ def _run(region: Region, model: Path, out: Path, dem: Path | None, keep: Path | 
         for tile, scenes in region.imagery.tiles.items():
             image, probability = folder / f"{tile}.tif", folder / f"{tile}_probability.tif"
             record, facts = folder / f"{tile}_scene.tif", folder / f"{tile}.json"
-            run("compose_rgb", scenes=scenes, image=image, record=record, facts=facts)
+            run("compose_rgb", scenes=scenes, image=image, record=record, facts=facts, **measured)
             run("predict", image=image, model=model, probability=probability)
             outlines = folder / f"{tile}_detections.gpkg"
             run("vectorize", probability=probability, model=model, detections=outlines, tile=tile)
