@@ -16,7 +16,7 @@ rule clean_labels:
         "../../envs/environment.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime=minutes(30),
+        runtime=minutes(30 + len(TILES) // 10),
     params:
         stamp=stamp("clean_labels"),
         settings=SETTINGS,

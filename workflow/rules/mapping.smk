@@ -117,7 +117,7 @@ rule score:
         "../../envs/environment.yaml"
     resources:
         mem_mb=memory(3000),
-        runtime=minutes(30),
+        runtime=minutes(30 + len(TILES) // 4),
     params:
         stamp=stamp("score"),
         settings=SETTINGS,

@@ -65,7 +65,7 @@ rule mine_negatives:
     resources:
         gpu=gpu("mine_negatives", tiles=TILES),
         mem_mb=memory(8000),
-        runtime=minutes(240, "mine_negatives", tiles=TILES),
+        runtime=minutes(120 + 4 * len(TILES), "mine_negatives", tiles=TILES),
     params:
         stamp=stamp("mine_negatives"),
         settings=SETTINGS,
@@ -187,6 +187,7 @@ rule select_model:
         folds=[made(f"training/fold_{fold}/verdict.json") for fold in range(REGION.patches.split.folds)],
         leakage=made("patches/leakage.json"),
         split=made("patches/split.gpkg"),
+        facts=[made(f"imagery/{tile}.json") for tile in TILES],
     output:
         model=made("training/model.safetensors"),
         selection=made("training/selection.json"),
@@ -205,5 +206,6 @@ rule select_model:
         "Choosing the model of the first round that reached the target"
     shell:
         "lobate select-model --verdicts {input.verdicts:q} --models {input.models:q} --other {input.other:q}"
-        " --folds {input.folds:q} --leakage {input.leakage:q} --split {input.split:q} --model {output.model:q}"
-        " --selection {output.selection:q} --stac {output.stac:q} --settings {params.settings:q} --log {log:q}"
+        " --folds {input.folds:q} --leakage {input.leakage:q} --split {input.split:q} --facts {input.facts:q}"
+        " --model {output.model:q} --selection {output.selection:q} --stac {output.stac:q}"
+        " --settings {params.settings:q} --log {log:q}"
