@@ -27,6 +27,7 @@ HEADER = {
     "lobate": "0.1",
     "preprocessing": {"mean": [0.5] * 3, "std": [0.5] * 3},
     "round": 2,
+    "stretch": {band: {"lowest": 0.0, "highest": 0.3} for band in ("B02", "B03", "B04")},
     "threshold": 0.45,
     "validation_iou": {"background": 0.97, "landform": 0.81, "overall": 0.89},
     "validation_iou_other": {"background": 0.98, "landform": None, "overall": None},
@@ -49,6 +50,7 @@ def test_a_person_reads_every_fact(model):
         "landform             rock glacier",
         "parameters           1,500",
         "input                3 channels (B04, B03, B02) of 8 bits; mean [0.5, 0.5, 0.5], deviation [0.5, 0.5, 0.5] of 255",
+        "reflectance shown    0 to 0.3, as 1 to 255",
         "validation IoU       background 0.97, landform 0.81, overall 0.89",
         "by other protocol    background 0.98, landform unknown, overall unknown",
         "best threshold       0.45",
@@ -58,6 +60,12 @@ def test_a_person_reads_every_fact(model):
         "made by              lobate 0.1; timm 1.0.31, torch 2.14.1",
     ):
         assert f"  {line}\n" in text
+
+
+def test_bands_stretched_apart_are_told_apart(tmp_path):
+    ranges = {"B03": {"lowest": 0.0, "highest": 0.25}, "B04": {"lowest": 0.02, "highest": 0.31}}
+    save_file({"a": np.zeros(1, "f4")}, tmp_path / "m", metadata={KEY: json.dumps(HEADER | {"stretch": ranges})})
+    assert "reflectance shown    B03 0 to 0.25, B04 0.02 to 0.31, as 1 to 255\n" in shown(tmp_path / "m")
 
 
 def test_the_reliability_curve_marks_what_was_predicted_on_a_bar_of_what_was_observed(model):

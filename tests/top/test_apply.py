@@ -106,7 +106,18 @@ def test_a_product_is_shown_as_the_training_images_were(tmp_path, model, capfd):
     ranges = {"B02": (0.01, 0.11), "B03": (0.02, 0.22), "B04": (0.05, 0.2)}
     text = {"ranges": {band: {"lowest": low, "highest": high} for band, (low, high) in ranges.items()}}
     (tmp_path / "stretch.json").write_text(json.dumps(text))
-    words = [path, "--model", model, "--out", "found.gpkg", "--stretch", "stretch.json", "--band-order", *ranges, *QUICK]
+    words = [
+        path,
+        "--model",
+        model,
+        "--out",
+        "found.gpkg",
+        "--stretch",
+        "stretch.json",
+        "--band-order",
+        *ranges,
+        *QUICK,
+    ]
     assert "imagery.offset" in refused(capfd, tmp_path, *words)
     mapped(*words, "--offset", "1000", "--keep", "parts")
     with rasterio.open(tmp_path / "parts/raw.tif") as image:
@@ -114,6 +125,39 @@ def test_a_product_is_shown_as_the_training_images_were(tmp_path, model, capfd):
             (low, high), reflectance = ranges[band], numbers[list(ranges).index(band)] / 10_000 - 0.1
             wanted = np.clip(1 + np.floor((reflectance - low) * 254 / (high - low) + 0.5 + 1e-9), 1, 255)
             np.testing.assert_array_equal(image.read(index), wanted, err_msg=band)
+
+
+@pytest.mark.parametrize(
+    ("known", "words", "meant"),
+    [
+        ([(0.0, 0.4)] * 3, [], [(0.0, 0.4)] * 3),
+        ([(0.02, 0.31), (0.01, 0.28), (0.0, 0.25)], [], [(0.02, 0.31), (0.01, 0.28), (0.0, 0.25)]),
+        ([(0.02, 0.31), (0.01, 0.28), (0.0, 0.25)], ["--highest", "0.2"], [(0.02, 0.2), (0.01, 0.2), (0.0, 0.2)]),
+        (None, [], [(0.0, 0.3)] * 3),
+    ],
+)
+def test_a_product_is_shown_as_the_model_says_it_was_trained(tmp_path, capfd, known, words, meant):
+    """By its own ranges, one for all bands or one for each; what is asked for goes before; a guess is told."""
+    path, numbers, bands = tmp_path / "raw.tif", pixels(96, 128).astype(np.uint16) * 10, ["B04", "B03", "B02"]
+    profile = {"driver": "GTiff", "count": 3, "dtype": "uint16", "width": 128, "height": 96, "crs": "EPSG:32644"}
+    with rasterio.open(path, "w", **profile, transform=Affine(10, 0, 5e5, 0, -10, 4e6)) as dataset:
+        dataset.write(numbers)
+    named = known and {band: {"lowest": low, "highest": high} for band, (low, high) in zip(bands, known, strict=True)}
+    taught = tmp_path / "taught.safetensors"
+    modelfile.save(taught, build(SMALL, seed=1), {"threshold": 0.5, "bands": bands, "stretch": named})
+    mapped(path, "--model", taught, "--out", "found.gpkg", "--offset", "none", "--keep", "parts", *words, *QUICK)
+    with rasterio.open(tmp_path / "parts/raw.tif") as image:
+        for index, (low, high) in enumerate(meant, 1):
+            wanted = np.clip(
+                1 + np.floor((numbers[index - 1] / 10_000 - low) * 254 / (high - low) + 0.5 + 1e-9), 1, 255
+            )
+            np.testing.assert_array_equal(image.read(index), wanted)
+    assert ("does not say which reflectance its training showed" in capfd.readouterr().err) is (known is None)
+
+
+def test_an_8_bit_image_asks_for_no_range(model, good, capfd):
+    mapped(good, "--model", model, "--out", "found.gpkg", *QUICK)
+    assert "reflectance" not in capfd.readouterr().err
 
 
 def test_which_classes_are_masked(tmp_path, model, capfd):
@@ -203,6 +247,7 @@ def test_models_that_cannot_map(tmp_path, model, good, capfd):
         (["good.tif", "--out", "out.gpkg", "--overlap", "300"], "overlap"),
         (["good.tif", "--out", "out.gpkg", "--threshold", "2"], "threshold"),
         (["good.tif", "--out", "out.gpkg", "--batch", "many"], "batch"),
+        (["good.tif", "--out", "out.gpkg", "--lowest", "0.5"], "lowest"),
         (["good.tif", "--out", "out.gpkg", "--max-slope-deg", "20"], "--dem"),
         (["good.tif", "--out", "out.gpkg", "--dem", "none.tif"], "none.tif does not exist"),
         (["good.tif", "--out", "out.gpkg", "--stretch", "none.json"], "none.json does not exist"),

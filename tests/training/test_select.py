@@ -10,6 +10,7 @@ from shapely.geometry import box
 from lobate.errors import Mistake
 from lobate.network.header import KEY, read_header
 from lobate.training.select import select_model
+from lobate.training.shown import ranges_of, ranges_only
 from lobate.vectors import write_layers
 
 HEADER = {
@@ -127,6 +128,41 @@ def test_the_model_gets_bands_licence_and_a_description(rounds, tmp_path):
     item = json.loads(stac.read_text())
     assert item["bbox"] == [70, 30, 71, 31]
     assert item["properties"]["license"] == "CC-BY-4.0"
+
+
+RANGES = {"B04": {"lowest": 0.02, "highest": 0.31}, "B03": {"lowest": 0.0, "highest": 0.28}}
+
+
+def test_the_model_learns_which_reflectance_its_images_showed(rounds, tmp_path):
+    """Without it, whoever maps other scenes with the model can only guess how they are to be made 8 bit."""
+    ready = write(tmp_path / "ready.json", {"stretch": None})
+    west, east = (
+        write(tmp_path / f"{name}.json", {"stretch": {"method": "percentiles", "ranges": RANGES}, "valid_share": share})
+        for name, share in (("west", 0.5), ("east", 0.9))
+    )
+    _, model = rounds(
+        (0.82, 1), facts=[ready, west, east], stac=tmp_path / "stac.json", landform="lobe", licence="other"
+    )
+    assert model["stretch"] == RANGES
+    assert json.loads((tmp_path / "stac.json").read_text())["properties"]["lobate:stretch"] == RANGES
+    assert rounds((0.82, 1), facts=[ready])[1]["stretch"] is None
+    assert rounds((0.82, 1))[1]["stretch"] is None
+
+
+def test_images_that_were_not_stretched_alike_are_told(rounds, tmp_path):
+    one = write(tmp_path / "one.json", {"stretch": {"ranges": RANGES}})
+    other = write(tmp_path / "other.json", {"stretch": {"ranges": RANGES | {"B03": {"lowest": 0.0, "highest": 0.3}}}})
+    with pytest.raises(Mistake, match=r"other\.json and .*one\.json tell of different ranges"):
+        rounds((0.82, 1), facts=[one, other])
+
+
+def test_of_an_image_s_facts_only_the_ranges_count(tmp_path):
+    """So a cloud that moves in one image does not make the model another one."""
+    for share in (0.5, 0.9):
+        facts = {"stretch": {"method": "fixed", "ranges": RANGES}, "valid_share": share, "scenes": []}
+        ranges_only(write(tmp_path / "facts.json", facts), tmp_path / f"{share}")
+    assert (tmp_path / "0.5").read_bytes() == (tmp_path / "0.9").read_bytes()
+    assert ranges_of([tmp_path / "0.5"]) == RANGES
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{"])

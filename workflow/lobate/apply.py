@@ -6,6 +6,8 @@ whole or not at all.
 
 from __future__ import annotations
 
+import json
+import logging
 import re
 import sys
 from collections.abc import Sequence
@@ -21,7 +23,12 @@ from lobate.errors import Mistake
 if TYPE_CHECKING:
     from lobate.settings import Region
 
+log = logging.getLogger(__name__)
+
 SeveralOrNone = Parameter(consume_multiple=(0, None))
+Ranges = dict[str, dict[str, float]]
+"""Band -> ``lowest`` and ``highest``: surface reflectance that becomes 1 in the image, and the one that becomes 255."""
+USUAL = {"lowest": 0.0, "highest": 0.3}
 
 
 @Parameter(name="*")
@@ -32,12 +39,13 @@ class Look:
     Parameters
     ----------
     lowest
-        Surface reflectance that becomes 1 in the image, as in the training; 0 when not given. 8-bit images stay as they are.
+        Surface reflectance that becomes 1 in the image; as the model saw it in training when not given, or 0 where the model
+        does not say. 8-bit images stay as they are.
     highest
-        Surface reflectance that becomes 255 in the image, as in the training; 0.3 when not given.
+        Surface reflectance that becomes 255 in the image; as in training when not given, or 0.3.
     stretch
-        Range of each band that was measured for the training (imagery/stretch.json of its region), in place of these two.
-        It is needed where the model's images were made with imagery.stretch.method: percentiles.
+        Range of each band that was measured for the training (imagery/stretch.json of its region), in place of these two,
+        for a model that does not say it.
     offset
         Offset of the digital numbers where a product does not say (setting imagery.offset): none, or 1000 that were added.
     band_order
@@ -54,19 +62,27 @@ class Look:
     invalid_classes: Annotated[list[int] | None, SeveralOrNone] = None
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """The settings of the section imagery that are meant. Mistake for two kinds of range at once."""
-        ends = {name: end for name, end in (("lowest", self.lowest), ("highest", self.highest)) if end is not None}
-        if self.stretch and ends:
+    def ends(self) -> dict[str, float]:
+        """The ends of the range that were given."""
+        return {name: end for name, end in (("lowest", self.lowest), ("highest", self.highest)) if end is not None}
+
+    def ranges(self, header: dict[str, Any]) -> Ranges:
+        """Return the range of each band as it was given, else as the model of this header was shown it in training."""
+        known = header.get("stretch") or {}
+        return {band: {**USUAL, **known.get(band, {}), **self.ends} for band in _bands(header)}
+
+    def settings(self, ranges: Ranges) -> dict[str, Any]:
+        """Return the settings of the section imagery that are meant. Mistake for two kinds of range at once."""
+        if self.stretch and self.ends:
             raise Mistake(
-                f"--stretch {self.stretch} and --{next(iter(ends))} both say which reflectances the image shows. Give what the "
+                f"--stretch {self.stretch} and --{next(iter(self.ends))} both say which reflectances the image shows. Give what the "
                 "model's training images were made with: the file where the range was measured, else lowest and highest."
             )
         classes = {} if self.invalid_classes is None else {"invalid_classes": self.invalid_classes}
         return {
             "band_order": self.band_order,
             "offset": self.offset,
-            "stretch": {"method": "percentiles"} if self.stretch else ends,
+            "stretch": {"method": "percentiles"} if self.stretch or not _alike(ranges) else next(iter(ranges.values())),
             "clouds": {"max_scene_cloud": 100, **classes},  # a person chose these scenes
         }
 
@@ -135,9 +151,18 @@ def map_scenes(
     imagery = {
         "tiles": {name: [str(path)] for name, path in zip(_names(images), images, strict=True)},
         "bands": _bands(header),
-        **look.settings,
+        **look.settings(look.ranges(header)),
     }
-    _run(_region(imagery, mapping), model, out, keep, dem=dem, stretch=look.stretch)
+    guessed = not (look.stretch or look.ends or header.get("stretch"))
+    _run(
+        _region(imagery, mapping),
+        model,
+        out,
+        keep,
+        dem=dem,
+        stretch=look.stretch or look.ranges(header),
+        guessed=guessed,
+    )
     _tell(out, len(images))
     return 0
 
@@ -206,20 +231,33 @@ def _bands(header: dict[str, Any]) -> list[str]:
     )
 
 
+def _alike(ranges: Ranges) -> bool:
+    return all(one == next(iter(ranges.values())) for one in ranges.values())
+
+
 def _region(imagery: dict[str, Any], mapping: dict[str, Any]) -> Region:
     from lobate.settings.load import parse
 
     return parse({"region": "map", "imagery": imagery, "mapping": mapping, "labels": {"positives": [{"path": "none"}]}})
 
 
-def _run(region: Region, model: Path, out: Path, keep: Path | None, *, dem: Path | None, stretch: Path | None) -> None:
+def _run(
+    region: Region,
+    model: Path,
+    out: Path,
+    keep: Path | None,
+    *,
+    dem: Path | None,
+    stretch: Path | Ranges,
+    guessed: bool,
+) -> None:
     from lobate import stage
     from lobate.store import Store
 
     store = Store.here()
-    measured = {"measured": stretch} if stretch else {}
     with ExitStack() as stack:
         folder = keep or stack.enter_context(store.work("map"))
+        measured = _measured(region, folder, stretch)
 
         def run(verb: str, **given: Any) -> None:
             stage.run(verb, given, region, store)
@@ -228,6 +266,8 @@ def _run(region: Region, model: Path, out: Path, keep: Path | None, *, dem: Path
             image, probability = folder / f"{tile}.tif", folder / f"{tile}_probability.tif"
             record, facts = folder / f"{tile}_scene.tif", folder / f"{tile}.json"
             run("compose_rgb", scenes=scenes, image=image, record=record, facts=facts, **measured)
+            if guessed:
+                _tell_guess(model, facts)
             run("predict", image=image, model=model, probability=probability)
             outlines = folder / f"{tile}_detections.gpkg"
             run("vectorize", probability=probability, model=model, detections=outlines, tile=tile)
@@ -238,6 +278,27 @@ def _run(region: Region, model: Path, out: Path, keep: Path | None, *, dem: Path
         merged = folder / "merged.gpkg"
         run("merge_detections", detections=detections, probabilities=probabilities, merged=merged, tiles=tiles)
         run("filter_detections", merged=merged, detections=out, **({"dem": dem} if dem else {}))
+
+
+def _measured(region: Region, folder: Path, stretch: Path | Ranges) -> dict[str, Path]:
+    """Return the file of the bands' ranges where each has its own; those of the model are written into ``folder``."""
+    if region.imagery.stretch.method == "fixed":
+        return {}
+    if isinstance(stretch, Path):
+        return {"measured": stretch}
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "stretch.json"
+    file.write_text(json.dumps({"ranges": stretch}, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return {"measured": file}
+
+
+def _tell_guess(model: Path, facts: Path) -> None:
+    if json.loads(facts.read_text(encoding="utf-8"))["stretch"]:
+        log.warning(
+            "%s does not say which reflectance its training showed as 1 and as 255; %g and %g are taken. Give --lowest and "
+            "--highest, or --stretch, if it was another range: a model that is shown another brightness maps badly.",
+            *(model, USUAL["lowest"], USUAL["highest"]),
+        )
 
 
 def _tell(out: Path, scenes: int) -> None:

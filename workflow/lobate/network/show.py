@@ -31,6 +31,7 @@ def _facts(header: dict[str, Any], parameters: int) -> list[tuple[str, Any]]:
         ("landform", header.get("landform")),
         ("parameters", f"{parameters:,}"),
         ("input", _input(header)),
+        ("reflectance shown", _stretch(header.get("stretch"))),
         ("round", header.get("round")),
         ("validation IoU", _ious(header.get("validation_iou"))),
         ("by other protocol", _ious(header.get("validation_iou_other"))),
@@ -46,6 +47,16 @@ def _facts(header: dict[str, Any], parameters: int) -> list[tuple[str, Any]]:
 def _input(header: dict[str, Any]) -> str:
     fed, bands = header["preprocessing"], ", ".join(header.get("bands") or ["unnamed"])
     return f"{header['channels']} channels ({bands}) of 8 bits; mean {fed['mean']}, deviation {fed['std']} of 255"
+
+
+def _stretch(ranges: dict[str, dict[str, float]] | None) -> str | None:
+    """Say which reflectance became 1 and 255, once where all bands have the same."""
+    if not ranges:
+        return None
+    said = {band: f"{one['lowest']:g} to {one['highest']:g}" for band, one in ranges.items()}
+    alike = len(set(said.values())) == 1
+    told = next(iter(said.values())) if alike else ", ".join(f"{band} {one}" for band, one in said.items())
+    return f"{told}, as 1 to 255"
 
 
 def _ious(ious: dict[str, float | None] | None) -> str | None:

@@ -11,6 +11,7 @@ from lobate.network.header import read_header, with_header
 from lobate.signature import Input, Output, Setting
 from lobate.training.protocols import compare, read_facts, spread_of
 from lobate.training.rounds import chosen_of, reaches, read_verdict
+from lobate.training.shown import ranges_of, ranges_only
 from lobate.training.split import configured
 from lobate.training.stac import describe
 
@@ -32,6 +33,7 @@ def select_model(
     folds: Annotated[list[Path] | None, Input()] = None,
     leakage: Annotated[Path | None, Input()] = None,
     split: Annotated[Path | None, Input(lens=configured)] = None,
+    facts: Annotated[list[Path] | None, Input(lens=ranges_only)] = None,
     *,
     target_iou: Annotated[float, Setting("training.target_iou")] = 0.80,
     bands: Annotated[list[str] | None, Setting("imagery.bands")] = None,
@@ -43,20 +45,20 @@ def select_model(
     Chosen is the first whose validation IoU of the landform reaches the target; where none does, the one with the highest,
     the earlier of equals, and a warning says so. A round that passed another's verdict on is listed with the round that
     trained. ``other``, ``folds`` and ``leakage`` are what `train_other`, `cross_validate` and `split_patches` found; they
-    stand beside its IoU. ``stac`` describes the model as a STAC item (MLM extension) over the ground of ``split``.
+    stand beside its IoU. ``stac`` describes the model as a STAC item (MLM extension) over the ground of ``split``. From the
+    images' ``facts`` the model learns which reflectance it was shown as 1 and as 255.
     """
-    facts = [read_verdict(path) for path in verdicts]
-    chosen = chosen_of(facts, target_iou)
-    reached = reaches(facts[chosen], target_iou)
+    told = [read_verdict(path) for path in verdicts]
+    chosen = chosen_of(told, target_iou)
+    reached = reaches(told[chosen], target_iou)
     table = [
-        _line(number, one, chosen=number == chosen, reached=reaches(one, target_iou))
-        for number, one in enumerate(facts)
+        _line(number, one, chosen=number == chosen, reached=reaches(one, target_iou)) for number, one in enumerate(told)
     ]
-    protocols = compare(facts[chosen], read_facts(other), read_facts(leakage))
+    protocols = compare(told[chosen], read_facts(other), read_facts(leakage))
     found = {"target_iou": target_iou, "reached": reached, "chosen": table[chosen]["trained_in"], "rounds": table}
     found |= {"protocols": protocols, "folds": spread_of([read_facts(path) for path in folds or []])}
     selection.write_text(_text(found), encoding="utf-8")
-    more = {"bands": bands, "licence": licence, "landform": landform}
+    more = {"bands": bands, "licence": licence, "landform": landform, "stretch": ranges_of(facts or [])}
     with_header(models[chosen], model, more | {"validation_iou_other": protocols["other"]["validation_iou"]})
     if stac is not None:
         stac.write_text(_text(describe(read_header(model), model, split)), encoding="utf-8")
