@@ -44,6 +44,14 @@ def test_rows_are_all_and_each_kind_on_the_same_bins():
     assert "upslope connection known of 20 of 30 landforms" in " ".join(words)
 
 
+def test_no_two_rows_look_alike():
+    """Neither two kinds, nor a kind and all landforms."""
+    figure = draw(inventory(60, (*UPSLOPE, None)))
+    altitude = figure.axes[: len(figure.axes) // 2]
+    colours = [axes.patches[0].get_facecolor() for axes in altitude]
+    assert len({*colours}) == len(colours) == len(UPSLOPE) + 2
+
+
 def test_mean_and_spread_are_told():
     landforms = inventory(3).assign(elevation_mean_m=[4000.0, 4100.0, np.nan], velocity=[10.0, np.nan, np.nan])
     words = [text.get_text() for text in draw(landforms).texts]

@@ -18,6 +18,9 @@ LEFT, NAMES, WIDE, GAP = 0.2, 1.55, 2.25, 0.62
 """Inches: margin, room for the names of the rows, width of a panel, and between two."""
 
 TOP, HIGH, DOWN, BOTTOM = 0.62, 0.62, 0.28, 0.48
+PAPER = "white"
+"""All landforms are outlined bars: every colour, black too, is one kind's."""
+
 COLUMNS = (
     ("elevation_mean_m", 50, "mean altitude (m)", "m"),
     ("velocity", 1, "downslope velocity (cm a year)", "cm a year"),
@@ -27,7 +30,7 @@ COLUMNS = (
 def draw_upslope(landforms: pd.DataFrame, landform: str) -> Figure:
     """Return the figure of an inventory (columns as in ``inventory.attributes``)."""
     kinds = by_upslope(landforms)
-    rows = [Group("all", INK, pd.Series(True, index=landforms.index)), *kinds]
+    rows = [Group("all", PAPER, pd.Series(True, index=landforms.index)), *kinds]
     height = TOP + len(rows) * (HIGH + DOWN) + BOTTOM
     figure = page(height)
     for place, group in enumerate(rows):
@@ -55,7 +58,7 @@ def _column(figure: Figure, column: int, values: pd.Series, rows: Sequence[Group
         y = height - TOP - (place + 1) * (HIGH + DOWN)
         axes = figure.add_axes((x / PAGE_WIDTH, y / height, WIDE / PAGE_WIDTH, HIGH / height))
         known = values[group.rows].dropna()
-        axes.hist(known, bins=edges, color=group.colour, edgecolor="white", lw=0.3)
+        axes.hist(known, bins=edges, color=group.colour, edgecolor=INK if group.colour == PAPER else PAPER, lw=0.4)
         axes.set(xlim=(edges[0], edges[-1]))
         axes.set_ylim(0, max(axes.get_ylim()[1], 1))
         axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
