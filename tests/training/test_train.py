@@ -84,6 +84,10 @@ def test_a_killed_training_goes_on_and_ends_the_same(given, monkeypatch, tmp_pat
     for name in ("killed", "again"):
         with pytest.raises(KeyboardInterrupt):
             given.but(evaluate_every=2).train(name)
+    curves = (tmp_path / "scratch/curves/metrics.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in curves] == ["iteration", "2", "2", "4", "4"], "what could be watched so far"
+    assert curves[0].endswith(",images_per_s")
+    assert float(curves[-1].split(",")[-1]) > 0
     monkeypatch.setattr(loop, "train_step", step)
     assert contents(given.train("end")) == whole
     assert contents(given.train("after the end")) == whole

@@ -86,7 +86,7 @@ class Again:
 
     def train(self, protocol: splits.Protocol, metrics: Path) -> dict[str, Any]:
         """Write the curves and return the facts, or why there are none."""
-        from lobate.training.facts import write_metrics
+        from lobate.training.curves import write_metrics
         from lobate.training.learn import learn
         from lobate.training.sources import read_data
 

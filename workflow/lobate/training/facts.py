@@ -1,18 +1,12 @@
-"""What a round leaves behind beside its model: the verdict's facts, and the curves as a table and for TensorBoard."""
+"""What a round leaves behind beside its model and its curves: the verdict's facts."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from lobate.settings.training import Network
-from lobate.training.events import Scalar
 from lobate.training.loop import Course, Plan
 from lobate.training.schedule import smallest_part
-
-COLUMNS = ("iteration", "split", "iou_background", "iou_landform", "iou_overall", "loss", "learning_rate")
 
 
 def verdict_of(plan: Plan, course: Course, warnings: list[str]) -> dict[str, Any]:
@@ -61,21 +55,3 @@ def warnings_of(plan: Plan, network: Network) -> list[str]:
             "Random weights under frozen batch norm learn slowly or not at all; set training.schedule.batch_norm to trained."
         )
     return found
-
-
-def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write one line a look and side; an unknown value is left empty."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-
-
-def scalars_of(rows: list[dict[str, Any]]) -> Iterator[Scalar]:
-    """Yield the curves as (step, tag, value): IoU by class and loss for each side, learning rate, mean loss of the steps."""
-    for row in rows:
-        step, split = row["iteration"], row["split"]
-        curves = {f"{name}/{split}": row[name] for name in COLUMNS if name.startswith("iou_") or name == "loss"}
-        if split == "training":
-            curves |= {"learning_rate": row["learning_rate"], "loss/steps": row["step_loss"]}
-        yield from ((step, tag, value) for tag, value in curves.items() if value is not None)

@@ -9,6 +9,7 @@ from typing import Any
 from lobate.network.deeplab import DeepLab, build
 from lobate.settings.training import Network, Schedule
 from lobate.training.checkpoint import scratch_file
+from lobate.training.curves import LIVE
 from lobate.training.facts import verdict_of, warnings_of
 from lobate.training.loop import Course, Plan, seed_of
 from lobate.training.sources import Data
@@ -25,6 +26,8 @@ def learn(
     plan = Plan(data, schedule, tuple(augment), seeds, scratch_file(), recipe)
     warnings = warnings_of(plan, network)
     log.info("round %d: %s", seeds[1], data)
+    if plan.checkpoint:
+        log.info("its curves so far: tensorboard --logdir %s", plan.checkpoint.parent / LIVE)
     for one in warnings:
         log.warning("%s", one)
     net = build(network, channels=data.training.channels, seed=seed_of(*seeds), weights_file=weights)

@@ -24,6 +24,7 @@ from lobate.network.deeplab import DeepLab
 from lobate.settings.training import Schedule
 from lobate.training.average import Average
 from lobate.training.checkpoint import keep, kept
+from lobate.training.curves import SPEED, show
 from lobate.training.dataset import Batch, Sampling, ahead
 from lobate.training.pace import Pace
 from lobate.training.schedule import learning_rate, optimizer_of, to_training_mode
@@ -158,10 +159,13 @@ def fit(network: DeepLab, plan: Plan, team: Team = ALONE) -> Course:
                 check_loss(course, schedule)
                 pace.tell(course)
                 if looking:
-                    look(learner.measured, plan, course, rate, team)
+                    speed = pace.images_per_s(course)
+                    look(learner.measured, plan, course, rate, team, speed)
                     to_training_mode(network, schedule, team.size)
                 if team.leads:
                     learner.keep(plan)
+                    if looking and plan.checkpoint:
+                        show(plan.checkpoint, course.rows)
                 pace.restart(course)
     if course.skipped:
         log.warning("%d batches had no labelled pixel and were skipped", course.skipped)
@@ -177,8 +181,13 @@ def is_over(course: Course, schedule: Schedule) -> bool:
     return over
 
 
-def look(network: DeepLab, plan: Plan, course: Course, rate: float, team: Team = ALONE) -> None:
-    """Measure both sides, note the numbers, and remember the weights when validation is at least as good as ever."""
+def look(
+    network: DeepLab, plan: Plan, course: Course, rate: float, team: Team = ALONE, speed: float | None = None
+) -> None:
+    """Measure both sides, note the numbers, and remember the weights when validation is at least as good as ever.
+
+    ``speed``, in images/s, is noted for whoever watches.
+    """
     batch = plan.schedule.batch
     measured = {
         "training": evaluate(network, plan.data.training.thinned(plan.schedule.evaluate_at_most), batch, team),
@@ -187,7 +196,8 @@ def look(network: DeepLab, plan: Plan, course: Course, rate: float, team: Team =
     step_loss = course.mean_loss
     for split, one in measured.items():
         row = {"iteration": course.iteration, "split": split, "loss": one.loss, "learning_rate": round(rate, 9)}
-        course.rows.append(row | {f"iou_{name}": value for name, value in one.iou.items()} | {"step_loss": step_loss})
+        row |= {f"iou_{name}": value for name, value in one.iou.items()} | {"step_loss": step_loss}
+        course.rows.append(row | {SPEED: None if speed is None else round(speed, 1)})
     course.loss, course.steps = torch.zeros((), dtype=torch.float64), 0
     ious = {split: one.iou["landform"] for split, one in measured.items()}
     log.info("  IoU of the landform: training %s, validation %s", ious["training"], ious["validation"])

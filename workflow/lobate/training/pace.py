@@ -55,6 +55,11 @@ class Pace:
         self.bar.update(self.task, completed=course.iteration)
         return self.leads and time.monotonic() - self.since > self.EVERY_S
 
+    def images_per_s(self, course: Progressing) -> float:
+        """Return how many patches a second went through the network since it was last measured anew."""
+        steps = course.iteration - self.start
+        return self.schedule.batch * steps / max(time.monotonic() - self.since, 1e-9)
+
     def tell(self, course: Progressing) -> None:
         """Write one line to the log."""
         steps, loss = course.iteration - self.start, course.mean_loss

@@ -43,8 +43,8 @@ def train(
     for data that do not fit together or show no landform, and when training runs away or out of memory.
     """
     from lobate.network.modelfile import save
+    from lobate.training.curves import scalars_of, write_metrics
     from lobate.training.events import write_events
-    from lobate.training.facts import scalars_of, write_metrics
     from lobate.training.learn import learn
     from lobate.training.sources import read_data
 
