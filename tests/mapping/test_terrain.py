@@ -57,3 +57,8 @@ def test_a_rotated_dem_is_a_mistake(tmp_path):
         pass
     with pytest.raises(Mistake, match="rotated"):
         under(path, (81, 35, 82, 36))
+
+
+def test_a_dem_of_other_ground_judges_nothing_and_that_is_a_mistake(ramp):
+    with pytest.raises(Mistake, match="the ground of none of the 2 detections"):
+        under(ramp, (82, 36, 82.01, 36.01), (83, 36, 83.01, 36.01))

@@ -176,3 +176,42 @@ def test_decisions_are_read_before_the_first_job(world):
     assert "inventory.decisions[1] names lost.geojson, which does not exist" in text
     assert "Setting inventory.decisions: The decisions file said.geojson" in text
     assert "'acepted', which is not one of pending, accepted, edited, rejected" in text
+
+
+def dem(path, west, transform=None, **options):
+    profile = {
+        "driver": "GTiff",
+        "height": 20,
+        "width": 20,
+        "count": 1,
+        "dtype": "float32",
+        "crs": "EPSG:4326",
+        **options,
+    }
+    with rasterio.open(path, "w", transform=transform or Affine(0.01, 0, west, 0, -0.01, 36.2), **profile) as raster:
+        raster.write(np.full((1, 20, 20), 3000, "float32"))
+    return region(inventory={"dem": str(path)})
+
+
+def test_a_dem_of_this_region_passes(world):
+    assert check_region(dem("here.tif", 80.95)) == []
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ({"west": 75}, "dem.tif shows 75.00 to 75.20 E, 36.00 to 36.20 N, where this region has no image"),
+        ({"west": 80.95, "crs": None}, "dem.tif has no coordinate reference system"),
+        ({"west": 80.95, "transform": Affine(0.01, 0.002, 80.95, 0, -0.01, 36.2)}, "rotated or upside down"),
+    ],
+)
+def test_a_dem_that_is_none_of_this_region_is_told_before_the_first_job(world, made, words):
+    with pytest.raises(Mistakes, match=words):
+        check_region(dem("dem.tif", **made))
+
+
+def test_a_dem_that_cannot_be_read_is_told(world):
+    Path("dem.tif").write_text("no raster")
+    with pytest.raises(Mistakes, match=r"Setting inventory\.dem: The raster dem\.tif cannot be read"):
+        check_region(region(inventory={"dem": "dem.tif"}))

@@ -24,6 +24,7 @@ from lobate.imagery.table import FETCHED, fetched_dem, tiles_of
 from lobate.rasters import SELF_CONTAINED, open_raster
 from lobate.settings import Region
 from lobate.settings.base import InProject, PolygonFile, Section
+from lobate.terrain import check_dem
 from lobate.vectorfile import readable
 from lobate.vectors import LONLAT
 
@@ -52,6 +53,8 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
         )
     found += [f"Setting labels.removed: {wrong}" for wrong in _wrong_list(region.labels.removed)]
     found += [f"Setting inventory.decisions: {wrong}" for wrong in _wrong_decisions(region.inventory.decisions)]
+    found += [f"Setting inventory.dem: {wrong}" for wrong in _wrong_dem(region.inventory.dem)]
+    found += [f"Setting inventory.dem: {wrong}" for wrong in _wrong_dem(region.inventory.dem, tiles)]
     if found:
         raise Mistakes(sorted({*found, *told}))
     return [f"{path} ({name})" for name, path in missing]
@@ -80,6 +83,24 @@ def _wrong_decisions(files: str | list[str] | None) -> Iterator[str]:
                 read_decisions(Path(path))
         except Mistake as mistake:
             yield str(mistake)
+
+
+def _wrong_dem(files: str | list[str] | None, tiles: STRtree | None) -> Iterator[str]:
+    extents = {}
+    for path in [files] if isinstance(files, str) else files or []:
+        try:
+            if Path(path).exists():
+                with open_raster(path) as dem:
+                    check_dem(dem)
+                    extents[path] = _bounds_lonlat(Grid.of(dem).bounds, dem.crs.to_wkt())
+        except Mistake as mistake:
+            yield str(mistake)
+    if extents and tiles is not None and not any(tiles.query(box(*one)).size for one in extents.values()):
+        shown = ", ".join(f"{w:.2f} to {e:.2f} E, {s:.2f} to {n:.2f} N" for w, s, e, n in extents.values())
+        yield (
+            f"{', '.join(extents)} shows {shown}, where this region has no image. Name a DEM of this region, or check its "
+            "coordinate reference system."
+        )
 
 
 def _will_be_made(region: Region, path: str) -> bool:

@@ -12,6 +12,7 @@ import shapely
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
+from lobate.errors import Mistake
 from lobate.grid import Grid
 from lobate.rasters import open_raster
 from lobate.terrain import cell_size_m, check_dem, horn, read_elevation
@@ -24,14 +25,20 @@ def terrain_under(outlines: gpd.GeoSeries, dem: Path) -> pd.DataFrame:
     """Return `elevation_min_m`, `slope_mean_deg` and `dem_share` (of the area that has an elevation) of each outline.
 
     Pixels count by the share of them that an outline covers (exactextract). Where the DEM has nothing, the first two are
-    NaN and the share is 0. Mistake when the DEM is unreadable, has no CRS, or is not north-up.
+    NaN and the share is 0. Mistake when the DEM is unreadable, has no CRS, is not north-up, or shows other ground.
     """
     with open_raster(dem) as dataset:
         grid = Grid.of(dataset)
         check_dem(dataset)
         local = outlines.to_crs(grid.crs)
         table = pd.DataFrame(np.nan, index=outlines.index, columns=COLUMNS)
-        for rows, window in _groups(local, grid):
+        groups = list(_groups(local, grid))
+        if len(local) and not groups:
+            raise Mistake(
+                f"The DEM {dem} shows the ground of none of the {len(local)} detections, so no limit of elevation or slope can "
+                "judge them. Give the DEM of this region, or check its coordinate reference system."
+            )
+        for rows, window in groups:
             table.iloc[rows] = _measure(local.iloc[rows], dataset, grid, window)
     area = shapely.area(np.asarray(local.values, dtype=object)) / (grid.resolution[0] * grid.resolution[1])
     table["dem_share"] = (table["dem_share"].fillna(0) / np.where(area > 0, area, 1)).clip(0, 1).round(4)
