@@ -53,7 +53,6 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
         )
     found += [f"Setting labels.removed: {wrong}" for wrong in _wrong_list(region.labels.removed)]
     found += [f"Setting inventory.decisions: {wrong}" for wrong in _wrong_decisions(region.inventory.decisions)]
-    found += [f"Setting inventory.dem: {wrong}" for wrong in _wrong_dem(region.inventory.dem)]
     found += [f"Setting inventory.dem: {wrong}" for wrong in _wrong_dem(region.inventory.dem, tiles)]
     if found:
         raise Mistakes(sorted({*found, *told}))
@@ -86,21 +85,36 @@ def _wrong_decisions(files: str | list[str] | None) -> Iterator[str]:
 
 
 def _wrong_dem(files: str | list[str] | None, tiles: STRtree | None) -> Iterator[str]:
-    extents = {}
-    for path in [files] if isinstance(files, str) else files or []:
+    """Yield what is wrong with the elevations, of which several files are to become one raster."""
+    named = [files] if isinstance(files, str) else files or []
+    extents, systems = {}, {}
+    for path in filter(lambda one: Path(one).exists(), named):
         try:
-            if Path(path).exists():
-                with open_raster(path) as dem:
-                    check_dem(dem)
-                    extents[path] = _bounds_lonlat(Grid.of(dem).bounds, dem.crs.to_wkt())
+            if _points_elsewhere(path):
+                yield (
+                    f"{path} is a VRT, which only points to other files: when they change, nobody sees it. Name these files "
+                    "instead, in a list, or make one GeoTIFF of it with gdal_translate."
+                )
+                continue
+            with open_raster(path) as dem:
+                check_dem(dem)
+                extents[path] = _bounds_lonlat(Grid.of(dem).bounds, dem.crs.to_wkt())
+                systems.setdefault(dem.crs.to_wkt(), path)
         except Mistake as mistake:
             yield str(mistake)
+    if len(systems) > 1:
+        yield f"{' and '.join(systems.values())} are in different coordinate reference systems. Warp them to one (gdalwarp -t_srs)."
     if extents and tiles is not None and not any(tiles.query(box(*one)).size for one in extents.values()):
         shown = ", ".join(f"{w:.2f} to {e:.2f} E, {s:.2f} to {n:.2f} N" for w, s, e, n in extents.values())
         yield (
             f"{', '.join(extents)} shows {shown}, where this region has no image. Name a DEM of this region, or check its "
             "coordinate reference system."
         )
+
+
+def _points_elsewhere(path: str) -> bool:
+    with Path(path).open("rb") as file:
+        return b"<VRTDataset" in file.read(1024)
 
 
 def _will_be_made(region: Region, path: str) -> bool:
