@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rasterio.transform import from_origin
 
 from lobate.errors import Mistake
+from lobate.imagery.elevation import mosaic_dem
 from lobate.imagery.fetching.mosaic import VOID, mosaic
 
 STEP = 0.01
@@ -129,6 +130,31 @@ def test_tiles_in_different_crs_are_refused(tmp_path, heights):
     with pytest.raises(Mistake, match="different coordinate reference systems"):
         mosaic(tiles, tmp_path / "dem.tif")
     assert not (tmp_path / "dem.tif").exists()
+
+
+def test_tiles_of_several_crs_or_none_are_told_by_the_verb(tmp_path, heights):
+    own = write_tile(tmp_path / "a.tif", heights, 10, 45, nodata=-9999)
+    other = write_tile(tmp_path / "b.tif", heights, 12, 45, crs="EPSG:4258", nodata=-9999)
+    with pytest.raises(Mistake, match=r"gdalwarp -t_srs"):
+        mosaic_dem([own, other], tmp_path / "dem.tif")
+    with pytest.raises(Mistake, match=r"inventory\.dem"):
+        mosaic_dem([], tmp_path / "dem.tif")
+
+
+def test_a_tile_of_other_units_says_so_and_becomes_metres(tmp_path, heights):
+    """SRTM in metres beside a tile in decimetres over a datum, as some national models have it."""
+    whole = np.round(heights)
+    plain = write_tile(tmp_path / "a.tif", whole[:, :100], 10, 45, dtype="int16", nodata=-32768)
+    numbers = (whole[:, 100:] - 50) * 4
+    numbers[3, 4] = -9999
+    fine = write_tile(tmp_path / "b.tif", numbers, 11, 45, nodata=-9999)
+    with rasterio.open(fine, "r+") as tile:
+        tile.scales, tile.offsets = (0.25,), (50.0,)
+    mosaic_dem([plain, fine], tmp_path / "dem.tif")
+    made = read(tmp_path / "dem.tif")[0]
+    assert made[3, 104] == VOID
+    made[3, 104] = whole[3, 104]
+    assert np.array_equal(made, whole)
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"II*\0garbage"])

@@ -22,7 +22,7 @@ def test_a_range_is_of_reflectance(ends):
         Stretch(**ends)
 
 
-@pytest.mark.parametrize("name", ["stretch", "T44SPC_scene"])
+@pytest.mark.parametrize("name", ["stretch", "dem", "T44SPC_scene"])
 def test_no_tile_is_called_as_another_result_is(name):
     with pytest.raises(ValidationError, match="choose another name"):
         Imagery(tiles={name: ["a.tif"]})

@@ -56,6 +56,12 @@ def documented(folder, **settings):
     return (folder / "README.md").read_text(), json.loads((folder / "metadata.json").read_text())
 
 
+def test_elevation_of_several_files(made):
+    text, told = documented(made, dem=["west.tif", "east.tif"])
+    assert told["elevation"] == ["west.tif", "east.tif"]
+    assert "Elevation: `west.tif`, `east.tif`." in text
+
+
 def test_sources_scenes_model_licence_and_citation(made):
     others = {"insar": OtherInventory(path="resources/x.shp", licence="CC BY 4.0", citation="Somebody 2023")}
     text, told = documented(made, region="kunlun", others=others, licence="CC0", citation="Us 2026", dem="dem.tif")

@@ -23,6 +23,7 @@ VERBS: dict[str, str] = {
     "find_scenes": "lobate.imagery.find",
     "fetch_scene": "lobate.imagery.fetch",
     "fetch_dem": "lobate.imagery.dem",
+    "mosaic_dem": "lobate.imagery.elevation",
     "compose_rgb": "lobate.imagery.compose",
     "clean_labels": "lobate.labels.clean",
     "rasterize_labels": "lobate.labels.rasterize",

@@ -79,6 +79,32 @@ rule fetch_dem:
         "lobate fetch-dem --area {input.area:q} --dem {output.dem:q} --settings {params.settings:q} --log {log:q}"
 
 
+# A DEM in several files becomes one; one in a single file stays where it is.
+DEM_TILES = REGION.inventory.dem if isinstance(REGION.inventory.dem, list) else []
+DEM = made("imagery/dem.tif") if DEM_TILES else REGION.inventory.dem
+
+
+rule mosaic_dem:
+    input:
+        tiles=DEM_TILES,
+    output:
+        dem=made("imagery/dem.tif"),
+    log:
+        made("logs/mosaic_dem.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(60),
+    params:
+        stamp=stamp("mosaic_dem"),
+        settings=SETTINGS,
+    message:
+        "Joining elevation of several files"
+    shell:
+        "lobate mosaic-dem --tiles {input.tiles:q} --dem {output.dem:q} --log {log:q}"
+
+
 rule measure_stretch:
     input:
         scenes=[scene for tile in TILES for scene in SCENES[tile]],

@@ -101,7 +101,7 @@ rule apply_review:
 rule describe:
     input:
         outlines=outlines_of,
-        dem=optional(REGION.inventory.dem),
+        dem=optional(DEM),
         records=lambda wildcards: beside_images(wildcards, "_scene.tif"),
         facts=lambda wildcards: beside_images(wildcards, ".json"),
     output:

@@ -79,7 +79,7 @@ rule merge_detections:
 rule filter_detections:
     input:
         merged=made("mapping/merged.gpkg"),
-        dem=optional(REGION.inventory.dem),
+        dem=optional(DEM),
         occurrences=[one.path for one in REGION.mapping.filter.occurrence_files],
     output:
         detections=made("mapping/detections.gpkg"),

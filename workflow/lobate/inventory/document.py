@@ -32,7 +32,7 @@ def document_inventory(
     region: Annotated[str, Setting("region")] = "region",
     landform: Annotated[str, Setting("landform")] = "rock glacier",
     others: Annotated[dict[str, OtherInventory] | None, Setting("inventory.others")] = None,
-    dem: Annotated[str | None, Setting("inventory.dem")] = None,
+    dem: Annotated[str | list[str] | None, Setting("inventory.dem")] = None,
     licence: Annotated[str | None, Setting("inventory.licence")] = None,
     citation: Annotated[str | None, Setting("inventory.citation")] = None,
     synthetic: Annotated[bool, Setting("example", lens=is_synthetic)] = False,

@@ -69,12 +69,13 @@ def _numbers(compiled: dict[str, Any], landform: str) -> str:
     return "## The inventory in numbers\n\n" + _table(("", ""), rows)
 
 
-def _sources(sources: list[dict[str, str | None]], dem: str | None) -> str:
+def _sources(sources: list[dict[str, str | None]], dem: str | list[str] | None) -> str:
     rows = (
         (one["name"], one["method"], one["file"] or "", one["licence"] or "", one["citation"] or "") for one in sources
     )
     table = _table(("name", "method", "file", "licence", "citation"), rows)
-    return f"## Sources\n\n{table}\n\nElevation: {f'`{dem}`' if dem else 'none'}."
+    files = [dem] if isinstance(dem, str) else dem or []
+    return f"## Sources\n\n{table}\n\nElevation: {', '.join(f'`{one}`' for one in files) or 'none'}."
 
 
 def _scenes(scenes: list[dict[str, Any]]) -> str:

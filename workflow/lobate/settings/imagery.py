@@ -11,8 +11,8 @@ from lobate.settings.base import ProjectPath, Section
 
 
 def _free(name: str) -> str:
-    if name == "stretch" or name.endswith("_scene"):
-        raise ValueError("is what another result of the room is called (stretch, ..._scene); choose another name")
+    if name in ("stretch", "dem") or name.endswith("_scene"):
+        raise ValueError("is what another result of the room is called (stretch, dem, ..._scene); choose another name")
     return name
 
 

@@ -39,8 +39,9 @@ class OtherInventory(PolygonFile):
 class Inventory(Section):
     """Review, attributes and compilation."""
 
-    dem: ProjectPath | None = None
-    """Elevation raster in metres, with a CRS; without it, elevation, slope and aspect are null."""
+    dem: ProjectPath | Annotated[list[ProjectPath], Field(min_length=1)] | None = None
+    """Elevation raster in metres, with a CRS, or a list of several in one CRS that become one, the first first where they
+    overlap; without it, elevation, slope and aspect are null."""
     min_dem_share: Annotated[float, Field(gt=0, le=1)] = 0.75
     """Outlines of which less than this has an elevation (voids) get null attributes; so do all that reach past the DEM."""
     decisions: ProjectPath | list[ProjectPath] | None = None

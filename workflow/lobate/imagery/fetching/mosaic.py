@@ -40,10 +40,13 @@ class Placed:
     source: DatasetReader | WarpedVRT
     row: int
     col: int
+    scale: float
+    offset: float
+    """Metres = scale x number + offset, as the tile itself says."""
 
 
 def mosaic(tiles: list[Path], target: Path) -> float:
-    """Write the mosaic of elevation tiles of one CRS as a tiled GeoTIFF of float32; return its share of voids.
+    """Write the mosaic of elevation tiles of one CRS as a tiled GeoTIFF of float32, in metres; return its share of voids.
 
     A pixel is what the first of ``tiles`` has there, in order; voids (nodata, NaN, and heights that no land has) are -9999,
     and so is what no tile covers. Memory depends on the mosaic's width, not on its height. Raises Mistake for tiles that
@@ -69,7 +72,7 @@ def _check(sources: list[DatasetReader]) -> None:
         if source.crs != sources[0].crs:
             raise Mistake(
                 f"The elevation tiles {sources[0].name} and {source.name} are in different coordinate reference systems. "
-                "Choose a collection with one in imagery.catalogue.dem_collection, or bring a DEM of your own."
+                "Choose a collection with one in imagery.catalogue.dem_collection; warp tiles of your own to one (gdalwarp -t_srs)."
             )
 
 
@@ -92,14 +95,14 @@ def _pixels(start: float, stop: float) -> tuple[int, int]:
 
 
 def _place(source: DatasetReader, grid: Grid, stack: ExitStack) -> Placed:
-    t = source.transform
+    t, meant = source.transform, (source.scales[0], source.offsets[0])
     col, row = ~grid.transform @ (t.c, t.f)
     drift = max(
         abs(col - round(col)), abs(row - round(row)),
         abs(t.a / grid.transform.a - 1) * source.width, abs(t.e / grid.transform.e - 1) * source.height,
     )  # fmt: skip
     if drift <= SAME_GRID:
-        return Placed(source, round(row), round(col))
+        return Placed(source, round(row), round(col), *meant)
     log.info("%s is resampled: its pixels are not those of the finest tile", Path(source.name).name)
     right, bottom = ~grid.transform @ (source.bounds.right, source.bounds.bottom)
     (left, right), (top, bottom) = _pixels(col, right), _pixels(row, bottom)
@@ -113,7 +116,7 @@ def _place(source: DatasetReader, grid: Grid, stack: ExitStack) -> Placed:
         src_nodata=UNDECLARED if source.nodata is None else source.nodata,
         nodata=VOID,
     )
-    return Placed(stack.enter_context(warped), top, left)
+    return Placed(stack.enter_context(warped), top, left, *meant)
 
 
 def _rows(placed: list[Placed], start: int, stop: int, width: int) -> np.ndarray:
@@ -124,13 +127,14 @@ def _rows(placed: list[Placed], start: int, stop: int, width: int) -> np.ndarray
         if first >= last:
             continue
         window = Window(0, first - tile.row, tile.source.width, last - first)
-        heights = _heights(tile.source, window)
+        heights = _heights(tile, window)
         place = rows[first - start : last - start, tile.col : tile.col + tile.source.width]
         np.copyto(place, heights, where=(place == VOID) & (heights != VOID))
     return rows
 
 
-def _heights(source: DatasetReader | WarpedVRT, window: Window) -> np.ndarray:
-    heights = source.read(1, window=window, masked=True).astype(np.float32).filled(VOID)
+def _heights(tile: Placed, window: Window) -> np.ndarray:
+    numbers = tile.source.read(1, window=window, masked=True)
+    heights = (numbers.astype(np.float64) * tile.scale + tile.offset).astype(np.float32).filled(VOID)
     heights[~((heights >= PLAUSIBLE_M[0]) & (heights <= PLAUSIBLE_M[1]))] = VOID  # NaN compares false
     return heights
