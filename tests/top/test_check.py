@@ -83,6 +83,17 @@ def test_every_missing_file_is_named_with_its_setting(world):
     ]
 
 
+def test_elevation_may_be_several_files_but_none_that_only_points_to_others(world):
+    """A VRT's own bytes stay when the files behind it change, so old heights would be served as new ones."""
+    check_region(region(inventory={"dem": ["a.tif", "a.tif"]}))
+    with pytest.raises(Mistakes, match=r"inventory\.dem\[1\] names gone\.tif"):
+        check_region(region(inventory={"dem": ["a.tif", "gone.tif"]}))
+    Path("all.vrt").write_text('<VRTDataset rasterXSize="1" rasterYSize="1"></VRTDataset>')
+    for dem in ("all.vrt", ["a.tif", "all.vrt"]):
+        with pytest.raises(Mistakes, match=r"inventory\.dem: all\.vrt is a VRT"):
+            check_region(region(inventory={"dem": dem}))
+
+
 def test_images_come_before_the_outlines_that_are_drawn_on_them(world):
     labels = {"positives": [{"path": "later.gpkg"}], "negatives": [{"path": "too.shp"}]}
     assert check_region(region(labels=labels), undrawn=True) == [
@@ -215,3 +226,10 @@ def test_a_dem_that_cannot_be_read_is_told(world):
     Path("dem.tif").write_text("no raster")
     with pytest.raises(Mistakes, match=r"Setting inventory\.dem: The raster dem\.tif cannot be read"):
         check_region(region(inventory={"dem": "dem.tif"}))
+
+
+def test_dems_in_different_systems_are_told(world):
+    dem("a.tif", 80.95)
+    dem("b.tif", 81.15, crs="EPSG:4258")
+    with pytest.raises(Mistakes, match=r"a\.tif and b\.tif are in different coordinate reference systems"):
+        check_region(region(inventory={"dem": ["a.tif", "b.tif"]}))
