@@ -52,7 +52,7 @@ def test_memory_and_time_grow_after_a_failure(rule):
 @pytest.mark.parametrize("rule", [name for name, text in TEXTS.items() if "gpu=" in text])
 def test_what_needs_a_gpu_needs_little_time_where_the_store_has_it(rule):
     assert re.search(rf'gpu=gpu\("{rule}"', TEXTS[rule])
-    assert re.search(rf'runtime=minutes\(\d+, "{rule}"', TEXTS[rule])
+    assert re.search(rf'runtime=minutes\([^,]+, "{rule}"', TEXTS[rule])
 
 
 def test_a_snakemake_without_lobate_says_how_to_get_it(project, tmp_path):
