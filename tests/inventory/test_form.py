@@ -6,8 +6,8 @@ import pytest
 
 from lobate.inventory.detections import PERSONAL
 from lobate.inventory.qgis.form import form, read_only
-from lobate.inventory.qgis.markup import within
 from lobate.inventory.vocabulary import VOCABULARIES
+from lobate.qgis.markup import within
 
 COLUMNS = ("fid", "detection", "status", *PERSONAL, "confidence", "seen")
 

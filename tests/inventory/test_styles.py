@@ -9,8 +9,9 @@ from xml.etree.ElementTree import fromstring
 import pyogrio
 import pytest
 
-from lobate.inventory.qgis.styles import NEVER, REVIEW, SURE, UNSURE, style
+from lobate.inventory.qgis.styles import REVIEW, SURE, UNSURE, style
 from lobate.inventory.review import review_sheet
+from lobate.qgis.package import NEVER
 from lobate.vectors import read_polygons
 
 from .conftest import square

@@ -1,4 +1,8 @@
 import json
+import re
+import sqlite3
+from contextlib import closing
+from xml.etree.ElementTree import fromstring
 
 import numpy as np
 import pytest
@@ -7,6 +11,7 @@ import shapely
 
 from lobate.errors import Mistake
 from lobate.mapping.filter import filter_detections
+from lobate.mapping.look import ALARMS
 from lobate.mapping.merge import merge_detections
 from lobate.mapping.score import score
 from lobate.mapping.vectorize import vectorize
@@ -84,6 +89,33 @@ def test_hits_misses_and_false_alarms_are_told_and_shown(scored):
     account = scores["account"]
     assert (account["known"], account["new"], account["wrong"], account["open"]) == (1, 1, 1, 0)
     assert scores["pixels"]["true_positive"] == 18 * 20 + 18 * 6
+
+
+def test_the_cases_bring_their_looks_made_of_columns_that_they_have(workshop, scored):
+    _, layers = scored([square(100, 100), square(500, 500)], [square(120, 100), square(700, 100)])
+    with closing(sqlite3.connect(workshop.folder / "cases.gpkg")) as package:
+        styles = dict(
+            package.execute('SELECT f_table_name, "styleQML" FROM layer_styles WHERE "useAsDefault"').fetchall()
+        )
+    assert set(styles) == set(layers)
+    for name, qml in styles.items():
+        style = fromstring(qml)
+        said = [
+            style.findtext("mapTip"),
+            style.find("renderer-v2").get("attr") or "",
+            style.find(".//text-style").get("fieldName"),
+        ]
+        fields = set(re.findall(r'"(\w+)"', " ".join(said)))
+        assert fields and fields <= set(layers[name].columns), name
+    assert {look.value for look in ALARMS} >= {"known", "new", "wrong"}
+
+
+def test_the_same_score_is_the_same_bytes(workshop, scored):
+    written = []
+    for _ in range(2):
+        scored([square(100, 100)], [square(120, 100)])
+        written.append((workshop.folder / "cases.gpkg").read_bytes())
+    assert written[0] == written[1]
 
 
 def test_unseen_ground_is_told_apart(scored):

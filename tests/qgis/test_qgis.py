@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from tests.inventory.conftest import frame, square
 from tests.qgis import desk
 from tests.qgis.desk import Desk, qgis
 
 from lobate.inventory.qgis.styles import REVIEW
 from lobate.inventory.vocabulary import ACTIVITY, STATUS, UPSLOPE
-from lobate.vectors import read_layer, read_polygons
+from lobate.mapping.look import ALARMS, styles
+from lobate.qgis.package import add_styles
+from lobate.vectors import read_layer, read_polygons, write_layers
 
 DECISIONS = "resources/r/decisions.gpkg"
 
@@ -91,6 +94,23 @@ def test_the_package_alone_brings_its_styles_and_form(laid_out, tmp_path):
     assert layers["removed"]["labels"] is None
     assert [layers[name]["renderer"] for name in ("others", "removed")] == ["singleSymbol"] * 2
     assert not layers["removed"]["editable"]
+
+
+def test_the_cases_of_a_score_open_with_their_looks(tmp_path):
+    desk.expect_qgis()
+    found = frame([square(n) for n in range(4)], detection=list("abcd"), mean=[0.8] * 4, best_iou=[0.1] * 4)
+    hits = found.assign(reference=list("1234"), iou=0.7)
+    layers = {"hits": hits, "misses": hits, "false_alarms": found.assign(account=["wrong", "new", "known", "open"])}
+    write_layers(tmp_path / "cases.gpkg", layers)
+    add_styles(tmp_path / "cases.gpkg", styles())
+    seen = qgis("package", tmp_path / "cases.gpkg")
+    assert {name: one["renderer"] for name, one in seen.items()} == {
+        "hits": "singleSymbol",
+        "misses": "singleSymbol",
+        "false_alarms": "categorizedSymbol",
+    }
+    assert seen["false_alarms"]["symbols"] == {look.label: 1 for look in ALARMS}
+    assert [seen[name]["labels"]["text"] for name in ("hits", "misses")] == ['format_number("iou", 2)', '"reference"']
 
 
 def test_the_form_has_drop_downs_of_the_right_words(own_copy):

@@ -14,8 +14,9 @@ import geopandas as gpd
 import pandas as pd
 
 from lobate.inventory.detections import read_pending, read_removed
-from lobate.inventory.qgis.styles import add_styles
+from lobate.inventory.qgis.styles import style
 from lobate.inventory.resume import FACTS, SAID, decided_so_far
+from lobate.qgis.package import add_styles
 from lobate.signature import Input, Output
 from lobate.vectors import LONLAT, read_polygons, write_layers
 
@@ -44,7 +45,7 @@ def review_sheet(
     sheet = _in_order(sheet)
     layers = {"review": sheet, "others": _others(others), "removed": read_removed(detections)}
     write_layers(review, layers)
-    add_styles(review, {name: ["fid", *frame.columns.drop("geometry")] for name, frame in layers.items()})
+    add_styles(review, {name: style(name, ["fid", *one.columns.drop("geometry")]) for name, one in layers.items()})
     pending = int((sheet["status"] == "pending").sum())
     log.info(
         "%d detections to review, least certain first, and %d decided before; beside them %d removed ones and %d outlines of "

@@ -17,9 +17,11 @@ import shapely
 
 from lobate.errors import Mistake
 from lobate.mapping.ground import Ground, seen_by_any
+from lobate.mapping.look import styles
 from lobate.mapping.matching import Matches, match, overlapping, polygon_scores, rates, ratio, touching
 from lobate.mapping.pixels import Census, census
 from lobate.mapping.reference import Reference, known_outlines, read_reference, training_footprints
+from lobate.qgis.package import add_styles
 from lobate.settings.base import PolygonFile
 from lobate.signature import Input, Output, Setting
 from lobate.vectors import LONLAT, geodesic_area_m2, read_layer, write_layers
@@ -69,6 +71,7 @@ def score(
     }
     scores.write_text(json.dumps(result, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     write_layers(cases, _cases(frame, inside, matches, match_iou))
+    add_styles(cases, styles())
     _tell(result, landform)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 from lobate.inventory.detections import PERSONAL
-from lobate.inventory.qgis.markup import Value, element, option, within
 from lobate.inventory.vocabulary import VOCABULARIES
+from lobate.qgis.markup import Value, element, option, within
 
 WRITTEN = ("status", *PERSONAL)
 """Fields that a person fills."""

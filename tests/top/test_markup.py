@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import fromstring, tostring
 
-from lobate.inventory.qgis.markup import document, element, option, reference_system, within
+from lobate.qgis.markup import document, element, option, reference_system, within
 
 
 def test_options_have_their_types():

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from lobate.inventory.qgis.markup import element, option, within
+from lobate.qgis.markup import element, option, within
 
 CASING = "0,0,0,150"
 

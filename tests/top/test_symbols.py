@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lobate.inventory.qgis.symbols import CASING, Look, alike, categories, labels
+from lobate.qgis.symbols import CASING, Look, alike, categories, labels
 
 LOOKS = (Look("a", "the first", "1,2,3,255", 0.5, "dash"), Look("", "the rest", "4,5,6,255"))
 
