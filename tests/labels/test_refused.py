@@ -5,6 +5,7 @@ from __future__ import annotations
 import geopandas as gpd
 import pytest
 
+from lobate.decided import OF_NO_FOLD
 from lobate.labels.clean import clean_labels
 from lobate.labels.refused import read_refused
 from lobate.settings.base import PolygonFile
@@ -34,6 +35,11 @@ def test_rejected_places_are_negatives(clean, outlines):
     assert negative["source"].iloc[0] == "said.geojson"
     assert negative["area_m2"].iloc[0] == pytest.approx(1e4, rel=0.01)
     assert removed.empty
+
+
+def test_it_has_no_field_that_says_its_fold_and_says_so(clean, outlines, tmp_path):
+    outlines.write(tmp_path / "said.geojson", [outlines.square(40, 40)], 4326, status=["rejected"])
+    assert read_refused(tmp_path / "said.geojson", [])["fold"].tolist() == [OF_NO_FOLD]
 
 
 def test_a_further_decision_renames_none(clean, outlines):

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lobate.decided import OF_NO_FOLD
 from lobate.errors import Mistake
 from lobate.patches.folds import divide
+from lobate.patches.methods import METHODS
 from lobate.patches.pool import Pool
 from lobate.settings.patches import Split
 from lobate.vectors import LONLAT
@@ -89,6 +91,21 @@ def test_folds_of_the_outlines_field():
 def test_an_outline_without_a_number_is_in_no_fold():
     with pytest.raises(Mistake, match="The outline p1 has no number"):
         divide(pool(chains(2), given={"p0": "7", "p2": "3"}), Split(method="field", folds=2))
+
+
+def test_a_place_rejected_in_the_review_trains_in_every_fold_that_it_does_not_overlap():
+    """Nobody can give it a number; it once ended every run with numbered folds."""
+    windows = [*chains(2), (115, 20, 30, 30), (900, 0, 30, 30)]
+    some = pool(windows, polygons=[*"aabb", "r1", "r2"], given={"a": "7", "b": "3", "r1": OF_NO_FOLD, "r2": OF_NO_FOLD})
+    found = divide(some, Split(method="field", folds=2))
+    assert found.fold.tolist() == [1, 1, 0, 0, -1, -1]
+    assert [sides[4:].tolist() for sides in found.sides] == [["dropped", "training"], ["training", "training"]]
+    assert METHODS["field"](some, Split(method="field"))[0].tolist() == [
+        *2 * ["training"],
+        *2 * ["validation"],
+        "dropped",
+        "training",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from lobate.vectors import LONLAT, read_polygons
 STANDING = ("accepted", "edited")
 REJECTED = ("rejected",)
 LAYER = "review"
+OF_NO_FOLD = "rejected in the review"
+"""What stands where drawn outlines have their side or fold: a rejected place has no such field, and trains."""
 SEEN = "outlines out of a decisions file, as hexadecimal WKB\n"
 """First line of what the lenses write: plain text, whatever the decisions file's format is."""
 

@@ -60,7 +60,7 @@ def clean_labels(
 
     ``polygons`` gets the layers ``kept`` and ``removed`` in EPSG:4326, sorted by class and id: ``polygon`` (unique id),
     ``class`` (positive or negative), ``source`` (file), ``tile`` (the one that shows it best), ``area_m2`` (geodesic), and
-    where ``labels.fold_field`` is set ``fold`` (what it holds), in ``removed`` also ``reason`` and ``listed``: whether the
+    where ``labels.fold_field`` is set ``fold`` (what it holds, or that the place was rejected), in ``removed`` also ``reason`` and ``listed``: whether the
     user's list names it. A polygon's row depends on the outlines that it overlaps, and on no other. Mistake when a file cannot be used, or when no positive is left.
     """
     _check_counts(

@@ -9,7 +9,7 @@ from pathlib import Path
 import geopandas as gpd
 import shapely
 
-from lobate.decided import rejected
+from lobate.decided import OF_NO_FOLD, rejected
 from lobate.vectors import LONLAT
 
 
@@ -20,5 +20,5 @@ def read_refused(path: Path, decisions: Sequence[Path]) -> gpd.GeoDataFrame:
     """
     outlines = shapely.normalize(rejected(path, decisions))
     names = [f"rejected_{hashlib.sha256(one).hexdigest()[:10]}" for one in shapely.to_wkb(outlines)]
-    rows = {"outline": names, "class": "negative", "source": path.name, "reason": "", "fold": ""}
+    rows = {"outline": names, "class": "negative", "source": path.name, "reason": "", "fold": OF_NO_FOLD}
     return gpd.GeoDataFrame(rows, geometry=outlines, crs=LONLAT)

@@ -1,4 +1,5 @@
-"""Folds for cross-validation: every patch validates in one of them, by the same rules as in the split.
+"""Folds for cross-validation: every patch validates in one of them, by the same rules as in the split. (With the method
+field, patches of places that were rejected in the review validate in none: no field says in which. They train.)
 
 Whole units go to the fold that has the fewest patches, largest units first. A connected group larger than a fold is cut
 first, by the places of its outlines, into as many parts as it fills folds. Where two folds overlap, the patches of the one
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lobate.decided import OF_NO_FOLD
 from lobate.errors import Mistake
 from lobate.patches.given import numbers_of, said_of
 from lobate.patches.pool import Pool, seeded
@@ -22,7 +24,7 @@ from lobate.settings.patches import Split
 
 @dataclass(frozen=True)
 class Folds:
-    """``fold``: (n,), the fold in which each patch validates; ``sides``: those of each fold, (n,)."""
+    """``fold``: (n,), the fold in which each patch validates, -1 for none; ``sides``: those of each fold, (n,)."""
 
     fold: np.ndarray
     sides: list[np.ndarray]
@@ -79,9 +81,11 @@ def _field(pool: Pool, settings: Split) -> np.ndarray:
             f"{'words' if numbers is None else f'{count} different numbers'}. Set patches.split.folds to "
             f"{count if count > 1 else 0}, or number {settings.folds} folds in the field."
         )
-    if (numbers < 0).any():
+    drawn = np.array([pool.given.get(polygon) != OF_NO_FOLD for polygon in pool.polygons])
+    bare = drawn & (numbers < 0)
+    if bare.any():
         raise Mistake(
-            f"The outline {pool.polygons[numbers < 0][0]} has no number in the field that labels.fold_field names, so it is in "
+            f"The outline {pool.polygons[bare][0]} has no number in the field that labels.fold_field names, so it is in "
             "none of the folds. Give every outline a number, or set patches.split.folds to 0: then those without one train."
         )
     return numbers

@@ -7,6 +7,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 
+from lobate.decided import OF_NO_FOLD
 from lobate.errors import Mistake
 from lobate.vectors import read_layer, write_layers
 
@@ -40,9 +41,9 @@ def _outlines(path: Path) -> gpd.GeoDataFrame:
 def said_of(polygons: np.ndarray, given: dict[str, str]) -> np.ndarray:
     """Return what is ``given`` of each patch's polygon, (n,) of str, "" where nothing: all words, or all numbers.
 
-    Raises Mistake when it says nothing at all, something else, or some of both.
+    Of places that were rejected in the review nothing can be. Raises Mistake when it says nothing at all, something else, or some of both.
     """
-    said = np.array([given.get(polygon, "") for polygon in polygons], dtype=str)
+    said = np.array([given.get(polygon, "").replace(OF_NO_FOLD, "") for polygon in polygons], dtype=str)
     found = set(said.tolist()) - {""}
     if not found:
         raise Mistake(

@@ -53,7 +53,7 @@ def split_patches(
     ``split``: layer ``split`` in EPSG:4326 with the footprints' columns, ``group`` (the connected group, the block, or what
     the field says), ``side`` (training, validation or dropped), ``reason`` (of dropping), ``other_side`` (by the other
     protocol: random, or grouped if the method is random; dropped where that is impossible), ``fold`` (in which it
-    validates, -1 without folds) and ``clash`` (the folds in which it must not train, as comma-separated numbers).
+    validates, -1 for none) and ``clash`` (the folds in which it must not train, as comma-separated numbers).
     ``leakage``: JSON, what ``leakage.measure`` finds for random, for grouped, for the method used and for each fold.
 
     Raises Mistake when there are fewer than two patches, or when the method leaves a side or a fold empty.

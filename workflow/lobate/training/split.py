@@ -56,7 +56,7 @@ def _there(split: Path, rows: gpd.GeoDataFrame, *columns: str) -> list[str]:
 def read_split(split: Path, protocol: Protocol = "side") -> gpd.GeoDataFrame:
     """Return the patches of a split with their ``side`` by ``protocol``, sorted by tile and row, footprints in EPSG:4326.
 
-    In a fold, its own patches validate, and those of all others train unless they overlap them (``clash``). Raises
+    In a fold, its own patches validate, and all others train unless they overlap them (``clash``). Raises
     Mistake for a file without the fields needed, Impossible when a side is empty.
     """
     rows = read_layer(split, "split")
@@ -74,8 +74,7 @@ def read_split(split: Path, protocol: Protocol = "side") -> gpd.GeoDataFrame:
 
 def _sides_of_fold(rows: gpd.GeoDataFrame, fold: int) -> np.ndarray:
     clashing = rows["clash"].fillna("").astype(str).str.split(",").map(lambda clashes: str(fold) in clashes)
-    trains = (rows["fold"] >= 0) & (rows["fold"] != fold) & ~clashing
-    return np.select([rows["fold"] == fold, trains], ["validation", "training"], "dropped")
+    return np.select([rows["fold"] == fold, ~clashing], ["validation", "training"], "dropped")
 
 
 def _named(protocol: Protocol) -> str:
