@@ -12,6 +12,8 @@ import shapely
 
 from lobate.decided import read_marked, rejected, rejected_outlines, standing, standing_outlines
 from lobate.errors import Mistake
+from lobate.labels.outlines import read_outlines
+from lobate.settings.base import PolygonFile
 
 SIDE = 0.003
 
@@ -41,6 +43,20 @@ def test_a_lens_gives_what_the_file_gives(tmp_path, name):
         for source in (path, part):
             found = sorted(shapely.normalize(read(source)), key=lambda one: one.bounds)
             assert all(one.equals_exact(other, 1e-9) for one, other in zip(found, wanted, strict=True))
+
+
+@pytest.mark.parametrize(("name", "layer"), [("said.geojson", None), ("said.gpkg", "review")])
+def test_what_stands_can_be_named_as_outlines_to_learn(tmp_path, name, layer):
+    """As the questions in the docs tell: the file of decisions, once for each status."""
+    frame = gpd.GeoDataFrame(
+        {"status": ["rejected", "accepted", "edited", "pending"]}, geometry=[square(n) for n in range(4)]
+    )
+    frame.set_crs(4326).to_file(tmp_path / name, layer=layer)
+    for column, status in ((1, "accepted"), (2, "edited")):
+        file = PolygonFile(path=name, layer=layer, where={"status": status})
+        learnt = read_outlines(tmp_path / name, file, "positive")
+        assert len(learnt) == 1
+        assert learnt.geometry.iloc[0].symmetric_difference(square(column)).area < 1e-12
 
 
 def test_lenses_see_nothing_of_what_does_not_concern_them(tmp_path):
