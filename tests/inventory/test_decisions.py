@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from lobate.decided import rejected, standing
 from lobate.inventory.decisions import read_decisions
+from lobate.inventory.review import review_sheet
 from lobate.settings.load import parse
 
 from .conftest import frame, square
@@ -31,6 +33,23 @@ def test_a_spoilt_memory_of_what_was_shown_does_no_harm(tmp_path, seen):
 def test_two_ids_alike_are_told(tmp_path, caplog):
     read_decisions(written(tmp_path, square(0), square(1), status=["accepted"] * 2, detection=["d1", "d1"]))
     assert "1 ids stand there more than once (d1); outlines count, not ids" in caplog.text
+
+
+def test_a_copy_of_an_empty_sheet_decides_nothing(detections, tmp_path):
+    """When a model finds nothing, its sheet has no row; a person may have copied it all the same."""
+    review_sheet(detections([]), tmp_path / "copy.gpkg")
+    assert read_decisions(tmp_path / "copy.gpkg").empty
+    assert (
+        len(standing([tmp_path / "copy.gpkg"])) == len(rejected(tmp_path / "copy.gpkg", [tmp_path / "copy.gpkg"])) == 0
+    )
+
+
+def test_fields_that_a_shapefile_cut_short_are_found(tmp_path):
+    said = frame([square(0)], status=["accepted"], upslope_connection=["talus"], activity=["relict"])
+    said.to_file(tmp_path / "said.shp")
+    assert read_decisions(tmp_path / "said.shp")[["upslope_connection", "activity"]].to_numpy().tolist() == [
+        ["talus", "relict"]
+    ]
 
 
 @pytest.mark.parametrize("value", [None, "a.geojson", ["a.geojson", "b.gpkg"], []])

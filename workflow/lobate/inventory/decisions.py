@@ -25,6 +25,9 @@ NEAR_DEG = 0.05
 SAME_IOU = 0.95
 """Two decisions that share this much are about one outline and must not contradict each other."""
 
+SHAPEFILE = 10
+"""Letters of a field's name that a Shapefile has room for."""
+
 UNCHANGED_IOU = 0.999
 """An outline that shares this much with another is the same but for rounding."""
 
@@ -39,7 +42,7 @@ def read_decisions(path: Path) -> gpd.GeoDataFrame:
     """
     frame, where = read_marked(path)
     status = [word or "pending" for word in canonical(frame["status"], VOCABULARIES["status"], where)]
-    check_outlines(frame[[word != "pending" for word in status]], where)
+    check_outlines(frame[np.array([word != "pending" for word in status], dtype=bool)], where)
     decided = frame.to_crs(LONLAT)[["geometry"]]
     decided["decision"] = _texts(frame, "detection")
     decided["status"] = status
@@ -95,6 +98,8 @@ def _tell_twins(decided: gpd.GeoDataFrame, where: str) -> None:
 
 
 def _texts(frame: gpd.GeoDataFrame, field: str) -> list[str | None]:
+    if field not in frame:
+        field = field[:SHAPEFILE]  # what a Shapefile leaves of the name
     if field not in frame:
         return [None] * len(frame)
     return [None if pd.isna(value) or not str(value).strip() else str(value) for value in frame[field]]
