@@ -22,6 +22,8 @@ PLACE = (b"<SRS", b"<GeoTransform", b"<NoDataValue", b"<GCPList")
 """What in GDAL's .aux.xml changes a raster's meaning; programs that only look leave statistics there."""
 BESIDE_NAME, BESIDE_STEM = ("*.aux.xml", "*.msk"), ("*.tfw", "*.wld")
 """Files beside a raster, named after its whole name and after its stem; no file in a folder is called so."""
+SMALL = 1 << 22
+"""Bytes that are read as quickly as looked up."""
 NOT_CONTENT = ".snakemake_timestamp"
 """Snakemake leaves this in folders that a rule made."""
 
@@ -91,6 +93,22 @@ def family_digest(files: Mapping[str, str]) -> str:
 def content_digest(path: Path) -> str:
     """Return the digest of the file, folder or Shapefile at ``path``."""
     return family_digest({name: file_digest(one) for name, one in family(path).items()})
+
+
+def glance(path: Path) -> str:
+    """Return what a look at a file that a person brought tells of it: other content looks different, at no cost.
+
+    Small files are read; large ones and folders are known by size and time. "" for what is not there yet.
+    """
+    if not path.exists():
+        return ""
+    looks = ((name, one, one.stat()) for name, one in ({ITSELF: path} if path.is_dir() else family(path)).items())
+    return family_digest(
+        {
+            name: file_digest(one) if one.is_file() and at.st_size <= SMALL else f"{at.st_size} {at.st_mtime_ns}"
+            for name, one, at in looks
+        }
+    )
 
 
 def text_digest(text: str) -> str:

@@ -18,8 +18,9 @@ except ModuleNotFoundError:
     sys.exit(2)
 
 from lobate import stage
+from lobate.digests import glance, text_digest
 from lobate.errors import Mistake
-from lobate.imagery.table import fetched_dem, listed, tiles_of
+from lobate.imagery.table import FETCHED, fetched_dem, listed, tiles_of
 from lobate.settings import load as settings
 from lobate.store import Store
 
@@ -110,12 +111,28 @@ def write_settings() -> str:
 
 
 def stamp(verb: str) -> Callable[..., str]:
-    """Return a function that digests a verb's code, libraries and settings, so that Snakemake sees them change."""
+    """Return a function that digests a verb's code, libraries and settings, so that Snakemake sees them change.
 
-    def digest(wildcards):
-        return stage.stamp(verb, REGION, scalars(wildcards))
+    And what people brought: a file that was replaced by an older one has no later time to be seen by.
+    """
+
+    def digest(wildcards):  # not of input: Snakemake would take it for a consequence of the inputs, and not look at it
+        seen = [glance(Path(path)) for path in brought(verb, wildcards)]
+        return text_digest("\n".join([stage.stamp(verb, REGION, scalars(wildcards)), *seen]))
 
     return digest
+
+
+def brought(verb: str, wildcards) -> list[str]:
+    """Return the inputs of a rule that no rule makes."""
+    named = [one(wildcards) if callable(one) else one for one in getattr(rules, verb).input]
+    paths = [path for one in named for path in ([one] if isinstance(one, str) else one)]
+    return [found for path in paths if not makes(found := path.format(**dict(wildcards.items())))]
+
+
+def makes(path: str) -> bool:
+    """Whether a rule makes this file."""
+    return path.startswith("results/") or FETCHED in Path(path).parents or path == fetched_dem(REGION.region)
 
 
 def in_store(verb: str, wildcards, input, more: dict[str, object]) -> bool:
