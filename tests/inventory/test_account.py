@@ -33,10 +33,16 @@ def test_known_new_wrong_and_total():
             "velocity": [None] * 4,
         }
     ).astype({"velocity": float})
-    told = account(inventory, pd.DataFrame({"status": ["edited", "pending"]}), rejected=3, dropped=1, repeated=0)
+    told = account(
+        inventory,
+        pd.DataFrame({"status": ["edited", "pending"], "source_id": ["drawn_00001", "d00002"]}),
+        rejected=3,
+        dropped=1,
+        repeated=0,
+    )
     assert told["detections"] == {
         "total": 6, "known": 1, "new": 1, "wrong": 3, "pending_left_out": 1, "repeated": 0,
-        "edited": 1, "accepted": 0, "pending": 1,
+        "edited": 1, "accepted": 0, "pending": 1, "drawn": 1,
     }  # fmt: skip
     assert told["inventory"]["by_method"] == {"InSAR": 1, "both": 2, "deep learning": 1}
     assert told["inventory"]["altitude_m"] == {"lowest": 3900, "highest": 4700, "mean": 4200}

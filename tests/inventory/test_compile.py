@@ -100,6 +100,15 @@ def test_pending_may_be_left_out_aloud(tmp_path):
     assert told["detections"]["pending_left_out"] == 2
 
 
+def test_what_only_a_person_sees_is_counted_by_itself(tmp_path):
+    """An outline that the model of now does not detect is no merit of its."""
+    names = ["d00001", "drawn_00001", "drawn_00002", "d00002"]
+    reviewed = described(tmp_path / "r.gpkg", SHAPES, "reviewed", source_id=names, status="edited")
+    compiled(tmp_path, reviewed, described(tmp_path / "o.gpkg", SHAPES[:2], "insar"))
+    told = json.loads((tmp_path / "summary.json").read_text())["detections"]
+    assert (told["total"], told["known"], told["new"], told["drawn"]) == (4, 2, 2, 2)
+
+
 def test_all_formats_are_alike(tmp_path):
     reviewed = described(tmp_path / "r.gpkg", SHAPES, "reviewed", remark='old, "grey"', rejected=2)
     result = compiled(tmp_path, reviewed, described(tmp_path / "o.gpkg", SHAPES[:1], "insar", velocity=[3.5]))

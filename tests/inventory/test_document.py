@@ -31,7 +31,13 @@ def made(tmp_path):
     """An inventory of two records, its summary, a model and the facts of two images of three scenes."""
     records = compiled([square(0), square(1)], area_km2=[0.2, 0.4], elevation_mean_m=[4500.0, None])
     write_layers(tmp_path / "inventory.gpkg", {"inventory": records})
-    told = account(records, records.assign(status=["edited", "pending"]), rejected=3, dropped=1, repeated=0)
+    told = account(
+        records,
+        records.assign(status=["edited", "pending"], source_id=["d00001", "d00002"]),
+        rejected=3,
+        dropped=1,
+        repeated=0,
+    )
     (tmp_path / "summary.json").write_text(json.dumps(told))
     save_file({"w": np.zeros(1)}, tmp_path / "model.safetensors", metadata={"lobate": json.dumps(HEADER)})
     for tile, scenes in {

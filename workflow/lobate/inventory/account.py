@@ -7,6 +7,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from lobate.inventory.detections import DRAWN
 from lobate.inventory.sources import REVIEWED
 
 
@@ -17,7 +18,8 @@ def account(
 
     ``reviewed``: the detections that went into the inventory. ``rejected``, ``dropped`` and ``repeated``: how many were
     refused by a person, left out as pending, or left out as the same ground as another. Known detections stand in a record
-    that another inventory knows too; new ones do not; wrong ones were rejected. What has no value is None, never 0.
+    that another inventory knows too; new ones do not; wrong ones were rejected. ``drawn`` of them are no detections of this
+    model, but stand by a person's word alone. What has no value is None, never 0.
     """
     known = _known(inventory)
     status = reviewed["status"].value_counts()
@@ -30,6 +32,7 @@ def account(
             "pending_left_out": dropped,
             "repeated": repeated,
             **{name: int(status.get(name, 0)) for name in ("edited", "accepted", "pending")},
+            "drawn": int(reviewed["source_id"].str.startswith(DRAWN).sum()) if len(reviewed) else 0,
         },
         "inventory": {
             "total": len(inventory),

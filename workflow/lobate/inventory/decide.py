@@ -27,7 +27,7 @@ import pandas as pd
 
 from lobate.decided import STANDING
 from lobate.inventory.decisions import check_place, read_decisions
-from lobate.inventory.detections import PERSONAL, read_pending
+from lobate.inventory.detections import DRAWN, PERSONAL, read_pending
 from lobate.inventory.overlap import one_to_one, overlaps, share_inside
 from lobate.inventory.reviewers import Agreement, reconcile
 from lobate.signature import Input, Output, Setting
@@ -191,7 +191,7 @@ def _drawn(lone: gpd.GeoDataFrame, found: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Outlines that stand without a detection, with the detections' columns and ids of their own."""
     kept = lone[lone["kept"] == 1]
     frame = kept.reindex(columns=found.columns)
-    frame["detection"] = [f"drawn_{number:05d}" for number in range(1, len(kept) + 1)]
+    frame["detection"] = [f"{DRAWN}{number:05d}" for number in range(1, len(kept) + 1)]
     return frame
 
 

@@ -13,6 +13,9 @@ LAYER = "kept"
 PERSONAL = ("upslope_connection", "activity", "reviewer", "remark")
 """Fields that only a person can fill."""
 
+DRAWN = "drawn_"
+"""Begins the id of an outline that stands by a person's word alone: the model of now has no detection there."""
+
 
 def read_pending(path: Path) -> gpd.GeoDataFrame:
     """Read the kept detections in EPSG:4326, all pending, with empty personal fields, in order of ``detection``.

@@ -49,6 +49,7 @@ def _account(found: dict[str, int]) -> str:
         ("of the known and new: outline edited by a person", found["edited"]),
         ("of the known and new: accepted as they are", found["accepted"]),
         ("of the known and new: pending, nobody has looked yet", found["pending"]),
+        ("of the known and new: by a person's word alone, this model detects nothing there", found["drawn"]),
     ]
     return "## What the detections turned out to be\n\n" + _table(("detections", "number"), rows)
 
