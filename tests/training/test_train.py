@@ -196,12 +196,30 @@ def test_a_loss_that_runs_away_names_the_learning_rate(given):
         given.but(learning_rate=1e30).train("one")
 
 
-def test_too_little_memory_names_what_to_lower(given, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError("Unable to allocate 3 GiB for an array"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: not enough memory: you tried 9 bytes."),
+    ],
+)
+def test_too_little_memory_names_what_to_lower(given, monkeypatch, error):
     def hungry(*_):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     monkeypatch.setattr(loop, "train_step", hungry)
     with pytest.raises(Mistake, match=r"2 patches of 64 x 64 .* Raise training\.schedule\.accumulate"):
+        given.train("one")
+
+
+def test_another_error_is_no_lack_of_memory(given, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("invalid argument in a kernel that was allocated to stream 3")
+
+    monkeypatch.setattr(loop, "train_step", broken)
+    with pytest.raises(RuntimeError, match="invalid argument"):
         given.train("one")
 
 

@@ -57,7 +57,7 @@ class Batches:
         try:
             answers = self._network(images).float()
         except (MemoryError, RuntimeError) as error:
-            if not _is_short(error):
+            if not is_short(error):
                 raise
             return None
         return answers if answers.ndim == images.ndim else answers.unsqueeze(1)
@@ -74,6 +74,7 @@ class Batches:
         log.warning("Memory is short for %d windows at once; taking %d from here on.", taken, self.size)
 
 
-def _is_short(error: BaseException) -> bool:
+def is_short(error: BaseException) -> bool:
+    """Whether an error says that memory is short, of the device or of the machine."""
     short = isinstance(error, MemoryError | torch.OutOfMemoryError)
     return short or any(words in str(error) for words in SHORT)

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lobate.errors import Mistake
+from lobate.network.batches import is_short
 from lobate.network.deeplab import DeepLab
 from lobate.settings.training import Schedule
 from lobate.training.average import Average
@@ -242,8 +243,8 @@ def _repeatable() -> Iterator[None]:
 def _memory_told(schedule: Schedule) -> Iterator[None]:
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "alloc" not in str(error) and "out of memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not is_short(error):
             raise
         raise Mistake(
             f"The device has too little memory to train on {schedule.batch} patches of {schedule.crop} x {schedule.crop} "
