@@ -177,6 +177,20 @@ def test_models_of_other_bands_do_not_go_together(workshop, model):
         predicted(workshop, image(workshop, noise(3, 64, 64)), model, more_models=[four])
 
 
+def test_models_that_were_shown_other_reflectances_do_not_go_together(workshop, model):
+    """The image can be made for one of them only. A model that does not say goes with any."""
+    dark, bright = (
+        save(workshop.folder / f"{high}.safetensors", seed=3, stretch={"B04": {"lowest": 0.0, "highest": high}})
+        for high in (0.2, 0.3)
+    )
+    tile = image(workshop, noise(3, 64, 64))
+    predicted(workshop, tile, model, more_models=[dark])
+    with pytest.raises(
+        Mistake, match=r"0\.3\.safetensors was trained on another range of reflectance than .*0\.2\.safetensors"
+    ):
+        predicted(workshop, tile, dark, more_models=[bright])
+
+
 def test_the_order_of_bands_counts(workshop):
     path = save(workshop.folder / "model.safetensors", seed=3, bands=["B08", "B04", "B03"])
     pixels = noise(3, 64, 64)

@@ -40,7 +40,8 @@ def predict(
 
     With ``more_models`` its first band is the mean over all models, its second their standard deviation, in the same coding.
     The models run on a GPU where there is one. Mistake when the image is not 8-bit, has other bands than the models were
-    trained on or is truncated, when a model file is damaged, and when the models were trained on different bands.
+    trained on or is truncated, when a model file is damaged, and when the models were trained on different bands, or on
+    images of different ranges of reflectance.
     """
     import torch
 
@@ -66,15 +67,19 @@ def predict(
     )
 
 
+FED = {"channels": "other bands", "bands": "other bands", "stretch": "another range of reflectance"}
+"""What of their headers models must have alike to be shown one image, and what it is called where they do not."""
+
+
 def _bands_of(files: list[Path], headers: tuple[dict[str, Any], ...]) -> list[str] | None:
     """Return the bands that all models were trained on, None where no header names them."""
-    for key in ("channels", "bands"):
+    for key, what in FED.items():
         known = {str(header[key]): file for file, header in zip(files, headers, strict=True) if header.get(key)}
         if len(known) > 1:
             (one, file), (another, other) = list(known.items())[:2]
             raise Mistake(
-                f"{other} was trained on other bands than {file} ({key}: {another}; {one}), so they cannot map an image "
-                "together. Name models of the same bands in mapping.predict.ensemble."
+                f"{other} was trained on {what} than {file} ({key}: {another}; {one}), so they cannot map an image "
+                "together. Name models whose images were made alike in mapping.predict.ensemble."
             )
     return next((header["bands"] for header in headers if header.get("bands")), None)
 
