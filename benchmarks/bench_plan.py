@@ -70,7 +70,7 @@ def _pretend(region: Path) -> None:
     for path in sorted(set(re.findall(r"\bresults/[^\s'\"]+", said))):
         (region / path).parent.mkdir(parents=True, exist_ok=True)
         (region / path).touch()
-    _snakemake(region, "--touch")
+    _snakemake(region, "--touch", "--cores", "10000", "--resources", "gpu=10000")  # or it goes round for every job
 
 
 def _snakemake(region: Path, *words: str) -> str:
