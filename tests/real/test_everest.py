@@ -75,3 +75,14 @@ def test_scores_are_finite(everest):
     values = [scores["pixels"]["iou"], *(scores["polygons"][name] for name in ("precision", "recall", "f1"))]
     assert all(value is not None and math.isfinite(value) for value in values)
     assert 0 < scores["pixels"]["iou"] <= 1
+
+
+def test_the_whole_report_is_made(everest):
+    """All figures, and one page that tells of this run."""
+    figures = {path.stem for path in (everest / "figures").glob("*.png")}
+    assert figures == {path.stem for path in (everest / "figures").glob("*.pdf")}
+    assert {"map", "iou", "leakage", "reliability", "precision_recall", "outlines", "attributes"} <= figures
+    total = json.loads((everest / "inventory/summary.json").read_text())["inventory"]["total"]
+    page = (everest / "report.html").read_text()
+    assert f"{total} landforms." in page
+    assert all(words in page for words in ("everest", "grouped", "glacier"))

@@ -51,9 +51,11 @@ def test_without_hard_links_outputs_are_copies(toy, monkeypatch):
 
 def test_two_results_never_share_a_file(toy):
     """Snakemake touches what a job made; the other result must not look newer for it."""
-    toy.copy("a/result.txt")
-    toy.copy("b/result.txt")
     first, second = (toy.folder / name / "result.txt" for name in "ab")
+    toy.copy("a/result.txt")
+    os.utime(first, ns=(10**18, 10**18))
+    toy.copy("b/result.txt")
+    assert first.stat().st_mtime_ns == 10**18 < second.stat().st_mtime_ns
     assert first.read_bytes() == second.read_bytes()
     assert first.stat().st_ino != second.stat().st_ino
     assert {first.stat().st_mode & 0o777, second.stat().st_mode & 0o777} == {0o444}

@@ -89,16 +89,16 @@ def _hard_link(source: Path, new: Path, place: Path) -> bool:
             place.unlink()
     try:
         os.link(source, new)
-        # Snakemake compares time stamps: an output must not be older than the inputs it was restored for
-        os.utime(new)
+        if new.stat().st_nlink == ITS_OWN_AND_THE_STORES:
+            # Snakemake compares time stamps: an output must not be older than the inputs it was restored for
+            os.utime(new)
+            return True
     except FileNotFoundError:
         raise
     except OSError as error:  # another file system, one without links, or an object that somebody else owns
         new.unlink(missing_ok=True)
         _say_that_links_cannot_be(error.strerror)
         return False
-    if new.stat().st_nlink == ITS_OWN_AND_THE_STORES:
-        return True
     new.unlink()
     return False
 
