@@ -78,7 +78,7 @@ def region(tmp_path, monkeypatch, caplog):
     drawn = gpd.GeoDataFrame({"class": ["positive"]}, geometry=drawn, crs=LONLAT)
     write_layers(tmp_path / "polygons.gpkg", {"kept": drawn, "removed": drawn.iloc[:0]})
     monkeypatch.setattr(module, "learn", learnt)
-    monkeypatch.setattr(deeplab, "landform_probability", lambda net: lambda images: images[:, 0].float() / 255)
+    monkeypatch.setattr(deeplab, "landform_probability", lambda net, device: lambda images: images[:, 0].float() / 255)
     store = Store(tmp_path / "store")
 
     def run(target):
