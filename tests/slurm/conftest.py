@@ -57,7 +57,11 @@ class OnCluster(Clone):
         return ["--workflow-profile", "profiles/slurm", *QUICK]
 
     def environment(self) -> dict[str, str]:
-        return {**super().environment(), **self.cluster.environment}
+        return {
+            **self.cluster.environment,
+            "PYTHONPATH": str(self.folder / "workflow"),
+            "LOBATE_STORE": str(self.store),
+        }
 
     def run(self, *words: str, overlay: dict[str, object] | None = None, config: str = "tests/conf/tiny.yaml") -> Run:
         """Run the chain; what its jobs told is in their logs, and must be what Snakemake and Slurm have on record."""
