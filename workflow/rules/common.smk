@@ -5,6 +5,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 try:
@@ -125,9 +126,15 @@ def stamp(verb: str) -> Callable[..., str]:
 
 def brought(verb: str, wildcards) -> list[str]:
     """Return the inputs of a rule that no rule makes."""
-    named = [one(wildcards) if callable(one) else one for one in getattr(rules, verb).input]
+    named = [one(wildcards) if callable(one) else one for one in perhaps_brought(verb)]
     paths = [path for one in named for path in ([one] if isinstance(one, str) else one)]
     return [found for path in paths if not makes(found := path.format(**dict(wildcards.items())))]
+
+
+@cache
+def perhaps_brought(verb: str) -> list:
+    """Return a rule's inputs less those that are results for all wildcards."""
+    return [one for one in getattr(rules, verb).input if callable(one) or not makes(one)]
 
 
 def makes(path: str) -> bool:
