@@ -92,7 +92,7 @@ ODD: dict[str, Callable[[Store], object]] = {
         for folder in (store.root / "objects", the_object(store).parent, store.recipe(KEY).parent, store.root)
     ],
     "jobs with strange names": lambda store: [
-        Path(os.fsdecode(os.fsencode(store.root) + b"/work/" + name)).mkdir(parents=True)
+        (store.root / "work" / os.fsdecode(name)).mkdir(parents=True)
         for name in (b"t@\xff@1@0.0@x", b"t@h@" + b"9" * 60 + b"@0.0@x", b"@@@@", b"t@h@-1@a.b@x")
     ],
     "a batch that is a file": lambda store: [
@@ -175,7 +175,7 @@ def test_what_is_wrong_elsewhere_is_not_laid_to_the_store(tmp_path):
         with pytest.raises(PermissionError), trouble.told(tmp_path / "store"):
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
     with pytest.raises(FileNotFoundError), trouble.told(tmp_path / "store"):
-        raise FileNotFoundError(errno.ENOENT, "No such file", str(tmp_path / "store/work/x/made"))
+        raise FileNotFoundError(errno.ENOENT, "No such file", str(tmp_path / "store" / "made"))
 
 
 @pytest.fixture
