@@ -8,9 +8,9 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from tests.top.kept import filled
 
 from lobate import care
 from lobate.care import usage, verify
@@ -125,16 +125,3 @@ def sparse_objects(store: Store, number: int, size: int) -> None:
         os.truncate(home, size)
         zeros.update(b"\0")
         size += 1
-
-
-def filled(folder: Path, number: int) -> Store:
-    store = Store(folder / "store")
-    for one in range(number):
-        publish(store, one, folder)
-    return store
-
-
-def publish(store: Store, number: int, folder: Path) -> None:
-    made = folder / "made.bin"
-    made.write_bytes(bytes([number]) * (1 + number))
-    store.publish(f"{number:064x}", {"recipe": {}, "sources": {}, "run": {}}, {"made": [made]})

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.top.kept import filled, key, publish
 
 from lobate import collecting
 from lobate.care import Usage, usage, verify
@@ -32,23 +33,6 @@ def elsewhere():
 
     numbers = itertools.count()
     return begin
-
-
-def filled(folder: Path, number: int) -> Store:
-    store = Store(folder / "store")
-    for one in range(number):
-        publish(store, one, folder)
-    return store
-
-
-def publish(store: Store, number: int, folder: Path) -> None:
-    made = folder / "made.bin"
-    made.write_bytes(bytes([number]) * (1 + number))
-    store.publish(key(number), {"recipe": {}, "sources": {}, "run": {}}, {"made": [made]})
-
-
-def key(number: int) -> str:
-    return f"{number:064x}"
 
 
 def wanted(path: Path) -> dict[str, list[Target]]:
