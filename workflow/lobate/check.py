@@ -260,8 +260,8 @@ def _tile_footprints(region: Region) -> tuple[STRtree | None, list[str]]:
 
 
 def _with_gdal() -> None:
-    """Look for GDAL's own files once in a thread's life, not at each of a thousand rasters."""
-    rasterio.Env().__enter__()
+    """Look for GDAL's own files once in a thread's life, and do not list a folder of a thousand rasters at each of them."""
+    rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE").__enter__()
 
 
 def _first_grid(scenes: list[str], region: Region) -> Grid | Mistake | None:

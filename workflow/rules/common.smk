@@ -1,6 +1,7 @@
 """What all rooms' rules share: the region's settings, its paths, and what a rule tells Snakemake about its verb."""
 
 import gc
+import inspect
 import re
 import shlex
 import sys
@@ -121,7 +122,13 @@ def stamp(verb: str) -> Callable[..., str]:
         seen = [glance(Path(path)) for path in brought(verb, wildcards)]
         return text_digest("\n".join([stage.stamp(verb, REGION, scalars(wildcards)), *seen]))
 
-    return digest
+    return quick(digest)
+
+
+def quick(function):
+    """Say a function's parameters beforehand: Snakemake asks for them at each of thousands of jobs."""
+    function.__signature__ = inspect.signature(function)
+    return function
 
 
 def brought(verb: str, wildcards) -> list[str]:
@@ -159,7 +166,7 @@ def gpu(verb: str, count: int = 1, **more) -> Callable[..., int]:
 
     ``more``: scalars that the verb is given beside the wildcards; the key needs all of them.
     """
-    return lambda wildcards, input: 0 if in_store(verb, wildcards, input, more) else count
+    return quick(lambda wildcards, input: 0 if in_store(verb, wildcards, input, more) else count)
 
 
 def memory(mb: int, times_input: int = 0) -> Callable[..., int]:
@@ -169,7 +176,7 @@ def memory(mb: int, times_input: int = 0) -> Callable[..., int]:
         size = input.size_mb if times_input else 0
         return int((mb + times_input * size) * 2 ** (attempt - 1))
 
-    return needed
+    return quick(needed)
 
 
 def minutes(amount: int, verb: str = "", **more) -> Callable[..., int]:
@@ -179,7 +186,7 @@ def minutes(amount: int, verb: str = "", **more) -> Callable[..., int]:
         short = verb and in_store(verb, wildcards, input, more)
         return (min(amount, 10) if short else amount) * 2 ** (attempt - 1)
 
-    return needed
+    return quick(needed)
 
 
 def scalars(wildcards) -> dict[str, str | int]:
