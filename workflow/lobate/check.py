@@ -279,7 +279,10 @@ def _grid(scene: Path, region: Region) -> Grid:
     wanted = Wanted(
         tuple(region.imagery.bands), region.imagery.offset, classes=False, order=tuple(region.imagery.band_order or ())
     )
-    with open_raster(read_scene(scene, wanted).bands[0].address, drivers=SELF_CONTAINED) as band:
+    found = read_scene(scene, wanted)
+    if found.grid:
+        return found.grid
+    with open_raster(found.bands[0].address, drivers=SELF_CONTAINED) as band:
         return Grid.of(band)
 
 

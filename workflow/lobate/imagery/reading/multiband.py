@@ -9,6 +9,7 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from lobate.errors import Mistake
+from lobate.grid import Grid
 from lobate.imagery.reading.calibration import settle
 from lobate.imagery.reading.scene import COMMON_NAMES, Band, Scene, Wanted, date_in
 from lobate.imagery.reading.tags import calibration_of
@@ -40,8 +41,9 @@ def read(path: Path, wanted: Wanted) -> Scene:
         indices = _indices(path, dataset, found, wanted)
         ready = all(dataset.dtypes[index - 1] == "uint8" for index in indices)
         bands = tuple(_band(path, dataset, index, wanted, ready=ready) for index in indices)
+        grid = Grid.of(dataset)
     classes = Band(str(path), found["SCL"]) if "SCL" in found and not ready else None
-    return Scene(path.stem, path, bands, classes, date=date_in(path.name))
+    return Scene(path.stem, path, bands, classes, date=date_in(path.name), grid=grid)
 
 
 def _ordered(path: Path, dataset: DatasetReader, wanted: Wanted) -> dict[str, int]:

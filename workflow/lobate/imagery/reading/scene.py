@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lobate.errors import Mistake
+from lobate.grid import Grid
 from lobate.imagery.reading.calibration import Calibration, OffsetRule
 
 COMMON_NAMES = {
@@ -64,6 +65,8 @@ class Scene:
     """Cloud cover in per cent, None where the product does not say."""
     baseline: str | None = None
     """Processing baseline (05.09), None where the product does not say."""
+    grid: Grid | None = None
+    """The bands' grid, where reading the scene opened them anyway."""
 
     @property
     def ready(self) -> bool:
