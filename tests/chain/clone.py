@@ -110,7 +110,7 @@ class Clone:
 
     def options(self) -> list[str]:
         """Return Snakemake's options for this way of running."""
-        return ["--cores", "2", "--resources", "gpu=1"]
+        return ["--cores", "2", "--resources", "gpu=1", "--printshellcmds"]
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(self.folder / "workflow"), "LOBATE_STORE": str(self.store)}

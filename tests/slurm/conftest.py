@@ -54,7 +54,7 @@ class OnCluster(Clone):
         return OnCluster(folder, self.project, self.store, self.cluster)
 
     def options(self) -> list[str]:
-        return ["--workflow-profile", "profiles/slurm", *QUICK]
+        return ["--workflow-profile", "profiles/slurm", "--printshellcmds", *QUICK]
 
     def environment(self) -> dict[str, str]:
         return {
