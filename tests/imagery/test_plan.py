@@ -31,7 +31,17 @@ def region(project, tmp_path):
     def run(imagery, *words):
         config = {"region": "new", "imagery": imagery, "labels": {"positives": [{"path": "outlines.gpkg"}]}}
         (tmp_path / "new.yaml").write_text(yaml.safe_dump(config))
-        command = ["snakemake", *words, "--cores", "1", "--resources", "gpu=1", "--printshellcmds", "--configfile", "new.yaml"]
+        command = [
+            "snakemake",
+            *words,
+            "--cores",
+            "1",
+            "--resources",
+            "gpu=1",
+            "--printshellcmds",
+            "--configfile",
+            "new.yaml",
+        ]
         done = subprocess.run(
             [sys.executable, "-m", *command],
             cwd=tmp_path,
