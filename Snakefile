@@ -27,13 +27,13 @@ include: "workflow/rules/figures.smk"
 rule all:
     default_target: True
     input:
-        inventory=made("inventory/inventory.gpkg"),
-        translated=[made(f"inventory/{standard}.gpkg") for standard in ("rgik", "paper")],
-        about=[made(f"inventory/{name}") for name in ("README.md", "metadata.json")],
-        review=[made(f"inventory/review.{kind}") for kind in ("gpkg", "qgs", "html")],
-        contact_sheet=made("patches/contact_sheet.png"),
-        card=made("patches/README.md"),
-        selection=made("training/selection.json"),
-        scores=made("mapping/scores.json"),
+        inventory=results("inventory/inventory.gpkg"),
+        translated=[results(f"inventory/{standard}.gpkg") for standard in ("rgik", "paper")],
+        about=[results(f"inventory/{name}") for name in ("README.md", "metadata.json")],
+        review=[results(f"inventory/review.{kind}") for kind in ("gpkg", "qgs", "html")],
+        contact_sheet=results("patches/contact_sheet.png"),
+        card=results("patches/README.md"),
+        selection=results("training/selection.json"),
+        scores=results("mapping/scores.json"),
         figures=FIGURES,
-        report=made("report.html"),
+        report=results("report.html"),

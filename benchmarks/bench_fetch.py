@@ -9,11 +9,11 @@ import numpy as np
 from tests.servers.files import nginx_program, nginx_serving
 
 from benchmarks.figures import Figure, command, measures, peak_mb, ratio
-from lobate.digests import file_digest
+from lobate.imagery.fetching.assets import AssetDownload
 from lobate.imagery.fetching.checksum import Checksum
-from lobate.imagery.fetching.delivery import deliver, open_courier
-from lobate.imagery.fetching.orders import Order
-from lobate.imagery.fetching.workshop import enter_workshop
+from lobate.imagery.fetching.download import download_all, open_downloader
+from lobate.imagery.fetching.journal import open_journal
+from lobate.io.digest import file_digest
 from lobate.settings.imagery import Catalogue
 
 FILES, MB = ("B02.tif", "B03.tif", "B04.tif", "SCL.tif"), 150
@@ -40,9 +40,11 @@ def fetch(folder: Path) -> dict[str, Figure]:
 
 def fetch_all(url: str, folder: Path, digests: dict[str, str]) -> None:
     """Fetch the files as fetch-scene does, once its order is clear."""
-    orders = [Order(name, name, f"{url}/{name}", Checksum("sha256", digest)) for name, digest in digests.items()]
-    with enter_workshop(folder) as workshop, open_courier(Catalogue(allow_private=True), "bench") as courier:
-        deliver(courier, workshop, orders)
+    orders = [
+        AssetDownload(name, name, f"{url}/{name}", Checksum("sha256", digest)) for name, digest in digests.items()
+    ]
+    with open_journal(folder) as workshop, open_downloader(Catalogue(allow_private=True), "bench") as courier:
+        download_all(courier, workshop, orders)
 
 
 def _write(folder: Path) -> dict[str, str]:

@@ -60,7 +60,7 @@ def _peak(folder: Path, scene: Path) -> float:
     """Return the peak of composing two dates, the second asked wherever the first has clouds."""
     scenes = [str(scene), str(shutil.copytree(scene, folder / "20180801"))]
     return peak_mb(
-        "from pathlib import Path\nfrom lobate.imagery.compose import compose_rgb\n"
+        "from pathlib import Path\nfrom lobate.imagery.compose_rgb import compose_rgb\n"
         "from lobate.settings.imagery import Clouds, Stretch",
         f"at = Path({str(folder)!r})\n"
         f"compose_rgb([Path(one) for one in {scenes!r}], at / 'image.tif', at / 'image_scene.tif', at / 'image.json', "

@@ -12,12 +12,12 @@ import rasterio
 import shapely
 
 from benchmarks.figures import Figure, command, measures, ratio, seconds
-from lobate.grid import Grid
-from lobate.labels.clean import clean_labels
-from lobate.rasters import CogWriter, row_bands
+from lobate.io.grid import Grid
+from lobate.io.raster import CogWriter, row_bands
+from lobate.io.vector import write_layers
+from lobate.labels.clean_labels import clean_labels
 from lobate.settings.base import PolygonFile
 from lobate.settings.labels import Labels
-from lobate.vectors import write_layers
 
 SIDE = 10980
 METRES = 10
@@ -108,7 +108,7 @@ def cleaning(folder: Path, images: dict[str, Path], shapes: np.ndarray):
 
 OURS = """
 from pathlib import Path
-from lobate.labels.rasterize import rasterize_labels
+from lobate.labels.rasterize_labels import rasterize_labels
 rasterize_labels(Path("{image}"), Path("{polygons}"), Path("{label}"), Path("{record}"), ring_m=0.0)
 """
 

@@ -15,12 +15,12 @@ from rasterio.crs import CRS
 from torch import Tensor
 
 from benchmarks.figures import Figure, measures, peak_mb, ratio, seconds
-from lobate.grid import Grid
+from lobate.io.grid import Grid
+from lobate.io.raster import CogWriter
 from lobate.network.deeplab import build, landform_probability
-from lobate.network.fold import folded
-from lobate.network.stream import probability_map
-from lobate.network.windows import lay_out
-from lobate.rasters import CogWriter
+from lobate.network.inference_graph import fuse_batch_norms
+from lobate.network.sliding_window import probability_map
+from lobate.network.window_weights import lay_out
 from lobate.settings.mapping import Predict
 from lobate.settings.training import Network
 
@@ -53,7 +53,7 @@ def predict_vs_bare(folder: Path) -> dict[str, Figure]:
     image, target = make_image(folder / "image.tif", MODERATE, MODERATE), folder / "map.tif"
     model = build(Network(backbone="mobilenetv2_100", weights="none")).eval()
     windows = cut(image)
-    lean, plain = landform_probability(folded(model)), landform_probability(model)
+    lean, plain = landform_probability(fuse_batch_norms(model)), landform_probability(model)
     lean_batch, batch = (best_batch(one, windows[:4]) for one in (lean, plain))
     works = {
         "predict": lambda: probability_map(lean, image, target, window=WINDOW, overlap=OVERLAP),

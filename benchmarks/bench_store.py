@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.figures import Figure, measures, ratio, seconds
-from lobate.care import usage, verify
-from lobate.collecting import collect
-from lobate.digests import text_digest
-from lobate.store import Store, Target
+from lobate.io.digest import text_digest
+from lobate.store.gc import collect
+from lobate.store.store import OutputTarget, Store
+from lobate.store.verify import disk_usage, verify
 
 OBJECTS = 100_000
 SPARSE, SPARSE_BYTES, LARGE = 100, 10**9, 4
@@ -32,7 +32,7 @@ def store(folder: Path) -> dict[str, Figure]:
     many = _links(kept, keys[:LINKS], folder / "many")
     growth = ratio(many, _links(small, few[:LINKS], folder / "few"))
     link = seconds(many)
-    du = seconds(lambda: usage(kept))
+    du = seconds(lambda: disk_usage(kept))
     read = seconds(lambda: verify(kept))
     large = Store(folder / "large")
     sparse = _add_sparse(large, _filled(large, 1)[0], LARGE)
@@ -63,7 +63,7 @@ def _filled(kept: Store, number: int) -> list[str]:
         record = {"key": key, "outputs": {"made": [{"": digest}]}, "sources": {}, "recipe": {}, "run": {}}
         _write(kept.object(digest), content)
         _write(kept.recipe(key), json.dumps(record).encode())
-        _write(kept.marker(digest, key), b"")
+        _write(kept.backref(digest, key), b"")
         keys.append(key)
     return keys
 
@@ -96,7 +96,7 @@ def _linked(kept: Store, key: str, path: Path) -> Path:
     known = kept.find(key)
     digest = known["outputs"]["made"][0][""] if known else ""
     os.link(kept.object(digest), path)
-    _write(kept.ledger(path), json.dumps({"path": str(path), "digest": digest, "key": key}).encode())
+    _write(kept.link_note(path), json.dumps({"path": str(path), "digest": digest, "key": key}).encode())
     return path
 
 
@@ -105,7 +105,7 @@ def _links(kept: Store, keys: list[str], results: Path) -> Callable[[], None]:
 
     def work() -> None:
         for number, key in enumerate(keys):
-            if not kept.restore(key, {"made": [Target(results / f"{number}")]}):
+            if not kept.checkout(key, {"made": [OutputTarget(results / f"{number}")]}):
                 raise RuntimeError(f"{key} was not restored")
 
     return work

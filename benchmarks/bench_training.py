@@ -16,18 +16,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from benchmarks.figures import Figure, measures, ratio, seconds
-from lobate import stage
+from lobate.engine import stage
+from lobate.io.vector import write_layers
 from lobate.network.deeplab import build, normalise
 from lobate.settings import Region
 from lobate.settings.load import parse
 from lobate.settings.training import Network, Schedule, Training
-from lobate.store import Store
-from lobate.training.facts import verdict_of
-from lobate.training.loop import Plan, fit, seed_of
+from lobate.store.store import Store
+from lobate.training.datamodule import Data, read_data
+from lobate.training.experiment import round_record
+from lobate.training.loop import TrainConfig, autocast, fit, seed_of
 from lobate.training.schedule import optimizer_of
-from lobate.training.sources import Data, read_data
-from lobate.training.step import autocast
-from lobate.vectors import write_layers
 
 PROJECT = Path(__file__).resolve().parent.parent
 REAL_DATA = Path(os.environ.get("LOBATE_REAL_DATA", PROJECT.parent / "shared" / "data"))
@@ -40,7 +39,7 @@ def train_step_vs_bare(folder: Path) -> dict[str, Figure]:
     """A small network on crops of 224: ten steps of our loop, with a look at two patches at the end, against ten bare ones."""
     network = Network(backbone="mobilenetv2_100", weights="none", aspp_channels=64)
     schedule = Schedule(iterations=10, batch=8, crop=224, batch_norm="trained", evaluate_every=10, evaluate_at_most=1)
-    ours, bare = _steps(network, Plan(_patches(folder, 64, schedule.crop), schedule, OPERATIONS, (0, 1)))
+    ours, bare = _steps(network, TrainConfig(_patches(folder, 64, schedule.crop), schedule, OPERATIONS, (0, 1)))
     value = ratio(ours, bare, pairs=3)
     what = "a training step with data loading, augmentation, checks and evaluation, MobileNetV2, 8 crops of 224"
     return {"train_step_vs_bare": Figure(value, "ratio", what, "forward, backward and step on a tensor already there")}
@@ -52,7 +51,7 @@ def train_on_gpu(folder: Path) -> dict[str, Figure]:
     found: dict[str, Figure] = {}
     for batch in (8, 32) if DEVICE.type == "cuda" else ():
         schedule = Schedule(iterations=30, batch=batch, evaluate_every=30, evaluate_at_most=1)
-        plan = Plan(_patches(folder, 2 * batch, schedule.crop), schedule, OPERATIONS, (0, 1))
+        plan = TrainConfig(_patches(folder, 2 * batch, schedule.crop), schedule, OPERATIONS, (0, 1))
         ours, bare = _steps(Network(weights="none"), plan)
         what = f"Xception-71, 480 x 480, batch {batch}, bfloat16, {torch.cuda.get_device_name()}"
         share = ratio(ours, bare, pairs=3)
@@ -62,7 +61,7 @@ def train_on_gpu(folder: Path) -> dict[str, Figure]:
     return found
 
 
-def _steps(network: Network, plan: Plan) -> tuple:
+def _steps(network: Network, plan: TrainConfig) -> tuple:
     """Return our training and as many bare steps, as functions."""
     learner, net = (build(network, seed=1).to(DEVICE, memory_format=torch.channels_last) for _ in range(2))
     optimizer, schedule = optimizer_of(net, plan.schedule), plan.schedule
@@ -105,7 +104,7 @@ def everest(folder: Path, iterations: int = 400) -> dict[str, Figure]:
     if not data.is_dir():
         return {}
     region = _everest(data, iterations)
-    plan = Plan(
+    plan = TrainConfig(
         _prepared(folder, region), region.training.schedule, tuple(region.training.augment[0]), (region.seed, 1)
     )
     what = f"validation IoU of glaciers, grouped split, MobileNetV2 with random weights, {iterations} steps of 8 crops of 128"
@@ -143,8 +142,8 @@ class Theirs(nn.Module):
         return self.net(normalise(images))
 
 
-def _iou(network: nn.Module, plan: Plan) -> float:
-    return verdict_of(plan, fit(network, plan), [])["validation_iou"]["landform"]
+def _iou(network: nn.Module, plan: TrainConfig) -> float:
+    return round_record(plan, fit(network, plan), [])["validation_iou"]["landform"]
 
 
 def _everest(data: Path, iterations: int) -> Region:

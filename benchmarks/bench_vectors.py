@@ -20,9 +20,9 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from benchmarks.figures import Figure, command, measures, ratio, seconds
-from lobate.grid import Grid
-from lobate.rasters import CogWriter
-from lobate.vectors import write_layers
+from lobate.io.grid import Grid
+from lobate.io.raster import CogWriter
+from lobate.io.vector import write_layers
 
 SIDE = 10980
 SETTINGS = {"region": "bench", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": [{"path": "p.shp"}]}}
@@ -106,7 +106,7 @@ def _insist_on_the_same(found: Path, theirs: Path) -> None:
 @measures
 def merge(folder: Path) -> dict[str, Figure]:
     """100,000 and 10,000 detections on 100 tiles of 110 km that overlap by 10 km."""
-    from lobate.mapping.merge import merge_detections
+    from lobate.mapping.merge_detections import merge_detections
     from lobate.settings.mapping import Merge
 
     taken = {}

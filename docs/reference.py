@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from lobate import verbs
+from lobate.engine import registry
+from lobate.engine.signature import Input, Output, parameters
 from lobate.settings import Region
-from lobate.signature import Input, Output
 
 LIMITS = {
     "minimum": ">=",
@@ -30,13 +30,13 @@ def settings_page() -> str:
 
 def verbs_page() -> str:
     """Return all verbs as a Markdown table: what each does, reads and writes."""
-    rows = [_verb(name) for name in verbs.VERBS]
+    rows = [_verb(name) for name in registry.ROOM_OF]
     return "\n".join(["| verb | what it does | reads | writes |", "| --- | --- | --- | --- |", *rows])
 
 
 def _verb(name: str) -> str:
-    function = verbs.load(name)
-    marked = [(one.name, one.marker) for one in verbs.parameters(function).values()]
+    function = registry.load(name)
+    marked = [(one.name, one.marker) for one in parameters(function).values()]
     reads, writes = ([f"`{each}`" for each, mark in marked if isinstance(mark, kind)] for kind in (Input, Output))
     first = (inspect.getdoc(function) or "").partition("\n\n")[0].replace("\n", " ")
     return f"| `{name.replace('_', '-')}` | {_cell(first)} | {', '.join(reads)} | {', '.join(writes)} |"

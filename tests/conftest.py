@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.pages.browser import chromium
+from tests.toy import toy
 
-__all__ = ["chromium"]  # one browser a worker: Playwright allows no second one beside it
+__all__ = ["chromium", "toy"]  # one browser a worker: Playwright allows no second one beside it
 
 # No test depends on how busy the machine is; in CI the examples are the same each time.
 settings.register_profile(

@@ -92,7 +92,7 @@ def test_rule_graph_is_the_same_each_time(clone):
 
 def test_a_rule_with_two_gpus_trains_in_two_processes(clone):
     """No machine of the tests has two: one is pretended to, and its processes meet on CPUs."""
-    together = clone.folder / "workflow/lobate/training/together.py"
+    together = clone.folder / "workflow/lobate/training/launch.py"
     text = together.read_text()
     assert text.count("torch.cuda.device_count()") == 1
     together.write_text(text.replace("torch.cuda.device_count()", "2"))

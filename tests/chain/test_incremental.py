@@ -69,7 +69,7 @@ def test_setting_changed_and_changed_back_computes_once(clone):
 
 
 def test_helper_edited_recomputes_what_reaches_it(clone):
-    grid = clone.folder / "workflow/lobate/labels/rasterize.py"
+    grid = clone.folder / "workflow/lobate/labels/rasterize_labels.py"
     grid.write_text(grid.read_text() + "\nUNUSED = 1\n")
     done = clone.run(*clone.core)
     assert done.status == 0

@@ -11,8 +11,8 @@ import pytest
 from tests.figures.made import REGION
 from tests.needs import lacking
 
-from lobate.cli import main
-from lobate.store import Store, Target
+from lobate.cli.main import main
+from lobate.store.store import OutputTarget, Store
 
 VALIDATOR = Path(".venv-servers/bin/python")
 KEYS = {name: sha256(name.encode()).hexdigest() for name in ("select_model", "compile_inventory")}
@@ -33,8 +33,8 @@ def make(store: Store, folder: Path, stage: str, target: Path, sources: dict[str
     }  # fmt: skip
     run = {"when": when, "seconds": 90.0, "host": "h", "python": "3.11", "lobate": "0.1.0"}
     target.parent.mkdir(parents=True, exist_ok=True)
-    store.publish(KEYS[stage], {"recipe": recipe, "sources": listed, "run": run}, {"made": [made]})
-    assert store.restore(KEYS[stage], {"made": [Target(target)]})
+    store.commit(KEYS[stage], {"recipe": recipe, "sources": listed, "run": run}, {"made": [made]})
+    assert store.checkout(KEYS[stage], {"made": [OutputTarget(target)]})
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from cyclopts import CycloptsError, MissingArgumentError
 from snakemake.cli import get_argument_parser
 from tests.docs.spoken import Command, commands
 
-from lobate import cli, verbs
-from lobate.commands import COMMANDS
+from lobate.cli import main
+from lobate.cli.commands import COMMANDS
+from lobate.engine import registry
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -36,18 +37,18 @@ ELSEWHERE = {
     "make test": (".ci/run", "make test"),
     "make lint": (".ci/run", "make lint"),
     "make docs": ("tests/docs/test_docs.py", "-q docs site"),
-    "make bench": ("tests/top/test_benchmarks.py", "benchmarks"),
+    "make bench": ("tests/project/test_benchmarks.py", "benchmarks"),
     "make torture": ("tests/faults/test_faults.py", "torture"),
-    "make lock": ("tests/top/test_packaging.py", "requirements.lock"),
+    "make lock": ("tests/project/test_packaging.py", "requirements.lock"),
     "make schema": ("tests/docs/test_commands.py", "config.schema.json"),
     "snakemake": ("tests/chain/clone.py", '"snakemake"'),
     "snakemake find_scenes": ("tests/imagery/test_from_catalogue.py", "find_scenes"),
-    "lobate map": ("tests/top/test_apply.py", '"map"'),
-    "lobate compare": ("tests/inventory/test_change.py", '"compare"'),
-    "lobate explain": ("tests/top/test_explain.py", "explain"),
-    "lobate model": ("tests/network/test_show.py", '"show"'),
-    "lobate store": ("tests/top/test_care.py", '"store"'),
-    "lobate summary": ("tests/top/test_paper.py", '"summary"'),
+    "lobate map": ("tests/cli/test_map.py", '"map"'),
+    "lobate compare": ("tests/inventory/test_compare.py", '"compare"'),
+    "lobate explain": ("tests/store/test_lineage.py", "explain"),
+    "lobate model": ("tests/cli/test_show.py", '"show"'),
+    "lobate store": ("tests/store/test_verify.py", '"store"'),
+    "lobate summary": ("tests/cli/test_summary.py", '"summary"'),
     "lobate check": ("tests/docs/test_west_kunlun.py", '"check"'),
 }
 
@@ -68,13 +69,13 @@ def wrong(command: Command) -> None:
 def _lobate(command: Command) -> None:
     words = list(command.words[1:])
     named = next((word for word in words if not word.startswith("-")), None)
-    assert named is None or named in COMMANDS or named.replace("-", "_") in verbs.VERBS, f"{command}: no such verb"
+    assert named is None or named in COMMANDS or named.replace("-", "_") in registry.ROOM_OF, f"{command}: no such verb"
     # several alternatives at once, as in `lobate store du|verify|gc`
     options = words[-1].split("|") if words and "|" in words[-1] else words[-1:]
     for last in options:
         given = [*words[:-1], last]
         try:
-            cli._app(given).parse_args(given, exit_on_error=False, print_error=False)
+            main._app(given).parse_args(given, exit_on_error=False, print_error=False)
         except MissingArgumentError as error:
             assert command.passing, f"{command}: {error}"
         except CycloptsError as error:
@@ -154,7 +155,7 @@ def run_here() -> set[str]:
         "lobate init",
         "lobate --help",
         "lobate schema",
-        *(f"lobate {verb.replace('_', '-')}" for verb in verbs.VERBS),
+        *(f"lobate {verb.replace('_', '-')}" for verb in registry.ROOM_OF),
     }
 
 
@@ -166,29 +167,29 @@ def test_what_is_not_run_here_is_run_elsewhere(spoken):
 
 @pytest.mark.parametrize("verb", ["find-scenes", "predict", "compile-inventory"])
 def test_verbs_have_help(verb, capsys):
-    assert cli.main([verb, "--help"]) == 0
+    assert main.main([verb, "--help"]) == 0
     assert f"Usage: lobate {verb}" in capsys.readouterr().out
 
 
 def test_help_lists_all_verbs_and_commands(capsys):
-    assert cli.main(["--help"]) == 0
+    assert main.main(["--help"]) == 0
     said = capsys.readouterr().out
-    assert all(name.replace("_", "-") in said for name in [*verbs.VERBS, *COMMANDS])
+    assert all(name.replace("_", "-") in said for name in [*registry.ROOM_OF, *COMMANDS])
 
 
 def test_schema_is_the_one_that_is_kept(capsys):
-    assert cli.main(["schema"]) == 0
+    assert main.main(["schema"]) == 0
     assert capsys.readouterr().out == (PROJECT / "workflow/schemas/config.schema.json").read_text()
 
 
 def test_the_tutorials_beginning_can_be_followed(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     init = next(one for one in SPOKEN if one.page == "tutorial.md" and one.words[1] == "init")
-    assert cli.main(list(init.words[1:])) == 0
-    assert cli.main(["check", "config/valley.yaml"]) == 2
+    assert main.main(list(init.words[1:])) == 0
+    assert main.main(["check", "config/valley.yaml"]) == 2
     assert "resources/valley/area.gpkg, which does not exist" in capsys.readouterr().err
     _brought(tmp_path)
-    assert cli.main(["check", "config/valley.yaml"]) == 0
+    assert main.main(["check", "config/valley.yaml"]) == 0
     assert "can be said when its scenes are found" in capsys.readouterr().out
 
 

@@ -14,9 +14,9 @@ import yaml
 from shapely.geometry import Point
 from sphinx.cmd.build import main as sphinx
 
-from lobate import verbs
+from lobate.engine import registry
+from lobate.io.vector import read_layer, write_layers
 from lobate.settings import Region
-from lobate.vectors import read_layer, write_layers
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 CODE = DOCS.parent / "workflow"
@@ -45,7 +45,7 @@ def test_the_site_is_whole(build):
     settings = (site / "configuration.html").read_text()
     assert all(f">{name}<" in settings for name in _keys(Region))
     listed = (site / "verbs.html").read_text()
-    assert all(verb.replace("_", "-") in listed for verb in verbs.VERBS)
+    assert all(verb.replace("_", "-") in listed for verb in registry.ROOM_OF)
     # nothing on a page is fetched from anywhere
     for page in site.glob("*.html"):
         assert not re.search(r"<(script|link|img)[^>]+(src|href)=\"(https?:)?//", page.read_text()), page.name
@@ -121,8 +121,8 @@ def test_the_verb_of_the_architecture_page_works(tmp_path):
     text = (DOCS / "architecture.md").read_text()
     code = next(block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "thin_detections" in block)
     names = {}
-    exec("from pathlib import Path\nfrom typing import Annotated\nfrom lobate.signature import *\n", names)
-    exec("from lobate.vectors import read_polygons, write_layers\n", names)
+    exec("from pathlib import Path\nfrom typing import Annotated\nfrom lobate.engine.signature import *\n", names)
+    exec("from lobate.io.vector import read_polygons, write_layers\n", names)
     exec("\n".join(line[3:] for line in code.splitlines()), names)
     round_one = gpd.GeoDataFrame(
         {"id": ["a"]},

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lobate import verbs
-from lobate.commands import COMMANDS
+from lobate.cli.commands import COMMANDS
+from lobate.engine import registry
 from lobate.settings import Region, load
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -46,4 +46,4 @@ def test_verbs_of_the_readmes_table_are_known():
     cells = [line.split(" | ")[1] for line in text.splitlines() if line.startswith("| ") and " | " in line]
     named = [name for cell in cells for name in re.findall(r"`([a-z-]+)`", cell)]
     assert len(named) > 20
-    assert [name for name in named if name.replace("-", "_") not in verbs.VERBS and name not in COMMANDS] == []
+    assert [name for name in named if name.replace("-", "_") not in registry.ROOM_OF and name not in COMMANDS] == []

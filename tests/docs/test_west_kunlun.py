@@ -16,8 +16,8 @@ import rasterio
 from rasterio.transform import from_bounds
 from shapely.geometry import box
 
-from lobate.cli import main
-from lobate.imagery.table import COLUMNS
+from lobate.cli.main import main
+from lobate.imagery.scene_table import COLUMNS
 
 WEST, SOUTH, EAST, NORTH = 78.0, 35.0, 82.0, 37.0
 TILES = ("T43SGV", "T44SKE", "T44SLE")

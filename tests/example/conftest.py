@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lobate.example.layout import Layout, Product, lay_out
-from lobate.example.story import Story, invent
-from lobate.example.world import make_example
+from lobate.example.make_example import make_example
+from lobate.example.product import ProductName, WorldLayout, lay_out
+from lobate.example.scenario import Scenario, generate
 from lobate.settings.example import Example
 
 SCENES = [
@@ -46,10 +46,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="session")
-def layout() -> Layout:
-    return lay_out([Product.of(Path(name)) for name in SCENES], EXAMPLE)
+def layout() -> WorldLayout:
+    return lay_out([ProductName.of(Path(name)) for name in SCENES], EXAMPLE)
 
 
 @pytest.fixture(scope="session")
-def story(layout: Layout) -> Story:
-    return invent(layout, EXAMPLE, 0)
+def story(layout: WorldLayout) -> Scenario:
+    return generate(layout, EXAMPLE, 0)

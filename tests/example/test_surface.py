@@ -1,8 +1,24 @@
+from __future__ import annotations
+
 import numpy as np
 import pytest
 
-from lobate.example.bodies import LAKE
-from lobate.example.surface import BANDS, BARE, SNOW, WATER, Cover, cover
+from lobate.example.landforms import LAKE, ROCK_GLACIER, patch
+from lobate.example.surface import (
+    BANDS,
+    BARE,
+    CLOUD_HIGH,
+    NODATA,
+    SHADOW,
+    SNOW,
+    WATER,
+    Cover,
+    Sky,
+    cloud_over,
+    cover,
+    render_scene,
+    swath_east_of,
+)
 
 
 def test_cover_is_reflectance_and_classes_of_the_whole_world(story):
@@ -45,3 +61,47 @@ def test_blend_lays_a_colour_by_its_share():
 def test_cover_is_repeatable(story):
     again = cover(story.surface, story.landforms, np.random.default_rng(1))
     assert np.array_equal(again.albedo, cover(story.surface, story.landforms, np.random.default_rng(1)).albedo)
+
+
+SHAPE = (160, 160)
+
+
+@pytest.fixture
+def ground():
+    return Cover(np.full((4, *SHAPE), 0.2, np.float32), np.full(SHAPE, BARE, np.uint8))
+
+
+@pytest.fixture
+def body():
+    return patch(ROCK_GLACIER, (80, 60), 12, np.array([1.0, 0.0]), np.random.default_rng(2))
+
+
+def seen(ground, sky):
+    return render_scene(ground, np.zeros(SHAPE), sky, np.random.default_rng(0))
+
+
+def test_level_ground_gives_back_its_albedo_plus_haze(ground):
+    reflectance, classes = seen(ground, Sky(130, 60, (0.02, 0.0, 0.0, 0.0)))
+    assert reflectance[0].mean() == pytest.approx(0.22, abs=1e-3)
+    assert reflectance[1].mean() == pytest.approx(0.2, abs=1e-3)
+    assert (classes == BARE).all()
+
+
+def test_a_cloud_is_bright_and_its_shadow_dark(ground, body):
+    cloud = cloud_over(body, SHAPE, 25, np.random.default_rng(1))
+    assert (cloud[body.window][body.mask] > 0.6).all(), "it covers the body"
+    reflectance, classes = seen(ground, Sky(180, 50, (0, 0, 0, 0), cloud=cloud))
+    assert (classes[body.window][body.mask] == CLOUD_HIGH).all()
+    assert reflectance[2][classes == CLOUD_HIGH].mean() > 0.5
+    assert reflectance[2][classes == SHADOW].mean() < 0.17
+    rows = np.nonzero(classes == SHADOW)[0]
+    assert rows.mean() < 80, "with the sun in the south, shadows fall to the north"
+
+
+def test_nothing_is_seen_beyond_the_orbits_edge(ground, body):
+    wedge = swath_east_of(body, SHAPE)
+    reflectance, classes = seen(ground, Sky(130, 60, (0, 0, 0, 0), seen=wedge))
+    assert np.isnan(reflectance[:, body.row : body.window[0].stop, : body.col]).all()
+    assert not wedge[body.window][body.mask].any()
+    assert np.array_equal(np.isnan(reflectance[0]), classes == NODATA)
+    assert wedge.mean() > 0.3

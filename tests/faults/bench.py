@@ -18,9 +18,9 @@ from affine import Affine
 from rasterio.crs import CRS
 from tests.training.conftest import NETWORK, SCHEDULE, TILES, disc_patch, write_split
 
-from lobate.digests import file_digest
-from lobate.grid import Grid
-from lobate.rasters import CogWriter
+from lobate.io.digest import file_digest
+from lobate.io.grid import Grid
+from lobate.io.raster import CogWriter
 
 SETTINGS = {
     "region": "bench",

@@ -11,8 +11,8 @@ from affine import Affine
 from rasterio.crs import CRS
 from shapely.geometry import box
 
-from lobate.grid import Grid
-from lobate.rasters import CogWriter
+from lobate.io.grid import Grid
+from lobate.io.raster import CogWriter
 
 
 @pytest.fixture

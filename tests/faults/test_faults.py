@@ -18,9 +18,9 @@ import pytest
 from tests.chain.clone import Clone
 from tests.faults.bench import Bench, contents, damage, kill_group, moments, timed
 
-from lobate.care import usage, verify
-from lobate.digests import file_digest
-from lobate.store import Store, Target
+from lobate.io.digest import file_digest
+from lobate.store.store import OutputTarget, Store
+from lobate.store.verify import disk_usage, verify
 
 pytestmark = pytest.mark.xdist_group("faults")
 
@@ -124,7 +124,7 @@ def test_full_disk_is_told_and_the_next_run_goes_on(bench, small_disk, tmp_path)
     assert (status, "your quota is used up; nothing half-written was left behind" in told) == (2, True), told
     assert "Traceback" not in told
     assert not (disk / "results").exists()
-    assert usage(Store(disk / "store")).objects == 0
+    assert disk_usage(Store(disk / "store")).objects == 0
     assert not list((disk / "store/work").iterdir())
     enlarge()
     status, told = bench.run(*words, store=disk / "store")
@@ -136,7 +136,7 @@ def publish(store: Store, number: int, folder: Path) -> str:
     """Put a file of some bytes under a key into the store, as a stage does."""
     key, made = f"{number:064x}", folder / f"{number}.bin"
     made.write_bytes(random.Random(number).randbytes(1 + number * 7))
-    store.publish(key, {"recipe": {}, "sources": {}, "run": {}}, {"made": [made]})
+    store.commit(key, {"recipe": {}, "sources": {}, "run": {}}, {"made": [made]})
     return key
 
 
@@ -148,13 +148,13 @@ def test_every_one_of_200_flipped_bytes_is_found_and_built_again(tmp_path):
     damage({store.object(one): dice.randrange(store.object(one).stat().st_size) for one in before.values()})
     for key in keys[:100]:
         target = tmp_path / "out" / key
-        assert not store.restore(key, {"made": [Target(target)]})
+        assert not store.checkout(key, {"made": [OutputTarget(target)]})
         assert not target.exists()
     assert sorted(verify(store)) == sorted(before[key] for key in keys[100:])
     for number, key in enumerate(keys):
         publish(store, number, tmp_path)
         target = tmp_path / "out" / key
-        assert store.restore(key, {"made": [Target(target)]})
+        assert store.checkout(key, {"made": [OutputTarget(target)]})
         assert file_digest(target) == before[key]
 
 

@@ -22,20 +22,20 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 from shapely.geometry import box
 
-from lobate.errors import Mistake
-from lobate.imagery.ranges import read_ranges
+from lobate.errors import UserError
 from lobate.imagery.reading.product import read_product
 from lobate.imagery.reading.scene import Wanted
 from lobate.imagery.reading.scenes import read_scene
-from lobate.imagery.table import COLUMNS, read_table
+from lobate.imagery.scene_table import COLUMNS, read_table
+from lobate.imagery.stretch import read_ranges
 from lobate.inventory.decisions import read_decisions
-from lobate.labels.ids import read_removed
+from lobate.io.patches import open_patches
+from lobate.io.vector import read_polygons
+from lobate.labels.table import read_removed
 from lobate.network.header import read_header
 from lobate.network.modelfile import load as load_model
-from lobate.patchfile import open_patches
 from lobate.settings import load as configuration
-from lobate.store import Store
-from lobate.vectors import read_polygons
+from lobate.store.store import Store
 
 EXAMPLES = int(os.environ.get("LOBATE_FUZZ", "12"))
 PATIENCE_S = 60
@@ -174,7 +174,7 @@ def test_any_bytes_give_a_result_or_one_paragraph(reader, tmp_path_factory):
         with patience():
             try:
                 read(path)
-            except Mistake as mistake:
+            except UserError as mistake:
                 assert str(mistake).strip()
 
     attempt()
@@ -203,14 +203,14 @@ def test_configurations_that_explode_or_never_end_are_told(kind, tmp_path, monke
     path = tmp_path / "c.yaml"
     path.write_text(NESTED[kind])
     for words in ([path], [path, path]):
-        with patience(), pytest.raises(Mistake):
+        with patience(), pytest.raises(UserError):
             configuration.load(words)
     assert not (tmp_path / "owned").exists()
 
 
 def test_what_snakemake_read_is_looked_at_as_well():
     """Snakemake reads the configuration itself and hands on what aliases made of it."""
-    with patience(), pytest.raises(Mistake, match="aliases"):
+    with patience(), pytest.raises(UserError, match="aliases"):
         configuration.parse(yaml.safe_load(LAUGHS + "region: x"))
 
 
@@ -223,5 +223,5 @@ def test_an_exploding_product_is_told():
         '<!DOCTYPE P [<!ENTITY a SYSTEM "file:///etc/passwd">]><P><PROCESSING_BASELINE>&a;</PROCESSING_BASELINE></P>'
     )
     for xml in (bomb, outside):
-        with patience(), pytest.raises(Mistake):
+        with patience(), pytest.raises(UserError):
             read_product(xml.encode(), "MTD_MSIL2A.xml")

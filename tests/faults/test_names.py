@@ -8,7 +8,7 @@ import pytest
 import yaml
 from tests.chain.clone import Clone
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.settings.load import parse
 
 ODD = """it's a "test" $HOME; `touch owned` $(touch owned) & *"""
@@ -55,11 +55,11 @@ def test_names_that_become_file_names_are_plain(where, name):
         settings["imagery"] = {"tiles": {name: ["a.tif"]}}
     else:
         settings["inventory"] = {"others": {name: {"path": "o.gpkg"}}}
-    with pytest.raises(Mistake):
+    with pytest.raises(UserError):
         parse(settings)
 
 
 @pytest.mark.parametrize("path", ["a{tile}.gpkg", "a}.gpkg", "a\nb.gpkg", "a\0.gpkg"])
 def test_paths_that_snakemake_would_take_for_its_own_are_told(path):
-    with pytest.raises(Mistake, match="rename the file"):
+    with pytest.raises(UserError, match="rename the file"):
         parse({"region": "plain", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": [{"path": path}]}})

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from lobate import trouble
-from lobate.care import usage, verify
-from lobate.cli import main
-from lobate.collecting import collect
-from lobate.errors import Mistake
-from lobate.store import Store, Target
+from lobate.cli.main import main
+from lobate.errors import UserError
+from lobate.store import os_errors
+from lobate.store.gc import collect
+from lobate.store.store import OutputTarget, Store
+from lobate.store.verify import disk_usage, verify
 
 COMMANDS = (["du"], ["du", "--json"], ["verify"], ["gc", "--dry-run"], ["gc"])
 KEY = "a" * 64
@@ -46,8 +46,8 @@ def filled(folder: Path) -> Store:
     (folder / "one").write_text("bytes")
     (folder / "tree/deep/two").write_text("more bytes")
     record = {"recipe": {}, "sources": {}, "run": {}}
-    store.publish(KEY, record, {"made": [folder / "one"]})
-    store.publish("b" * 64, record, {"made": [folder / "tree"]})
+    store.commit(KEY, record, {"made": [folder / "one"]})
+    store.commit("b" * 64, record, {"made": [folder / "tree"]})
     (folder / "one").write_text("theirs")
     return store
 
@@ -140,7 +140,7 @@ def test_a_record_cannot_name_files_outside(tmp_path, name):
     text = store.recipe("b" * 64).read_text()
     for changed in (text.replace("deep/two", name), text.replace(the_digest(store), name)):
         store.recipe("b" * 64).write_text(changed)
-        assert not store.restore("b" * 64, {"made": [Target(tmp_path / "out/tree")]})
+        assert not store.checkout("b" * 64, {"made": [OutputTarget(tmp_path / "out/tree")]})
     assert (tmp_path / "one").read_text() == "theirs"
     assert not (tmp_path / "out").exists()
 
@@ -155,7 +155,7 @@ def test_a_result_is_never_a_link_to_something_outside(tmp_path):
     home.unlink()
     (tmp_path / "theirs").write_text("bytes")
     home.symlink_to(tmp_path / "theirs")
-    assert not store.restore(KEY, {"made": [Target(tmp_path / "out")]})
+    assert not store.checkout(KEY, {"made": [OutputTarget(tmp_path / "out")]})
     assert (tmp_path / "theirs").read_text() == "bytes"
     assert not home.is_symlink()
 
@@ -165,16 +165,19 @@ def test_a_quota_is_told_as_a_full_disk_is(tmp_path, monkeypatch, number):
     def refuse(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number), str(tmp_path / "store/recipes"))
 
-    monkeypatch.setattr(Store, "publish", refuse)
-    with pytest.raises(Mistake, match="is full, or your quota is used up"), trouble.told(tmp_path / "store"):
-        Store(tmp_path / "store").publish("k", {}, {})
+    monkeypatch.setattr(Store, "commit", refuse)
+    with (
+        pytest.raises(UserError, match="is full, or your quota is used up"),
+        os_errors.convert_os_errors(tmp_path / "store"),
+    ):
+        Store(tmp_path / "store").commit("k", {}, {})
 
 
 def test_what_is_wrong_elsewhere_is_not_laid_to_the_store(tmp_path):
     for path in (tmp_path / "elsewhere", tmp_path / "store2"):
-        with pytest.raises(PermissionError), trouble.told(tmp_path / "store"):
+        with pytest.raises(PermissionError), os_errors.convert_os_errors(tmp_path / "store"):
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
-    with pytest.raises(FileNotFoundError), trouble.told(tmp_path / "store"):
+    with pytest.raises(FileNotFoundError), os_errors.convert_os_errors(tmp_path / "store"):
         raise FileNotFoundError(errno.ENOENT, "No such file", str(tmp_path / "store" / "made"))
 
 
@@ -199,7 +202,7 @@ def mine(tmp_path_factory):
 
 
 def as_nobody(function: Callable[[], object], folder: Path) -> str:
-    """Return what a function gives, or the Mistake it raises, or a traceback, when another user runs it."""
+    """Return what a function gives, or the UserError it raises, or a traceback, when another user runs it."""
     told = folder / "told"
     with told.open("w") as answer:
         child = os.fork()
@@ -210,7 +213,7 @@ def as_nobody(function: Callable[[], object], folder: Path) -> str:
                 os.setuid(NOBODY)
                 os.umask(0o002)
                 answer.write(repr(function()))
-            except Mistake as mistake:
+            except UserError as mistake:
                 answer.write(str(mistake))
             except BaseException:
                 traceback.print_exc(file=answer)
@@ -223,7 +226,7 @@ def as_nobody(function: Callable[[], object], folder: Path) -> str:
 
 @as_root
 def test_a_store_that_may_only_be_read(theirs, mine, caplog, monkeypatch):
-    assert as_nobody(lambda: usage(theirs), mine) == "Usage(recipes=2, objects=2, bytes=15)"
+    assert as_nobody(lambda: disk_usage(theirs), mine) == "Usage(recipes=2, objects=2, bytes=15)"
     assert as_nobody(lambda: verify(theirs), mine) == "[]"
     home = the_object(theirs)
     home.chmod(0o644)
@@ -233,15 +236,15 @@ def test_a_store_that_may_only_be_read(theirs, mine, caplog, monkeypatch):
     collected = as_nobody(lambda: collect(theirs), mine)
     assert "cannot be read or written by you" in collected and "umask 002" in collected
     assert "\n" not in collected
-    assert usage(theirs).objects == 2
+    assert disk_usage(theirs).objects == 2
 
 
 def published(store: Store, mine: Path) -> str:
     """Put something new into the store and link it out, as a stage does."""
-    with trouble.told(store.root), store.work("toy") as job:
+    with os_errors.convert_os_errors(store.root), store.workdir("toy") as job:
         (job / "new").write_text("new bytes")
-        store.publish("c" * 64, {"recipe": {}, "sources": {}, "run": {}}, {"made": [job / "new"]})
-        return str(store.restore("c" * 64, {"made": [Target(mine / "out")]}))
+        store.commit("c" * 64, {"recipe": {}, "sources": {}, "run": {}}, {"made": [job / "new"]})
+        return str(store.checkout("c" * 64, {"made": [OutputTarget(mine / "out")]}))
 
 
 @as_root
@@ -275,7 +278,7 @@ def test_an_object_of_somebody_else_is_linked_or_copied_and_never_older_than_wha
             one.chmod(0o777)
     os.utime(the_object(theirs), (0, 0))
     began = time.time() - 5
-    assert as_nobody(lambda: theirs.restore(KEY, {"made": [Target(mine / "out")]}), mine) == "True"
+    assert as_nobody(lambda: theirs.restore(KEY, {"made": [OutputTarget(mine / "out")]}), mine) == "True"
     assert (mine / "out").read_text() == "bytes"
     assert (mine / "out").stat().st_mtime > began
 
@@ -286,9 +289,9 @@ def test_results_and_files_whose_names_are_no_utf_8(tmp_path):
     tree.mkdir()
     name = os.fsdecode(b"caf\xe9.txt")
     (tree / name).write_text("bytes")
-    store.publish(KEY, {"recipe": {}, "sources": {}, "run": {}}, {"made": [tree]})
+    store.commit(KEY, {"recipe": {}, "sources": {}, "run": {}}, {"made": [tree]})
     target = tmp_path / os.fsdecode(b"r\xe9sultat")
-    assert store.restore(KEY, {"made": [Target(target)]})
+    assert store.checkout(KEY, {"made": [OutputTarget(target)]})
     assert (target / name).read_text() == "bytes"
     assert store.linked(target) is not None
     assert run(store.root, "store", "gc").stdout == "dropped: 0 recipes, 0 objects, 0 bytes\n"

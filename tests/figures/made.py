@@ -11,10 +11,10 @@ import numpy as np
 from shapely.geometry import Point, Polygon
 from tests.figures.conftest import make_image
 
-from lobate.figures.report.choices import choices
-from lobate.figures.report.write import report
+from lobate.figures.report import report
+from lobate.figures.report_page.choices import choices
+from lobate.io.vector import write_layers
 from lobate.settings.load import parse
-from lobate.vectors import write_layers
 
 METHODS = ("InSAR", "both", "deep learning")
 HERE = Point(81.03, 36.12)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 
-from lobate.figures.cartography import (
+from lobate.figures.drawing.cartography import (
     length_label,
     meridians,
     metres_per_unit,

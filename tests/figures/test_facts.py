@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.figures.facts import landform_iou, read_facts
 
 
@@ -12,12 +12,12 @@ from lobate.figures.facts import landform_iou, read_facts
 def test_anything_else_is_a_mistake(tmp_path, text):
     path = tmp_path / "facts.json"
     path.write_text(text)
-    with pytest.raises(Mistake, match=r"facts\.json does not hold the facts"):
+    with pytest.raises(UserError, match=r"facts\.json does not hold the facts"):
         read_facts(path, lambda found: int(found["a"]), "the facts")
 
 
 def test_a_file_that_is_not_there_is_a_mistake(tmp_path):
-    with pytest.raises(Mistake, match="There is no"):
+    with pytest.raises(UserError, match="There is no"):
         read_facts(tmp_path / "no.json", dict, "the facts")
 
 

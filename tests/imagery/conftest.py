@@ -15,7 +15,7 @@ from rasterio.transform import from_origin
 from tests.servers.files import FileServer, serving
 from tests.servers.stac import stac_server  # noqa: F401 - a fixture
 
-from lobate.imagery.compose import compose_rgb
+from lobate.imagery.compose_rgb import compose_rgb
 from lobate.settings.imagery import Clouds, Stretch
 
 CRS = "EPSG:32644"

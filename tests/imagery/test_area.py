@@ -5,7 +5,7 @@ import pytest
 import shapely
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.imagery.finding.area import outline, read_area
 
 
@@ -85,7 +85,7 @@ def test_the_outline_holds_the_area_with_few_corners():
     ],
 )
 def test_an_area_that_is_none_is_told(area, shapes, crs, said):
-    with pytest.raises(Mistake, match=said) as told:
+    with pytest.raises(UserError, match=said) as told:
         read_area(area(shapes, crs=crs))
     assert "\n" not in str(told.value)
 
@@ -95,14 +95,14 @@ def test_one_layer_of_several_is_chosen_by_name(tmp_path):
     for name, west in (("north", 80), ("south", 10)):
         gpd.GeoDataFrame(geometry=[box(west, 35, west + 1, 36)], crs=4326).to_file(path, layer=name)
     assert read_area(path, "south").equals(box(10, 35, 11, 36))
-    with pytest.raises(Mistake, match="several layers"):
+    with pytest.raises(UserError, match="several layers"):
         read_area(path)
 
 
 def test_a_file_without_crs_or_layer_is_told(area, tmp_path):
-    with pytest.raises(Mistake, match="no coordinate reference system"):
+    with pytest.raises(UserError, match="no coordinate reference system"):
         read_area(area([box(80, 35, 81, 36)], crs=None, name="bare.shp"))
-    with pytest.raises(Mistake, match="has no layer other"):
+    with pytest.raises(UserError, match="has no layer other"):
         read_area(area([box(80, 35, 81, 36)]), "other")
-    with pytest.raises(Mistake, match="does not exist"):
+    with pytest.raises(UserError, match="does not exist"):
         read_area(tmp_path / "none.gpkg")

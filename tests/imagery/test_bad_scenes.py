@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from lobate.cli import main
+from lobate.cli.main import main
 
 
 def no_crs(products, folder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.imagery.reading.bandfolder import band_file, read
 from lobate.imagery.reading.calibration import Calibration
 from lobate.imagery.reading.scene import Wanted
@@ -34,7 +34,7 @@ def test_names_tell_the_band(tmp_path, names, expected):
 
 
 def test_two_files_of_one_band_are_a_mistake(tmp_path):
-    with pytest.raises(Mistake, match=r"several files of B04 \(20180711_B04\.tif, 20180720_B04\.tif\)"):
+    with pytest.raises(UserError, match=r"several files of B04 \(20180711_B04\.tif, 20180720_B04\.tif\)"):
         band_file(empty(tmp_path, "20180720_B04.tif", "20180711_B04.tif"), "B04")
 
 
@@ -50,5 +50,5 @@ def test_metadata_and_file_must_not_contradict_each_other(products, tmp_path, of
     if agrees:
         assert read(tmp_path, WANTED).bands[0].calibration == Calibration(10000, -1000)
         return
-    with pytest.raises(Mistake, match=r"\(DN \+ 0\) / 10000, the product's metadata.*\(DN \+ -1000\) / 10000"):
+    with pytest.raises(UserError, match=r"\(DN \+ 0\) / 10000, the product's metadata.*\(DN \+ -1000\) / 10000"):
         read(tmp_path, WANTED)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lobate.errors import Mistake
-from lobate.imagery.reading.calibration import Calibration, of_baseline, settle
+from lobate.errors import UserError
+from lobate.imagery.reading.calibration import Calibration, calibrate, of_baseline
 from lobate.imagery.reading.product import read_product
 from lobate.imagery.reading.scene import Wanted
 from lobate.imagery.reading.scenes import read_scene
@@ -41,7 +41,7 @@ def test_a_product_says_it(products, tmp_path, baseline, offset, expected):
 @pytest.mark.parametrize("baseline", ["04.00", "05.09", None])
 def test_a_product_that_must_say_it_and_does_not_is_refused(products, tmp_path, baseline):
     safe = products.write_safe(tmp_path, products.ground(), baseline=baseline, offset=None)
-    with pytest.raises(Mistake, match=r"cannot be known.*imagery\.offset"):
+    with pytest.raises(UserError, match=r"cannot be known.*imagery\.offset"):
         calibrations(safe)
     assert calibrations(safe, "none") == {WITHOUT}
     assert calibrations(safe, "1000") == {WITH}
@@ -74,7 +74,7 @@ def test_an_item_says_it(products, tmp_path, properties, raster, expected):
 )
 def test_an_item_that_does_not_say_it_is_refused_unless_the_metadata_lie_beside(products, tmp_path, properties, raster):
     item = products.write_stac(tmp_path / "item", products.ground(), raster=raster, **properties)
-    with pytest.raises(Mistake, match="cannot be known"):
+    with pytest.raises(UserError, match="cannot be known"):
         calibrations(item)
     assert calibrations(item, "1000") == {WITH}
     safe = products.write_safe(tmp_path, products.ground(), offset=-1000)
@@ -88,12 +88,12 @@ def test_what_the_product_says_goes_before_the_decree(products, tmp_path):
 
 def test_bands_without_metadata_are_refused(products, tmp_path):
     scene = products.write_raster(tmp_path / "scene.tif", products.ground())
-    with pytest.raises(Mistake, match=r"carries no scale.*cannot be known"):
+    with pytest.raises(UserError, match=r"carries no scale.*cannot be known"):
         calibrations(scene)
 
 
 def test_a_level_1c_product_is_refused(products):
-    with pytest.raises(Mistake, match="Level-1C"):
+    with pytest.raises(UserError, match="Level-1C"):
         read_product(products.product_xml("05.09", 1.0, -1000, level="1C").encode(), "MTD_MSIL1C.xml")
 
 
@@ -108,7 +108,7 @@ def test_old_names_and_bands_of_their_own_are_read():
 
 @pytest.mark.parametrize("xml", [b"<P>", b"<P><BOA_QUANTIFICATION_VALUE>many</BOA_QUANTIFICATION_VALUE></P>"])
 def test_damaged_metadata_are_a_mistake(xml):
-    with pytest.raises(Mistake, match=r"MTD_MSIL2A\.xml"):
+    with pytest.raises(UserError, match=r"MTD_MSIL2A\.xml"):
         read_product(xml, "MTD_MSIL2A.xml")
 
 
@@ -125,5 +125,5 @@ def test_baselines_before_4_had_no_offset():
 
 
 def test_settle_names_the_setting():
-    with pytest.raises(Mistake, match=r'imagery\.offset: "1000"'):
-        settle(None, "metadata", "scene", "its file is silent")
+    with pytest.raises(UserError, match=r'imagery\.offset: "1000"'):
+        calibrate(None, "metadata", "scene", "its file is silent")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from shapely.geometry import box
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.imagery.finding import catalogue
 from lobate.imagery.finding.catalogue import address_of, collection_of, search
 from lobate.settings.imagery import Catalogue
@@ -178,7 +178,7 @@ def test_the_server_says_how_long_to_wait_within_reason(fake):
 )
 def test_what_does_not_pass_is_one_paragraph(fake, fault, said):
     fake.faults = [fault] * 3
-    with pytest.raises(Mistake, match=said) as told:
+    with pytest.raises(UserError, match=said) as told:
         asked(fake)
     assert "\n" not in str(told.value)
     assert "imagery.catalogue" in str(told.value)
@@ -194,7 +194,7 @@ def test_what_does_not_pass_is_one_paragraph(fake, fault, said):
 )  # fmt: skip
 def test_json_that_is_no_stac_api_is_told(fake, body):
     fake.faults = [send(200, body)]
-    with pytest.raises(Mistake, match=r"not as a STAC API.*imagery\.catalogue\.url"):
+    with pytest.raises(UserError, match=r"not as a STAC API.*imagery\.catalogue\.url"):
         asked(fake)
 
 
@@ -205,13 +205,13 @@ def test_json_that_is_no_stac_api_is_told(fake, body):
 )  # fmt: skip
 def test_pages_that_are_none_are_told(fake, page):
     fake.faults = [None, send(200, page)]
-    with pytest.raises(Mistake, match="not as a STAC API"):
+    with pytest.raises(UserError, match="not as a STAC API"):
         asked(fake)
 
 
 def test_a_status_that_does_not_pass_is_told_at_once(fake):
     fake.faults = [send(404)]
-    with pytest.raises(Mistake, match="not as a STAC API"):
+    with pytest.raises(UserError, match="not as a STAC API"):
         asked(fake)
     assert len(fake.asked) == 1
     assert fake.waits == []
@@ -220,7 +220,7 @@ def test_a_status_that_does_not_pass_is_told_at_once(fake):
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_paging_that_never_ends_is_found_out(fake, method):
     fake.endless, fake.search_method = True, method
-    with pytest.raises(Mistake, match=r"same page of items again and again \(2 items so far\)"):
+    with pytest.raises(UserError, match=r"same page of items again and again \(2 items so far\)"):
         asked(fake)
     assert len(fake.asked) == 5
 
@@ -243,7 +243,7 @@ def test_a_drip_of_bytes_is_not_waited_for_for_ever(fake):
 
     stop = threading.Event()
     fake.faults = [drip]
-    with pytest.raises(Mistake, match=r"only \d+ bytes came"):
+    with pytest.raises(UserError, match=r"only \d+ bytes came"):
         asked(fake, tries=1, timeout_s=0.3)
     stop.set()
 
@@ -255,12 +255,12 @@ def test_an_empty_answer_of_a_collection_that_is_there_is_no_mistake(fake):
 
 def test_a_collection_that_is_not_there_is_told_with_the_nearest(fake):
     fake.pages = []
-    with pytest.raises(Mistake, match="no collection s2_l2a; the nearest of its 2 is s2-l2a"):
+    with pytest.raises(UserError, match="no collection s2_l2a; the nearest of its 2 is s2-l2a"):
         asked(fake, collection="s2_l2a")
 
 
 def test_a_catalogue_in_this_machine_is_refused_unless_allowed(fake):
-    with pytest.raises(Mistake, match="allow_private"):
+    with pytest.raises(UserError, match="allow_private"):
         asked(fake, allow_private=False)
     assert fake.asked == []
 
@@ -273,12 +273,12 @@ def test_a_catalogue_leads_to_no_file_of_this_machine(fake, tmp_path):
             {"rel": "self", "href": fake.url},
             {"rel": "search", "href": href, "type": "application/geo+json"},
         ]
-        with pytest.raises(Mistake):
+        with pytest.raises(UserError):
             asked(fake)
 
 
 def test_a_host_that_is_not_there_is_told(fake):
-    with pytest.raises(Mistake, match=r"cannot be asked: The host nowhere\.invalid cannot be found"):
+    with pytest.raises(UserError, match=r"cannot be asked: The host nowhere\.invalid cannot be found"):
         asked(fake, url="http://nowhere.invalid/v1", allow_private=False)
     assert fake.waits == [1, 2]
 

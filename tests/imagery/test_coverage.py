@@ -9,7 +9,7 @@ from pyproj import Geod, Transformer
 from shapely.affinity import translate
 from shapely.geometry import MultiPolygon, box
 
-from lobate.imagery.finding.coverage import Map, measure, named
+from lobate.imagery.finding.coverage import Map, count_in_words, measure
 
 GEOD = Geod(ellps="WGS84")
 
@@ -104,5 +104,5 @@ def test_counts_are_those_of_a_grid_counted_by_hand(footprints):
 
 
 def test_numbers_of_scenes_in_words():
-    assert [named(count) for count in (0, 1, 2, 6)] == ["no scene", "1 scene", "2 scenes", "6 scenes or more"]
+    assert [count_in_words(count) for count in (0, 1, 2, 6)] == ["no scene", "1 scene", "2 scenes", "6 scenes or more"]
     assert measure(box(10, 46, 11, 47), [box(10, 46, 11, 47)] * 9).shares() == {6: 1.0}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lobate.imagery.compose import first_seen
+from lobate.imagery.compose_rgb import first_valid_composite
 from lobate.settings.imagery import Clouds
 
 INVALID = (0, 1, 3, 8, 9, 10)
@@ -41,7 +41,7 @@ def rows_of_scenes(draw):
 @given(scenes=rows_of_scenes())
 def test_each_pixel_is_from_the_first_scene_that_saw_it(scenes):
     sources = [SimpleNamespace(rows=lambda start, stop, one=one: (one[0].copy(), one[1].copy())) for one in scenes]
-    found, expected = first_seen(sources, 0, len(scenes[0][1])), plainly(scenes)
+    found, expected = first_valid_composite(sources, 0, len(scenes[0][1])), plainly(scenes)
     for one, other in zip(found, expected, strict=True):
         assert np.array_equal(one, other)
 

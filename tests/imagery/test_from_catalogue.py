@@ -12,13 +12,13 @@ import rasterio
 import yaml
 from shapely.geometry import shape
 from tests.chain.clone import Clone
-from tests.imagery.test_dem import Tiles
+from tests.imagery.test_fetch_dem import Tiles
 from tests.servers.files import Fault
 from tests.servers.stac import real_items
 
-from lobate.imagery.fetch import fetch_scene
-from lobate.imagery.find import find_scenes
-from lobate.imagery.table import read_table, tiles_of
+from lobate.imagery.fetch_scene import fetch_scene
+from lobate.imagery.find_scenes import find_scenes
+from lobate.imagery.scene_table import read_table, scenes_by_tile
 from lobate.settings.imagery import Catalogue, Clouds, Find, Imagery
 
 pytestmark = pytest.mark.xdist_group("stac")
@@ -84,7 +84,7 @@ def test_real_scenes_are_found_fetched_and_composed_like_their_folders(
         )
     assert list(read_table(table)["scene"]) == [scene for tile in sorted(CLEAR) for scene in CLEAR[tile]]
     assert CLOUDY in caplog.text
-    tiles = tiles_of(Imagery(scenes="resources/scenes.tsv"))
+    tiles = scenes_by_tile(Imagery(scenes="resources/scenes.tsv"))
     archive.server.fail(archive.path(CLEAR["33TWM"][0], "B03.tif"), Fault(share=0.5))
     for manifest in (path for paths in tiles.values() for path in paths):
         scene = manifest.split("/")[-2]

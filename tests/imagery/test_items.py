@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import box, mapping
 
-from lobate.imagery.finding.items import Unusable, newest, read_item, read_items
+from lobate.imagery.finding.items import Unusable, latest_revision, read_item, read_items
 
 URL = "https://stac.example/v1/collections/s2"
 ITEM = {
@@ -175,13 +175,13 @@ def found(scene, baseline="05.00", *, ground=(80, 35, 81, 36), sensed="20180711T
 def test_of_one_product_the_newest_processing_stays(caplog):
     scenes = [found("old", "02.08"), found("new", "05.00"), found("older", "02.07")]
     with caplog.at_level(logging.WARNING):
-        assert [one.scene for one in newest(scenes)] == ["new"]
+        assert [one.scene for one in latest_revision(scenes)] == ["new"]
     assert "old (baseline 02.08) is left out: new (baseline 05.00) is a newer processing" in caplog.text
     assert len(caplog.records) == 2
 
 
 def test_of_the_same_baseline_the_one_made_last_stays():
-    assert [one.scene for one in newest([found("b", made="2023"), found("a", made="2024")])] == ["a"]
+    assert [one.scene for one in latest_revision([found("b", made="2023"), found("a", made="2024")])] == ["a"]
 
 
 def test_what_is_no_second_delivery_stays():
@@ -189,4 +189,9 @@ def test_what_is_no_second_delivery_stays():
     other_tile = found("c", tile="44SQC")
     # one pass may be cut into two pieces inside a tile
     other_part = found("d", ground=(80.9, 35, 82, 36))
-    assert [one.scene for one in newest([found("a"), other_pass, other_tile, other_part])] == ["a", "b", "d", "c"]
+    assert [one.scene for one in latest_revision([found("a"), other_pass, other_tile, other_part])] == [
+        "a",
+        "b",
+        "d",
+        "c",
+    ]

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.transform import from_origin
 
-from lobate.errors import Mistake
-from lobate.imagery.elevation import mosaic_dem
-from lobate.imagery.fetching.mosaic import VOID, mosaic
+from lobate.errors import UserError
+from lobate.imagery.mosaic import VOID, mosaic
+from lobate.imagery.mosaic_dem import mosaic_dem
 
 STEP = 0.01
 
@@ -127,7 +127,7 @@ def test_tiles_in_different_crs_are_refused(tmp_path, heights):
         write_tile(tmp_path / "a.tif", heights, 10, 45),
         write_tile(tmp_path / "b.tif", heights, 10, 45, crs="EPSG:4258"),
     ]
-    with pytest.raises(Mistake, match="different coordinate reference systems"):
+    with pytest.raises(UserError, match="different coordinate reference systems"):
         mosaic(tiles, tmp_path / "dem.tif")
     assert not (tmp_path / "dem.tif").exists()
 
@@ -135,9 +135,9 @@ def test_tiles_in_different_crs_are_refused(tmp_path, heights):
 def test_tiles_of_several_crs_or_none_are_told_by_the_verb(tmp_path, heights):
     own = write_tile(tmp_path / "a.tif", heights, 10, 45, nodata=-9999)
     other = write_tile(tmp_path / "b.tif", heights, 12, 45, crs="EPSG:4258", nodata=-9999)
-    with pytest.raises(Mistake, match=r"gdalwarp -t_srs"):
+    with pytest.raises(UserError, match=r"gdalwarp -t_srs"):
         mosaic_dem([own, other], tmp_path / "dem.tif")
-    with pytest.raises(Mistake, match=r"inventory\.dem"):
+    with pytest.raises(UserError, match=r"inventory\.dem"):
         mosaic_dem([], tmp_path / "dem.tif")
 
 
@@ -160,5 +160,5 @@ def test_a_tile_of_other_units_says_so_and_becomes_metres(tmp_path, heights):
 @pytest.mark.parametrize("content", [b"", b"<html>", b"II*\0garbage"])
 def test_a_tile_that_is_none_is_refused(tmp_path, content):
     (tmp_path / "a.tif").write_bytes(content)
-    with pytest.raises(Mistake, match=r"a\.tif cannot be read"):
+    with pytest.raises(UserError, match=r"a\.tif cannot be read"):
         mosaic([tmp_path / "a.tif"], tmp_path / "dem.tif")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.imagery.reading.multiband import read
 from lobate.imagery.reading.scene import Wanted
 from lobate.settings.imagery import Clouds
@@ -51,13 +51,13 @@ def test_a_classification_among_the_bands_masks(products, five, tmp_path):
 
 def test_an_order_of_another_length_is_a_mistake(products, five, tmp_path):
     scene = products.write_raster(tmp_path / "scene.tif", five, **SCALED)
-    with pytest.raises(Mistake, match=r"has 5 bands, but imagery\.band_order names 2 \(B02, B03\)"):
+    with pytest.raises(UserError, match=r"has 5 bands, but imagery\.band_order names 2 \(B02, B03\)"):
         read(scene, Wanted(("B02",), "none", classes=True, order=("B02", "B03")))
 
 
 def test_a_band_that_the_order_lacks_is_a_mistake(products, five, tmp_path):
     scene = products.write_raster(tmp_path / "scene.tif", five, **SCALED)
-    with pytest.raises(Mistake, match=r"should hold the bands B11.*imagery\.band_order"):
+    with pytest.raises(UserError, match=r"should hold the bands B11.*imagery\.band_order"):
         read(scene, Wanted(("B11",), "none", classes=True, order=("B02", "B03", "B04", "B08", "SCL")))
 
 

@@ -1,16 +1,23 @@
-"""The pixels of one scene: which files are opened, and what may stand in them."""
+"""The pixels of one scene: which files are opened, and what may stand in them. A coarser band on a finer grid, by bands of rows. The mask and how it grows."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+import rasterio
 import rasterio.shutil
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
 
-from lobate.errors import Mistake
-from lobate.imagery.pixels import ScenePixels
-from lobate.imagery.ranges import Range
+from lobate.errors import UserError
+from lobate.imagery.pixels import Resampled, ScenePixels, dilate
 from lobate.imagery.reading.scene import Wanted
 from lobate.imagery.reading.scenes import read_scene
+from lobate.imagery.stretch import Range
+from lobate.io.grid import Grid
 from lobate.settings.imagery import Clouds
 
 WANTED = Wanted(("B04", "B03", "B02"), "metadata", classes=True)
@@ -38,7 +45,7 @@ def test_a_file_that_leads_elsewhere_is_not_opened(products, tmp_path, kind):
             (scene / "MTD_MSIL2A.xml").write_text(products.product_xml("02.14", 1.0, None))
     band.unlink(missing_ok=True)
     rasterio.shutil.copy(elsewhere, band, driver="VRT")
-    with pytest.raises(Mistake, match="not recognized as being in a supported file format"), opened(scene):
+    with pytest.raises(UserError, match="not recognized as being in a supported file format"), opened(scene):
         pass
 
 
@@ -47,7 +54,7 @@ def test_all_of_a_scene_is_closed_when_it_cannot_be_opened(products, tmp_path):
     [classes] = scene.rglob("*_SCL_20m.tif")
     products.write_raster(classes, np.ones((20, 30), np.float32), metres=20.0)
     pixels = opened(scene)
-    with pytest.raises(Mistake, match=r"SCL_20m\.tif, band 1, holds float32 numbers"), pixels:
+    with pytest.raises(UserError, match=r"SCL_20m\.tif, band 1, holds float32 numbers"), pixels:
         pass
     assert all(dataset.closed for dataset in pixels._open.values())
 
@@ -60,3 +67,37 @@ def test_a_pixel_is_seen_where_every_band_has_a_number(products, tmp_path):
         assert np.argwhere(~seen).tolist() == [[1, 1], [2, 2]]
         assert not values[:, ~seen].any()
         assert np.array_equal(np.stack(pixels.numbers(0, 4)), numbers[:, :4])
+
+
+@pytest.mark.parametrize("metres", [10.0, 20.0, 60.0, 7.3])
+@pytest.mark.parametrize("shift", [0.0, -35.0, 35.0])
+def test_it_is_what_gdal_makes_of_it(products, tmp_path, metres, shift):
+    coarse = np.random.default_rng(1).integers(1, 12, (30, 25)).astype(np.uint8)
+    products.write_raster(tmp_path / "c.tif", coarse, metres=metres, origin=(500_000.0 + shift, 4_000_000.0 - shift))
+    fine = products.write_raster(tmp_path / "f.tif", np.zeros((40, 60), np.uint8))
+    grid = Grid.of(fine)
+    with rasterio.open(tmp_path / "c.tif") as dataset:
+        own = Resampled(dataset, 1, grid)
+        bands = [own.read(start, min(start + 7, 40)) for start in range(0, 40, 7)]
+        with WarpedVRT(dataset, resampling=Resampling.nearest, **grid.profile()) as warped:
+            assert np.array_equal(np.concatenate(bands), warped.read(1))
+
+
+def test_another_crs_is_a_mistake(products, tmp_path):
+    products.write_raster(tmp_path / "c.tif", np.ones((4, 4), np.uint8), crs="EPSG:32645")
+    fine = products.write_raster(tmp_path / "f.tif", np.zeros((4, 4), np.uint8))
+    with rasterio.open(tmp_path / "c.tif") as dataset, pytest.raises(UserError, match="share a CRS"):
+        Resampled(dataset, 1, Grid.of(fine))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    masked=array_shapes(min_dims=2, max_dims=2, max_side=14).flatmap(lambda shape: arrays(bool, shape)),
+    radius=st.floats(0, 20),
+)
+def test_it_grows_by_a_disc(masked, radius):
+    rows, cols = np.indices(masked.shape)
+    expected = np.zeros_like(masked)
+    for row, col in np.argwhere(masked):
+        expected |= (rows - row) ** 2 + (cols - col) ** 2 <= radius**2
+    assert np.array_equal(dilate(masked, radius), expected)

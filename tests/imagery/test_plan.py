@@ -14,7 +14,7 @@ import yaml
 from shapely.geometry import box
 from tests.servers.stac import real_items
 
-from lobate.imagery.table import COLUMNS
+from lobate.imagery.scene_table import COLUMNS
 
 pytestmark = pytest.mark.xdist_group("stac")
 LINE = "{scene}\t{tile}\t2023-08-13\t1.1\t05.09\thttps://stac.example/{scene}\t\n"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.imagery.reading.calibration import Calibration
 from lobate.imagery.reading.product import Product, read_product
 
@@ -40,13 +40,13 @@ def test_entities_that_explode_are_a_mistake():
     entities = '<!ENTITY a "lol">' + "".join(
         f'<!ENTITY {new} "{f"&{old};" * 100}">' for old, new in itertools.pairwise(names)
     )
-    with pytest.raises(Mistake, match="not readable XML"):
+    with pytest.raises(UserError, match="not readable XML"):
         read_product(f"<!DOCTYPE x [{entities}]><x>&j;</x>".encode(), "MTD_MSIL2A.xml")
 
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-1e999", "", "ten thousand"])
 def test_numbers_that_are_none_are_a_mistake(number):
-    with pytest.raises(Mistake, match="BOA_QUANTIFICATION_VALUE"):
+    with pytest.raises(UserError, match="BOA_QUANTIFICATION_VALUE"):
         read_product(f"<P><BOA_QUANTIFICATION_VALUE>{number}</BOA_QUANTIFICATION_VALUE></P>".encode(), "MTD.xml")
 
 
@@ -63,5 +63,5 @@ DECLARED = st.builds(lambda name, xml: f'<?xml version="1.0" encoding="{name}"?>
 def test_any_bytes_are_metadata_or_a_mistake(content):
     try:
         assert isinstance(read_product(content, "MTD_MSIL2A.xml"), Product)
-    except Mistake as mistake:
+    except UserError as mistake:
         assert "MTD_MSIL2A.xml" in str(mistake)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.settings.imagery import Clouds
 
 
@@ -105,7 +105,7 @@ def test_real_ground_with_and_without_offset_gives_the_same_bytes(products, old,
 
 
 def test_the_cloudy_scene_alone_is_a_mistake(products, new, tmp_path):
-    with pytest.raises(Mistake, match=r"70\.627 %"):
+    with pytest.raises(UserError, match=r"70\.627 %"):
         products.compose(new[0], tmp_path / "image.tif")
     assert products.compose(new[0], tmp_path / "image.tif", clouds=Clouds(max_scene_cloud=80)).any()
 

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.imagery.reading.scene import Wanted, date_in
 from lobate.imagery.reading.scenes import read_scene
 from lobate.settings.imagery import Clouds
@@ -135,7 +135,7 @@ def test_a_missing_band_is_a_mistake_in_folder_zip_and_item(products, tmp_path):
     for file in [*safe.rglob("*_B03_*"), item / "B03.tif"]:
         file.unlink()
     for path in (safe, packed, item):
-        with pytest.raises(Mistake, match=r"lacks B03 \(bands found: B02, B04"):
+        with pytest.raises(UserError, match=r"lacks B03 \(bands found: B02, B04"):
             read_scene(path, WANTED)
 
 
@@ -144,21 +144,21 @@ def test_a_missing_classification_is_a_mistake_unless_no_mask_is_wanted(products
     item = products.write_stac(tmp_path / "item", products.ground(), **{"s2:processing_baseline": "02.14"})
     (item / "SCL.tif").unlink()
     for path in (safe, item):
-        with pytest.raises(Mistake, match=r"no scene classification.*invalid_classes"):
+        with pytest.raises(UserError, match=r"no scene classification.*invalid_classes"):
             products.compose(path, tmp_path / "image.tif")
         products.compose(path, tmp_path / "image.tif", clouds=Clouds(invalid_classes=[]))
 
 
 def test_a_zip_that_would_escape_is_refused(products, tmp_path):
     packed = products.zip_safe(products.write_safe(tmp_path, products.ground()), extra="../../outside.jp2")
-    with pytest.raises(Mistake, match="leaves the archive"):
+    with pytest.raises(UserError, match="leaves the archive"):
         read_scene(packed, WANTED)
 
 
 def test_a_truncated_zip_is_a_mistake(products, tmp_path):
     packed = products.zip_safe(products.write_safe(tmp_path, products.ground()))
     packed.write_bytes(packed.read_bytes()[:2000])
-    with pytest.raises(Mistake, match="cannot be read as a zip"):
+    with pytest.raises(UserError, match="cannot be read as a zip"):
         read_scene(packed, WANTED)
 
 
@@ -169,33 +169,33 @@ def test_an_item_cannot_point_outside_its_folder(products, tmp_path):
     content = json.loads(file.read_text())
     content["assets"]["red"]["href"] = "../elsewhere.tif"
     file.write_text(json.dumps(content))
-    with pytest.raises(Mistake, match="lacks B04"):
+    with pytest.raises(UserError, match="lacks B04"):
         read_scene(item, WANTED)
 
 
 def test_two_items_in_one_folder_are_a_mistake(products, tmp_path):
     item = products.write_stac(tmp_path / "item", products.ground())
     shutil.copy(item / "item.json", item / "other.json")
-    with pytest.raises(Mistake, match="2 STAC items"):
+    with pytest.raises(UserError, match="2 STAC items"):
         read_scene(item, WANTED)
 
 
 def test_a_folder_without_metadata_or_bands_is_a_mistake(tmp_path):
     (tmp_path / "empty.SAFE").mkdir()
     (tmp_path / "empty").mkdir()
-    with pytest.raises(Mistake, match=r"no MTD_MSIL2A\.xml"):
+    with pytest.raises(UserError, match=r"no MTD_MSIL2A\.xml"):
         read_scene(tmp_path / "empty.SAFE", WANTED)
-    with pytest.raises(Mistake, match="none at all"):
+    with pytest.raises(UserError, match="none at all"):
         read_scene(tmp_path / "empty", WANTED)
 
 
 def test_the_wrong_number_of_bands_is_a_mistake(products, tmp_path):
     scene = products.write_raster(tmp_path / "scene.tif", products.ground()[:2])
-    with pytest.raises(Mistake, match=r"B04, B03, B02, but it has 2"):
+    with pytest.raises(UserError, match=r"B04, B03, B02, but it has 2"):
         read_scene(scene, WANTED)
 
 
 def test_an_item_given_without_its_folder_is_a_mistake(products, tmp_path):
     item = products.write_stac(tmp_path / "item", products.ground())
-    with pytest.raises(Mistake, match="give the folder"):
+    with pytest.raises(UserError, match="give the folder"):
         read_scene(item / "item.json", WANTED)

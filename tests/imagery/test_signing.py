@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.imagery.fetching.signing import Unsigned, by_address, by_container
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -96,5 +96,5 @@ def test_a_signature_without_an_end_stays():
 @pytest.mark.parametrize("answer", [b"", b"<html>", b"[]", b"{}", b'{"token": 5}', b'{"token": "", "href": ""}', b'{"token": "a", "href": "a", "msft:expiry": "soon"}', b'{"token": "a", "href": "a", "msft:expiry": 5}'])  # fmt: skip
 @pytest.mark.parametrize("kind", [by_container, by_address])
 def test_no_signature_is_a_mistake(answer, kind):
-    with pytest.raises(Mistake, match=r"imagery\.catalogue\.signing"):
+    with pytest.raises(UserError, match=r"imagery\.catalogue\.signing"):
         kind("https://sign.example", lambda _: answer).sign(f"{STORE}/c/x")

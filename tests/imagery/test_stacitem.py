@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.imagery.reading.calibration import Calibration
 from lobate.imagery.reading.scene import Scene, Wanted
 from lobate.imagery.reading.scenes import read_scene
@@ -44,7 +44,7 @@ def test_an_original_beside_the_archives_own_file_still_has_its_offset(products,
 def test_product_and_granule_metadata_complete_each_other(products, tmp_path):
     folder = products.write_stac(tmp_path / "item", products.ground(), **{"s2:processing_baseline": "05.09"})
     (folder / "granule_metadata.xml").write_text("<G><TILE_ID>S2B_OPER_T33TWM_N05.09</TILE_ID></G>")
-    with pytest.raises(Mistake, match="cannot be known"):
+    with pytest.raises(UserError, match="cannot be known"):
         read_scene(folder, WANTED)
     (folder / "product_metadata.xml").write_text(PRODUCT)
     band = read_scene(folder, Wanted(("B04",), "metadata", classes=True)).bands[0]
@@ -55,14 +55,14 @@ def test_product_and_granule_metadata_complete_each_other(products, tmp_path):
 def test_cloud_cover_must_be_per_cent(products, tmp_path, cloud):
     properties = {"s2:processing_baseline": "02.14", "eo:cloud_cover": cloud}
     folder = products.write_stac(tmp_path / "item", products.ground(), **properties)
-    with pytest.raises(Mistake, match="eo:cloud_cover"):
+    with pytest.raises(UserError, match="eo:cloud_cover"):
         read_scene(folder, WANTED)
 
 
 @pytest.mark.parametrize("scale", [-1e-4, 5e-324, 1e250])
 def test_a_scale_that_gives_no_reflectance_is_a_mistake(products, tmp_path, scale):
     folder = products.write_stac(tmp_path / "item", products.ground(), raster=(scale, -0.1))
-    with pytest.raises(Mistake, match="gives no number"):
+    with pytest.raises(UserError, match="gives no number"):
         read_scene(folder, WANTED)
 
 
@@ -89,5 +89,5 @@ def test_any_item_is_a_scene_or_a_mistake(item_folder, content):
     (item_folder / "item.json").write_bytes(content)
     try:
         assert isinstance(read_scene(item_folder, WANTED), Scene)
-    except Mistake as mistake:
+    except UserError as mistake:
         assert "item" in str(mistake)

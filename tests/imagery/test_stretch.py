@@ -1,19 +1,79 @@
-"""The table from digital numbers to 8 bit."""
+"""The range that images show, and the file it comes from. The table from digital numbers to 8 bit."""
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from math import floor
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lobate.errors import Mistake
-from lobate.imagery.ranges import Range
+from lobate.errors import UserError
 from lobate.imagery.reading.calibration import Calibration
-from lobate.imagery.stretch import check_dtype, look_up, lookup_table
+from lobate.imagery.stretch import (
+    Range,
+    apply_lut,
+    check_dtype,
+    lookup_table,
+    ranges_view,
+    read_ranges,
+    resolve_ranges,
+    stretch_key,
+)
+from lobate.settings.imagery import Percentiles, Stretch
+
+RANGES = {"B04": {"lowest": 0.01, "highest": 0.2}}
+
+
+def written(path, **content):
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_the_fixed_range_is_every_bands(tmp_path):
+    assert resolve_ranges(Stretch(highest=0.5), None, ["B04", "B03"]) == (Range(0.0, 0.5),) * 2
+
+
+def test_only_the_range_is_seen_of_what_was_measured(tmp_path):
+    for name, pixels in (("a", 10), ("b", 11)):
+        ranges_view(written(tmp_path / f"{name}.json", ranges=RANGES, pixels={"T": pixels}), tmp_path / f"seen_{name}")
+    assert (tmp_path / "seen_a").read_bytes() == (tmp_path / "seen_b").read_bytes()
+    assert read_ranges(tmp_path / "seen_a") == {"B04": Range(0.01, 0.2)}
+
+
+def test_an_image_depends_on_no_setting_that_it_does_not_use():
+    other = Percentiles(low=10, common=True)
+    assert stretch_key(Stretch(percentiles=other)) == stretch_key(Stretch())
+    assert stretch_key(Stretch(method="percentiles", lowest=0.1, percentiles=other)) == stretch_key(
+        Stretch(method="percentiles")
+    )
+    assert stretch_key(Stretch(lowest=0.1)) != stretch_key(Stretch())
+
+
+@pytest.mark.parametrize("ends", [{"lowest": 0.2, "highest": 0.2}, {"lowest": float("nan"), "highest": 1.0}])
+def test_a_range_without_room_is_a_mistake(tmp_path, ends):
+    with pytest.raises(UserError, match="range of B04 is none"):
+        read_ranges(written(tmp_path / "stretch.json", ranges={"B04": ends}))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["ranges", "B04", "lowest"]), inner),
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=40) | JSON.map(lambda one: json.dumps(one).encode()))
+def test_any_bytes_are_ranges_or_a_mistake(tmp_path, content):
+    path = tmp_path / "stretch.json"
+    path.write_bytes(content)
+    try:
+        assert all(isinstance(one, Range) for one in read_ranges(path).values())
+    except UserError as mistake:
+        assert "stretch.json" in str(mistake)
 
 
 def test_ends_middle_and_nodata_of_the_default():
@@ -45,11 +105,11 @@ def test_signed_numbers_and_other_nodata():
     table = lookup_table(Range(0.0, 0.3), Calibration(), "int16", -9999)
     numbers = np.array([[-9999, -5, 0, 1500]], np.int16)
     values = np.empty((1, 4), np.uint8)
-    look_up(table, numbers, values)
+    apply_lut(table, numbers, values)
     assert values.tolist() == [[0, 1, 0, 128]]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint32", "uint8", "complex64"])
 def test_other_types_are_a_mistake(dtype):
-    with pytest.raises(Mistake, match=dtype):
+    with pytest.raises(UserError, match=dtype):
         check_dtype(dtype, "scene.tif, band 1")

@@ -9,7 +9,7 @@ import geopandas as gpd
 import pytest
 from shapely.geometry import Polygon, box
 
-from lobate.vectors import write_layers
+from lobate.io.vector import write_layers
 
 STEP = 0.003
 

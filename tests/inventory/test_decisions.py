@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lobate.decided import rejected, standing
 from lobate.inventory.decisions import read_decisions
-from lobate.inventory.review import review_sheet
+from lobate.inventory.review_sheet import review_sheet
+from lobate.io.decisions import rejected, standing
 from lobate.settings.load import parse
 
 from .conftest import frame, square

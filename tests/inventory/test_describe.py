@@ -1,23 +1,26 @@
-"""Attributes of outlines on a made DEM, and of real rock glaciers against an independent computation."""
+"""Attributes of outlines on a made DEM, and of real rock glaciers against an independent computation. What an outline was mapped from, counted off made records. Length along the fall line and mean width, on shapes measured by hand."""
 
 from __future__ import annotations
+
+import json
 
 import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 from rasterio.features import geometry_mask
 from shapely.geometry import box
 
-from lobate.errors import Mistake
-from lobate.grid import WGS84
+from lobate.errors import UserError
+from lobate.inventory.apply_review import apply_review
 from lobate.inventory.attributes import DESCRIBED
-from lobate.inventory.decide import apply_review
-from lobate.inventory.describe import describe
-from lobate.inventory.solar import received, year_of_beams
+from lobate.inventory.describe import describe, ends, length_along, longer_side, mapped_from, to_plane
+from lobate.inventory.solar import irradiance, year_of_beams
+from lobate.io.grid import WGS84
+from lobate.io.vector import read_polygons, write_layers
 from lobate.settings.inventory import OtherInventory
-from lobate.vectors import read_polygons, write_layers
 
 from .conftest import frame, square
 
@@ -59,7 +62,7 @@ def test_every_attribute_of_a_landform_on_a_plane(tmp_path, dem):
     assert one["aspect_deg"] == pytest.approx(180, abs=0.1)
     assert one["aspect_concentration"] == pytest.approx(1)
     beams = year_of_beams(36.004, one["elevation_mean_m"])
-    assert one["solar_w_m2"] == pytest.approx(received(beams, np.array([11.31]), np.array([180.0]))[0], rel=2e-3)
+    assert one["solar_w_m2"] == pytest.approx(irradiance(beams, np.array([11.31]), np.array([180.0]))[0], rel=2e-3)
     assert one["latitude"] == pytest.approx(36.0039, abs=1e-6)  # the highest row of cells
     assert shape.contains(gpd.points_from_xy([one["longitude"]], [one["latitude"]])[0])
 
@@ -113,7 +116,7 @@ def test_a_dem_without_crs_is_a_mistake(tmp_path):
         tmp_path / "dem.tif", "w", driver="GTiff", count=1, dtype="float32", height=2, width=2
     ) as raster:
         raster.write(np.zeros((2, 2), dtype="float32"), 1)
-    with pytest.raises(Mistake, match="no coordinate reference system"):
+    with pytest.raises(UserError, match="no coordinate reference system"):
         measured(tmp_path, outlines(tmp_path, square(0)), tmp_path / "dem.tif")
 
 
@@ -232,3 +235,120 @@ def _equal_area_km2(shape):
     """Lambert's azimuthal equal-area projection round the outline."""
     there = f"+proj=laea +lat_0={shape.centroid.y} +lon_0={shape.centroid.x} +datum=WGS84"
     return gpd.GeoSeries([shape], crs="EPSG:4326").to_crs(there).area.iloc[0] / 1e6
+
+
+CRS = "EPSG:32644"
+WEST, NORTH = 500_000.0, 4_000_000.0
+
+
+def recorded(folder, name, numbers, dates, west=WEST):
+    """A record of 10 m pixels and its facts; scene n is called <name>_<n>."""
+    values = np.array(numbers, dtype=np.uint8)
+    grid = {"height": len(values), "width": len(values[0]), "transform": Affine(10, 0, west, 0, -10, NORTH)}
+    with rasterio.open(
+        folder / f"{name}_scene.tif", "w", "GTiff", count=1, dtype="uint8", crs=CRS, nodata=0, **grid
+    ) as out:
+        out.write(values, 1)
+    scenes = [{"name": f"{name}_{n}", "date": date, "number": n} for n, date in enumerate(dates, 1)]
+    (folder / f"{name}.json").write_text(json.dumps({"scenes": scenes}))
+    return folder / f"{name}_scene.tif", folder / f"{name}.json"
+
+
+def outline(left, top, right, bottom, west=WEST):
+    """Columns and rows of 10 m, as an outline in degrees."""
+    return box(west + 10 * left, NORTH - 10 * bottom, west + 10 * right, NORTH - 10 * top)
+
+
+def told(outlines, *pairs):
+    there = gpd.GeoSeries(outlines, crs=CRS).to_crs(4326)
+    return mapped_from(there, [one for one, _ in pairs], [other for _, other in pairs])
+
+
+def test_shares_and_the_date_of_the_greatest(tmp_path):
+    pair = recorded(tmp_path, "A", [[1, 1, 1, 2]] * 4, ["2018-07-11T05:16:51.000Z", "2018-08-02"])
+    first, second, half = told([outline(0, 0, 4, 4), outline(3, 0, 4, 2), outline(2.5, 0, 3.5, 4)], pair)
+    assert first == {"mapping_date": "2018-07-11", "scenes": "A_1:0.750;A_2:0.250", "scenes_note": None}
+    assert (second["mapping_date"], second["scenes"]) == ("2018-08-02", "A_2:1.000")
+    assert (half["mapping_date"], half["scenes"]) == ("2018-08-02", "A_2:0.500;A_1:0.500")  # the later of equals
+
+
+def test_pixels_that_no_scene_shows_do_not_count(tmp_path):
+    pair = recorded(tmp_path, "A", [[0, 0, 0, 1]] * 4, ["2018-07-11"])
+    partly, nowhere, beyond = told([outline(0, 0, 4, 4), outline(0, 0, 2, 2), outline(900, 0, 910, 9)], pair)
+    assert partly["scenes"] == "A_1:1.000"
+    for one in (nowhere, beyond):
+        assert one == {"mapping_date": None, "scenes": None, "scenes_note": "no image covers it"}
+
+
+def test_across_two_tiles(tmp_path):
+    left = recorded(tmp_path, "A", [[1] * 4] * 4, ["2018-07-11"])
+    right = recorded(tmp_path, "B", [[1] * 4] * 4, ["2018-08-02"], west=WEST + 40)
+    (one,) = told([outline(3, 0, 8, 4)], left, right)
+    assert one["scenes"] == "B_1:0.800;A_1:0.200"
+    assert one["mapping_date"] == "2018-08-02"
+
+
+def test_undated_scenes_and_no_records_have_a_reason(tmp_path):
+    (one,) = told([outline(0, 0, 4, 4)], recorded(tmp_path, "A", [[1] * 4] * 4, [None]))
+    assert (one["mapping_date"], one["scenes_note"]) == (None, "the scene's date is not known")
+    assert told([outline(0, 0, 1, 1)])[0]["scenes_note"] == "no record of scenes"
+    assert told([], recorded(tmp_path, "A", [[1]], ["2018-07-11"])) == []
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"scenes": 3}', '{"scenes": [{"name": "A"}]}'])
+def test_facts_that_are_none(tmp_path, text):
+    record, facts = recorded(tmp_path, "A", [[1]], ["2018-07-11"])
+    facts.write_text(text)
+    with pytest.raises(UserError, match="does not tell the scenes"):
+        told([outline(0, 0, 1, 1)], (record, facts))
+
+
+def test_records_and_facts_that_do_not_fit(tmp_path):
+    record, facts = recorded(tmp_path, "A", [[3]], ["2018-07-11"])
+    with pytest.raises(UserError, match="scene number 3"):
+        told([outline(0, 0, 1, 1)], (record, facts))
+    with pytest.raises(UserError, match="one for each image"):
+        mapped_from(gpd.GeoSeries([outline(0, 0, 1, 1)], crs=CRS), [record], [])
+
+
+def test_described_detections_say_what_they_were_mapped_from(tmp_path):
+    there = gpd.GeoSeries([outline(0, 0, 4, 4)], crs=CRS).to_crs(4326)
+    reviewed = frame(list(there), detection=["d1"], status=["pending"], confidence=[0.9])
+    write_layers(tmp_path / "r.gpkg", {"reviewed": reviewed, "rejected": reviewed.iloc[:0]})
+    record, facts = recorded(tmp_path, "A", [[1, 1, 1, 2]] * 4, ["2018-07-11", "2018-08-02"])
+    describe(tmp_path / "r.gpkg", tmp_path / "d.gpkg", None, [record], [facts], source="reviewed", others_settings={})
+    (one,) = read_polygons(tmp_path / "d.gpkg", "described").to_dict("records")
+    assert (one["mapping_date"], one["scenes"]) == ("2018-07-11", "A_1:0.750;A_2:0.250")
+
+
+OUTLINE = box(80, 36, 80.01, 36.03)
+NORTH_SOUTH = WGS84.inv(80.005, 36, 80.005, 36.03)[2]
+EAST_WEST = WGS84.inv(80, 36.015, 80.01, 36.015)[2]
+
+
+def test_length_follows_the_fall_line_not_the_longer_side():
+    assert length_along(OUTLINE, (80.005, 36.028), (80.005, 36.002)) == pytest.approx(NORTH_SOUTH, rel=1e-3)
+    assert length_along(OUTLINE, (80.009, 36.015), (80.001, 36.015)) == pytest.approx(EAST_WEST, rel=1e-3)
+
+
+def test_longer_side_of_a_turned_rectangle():
+    turned = shapely.affinity.rotate(box(0, 0, 0.001, 0.003), 30)  # at the equator degrees are alike in both directions
+    assert longer_side(turned) == pytest.approx(0.003 * 111_000, rel=0.01)
+
+
+def test_plane_keeps_distances_from_its_centre():
+    plane = to_plane(np.array([[80.01, 36.0], [80.0, 36.01]]), (80.0, 36.0))
+    assert plane[0] == pytest.approx([WGS84.inv(80, 36, 80.01, 36)[2], 0], abs=0.1)
+    assert plane[1] == pytest.approx([0, WGS84.inv(80, 36, 80, 36.01)[2]], abs=1e-6)
+
+
+def test_ends_are_the_highest_and_lowest_tenth():
+    x, y = np.arange(20.0), np.zeros(20)
+    top, bottom = ends(x, y, elevation=5000 - x, cover=np.ones(20))
+    assert top[0] == pytest.approx(0.5, abs=0.51)
+    assert bottom[0] == pytest.approx(18.5, abs=0.51)
+
+
+def test_ends_of_a_single_cell():
+    one = np.ones(1)
+    assert ends(one, one, one, one) == ((1, 1), (1, 1))

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from lobate.inventory.attributes import INVENTORY, conform
+from lobate.inventory.attributes import INVENTORY, to_schema
 from lobate.inventory.formats import (
     LONGEST,
     field_list,
@@ -22,7 +22,7 @@ from lobate.inventory.formats import (
     write_parquet,
     write_shapefile,
 )
-from lobate.vectors import read_polygons, write_layers
+from lobate.io.vector import read_polygons, write_layers
 
 from .conftest import square
 
@@ -39,7 +39,7 @@ def inventory():
     full["id"] = ["RGU1", "RGU2", "RGU3"]
     full["mapping_date"] = ["2018-07-11", None, "2018"]
     frame = gpd.GeoDataFrame(full, geometry=[square(0), square(1), RING], crs=4326)
-    return conform(frame, INVENTORY, "EPSG:4326")
+    return to_schema(frame, INVENTORY, "EPSG:4326")
 
 
 def geopackage(frame, path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lobate.inventory.identify import identifier, made_unique
+from lobate.inventory.identify import disambiguate_ids, identifier
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,11 @@ def test_identifier(longitude, latitude, expected):
 
 @given(st.lists(st.sampled_from(["x", "y", "z"]), max_size=90))
 def test_unique_and_the_first_keeps_the_plain_one(names):
-    unique = made_unique(names)
+    unique = disambiguate_ids(names)
     assert len(set(unique)) == len(names)
     assert {one for one in unique if len(one) == 1} == set(names)
 
 
 def test_letters_go_on_after_z():
-    assert made_unique(["x"] * 28)[1:3] == ["xb", "xc"]
-    assert made_unique(["x"] * 28)[25:] == ["xz", "xba", "xbb"]
+    assert disambiguate_ids(["x"] * 28)[1:3] == ["xb", "xc"]
+    assert disambiguate_ids(["x"] * 28)[25:] == ["xz", "xba", "xbb"]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import shapely
 
-from lobate.inventory.decide import apply_review
+from lobate.inventory.apply_review import apply_review
 from lobate.inventory.decisions import read_decisions
-from lobate.inventory.reviewers import counterparts, kappa, reconcile
-from lobate.vectors import read_layer
+from lobate.inventory.reviewers import kappa, match_decisions, merge_reviewers
+from lobate.io.vector import read_layer
 
 from .conftest import STEP, frame, square
 
@@ -66,7 +66,7 @@ def test_agreement_and_conflicts(detections, said, tmp_path):
 
 def test_outlines_drawn_apart_are_a_conflict(said):
     files = {"a": said("a", [square(0)], ["edited"]), "b": said("b", [square(0, side=0.6)], ["edited"])}
-    together = reconcile({name: read_decisions(path) for name, path in files.items()}, 0.3)
+    together = merge_reviewers({name: read_decisions(path) for name, path in files.items()}, 0.3)
     assert list(together.conflicts["about"]) == ["outline"]
     assert together.decided.empty
 
@@ -74,7 +74,7 @@ def test_outlines_drawn_apart_are_a_conflict(said):
 def test_an_edited_outline_stands_before_an_accepted_one(said):
     one = read_decisions(said("a", [square(0)], ["accepted"], remark=["fine"]))
     other = read_decisions(said("b", [square(0, side=0.85)], ["edited"], remark=["mended"]))
-    together = reconcile({"a": one, "b": other}, 0.3)
+    together = merge_reviewers({"a": one, "b": other}, 0.3)
     assert together.conflicts.empty
     assert together.decided["status"].tolist() == ["edited"]
     assert together.decided["remark"].tolist() == ["fine; mended"]
@@ -87,7 +87,7 @@ def test_edits_far_from_each_other_meet_by_what_was_shown(said):
     other = read_decisions(
         said("b", [shapely.affinity.translate(square(0, side=0.2), STEP / 2)], ["edited"], seen=shown)
     )
-    assert len(counterparts(one, other, 0.3)) == 1
+    assert len(match_decisions(one, other, 0.3)) == 1
 
 
 def test_three_people(said):
@@ -95,7 +95,7 @@ def test_three_people(said):
         name: read_decisions(said(name, [square(0)], [word]))
         for name, word in zip("abc", ("accepted", "accepted", "rejected"), strict=True)
     }
-    together = reconcile(files, 0.3)
+    together = merge_reviewers(files, 0.3)
     assert len(together.facts["pairs"]) == 3
     assert len(together.conflicts) == 1
     assert together.decided.empty
@@ -103,7 +103,7 @@ def test_three_people(said):
 
 def test_one_person_has_nobody_to_disagree_with(said):
     one = read_decisions(said("a", [square(0), square(1)], ["accepted", "rejected"]))
-    together = reconcile({"a": one}, 0.3)
+    together = merge_reviewers({"a": one}, 0.3)
     assert together.facts["pairs"] == []
     assert together.decided["status"].tolist() == ["accepted", "rejected"]
-    assert reconcile({}, 0.3).decided.empty
+    assert merge_reviewers({}, 0.3).decided.empty

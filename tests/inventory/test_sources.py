@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from shapely.geometry import Polygon
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.inventory.sources import mend, read_source
+from lobate.io.vector import write_layers
 from lobate.settings.inventory import OtherInventory
-from lobate.vectors import write_layers
 
 from .conftest import frame, square
 
@@ -54,7 +54,7 @@ def test_ids_are_made_where_there_are_none(insar, caplog):
 def test_an_inventory_without_crs_has_no_place(tmp_path):
     with pytest.warns(UserWarning, match="crs"):
         frame([square(0)], name=["a"]).set_crs(None, allow_override=True).to_file(tmp_path / "bare.shp")
-    with pytest.raises(Mistake, match=r"bare\.shp has no coordinate reference system"):
+    with pytest.raises(UserError, match=r"bare\.shp has no coordinate reference system"):
         read_source(tmp_path / "bare.shp", "insar", other(id_field="name"))
 
 
@@ -71,7 +71,7 @@ def test_an_inventory_without_crs_has_no_place(tmp_path):
     ],
 )
 def test_what_does_not_agree_is_told(insar, settings, message):
-    with pytest.raises(Mistake, match=message):
+    with pytest.raises(UserError, match=message):
         read_source(insar, "insar", other(**settings))
 
 
@@ -91,7 +91,7 @@ def test_velocities_come_in_cm_a_year(tmp_path):
 
 
 def test_unknown_source(insar):
-    with pytest.raises(Mistake, match="no inventory called optical"):
+    with pytest.raises(UserError, match="no inventory called optical"):
         read_source(insar, "optical", other())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.inventory.vocabulary import UPSLOPE, canonical
 
 
@@ -18,5 +18,5 @@ def test_empty_stays_empty():
 
 
 def test_unknown_word_names_place_and_words():
-    with pytest.raises(Mistake, match=r"a.gpkg: feature 1 has the value 'moraine', which is not one of talus"):
+    with pytest.raises(UserError, match=r"a.gpkg: feature 1 has the value 'moraine', which is not one of talus"):
         canonical(["talus", "moraine"], UPSLOPE, "a.gpkg")

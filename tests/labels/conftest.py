@@ -12,7 +12,7 @@ import rasterio
 import shapely
 from rasterio.transform import from_origin
 
-from lobate.labels.clean import clean_labels
+from lobate.labels.clean_labels import clean_labels
 from lobate.settings.base import PolygonFile
 from lobate.settings.labels import Labels
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import shapely
 
-from lobate.cli import main
+from lobate.cli.main import main
 
 
 class Desk:

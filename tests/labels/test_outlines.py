@@ -9,7 +9,7 @@ import geopandas as gpd
 import pytest
 import shapely
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.labels.outlines import read_outlines
 from lobate.settings.base import PolygonFile
 
@@ -71,45 +71,45 @@ def test_a_lost_shx_is_restored_beside_a_copy_and_told(shapefile, tmp_path, capl
 def test_mistakes_in_a_restored_copy_name_the_file_itself(shapefile, tmp_path):
     for lost in ("shx", "prj"):
         (tmp_path / f"rocks.{lost}").unlink()
-    with pytest.raises(Mistake) as caught:
+    with pytest.raises(UserError) as caught:
         read(shapefile)
     assert str(shapefile) in str(caught.value)
 
 
 def test_a_lost_prj_is_a_mistake(shapefile, tmp_path):
     (tmp_path / "rocks.prj").unlink()
-    with pytest.raises(Mistake, match=r"no coordinate reference system \(a Shapefile needs its \.prj\)"):
+    with pytest.raises(UserError, match=r"no coordinate reference system \(a Shapefile needs its \.prj\)"):
         read(shapefile)
 
 
 def test_an_empty_layer_is_a_mistake(shapefile, tmp_path):
     gpd.read_file(shapefile)[:0].to_file(tmp_path / "empty.gpkg")
-    with pytest.raises(Mistake, match=r"empty\.gpkg holds no feature"):
+    with pytest.raises(UserError, match=r"empty\.gpkg holds no feature"):
         read(tmp_path / "empty.gpkg")
 
 
 def test_points_are_a_mistake(shapefile, tmp_path):
     frame = gpd.read_file(shapefile)
     frame.set_geometry(frame.centroid).to_file(tmp_path / "points.gpkg")
-    with pytest.raises(Mistake, match="must hold polygons"):
+    with pytest.raises(UserError, match="must hold polygons"):
         read(tmp_path / "points.gpkg")
 
 
 def test_an_unknown_field_is_a_mistake_that_names_the_nearest(shapefile):
     for options in ({"id_field": "nane"}, {"where": {"nane": "a"}}):
-        with pytest.raises(Mistake, match=r"rocks\.shp has no field nane.*Did you mean name\?"):
+        with pytest.raises(UserError, match=r"rocks\.shp has no field nane.*Did you mean name\?"):
             read(shapefile, **options)
 
 
 def test_a_filter_that_matches_nothing_is_a_mistake(shapefile):
-    with pytest.raises(Mistake, match=r"no feature has name = c \(there are a, b\)"):
+    with pytest.raises(UserError, match=r"no feature has name = c \(there are a, b\)"):
         read(shapefile, where={"name": "c"})
 
 
 def test_files_that_are_missing_or_none_are_mistakes(tmp_path):
     (tmp_path / "text.gpkg").write_text("no database")
     for name in ("nowhere.gpkg", "text.gpkg"):
-        with pytest.raises(Mistake, match=name):
+        with pytest.raises(UserError, match=name):
             read(tmp_path / name)
 
 

@@ -9,8 +9,8 @@ import rasterio
 from rasterio.features import rasterize
 from rasterio.warp import transform_bounds
 
-from lobate.grid import Grid
-from lobate.labels.rasterize import rasterize_labels
+from lobate.io.grid import Grid
+from lobate.labels.rasterize_labels import rasterize_labels
 
 
 def test_glaciers_of_everest(outlines, real_data, tmp_path):

@@ -11,9 +11,9 @@ import shapely
 from affine import Affine
 from rasterio.crs import CRS
 
-from lobate.grid import Grid
-from lobate.rasters import CogWriter
-from lobate.vectors import LONLAT, write_layers
+from lobate.io.grid import Grid
+from lobate.io.raster import CogWriter
+from lobate.io.vector import LONLAT, write_layers
 
 STATISTICS = {"mean": 0.8, "median": 0.8, "minimum": 0.5, "deviation": 0.1}
 

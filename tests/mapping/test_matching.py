@@ -4,7 +4,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lobate.mapping.matching import match, overlapping, polygon_scores, rates, ratio, touching
+from lobate.mapping.matching import match, overlaps_any, polygon_scores, rates, ratio, touching
 
 NONE = np.array([], dtype=object)
 
@@ -66,9 +66,9 @@ def test_nothing_against_something():
 
 def test_a_sliver_in_common_is_no_overlap():
     found = boxes((0, 0, 10, 10), (0, 0, 10, 10), (50, 0, 51, 1))
-    assert overlapping(found[:1], boxes((9.5, 0, 20, 10))).tolist() == [False]
-    assert overlapping(found, boxes((8, 0, 20, 10))).tolist() == [True, True, False]
-    assert overlapping(found, NONE).tolist() == [False] * 3
+    assert overlaps_any(found[:1], boxes((9.5, 0, 20, 10))).tolist() == [False]
+    assert overlaps_any(found, boxes((8, 0, 20, 10))).tolist() == [True, True, False]
+    assert overlaps_any(found, NONE).tolist() == [False] * 3
 
 
 def test_touching_asks_for_any_footprint():

@@ -5,16 +5,16 @@ import pytest
 import rasterio
 import torch
 
-from lobate.errors import Mistake
-from lobate.grid import Grid
+from lobate.errors import UserError
+from lobate.io.grid import Grid
+from lobate.io.raster import CogWriter
+from lobate.io.vector import read_layer
 from lobate.mapping.predict import predict, without_files
 from lobate.mapping.vectorize import vectorize
-from lobate.network import compiled, modelfile
+from lobate.network import inference_graph, modelfile
 from lobate.network.deeplab import build, landform_probability, set_output_stride
-from lobate.rasters import CogWriter
 from lobate.settings.mapping import Looks, Predict, Vectorize
 from lobate.settings.training import Network
-from lobate.vectors import read_layer
 
 X, Y = 500_000.0, 4_000_000.0
 SMALL = Network(backbone="resnet18", weights="none", aspp_channels=16, low_level_channels=8)
@@ -90,20 +90,20 @@ def test_windows_cover_an_image_of_any_size_on_its_own_grid(workshop, model):
 
 
 def test_bands_that_the_model_does_not_know_are_a_mistake(workshop, model):
-    with pytest.raises(Mistake, match="4 bands"):
+    with pytest.raises(UserError, match="4 bands"):
         predicted(workshop, image(workshop, noise(4, 64, 64)), model)
     assert list(workshop.folder.glob("probability*")) == []
 
 
 def test_sixteen_bits_are_a_mistake(workshop, model):
-    with pytest.raises(Mistake, match=r"8-bit.*uint16"):
+    with pytest.raises(UserError, match=r"8-bit.*uint16"):
         predicted(workshop, image(workshop, noise(3, 64, 64, dtype="uint16")), model)
 
 
 def test_a_truncated_image_is_a_mistake_and_leaves_nothing(workshop, model):
     path = image(workshop, noise(3, 600, 600))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(Mistake, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         predicted(workshop, path, model, Predict(window=480, overlap=0))
     assert list(workshop.folder.glob("probability*")) == []
 
@@ -111,14 +111,14 @@ def test_a_truncated_image_is_a_mistake_and_leaves_nothing(workshop, model):
 def test_a_damaged_model_is_a_mistake(workshop, model):
     damaged = workshop.folder / "model.safetensors"
     damaged.write_bytes(model.read_bytes()[:-100])
-    with pytest.raises(Mistake, match="damaged"):
+    with pytest.raises(UserError, match="damaged"):
         predicted(workshop, image(workshop, noise(3, 64, 64)), damaged)
 
 
 def test_a_damaged_model_among_several_is_a_mistake(workshop, model):
     damaged = workshop.folder / "other.safetensors"
     damaged.write_bytes(b"nothing")
-    with pytest.raises(Mistake, match=r"other\.safetensors.*damaged"):
+    with pytest.raises(UserError, match=r"other\.safetensors.*damaged"):
         predicted(workshop, image(workshop, noise(3, 64, 64)), model, more_models=[damaged])
 
 
@@ -173,7 +173,7 @@ def test_outlines_come_from_the_mean_of_several_models(workshop, model, other):
 
 def test_models_of_other_bands_do_not_go_together(workshop, model):
     four = save(workshop.folder / "four.safetensors", seed=3, channels=4)
-    with pytest.raises(Mistake, match=r"four\.safetensors was trained on other bands .*channels: 4; 3"):
+    with pytest.raises(UserError, match=r"four\.safetensors was trained on other bands .*channels: 4; 3"):
         predicted(workshop, image(workshop, noise(3, 64, 64)), model, more_models=[four])
 
 
@@ -186,7 +186,7 @@ def test_models_that_were_shown_other_reflectances_do_not_go_together(workshop, 
     tile = image(workshop, noise(3, 64, 64))
     predicted(workshop, tile, model, more_models=[dark])
     with pytest.raises(
-        Mistake, match=r"0\.3\.safetensors was trained on another range of reflectance than .*0\.2\.safetensors"
+        UserError, match=r"0\.3\.safetensors was trained on another range of reflectance than .*0\.2\.safetensors"
     ):
         predicted(workshop, tile, dark, more_models=[bright])
 
@@ -198,7 +198,7 @@ def test_the_order_of_bands_counts(workshop):
     grid = workshop.grid(X, Y, 64, 64)
     with CogWriter(target, grid, count=3, nodata=0, descriptions=["B04", "B03", "B02"]) as writer:
         writer.write(pixels, 0)
-    with pytest.raises(Mistake, match="B04, B03, B02, but the model was trained on B08, B04, B03"):
+    with pytest.raises(UserError, match="B04, B03, B02, but the model was trained on B08, B04, B03"):
         predicted(workshop, target, path)
 
 
@@ -210,7 +210,7 @@ def test_the_names_of_an_ensemble_s_files_do_not_count():
 @pytest.mark.parametrize(("asked", "expected"), [(True, 1), (False, 0), ("auto", 0)])
 def test_a_small_network_is_compiled_only_when_asked_to(workshop, model, monkeypatch, asked, expected):
     made = []
-    monkeypatch.setattr(compiled, "compiled", lambda network: made.append(network) or network)
+    monkeypatch.setattr(inference_graph, "compile_model", lambda network: made.append(network) or network)
     predicted(workshop, image(workshop, noise(3, 64, 64)), model, WHOLE.model_copy(update={"compile": asked}))
     assert len(made) == expected
 

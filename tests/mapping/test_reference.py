@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import shapely
 
-from lobate.errors import Mistake
-from lobate.mapping.reference import known_outlines, read_reference, repaired, training_footprints
+from lobate.errors import UserError
+from lobate.mapping.reference import known_outlines, make_valid, read_reference, training_footprints
 from lobate.settings.base import PolygonFile
 
 BOW_TIE = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
@@ -34,13 +34,13 @@ def test_ids_come_from_the_file_name_and_the_feature_number(workshop):
 
 def test_a_field_that_is_not_there_names_the_nearest(workshop):
     path = workshop.layers("truth.gpkg", RG=outlines(workshop))
-    with pytest.raises(Mistake, match=r"no field kinds, which mapping\.reference names; did you mean kind\?"):
+    with pytest.raises(UserError, match=r"no field kinds, which mapping\.reference names; did you mean kind\?"):
         read_reference(path, PolygonFile(path="truth.gpkg", where={"kinds": "extended"}))
 
 
 def test_no_outline_left_is_a_mistake(workshop):
     path = workshop.layers("truth.gpkg", RG=outlines(workshop))
-    with pytest.raises(Mistake, match="no outline to score against"):
+    with pytest.raises(UserError, match="no outline to score against"):
         read_reference(path, PolygonFile(path="truth.gpkg", where={"kind": "relict"}))
 
 
@@ -48,7 +48,7 @@ def test_a_file_without_crs_is_a_mistake(workshop):
     path = workshop.folder / "truth.shp"
     outlines(workshop).to_file(path)
     path.with_suffix(".prj").unlink()
-    with pytest.raises(Mistake, match="coordinate reference system"):
+    with pytest.raises(UserError, match="coordinate reference system"):
         read_reference(path, PolygonFile(path="truth.shp"))
 
 
@@ -67,4 +67,4 @@ def test_only_training_patches_are_footprints_of_training(workshop):
 
 def test_invalid_outlines_are_repaired_and_lines_have_no_area(workshop):
     frame = workshop.lonlat([BOW_TIE, None, shapely.Polygon()], epsg=4326)
-    assert shapely.area(repaired(frame.geometry)).tolist() == [0.5, 0, 0]
+    assert shapely.area(make_valid(frame.geometry)).tolist() == [0.5, 0, 0]

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import json
 import re
 import sqlite3
@@ -8,18 +10,21 @@ import numpy as np
 import pytest
 import rasterio.features
 import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from lobate.errors import Mistake
-from lobate.mapping.filter import filter_detections
-from lobate.mapping.look import ALARMS
-from lobate.mapping.merge import merge_detections
-from lobate.mapping.score import score
+from lobate.errors import UserError
+from lobate.io.raster import CogWriter
+from lobate.io.vector import read_layer
+from lobate.mapping.filter_detections import filter_detections
+from lobate.mapping.merge_detections import merge_detections
+from lobate.mapping.score import ALARMS, pixel_counts, score
+from lobate.mapping.valid_area import ValidArea
 from lobate.mapping.vectorize import vectorize
-from lobate.rasters import CogWriter
 from lobate.settings.base import PolygonFile
 from lobate.settings.mapping import Filter, Merge, Vectorize
-from lobate.vectors import read_layer
 
+NONE = np.array([], dtype=object)
 X, Y = 500_000.0, 4_000_000.0
 
 
@@ -176,7 +181,7 @@ def test_nothing_detected_finds_nothing(scored):
 
 
 def test_a_reference_of_another_place_is_a_mistake(scored):
-    with pytest.raises(Mistake, match="None of the 1 reference outlines"):
+    with pytest.raises(UserError, match="None of the 1 reference outlines"):
         scored([square(100, 100)], [square(50_000, 0)])
 
 
@@ -217,3 +222,71 @@ def test_two_band_maps_of_coarse_pixels_go_all_the_way(workshop):
     told = json.loads(scores.read_text())
     assert told["polygons"]["f1"] == 1
     assert told["pixels"]["iou"] > 0.7
+
+
+def lonlat(workshop, *boxes):
+    plain = [shapely.box(X + left, Y - bottom, X + right, Y - top) for left, top, right, bottom in boxes]
+    return np.asarray(workshop.lonlat(plain).geometry.values, dtype=object)
+
+
+def test_pixels_are_counted_by_what_covers_them(workshop):
+    ground = ValidArea.of(workshop.probability("T", workshop.grid(X, Y, 100, 100)))
+    found, there = lonlat(workshop, (100, 100, 300, 200)), lonlat(workshop, (200, 100, 400, 200))
+    trained = lonlat(workshop, (0, 0, 250, 1000))
+    result = pixel_counts([ground], found, there, trained)
+    assert result.confusion() == {
+        "true_positive": 100,
+        "false_positive": 100,
+        "false_negative": 100,
+        "true_negative": 9700,
+    }
+    assert result.confusion(unseen=True) == {
+        "true_positive": 50,
+        "false_positive": 0,
+        "false_negative": 100,
+        "true_negative": 7350,
+    }
+    assert abs(result.mapped_km2 - 1) < 2e-3
+
+
+def test_nodata_is_not_mapped(workshop):
+    values = np.zeros((100, 100), dtype="uint8")
+    values[:, :50] = 255
+    ground = ValidArea.of(workshop.probability("T", workshop.grid(X, Y, 100, 100), values))
+    result = pixel_counts([ground], lonlat(workshop, (0, 0, 1000, 1000)), NONE, NONE)
+    assert result.confusion()["false_positive"] == result.counts.sum() == 5000
+
+
+def test_shared_ground_counts_once_in_the_first_tile_that_sees_it(workshop):
+    values = np.zeros((100, 100), dtype="uint8")
+    values[:, 90:] = 255
+    first = ValidArea.of(workshop.probability("A", workshop.grid(X, Y, 100, 100), values))
+    second = ValidArea.of(workshop.probability("B", workshop.grid(X + 800, Y, 100, 100)))
+    result = pixel_counts([first, second], lonlat(workshop, (0, 0, 1800, 1000)), NONE, NONE)
+    assert result.counts.sum() == 9_000 + 9_000
+    assert pixel_counts([second, first], NONE, NONE, NONE).counts.sum() == 10_000 + 8_000
+
+
+def test_tiles_of_two_zones_share_ground_too(workshop):
+    """The same ground twice, in zones 44 and 43: what the second adds is at most its rim."""
+    grid = workshop.grid(X - 200_000, Y, 100, 100)
+    first = ValidArea.of(workshop.probability("A", grid))
+    x0, y0, x1, y1 = workshop.lonlat([grid.footprint]).to_crs(32643).total_bounds
+    other = workshop.grid(x0, y1, int((y1 - y0) / 10), int((x1 - x0) / 10), epsg=32643)
+    second = ValidArea.of(workshop.probability("B", other))
+    added = pixel_counts([first, second], NONE, NONE, NONE).counts.sum() - 10_000
+    outside = second.footprint.difference(first.footprint).area / second.footprint.area * other.height * other.width
+    assert abs(added - outside) < 60
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(*[st.integers(0, 39)] * 2, *[st.integers(1, 20)] * 2), min_size=1, max_size=5))
+def test_outlines_against_themselves_are_all_true(workshop_in, tmp_path_factory, boxes):
+    workshop = workshop_in(tmp_path_factory.mktemp("pixels"))
+    ground = ValidArea.of(workshop.probability("T", workshop.grid(X, Y, 60, 60)))
+    outlines = lonlat(workshop, *[(10 * x, 10 * y, 10 * (x + w), 10 * (y + h)) for x, y, w, h in boxes])
+    table = pixel_counts([ground], outlines, outlines, NONE).confusion()
+    expected = np.zeros((60, 60), dtype=bool)
+    for x, y, w, h in boxes:
+        expected[y : y + h, x : x + w] = True
+    assert (table["true_positive"], table["true_negative"]) == (expected.sum(), (~expected).sum())

@@ -11,16 +11,16 @@ import shapely
 import torch
 from torch.nn import functional
 
-from lobate.mapping.filter import filter_detections
-from lobate.mapping.merge import merge_detections
+from lobate.io.raster import CogWriter
+from lobate.io.vector import read_layer
+from lobate.mapping.filter_detections import filter_detections
+from lobate.mapping.merge_detections import merge_detections
 from lobate.mapping.vectorize import vectorize
 from lobate.network.deeplab import build, landform_probability
-from lobate.network.stream import probability_map
-from lobate.network.windows import lay_out
-from lobate.rasters import CogWriter
+from lobate.network.sliding_window import probability_map
+from lobate.network.window_weights import lay_out
 from lobate.settings.mapping import Filter, Merge, Vectorize
 from lobate.settings.training import Network
-from lobate.vectors import read_layer
 
 log = logging.getLogger(__name__)
 

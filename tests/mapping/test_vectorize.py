@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
+from lobate.io.raster import CogWriter
+from lobate.io.vector import read_layer
 from lobate.mapping.vectorize import vectorize
 from lobate.network import modelfile
 from lobate.network.deeplab import build
-from lobate.rasters import CogWriter
 from lobate.settings.mapping import Vectorize
 from lobate.settings.training import Network
-from lobate.vectors import read_layer
 
 X, Y = 500_000.0, 4_000_000.0
 COLUMNS = ["detection", "tile", "mean", "median", "minimum", "deviation", "pixels", "touches_edge", "touches_nodata"]
@@ -57,7 +57,7 @@ def test_the_setting_wins_over_the_models_threshold(workshop, model):
 
 
 def test_a_model_without_threshold_is_a_mistake(workshop, model):
-    with pytest.raises(Mistake, match="no threshold of its own"):
+    with pytest.raises(UserError, match="no threshold of its own"):
         vectorized(workshop, np.zeros((20, 20), dtype="uint8"), model(seed=1))
 
 
@@ -83,7 +83,7 @@ def test_a_raster_of_something_else_is_a_mistake(workshop, model):
     path = workshop.folder / "image.tif"
     with CogWriter(path, workshop.grid(X, Y, 30, 30), count=3, nodata=0) as writer:
         writer.write(np.zeros((3, 30, 30), dtype="uint8"), 0)
-    with pytest.raises(Mistake, match="this raster has 3 of uint8"):
+    with pytest.raises(UserError, match="this raster has 3 of uint8"):
         vectorize(path, model(threshold=0.5), path, tile="T", vectorize_settings=Vectorize())
 
 
@@ -91,5 +91,5 @@ def test_a_truncated_map_is_a_mistake(workshop, model):
     values = np.random.default_rng(0).integers(0, 255, (900, 900), dtype="uint8")
     path = workshop.probability("T", workshop.grid(X, Y, 900, 900), values)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
-    with pytest.raises(Mistake, match=r"cannot be read.*truncated"):
+    with pytest.raises(UserError, match=r"cannot be read.*truncated"):
         vectorize(path, model(threshold=0.5), workshop.folder / "x.gpkg", tile="T", vectorize_settings=Vectorize())

@@ -5,7 +5,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.network import backbone as module
 from lobate.network.backbone import Backbone, fetch_backbone, load_backbone
 
@@ -60,13 +60,13 @@ def test_xception71_has_the_strides_and_dilations_of_the_reference():
 
 
 def test_a_name_that_timm_lacks_is_told_with_the_nearest():
-    with pytest.raises(Mistake, match="xception71"):
+    with pytest.raises(UserError, match="xception71"):
         Backbone("xception72", 3)
 
 
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "convnext_tiny", "vgg16"])
 def test_what_cannot_be_dilated_is_refused(name):
-    with pytest.raises(Mistake, match="cannot be the encoder"):
+    with pytest.raises(UserError, match="cannot be the encoder"):
         Backbone(name, 3)
 
 
@@ -104,11 +104,11 @@ def test_weights_that_do_not_fit_are_a_mistake(weights, tmp_path):
         return tmp_path / name
 
     lacking = {name: tensor for name, tensor in state.items() if name != "bn1.weight"}
-    with pytest.raises(Mistake, match=r"lacks bn1\.weight"):
+    with pytest.raises(UserError, match=r"lacks bn1\.weight"):
         load_backbone(SMALL, 3, written(lacking))
-    with pytest.raises(Mistake, match=r"beyond the backbone, strange"):
+    with pytest.raises(UserError, match=r"beyond the backbone, strange"):
         load_backbone(SMALL, 3, written({**state, "strange": torch.zeros(1)}))
-    with pytest.raises(Mistake, match=r"another shape bn1\.weight"):
+    with pytest.raises(UserError, match=r"another shape bn1\.weight"):
         load_backbone(SMALL, 3, written({**state, "bn1.weight": torch.zeros(7)}))
 
 
@@ -123,7 +123,7 @@ def test_files_that_are_no_weights_are_a_mistake(tmp_path):
         (empty, "no tensors"),
         (tmp_path / "no", "exist"),
     ]:
-        with pytest.raises(Mistake, match=what):
+        with pytest.raises(UserError, match=what):
             load_backbone(SMALL, 3, path)
 
 
@@ -136,7 +136,7 @@ def test_a_hub_out_of_reach_names_file_place_and_setting(monkeypatch):
         return real(*arguments, **options)
 
     monkeypatch.setattr(module.timm, "create_model", offline)
-    with pytest.raises(Mistake) as caught:
+    with pytest.raises(UserError) as caught:
         fetch_backbone("xception71", 3)
     for part in ("timm/xception71.tf_in1k", "model.safetensors", "resources/weights", "training.network.weights"):
         assert part in str(caught.value)

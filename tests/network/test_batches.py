@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lobate.errors import Mistake
-from lobate.network.batches import Batches
+from lobate.errors import UserError
+from lobate.network.batches import BatchRunner
 
 
 def windows(count):
@@ -29,7 +29,7 @@ class Mean:
 @given(st.integers(0, 30), st.integers(1, 9), st.integers(1, 9))
 def test_every_window_is_answered_once_in_order(count, size, most):
     network = Mean(most)
-    answers = list(Batches(network, size, "cpu").answers(windows(count)))
+    answers = list(BatchRunner(network, size, "cpu").run(windows(count)))
     assert [answer[0, 0, 0].item() for answer in answers] == list(range(count))
     assert all((answer.shape, answer.dtype) == ((1, 2, 2), torch.float32) for answer in answers)
     fitting = [size for size in network.sizes if size <= most]
@@ -38,16 +38,16 @@ def test_every_window_is_answered_once_in_order(count, size, most):
 
 def test_batches_are_even():
     network = Mean()
-    list(Batches(network, 8, "cpu").answers(windows(9)))
+    list(BatchRunner(network, 8, "cpu").run(windows(9)))
     assert network.sizes == [5, 4]
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError, MemoryError])
 def test_what_did_not_fit_is_not_tried_again(error, caplog):
     network = Mean(3, error)
-    batches = Batches(network, 8, "cpu")
-    list(batches.answers(windows(8)))
-    list(batches.answers(windows(6)))
+    batches = BatchRunner(network, 8, "cpu")
+    list(batches.run(windows(8)))
+    list(batches.run(windows(6)))
     assert network.sizes == [8, 4, 2, 2, 2, 2, 2, 2, 2]
     assert batches.size == 2
     assert caplog.messages == [
@@ -57,8 +57,8 @@ def test_what_did_not_fit_is_not_tried_again(error, caplog):
 
 
 def test_memory_too_short_for_one_window_is_a_mistake():
-    with pytest.raises(Mistake, match=r"too short .* single window"):
-        list(Batches(Mean(0), 4, "cpu").answers(windows(4)))
+    with pytest.raises(UserError, match=r"too short .* single window"):
+        list(BatchRunner(Mean(0), 4, "cpu").run(windows(4)))
 
 
 def test_other_errors_come_through():
@@ -66,10 +66,10 @@ def test_other_errors_come_through():
         raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="shapes"):
-        list(Batches(broken, 4, "cpu").answers(windows(4)))
+        list(BatchRunner(broken, 4, "cpu").run(windows(4)))
 
 
 def test_the_size_is_found_for_the_device():
-    assert Batches(Mean(), "auto", "cpu").size == 1
-    assert Batches(Mean(), "auto", "cuda").size == 16
-    assert Batches(Mean(), 7, "cuda").size == 7
+    assert BatchRunner(Mean(), "auto", "cpu").size == 1
+    assert BatchRunner(Mean(), "auto", "cuda").size == 16
+    assert BatchRunner(Mean(), 7, "cuda").size == 7

@@ -8,8 +8,8 @@ import onnxruntime
 import pytest
 import torch
 
-from lobate.cli import main
-from lobate.errors import Mistake
+from lobate.cli.main import main
+from lobate.errors import UserError
 from lobate.network import export, modelfile
 from lobate.network.deeplab import build
 from lobate.settings.training import Network
@@ -52,6 +52,6 @@ def test_an_export_that_differs_is_not_left_behind(written, tmp_path, monkeypatc
     target = tmp_path / "model.onnx"
     monkeypatch.setattr(export, "_write", lambda *arguments: target.write_bytes(b""))
     monkeypatch.setattr(export, "_difference", lambda *arguments: float("nan"))
-    with pytest.raises(Mistake, match="nothing was written"):
+    with pytest.raises(UserError, match="nothing was written"):
         export.export_onnx(written / "model.safetensors", target)
     assert not target.exists()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.network.header import KEY, read_header
 
 
@@ -22,11 +22,11 @@ def test_header_is_read_without_torch(tmp_path):
 
 
 def test_other_files_are_mistakes(tmp_path):
-    with pytest.raises(Mistake, match="no such model file"):
+    with pytest.raises(UserError, match="no such model file"):
         read_header(tmp_path / "no.safetensors")
     save_file({"a": np.zeros(3, np.float32)}, tmp_path / "foreign.safetensors")
-    with pytest.raises(Mistake, match="does not say that lobate wrote it"):
+    with pytest.raises(UserError, match="does not say that lobate wrote it"):
         read_header(tmp_path / "foreign.safetensors")
     (tmp_path / "cut.safetensors").write_bytes(b"\x40\x00\x00\x00\x00\x00\x00\x00{")
-    with pytest.raises(Mistake, match="is damaged"):
+    with pytest.raises(UserError, match="is damaged"):
         read_header(tmp_path / "cut.safetensors")

@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.network import modelfile
 from lobate.network.deeplab import build
 from lobate.network.header import read_header
@@ -70,14 +70,14 @@ def test_loading_leaves_the_random_state(path):
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(Mistake, match="no such model file"):
+    with pytest.raises(UserError, match="no such model file"):
         modelfile.load(tmp_path / "model.safetensors")
 
 
 @pytest.mark.parametrize("keep", [0, 4, 1000, -1000])
 def test_a_file_cut_short(path, keep):
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(Mistake, match="damaged"):
+    with pytest.raises(UserError, match="damaged"):
         modelfile.load(path)
 
 
@@ -86,24 +86,24 @@ def test_one_byte_changed_in_the_weights(path):
     (size,) = struct.unpack("<Q", content[:8])
     content[8 + size + 12345] ^= 1
     path.write_bytes(content)
-    with pytest.raises(Mistake, match="digest"):
+    with pytest.raises(UserError, match="digest"):
         modelfile.load(path)
 
 
 def test_weights_that_lobate_did_not_write(path):
     save_file(load_file(path), path)
-    with pytest.raises(Mistake, match="header does not say"):
+    with pytest.raises(UserError, match="header does not say"):
         modelfile.load(path)
 
 
 def test_weights_of_another_architecture(model, path):
     rewrite(path, {"architecture": {**SMALL.model_dump(), "aspp_channels": 24}})
-    with pytest.raises(Mistake, match="another architecture"):
+    with pytest.raises(UserError, match="another architecture"):
         modelfile.load(path)
 
 
 @pytest.mark.parametrize("architecture", [{"backbone": "xception72"}, {"heads": 3}, None])
 def test_an_architecture_that_cannot_be_built(path, architecture):
     rewrite(path, {"architecture": architecture})
-    with pytest.raises(Mistake, match="no architecture that this version"):
+    with pytest.raises(UserError, match="no architecture that this version"):
         modelfile.load(path)

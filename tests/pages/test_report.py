@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.figures.made import made_report, make_results
 
-from lobate.vectors import read_layer, write_layers
+from lobate.io.vector import read_layer, write_layers
 
 pytestmark = pytest.mark.xdist_group("pages")
 

@@ -13,10 +13,10 @@ import rasterio
 import shapely
 from rasterio.transform import from_origin
 
-from lobate.inventory.decide import apply_review
-from lobate.inventory.screen import review_page
+from lobate.inventory.apply_review import apply_review
+from lobate.inventory.review_page import review_page
+from lobate.io.vector import LONLAT, read_polygons, write_layers
 from lobate.settings.inventory import OtherInventory
-from lobate.vectors import LONLAT, read_polygons, write_layers
 
 pytestmark = pytest.mark.xdist_group("pages")
 

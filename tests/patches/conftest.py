@@ -16,12 +16,12 @@ from rasterio.crs import CRS
 from rasterio.features import rasterize
 from shapely import Polygon, box
 
-from lobate.grid import Grid
-from lobate.patches.cores import Window
-from lobate.patches.crop import crop_patches
+from lobate.io.grid import Grid
+from lobate.io.vector import read_layer, write_layers
+from lobate.patches.crop_patches import crop_patches
 from lobate.patches.footprints import PATCHES, layer
+from lobate.patches.windows import Window
 from lobate.settings.patches import Crop
-from lobate.vectors import read_layer, write_layers
 
 
 @dataclass

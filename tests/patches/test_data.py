@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.patches.data import Patches
-from lobate.patches.split import split_patches
+from lobate.patches.split_patches import split_patches
 from lobate.settings.patches import Split
 
 
@@ -63,12 +63,12 @@ def test_a_transform_is_applied(folder):
 
 
 def test_what_does_not_exist(folder, tmp_path):
-    with pytest.raises(Mistake, match="no side test"):
+    with pytest.raises(UserError, match="no side test"):
         Patches(folder, "test")
-    with pytest.raises(Mistake, match="no fold 3; it has 3"):
+    with pytest.raises(UserError, match="no fold 3; it has 3"):
         Patches(folder, fold=3)
-    with pytest.raises(Mistake, match="does not exist"):
+    with pytest.raises(UserError, match="does not exist"):
         Patches(tmp_path)
     (folder / "t1.npy").unlink()
-    with pytest.raises(Mistake, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         Patches(folder)

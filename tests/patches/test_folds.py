@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lobate.decided import OF_NO_FOLD
-from lobate.errors import Mistake
+from lobate.errors import UserError
+from lobate.io.decisions import OF_NO_FOLD
+from lobate.io.vector import LONLAT
 from lobate.patches.folds import divide
-from lobate.patches.methods import METHODS
+from lobate.patches.leakage import METHODS
 from lobate.patches.pool import Pool
 from lobate.settings.patches import Split
-from lobate.vectors import LONLAT
 
 from .conftest import grid, make_footprints
 
@@ -49,7 +49,7 @@ def test_every_patch_validates_once_and_no_training_patch_shows_validation_groun
     some = pool(windows, east)
     try:
         found = divide(some, Split(method=method, block_km=1, folds=k))
-    except Mistake:
+    except UserError:
         return  # small worlds may not be divisible
     assert set(found.fold) == {*range(k)}
     for fold in range(k):
@@ -89,7 +89,7 @@ def test_folds_of_the_outlines_field():
 
 
 def test_an_outline_without_a_number_is_in_no_fold():
-    with pytest.raises(Mistake, match="The outline p1 has no number"):
+    with pytest.raises(UserError, match="The outline p1 has no number"):
         divide(pool(chains(2), given={"p0": "7", "p2": "3"}), Split(method="field", folds=2))
 
 
@@ -116,10 +116,10 @@ def test_a_place_rejected_in_the_review_trains_in_every_fold_that_it_does_not_ov
     ],
 )
 def test_a_field_with_another_number_of_folds(given, folds, what):
-    with pytest.raises(Mistake, match=what):
+    with pytest.raises(UserError, match=what):
         divide(pool(chains(3), given=given), Split(method="field", folds=folds))
 
 
 def test_too_many_folds():
-    with pytest.raises(Mistake, match=r"6 folds .* has no validation patch.*smaller patches\.split\.folds"):
+    with pytest.raises(UserError, match=r"6 folds .* has no validation patch.*smaller patches\.split\.folds"):
         divide(pool([(100 * k, 0, 30, 30) for k in range(4)]), Split(folds=6))

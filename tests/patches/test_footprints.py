@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from shapely import box
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
+from lobate.io.vector import LONLAT, geodesic_area_m2, read_layer, write_layers
 from lobate.patches.footprints import PATCHES, REMOVED, layer, read_all
 from lobate.patches.overlap import overlaps
-from lobate.vectors import LONLAT, geodesic_area_m2, read_layer, write_layers
 
 from .conftest import grid, make_footprints
 
@@ -41,18 +41,18 @@ def test_tiles_of_any_crs_come_together_in_degrees(tmp_path):
 
 def test_footprints_given_twice(tmp_path):
     write_layers(tmp_path / "f.gpkg", {"patches": make_footprints([(0, 0, 9, 9)])})
-    with pytest.raises(Mistake, match="t1_00000 comes twice"):
+    with pytest.raises(UserError, match="t1_00000 comes twice"):
         read_all([tmp_path / "f.gpkg"] * 2)
 
 
 def test_another_table_is_no_footprints(tmp_path):
     write_layers(tmp_path / "f.gpkg", {"patches": make_footprints([(0, 0, 9, 9)]).drop(columns="height")})
-    with pytest.raises(Mistake, match="no column height"):
+    with pytest.raises(UserError, match="no column height"):
         read_all([tmp_path / "f.gpkg"])
 
 
 def test_no_footprints():
-    with pytest.raises(Mistake, match="No footprints"):
+    with pytest.raises(UserError, match="No footprints"):
         read_all([])
 
 

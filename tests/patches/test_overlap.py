@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
+from lobate.io.vector import LONLAT
 from lobate.patches.overlap import groups, neighbours, overlaps
-from lobate.vectors import LONLAT
 
 from .conftest import grid, make_footprints
 

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from shapely import Point, affinity
 
-from lobate.patches.crop import crop_patches
-from lobate.patches.split import split_patches
+from lobate.io.vector import read_layer, write_layers
+from lobate.patches.crop_patches import crop_patches
+from lobate.patches.split_patches import split_patches
 from lobate.settings.patches import Crop, Split
-from lobate.vectors import read_layer, write_layers
 
 from .conftest import grid, make_tile
 

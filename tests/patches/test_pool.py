@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lobate.patches.pool import Pool, seeded, wanted
-from lobate.vectors import LONLAT
+from lobate.io.vector import LONLAT
+from lobate.patches.pool import Pool, n_validation, seeded_hash
 
 from .conftest import make_footprints
 
@@ -14,8 +14,8 @@ def pool(windows, seed=0, **options) -> Pool:
 
 
 def test_a_seeded_number_depends_on_seed_and_name_alone():
-    assert seeded(1, "a") == seeded(1, "a")
-    assert len({seeded(1, "a"), seeded(2, "a"), seeded(1, "b")}) == 3
+    assert seeded_hash(1, "a") == seeded_hash(1, "a")
+    assert len({seeded_hash(1, "a"), seeded_hash(2, "a"), seeded_hash(1, "b")}) == 3
 
 
 def test_a_turn_follows_the_place_and_not_the_number():
@@ -35,11 +35,11 @@ def test_outlines_that_share_a_window_have_turns_of_their_own():
 
 @pytest.mark.parametrize(("n", "count"), [(2230, 223), (15, 2), (25, 2), (26, 3), (14, 1), (3, 1), (2, 1)])
 def test_a_tenth_rounded(n, count):
-    assert wanted(n, 0.1) == count
+    assert n_validation(n, 0.1) == count
 
 
 def test_each_side_gets_at_least_one():
-    assert [wanted(4, share) for share in (0.01, 0.5, 0.99)] == [1, 2, 3]
+    assert [n_validation(4, share) for share in (0.01, 0.5, 0.99)] == [1, 2, 3]
 
 
 def test_sides_with_and_without_dropping():

@@ -15,12 +15,12 @@ from rasterio.warp import transform
 from tests.inventory.conftest import frame, square
 from tests.needs import lacking
 
-from lobate.grid import Grid
-from lobate.inventory.decide import apply_review
-from lobate.inventory.project import review_project
-from lobate.inventory.review import review_sheet
-from lobate.rasters import CogWriter
-from lobate.vectors import write_layers
+from lobate.inventory.apply_review import apply_review
+from lobate.inventory.review_project import review_project
+from lobate.inventory.review_sheet import review_sheet
+from lobate.io.grid import Grid
+from lobate.io.raster import CogWriter
+from lobate.io.vector import write_layers
 
 PYTHON = Path("/usr/bin/python3")
 LOAD = Path(__file__).with_name("load.py")

@@ -17,9 +17,9 @@ from tests.qgis.desk import Desk, qgis
 
 from lobate.inventory.qgis.styles import REVIEW
 from lobate.inventory.vocabulary import ACTIVITY, STATUS, UPSLOPE
-from lobate.mapping.look import ALARMS, styles
-from lobate.qgis.package import add_styles
-from lobate.vectors import read_layer, read_polygons, write_layers
+from lobate.io.qgis.package import add_styles
+from lobate.io.vector import read_layer, read_polygons, write_layers
+from lobate.mapping.score import ALARMS, styles
 
 DECISIONS = "resources/r/decisions.gpkg"
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from shapely.geometry import box
 
+from lobate.io.vector import write_layers
 from lobate.settings.training import Network, Schedule
-from lobate.vectors import write_layers
 
 SIDE = 64
 TILES = ["A", "B"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lobate.training.dataset import Patches, Sampling, ahead
+from lobate.training.dataset import PatchDataset, Sampling, prefetch
 
 SAMPLING = Sampling(batch=3, crop=32, scales=(1.0,), operations=("noise",), seeds=(1, 2))
 
@@ -19,7 +19,7 @@ def patches():
     array[2, 20:, :, 0] = array[2, :, 30:, 0] = 0
     array[2, 20:, :, 3] = array[2, :, 30:, 3] = 255
     places = [(0, row, 20 if row == 2 else 40, 30 if row == 2 else 40) for row in range(5)]
-    return Patches((array,), np.array(places))
+    return PatchDataset((array,), np.array(places))
 
 
 def numbers(batch):
@@ -84,13 +84,13 @@ def test_only_positives_are_augmented(patches):
 
 
 def test_ahead_keeps_the_order():
-    made = ahead(lambda n: time.sleep(0.002 * (n % 3)) or n, range(20))
+    made = prefetch(lambda n: time.sleep(0.002 * (n % 3)) or n, range(20))
     assert list(made) == list(range(20))
 
 
 def test_ahead_is_ahead_but_bounded():
     made = []
-    batches = ahead(lambda n: made.append(n) or n, range(100), depth=4)
+    batches = prefetch(lambda n: made.append(n) or n, range(100), depth=4)
     assert next(batches) == 0
     time.sleep(0.2)
     assert made == [0, 1, 2, 3, 4]
@@ -100,18 +100,18 @@ def test_ahead_is_ahead_but_bounded():
 
 def test_a_failure_in_a_thread_arrives():
     with pytest.raises(ZeroDivisionError):
-        list(ahead(lambda n: 1 // (2 - n), range(5)))
+        list(prefetch(lambda n: 1 // (2 - n), range(5)))
 
 
 def test_threads_compute_alone_and_leave_the_rest_as_it_was():
     cores = torch.get_num_threads()
-    assert set(ahead(lambda _: torch.get_num_threads(), range(3))) == {1}
+    assert set(prefetch(lambda _: torch.get_num_threads(), range(3))) == {1}
     assert torch.get_num_threads() == cores
 
 
 def test_patches_travel_by_the_name_of_their_file(patches, tmp_path):
     np.save(tmp_path / "a.npy", patches.arrays[0])
-    mapped = Patches((np.load(tmp_path / "a.npy", mmap_mode="r"),), patches.places)
+    mapped = PatchDataset((np.load(tmp_path / "a.npy", mmap_mode="r"),), patches.places)
     carried = pickle.dumps(mapped)
     assert len(carried) < 2000 < mapped.arrays[0].nbytes
     there = pickle.loads(carried)

@@ -1,16 +1,87 @@
+"""One step: parts and their weights against the gradient of the whole, written out by hand."""
+
+from __future__ import annotations
+
+import copy
+import io
+import logging
+from itertools import pairwise
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.settings.training import Schedule
-from lobate.training.dataset import Batch, Patches
-from lobate.training.loop import Course, check_loss, seed_of
-from lobate.training.step import evaluate, train_step
+from lobate.training import loop as module
+from lobate.training.dataset import Batch, PatchDataset
+from lobate.training.distributed import ProcessGroup
+from lobate.training.loop import ProgressLog, TrainState, check_loss, evaluate, seed_of, train_step
 
 
 class Red(nn.Module):
+    """One weight and one shift on the red channel."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale, self.shift = nn.Parameter(torch.tensor(0.01)), nn.Parameter(torch.tensor(0.3))
+
+    def forward(self, images):
+        score = images[:, :1].float() * self.scale + self.shift
+        return torch.cat([-score, score], 1)
+
+
+@pytest.fixture
+def batch():
+    """Four patches of 6 x 6; the second has no label at all, the others more or less."""
+    random = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (4, 3, 6, 6), dtype=torch.uint8, generator=random)
+    labels = torch.randint(0, 2, (4, 6, 6), dtype=torch.uint8, generator=random)
+    labels[0, :5], labels[1], labels[3, 2] = 255, 255, 255
+    return images, labels
+
+
+def stepped(parts, class_weights):
+    network = Red()
+    loss = train_step(network, torch.optim.SGD(network.parameters(), lr=1.0), parts, 0.5, class_weights)
+    return loss.item(), [one.item() for one in network.parameters()]
+
+
+@pytest.mark.parametrize("class_weights", [None, [1.0, 4.0]])
+@pytest.mark.parametrize("cuts", [[2], [1, 2], [1, 2, 3]])
+def test_parts_take_the_step_of_the_whole(batch, class_weights, cuts):
+    images, labels = batch
+    whole = stepped([Batch.of(images, labels)], class_weights)
+    bounds = [0, *cuts, 4]
+    parts = [Batch.of(images[a:b], labels[a:b]) for a, b in pairwise(bounds)]
+    loss, weights = stepped(parts, class_weights)
+    assert loss == pytest.approx(whole[0], rel=1e-5)
+    assert weights == pytest.approx(whole[1], rel=1e-4)
+
+
+def test_the_step_is_the_gradient_of_the_weighted_mean_over_labelled_pixels(batch):
+    images, labels = batch
+    network = Red()
+    plain = copy.deepcopy(network)
+    score = images[:, 0].double() * plain.scale.double() + plain.shift.double()
+    each = torch.log1p(torch.exp(-2 * score * (2 * labels.double() - 1)))
+    weight = torch.where(labels == 1, 4.0, 1.0).double() * (labels != 255)
+    loss = (each.nan_to_num() * weight).sum() / weight.sum()
+    loss.backward()
+    found, weights = stepped([Batch.of(images[:2], labels[:2]), Batch.of(images[2:], labels[2:])], [1.0, 4.0])
+    assert found == pytest.approx(loss.item(), rel=1e-5)
+    assert weights == pytest.approx([(one - 0.5 * one.grad).item() for one in plain.parameters()], rel=1e-4)
+
+
+def test_the_weight_of_a_batch_counts_labelled_pixels():
+    labels = torch.tensor([[[0, 1], [1, 255]]], dtype=torch.uint8)
+    batch = Batch.of(torch.zeros(1, 3, 2, 2, dtype=torch.uint8), labels)
+    assert (batch.pixels, batch.weight(), batch.weight([0.5, 4.0])) == ((1, 2), 3.0, 8.5)
+
+
+class ThresholdOnRed(nn.Module):
     """Sees the landform where red is above 100; its one weight scales the logits."""
 
     def __init__(self):
@@ -25,7 +96,7 @@ class Red(nn.Module):
 def patches_of(red, label):
     array = np.zeros((len(red), 4, 4, 4), dtype=np.uint8)
     array[..., 0], array[..., 3] = red, label
-    return Patches((array,), np.array([(0, row, 4, 4) for row in range(len(array))]))
+    return PatchDataset((array,), np.array([(0, row, 4, 4) for row in range(len(array))]))
 
 
 def test_evaluation_pools_over_patches_whatever_the_batch():
@@ -35,13 +106,13 @@ def test_evaluation_pools_over_patches_whatever_the_batch():
     red[1, 0] = 200  # 4 false alarms
     label[2, :2] = 1  # 8 misses
     for batch in (1, 2, 8):
-        found = evaluate(Red(), patches_of(red, label), batch)
+        found = evaluate(ThresholdOnRed(), patches_of(red, label), batch)
         assert found.iou["landform"] == pytest.approx(12 / (12 + 4 + 8))
         assert found.iou["background"] == pytest.approx(20 / (20 + 4 + 8))
 
 
 def test_a_batch_without_labels_changes_nothing():
-    network = Red()
+    network = ThresholdOnRed()
     sgd = torch.optim.SGD(network.parameters(), lr=1.0)
     images = torch.full((1, 3, 4, 4), 120, dtype=torch.uint8)
     assert train_step(network, sgd, [Batch.of(images, torch.full((1, 4, 4), 255, dtype=torch.uint8))], 1.0) is None
@@ -54,17 +125,55 @@ def test_a_batch_without_labels_changes_nothing():
 
 
 def test_the_loss_is_a_mean_and_must_be_a_number():
-    course = Course()
+    course = TrainState()
     assert course.mean_loss is None
     for loss in (torch.tensor(1.0), None, torch.tensor(2.0)):
         course.advance(loss)
     assert (course.iteration, course.skipped, course.mean_loss) == (3, 1, 1.5)
     check_loss(course, Schedule())
     course.advance(torch.tensor(float("nan")))
-    with pytest.raises(Mistake, match="learning_rate"):
+    with pytest.raises(UserError, match="learning_rate"):
         check_loss(course, Schedule())
 
 
 def test_seeds_follow_from_all_their_numbers():
     assert seed_of(1, 2) == seed_of(1, 2)
     assert len({seed_of(1, 2), seed_of(2, 1), seed_of(1, 3)}) == 3
+
+
+COURSE = SimpleNamespace(iteration=30, mean_loss=0.25)
+
+
+def told(monkeypatch, capsys, caplog, *, terminal, course=COURSE):
+    monkeypatch.setattr(module.sys.stderr, "isatty", lambda: terminal, raising=False)
+    caplog.set_level(logging.INFO, logger="lobate")
+    with ProgressLog(Schedule(iterations=100, batch=4), 2, SimpleNamespace(iteration=10, mean_loss=None)) as pace:
+        pace.since -= 10.0
+        pace.is_due(course)
+        pace.log(course)
+    return capsys.readouterr().err, caplog.text
+
+
+def test_a_log_gets_a_plain_line_and_no_bar(monkeypatch, capsys, caplog):
+    shown, logged = told(monkeypatch, capsys, caplog, terminal=False)
+    assert "round 2, iteration 30 of 100: loss 0.2500, 8.0 images/s, 35 s left" in logged
+    assert shown == ""
+
+
+def test_a_terminal_gets_a_bar(monkeypatch, capsys, caplog):
+    shown, _ = told(monkeypatch, capsys, caplog, terminal=True)
+    assert "30/100" in shown
+    assert "round 2, loss 0.2500" in shown
+
+
+def test_an_unknown_loss_is_called_so(monkeypatch, capsys, caplog):
+    course = SimpleNamespace(iteration=30, mean_loss=None)
+    assert "loss unknown" in told(monkeypatch, capsys, caplog, terminal=False, course=course)[1]
+
+
+def test_only_the_leader_tells_and_only_in_time(monkeypatch):
+    monkeypatch.setattr(module.sys, "stderr", io.StringIO())
+    for team, waited, due in ((ProcessGroup(), 0, False), (ProcessGroup(), 61, True), (ProcessGroup(1, 2), 61, False)):
+        pace = ProgressLog(Schedule(), 1, COURSE, team)
+        pace.since -= waited
+        assert pace.is_due(COURSE) is due

@@ -15,14 +15,14 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 
-from lobate import stage
-from lobate.grid import Grid
+from lobate.engine import stage
+from lobate.io.grid import Grid
+from lobate.io.vector import LONLAT, read_layer, write_layers
 from lobate.network import deeplab
 from lobate.settings.load import parse
 from lobate.settings.training import Network
-from lobate.store import Store
-from lobate.training import learn as module
-from lobate.vectors import LONLAT, read_layer, write_layers
+from lobate.store.store import Store
+from lobate.training import experiment as module
 
 GRID = Grid(256, 256, Affine(10, 0, 500_000, 0, -10, 4_000_000), CRS.from_epsg(32644))
 SIDE, ROUNDS = 64, (1, 2, 3)
@@ -77,7 +77,7 @@ def region(tmp_path, monkeypatch, caplog):
     drawn = gpd.GeoSeries([GRID.crop(20, 20, 24, 24).footprint], crs=GRID.crs).to_crs(LONLAT)
     drawn = gpd.GeoDataFrame({"class": ["positive"]}, geometry=drawn, crs=LONLAT)
     write_layers(tmp_path / "polygons.gpkg", {"kept": drawn, "removed": drawn.iloc[:0]})
-    monkeypatch.setattr(module, "learn", learnt)
+    monkeypatch.setattr(module, "run_experiment", learnt)
     monkeypatch.setattr(deeplab, "landform_probability", lambda net, device: lambda images: images[:, 0].float() / 255)
     store = Store(tmp_path / "store")
 
@@ -131,8 +131,8 @@ def _select(folder, settings, store):
 def test_a_round_falls_short_mines_augments_passes_and_the_rest_rests(region):
     computed, found = region(0.8)
     assert computed["train"] == 2
-    assert computed["pass_on"] == 1
-    assert (computed["mine_negatives"], computed["mine_nothing"]) == (1, 1), "the third round's is the second's"
+    assert computed["copy_previous_round"] == 1
+    assert (computed["mine_negatives"], computed["skip_mining"]) == (1, 1), "the third round's is the second's"
     assert (found["chosen"], found["reached"]) == (2, True)
     assert [one["augment"] for one in found["rounds"]] == [["flip"], ["flip", "rotate"], ["flip", "rotate"]]
     assert [one["mined_negatives"] for one in found["rounds"]] == [0, 1, 1]
@@ -147,7 +147,7 @@ def test_a_round_falls_short_mines_augments_passes_and_the_rest_rests(region):
 def test_a_raised_target_trains_only_new_rounds_and_a_lowered_one_none(region):
     region(0.8)
     raised, found = region(0.88)
-    assert (raised["train"], raised["mine_negatives"], raised["pass_on"]) == (1, 1, 0)
+    assert (raised["train"], raised["mine_negatives"], raised["copy_previous_round"]) == (1, 1, 0)
     assert (found["chosen"], found["rounds"][2]["trained"]) == (3, True)
     beyond, found = region(0.95)
     assert beyond["train"] == 0

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from lobate.errors import Mistake
-from lobate.training.rounds import pass_on, reached, reached_before, step_of_round
+from lobate.errors import UserError
+from lobate.training.rounds import augmentation_for_round, copy_previous_round, reached, target_met
 
 STEPS = [["flip"], ["flip", "blur"]]
 
@@ -15,7 +15,7 @@ def verdict(folder, iou, round=1):
 
 
 def test_later_rounds_use_the_last_step():
-    assert [step_of_round(STEPS, n) for n in (1, 2, 3, 9)] == [
+    assert [augmentation_for_round(STEPS, n) for n in (1, 2, 3, 9)] == [
         ["flip"],
         ["flip", "blur"],
         ["flip", "blur"],
@@ -27,12 +27,12 @@ def test_later_rounds_use_the_last_step():
     ("iou", "target", "answer"), [(0.8, 0.8, True), (0.79, 0.8, False), (None, 0.1, False), (0, 0.1, False)]
 )
 def test_a_round_reaches_the_target_or_not(tmp_path, iou, target, answer):
-    assert reached_before(verdict(tmp_path, iou), target) is answer
+    assert target_met(verdict(tmp_path, iou), target) is answer
     assert reached(verdict(tmp_path, iou), target) is answer
 
 
 def test_nothing_was_reached_before_the_first_round():
-    assert reached_before(None, 0.0001) is False
+    assert target_met(None, 0.0001) is False
 
 
 def test_passing_on_copies_every_file(tmp_path):
@@ -42,7 +42,7 @@ def test_passing_on_copies_every_file(tmp_path):
         sources[-1].write_bytes(name.encode())
     targets = [tmp_path / f"new_{one.name}" for one in sources]
     model, before, metrics, events = sources
-    pass_on(model, before, metrics, events, targets[0], targets[2], targets[1], targets[3])
+    copy_previous_round(model, before, metrics, events, targets[0], targets[2], targets[1], targets[3])
     assert [one.read_bytes() for one in targets] == [one.read_bytes() for one in sources]
 
 
@@ -50,5 +50,5 @@ def test_passing_on_copies_every_file(tmp_path):
 def test_a_damaged_verdict_is_told(tmp_path, text):
     path = tmp_path / "verdict.json"
     path.write_text(text)
-    with pytest.raises(Mistake, match=r"verdict\.json"):
-        reached_before(path, 0.5)
+    with pytest.raises(UserError, match=r"verdict\.json"):
+        target_met(path, 0.5)

@@ -1,8 +1,8 @@
 import pytest
 
-from lobate.errors import Mistake
-from lobate.training.split import Impossible, configured, folds, other, read_split
-from lobate.vectors import read_layer
+from lobate.errors import UserError
+from lobate.io.vector import read_layer
+from lobate.training.split import EmptySplitError, keep_alternative, keep_configured, keep_folds, read_split
 
 SIDES = {"A": ["training", "training", "validation", "training"]}
 FOLDS = {"fold": [0, 1, 1, -1], "clash": ["", "0", "", "0,1"], "other_side": ["validation", "training", "dropped", "training"]}  # fmt: skip
@@ -20,7 +20,7 @@ def test_each_protocol_has_its_sides(path):
 
 
 def test_a_patch_that_clashes_with_a_fold_does_not_train_in_it(path):
-    with pytest.raises(Impossible, match="no validation patch in fold 5"):
+    with pytest.raises(EmptySplitError, match="no validation patch in fold 5"):
         read_split(path, 5)
     assert read_split(path, 0)["side"].tolist() == ["validation", "dropped", "training", "dropped"]
 
@@ -31,10 +31,10 @@ def test_clashes_are_numbers_not_letters(split_writer, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("lens", "kept"), [(configured, {"side"}), (other, {"other_side"}), (folds, {"fold", "clash"})]
+    ("view", "kept"), [(keep_configured, {"side"}), (keep_alternative, {"other_side"}), (keep_folds, {"fold", "clash"})]
 )
-def test_a_lens_lets_through_only_what_its_protocol_needs(path, tmp_path, lens, kept):
-    lens(path, tmp_path / "part.gpkg")
+def test_a_lens_lets_through_only_what_its_protocol_needs(path, tmp_path, view, kept):
+    view(path, tmp_path / "part.gpkg")
     columns = set(read_layer(tmp_path / "part.gpkg", "split").columns)
     assert columns == {"tile", "row", "height", "width", "geometry"} | kept
 
@@ -42,7 +42,7 @@ def test_a_lens_lets_through_only_what_its_protocol_needs(path, tmp_path, lens, 
 def test_folds_beside_it_change_nothing_of_what_a_round_sees(split_writer, tmp_path):
     parts = []
     for name, columns in (("a", {}), ("b", FOLDS)):
-        configured(split_writer(tmp_path / f"{name}.gpkg", SIDES, **columns), tmp_path / f"{name}_part.gpkg")
+        keep_configured(split_writer(tmp_path / f"{name}.gpkg", SIDES, **columns), tmp_path / f"{name}_part.gpkg")
         parts.append((tmp_path / f"{name}_part.gpkg").read_bytes())
     assert parts[0] == parts[1]
 
@@ -50,13 +50,13 @@ def test_folds_beside_it_change_nothing_of_what_a_round_sees(split_writer, tmp_p
 @pytest.mark.parametrize("protocol", ["other_side", 0])
 def test_a_split_without_the_fields_is_told(split_writer, tmp_path, protocol):
     path = split_writer(tmp_path / "split.gpkg", SIDES)
-    with pytest.raises(Mistake, match="lacks the field"):
+    with pytest.raises(UserError, match="lacks the field"):
         read_split(path, protocol)
-    with pytest.raises(Mistake, match="lacks the field"):
-        (other if protocol else folds)(path, tmp_path / "part.gpkg")
+    with pytest.raises(UserError, match="lacks the field"):
+        (keep_alternative if protocol else keep_folds)(path, tmp_path / "part.gpkg")
 
 
 def test_an_empty_side_is_a_finding(split_writer, tmp_path):
     path = split_writer(tmp_path / "split.gpkg", SIDES, other_side="dropped")
-    with pytest.raises(Impossible, match="no training patch by the other protocol"):
+    with pytest.raises(EmptySplitError, match="no training patch by the other protocol"):
         read_split(path, "other_side")

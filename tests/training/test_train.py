@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 import torch
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.network.modelfile import load
 from lobate.training import loop
 from lobate.training.checkpoint import SCRATCH
-from lobate.training.measure import Tally
+from lobate.training.metrics import Tally
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +97,7 @@ def test_a_checkpoint_between_looks_serves_as_well(given, monkeypatch, tmp_path)
     long = given.but(evaluate_every=6, optimizer="adamw", learning_rate=0.01)
     whole = contents(long.train("whole"))
     monkeypatch.setenv(SCRATCH, str(tmp_path / "scratch"))
-    monkeypatch.setattr(loop.Pace, "EVERY_S", -1)  # tells and keeps after every step
+    monkeypatch.setattr(loop.ProgressLog, "EVERY_S", -1)  # tells and keeps after every step
     step, taken = loop.train_step, []
 
     def killed(*arguments):
@@ -192,7 +192,7 @@ def test_batches_without_a_labelled_pixel_are_skipped_and_told(given, caplog):
 
 
 def test_a_loss_that_runs_away_names_the_learning_rate(given):
-    with pytest.raises(Mistake, match=r"training\.schedule\.learning_rate \(now 1e\+30\)"):
+    with pytest.raises(UserError, match=r"training\.schedule\.learning_rate \(now 1e\+30\)"):
         given.but(learning_rate=1e30).train("one")
 
 
@@ -210,7 +210,7 @@ def test_too_little_memory_names_what_to_lower(given, monkeypatch, error):
         raise error
 
     monkeypatch.setattr(loop, "train_step", hungry)
-    with pytest.raises(Mistake, match=r"2 patches of 64 x 64 .* Raise training\.schedule\.accumulate"):
+    with pytest.raises(UserError, match=r"2 patches of 64 x 64 .* Raise training\.schedule\.accumulate"):
         given.train("one")
 
 

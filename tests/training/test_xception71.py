@@ -6,8 +6,8 @@ import torch
 from lobate.network.deeplab import build
 from lobate.settings.training import Network
 from lobate.training import loop
-from lobate.training.loop import Plan, fit
-from lobate.training.sources import read_data
+from lobate.training.datamodule import read_data
+from lobate.training.loop import TrainConfig, fit
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("xception71")]
 
@@ -21,7 +21,7 @@ def plan(given, tmp_path, split_writer):
         update={"iterations": 3, "evaluate_every": 3, "crop": 48, "learning_rate": 0.007, "scales": [1.0]}
     )
     data = read_data(list(given.patches), ["A", "B"], given.split, [])
-    return Plan(data, schedule, ("flip",), (5, 1), tmp_path / "checkpoint.pt", "recipe")
+    return TrainConfig(data, schedule, ("flip",), (5, 1), tmp_path / "checkpoint.pt", "recipe")
 
 
 def test_three_steps_move_every_weight_and_a_resume_ends_the_same(plan, monkeypatch):
@@ -37,7 +37,7 @@ def test_three_steps_move_every_weight_and_a_resume_ends_the_same(plan, monkeypa
     )
     plan.checkpoint.unlink()
 
-    monkeypatch.setattr(loop.Pace, "EVERY_S", -1)  # keeps after every step
+    monkeypatch.setattr(loop.ProgressLog, "EVERY_S", -1)  # keeps after every step
     step, taken = loop.train_step, []
 
     def killed(*arguments):

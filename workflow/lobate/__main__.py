@@ -2,6 +2,6 @@
 
 import sys
 
-from lobate.cli import main
+from lobate.cli.main import main
 
 sys.exit(main())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 
-class Mistake(Exception):
+class UserError(Exception):
     """Something the user can mend; the command line prints it as one paragraph and exits with status 2.
 
     Write the message as what is wrong, where (file, layer, feature, field) and how to mend it, in that order.
     """
 
 
-class Mistakes(Mistake):
+class UserErrors(UserError):
     """Several mistakes found together, so that a user mends them all in one go."""
 
     def __init__(self, found: list[str]) -> None:

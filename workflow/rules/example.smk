@@ -12,18 +12,16 @@ if REGION.example:
             insar=REGION.inventory.others["insar"].path,
             truth=REGION.example.truth,
         log:
-            made("logs/make_example.log"),
+            results("logs/make_example.log"),
         conda:
             "../../envs/environment.yaml"
         resources:
             mem_mb=memory(2000),
             runtime=minutes(10),
         params:
-            stamp=stamp("make_example"),
+            fingerprint=fingerprint("make_example"),
             settings=SETTINGS,
         message:
             "Making a synthetic world of {REGION.example.landforms} landforms"
         shell:
-            "lobate make-example --scenes {output.scenes:q} --positives {output.positives:q}"
-            " --negatives {output.negatives:q} --removed {output.removed:q} --dem {output.dem:q}"
-            " --insar {output.insar:q} --truth {output.truth:q} --settings {params.settings:q} --log {log:q}"
+            command("make_example")

@@ -1,22 +1,203 @@
-"""Writing a scene as ESA lays out a Level-2A product: metadata, and lossless JPEG 2000 bands in a granule."""
+"""Writing a scene as ESA lays out a Level-2A product: metadata, and lossless JPEG 2000 bands in a granule.
+
+Where the synthetic world lies and what its scenes are called.
+
+Two neighbouring tiles share ``overlap`` pixels; a margin round both gives slopes, shadows and the DEM something to lean
+on. The place is real (between T44SPC and T44SQC, on the north-western Tibetan Plateau), the world on it is not.
+
+The two metadata files of a Level-2A product, with what a reader looks for: offset, quantification, cloud, grid.
+
+Their structure is that of ESA's product specification (PSD 14); parts that nobody reads here are left out.
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import rasterio
+from affine import Affine
+from rasterio.crs import CRS
 
-from lobate.example.layout import NOTICE, Product
-from lobate.example.metadata import product_metadata, tile_metadata
-from lobate.example.sky import CLOUD_HIGH, CLOUD_MEDIUM, NODATA
-from lobate.example.surface import BANDS
-from lobate.grid import Grid
+from lobate.errors import UserError
+from lobate.example.surface import BANDS, CLOUD_HIGH, CLOUD_MEDIUM, NODATA
+from lobate.io.grid import Grid
+from lobate.settings.example import Example
+
+PRODUCT = re.compile(r"(S2[ABC])_MSIL2A_(\d{8}T\d{6})_N(\d\d)(\d\d)_R(\d{3})_T(44\w{3})_(\d{8}T\d{6})\.SAFE")
+CRS_OF_WORLD = CRS.from_epsg(32644)
+EAST_TILE_LEFT, TOP = 699960.0, 3768060.0
+"""Left border of the eastern tile as ESA cuts it, and the world's northern border, in metres."""
+NOTICE = "SYNTHETIC: made by lobate make-example; nothing in it was ever observed"
+
+
+@dataclass(frozen=True)
+class ProductName:
+    """One scene, as its name says."""
+
+    path: Path
+    satellite: str
+    sensed: str
+    baseline: tuple[int, int]
+    orbit: str
+    tile: str
+    made: str
+
+    @classmethod
+    def of(cls, path: Path) -> ProductName:
+        """Read a path; UserError when its last part is not called as ESA calls a Level-2A product of zone 44."""
+        match = PRODUCT.fullmatch(path.name)
+        if not match:
+            raise UserError(
+                f"The example cannot make a scene called {path.name}. Name it in imagery.tiles as ESA names Level-2A products "
+                "of UTM zone 44, for instance S2A_MSIL2A_20180711T051651_N0208_R062_T44SPC_20180711T081241.SAFE."
+            )
+        satellite, sensed, major, minor, orbit, tile, made = match.groups()
+        return cls(path, satellite, sensed, (int(major), int(minor)), orbit, tile, made)
+
+    @property
+    def added(self) -> int:
+        """What its digital numbers carry on top of 10000 x reflectance: 1000 from baseline 04.00 on."""
+        return 1000 if self.baseline >= (4, 0) else 0
+
+
+@dataclass(frozen=True)
+class WorldLayout:
+    """The grid of the whole world with its ``margin`` in pixels, and the tiles' grids by name, west to east."""
+
+    world: Grid
+    margin: int
+    tiles: dict[str, Grid]
+
+    def part(self, tile: str) -> tuple[slice, slice]:
+        """Return where a tile lies in the world's arrays."""
+        grid = self.tiles[tile]
+        col, row = ~self.world.transform @ (grid.transform.c, grid.transform.f)
+        return slice(round(row), round(row) + grid.height), slice(round(col), round(col) + grid.width)
+
+    @property
+    def seam(self) -> int:
+        """The world's column at which the western tile ends."""
+        return self.part(next(iter(self.tiles)))[1].stop
+
+
+def lay_out(products: list[ProductName], example: Example) -> WorldLayout:
+    """Return the layout of two tiles, named west to east by the order of their scenes.
+
+    Raises UserError when there are not two tiles, or when their overlap does not fit.
+    """
+    names = list(dict.fromkeys(product.tile for product in products))
+    if len(names) != 2:
+        raise UserError(f"The example has two tiles, but its scenes name {len(names)} ({', '.join(names)}).")
+    if example.overlap >= example.side:
+        raise UserError(f"example.overlap ({example.overlap}) must be smaller than example.side ({example.side}).")
+    side, step = example.side, example.side - example.overlap
+    margin = 48 + 2 * (side // 100)
+    left = EAST_TILE_LEFT - 10 * step
+    west = Grid(side, side, Affine(10, 0, left, 0, -10, TOP), CRS_OF_WORLD)
+    world = west.crop(-margin, -margin, side + 2 * margin, side + step + 2 * margin)
+    return WorldLayout(world, margin, {names[0]: west, names[1]: west.crop(0, step, side, side)})
+
+
+BAND_COUNT = 13
+
+
+def product_metadata(product: ProductName, granule: str, images: list[str], cloud: float) -> str:
+    """Return MTD_MSIL2A.xml. ``images`` are its rasters, without their extension; ``cloud`` is in per cent."""
+    root = ElementTree.Element(
+        "n1:Level-2A_User_Product", {"xmlns:n1": "https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-2A.xsd"}
+    )
+    general = _add(root, "n1:General_Info")
+    info = _add(general, "Product_Info")
+    _add(info, "PRODUCT_START_TIME", _time(product.sensed))
+    _add(info, "PRODUCT_STOP_TIME", _time(product.sensed))
+    _add(info, "PRODUCT_URI", product.path.name)
+    _add(info, "PROCESSING_LEVEL", "Level-2A")
+    _add(info, "PRODUCT_TYPE", "S2MSI2A")
+    _add(info, "PROCESSING_BASELINE", _baseline(product))
+    _add(info, "GENERATION_TIME", _time(product.made))
+    take = _add(info, "Datatake", datatakeIdentifier=f"GS{product.satellite}_{product.sensed}_SYNTHETIC")
+    _add(take, "SPACECRAFT_NAME", f"Sentinel-{product.satellite[1:]}")
+    _add(take, "SENSING_ORBIT_NUMBER", str(int(product.orbit)))
+    files = _add(_add(_add(info, "Product_Organisation"), "Granule_List"), "Granule", imageFormat="JPEG2000")
+    files.set("granuleIdentifier", granule.rpartition("/")[2])
+    for image in images:
+        _add(files, "IMAGE_FILE", image)
+    _characteristics(_add(general, "Product_Image_Characteristics"), product)
+    quality = _add(root, "n1:Quality_Indicators_Info")
+    _add(quality, "Cloud_Coverage_Assessment", f"{cloud:.6f}")
+    return _text(root)
+
+
+def tile_metadata(product: ProductName, grid: Grid, cloud: float) -> str:
+    """Return MTD_TL.xml: where the granule's grids lie."""
+    root = ElementTree.Element(
+        "n1:Level-2A_Tile_ID", {"xmlns:n1": "https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_Level-2A_Tile_Metadata.xsd"}
+    )
+    general = _add(root, "n1:General_Info")
+    _add(general, "TILE_ID", f"{product.satellite}_OPER_MSI_L2A_TL_SYNTHETIC_T{product.tile}_N{_baseline(product)}")
+    _add(general, "SENSING_TIME", _time(product.sensed))
+    coding = _add(_add(root, "n1:Geometric_Info"), "Tile_Geocoding")
+    _add(coding, "HORIZONTAL_CS_NAME", "WGS84 / UTM zone 44N")
+    _add(coding, "HORIZONTAL_CS_CODE", f"EPSG:{grid.crs.to_epsg()}")
+    for metres in (10, 20):
+        size = _add(coding, "Size", resolution=str(metres))
+        _add(size, "NROWS", str(-(-grid.height * 10 // metres)))
+        _add(size, "NCOLS", str(-(-grid.width * 10 // metres)))
+    for metres in (10, 20):
+        place = _add(coding, "Geoposition", resolution=str(metres))
+        for name, value in zip(("ULX", "ULY", "XDIM", "YDIM"), (*_corner(grid), metres, -metres), strict=True):
+            _add(place, name, str(value))
+    indices = _add(_add(root, "n1:Quality_Indicators_Info"), "Image_Content_QI")
+    _add(indices, "CLOUDY_PIXEL_PERCENTAGE", f"{cloud:.6f}")
+    return _text(root)
+
+
+def _characteristics(parent: ElementTree.Element, product: ProductName) -> None:
+    for text, value in (("NODATA", 0), ("SATURATED", 65535)):
+        special = _add(parent, "Special_Values")
+        _add(special, "SPECIAL_VALUE_TEXT", text)
+        _add(special, "SPECIAL_VALUE_INDEX", str(value))
+    values = _add(parent, "QUANTIFICATION_VALUES_LIST")
+    _add(values, "BOA_QUANTIFICATION_VALUE", "10000", unit="none")
+    if product.added:
+        offsets = _add(parent, "BOA_ADD_OFFSET_VALUES_LIST")
+        for band in range(BAND_COUNT):
+            _add(offsets, "BOA_ADD_OFFSET", str(-product.added), band_id=str(band))
+
+
+def _corner(grid: Grid) -> tuple[int, int]:
+    return round(grid.transform.c), round(grid.transform.f)
+
+
+def _baseline(product: ProductName) -> str:
+    return "{:02d}.{:02d}".format(*product.baseline)
+
+
+def _time(compact: str) -> str:
+    day, clock = compact.split("T")
+    return f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}.000Z"
+
+
+def _add(parent: ElementTree.Element, tag: str, text: str | None = None, **attributes: str) -> ElementTree.Element:
+    child = ElementTree.SubElement(parent, tag, attributes)
+    child.text = text
+    return child
+
+
+def _text(root: ElementTree.Element) -> str:
+    ElementTree.indent(root, "  ")
+    body = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n<!-- {NOTICE} -->\n{body}\n'
+
 
 QUANTIFICATION = 10000
 
 
-def write_product(product: Product, grid: Grid, reflectance: np.ndarray, classes: np.ndarray) -> float:
+def write_product(product: ProductName, grid: Grid, reflectance: np.ndarray, classes: np.ndarray) -> float:
     """Write one scene and return its cloud cover in per cent.
 
     ``reflectance`` (4, height, width), NaN where nothing was seen, lies on ``grid`` (10 m), as do ``classes`` (SCL), which

@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from lobate.errors import Mistake
-from lobate.vectors import read_polygons
+from lobate.errors import UserError
+from lobate.io.vector import read_polygons
 
 
 @dataclass(frozen=True)
-class Example:
+class ExampleOutline:
     """One panel: a title, a line of facts, and outlines by role (``drawn``, ``mapped``, ``mended``), in EPSG:4326.
 
     ``focus`` is the outline in the middle; None where there is no such example, and ``facts`` then says why.
@@ -58,7 +58,7 @@ class Results:
         )
 
 
-def pick(results: Results, chosen: Mapping[str, str]) -> list[Example]:
+def pick(results: Results, chosen: Mapping[str, str]) -> list[ExampleOutline]:
     """Return the four examples; ``chosen`` names some of them by identifier instead."""
     sides = [_labelled(results, side, chosen.get(side)) for side in ("training", "validation")]
     return [*sides, _new(results, chosen.get("new")), _mended(results, chosen.get("mended"))]
@@ -75,7 +75,7 @@ def iou_with(outlines: gpd.GeoSeries, mapped: gpd.GeoSeries) -> np.ndarray:
     return result
 
 
-def _labelled(results: Results, side: str, chosen: str | None) -> Example:
+def _labelled(results: Results, side: str, chosen: str | None) -> ExampleOutline:
     """An outline all of whose own patches are on one side of the split."""
     sides = results.split[results.split["class"] == "positive"].groupby("polygon")["side"].agg(set)
     alone = [polygon for polygon, found in sides.items() if found == {side}]
@@ -90,10 +90,10 @@ def _labelled(results: Results, side: str, chosen: str | None) -> Example:
     facts = f"{candidates.at[best, 'polygon']}: IoU {iou[best]:.2f}" + (
         f", median {iou.median():.2f}" if chosen is None else ""
     )
-    return Example(_title(side), facts, candidates.geometry[best], _around(results))
+    return ExampleOutline(_title(side), facts, candidates.geometry[best], _around(results))
 
 
-def _new(results: Results, chosen: str | None) -> Example:
+def _new(results: Results, chosen: str | None) -> ExampleOutline:
     sources = results.inventory["sources"].fillna("")
     alone = sources[(results.inventory["method"] == "deep learning")].str.removeprefix("reviewed:")
     candidates = results.reviewed[results.reviewed["detection"].isin(alone) & ~_drawn_before(results)]
@@ -104,7 +104,7 @@ def _new(results: Results, chosen: str | None) -> Example:
     seen = candidates.assign(unseen=candidates["status"] == "pending")
     best = seen.sort_values(["unseen", "confidence", "detection"], ascending=[True, False, True]).iloc[0]
     facts = f"{best['detection']}: {best['status']}" + _sureness(best["confidence"])
-    return Example("new", facts, best.geometry, _around(results))
+    return ExampleOutline("new", facts, best.geometry, _around(results))
 
 
 def _drawn_before(results: Results) -> np.ndarray:
@@ -115,7 +115,7 @@ def _drawn_before(results: Results) -> np.ndarray:
     return met
 
 
-def _mended(results: Results, chosen: str | None) -> Example:
+def _mended(results: Results, chosen: str | None) -> ExampleOutline:
     edited = results.reviewed[results.reviewed["status"] == "edited"]
     before = results.detections.set_index("detection").geometry
     edited = edited[edited["detection"].isin(before.index)]
@@ -129,20 +129,20 @@ def _mended(results: Results, chosen: str | None) -> Example:
     best = edited.assign(iou=iou.round(9)).sort_values(["iou", "detection"]).index[0]
     facts = f"{edited.at[best, 'detection']}: IoU before and after {iou[best]:.2f}"
     outlines = {"mapped": gpd.GeoSeries([was[best]], crs=was.crs), "mended": edited.geometry.loc[[best]]}
-    return Example("needed mending", facts, edited.geometry[best].union(was[best]), outlines)
+    return ExampleOutline("needed mending", facts, edited.geometry[best].union(was[best]), outlines)
 
 
-def _wrong(results: Results) -> Example:
+def _wrong(results: Results) -> ExampleOutline:
     if results.rejected.empty:
         return _doubtful(results)
     surest = results.rejected.sort_values(["confidence", "detection"], ascending=[False, True]).iloc[0]
     facts = f"{surest['detection']}: rejected" + _sureness(surest["confidence"])
     around = _around(results)
     around["mapped"] = gpd.GeoSeries([*around["mapped"], surest.geometry], crs=around["mapped"].crs)
-    return Example("wrong", facts, surest.geometry, around)
+    return ExampleOutline("wrong", facts, surest.geometry, around)
 
 
-def _doubtful(results: Results) -> Example:
+def _doubtful(results: Results) -> ExampleOutline:
     drawn = results.polygons[results.polygons["class"] == "positive"]
     iou = pd.Series(iou_with(drawn.geometry, results.detections.geometry), index=drawn.index)
     met = drawn.assign(iou=iou.round(9))[iou > 0]
@@ -150,7 +150,7 @@ def _doubtful(results: Results) -> Example:
         return _none("wrong or mended", "nobody has mended or rejected a detection yet")
     worst = met.sort_values(["iou", "polygon"]).iloc[0]
     facts = f"{worst['polygon']}: IoU {worst['iou']:.2f}, the lowest; not reviewed yet"
-    return Example("may need mending", facts, worst.geometry, _around(results))
+    return ExampleOutline("may need mending", facts, worst.geometry, _around(results))
 
 
 def _around(results: Results) -> dict[str, gpd.GeoSeries]:
@@ -162,14 +162,14 @@ def _named(frame: gpd.GeoDataFrame, field: str, name: str, setting: str) -> gpd.
     found = frame[frame[field] == name]
     if found.empty:
         some = ", ".join(sorted(frame[field].astype(str))[:5]) or "none"
-        raise Mistake(
+        raise UserError(
             f"Setting {setting} names {name}, which is not among the results (they have {some}). Name another."
         )
     return found
 
 
-def _none(title: str, why: str) -> Example:
-    return Example(_title(title), why, None, {})
+def _none(title: str, why: str) -> ExampleOutline:
+    return ExampleOutline(_title(title), why, None, {})
 
 
 def _title(side: str) -> str:

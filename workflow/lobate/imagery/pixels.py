@@ -1,4 +1,12 @@
-"""The pixels of one scene as the image will have them, a band of rows at a time."""
+"""The pixels of one scene as the image will have them, a band of rows at a time.
+
+One raster band seen on another grid by nearest neighbour, a band of rows at a time.
+
+The classification (SCL) and some bands come on coarser grids than the image. A pixel takes the value of the cell in which
+its centre lies; a pixel outside takes 0. Only the cells under the rows asked for are read.
+
+Which pixels of a scene are seen: its classification (SCL) by the list of invalid classes, grown by some metres.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +17,121 @@ import numpy as np
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
-from lobate.errors import Mistake
-from lobate.grid import Grid
-from lobate.imagery.mask import CloudMask
-from lobate.imagery.nearest import OnGrid, damaged
-from lobate.imagery.ranges import Range
+from lobate.errors import UserError
 from lobate.imagery.reading.scene import Band, Scene
-from lobate.imagery.stretch import check_dtype, look_up, lookup_table
-from lobate.rasters import SELF_CONTAINED, open_raster, opened_as
+from lobate.imagery.stretch import Range, apply_lut, check_dtype, lookup_table
+from lobate.io.grid import Grid
+from lobate.io.raster import SELF_CONTAINED, open_raster, opened_as
 from lobate.settings.imagery import Clouds
+
+
+class Resampled:
+    """A band of an open dataset on ``grid``; UserError when the two grids have different CRSs or are turned."""
+
+    def __init__(self, dataset: DatasetReader, index: int, grid: Grid) -> None:
+        own = Grid.of(dataset)
+        self.dtype = dataset.dtypes[index - 1]
+        self.resolution_m = own.resolution_m
+        self._dataset, self._index, self._own = dataset, index, own
+        self._same = own.same_as(grid)
+        if not self._same:
+            _check_alike(dataset.name, own, grid)
+            self._rows, self._cols = _cells(own, grid)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Return rows ``start``..``stop`` of the grid, (stop - start, width)."""
+        first, last = self.own_rows(start, stop)
+        return self.spread(self.read_own(first, last), first, start, stop)
+
+    def own_rows(self, start: int, stop: int, halo: int = 0) -> tuple[int, int]:
+        """Return the band's own rows under the grid's rows, ``halo`` more on either side, clipped to the band."""
+        if self._same:
+            first, last = start, stop - 1
+        else:
+            first, last = int(self._rows[start:stop].min()), int(self._rows[start:stop].max())
+        first, last = (min(max(row, 0), self._own.height - 1) for row in (first - halo, last + halo))
+        return first, last + 1
+
+    def spread(self, own: np.ndarray, first: int, start: int, stop: int, fill: int = 0) -> np.ndarray:
+        """Lay ``own``, whose first row is the band's row ``first``, out on the grid's rows; ``fill`` outside the band."""
+        if self._same:
+            return own[start - first : stop - first]
+        rows, cols = self._rows[start:stop], self._cols
+        laid = own[np.clip(rows - first, 0, len(own) - 1)][:, np.clip(cols, 0, self._own.width - 1)]
+        laid[(rows < 0) | (rows >= self._own.height)] = fill
+        laid[:, (cols < 0) | (cols >= self._own.width)] = fill
+        return laid
+
+    def read_own(self, first: int, last: int) -> np.ndarray:
+        """Return the band's own rows ``first``..``last``, whole; UserError when the file breaks off there."""
+        try:
+            return self._dataset.read(self._index, window=((first, last), (0, self._own.width)))
+        except RasterioError as error:
+            raise damaged(self._dataset.name, error) from None
+
+
+def damaged(name: str, error: Exception) -> UserError:
+    """Return the mistake of a raster that breaks off while it is read."""
+    cause = " ".join(str(error.__cause__ or error).split()).rstrip(".")
+    return UserError(f"{name} cannot be read to its end ({cause}); it is truncated or damaged, so fetch it again.")
+
+
+def _check_alike(name: str, own: Grid, grid: Grid) -> None:
+    turned = any(part for one in (own, grid) for part in (one.transform.b, one.transform.d))
+    if own.crs != grid.crs or turned:
+        raise UserError(
+            f"{name} lies in {own.crs} and the scene's finest band in {grid.crs}{', one of them turned' if turned else ''}; "
+            "the bands of one scene must share a CRS and point north. Fetch the scene again."
+        )
+
+
+def _cells(own: Grid, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each row and each column of ``grid`` the row and column of ``own`` in which its centre lies."""
+    xs, _ = grid.transform @ (np.arange(grid.width) + 0.5, np.full(grid.width, 0.5))
+    _, ys = grid.transform @ (np.full(grid.height, 0.5), np.arange(grid.height) + 0.5)
+    t = own.transform
+    return np.floor((ys - t.f) / t.e).astype(np.int64), np.floor((xs - t.c) / t.a).astype(np.int64)
+
+
+UTM_SLACK = 1.002
+"""A UTM cell of 20 m is up to 0.1 % shorter or longer on the ground; 40 m are two cells all the same."""
+
+
+class CloudMask:
+    """The mask of one scene on the image's grid. It grows on the classification's own grid, before it is spread."""
+
+    def __init__(self, classes: Resampled, clouds: Clouds) -> None:
+        self._classes = classes
+        self._masked = np.zeros(256, dtype=bool)
+        self._masked[clouds.invalid_classes] = True
+        self._radius = clouds.dilate_m / classes.resolution_m * UTM_SLACK
+        self._reach = int(self._radius)
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Return where rows ``start``..``stop`` of the image are masked, (stop - start, width) bool."""
+        first, last = self._classes.own_rows(start, stop, halo=self._reach)
+        masked = self._masked[np.clip(self._classes.read_own(first, last), 0, 255)]
+        if self._reach:
+            masked = dilate(masked, self._radius)
+        return self._classes.spread(masked, first, start, stop, fill=self._masked[0])
+
+
+def dilate(masked: np.ndarray, radius: float) -> np.ndarray:
+    """Return where a masked pixel lies within ``radius`` pixels, centre to centre; shape and dtype (h, w) bool stay.
+
+    The disc is a stack of horizontal runs, each grown by a running count: work goes with the radius, not with its square.
+    """
+    height, width = masked.shape
+    counts = np.zeros((height, width + 1), dtype=np.int32)
+    np.cumsum(masked, axis=1, out=counts[:, 1:])
+    result = np.zeros_like(masked)
+    columns = np.arange(width)
+    for shift in range(min(int(radius), height - 1) + 1):
+        run = int((radius**2 - shift**2) ** 0.5)
+        wide = counts[:, np.minimum(columns + run + 1, width)] > counts[:, np.maximum(columns - run, 0)]
+        result[shift:] |= wide[: height - shift]
+        result[: height - shift] |= wide[shift:]
+    return result
 
 
 class ScenePixels:
@@ -39,7 +153,7 @@ class ScenePixels:
             self.grid = min((Grid.of(one) for one in datasets), key=lambda grid: grid.resolution)
             self.block_rows = max(one.block_shapes[0][0] for one in datasets)
             if not self.scene.ready:
-                self._bands = [OnGrid(one, band.index, self.grid) for one, band in self._pairs(datasets)]
+                self._bands = [Resampled(one, band.index, self.grid) for one, band in self._pairs(datasets)]
                 pairs = zip(self._pairs(datasets), self._ranges, strict=True)
                 self._tables = [self._table(one, band, shown) for (one, band), shown in pairs]
             self._mask = self._cloud_mask()
@@ -65,7 +179,7 @@ class ScenePixels:
         """Return what ``rows`` does of the digital numbers of these rows."""
         values = np.empty((len(self._bands), stop - start, self.grid.width), dtype=np.uint8)
         for value, band, table in zip(values, numbers, self._tables, strict=True):
-            look_up(table, band, value)
+            apply_lut(table, band, value)
         seen = values[0] != 0
         for value in values[1:]:
             seen &= value != 0
@@ -108,8 +222,8 @@ class ScenePixels:
         dataset = self._dataset(classes)
         dtype = dataset.dtypes[classes.index - 1]
         if dtype not in ("uint8", "uint16", "int16"):
-            raise Mistake(
+            raise UserError(
                 f"{classes.address}, band {classes.index}, holds {dtype} numbers, not the classes 0 to 11 of a scene "
                 "classification (SCL). Fetch SCL again."
             )
-        return CloudMask(OnGrid(dataset, classes.index, self.grid), self._clouds)
+        return CloudMask(Resampled(dataset, classes.index, self.grid), self._clouds)

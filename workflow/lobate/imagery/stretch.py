@@ -3,15 +3,89 @@
 Two bytes have 65,536 values, so the whole of calibration, stretch, rounding and nodata is worked out once per band and a
 pixel costs one lookup. Exact by construction: in DN, the range's ends are whole numbers for every product in circulation,
 and the same ground with and without an offset meets the same integers.
+
+The range of reflectance that the images show: the same for all by setting, or measured once on the whole region.
 """
 
 from __future__ import annotations
 
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
-from lobate.errors import Mistake
-from lobate.imagery.ranges import Range
+from lobate.errors import UserError
 from lobate.imagery.reading.calibration import Calibration
+from lobate.settings.imagery import Stretch
+
+
+@dataclass(frozen=True)
+class Range:
+    """Surface reflectance that becomes 1, and the one that becomes 255."""
+
+    lowest: float
+    highest: float
+
+
+def stretch_key(stretch: Stretch) -> Stretch:
+    """Return what of the settings an image depends on: which percentiles were measured is in the measured range."""
+    if stretch.method == "fixed":
+        return Stretch(lowest=stretch.lowest, highest=stretch.highest)
+    return Stretch(method=stretch.method)
+
+
+def resolve_ranges(stretch: Stretch, measured: Path | None, bands: list[str]) -> tuple[Range, ...]:
+    """Return the range of each band; UserError when it was to be measured and was not."""
+    if stretch.method == "fixed":
+        return (Range(stretch.lowest, stretch.highest),) * len(bands)
+    if measured is None:
+        raise UserError(
+            "imagery.stretch.method is percentiles, but no measured range was given. Run lobate measure-stretch and give "
+            "what it writes as --measured, or set imagery.stretch.method: fixed."
+        )
+    found = read_ranges(measured)
+    missing = [band for band in bands if band not in found]
+    if missing:
+        raise UserError(
+            f"{measured} has no range for {', '.join(missing)}; it was measured for other bands. Run measure-stretch again."
+        )
+    return tuple(found[band] for band in bands)
+
+
+def read_ranges(measured: Path) -> dict[str, Range]:
+    """Return the ranges by band in what measure-stretch wrote."""
+    try:
+        listed = json.loads(measured.read_text(encoding="utf-8"))["ranges"]
+        found = {str(band): Range(float(one["lowest"]), float(one["highest"])) for band, one in listed.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise UserError(
+            f"{measured} is no range that measure-stretch wrote; run lobate measure-stretch again."
+        ) from None
+    for band, one in found.items():
+        if not (math.isfinite(one.lowest) and math.isfinite(one.highest) and one.lowest < one.highest):
+            raise UserError(
+                f"{measured}: the range of {band} is none ({one.lowest:g} to {one.highest:g}); measure it again."
+            )
+    return found
+
+
+def ranges_view(source: Path, target: Path) -> None:
+    """Write the ranges alone: how many pixels they were measured on shapes no image."""
+    target.write_text(text_of({"ranges": as_json(read_ranges(source))}), encoding="utf-8")
+
+
+def as_json(ranges: dict[str, Range]) -> dict[str, dict[str, float]]:
+    """Return ranges by band as plain values."""
+    return {band: asdict(one) for band, one in ranges.items()}
+
+
+def text_of(facts: dict[str, Any]) -> str:
+    """Return JSON that is the same text for the same facts."""
+    return json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
 
 LEVELS = 254
 """Steps between 1 and 255; 0 is nodata."""
@@ -38,7 +112,7 @@ def lookup_table(shown: Range, calibration: Calibration, dtype: str, nodata: flo
     return table
 
 
-def look_up(table: np.ndarray, numbers: np.ndarray, values: np.ndarray) -> None:
+def apply_lut(table: np.ndarray, numbers: np.ndarray, values: np.ndarray) -> None:
     """Fill ``values`` (h, w) uint8 with the table's entries for ``numbers`` (h, w) of two bytes.
 
     Some rows at a time: numpy widens the indices to eight bytes, which should stay in the processor's cache.
@@ -59,4 +133,4 @@ def check_dtype(dtype: str, where: str) -> None:
         if dtype.startswith("float")
         else "Sentinel-2 bands are 16-bit integers; an image that is ready must be 8 bit in all its bands."
     )
-    raise Mistake(f"{where} holds {dtype} numbers. {hint}")
+    raise UserError(f"{where} holds {dtype} numbers. {hint}")

@@ -94,7 +94,7 @@ INVENTORY = (
 """A landform of the compiled inventory."""
 
 
-def conform(frame: gpd.GeoDataFrame | pd.DataFrame, attributes: Sequence[Attribute], crs: object) -> gpd.GeoDataFrame:
+def to_schema(frame: gpd.GeoDataFrame | pd.DataFrame, attributes: Sequence[Attribute], crs: object) -> gpd.GeoDataFrame:
     """Return exactly these columns, in order and of their kinds, and the geometry; missing ones are null."""
     columns = {one.name: _column(frame, one) for one in attributes}
     return gpd.GeoDataFrame(columns, geometry=list(frame["geometry"]), crs=crs)

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from lobate.decided import check_outlines, read_marked
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.inventory.detections import PERSONAL
 from lobate.inventory.overlap import overlaps
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
-from lobate.vectors import LONLAT
+from lobate.io.decisions import check_outlines, read_marked
+from lobate.io.vector import LONLAT
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def read_decisions(path: Path) -> gpd.GeoDataFrame:
     fields and the outline, in the file's order.
 
     ``seen`` is the outline that the person was shown, or None. Accepted outlines that are not as they were shown count as
-    edited. Raises Mistake for a file without outlines, CRS or status, for unknown words, for outlines that are empty or
+    edited. Raises UserError for a file without outlines, CRS or status, for unknown words, for outlines that are empty or
     intersect themselves, and for contradictions.
     """
     frame, where = read_marked(path)
@@ -57,13 +57,13 @@ def read_decisions(path: Path) -> gpd.GeoDataFrame:
 
 
 def check_place(decided: gpd.GeoDataFrame, detections: gpd.GeoDataFrame, path: Path) -> None:
-    """Raise Mistake when no decision lies anywhere near a detection."""
+    """Raise UserError when no decision lies anywhere near a detection."""
     if decided.empty or detections.empty:
         return
     tree = shapely.STRtree(detections.geometry.values)
     if not tree.query(decided.geometry.values, predicate="dwithin", distance=NEAR_DEG).size:
         here, there = (_bounds(frame) for frame in (detections, decided))
-        raise Mistake(
+        raise UserError(
             f"The decisions in {path} lie at {there}, the detections at {here}: not one is within 5 km of a detection. "
             "Name the decisions of this region in inventory.decisions, or check the file's CRS."
         )
@@ -112,7 +112,7 @@ def _check_contradictions(decided: gpd.GeoDataFrame, where: str) -> None:
     clash = pairs[(pairs["iou"] >= SAME_IOU) & (refused[pairs["left"]] != refused[pairs["right"]])]
     if len(clash):
         one, other = (said.index[clash.iloc[0][side].astype(int)] for side in ("left", "right"))
-        raise Mistake(
+        raise UserError(
             f"{where}: features {one} and {other} are the same outline, one {said.loc[one, 'status']}, the other "
             f"{said.loc[other, 'status']}. Keep one of them ({len(clash) // 2} such pairs)."
         )

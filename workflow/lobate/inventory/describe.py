@@ -1,9 +1,29 @@
-"""The verb `describe`: the same attributes for every outline, whichever inventory it comes from."""
+"""The verb `describe`: the same attributes for every outline, whichever inventory it comes from.
+
+Length and width of an outline, in the plane of metres round its middle.
+
+The length is the extent of the outline along the straight line from its upper to its lower end,
+
+    L = max(v . u) - min(v . u) over the vertices v,   u = (h - l) / |h - l|,
+
+where h and l are the centroids of the highest and the lowest tenth of its cells. The width is area / L, the mean width
+across that line. Where the ends are unknown (no DEM) or nearer to each other than a cell, L is the longer side of the
+smallest rotated rectangle round the outline.
+
+Which scenes an outline was mapped from, and when: read off the records that composing an image left.
+
+A record (`imagery/<tile>_scene.tif`) holds for each pixel the number of the scene it is from, 0 for none; the facts beside it
+(`imagery/<tile>.json`) name the scenes. Shares are of the outline's mapped part, by exactextract.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,18 +35,154 @@ from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 from rasterio.warp import transform as warp_points
 
-from lobate.inventory.attributes import DESCRIBED, conform
-from lobate.inventory.cells import cells_under
-from lobate.inventory.relief import Relief, Value, highest_inside, relief
-from lobate.inventory.scenes import mapped_from
-from lobate.inventory.shape import ends, length_along, longer_side
+from lobate.engine.signature import Input, Output, Setting
+from lobate.errors import UserError
+from lobate.inventory.attributes import DESCRIBED, to_schema
 from lobate.inventory.solar import potential_radiation
 from lobate.inventory.sources import REVIEWED, mend, read_source
-from lobate.rasters import open_raster
+from lobate.inventory.terrain_attributes import Relief, Value, highest_inside, relief
+from lobate.inventory.zonal import cells_under
+from lobate.io.dem import check_dem
+from lobate.io.grid import WGS84, Grid
+from lobate.io.raster import open_raster
+from lobate.io.vector import geodesic_area_m2, geodesic_perimeter_m, read_polygons, write_layers
 from lobate.settings.inventory import OtherInventory
-from lobate.signature import Input, Output, Setting
-from lobate.terrain import check_dem
-from lobate.vectors import geodesic_area_m2, geodesic_perimeter_m, read_polygons, write_layers
+
+TENTH = 0.1
+
+Point = tuple[float, float]
+
+
+def to_plane(lonlat: np.ndarray, centre: Point) -> np.ndarray:
+    """Return (n, 2) metres east and north of ``centre`` in the azimuthal equidistant plane, from (n, 2) degrees."""
+    start = np.broadcast_to(centre, lonlat.shape)
+    azimuth, _, distance = WGS84.inv(start[:, 0], start[:, 1], lonlat[:, 0], lonlat[:, 1])
+    return np.column_stack([distance * np.sin(np.radians(azimuth)), distance * np.cos(np.radians(azimuth))])
+
+
+def ends(x: np.ndarray, y: np.ndarray, elevation: np.ndarray, cover: np.ndarray) -> tuple[Point, Point]:
+    """Return the centroids of the highest and of the lowest tenth of the cells, weighted by their covered part."""
+    order = np.argsort(elevation, kind="stable")
+    below = np.cumsum(cover[order]) / cover.sum()
+    low = elevation <= elevation[order][np.searchsorted(below, TENTH)]  # equals go together, or the ends lean to a side
+    high = elevation >= elevation[order][np.searchsorted(below, 1 - TENTH)]
+    top, bottom = (
+        (float(np.average(x[part], weights=cover[part])), float(np.average(y[part], weights=cover[part])))
+        for part in (high, low)
+    )
+    return top, bottom
+
+
+def length_along(outline: shapely.Geometry, highest: Point, lowest: Point) -> float:
+    """Extent in metres of an outline in degrees along the line from ``highest`` to ``lowest`` (degrees)."""
+    vertices, (top, bottom) = _in_plane(outline, highest, lowest)
+    direction = (top - bottom) / np.hypot(*(top - bottom))
+    along = vertices @ direction
+    return float(along.max() - along.min())
+
+
+def longer_side(outline: shapely.Geometry) -> float:
+    """Longer side in metres of the smallest rotated rectangle round an outline in degrees."""
+    vertices, _ = _in_plane(outline)
+    corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(shapely.MultiPoint(vertices)))
+    return float(np.hypot(*np.diff(corners, axis=0).T).max())
+
+
+def _in_plane(outline: shapely.Geometry, *points: Point) -> tuple[np.ndarray, np.ndarray]:
+    middle = outline.centroid
+    both = np.vstack([shapely.get_coordinates(outline), np.reshape(points, (-1, 2))])
+    plane = to_plane(both, (middle.x, middle.y))
+    return plane[: len(plane) - len(points)], plane[len(plane) - len(points) :]
+
+
+CELLS = 2_000_000
+"""Pixels of a record held at once."""
+
+SHOWN = 0.0005
+"""Scenes that give less of an outline than this are not named."""
+
+
+@dataclass(frozen=True)
+class SourceScene:
+    """A scene by its name, and its ISO date, None where unknown."""
+
+    name: str
+    date: str | None
+
+
+def mapped_from(outlines: gpd.GeoSeries, records: Sequence[Path], facts: Sequence[Path]) -> list[dict[str, str | None]]:
+    """Return ``mapping_date``, ``scenes`` and ``scenes_note`` of each outline (EPSG:4326), in their order.
+
+    ``scenes`` names them with their shares, the greatest first; ``mapping_date`` is the first one's date. Raises UserError
+    where records and facts are not pairs, or do not fit each other.
+    """
+    if len(records) != len(facts):
+        raise UserError(
+            f"{len(records)} records of scenes came with {len(facts)} files of facts; give one for each image."
+        )
+    if not records:
+        return [_told(Counter(), "no record of scenes")] * len(outlines)
+    pixels: list[Counter[SourceScene]] = [Counter() for _ in outlines]
+    for record, fact in zip(records, facts, strict=True):
+        scenes = _scenes(fact)
+        for position, number, count in _counted(record, outlines):
+            if number not in scenes:
+                raise UserError(
+                    f"{record} holds the scene number {number}, which {fact} does not name. Compose the image again."
+                )
+            pixels[position][scenes[number]] += count
+    return [_told(one, "no image covers it") for one in pixels]
+
+
+def _scenes(facts: Path) -> dict[int, SourceScene]:
+    try:
+        listed = json.loads(facts.read_text(encoding="utf-8"))["scenes"]
+        return {int(one["number"]): SourceScene(str(one["name"]), (one["date"] or "")[:10] or None) for one in listed}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{facts} does not tell the scenes of an image. Give what compose-rgb wrote beside it."
+        ) from error
+
+
+def _counted(record: Path, outlines: gpd.GeoSeries) -> Iterator[tuple[int, int, float]]:
+    """Yield (position of the outline, number of the scene, covered pixels) of outlines that touch the record."""
+    from exactextract import exact_extract
+    from exactextract.raster import RasterioRasterSource
+
+    with open_raster(record) as raster:
+        there = outlines.to_crs(raster.crs)
+        near = [n for n, one in enumerate(there) if one.intersects(Grid.of(raster).footprint)]
+        features = [
+            {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(there.iloc[n])} for n in near
+        ]
+        if not features:
+            return
+        found = exact_extract(
+            RasterioRasterSource(raster), features, ["unique", "frac", "count"], max_cells_in_memory=CELLS
+        )
+        for position, one in zip(near, found, strict=True):
+            of = one["properties"]
+            for number, share in zip(of["unique"], of["frac"], strict=True):
+                yield position, int(number), float(share) * float(of["count"])
+
+
+def _told(pixels: Counter[SourceScene], why_none: str) -> dict[str, str | None]:
+    total = sum(pixels.values())
+    if not total:
+        return {"mapping_date": None, "scenes": None, "scenes_note": why_none}
+    ranked = sorted(pixels, key=lambda scene: (-round(pixels[scene] / total, 3), _later_first(scene), scene.name))
+    named = [f"{scene.name}:{pixels[scene] / total:.3f}" for scene in ranked if pixels[scene] / total >= SHOWN]
+    date = ranked[0].date
+    return {
+        "mapping_date": date,
+        "scenes": ";".join(named),
+        "scenes_note": None if date else "the scene's date is not known",
+    }
+
+
+def _later_first(scene: SourceScene) -> int:
+    return -int("".join(filter(str.isdigit, scene.date or "")) or 0)
+
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +205,7 @@ def describe(
     facts: Annotated[list[Path] | None, Input()] = None,
     *,
     source: str,
-    others_settings: Annotated[dict[str, OtherInventory], Setting("inventory.others", lens=only_source)],
+    others_settings: Annotated[dict[str, OtherInventory], Setting("inventory.others", view=only_source)],
     min_dem_share: Annotated[float, Setting("inventory.min_dem_share")] = 0.75,
     outline_type: Annotated[Literal["Extended", "Restricted"], Setting("inventory.outline_type")] = "Extended",
 ) -> None:
@@ -102,7 +258,7 @@ def measure(frame: gpd.GeoDataFrame, dem: DatasetReader | None, min_dem_share: f
     if len(frame):
         ground["width_m"] = ground["area_km2"] * 1e6 / ground["length_m"]
     known = frame.drop(columns=[name for name in ground if name in frame])
-    return _rounded(conform(pd.concat([known, ground], axis=1), DESCRIBED, frame.crs))
+    return _rounded(to_schema(pd.concat([known, ground], axis=1), DESCRIBED, frame.crs))
 
 
 def _ground(

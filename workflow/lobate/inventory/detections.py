@@ -6,8 +6,8 @@ from pathlib import Path
 
 import geopandas as gpd
 
-from lobate.errors import Mistake
-from lobate.vectors import LONLAT, read_polygons
+from lobate.errors import UserError
+from lobate.io.vector import LONLAT, read_polygons
 
 LAYER = "kept"
 PERSONAL = ("upslope_connection", "activity", "reviewer", "remark")
@@ -25,7 +25,7 @@ def read_pending(path: Path) -> gpd.GeoDataFrame:
     frame = read_polygons(path, LAYER).to_crs(LONLAT)
     missing = {"detection", "mean"} - set(frame.columns)
     if missing:
-        raise Mistake(
+        raise UserError(
             f"The layer {LAYER} of {path} lacks the field {', '.join(sorted(missing))}. Give the detections that "
             "filter-detections wrote."
         )

@@ -18,7 +18,7 @@ def identifier(longitude: float, latitude: float, prefix: str = "RGU") -> str:
     return f"{prefix}{abs(north):06d}{'N' if north >= 0 else 'S'}{abs(east):07d}{'E' if east >= 0 else 'W'}"
 
 
-def made_unique(identifiers: Iterable[str]) -> list[str]:
+def disambiguate_ids(identifiers: Iterable[str]) -> list[str]:
     """Return them in order; the second, third, ... bearer of an identifier gets the letter b, c, ..."""
     seen: Counter[str] = Counter()
     result = []

@@ -15,10 +15,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from lobate.decided import STANDING
 from lobate.inventory.detections import PERSONAL
 from lobate.inventory.overlap import one_to_one, overlaps
-from lobate.vectors import LONLAT
+from lobate.io.decisions import STANDING
+from lobate.io.vector import LONLAT
 
 ALIKE = 0.8
 """Two people's outlines of one landform that share less than this IoU are not one outline."""
@@ -39,7 +39,7 @@ class Agreement:
     facts: dict[str, Any]
 
 
-def reconcile(files: dict[str, gpd.GeoDataFrame], match_iou: float) -> Agreement:
+def merge_reviewers(files: dict[str, gpd.GeoDataFrame], match_iou: float) -> Agreement:
     """Bring together the decisions (see ``read_decisions``) of files by their names; pending ones do not count."""
     said = {name: one[one["status"] != "pending"].reset_index(drop=True) for name, one in files.items()}
     groups = _grouped(list(said.values()), match_iou)
@@ -66,7 +66,7 @@ def kappa(one: np.ndarray, other: np.ndarray) -> float | None:
     return None if expected == 1 else round(float(((one == other).mean() - expected) / (1 - expected)), 4)
 
 
-def counterparts(one: gpd.GeoDataFrame, other: gpd.GeoDataFrame, match_iou: float) -> pd.DataFrame:
+def match_decisions(one: gpd.GeoDataFrame, other: gpd.GeoDataFrame, match_iou: float) -> pd.DataFrame:
     """Return which decisions (``left``, ``right``: positions) are about one landform, one to one."""
     found = [overlaps(one.geometry, other.geometry)]
     told = [np.flatnonzero(frame["seen"].notna()) for frame in (one, other)]
@@ -86,7 +86,7 @@ def _grouped(files: Sequence[gpd.GeoDataFrame], match_iou: float) -> list[list[S
     groups: list[list[Said]] = []
     for number, frame in enumerate(files):
         firsts = gpd.GeoDataFrame([group[0][1] for group in groups], columns=COLUMNS, crs=LONLAT)
-        pairs = counterparts(firsts, frame, match_iou) if groups else pd.DataFrame({"left": [], "right": []})
+        pairs = match_decisions(firsts, frame, match_iou) if groups else pd.DataFrame({"left": [], "right": []})
         known = dict(zip(pairs["right"], pairs["left"], strict=True))
         for position, row in enumerate(frame.itertuples(index=False)):
             if position in known:
@@ -138,7 +138,7 @@ def _counts(said: gpd.GeoDataFrame) -> dict[str, int]:
 
 
 def _pair(one: str, other: str, said: dict[str, gpd.GeoDataFrame], match_iou: float) -> dict[str, Any]:
-    pairs = counterparts(said[one], said[other], match_iou)
+    pairs = match_decisions(said[one], said[other], match_iou)
     yes = [
         said[name]["status"].isin(STANDING).to_numpy()[pairs[side].to_numpy(dtype=int)]
         for name, side in ((one, "left"), (other, "right"))

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from lobate.inventory.cells import Cells
+from lobate.inventory.zonal import Cells
 
 SOLAR_CONSTANT = 1361.0
 """W m-2 at the mean distance of the sun."""
@@ -40,10 +40,10 @@ def potential_radiation(cells: Cells, latitude: float) -> float | None:
     cover = cells.cover[known]
     altitude = float(np.average(cells.elevation[known], weights=cover))
     beams = year_of_beams(round(latitude, 3), round(altitude, -1))
-    return float(np.average(received(beams, cells.slope[known], cells.aspect[known]), weights=cover))
+    return float(np.average(irradiance(beams, cells.slope[known], cells.aspect[known]), weights=cover))
 
 
-def received(beams: np.ndarray, slope: np.ndarray, aspect: np.ndarray) -> np.ndarray:
+def irradiance(beams: np.ndarray, slope: np.ndarray, aspect: np.ndarray) -> np.ndarray:
     """W m-2 that slopes (degrees; aspect clockwise from north, NaN where flat) receive of ``beams``; (n,)."""
     tilt, facing = np.radians(slope), np.radians(np.nan_to_num(aspect))
     normals = np.column_stack([np.sin(tilt) * np.sin(facing), np.sin(tilt) * np.cos(facing), np.cos(tilt)])
@@ -55,10 +55,10 @@ def received(beams: np.ndarray, slope: np.ndarray, aspect: np.ndarray) -> np.nda
 def year_of_beams(latitude: float, altitude: float) -> np.ndarray:
     """Beams of the sun through a year (east, north, up; W m-2 over the number of moments), shape (3, m), at degrees and m."""
     days = 0.5 + (np.arange(DAYS) + 0.5) / DAYS * 365
-    return np.hstack([beams_of_day(day, latitude, altitude) for day in days]) / DAYS
+    return np.hstack([solar_positions(day, latitude, altitude) for day in days]) / DAYS
 
 
-def beams_of_day(
+def solar_positions(
     day: float,
     latitude: float,
     altitude: float = 0.0,

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
+from lobate.inventory.attributes import INVENTORY
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
+from lobate.io.vector import LONLAT, read_polygons
 from lobate.settings.inventory import OtherInventory
-from lobate.vectors import LONLAT, read_polygons
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +37,13 @@ CM = {"mm": 0.1, "cm": 1.0, "m": 100.0}
 def read_source(path: Path, source: str, others: dict[str, OtherInventory]) -> gpd.GeoDataFrame:
     """Return the outlines of ``source`` in EPSG:4326 with ``source``, ``source_id``, ``method`` and what it knows of them.
 
-    Outlines may still be empty or invalid; see ``mend``. Raises Mistake where file, fields and settings disagree.
+    Outlines may still be empty or invalid; see ``mend``. Raises UserError where file, fields and settings disagree.
     """
     if source == REVIEWED:
         frame = read_polygons(path, REVIEWED).to_crs(LONLAT)
         return frame.assign(source=source, source_id=frame["detection"], method=DETECTED)
     if source not in others:
-        raise Mistake(f"There is no inventory called {source}. Describe it in the setting inventory.others.{source}.")
+        raise UserError(f"There is no inventory called {source}. Describe it in the setting inventory.others.{source}.")
     return _read_other(path, source, others[source])
 
 
@@ -69,7 +70,7 @@ def _read_other(path: Path, source: str, settings: OtherInventory) -> gpd.GeoDat
     for field in [*settings.where, *filter(None, [settings.id_field]), *settings.fields.values()]:
         if field not in frame:
             fields = ", ".join(str(name) for name in frame.columns.drop("geometry"))
-            raise Mistake(
+            raise UserError(
                 f"{where} has no field {field}; it has {fields or 'none'}. Correct inventory.others.{source}."
             )
     ids = _ids(frame, source, settings, where)
@@ -88,10 +89,10 @@ def _ids(frame: gpd.GeoDataFrame, source: str, settings: OtherInventory, where: 
     ids = frame[settings.id_field]
     chosen = ids[_chosen(frame, settings, where)]
     if chosen.isna().any():
-        raise Mistake(f"{where}: feature {chosen.index[chosen.isna()][0]} has no {settings.id_field}. Give it one.")
+        raise UserError(f"{where}: feature {chosen.index[chosen.isna()][0]} has no {settings.id_field}. Give it one.")
     twice = chosen[chosen.duplicated()].unique()
     if len(twice):
-        raise Mistake(
+        raise UserError(
             f"{where}: {len(twice)} identifiers in the field {settings.id_field} are used more than once "
             f"({', '.join(map(str, twice[:5]))}). Make them unique, or leave inventory.others.{source}.id_field away."
         )
@@ -109,7 +110,7 @@ def _known(frame: gpd.GeoDataFrame, name: str, field: str, where: str) -> list[A
     numbers = pd.to_numeric(frame[field], errors="coerce").astype(float)
     wrong = np.flatnonzero((frame[field].notna() & ~np.isfinite(numbers)).to_numpy())
     if len(wrong):
-        raise Mistake(
+        raise UserError(
             f"{where}, field {field}: feature {wrong[0]} has the value {str(frame[field].iloc[wrong[0]])!r}, which is no "
             f"number ({len(wrong)} such features). Correct it, or leave it empty."
         )
@@ -122,7 +123,7 @@ def _date(value: object, where: str) -> str | None:
         return None
     found = re.match(r"\d{4}(-\d{2}){0,2}(?=$|[T .])", str(value).strip())
     if not found:
-        raise Mistake(
+        raise UserError(
             f"{where}: {str(value)!r} is no date. Write it as 2018, 2018-07 or 2018-07-11, or leave it empty."
         )
     return found[0]
@@ -134,7 +135,7 @@ def _chosen(frame: gpd.GeoDataFrame, settings: OtherInventory, where: str) -> np
         chosen &= np.array([_equal(one, value) for one in frame[field]], dtype=bool)
     if len(frame) and not chosen.any():
         asked = ", ".join(f"{field} = {value}" for field, value in settings.where.items())
-        raise Mistake(f"{where} has no feature with {asked}. Correct its setting where.")
+        raise UserError(f"{where} has no feature with {asked}. Correct its setting where.")
     return chosen
 
 
@@ -150,3 +151,19 @@ def _polygonal(shape: shapely.Geometry) -> shapely.Geometry:
 def _names(frame: gpd.GeoDataFrame) -> str:
     shown = ", ".join(frame["source_id"].astype(str).iloc[:5])
     return shown + (" and others" if len(frame) > 5 else "")
+
+
+def read_compiled(path: Path) -> gpd.GeoDataFrame:
+    """Read the records of a compiled inventory. Raises UserError for anything else, and where two ids are alike."""
+    records = read_polygons(path, "inventory")
+    missing = [one.name for one in INVENTORY if one.name not in records]
+    if missing:
+        raise UserError(
+            f"{path} is no compiled inventory: it has no field {', '.join(missing)}. Give what compile-inventory wrote."
+        )
+    twice = records["id"][records["id"].duplicated()].unique()
+    if len(twice):
+        raise UserError(
+            f"{path}: {len(twice)} identifiers stand more than once ({', '.join(map(str, twice[:5]))}). Make them unique."
+        )
+    return records

@@ -1,6 +1,6 @@
 """The controlled words of the inventory: the review's states and the RGIK guideline's vocabularies.
 
-Spelling is forgiven (case, spaces, hyphens, underscores), meaning is not: a word that is not in the list is a Mistake.
+Spelling is forgiven (case, spaces, hyphens, underscores), meaning is not: a word that is not in the list is a UserError.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 
 STATUS = ("pending", "accepted", "edited", "rejected")
 """What a person said about a detection; pending until somebody has looked."""
@@ -50,7 +50,7 @@ VOCABULARIES = {
 def canonical(values: Iterable[object], allowed: Sequence[str], where: str) -> list[str | None]:
     """Return each value in the vocabulary's own spelling, None for empty ones.
 
-    ``where`` names the file and field for the Mistake raised when a value is not among ``allowed``.
+    ``where`` names the file and field for the UserError raised when a value is not among ``allowed``.
     """
     spellings = {_bare(word): word for word in allowed}
     result: list[str | None] = []
@@ -60,7 +60,7 @@ def canonical(values: Iterable[object], allowed: Sequence[str], where: str) -> l
         elif (word := spellings.get(_bare(str(value)))) is not None:
             result.append(word)
         else:
-            raise Mistake(
+            raise UserError(
                 f"{where}: feature {number} has the value {str(value)!r}, which is not one of {', '.join(allowed)}. "
                 "Use one of these words, or leave it empty."
             )

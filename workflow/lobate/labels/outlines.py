@@ -13,11 +13,10 @@ import pyogrio
 import shapely
 from pyproj.exceptions import CRSError, ProjError
 
-from lobate.errors import Mistake
-from lobate.labels.repair import mend, polygons_of, sound
+from lobate.errors import UserError
+from lobate.io.vector import LONLAT, POLYGONAL, read_layer, readable
+from lobate.labels.make_valid import make_valid, polygons_of, repair
 from lobate.settings.base import PolygonFile
-from lobate.vectorfile import readable
-from lobate.vectors import LONLAT, POLYGONAL, read_layer
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | No
     """Return the outlines of one file as rows of class ``kind``, mended and in EPSG:4326, one row for each feature.
 
     ``path`` is where the file lies now, ``file`` what the configuration says of it; ``fold`` is what ``fold_field`` holds,
-    as people write it, "" for nothing. Mistake when it is empty, has no CRS,
+    as people write it, "" for nothing. UserError when it is empty, has no CRS,
     holds anything but polygons, or lacks a field that the configuration names.
     """
     with readable(path) as whole:
@@ -36,11 +35,11 @@ def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | No
         numbers = _feature_numbers(whole, file.layer)
     frame = frame.set_index(numbers)
     if frame.empty:
-        raise Mistake(
+        raise UserError(
             f"{_where(file)} holds no feature. Draw outlines in it, or take it out of labels.{kind}s in the configuration."
         )
     frame = frame[matching(frame, file)]
-    geometry, reason = mend(frame.geometry, _where(file))
+    geometry, reason = repair(frame.geometry, _where(file))
     rows = gpd.GeoDataFrame(
         {
             "outline": _names(frame, file),
@@ -58,7 +57,7 @@ def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | No
 def _with_polygons(frame: gpd.GeoDataFrame, file: PolygonFile) -> gpd.GeoDataFrame:
     """Return the features; of one that holds points or lines beside polygons, as globes draw labels, only the polygons.
 
-    Mistake when a feature holds no polygon.
+    UserError when a feature holds no polygon.
     """
     shapes = np.array(frame.geometry.values, dtype=object)
     mixed = np.flatnonzero(shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION)
@@ -67,7 +66,7 @@ def _with_polygons(frame: gpd.GeoDataFrame, file: PolygonFile) -> gpd.GeoDataFra
         shapes[mixed] = polygons_of(shapes[mixed])
     wrong = np.flatnonzero(~np.isin(shapely.get_type_id(shapes), (*POLYGONAL, -1)))
     if len(wrong):
-        raise Mistake(
+        raise UserError(
             f"{_where(file)} must hold polygons, but feature {wrong[0]} is a {shapes[wrong[0]].geom_type} ({len(wrong)} such "
             "features). Draw outlines as polygons, or name another layer."
         )
@@ -79,11 +78,11 @@ def _in_lonlat(rows: gpd.GeoDataFrame, file: PolygonFile) -> gpd.GeoDataFrame:
     try:
         rows = rows.to_crs(LONLAT)
     except (ProjError, CRSError) as error:
-        raise Mistake(
+        raise UserError(
             f"{_where(file)} is in a coordinate reference system that has no place on Earth ({rows.crs.name}): {error}. "
             "Assign the right one in QGIS and save it again."
         ) from error
-    return rows.assign(geometry=sound(np.array(rows.geometry.values, dtype=object)))
+    return rows.assign(geometry=make_valid(np.array(rows.geometry.values, dtype=object)))
 
 
 def _where(file: PolygonFile) -> str:
@@ -99,7 +98,7 @@ def _field(frame: pd.DataFrame, name: str, file: PolygonFile) -> pd.Series:
     fields = [column for column in frame.columns if column != GEOMETRY]
     if name not in fields:
         near = difflib.get_close_matches(name, fields, n=1)
-        raise Mistake(
+        raise UserError(
             f"{_where(file)} has no field {name}; it has {', '.join(fields) or 'none'}. "
             + (f"Did you mean {near[0]}?" if near else "Correct id_field, where or fold_field in the configuration.")
         )
@@ -107,14 +106,14 @@ def _field(frame: pd.DataFrame, name: str, file: PolygonFile) -> pd.Series:
 
 
 def matching(frame: pd.DataFrame, file: PolygonFile) -> np.ndarray:
-    """Return which features have all the values that ``where`` asks for; Mistake when none has."""
+    """Return which features have all the values that ``where`` asks for; UserError when none has."""
     matching = np.ones(len(frame), dtype=bool)
     for name, value in file.where.items():
         column = _field(frame, name, file)
         matching &= column.map(_text).to_numpy() == _text(value)
         if not matching.any():
             present = sorted({_text(one) for one in column.unique()})
-            raise Mistake(
+            raise UserError(
                 f"{_where(file)}: no feature has {name} = {value} (there are {', '.join(present[:12])}). Correct where in "
                 "the configuration."
             )

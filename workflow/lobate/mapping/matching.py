@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from lobate.mapping.cells import common_areas
+from lobate.mapping.overlay import common_areas
 
 THRESHOLDS = tuple(number / 10 for number in range(1, 10))
 OVERLAP = 0.1
@@ -53,7 +53,7 @@ def match(detections: np.ndarray, references: np.ndarray) -> Matches:
     return Matches(one[picked], other[picked], iou[picked], *best)
 
 
-def overlapping(detections: np.ndarray, outlines: np.ndarray) -> np.ndarray:
+def overlaps_any(detections: np.ndarray, outlines: np.ndarray) -> np.ndarray:
     """Return whether each detection (n,) shares `OVERLAP` of the smaller of both with some outline; bool (n,)."""
     one, other, common = common_areas(detections, outlines)
     share = common / np.minimum(shapely.area(detections[one]), shapely.area(outlines[other]))

@@ -1,6 +1,6 @@
 """The probability of the landform over a whole image, in overlapping windows that are blended.
 
-What is done with the windows is `lobate.network.stream`; here the models, the image and the settings meet.
+What is done with the windows is `lobate.network.sliding_window`; here the models, the image and the settings meet.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from lobate.errors import Mistake
+from lobate.engine.signature import Input, Output, Setting
+from lobate.errors import UserError
 from lobate.settings.mapping import Predict
-from lobate.signature import Input, Output, Setting
 
 if TYPE_CHECKING:
     from lobate.network.batches import Network
@@ -34,26 +34,26 @@ def predict(
     probability: Annotated[Path, Output()],
     more_models: Annotated[list[Path] | None, Input()] = None,
     *,
-    predict_settings: Annotated[Predict, Setting("mapping.predict", lens=without_files)],
+    predict_settings: Annotated[Predict, Setting("mapping.predict", view=without_files)],
 ) -> None:
     """Write ``probability``, a uint8 COG on the image's grid: p = value / 254, 255 where the image has no data.
 
     With ``more_models`` its first band is the mean over all models, its second their standard deviation, in the same coding.
-    The models run on a GPU where there is one. Mistake when the image is not 8-bit, has other bands than the models were
+    The models run on a GPU where there is one. UserError when the image is not 8-bit, has other bands than the models were
     trained on or is truncated, when a model file is damaged, and when the models were trained on different bands, or on
     images of different ranges of reflectance.
     """
     import torch
 
-    from lobate.network.average import over_models
-    from lobate.network.stream import PROBABILITY, SPREAD, probability_map
+    from lobate.network.sliding_window import PROBABILITY, SPREAD, probability_map
+    from lobate.network.tta import ensemble
 
     files = [model, *(more_models or [])]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     networks, headers = zip(*(_network(file, image, device, predict_settings) for file in files), strict=True)
     names = _bands_of(files, headers)
     probability_map(
-        networks[0] if len(networks) == 1 else over_models(networks),
+        networks[0] if len(networks) == 1 else ensemble(networks),
         image,
         probability,
         window=predict_settings.window,
@@ -77,7 +77,7 @@ def _bands_of(files: list[Path], headers: tuple[dict[str, Any], ...]) -> list[st
         known = {str(header[key]): file for file, header in zip(files, headers, strict=True) if header.get(key)}
         if len(known) > 1:
             (one, file), (another, other) = list(known.items())[:2]
-            raise Mistake(
+            raise UserError(
                 f"{other} was trained on {what} than {file} ({key}: {another}; {one}), so they cannot map an image "
                 "together. Name models whose images were made alike in mapping.predict.ensemble."
             )
@@ -86,26 +86,25 @@ def _bands_of(files: list[Path], headers: tuple[dict[str, Any], ...]) -> list[st
 
 def _network(file: Path, image: Path, device: str, settings: Predict) -> tuple[Network, dict[str, Any]]:
     """Return the function from windows to probabilities that the settings ask for, and the header of its file."""
-    from lobate.network.average import over_scales, over_symmetries
-    from lobate.network.compiled import compiled
     from lobate.network.deeplab import landform_probability, set_output_stride
-    from lobate.network.fold import folded
+    from lobate.network.inference_graph import compile_model, fuse_batch_norms
     from lobate.network.modelfile import load
+    from lobate.network.tta import tta_flips, tta_scales
 
     model, header = load(file)
     if settings.output_stride not in ("model", model.output_stride):
         log.info("Trained at output stride %d, mapping at %d.", model.output_stride, settings.output_stride)
         set_output_stride(model, settings.output_stride)
-    network = landform_probability(folded(model), device)
+    network = landform_probability(fuse_batch_norms(model), device)
     if settings.compile is True or (settings.compile == "auto" and _compiling_pays(model, image, settings)):
-        network = compiled(network)
+        network = compile_model(network)
     if settings.tta.scales != [1.0]:
-        network = over_scales(network, settings.tta.scales)
-    return over_symmetries(network) if settings.tta.symmetries else network, header
+        network = tta_scales(network, settings.tta.scales)
+    return tta_flips(network) if settings.tta.symmetries else network, header
 
 
 def _compiling_pays(model: DeepLab, image: Path, settings: Predict) -> bool:
-    from lobate.rasters import open_raster
+    from lobate.io.raster import open_raster
 
     with open_raster(image) as dataset:
         windows = dataset.height * dataset.width / (settings.window - settings.overlap) ** 2

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from lobate.errors import Mistake
-from lobate.mapping.ground import polygonal
+from lobate.errors import UserError
+from lobate.io.vector import LONLAT, read_layer, read_polygons
+from lobate.mapping.valid_area import polygonal
 from lobate.settings.base import PolygonFile
-from lobate.vectors import LONLAT, read_layer, read_polygons
 
 log = logging.getLogger(__name__)
 SETTING = "mapping.reference"
@@ -33,13 +33,13 @@ class Reference:
 def read_reference(path: Path, file: PolygonFile | None) -> Reference:
     """Return the user's outlines as ``file`` says, or the positive ones of the cleaned labels when it is None.
 
-    Raises Mistake when a field does not exist, or when no outline is left.
+    Raises UserError when a field does not exist, or when no outline is left.
     """
     if file is None:
         frame = read_polygons(path, "kept")
         frame = frame[frame["class"] == "positive"].reset_index(drop=True)
         return _reference(frame, frame["polygon"], "the positive outlines given to training (labels, kept)", path)
-    frame = chosen(path, file, SETTING)
+    frame = select_features(path, file, SETTING)
     if file.id_field:
         names = _field(frame, file.id_field, path, SETTING).astype(str)
     else:
@@ -50,10 +50,10 @@ def read_reference(path: Path, file: PolygonFile | None) -> Reference:
 
 
 def _reference(frame: gpd.GeoDataFrame, names: pd.Series, what: str, path: Path) -> Reference:
-    outlines = repaired(frame.to_crs(LONLAT).geometry)
+    outlines = make_valid(frame.to_crs(LONLAT).geometry)
     usable = shapely.area(outlines) > 0
     if not usable.any():
-        raise Mistake(
+        raise UserError(
             f"There is no outline to score against in {path} ({what}). Check mapping.reference: path, layer and where."
         )
     if not usable.all():
@@ -62,10 +62,10 @@ def _reference(frame: gpd.GeoDataFrame, names: pd.Series, what: str, path: Path)
     return Reference(table[usable].reset_index(drop=True), what, int((~usable).sum()))
 
 
-def chosen(path: Path, file: PolygonFile, setting: str) -> gpd.GeoDataFrame:
+def select_features(path: Path, file: PolygonFile, setting: str) -> gpd.GeoDataFrame:
     """Return the outlines at ``path`` that ``file``, the value of ``setting``, asks for, in their own CRS.
 
-    Raises Mistake when they cannot be read or a field does not exist.
+    Raises UserError when they cannot be read or a field does not exist.
     """
     frame = read_polygons(path, file.layer)
     for field, value in file.where.items():
@@ -79,13 +79,13 @@ def _field(frame: gpd.GeoDataFrame, field: str, path: Path, setting: str) -> pd.
         return frame[field]
     near = difflib.get_close_matches(field, map(str, frame.columns), n=1)
     hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(map(str, frame.columns.drop('geometry')))}."
-    raise Mistake(f"The file {path} has no field {field}, which {setting} names; {hint}")
+    raise UserError(f"The file {path} has no field {field}, which {setting} names; {hint}")
 
 
 def known_outlines(polygons: Path) -> np.ndarray:
     """Return all positive outlines a person has drawn, in EPSG:4326, also those left out of training."""
     layers = [read_layer(polygons, name) for name in ("kept", "removed")]
-    outlines = [repaired(layer[layer["class"] == "positive"].to_crs(LONLAT).geometry) for layer in layers]
+    outlines = [make_valid(layer[layer["class"] == "positive"].to_crs(LONLAT).geometry) for layer in layers]
     together = np.concatenate(outlines)
     return together[shapely.area(together) > 0]
 
@@ -100,7 +100,7 @@ def training_footprints(split: Path, mined: Path | None = None) -> np.ndarray:
     return np.concatenate([np.asarray(one.to_crs(LONLAT).geometry.values, dtype=object) for one in layers])
 
 
-def repaired(outlines: gpd.GeoSeries) -> np.ndarray:
+def make_valid(outlines: gpd.GeoSeries) -> np.ndarray:
     """Return the polygons (n,) of possibly missing or invalid outlines; empty where there is no area."""
     plain = np.asarray(outlines.values, dtype=object).copy()
     plain[shapely.is_missing(plain)] = shapely.Polygon()

@@ -2,29 +2,170 @@
 
 Most of what a reference holds may have been shown to the network in training; so everything is told twice, on all of
 the mapped area and on ground that no patch covered, neither of the training side nor of the negatives that were mined.
+
+How QGIS shows the score's cases: what was found, what was missed, and what was found wrongly.
+
+Pixels of detections against pixels of reference outlines, on the tiles' own grids, each piece of ground once.
+
+Tiles overlap: ground that several tiles see counts in the first of them only. Everything goes by bands of rows, so
+memory does not depend on a tile's height.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
+from xml.etree.ElementTree import Element
 
 import geopandas as gpd
 import numpy as np
+import rasterio.features
 import shapely
+from rasterio.enums import Resampling
+from rasterio.io import DatasetReader
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
 
-from lobate.errors import Mistake
-from lobate.mapping.ground import Ground, seen_by_any
-from lobate.mapping.look import styles
-from lobate.mapping.matching import Matches, match, overlapping, polygon_scores, rates, ratio, touching
-from lobate.mapping.pixels import Census, census
+from lobate.engine.signature import Input, Output, Setting
+from lobate.errors import UserError
+from lobate.io.grid import Grid
+from lobate.io.qgis.markup import element
+from lobate.io.qgis.package import add_styles
+from lobate.io.qgis.symbols import OutlineStyle, alike, categories, labels
+from lobate.io.raster import open_raster, row_bands
+from lobate.io.vector import LONLAT, geodesic_area_m2, read_layer, write_layers
+from lobate.mapping.matching import Matches, match, overlaps_any, polygon_scores, rates, ratio, touching
 from lobate.mapping.reference import Reference, known_outlines, read_reference, training_footprints
-from lobate.qgis.package import add_styles
+from lobate.mapping.valid_area import NODATA, ValidArea, from_lonlat, valid_in_any
 from lobate.settings.base import PolygonFile
-from lobate.signature import Input, Output, Setting
-from lobate.vectors import LONLAT, geodesic_area_m2, read_layer, write_layers
+
+HIT = OutlineStyle("", "found", "0,230,150,255", 0.6)
+MISS = OutlineStyle("", "missed", "86,190,255,255", 0.7, "dash")
+ALARMS = (
+    OutlineStyle("wrong", "wrong: no outline is there", "255,90,220,255", 0.6),
+    OutlineStyle("new", "new: overlaps an outline of the reference", "255,242,0,255", 0.6),
+    OutlineStyle("known", "known: overlaps an outline given to labels", "255,176,0,255", 0.6),
+    OutlineStyle("", "open: nobody knows yet", "255,255,255,255", 0.6, "dot"),
+)
+"""Detections that match no reference outline well enough, by the paper's account."""
+
+LABELLED_FROM = 100_000
+"""Labels are shown from this scale on."""
+
+
+def styles() -> dict[str, list[Element]]:
+    """Return the style of each layer of the score's cases."""
+    return {
+        "hits": [
+            alike(HIT),
+            labels('format_number("iou", 2)', "0,230,150,255", LABELLED_FROM),
+            element("mapTip", '[% "detection" %] is [% "reference" %], IoU [% format_number("iou", 2) %]'),
+        ],
+        "misses": [
+            alike(MISS),
+            labels('"reference"', "86,190,255,255", LABELLED_FROM),
+            element("mapTip", '[% "reference" %], best IoU [% format_number("best_iou", 2) %]'),
+        ],
+        "false_alarms": [
+            categories('"account"', ALARMS),
+            labels('format_number("mean", 2)', "255,255,255,255", LABELLED_FROM),
+            element("mapTip", '[% "detection" %]: [% "account" %], best IoU [% format_number("best_iou", 2) %]'),
+        ],
+    }
+
+
+@dataclass(frozen=True)
+class PixelCounts:
+    """Mapped pixels by what covers them: ``counts[detected, reference, trained]`` (2, 2, 2), and their ground."""
+
+    counts: np.ndarray
+    mapped_km2: float
+
+    def confusion(self, *, unseen: bool = False) -> dict[str, int]:
+        """Return counts of pixels; with ``unseen`` those outside all training footprints only."""
+        table = self.counts[..., 0] if unseen else self.counts.sum(axis=-1)
+        return {
+            "true_positive": int(table[1, 1]),
+            "false_positive": int(table[1, 0]),
+            "false_negative": int(table[0, 1]),
+            "true_negative": int(table[0, 0]),
+        }
+
+
+def pixel_counts(
+    grounds: Sequence[ValidArea], detected: np.ndarray, reference: np.ndarray, trained: np.ndarray
+) -> PixelCounts:
+    """Count the pixels of all tiles by three layers of outlines (EPSG:4326); a pixel is covered when its centre is."""
+    counts, mapped_m2 = np.zeros(8, dtype=np.int64), 0.0
+    drawn = [(outlines, shapely.STRtree(outlines)) for outlines in (trained, reference, detected)]
+    for seat, ground in enumerate(grounds):
+        layers = [_Layer.on(ground, outlines[tree.query(ground.footprint)]) for outlines, tree in drawn]
+        own = np.zeros(8, dtype=np.int64)
+        with _fresh_bands(ground, grounds[:seat]) as bands:
+            for grid, fresh in bands:
+                code = sum(layer.burn(grid) << place for place, layer in enumerate(layers))
+                own += np.bincount(code[fresh], minlength=8)
+        counts += own
+        mapped_m2 += own.sum() * ground.grid.resolution_m**2
+    return PixelCounts(counts.reshape(2, 2, 2), mapped_m2 / 1e6)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Outlines near a tile, in its CRS, with their bounds (n, 4)."""
+
+    outlines: np.ndarray
+    bounds: np.ndarray
+
+    @classmethod
+    def on(cls, ground: ValidArea, outlines: np.ndarray) -> _Layer:
+        local = from_lonlat(outlines, ground.grid.crs)
+        return cls(local, shapely.bounds(local).reshape(-1, 4))
+
+    def burn(self, grid: Grid) -> np.ndarray:
+        """Return 1 where an outline covers a pixel's centre, else 0; uint8 of the grid's shape."""
+        left, bottom, right, top = grid.bounds
+        box = self.bounds
+        near = (box[:, 0] < right) & (box[:, 2] > left) & (box[:, 1] < top) & (box[:, 3] > bottom)
+        if not near.any():
+            return np.zeros(grid.shape, dtype=np.uint8)
+        return rasterio.features.rasterize(
+            self.outlines[near], out_shape=grid.shape, transform=grid.transform, dtype="uint8"
+        )
+
+
+@contextmanager
+def _fresh_bands(ground: ValidArea, earlier: Sequence[ValidArea]) -> Iterator[Iterator[tuple[Grid, np.ndarray]]]:
+    """Give bands of rows of a tile: their grid, and which pixels this tile sees and no earlier one does (bool)."""
+    neighbours = [other for other in earlier if shapely.intersects(other.footprint, ground.footprint)]
+    with ExitStack() as stack:
+        dataset = stack.enter_context(open_raster(ground.probability))
+        others = [stack.enter_context(_on_grid(other, ground.grid)) for other in neighbours]
+        yield _bands(dataset, others, ground.grid)
+
+
+def _bands(dataset: DatasetReader, others: Sequence[WarpedVRT], grid: Grid) -> Iterator[tuple[Grid, np.ndarray]]:
+    for start, stop in row_bands(grid.height):
+        window = Window(0, start, grid.width, stop - start)
+        fresh = dataset.read(1, window=window) != NODATA
+        for other in others:
+            fresh &= other.read(1, window=window) == NODATA
+        yield grid.crop(start, 0, stop - start, grid.width), fresh
+
+
+@contextmanager
+def _on_grid(other: ValidArea, grid: Grid) -> Iterator[WarpedVRT]:
+    with (
+        open_raster(other.probability) as dataset,
+        WarpedVRT(dataset, **grid.profile(), src_nodata=NODATA, nodata=NODATA, resampling=Resampling.nearest) as warped,
+    ):
+        yield warped
+
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +188,9 @@ def score(
 
     ``reference`` is read as ``reference_file`` says, or is the cleaned labels when that is None. Reference outlines are
     clipped to the mapped area (where any of the ``probabilities`` has a value); those outside are left out and counted.
-    ``mined`` are the negatives that the chosen round was trained with. Mistake when no reference lies within the area.
+    ``mined`` are the negatives that the chosen round was trained with. UserError when no reference lies within the area.
     """
-    grounds = [Ground.of(one) for one in probabilities]
+    grounds = [ValidArea.of(one) for one in probabilities]
     frame, footprints = read_layer(detections, "kept"), training_footprints(split, mined)
     truth = read_reference(reference, reference_file)
     inside, account_of_reference = _clipped(truth, grounds, reference)
@@ -57,7 +198,7 @@ def score(
     matches = match(found, there)
     frame["unseen"], inside["unseen"] = ~touching(found, footprints), ~touching(there, footprints)
     frame["account"] = _account(found, there, known_outlines(known), judged=reference_file is not None)
-    pixels = census(grounds, found, _plain(truth.outlines), footprints)
+    pixels = pixel_counts(grounds, found, _plain(truth.outlines), footprints)
     result = {
         "landform": landform,
         "reference": account_of_reference,
@@ -83,14 +224,14 @@ def _flags(frame: gpd.GeoDataFrame) -> np.ndarray:
     return frame["unseen"].to_numpy(dtype=bool)
 
 
-def _clipped(truth: Reference, grounds: list[Ground], path: Path) -> tuple[gpd.GeoDataFrame, dict[str, object]]:
+def _clipped(truth: Reference, grounds: list[ValidArea], path: Path) -> tuple[gpd.GeoDataFrame, dict[str, object]]:
     """Return the reference outlines clipped to the mapped area, and how many were given, clipped and left out."""
     outlines = _plain(truth.outlines)
-    seen = seen_by_any(outlines, grounds)
+    seen = valid_in_any(outlines, grounds)
     share = shapely.area(seen) / shapely.area(outlines)
     mapped = share > 1e-6
     if not mapped.any():
-        raise Mistake(
+        raise UserError(
             f"None of the {len(outlines)} reference outlines in {path} ({truth.what}) lies on the mapped area. Check their "
             "coordinate reference system, and that mapping.reference names outlines of this region."
         )
@@ -110,8 +251,8 @@ def _clipped(truth: Reference, grounds: list[Ground], path: Path) -> tuple[gpd.G
 
 def _account(found: np.ndarray, there: np.ndarray, known: np.ndarray, *, judged: bool) -> np.ndarray:
     """Return the paper's account of each detection: known, new or wrong; open where nothing can tell new from wrong."""
-    rest = np.where(overlapping(found, there), "new", "wrong") if judged else np.full(len(found), "open")
-    return np.where(overlapping(found, known), "known", rest).astype(object)
+    rest = np.where(overlaps_any(found, there), "new", "wrong") if judged else np.full(len(found), "open")
+    return np.where(overlaps_any(found, known), "known", rest).astype(object)
 
 
 def _counted(account: list[str], *, judged: bool) -> dict[str, object]:
@@ -127,7 +268,7 @@ def _counted(account: list[str], *, judged: bool) -> dict[str, object]:
 
 
 def _scores(
-    pixels: Census,
+    pixels: PixelCounts,
     matches: Matches,
     detections: np.ndarray,
     references: np.ndarray,

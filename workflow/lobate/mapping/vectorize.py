@@ -8,10 +8,10 @@ from typing import Annotated
 
 import numpy as np
 
-from lobate.errors import Mistake
+from lobate.engine.signature import Input, Output, Setting
+from lobate.errors import UserError
+from lobate.io.vector import write_layers
 from lobate.settings.mapping import Vectorize
-from lobate.signature import Input, Output, Setting
-from lobate.vectors import write_layers
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,10 @@ def vectorize(
     Columns: `detection` (<tile>_00012), `tile`, `mean`, `median`, `minimum`, `deviation` of the probability (0 to 1),
     `pixels`, `touches_edge`, `touches_nodata`. The threshold is the setting's, else the model's own.
     """
-    from lobate.network.bodies import bodies
+    from lobate.network.polygonize import polygonize
 
     threshold = vectorize_settings.threshold or _threshold_of(model)
-    frame = bodies(probability, threshold, fill_holes_m2=vectorize_settings.fill_holes_m2)
+    frame = polygonize(probability, threshold, fill_holes_m2=vectorize_settings.fill_holes_m2)
     frame.insert(0, "tile", np.full(len(frame), tile, dtype=object))
     names = [f"{tile}_{number:05d}" for number in range(1, len(frame) + 1)]
     frame.insert(0, "detection", np.array(names, dtype=object))
@@ -45,7 +45,7 @@ def _threshold_of(model: Path) -> float:
 
     threshold = read_header(model).get("threshold")
     if threshold is None:
-        raise Mistake(
+        raise UserError(
             f"The model {model} brings no threshold of its own. Set mapping.vectorize.threshold, such as 0.5."
         )
     return float(threshold)

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def imagine(name: str, channels: int, **options: object) -> nn.Module:
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
         hint = f"Did you mean {' or '.join(near)}?" if near else "timm.list_models() lists the names."
-        raise Mistake(f"training.network.backbone: there is no backbone '{name}' in timm. {hint}")
+        raise UserError(f"training.network.backbone: there is no backbone '{name}' in timm. {hint}")
     with torch.device("meta"):
         return timm.create_model(name, in_chans=channels, **options).eval()
 
@@ -121,7 +121,7 @@ def dilate(net: nn.Module, reductions: dict[str, int], stride: int) -> None:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Read a state dict from a ``.safetensors`` file or a torch file that holds nothing but tensors."""
     if not path.is_file():
-        raise Mistake(f"{path}: the file with the backbone's weights does not exist. Mend training.network.weights.")
+        raise UserError(f"{path}: the file with the backbone's weights does not exist. Mend training.network.weights.")
     try:
         state = (
             load_file(path)
@@ -129,14 +129,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             else torch.load(path, map_location="cpu", weights_only=True)
         )
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise Mistake(
+        raise UserError(
             f"{path}: cannot be read as weights ({_first_line(error)}). training.network.weights takes a .safetensors "
             "file or a torch file of a plain state dict; fetch the file again if it was cut short."
         ) from error
     while isinstance(state, dict) and not any(isinstance(value, Tensor) for value in state.values()):
         inner = [state[key] for key in ("state_dict", "model") if key in state]
         if not inner:
-            raise Mistake(f"{path}: holds no tensors by name. training.network.weights takes a plain state dict.")
+            raise UserError(f"{path}: holds no tensors by name. training.network.weights takes a plain state dict.")
         state = inner[0]
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
@@ -156,7 +156,7 @@ def load_backbone(name: str, channels: int, path: Path) -> Backbone:
     )
     for what, keys in (("lacks", missing), ("has, beyond the backbone,", foreign), ("has in another shape", misfits)):
         if keys:
-            raise Mistake(
+            raise UserError(
                 f"{path}: these are not the weights of {name}: the file {what} {_some(keys)}. Give the file "
                 f"model.safetensors of {_hub_name(name)}, or set training.network.backbone to what the file holds."
             )
@@ -169,13 +169,15 @@ def fetch_backbone(name: str, channels: int) -> Backbone:
     """Return the backbone with timm's ImageNet weights, fetched from the hub or taken from its cache."""
     imagine(name, channels)
     if not timm.get_pretrained_cfg(name).has_weights:
-        raise Mistake(f"training.network.weights: timm has no ImageNet weights of '{name}'; set it to none or a file.")
+        raise UserError(
+            f"training.network.weights: timm has no ImageNet weights of '{name}'; set it to none or a file."
+        )
     try:
         return Backbone(name, channels, pretrained=True)
-    except Mistake:
+    except UserError:
         raise
     except Exception as error:
-        raise Mistake(
+        raise UserError(
             f"training.network.weights: imagenet: the ImageNet weights of {name} could not be fetched from the timm hub "
             f"({_first_line(error)}). On a machine with a network, fetch the file model.safetensors of {_hub_name(name)}, "
             f"put it at resources/weights/{name}.safetensors, and set training.network.weights to that path; or set it "
@@ -216,8 +218,8 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def _not_usable(name: str, why: str) -> Mistake:
-    return Mistake(
+def _not_usable(name: str, why: str) -> UserError:
+    return UserError(
         f"training.network.backbone: '{name}' cannot be the encoder of DeepLabv3+: {why}. Take a convolutional one, for "
         "instance xception71, resnet50 or mobilenetv2_100."
     )

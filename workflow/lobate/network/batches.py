@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ SHORT = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_F
 """What errors say that are about memory, where their type does not."""
 
 
-class Batches:
+class BatchRunner:
     """Runs windows through ``network``; a batch that did not fit is halved, for good, and that is told.
 
     ``size`` is how many go at once, or ``auto``.
@@ -36,10 +36,10 @@ class Batches:
         self._device = torch.device(device)
         self.size = BATCH.get(self._device.type, 1) if size == "auto" else size
 
-    def answers(self, windows: Sequence[Tensor]) -> Iterator[Tensor]:
+    def run(self, windows: Sequence[Tensor]) -> Iterator[Tensor]:
         """Yield the network's values (L, H, W), float32, for each of ``windows`` (C, H, W), which are all of one size.
 
-        The batches are as even as can be. Raises Mistake when memory is too short for one window alone.
+        The batches are as even as can be. Raises UserError when memory is too short for one window alone.
         """
         done = 0
         while done < len(windows):
@@ -47,7 +47,7 @@ class Batches:
             taken = -(-left // -(-left // self.size))
             answers = self._tried(torch.stack(list(windows[done : done + taken])))
             if answers is None:
-                self._take_fewer(taken)
+                self.halve(taken)
                 continue
             yield from answers
             done += taken
@@ -57,16 +57,17 @@ class Batches:
         try:
             answers = self._network(images).float()
         except (MemoryError, RuntimeError) as error:
-            if not is_short(error):
+            if not is_oom(error):
                 raise
             return None
         return answers if answers.ndim == images.ndim else answers.unsqueeze(1)
 
-    def _take_fewer(self, taken: int) -> None:
+    def halve(self, taken: int) -> None:
+        """Halve the batch after one that did not fit into memory."""
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         if taken == 1:
-            raise Mistake(
+            raise UserError(
                 f"Memory ({self._device}) is too short for the network on a single window. Make mapping.predict.window "
                 "smaller (or --window), take larger scales out of mapping.predict.tta, or use a machine with more memory."
             )
@@ -74,7 +75,7 @@ class Batches:
         log.warning("Memory is short for %d windows at once; taking %d from here on.", taken, self.size)
 
 
-def is_short(error: BaseException) -> bool:
+def is_oom(error: BaseException) -> bool:
     """Whether an error says that memory is short, of the device or of the machine."""
     short = isinstance(error, MemoryError | torch.OutOfMemoryError)
     return short or any(words in str(error) for words in SHORT)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.network.deeplab import DeepLab, normalise
 from lobate.network.modelfile import load
 
@@ -43,7 +43,7 @@ class Probability(nn.Module):
 def export_onnx(source: Path, target: Path) -> float:
     """Write the model file ``source`` as ONNX and return the largest difference found between the two, a probability.
 
-    The header goes along as the file's metadata. Raises Mistake when the file written does not do what the model does.
+    The header goes along as the file's metadata. Raises UserError when the file written does not do what the model does.
     """
     model, header = load(source)
     network = Probability(model).eval()
@@ -51,7 +51,7 @@ def export_onnx(source: Path, target: Path) -> float:
     difference = _difference(network, model.channels, target)
     if not difference < TOLERANCE:
         target.unlink()
-        raise Mistake(
+        raise UserError(
             f"{source}: as ONNX the model gives probabilities that differ by {difference:.2g}, so nothing was written. The "
             "versions of torch and onnxruntime may not fit together: install those of envs/requirements.lock."
         )

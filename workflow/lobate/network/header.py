@@ -10,7 +10,7 @@ from typing import Any, Literal
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 
 KEY = "lobate"
 """Name of the header's only entry (several would be written in no fixed order)."""
@@ -21,7 +21,7 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 def read_header(path: Path) -> dict[str, Any]:
     """Return a model file's header without loading its weights.
 
-    Raises Mistake when the file is no model of lobate, or is damaged.
+    Raises UserError when the file is no model of lobate, or is damaged.
     """
     with opened(path, "numpy") as file:
         return header_of(path, file.metadata())
@@ -53,7 +53,9 @@ def count_parameters(path: Path) -> int:
 def opened(path: Path, framework: Literal["numpy", "pt"]) -> Any:
     """Open a safetensors file, to be used in a ``with`` statement."""
     if not Path(path).is_file():
-        raise Mistake(f"{path}: there is no such model file. Give the path of a model.safetensors that `train` wrote.")
+        raise UserError(
+            f"{path}: there is no such model file. Give the path of a model.safetensors that `train` wrote."
+        )
     try:
         return safe_open(path, framework=framework)
     except (SafetensorError, OSError) as error:
@@ -65,13 +67,13 @@ def header_of(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
     try:
         return json.loads((metadata or {})[KEY])
     except (KeyError, ValueError) as error:
-        raise Mistake(
+        raise UserError(
             f"{path}: is a safetensors file, but its header does not say that lobate wrote it. Weights of a backbone go "
             "into training.network.weights; for mapping, give a model.safetensors that `train` wrote."
         ) from error
 
 
-def damaged(path: Path, why: str) -> Mistake:
+def damaged(path: Path, why: str) -> UserError:
     """Return the mistake of a file that cannot be trusted."""
     reason = (why.splitlines() or ["unknown"])[0]
-    return Mistake(f"{path}: the model file is damaged ({reason}). Copy it again, or let the workflow rebuild it.")
+    return UserError(f"{path}: the model file is damaged ({reason}). Copy it again, or let the workflow rebuild it.")

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import lobate
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.network.deeplab import DeepLab, Preprocessing, skeleton
 from lobate.network.header import KEY, damaged, header_of, opened, text_of
 from lobate.settings.training import Network
@@ -49,7 +49,7 @@ def save(path: Path, model: DeepLab, header: dict[str, Any]) -> None:
 def load(path: Path) -> tuple[DeepLab, dict[str, Any]]:
     """Return the model of a file, in evaluation mode on the CPU, and its header.
 
-    Raises Mistake when the file is no model of lobate, is damaged, or holds weights of another architecture than it says.
+    Raises UserError when the file is no model of lobate, is damaged, or holds weights of another architecture than it says.
     """
     with opened(path, "pt") as file:
         header = header_of(path, file.metadata())
@@ -79,9 +79,9 @@ def _model(path: Path, header: dict[str, Any]) -> DeepLab:
         settings = Network.model_validate(header["architecture"])
         fed = Preprocessing(*(tuple(header["preprocessing"][key]) for key in ("mean", "std")))
         return skeleton(settings, fed, classes=header["classes"])
-    except (KeyError, TypeError, ValidationError, Mistake) as error:
+    except (KeyError, TypeError, ValidationError, UserError) as error:
         reason = str(error).splitlines()[0]
-        raise Mistake(
+        raise UserError(
             f"{path}: its header describes no architecture that this version ({lobate.__version__}) can build ({reason}); "
             f"it was written by version {header.get('lobate', 'unknown')}. Train it again, or use that version."
         ) from error
@@ -93,7 +93,7 @@ def _check_fit(path: Path, wanted: dict[str, Tensor], found: dict[str, Tensor]) 
 
     strange = sorted(name for name, _ in shapes(wanted) ^ shapes(found))
     if strange:
-        raise Mistake(
+        raise UserError(
             f"{path}: its weights are of another architecture than its header says: {len(set(strange))} tensors are "
             f"missing, left over or of another shape, the first {strange[0]}. Use the file as `train` wrote it."
         )

@@ -17,9 +17,9 @@ import pandas as pd
 import torch
 from torch.utils.data import Dataset
 
-from lobate.errors import Mistake
-from lobate.patchfile import open_patches
-from lobate.vectors import read_layer
+from lobate.errors import UserError
+from lobate.io.patches import open_patches
+from lobate.io.vector import read_layer
 
 Sample = dict[str, Any]
 
@@ -41,13 +41,13 @@ class Patches(Dataset[Sample]):
     ) -> None:
         """Open the split in ``folder`` (results/<region>/patches); with ``fold`` the sides are those of that fold.
 
-        Raises Mistake when the side or the fold does not exist, or a patch file does not go with the split.
+        Raises UserError when the side or the fold does not exist, or a patch file does not go with the split.
         """
         self.folder, self.transform = Path(folder), transform
         split = read_layer(self.folder / "split.gpkg", "split")
         sides = split["side"] if fold is None else _sides_of(split, fold)
         if side not in ("training", "validation"):
-            raise Mistake(f"There is no side {side}; there are training and validation.")
+            raise UserError(f"There is no side {side}; there are training and validation.")
         self.table = pd.DataFrame(split[sides == side].drop(columns="geometry")).reset_index(drop=True)
         """One row for each patch: the columns of split.gpkg."""
         for tile, rows in split.groupby("tile"):
@@ -69,7 +69,7 @@ class Patches(Dataset[Sample]):
 
 def _sides_of(split: pd.DataFrame, fold: int) -> pd.Series:
     if not 0 <= fold <= split["fold"].max():
-        raise Mistake(
+        raise UserError(
             f"The split has no fold {fold}; it has {split['fold'].max() + 1}. Set patches.split.folds and split again."
         )
     clash = split["clash"].fillna("").str.split(",").map(lambda folds: str(fold) in folds)

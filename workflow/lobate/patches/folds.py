@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lobate.decided import OF_NO_FOLD
-from lobate.errors import Mistake
-from lobate.patches.given import numbers_of, said_of
-from lobate.patches.pool import Pool, seeded
-from lobate.patches.units import block_names, group_names
+from lobate.errors import UserError
+from lobate.io.decisions import OF_NO_FOLD
+from lobate.patches.grouping import block_names, group_names
+from lobate.patches.pool import Pool, seeded_hash
+from lobate.patches.user_split import fold_numbers, split_labels
 from lobate.settings.patches import Split
 
 
@@ -39,14 +39,14 @@ class Folds:
 def divide(pool: Pool, settings: Split) -> Folds:
     """Divide the patches into ``settings.folds`` folds.
 
-    Raises Mistake when a fold gets no patch, or has nothing left to train on.
+    Raises UserError when a fold gets no patch, or has nothing left to train on.
     """
     fold = _DIVIDE[settings.method](pool, settings)
     folds = [pool.sides(fold == number, drop=settings.method != "random") for number in range(settings.folds)]
     for number, sides in enumerate(folds):
         for side in ("training", "validation"):
             if not (sides == side).any():
-                raise Mistake(
+                raise UserError(
                     f"The {len(pool)} patches cannot be divided into {settings.folds} folds by the method {settings.method}: "
                     f"fold {number} has no {side} patch. Set a smaller patches.split.folds, for blocks also a smaller "
                     "patches.split.block_km."
@@ -73,10 +73,10 @@ def _blocks(pool: Pool, settings: Split) -> np.ndarray:
 
 
 def _field(pool: Pool, settings: Split) -> np.ndarray:
-    numbers = numbers_of(said_of(pool.polygons, pool.given))
+    numbers = fold_numbers(split_labels(pool.polygons, pool.given))
     count = 0 if numbers is None else numbers.max() + 1
     if count != settings.folds:
-        raise Mistake(
+        raise UserError(
             f"patches.split.folds is {settings.folds}, but the field that labels.fold_field names holds "
             f"{'words' if numbers is None else f'{count} different numbers'}. Set patches.split.folds to "
             f"{count if count > 1 else 0}, or number {settings.folds} folds in the field."
@@ -84,7 +84,7 @@ def _field(pool: Pool, settings: Split) -> np.ndarray:
     drawn = np.array([pool.given.get(polygon) != OF_NO_FOLD for polygon in pool.polygons])
     bare = drawn & (numbers < 0)
     if bare.any():
-        raise Mistake(
+        raise UserError(
             f"The outline {pool.polygons[bare][0]} has no number in the field that labels.fold_field names, so it is in "
             "none of the folds. Give every outline a number, or set patches.split.folds to 0: then those without one train."
         )
@@ -97,7 +97,7 @@ _DIVIDE = {"random": _random, "grouped": _grouped, "blocks": _blocks, "field": _
 def _fill(pool: Pool, names: np.ndarray, folds: int) -> np.ndarray:
     """Give units to folds: the largest first, equals in their seeded order, each to the fold with the fewest patches."""
     units, number, sizes = np.unique(names, return_inverse=True, return_counts=True)
-    turn = np.array([seeded(pool.seed, name) for name in units], dtype=np.uint64)
+    turn = np.array([seeded_hash(pool.seed, name) for name in units], dtype=np.uint64)
     filled = [(0, fold) for fold in range(folds)]
     given = np.empty(len(units), dtype=np.int64)
     for unit in np.lexsort((turn, -sizes)):

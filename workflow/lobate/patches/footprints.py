@@ -9,10 +9,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from lobate.errors import Mistake
-from lobate.grid import Grid
-from lobate.patches.cores import Window
-from lobate.vectors import LONLAT, read_layer
+from lobate.errors import UserError
+from lobate.io.grid import Grid
+from lobate.io.vector import LONLAT, read_layer
+from lobate.patches.windows import Window
 
 WINDOW = {"window_row": "int32", "window_col": "int32", "height": "int32", "width": "int32"}
 SEEN = {"valid": "float64", "entropy": "float64"}
@@ -46,12 +46,12 @@ def _spread(row: dict[str, Any], grid: Grid) -> dict[str, Any]:
 def read_tile(path: Path) -> gpd.GeoDataFrame:
     """Read the layer ``patches`` of one tile, in its own CRS, in the order of its patch file.
 
-    Raises Mistake when columns are missing.
+    Raises UserError when columns are missing.
     """
     footprints = read_layer(path, "patches")
     missing = [name for name in PATCHES if name not in footprints]
     if missing:
-        raise Mistake(
+        raise UserError(
             f"The layer patches of {path} has no column {missing[0]}, so it is no table of footprints. "
             "Make it again with crop-patches."
         )
@@ -61,17 +61,17 @@ def read_tile(path: Path) -> gpd.GeoDataFrame:
 def read_all(paths: list[Path]) -> gpd.GeoDataFrame:
     """Read the layer ``patches`` of all tiles into one table in EPSG:4326, sorted by tile and row.
 
-    Where a footprint crosses the antimeridian, longitudes of all run from 0 to 360. Raises Mistake when no file is given, a
+    Where a footprint crosses the antimeridian, longitudes of all run from 0 to 360. Raises UserError when no file is given, a
     patch comes twice or columns are missing.
     """
     if not paths:
-        raise Mistake("No footprints are given. Name those of at least one tile, made by crop-patches.")
+        raise UserError("No footprints are given. Name those of at least one tile, made by crop-patches.")
     tiles = [_in_lonlat(read_tile(path)) for path in paths]
     table = pd.concat([tile for tile in tiles if len(tile)] or tiles[:1], ignore_index=True)
     table = table.sort_values(["tile", "row"], kind="stable", ignore_index=True)
     twice = table["patch"][table["patch"].duplicated()]
     if len(twice):
-        raise Mistake(f"The patch {twice.iloc[0]} comes twice in the footprints. Give each tile's footprints once.")
+        raise UserError(f"The patch {twice.iloc[0]} comes twice in the footprints. Give each tile's footprints once.")
     return _unbroken(gpd.GeoDataFrame(table, geometry="geometry", crs=LONLAT))
 
 

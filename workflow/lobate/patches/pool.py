@@ -17,12 +17,12 @@ from scipy.sparse import csr_array
 from lobate.patches.overlap import groups, neighbours, overlaps
 
 
-def seeded(seed: int, name: str) -> int:
+def seeded_hash(seed: int, name: str) -> int:
     """Return a number of 64 bits that looks random and depends on ``seed`` and ``name`` alone."""
     return int.from_bytes(sha256(f"{seed}/{name}".encode()).digest()[:8], "big")
 
 
-def wanted(patches: int, share: float) -> int:
+def n_validation(patches: int, share: float) -> int:
     """Return how many of ``patches`` are to validate: ``share`` of them, rounded; at least one on either side."""
     return min(max(round(Fraction(str(share)) * patches), 1), patches - 1)
 
@@ -54,7 +54,7 @@ class Pool:
             object.__setattr__(self, name, value)
 
     def _turn(self, places: np.ndarray) -> np.ndarray:
-        hashes = np.array([seeded(self.seed, place) for place in places], dtype=np.uint64)
+        hashes = np.array([seeded_hash(self.seed, place) for place in places], dtype=np.uint64)
         return np.argsort(np.lexsort((self.polygons, hashes)))  # two outlines may share a window
 
     def __len__(self) -> int:

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from lobate.errors import Mistake, Mistakes
+from lobate.errors import UserError, UserErrors
 from lobate.settings.region import Region
 
 NOT_OURS = ("__use_yte__", "__definitions__")
@@ -23,7 +23,7 @@ LARGEST = 1_000_000
 def load(files: Iterable[str | Path]) -> Region:
     """Read one configuration file, or several of which later ones overrule earlier ones key by key.
 
-    Raises Mistakes, all of them at once.
+    Raises UserErrors, all of them at once.
     """
     merged: dict[str, Any] = {}
     for file in files:
@@ -34,14 +34,14 @@ def load(files: Iterable[str | Path]) -> Region:
 def parse(config: Mapping[str, Any]) -> Region:
     """Turn a mapping, such as Snakemake's ``config``, into a region's settings.
 
-    Raises Mistakes, all of them at once.
+    Raises UserErrors, all of them at once.
     """
     _check_finite(config)
     try:
         ours = {key: value for key, value in config.items() if key not in NOT_OURS}
         return Region.model_validate(_without_empty(ours, Region))
     except ValidationError as error:
-        raise Mistakes(sorted({_told(one) for one in error.errors()})) from None
+        raise UserErrors(sorted({_told(one) for one in error.errors()})) from None
 
 
 def resolved(region: Region) -> str:
@@ -59,14 +59,14 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise Mistake(f"The configuration file {file} does not exist. Check the path.") from None
+        raise UserError(f"The configuration file {file} does not exist. Check the path.") from None
     # what YAML takes for a number or a date and Python does not, and brackets without end, are no YAMLErrors
     except (yaml.YAMLError, ValueError, LookupError, TypeError, OSError, RecursionError, AttributeError) as error:
-        raise Mistake(
+        raise UserError(
             f"The configuration file {file} cannot be read: {' '.join(str(error).split())}. Mend it there."
         ) from None
     if not isinstance(content, dict):
-        raise Mistake(
+        raise UserError(
             f"The configuration file {file} must hold keys and values (region: ..., imagery: ...). Mend it there."
         )
     _check_finite(content)
@@ -76,7 +76,7 @@ def _read(file: Path) -> dict[str, Any]:
 def _check_finite(content: Mapping[str, Any]) -> None:
     """Refuse what aliases (``&a``, ``*a``) blow up or close into a ring, before anything walks all of it.
 
-    Raises Mistake. Counts what stands behind an alias once for each place that uses it.
+    Raises UserError. Counts what stands behind an alias once for each place that uses it.
     """
     sizes: dict[int, int] = {}
     path: set[int] = set()
@@ -88,14 +88,14 @@ def _check_finite(content: Mapping[str, Any]) -> None:
             path.discard(id(one))
             sizes[id(one)] = 1 + sum(sizes.get(id(each), 1) for each in inner)
         elif id(one) in path or len(path) > DEEPEST:
-            raise Mistake(
+            raise UserError(
                 f"The configuration is nested without end, or deeper than {DEEPEST} times. Write it out plainly."
             )
         elif inner and id(one) not in sizes:
             path.add(id(one))
             waiting += [(one, True), *((each, False) for each in inner)]
     if sizes.get(id(content), 0) > LARGEST:
-        raise Mistake(
+        raise UserError(
             f"The configuration has more than {LARGEST:,} values once its aliases (*name) are followed. Write it out plainly, "
             "without aliases of aliases."
         )

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 SCRATCH = "LOBATE_SCRATCH"  # a folder that outlives a killed run; without it nothing is kept
 
 
-def scratch_file() -> Path | None:
+def checkpoint_path() -> Path | None:
     """Return where the checkpoint goes, or None when the environment names no folder."""
     folder = os.environ.get(SCRATCH)
     if not folder:
@@ -27,7 +27,7 @@ def scratch_file() -> Path | None:
     return Path(folder) / "checkpoint.pt"
 
 
-def keep(path: Path, state: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write the state (tensors, numbers, strings, lists, dicts) under a temporary name and rename it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -38,7 +38,7 @@ def keep(path: Path, state: dict[str, Any]) -> None:
     part.replace(path)
 
 
-def kept(path: Path, recipe: str) -> dict[str, Any] | None:
+def load_checkpoint(path: Path, recipe: str) -> dict[str, Any] | None:
     """Return the state that ``keep`` wrote for the same ``recipe``; None, and told, when it is damaged or another's."""
     if not path.exists():
         return None

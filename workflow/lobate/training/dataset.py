@@ -25,7 +25,7 @@ Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
-class Patches:
+class PatchDataset:
     """Patches of several files as one sequence; ``places`` (n, 4) holds file number, row, height and width of each."""
 
     arrays: tuple[np.ndarray, ...]
@@ -34,7 +34,7 @@ class Patches:
     def __len__(self) -> int:
         return len(self.places)
 
-    def __reduce__(self) -> tuple[Callable[..., Patches], tuple[object, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., PatchDataset], tuple[object, ...]]:
         """Travel to another process as the files' names, not as their content."""
         return _reopened, (tuple(getattr(one, "filename", one) for one in self.arrays), self.places)
 
@@ -58,10 +58,10 @@ class Patches:
         pixels = torch.from_numpy(pixels)
         return Batch.of(pixels[..., :-1].permute(0, 3, 1, 2), pixels[..., -1])
 
-    def thinned(self, at_most: int) -> Patches:
+    def thinned(self, at_most: int) -> PatchDataset:
         """Return ``at_most`` of the patches, evenly spread, or all."""
         count = min(len(self), at_most)
-        return Patches(self.arrays, self.places[np.linspace(0, len(self) - 1, count).round().astype(int)])
+        return PatchDataset(self.arrays, self.places[np.linspace(0, len(self) - 1, count).round().astype(int)])
 
     def pixels(self) -> np.ndarray:
         """Count the pixels of background and landform in each patch; shape (n, 2)."""
@@ -70,9 +70,9 @@ class Patches:
         return np.array(counts, dtype=np.int64).reshape(-1, 2)
 
 
-def _reopened(sources: tuple[str | np.ndarray, ...], places: np.ndarray) -> Patches:
+def _reopened(sources: tuple[str | np.ndarray, ...], places: np.ndarray) -> PatchDataset:
     opened = (one if isinstance(one, np.ndarray) else np.load(one, mmap_mode="r") for one in sources)
-    return Patches(tuple(opened), places)
+    return PatchDataset(tuple(opened), places)
 
 
 @dataclass(frozen=True)
@@ -119,14 +119,14 @@ class Sampling:
         """Return the places, counted from the training's start, of the samples of one batch."""
         return range(iteration * self.batch, (iteration + 1) * self.batch)
 
-    def draw(self, patches: Patches, positive: np.ndarray, places: Sequence[int]) -> Batch:
+    def draw(self, patches: PatchDataset, positive: np.ndarray, places: Sequence[int]) -> Batch:
         """Return the samples at ``places`` of the training; ``positive`` (n,) says which patches show the landform."""
         samples = [self._sample(patches, positive, place) for place in places]
         images = torch.stack([image.as_subclass(Tensor) for image, _ in samples])
         labels = torch.stack([mask.as_subclass(Tensor) for _, mask in samples])
         return Batch.of(images, labels)
 
-    def _sample(self, patches: Patches, positive: np.ndarray, place: int) -> tuple[Image, Mask]:
+    def _sample(self, patches: PatchDataset, positive: np.ndarray, place: int) -> tuple[Image, Mask]:
         epoch, offset = divmod(place, len(patches))
         index = _shuffled(len(patches), epoch, self.seeds)[offset]
         random = np.random.default_rng([*self.seeds, 1, place])
@@ -141,7 +141,7 @@ def _shuffled(count: int, epoch: int, seeds: tuple[int, int]) -> np.ndarray:
     return np.random.default_rng([*seeds, 0, epoch]).permutation(count)
 
 
-def ahead(make: Callable[[int], Made], numbers: Iterable[int], depth: int = 4) -> Iterator[Made]:
+def prefetch(make: Callable[[int], Made], numbers: Iterable[int], depth: int = 4) -> Iterator[Made]:
     """Yield ``make(number)`` in order, made by threads that stay up to ``depth`` ahead.
 
     Each thread computes alone: were its small operations shared out over all cores, they would only get in the way of the

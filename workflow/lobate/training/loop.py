@@ -2,42 +2,161 @@
 
 Deterministic on a CPU: batch, augmentation and dropout of step i follow from (seed, round, i), so a training that goes on
 from a checkpoint ends with the very weights of one that was never interrupted.
+
+How far a training is and how long it will take: a bar on a terminal, a line in the log every minute.
+
+One step of the optimiser, and one measurement of a whole set; alone or as one of several processes.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lobate.errors import Mistake
-from lobate.network.batches import is_short
+from lobate.errors import UserError
+from lobate.network.batches import is_oom
 from lobate.network.deeplab import DeepLab
 from lobate.settings.training import Schedule
-from lobate.training.average import Average
-from lobate.training.checkpoint import keep, kept
+from lobate.training.checkpoint import load_checkpoint, save_checkpoint
 from lobate.training.curves import SPEED, show
-from lobate.training.dataset import Batch, Sampling, ahead
-from lobate.training.pace import Pace
-from lobate.training.schedule import learning_rate, optimizer_of, to_training_mode
-from lobate.training.sources import Data
-from lobate.training.step import evaluate, train_step
-from lobate.training.team import ALONE, Team
+from lobate.training.datamodule import Data
+from lobate.training.dataset import Batch, PatchDataset, Sampling, prefetch
+from lobate.training.distributed import SINGLE, ProcessGroup
+from lobate.training.ema import ModelEma
+from lobate.training.metrics import Measured, Tally
+from lobate.training.schedule import learning_rate, optimizer_of, pixel_loss, to_training_mode
 
 log = logging.getLogger(__name__)
 
 
+class Progressing(Protocol):
+    """What is told of: steps done, and the mean loss of the last ones."""
+
+    iteration: int
+
+    @property
+    def mean_loss(self) -> float | None:
+        """Mean loss since the last look."""
+
+
+class ProgressLog:
+    """Tells now and then how far the training is; wall clock goes to the log and the terminal only."""
+
+    EVERY_S = 60
+
+    def __init__(self, schedule: Schedule, round: int, course: Progressing, team: ProcessGroup = SINGLE) -> None:
+        self.schedule, self.round, self.leads = schedule, round, team.is_primary
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        console = Console(stderr=True)
+        self.bar = Progress(*columns, console=console, disable=not (sys.stderr.isatty() and team.is_primary))
+        self.task = self.bar.add_task(f"round {round}", total=schedule.iterations, completed=course.iteration)
+        self.reset(course)
+
+    def __enter__(self) -> ProgressLog:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def reset(self, course: Progressing) -> None:
+        """Begin to measure anew."""
+        self.start, self.since = course.iteration, time.monotonic()
+
+    def is_due(self, course: Progressing) -> bool:
+        """Move the bar, and return whether it is time to tell."""
+        self.bar.update(self.task, completed=course.iteration)
+        return self.leads and time.monotonic() - self.since > self.EVERY_S
+
+    def images_per_s(self, course: Progressing) -> float:
+        """Return how many patches a second went through the network since it was last measured anew."""
+        steps = course.iteration - self.start
+        return self.schedule.batch * steps / max(time.monotonic() - self.since, 1e-9)
+
+    def log(self, course: Progressing) -> None:
+        """Write one line to the log."""
+        steps, loss = course.iteration - self.start, course.mean_loss
+        pace = max(time.monotonic() - self.since, 1e-9) / max(steps, 1)
+        told = "unknown" if loss is None else f"{loss:.4f}"
+        self.bar.update(self.task, completed=course.iteration, description=f"round {self.round}, loss {told}")
+        log.info(
+            "round %d, iteration %d of %d: loss %s, %.1f images/s, %.0f s left",
+            *(self.round, course.iteration, self.schedule.iterations, told),
+            *(self.schedule.batch / pace, (self.schedule.iterations - course.iteration) * pace),
+        )
+
+
+def train_step(
+    network: nn.Module,
+    optimizer: Optimizer,
+    parts: list[Batch],
+    rate: float,
+    class_weights: list[float] | None = None,
+    team: ProcessGroup = SINGLE,
+) -> Tensor | None:
+    """Take one optimiser step at ``rate`` and return the loss; without any labelled pixel take none and return None.
+
+    The loss is the mean over the labelled pixels of all ``parts`` of all processes, however these share them out.
+    """
+    weights = [part.weight(class_weights) for part in parts]
+    total = team.all_reduce_scalar(sum(weights))
+    if not total:
+        return None
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad(set_to_none=True)
+    losses = []
+    for number, (part, weight) in enumerate(zip(parts, weights, strict=True), 1):
+        with team.no_sync(network, number < len(parts)):
+            loss = _loss(network, part, weight, class_weights) * (weight / total)
+            (loss * team.size).backward()  # the team's gradient is a mean over its processes
+        losses.append(loss.detach())
+    optimizer.step()
+    return team.all_reduce(torch.stack(losses).sum())
+
+
+def _loss(network: nn.Module, part: Batch, weight: float, class_weights: list[float] | None) -> Tensor:
+    with autocast(part.images.device):
+        logits = network(part.images)
+    return pixel_loss(logits, part.labels, class_weights) if weight else logits.sum() * 0
+
+
+@torch.inference_mode()
+def evaluate(network: nn.Module, patches: PatchDataset, batch: int, team: ProcessGroup = SINGLE) -> Measured:
+    """Measure the network on whole patches as they are, with counts pooled over all of them."""
+    network.eval()
+    device, tally = next(network.parameters()).device, Tally()
+    mine = team.shard(range(len(patches)))
+    parts = [mine[start : start + batch] for start in range(0, len(mine), batch)]
+    for part in prefetch(lambda number: patches.stack(parts[number]).pinned(device), range(len(parts))):
+        seen = part.to(device)
+        with autocast(device):
+            logits = network(seen.images)
+        tally.add(logits, seen.labels)
+    return tally.pooled(team, device).result()
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """Compute in bfloat16 on a GPU."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+
+
 @dataclass(frozen=True)
-class Plan:
+class TrainConfig:
     """What a training is told: data, settings, seeds (seed, round), and where the checkpoint of which recipe goes."""
 
     data: Data
@@ -47,17 +166,17 @@ class Plan:
     checkpoint: Path | None = None
     recipe: str = ""
 
-    def batches(self, iteration: int, team: Team) -> list[Batch]:
+    def batches(self, iteration: int, team: ProcessGroup) -> list[Batch]:
         """Draw this process's share of the batch of one step, in as many parts as go through the network in turn."""
         s = self.schedule
         sampling = Sampling(s.batch, s.crop, tuple(s.scales), self.operations, self.seeds)
-        places = team.share(sampling.places(iteration))
+        places = team.shard(sampling.places(iteration))
         parts = np.array_split(np.array(places), min(s.accumulate, len(places)))
         return [sampling.draw(self.data.training, self.data.positive, part.tolist()) for part in parts]
 
 
 @dataclass
-class Course:
+class TrainState:
     """How far a training has come; all of it goes into a checkpoint, beside weights and optimiser.
 
     ``loss`` is the sum over the ``steps`` since the last look. ``best`` holds iteration, training, validation (what
@@ -93,20 +212,20 @@ class Course:
 
 
 @dataclass
-class Learner:
+class Trainer:
     """Everything that changes while a network learns."""
 
     network: DeepLab
     optimizer: Optimizer
-    average: Average | None
-    course: Course
+    average: ModelEma | None
+    course: TrainState
 
     @classmethod
-    def start(cls, network: DeepLab, plan: Plan) -> Learner:
+    def start(cls, network: DeepLab, plan: TrainConfig) -> Trainer:
         """Begin anew, or where the checkpoint left off."""
-        average = Average(network, plan.schedule.ema) if plan.schedule.ema else None
-        learner = cls(network, optimizer_of(network, plan.schedule), average, Course())
-        state = kept(plan.checkpoint, plan.recipe) if plan.checkpoint else None
+        average = ModelEma(network, plan.schedule.ema) if plan.schedule.ema else None
+        learner = cls(network, optimizer_of(network, plan.schedule), average, TrainState())
+        state = load_checkpoint(plan.checkpoint, plan.recipe) if plan.checkpoint else None
         if state is not None:
             learner._resume(state)
         return learner
@@ -116,15 +235,17 @@ class Learner:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average:
             self.average.network.load_state_dict(state["average"])
-        self.course = Course(**state["course"])
+        self.course = TrainState(**state["course"])
         log.info("a checkpoint is there: training goes on after iteration %d", self.course.iteration)
 
-    def keep(self, plan: Plan) -> None:
+    def keep(self, plan: TrainConfig) -> None:
         """Write a checkpoint."""
         if plan.checkpoint:
             average = self.average.network.state_dict() if self.average else None
             weights = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-            keep(plan.checkpoint, {**weights, "average": average, "course": vars(self.course), "recipe": plan.recipe})
+            save_checkpoint(
+                plan.checkpoint, {**weights, "average": average, "course": vars(self.course), "recipe": plan.recipe}
+            )
 
     @property
     def measured(self) -> DeepLab:
@@ -132,49 +253,49 @@ class Learner:
         return self.average.network if self.average else self.network
 
 
-def fit(network: DeepLab, plan: Plan, team: Team = ALONE) -> Course:
+def fit(network: DeepLab, plan: TrainConfig, team: ProcessGroup = SINGLE) -> TrainState:
     """Train ``network`` in place; it ends with the weights of the best validation IoU of the landform.
 
-    With a ``team``, this is one of its processes. Raises Mistake when the loss is no longer a number, or when the device
+    With a ``team``, this is one of its processes. Raises UserError when the loss is no longer a number, or when the device
     has too little memory.
     """
     schedule = plan.schedule
     network.to(team.device, memory_format=torch.channels_last)
-    learner = Learner.start(network, plan)
+    learner = Trainer.start(network, plan)
     course = learner.course
-    shared = team.shared(network)
+    shared = team.wrap_ddp(network)
     to_training_mode(network, schedule, team.size)
     left = range(course.iteration, schedule.iterations)
-    with _repeatable(), _memory_told(schedule), Pace(schedule, plan.seeds[1], course, team) as pace:
-        for drawn in ahead(lambda i: [part.pinned(team.device) for part in plan.batches(i, team)], left):
-            if is_over(course, schedule):
+    with _repeatable(), _memory_told(schedule), ProgressLog(schedule, plan.seeds[1], course, team) as pace:
+        for drawn in prefetch(lambda i: [part.pinned(team.device) for part in plan.batches(i, team)], left):
+            if should_stop(course, schedule):
                 break
             rate = learning_rate(schedule, course.iteration)
-            torch.manual_seed(seed_of(*plan.seeds, course.iteration, *team.mark))
+            torch.manual_seed(seed_of(*plan.seeds, course.iteration, *team.extra_seeds))
             parts = [part.to(team.device) for part in drawn]
             course.advance(train_step(shared, learner.optimizer, parts, rate, schedule.class_weights, team))
             if learner.average:
-                learner.average.follow(network, course.iteration)
+                learner.average.update(network, course.iteration)
             looking = course.iteration % schedule.evaluate_every == 0 or course.iteration == schedule.iterations
-            if looking or pace.due(course):
+            if looking or pace.is_due(course):
                 check_loss(course, schedule)
-                pace.tell(course)
+                pace.log(course)
                 if looking:
                     speed = pace.images_per_s(course)
-                    look(learner.measured, plan, course, rate, team, speed)
+                    evaluate_and_track(learner.measured, plan, course, rate, team, speed)
                     to_training_mode(network, schedule, team.size)
-                if team.leads:
+                if team.is_primary:
                     learner.keep(plan)
                     if looking and plan.checkpoint:
                         show(plan.checkpoint, course.rows)
-                pace.restart(course)
+                pace.reset(course)
     if course.skipped:
         log.warning("%d batches had no labelled pixel and were skipped", course.skipped)
     network.load_state_dict(course.best["weights"])
     return course
 
 
-def is_over(course: Course, schedule: Schedule) -> bool:
+def should_stop(course: TrainState, schedule: Schedule) -> bool:
     """Whether the validation IoU has not risen for as many looks as the settings allow."""
     over = schedule.patience is not None and course.stale >= schedule.patience
     if over:
@@ -182,8 +303,13 @@ def is_over(course: Course, schedule: Schedule) -> bool:
     return over
 
 
-def look(
-    network: DeepLab, plan: Plan, course: Course, rate: float, team: Team = ALONE, speed: float | None = None
+def evaluate_and_track(
+    network: DeepLab,
+    plan: TrainConfig,
+    course: TrainState,
+    rate: float,
+    team: ProcessGroup = SINGLE,
+    speed: float | None = None,
 ) -> None:
     """Measure both sides, note the numbers, and remember the weights when validation is at least as good as ever.
 
@@ -210,10 +336,10 @@ def look(
         course.best = {"iteration": course.iteration, **facts, "weights": weights}
 
 
-def check_loss(course: Course, schedule: Schedule) -> None:
-    """Raise Mistake when a step since the last look had a loss that is not a number."""
+def check_loss(course: TrainState, schedule: Schedule) -> None:
+    """Raise UserError when a step since the last look had a loss that is not a number."""
     if course.mean_loss is not None and not isfinite(course.mean_loss):
-        raise Mistake(
+        raise UserError(
             f"The loss is no longer a number by iteration {course.iteration}: the weights have run away. Lower "
             f"training.schedule.learning_rate (now {schedule.learning_rate:g}), for instance to a tenth; with random "
             "weights also set training.schedule.batch_norm to trained."
@@ -244,9 +370,9 @@ def _memory_told(schedule: Schedule) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not is_short(error):
+        if not is_oom(error):
             raise
-        raise Mistake(
+        raise UserError(
             f"The device has too little memory to train on {schedule.batch} patches of {schedule.crop} x {schedule.crop} "
             f"pixels in {schedule.accumulate} parts. Raise training.schedule.accumulate (up to the batch), lower "
             "training.schedule.batch or training.schedule.crop, or take a smaller training.network.backbone."

@@ -11,51 +11,62 @@ import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
-from lobate.errors import Mistake
-from lobate.signature import Input, Output, Setting
+from lobate.engine.signature import Input, Output, Setting
+from lobate.errors import UserError
 
 
-def step_of_round(steps: list[list[str]], round: int) -> list[str]:
+def augmentation_for_round(steps: list[list[str]], round: int) -> list[str]:
     """Return the augmentation of round ``round`` (from 1); rounds past the last step use the last."""
     return list(steps[min(round, len(steps)) - 1])
 
 
 def read_verdict(path: Path) -> dict[str, Any]:
-    """Return the facts of a round; a Mistake when the file holds none."""
+    """Return the facts of a round; a UserError when the file holds none."""
     try:
         verdict = json.loads(path.read_text(encoding="utf-8"))
         verdict["validation_iou"]["landform"], verdict["round"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Mistake(
+        raise UserError(
             f"{path} is not a verdict of a training round ({type(error).__name__}): delete it and run again."
         ) from error
     return verdict
 
 
-def reaches(verdict: dict[str, Any], target_iou: float) -> bool:
+def read_chosen(path: Path) -> dict[str, Any]:
+    """Return round and augmentation of the chosen round; a UserError when the file says nothing of the kind."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {"round": int(found["round"]), "augment": [str(name) for name in found["augment"]]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} does not say which round is chosen ({type(error).__name__}): delete it and run again."
+        ) from error
+
+
+def meets_target(verdict: dict[str, Any], target_iou: float) -> bool:
     """Whether the validation IoU of the landform class is at least the target; an unknown IoU never is."""
     iou = verdict["validation_iou"]["landform"]
     return iou is not None and iou >= target_iou
 
 
-def chosen_of(verdicts: list[dict[str, Any]], target_iou: float) -> int:
+def pick_round(verdicts: list[dict[str, Any]], target_iou: float) -> int:
     """Return the place of the first that reaches the target, else of the best, the earlier of equals."""
     for place, one in enumerate(verdicts):
-        if reaches(one, target_iou):
+        if meets_target(one, target_iou):
             return place
     ious = [one["validation_iou"]["landform"] for one in verdicts]
     return max(range(len(ious)), key=lambda place: -1.0 if ious[place] is None else ious[place])
 
 
-def reached_before(
+def target_met(
     before: Annotated[Path | None, Input()] = None,
     target_iou: Annotated[float, Setting("training.target_iou")] = 0.80,
 ) -> bool:
     """Whether the round before (its verdict, ``before``) or one before that reached the target."""
-    return before is not None and reaches(read_verdict(before), target_iou)
+    return before is not None and meets_target(read_verdict(before), target_iou)
 
 
-def pass_on(
+def copy_previous_round(
     previous: Annotated[Path, Input()],
     before: Annotated[Path, Input()],
     previous_metrics: Annotated[Path, Input()],
@@ -76,4 +87,4 @@ def reached(
     target_iou: Annotated[float, Setting("training.target_iou")] = 0.80,
 ) -> bool:
     """Whether the round whose verdict this is, or one whose verdict it passed on, reached the target."""
-    return reaches(read_verdict(verdict), target_iou)
+    return meets_target(read_verdict(verdict), target_iou)

@@ -11,7 +11,7 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from lobate.network.deeplab import DeepLab
 from lobate.settings.training import Schedule
-from lobate.training.measure import IGNORE
+from lobate.training.metrics import IGNORE
 
 MOMENTUM = 0.9
 POWER = 0.9

@@ -12,8 +12,8 @@ from typing import Any
 from shapely import box
 from shapely.geometry import mapping
 
+from lobate.io.vector import LONLAT, read_layer
 from lobate.network.header import count_parameters
-from lobate.vectors import LONLAT, read_layer
 
 EXTENSIONS = [
     "https://stac-extensions.github.io/mlm/v1.4.0/schema.json",

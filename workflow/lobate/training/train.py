@@ -7,20 +7,20 @@ import logging
 from pathlib import Path
 from typing import Annotated
 
+from lobate.engine.signature import Input, Output, Setting, run_instead_if
 from lobate.settings.training import Network, Schedule
-from lobate.signature import Input, Output, Setting, unless
-from lobate.training.rounds import pass_on, reached_before, step_of_round
-from lobate.training.split import configured
+from lobate.training.rounds import augmentation_for_round, copy_previous_round, target_met
+from lobate.training.split import keep_configured
 
 log = logging.getLogger(__name__)
 
 IN_HEADER = ("threshold", "validation_iou", "calibration", "calibration_error", "dataset")
 
 
-@unless(reached_before, instead=pass_on)
+@run_instead_if(target_met, instead=copy_previous_round)
 def train(
     patches: Annotated[list[Path], Input()],
-    split: Annotated[Path, Input(lens=configured)],
+    split: Annotated[Path, Input(view=keep_configured)],
     model: Annotated[Path, Output()],
     metrics: Annotated[Path, Output()],
     verdict: Annotated[Path, Output()],
@@ -32,24 +32,23 @@ def train(
     round: int,
     network: Annotated[Network, Setting("training.network")],
     schedule: Annotated[Schedule, Setting("training.schedule")],
-    augment: Annotated[list[str], Setting("training.augment", lens=step_of_round)],
+    augment: Annotated[list[str], Setting("training.augment", view=augmentation_for_round)],
     seed: Annotated[int, Setting("seed")] = 0,
 ) -> None:
     """Train round ``round`` (from 1) on the split's training side and all patches mined so far.
 
     ``patches`` are the patch files of ``tiles``, in that order; ``mined`` those of earlier rounds; ``weights`` the file
     that training.network.weights names, if it names one. Writes the best model by validation IoU of the landform, the
-    curves (``metrics`` as CSV, ``events`` for TensorBoard), and ``verdict``, the facts of the best look. Raises Mistake
+    curves (``metrics`` as CSV, ``events`` for TensorBoard), and ``verdict``, the facts of the best look. Raises UserError
     for data that do not fit together or show no landform, and when training runs away or out of memory.
     """
     from lobate.network.modelfile import save
-    from lobate.training.curves import scalars_of, write_metrics
-    from lobate.training.events import write_events
-    from lobate.training.learn import learn
-    from lobate.training.sources import read_data
+    from lobate.training.curves import scalars_of, write_events, write_metrics
+    from lobate.training.datamodule import read_data
+    from lobate.training.experiment import run_experiment
 
     data = read_data(patches, tiles, split, mined or [])
-    net, course, facts = learn(data, network, schedule, augment, (seed, round), weights)
+    net, course, facts = run_experiment(data, network, schedule, augment, (seed, round), weights)
     save(model, net, {"round": round, "seed": seed} | {name: facts[name] for name in IN_HEADER})
     write_metrics(metrics, course.rows)
     write_events(events, scalars_of(course.rows))

@@ -2,22 +2,29 @@
 
 Needed are the bands asked for, the scene classification, and the metadata that say what the numbers mean. Files are named
 after what they are (``B04.tif``), never after what the catalogue calls them.
+
+What is to be fetched: a scene's files, each with what its bytes must be and how it is looked at on arrival.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from lobate.errors import Mistake
-from lobate.imagery.fetching.address import plain
+from lobate.errors import UserError
+from lobate.imagery.fetching.checksum import Checksum, parse_checksum
+from lobate.imagery.fetching.journal import Journal
+from lobate.imagery.fetching.urls import sibling_url, strip_query
 from lobate.imagery.reading.stacitem import asset_of
-from lobate.imagery.table import SCENE
+from lobate.imagery.scene_table import SCENE, Row
+from lobate.io.raster import open_raster
 
 CLASSES = "SCL"
 METADATA = {"product_metadata": "MTD_MSIL2A.xml", "granule_metadata": "granule_metadata.xml"}
@@ -49,14 +56,14 @@ class Asset:
 
 
 def read_item(content: bytes, source: str) -> dict[str, Any]:
-    """Return the STAC item in ``content``; Mistake when it is none."""
+    """Return the STAC item in ``content``; UserError when it is none."""
     try:
         item = json.loads(content)
     except (ValueError, RecursionError):
         item = None
     if not (isinstance(item, dict) and isinstance(item.get("assets"), dict)) or item.get("type") != "Feature":
-        raise Mistake(
-            f"What {plain(source)} answers is no STAC item (a Feature with assets). Correct the source in the scene table, or "
+        raise UserError(
+            f"What {strip_query(source)} answers is no STAC item (a Feature with assets). Correct the source in the scene table, or "
             "find the scene again."
         )
     return {**item, "properties": item["properties"] if isinstance(item.get("properties"), dict) else {}}
@@ -65,17 +72,19 @@ def read_item(content: bytes, source: str) -> dict[str, Any]:
 def assets_of(item: dict[str, Any], source: str, bands: Iterable[str]) -> list[Asset]:
     """Return what a scene needs of an item that came from ``source``.
 
-    Mistake when it lacks a band; without classification or metadata a scene may still do, as composing will say.
+    UserError when it lacks a band; without classification or metadata a scene may still do, as composing will say.
     """
     wanted = [*dict.fromkeys(bands)]
     for band in wanted:
         if not NAME.fullmatch(band):
-            raise Mistake(f"The band {band!r} is no name of a band. Correct imagery.bands: letters, digits and _ only.")
+            raise UserError(
+                f"The band {band!r} is no name of a band. Correct imagery.bands: letters, digits and _ only."
+            )
     found = {band: _key(item, band) for band in [*wanted, *({CLASSES} - {*wanted})]}
     lacking = [band for band in wanted if not found[band]]
     if lacking:
-        raise Mistake(
-            f"The STAC item {plain(source)} has no {' and no '.join(lacking)}; it has {', '.join(sorted(item['assets']))}. "
+        raise UserError(
+            f"The STAC item {strip_query(source)} has no {' and no '.join(lacking)}; it has {', '.join(sorted(item['assets']))}. "
             "Change imagery.bands, or find the scene in a catalogue that has them."
         )
     rasters = [_asset(item, source, band, key) for band, key in found.items() if key]
@@ -85,13 +94,13 @@ def assets_of(item: dict[str, Any], source: str, bands: Iterable[str]) -> list[A
 def elevation_of(item: dict[str, Any], base: str) -> Asset:
     """Return the raster of an elevation tile; ``base``: where the items stand that do not say so themselves.
 
-    Mistake when the item has none.
+    UserError when the item has none.
     """
     name, assets = str(item.get("id", "")), item.get("assets")
     listed = assets if isinstance(assets, dict) else {}
     key = next((one for one in (*ELEVATION, *sorted(listed)) if _is_data(one, listed.get(one))), "")
     if not SCENE.fullmatch(name) or not key:
-        raise Mistake(
+        raise UserError(
             f"The item {name[:80]!r} of the elevation in the catalogue has no raster, or no name that a file can have. Choose "
             "another collection in imagery.catalogue.dem_collection."
         )
@@ -118,18 +127,18 @@ def local_item(item: dict[str, Any], source: str, here: dict[str, str]) -> dict[
         if isinstance(asset, dict) and asset.get("href")
     }
     for one in _known(item, source, here):
-        if here.get(one.file) == plain(one.url):
+        if here.get(one.file) == strip_query(one.url):
             assets[one.key]["href"] = f"./{one.file}"
     kept = [link for link in item.get("links") or [] if isinstance(link, dict) and link.get("rel") == "license"]
-    origin = {"rel": "derived_from", "href": plain(source), "type": "application/geo+json"}
+    origin = {"rel": "derived_from", "href": strip_query(source), "type": "application/geo+json"}
     return {**item, "assets": assets, "links": [*kept, origin]}
 
 
 def _absolute(asset: dict[str, Any], source: str) -> str:
     """Return where an asset that nobody needs may be; its address may be none."""
     try:
-        return plain(_address(asset, source))
-    except Mistake:
+        return strip_query(_address(asset, source))
+    except UserError:
         return str(asset["href"])
 
 
@@ -173,13 +182,15 @@ def _address(asset: dict[str, Any], source: str) -> str:
     listed = [asset, *(others.values() if isinstance(others, dict) else [])]
     hrefs = [str(one["href"]) for one in listed if isinstance(one, dict) and one.get("href")]
     if not hrefs:
-        raise Mistake(f"An asset of the STAC item {plain(source)} has no href. Find the scene in another catalogue.")
+        raise UserError(
+            f"An asset of the STAC item {strip_query(source)} has no href. Find the scene in another catalogue."
+        )
     try:
         addresses = [urljoin(source, href) for href in hrefs]
         return next((one for one in addresses if urlsplit(one).scheme in ("http", "https")), addresses[0])
     except ValueError as error:
-        raise Mistake(
-            f"An asset of the STAC item {plain(source)} leads to {hrefs[0][:200]!r}, which is no address ({error}). Find the "
+        raise UserError(
+            f"An asset of the STAC item {strip_query(source)} leads to {hrefs[0][:200]!r}, which is no address ({error}). Find the "
             "scene in another catalogue."
         ) from None
 
@@ -189,3 +200,118 @@ def _suffix(url: str, kind: str) -> str:
     if suffix in SUFFIXES:
         return suffix
     return ".jp2" if "jp2" in kind else ".tif"
+
+
+log = logging.getLogger(__name__)
+
+IMAGES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
+"""First bytes of TIFF, BigTIFF and JPEG 2000, with its header and without."""
+
+
+@dataclass(frozen=True)
+class AssetDownload:
+    """One file that is wanted; ``check`` looks at it once it is here and raises UserError when it is not what it must be."""
+
+    what: str
+    """What messages call it."""
+    file: str
+    url: str
+    checksum: Checksum | None = None
+    size: int | None = None
+    check: Callable[[Path], None] = lambda _: None
+    optional: bool = False
+    """Whether the scene may do without it where the archive has none."""
+
+
+def missing(workshop: Journal, orders: list[AssetDownload]) -> list[AssetDownload]:
+    """Return the orders whose files are not here yet, or not right; not those that the archive does not have."""
+    return [
+        one
+        for one in orders
+        if not (one.optional and one.file in workshop.absent)
+        and not workshop.is_complete(one.file, one.url, one.checksum)
+    ]
+
+
+def orders_of(item: dict[str, Any], row: Row, bands: list[str]) -> list[AssetDownload]:
+    """Return what is to be fetched of a scene, each file with the checksum that the table or else the catalogue gives."""
+    said = dict(pair.split("=", 1) for pair in row["checksums"].split(";") if pair)
+    return [
+        order_of(asset, f"{asset.what} of scene {row['scene']}", said.get(asset.what, ""))
+        for asset in assets_of(item, row["source"], bands)
+    ]
+
+
+def order_of(asset: Asset, what: str, noted: str = "") -> AssetDownload:
+    """Return the order of one file; ``noted``: its checksum where somebody noted it apart from the catalogue."""
+    return AssetDownload(
+        what=what,
+        file=asset.file,
+        url=asset.url,
+        checksum=_checksum(asset, what, noted),
+        size=asset.size,
+        check=partial(_check, asset),
+        optional=not asset.is_raster,
+    )
+
+
+def _checksum(asset: Asset, what: str, in_table: str) -> Checksum | None:
+    """Return what the file's bytes must hash to, None where nobody says; UserError when table and catalogue disagree."""
+    noted, listed = parse_checksum(in_table), parse_checksum(asset.checksum)
+    if noted and listed and noted.algorithm == listed.algorithm and noted != listed:
+        raise UserError(
+            f"The catalogue's checksum of {what} is no longer that of the scene table: the "
+            "archive has another file there now. Find the scenes again, or delete this checksum from the table to take the "
+            "new file."
+        )
+    if asset.checksum and not listed:
+        log.info(
+            "%s: the catalogue's checksum %.20s... is of an unknown kind and is not looked at",
+            what,
+            asset.checksum,
+        )
+    return noted or listed
+
+
+def _check(asset: Asset, path: Path) -> None:
+    """Refuse a band that is neither TIFF nor JPEG 2000, such as a page that asks to log in, or that ends too soon.
+
+    GDAL is not asked before: other formats that it knows may lead it to other files of this machine.
+    """
+    if not asset.is_raster:
+        return
+    begins = _beginning(path)
+    try:
+        if not begins.startswith(IMAGES):
+            raise UserError("other bytes")
+        with open_raster(path, need_crs=False) as raster:
+            raster.read(1, window=((raster.height - 1, raster.height), (raster.width - 1, raster.width)))
+    except UserError:
+        raise UserError(
+            f"{strip_query(asset.url)} is no image that can be read, or ends too soon (it begins with {begins[:24]!r}). Look at the "
+            "address in a browser; the archive may want a signature (imagery.catalogue.signing), or its file is damaged."
+        ) from None
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(64)
+
+
+def side_orders(workshop: Journal, item: dict[str, Any], row: Row, bands: list[str]) -> list[AssetDownload]:
+    """Return orders for what stands beside rasters that do not say where on Earth they are: there it may be said."""
+    return [
+        AssetDownload(
+            what=f"the side file of {asset.what} of scene {row['scene']}",
+            file=f"{asset.file}.aux.xml",
+            url=sibling_url(asset.url, ".aux.xml"),
+            optional=True,
+        )
+        for asset in assets_of(item, row["source"], bands)
+        if asset.is_raster and not _has_crs(workshop.folder / asset.file)
+    ]
+
+
+def _has_crs(path: Path) -> bool:
+    with open_raster(path, need_crs=False) as raster:
+        return raster.crs is not None

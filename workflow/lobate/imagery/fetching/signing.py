@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 
 STORAGE = ".blob.core.windows.net"
 SPARE = timedelta(minutes=2)
@@ -66,7 +66,7 @@ class Signatures:
         self._lock = Lock()
 
     def sign(self, url: str) -> str:
-        """Return the signed address. Raises Mistake when the service's answer is none."""
+        """Return the signed address. Raises UserError when the service's answer is none."""
         key = self._key(url)
         if key is None:
             return url
@@ -89,7 +89,7 @@ class Signatures:
             self._apply(key, answer)
             _expiry(answer)
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise Mistake(
+            raise UserError(
                 f"The signing service {address.partition('?')[0]} gave no signature that could be understood. Check "
                 "imagery.catalogue.name and imagery.catalogue.signing."
             ) from None

@@ -9,9 +9,9 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.imagery.finding.antimeridian import RoundAPole, folded
-from lobate.vectors import LONLAT, geodesic_area_m2, read_polygons
+from lobate.io.vector import LONLAT, geodesic_area_m2, read_polygons
 
 LEAST_M2 = 10_000.0
 """An area smaller than a hundred pixels is a mistake, most often degrees that are said to be metres."""
@@ -24,12 +24,12 @@ APART = 1.0
 def read_area(path: Path, layer: str | None = None) -> BaseGeometry:
     """Return all polygons of a layer as one valid geometry, cut at the antimeridian.
 
-    Raises Mistake when there are none, when they lie nowhere on Earth, go round a pole or cover next to nothing.
+    Raises UserError when there are none, when they lie nowhere on Earth, go round a pole or cover next to nothing.
     """
     frame = read_polygons(path, layer)
     shapes = frame.geometry[~(frame.geometry.is_empty | frame.geometry.isna())]
     if shapes.empty:
-        raise Mistake(
+        raise UserError(
             f"The area of interest {path} is empty: no feature in it has an outline. Draw the region's outline."
         )
     if not np.isfinite(shapes.total_bounds).all():
@@ -39,7 +39,7 @@ def read_area(path: Path, layer: str | None = None) -> BaseGeometry:
     ground = _folded(path, shapes.to_crs(LONLAT), frame)
     covered = geodesic_area_m2(gpd.GeoSeries([ground], crs=LONLAT))[0]
     if covered < LEAST_M2:
-        raise Mistake(
+        raise UserError(
             f"The area of interest {path} covers only {covered:.3g} square metres. Check its coordinate reference system "
             f"({frame.crs.name}): its coordinates may be degrees that are taken for metres. Or draw a larger outline."
         )
@@ -63,15 +63,15 @@ def _folded(path: Path, lonlat: gpd.GeoSeries, frame: gpd.GeoDataFrame) -> BaseG
     try:
         return shapely.union_all([folded(one) for one in lonlat.values])
     except RoundAPole:
-        raise Mistake(
+        raise UserError(
             f"The area of interest {path} goes round a pole, where Sentinel-2 does not see. Cut the pole out of it, and split "
             "the rest along a meridian."
         ) from None
 
 
-def _nowhere(path: Path, frame: gpd.GeoDataFrame) -> Mistake:
+def _nowhere(path: Path, frame: gpd.GeoDataFrame) -> UserError:
     bounds = ", ".join(f"{one:.6g}" for one in frame.total_bounds)
-    return Mistake(
+    return UserError(
         f"The area of interest {path} lies nowhere on Earth: its coordinates ({bounds}) make no sense in its coordinate "
         f"reference system, {frame.crs.name}. Assign the right one in QGIS and save it again."
     )

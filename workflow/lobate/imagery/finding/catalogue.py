@@ -26,10 +26,10 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 from urllib3.exceptions import HTTPError
 
-from lobate.errors import Mistake
-from lobate.imagery.fetching.guard import Unresolved, open_session
-from lobate.imagery.fetching.patience import Pace, Patience, Trouble, asked_s
-from lobate.imagery.fetching.transfer import PASSING
+from lobate.errors import UserError
+from lobate.imagery.fetching.http import RETRYABLE
+from lobate.imagery.fetching.retry import RetryableError, RetryPolicy, StallGuard, parse_retry_after
+from lobate.imagery.fetching.ssrf_guard import Unresolved, open_session
 from lobate.settings.imagery import Catalogue
 
 log = logging.getLogger(__name__)
@@ -79,10 +79,10 @@ def search(
 ) -> list[Json]:
     """Return all items of a collection that touch ``ground`` (longitude and latitude), as the catalogue orders them.
 
-    ``days``: first and last, in UTC; without them, of any time. Raises Mistake when the catalogue is down, is no STAC API,
+    ``days``: first and last, in UTC; without them, of any time. Raises UserError when the catalogue is down, is no STAC API,
     has no such collection, or never ends.
     """
-    url, line = address_of(settings), Line(settings)
+    url, line = address_of(settings), StacTransport(settings)
     asked = {
         "collections": [collection],
         "intersects": mapping(ground),
@@ -99,14 +99,14 @@ def search(
     return items
 
 
-class Line(StacApiIO):
+class StacTransport(StacApiIO):
     """pystac-client's way out to the web, with checked addresses and patience."""
 
     def __init__(self, settings: Catalogue) -> None:
         super().__init__(max_retries=None)
         self.session = open_session(private=settings.allow_private)
         self._url = address_of(settings)
-        self._patience = Patience(tries=settings.tries, timeout_s=settings.timeout_s)
+        self._patience = RetryPolicy(tries=settings.tries, timeout_s=settings.timeout_s)
 
     def read_text(self, source: Any, *arguments: Any, **more: Any) -> str:
         """Return an answer; pystac-client would open an address without a scheme as a file of this machine."""
@@ -121,13 +121,13 @@ class Line(StacApiIO):
         headers: dict[str, str] | None = None,
         parameters: dict[str, Any] | None = None,
     ) -> str:
-        """Return the JSON text of an answer. Raises Mistake when there is none after all tries."""
+        """Return the JSON text of an answer. Raises UserError when there is none after all tries."""
         method = (method or "GET").upper()
         body = {"json": parameters} if method == "POST" else {"params": parameters}
         for failures in range(1, self._patience.tries + 1):
             try:
                 return self._once(method, href, headers=headers, **body)
-            except Trouble as trouble:
+            except RetryableError as trouble:
                 if failures == self._patience.tries:
                     raise self._down(str(trouble), failures) from None
                 wait = self._patience.wait_s(failures, trouble.asked_s)
@@ -140,47 +140,47 @@ class Line(StacApiIO):
             with self.session.request(method, href, stream=True, timeout=self._patience.timeout_s, **more) as answer:
                 return self._text_of(answer)
         except Unresolved as error:
-            raise Trouble(str(error).partition(". ")[0]) from None
+            raise RetryableError(str(error).partition(". ")[0]) from None
         except (requests.ConnectionError, requests.Timeout, HTTPError, OSError) as error:
             if isinstance(error, requests.RequestException) and not isinstance(
                 error, requests.ConnectionError | requests.Timeout
             ):
                 raise _not_understood(self._url, error) from None
-            raise Trouble(f"no answer, or half of one ({_short(error)})") from None
+            raise RetryableError(f"no answer, or half of one ({_short(error)})") from None
 
     def _text_of(self, answer: requests.Response) -> str:
-        if answer.status_code in PASSING or answer.status_code >= requests.codes.internal_server_error:
+        if answer.status_code in RETRYABLE or answer.status_code >= requests.codes.internal_server_error:
             said = f"it says {answer.status_code} {answer.reason or ''}".rstrip()
-            raise Trouble(said, asked_s=asked_s(answer.headers.get("Retry-After", "")))
+            raise RetryableError(said, asked_s=parse_retry_after(answer.headers.get("Retry-After", "")))
         text = self._body(answer)
         if not answer.ok:
             raise APIError.from_response(answer)
         try:
             json.loads(text)
         except (ValueError, RecursionError):
-            raise Trouble(f"its answer is no JSON ({text[:40]!r}...)") from None
+            raise RetryableError(f"its answer is no JSON ({text[:40]!r}...)") from None
         return text.decode("utf-8")
 
     def _body(self, answer: requests.Response) -> bytes:
-        pieces, pace = bytearray(), Pace(self._patience.timeout_s)
+        pieces, pace = bytearray(), StallGuard(self._patience.timeout_s)
         while piece := answer.raw.read1(CHUNK, decode_content=True):
             pieces += piece
             pace.check(len(piece))
             if len(pieces) > LARGEST:
-                raise Mistake(
+                raise UserError(
                     f"An answer of the catalogue {self._url} does not end. Name another in imagery.catalogue."
                 )
         return bytes(pieces)
 
-    def _down(self, trouble: str, failures: int) -> Mistake:
+    def _down(self, trouble: str, failures: int) -> UserError:
         times = f", and so {failures} times in a row" if failures > 1 else ""
-        return Mistake(
+        return UserError(
             f"The catalogue {self._url} cannot be asked: {trouble}{times}. Check the network, try again later, or name another "
             "catalogue in imagery.catalogue."
         )
 
 
-def _pages(line: Line, asked: ItemSearch) -> Iterator[Json]:
+def _pages(line: StacTransport, asked: ItemSearch) -> Iterator[Json]:
     """Yield all pages of an answer; pystac-client's own paging takes a page without items, or garbage, for the end."""
     parameters = asked.get_parameters()
     page = line.read_json(asked.url, method=asked.method, parameters=parameters)
@@ -201,7 +201,7 @@ def _each(url: str, pages: Iterator[Json]) -> Iterator[list[Json]]:
         fresh = {json.dumps([item.get("collection"), item.get("id")]) for item in items} - seen
         stale = 0 if fresh else stale + 1
         if stale == STALE:
-            raise Mistake(
+            raise UserError(
                 f"The catalogue {url} gives the same page of items again and again ({len(seen)} items so far). Its paging is "
                 "broken: tell its keepers, or name another catalogue in imagery.catalogue."
             )
@@ -213,14 +213,14 @@ def _understood(url: str, ask: Callable[[], T]) -> T:
     """Return what pystac-client makes of an answer; what it cannot make sense of may fail in any way at all."""
     try:
         return ask()
-    except Mistake:
+    except UserError:
         raise
     except Exception as error:
         raise _not_understood(url, error) from error
 
 
-def _not_understood(url: str, error: Exception) -> Mistake:
-    return Mistake(
+def _not_understood(url: str, error: Exception) -> UserError:
+    return UserError(
         f"The catalogue {url} answers, but not as a STAC API does ({type(error).__name__}: {_short(error)}). Check the address "
         "in imagery.catalogue.url: it is the one of the API's landing page, such as .../v1."
     )
@@ -243,7 +243,7 @@ def _expect_collection(client: Client, url: str, name: str) -> None:
     names = _understood(url, lambda: sorted(one.id for one in client.get_collections()))
     if name not in names:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0) or ["none at all"]
-        raise Mistake(
+        raise UserError(
             f"The catalogue {url} has no collection {name}; the nearest of its {len(names)} is {near[0]}. Correct "
             "imagery.catalogue.collection."
         )

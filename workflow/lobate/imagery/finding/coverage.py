@@ -12,7 +12,7 @@ from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
 from lobate.imagery.finding.antimeridian import polygonal
-from lobate.vectors import LONLAT
+from lobate.io.vector import LONLAT
 
 EDGE = 0.1
 """Degrees; an edge straight in longitude and latitude is a curve on the map, and is drawn in steps of this."""
@@ -91,7 +91,7 @@ class Coverage:
         ]
 
 
-def named(count: int) -> str:
+def count_in_words(count: int) -> str:
     """Return a number of scenes in words."""
     return {0: "no scene", 1: "1 scene", MANY: f"{MANY} scenes or more"}.get(count, f"{count} scenes")
 

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path as Outline
 from shapely.geometry.base import BaseGeometry
 
-from lobate.imagery.finding.coverage import MANY, Coverage, named
+from lobate.imagery.finding.coverage import MANY, Coverage, count_in_words
 from lobate.imagery.finding.items import Found
 
 NONE = "#d7301f"
@@ -34,7 +34,7 @@ def draw(covered: Coverage, scenes: Sequence[Found], path: Path) -> None:
     for level, share in covered.shares().items():
         cells = _polygons(shapely.coverage_union_all(covered.cells[np.minimum(covered.counts, MANY) == level]))
         axes.add_collection(PatchCollection([_patch(one) for one in cells], facecolor=_colour(level), edgecolor="none"))
-        legend.append(Patch(facecolor=_colour(level), label=f"{named(level)}: {100 * share:.1f} %"))
+        legend.append(Patch(facecolor=_colour(level), label=f"{count_in_words(level)}: {100 * share:.1f} %"))
     _draw_tiles(axes, covered, scenes)
     axes.autoscale_view()
     axes.set_aspect("equal")

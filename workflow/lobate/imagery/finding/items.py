@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 
 from lobate.imagery.finding.antimeridian import folded
 from lobate.imagery.reading.scene import COMMON_NAMES, date_in
-from lobate.imagery.table import SCENE, Row
+from lobate.imagery.scene_table import SCENE, Row
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -86,7 +86,7 @@ def read_items(items: Iterable[Json], collection_url: str) -> list[Found]:
             found.setdefault(one.scene, one)
         except Unusable as why:
             log.warning("The catalogue's item %.80s is left out: %s.", item.get("id"), why)
-    return in_order(found.values())
+    return sort_items(found.values())
 
 
 def read_item(item: Json, collection_url: str) -> Found:
@@ -109,7 +109,7 @@ def read_item(item: Json, collection_url: str) -> Found:
     )
 
 
-def newest(scenes: list[Found]) -> list[Found]:
+def latest_revision(scenes: list[Found]) -> list[Found]:
     """Return the scenes less those of which a newer processing is there; each that goes is told.
 
     Two products of one pass over one tile stay where they show different parts of it.
@@ -128,10 +128,10 @@ def newest(scenes: list[Found]) -> list[Found]:
             newer.scene,
             newer.baseline or "unknown",
         )
-    return in_order(one for passes in kept.values() for one in passes)
+    return sort_items(one for passes in kept.values() for one in passes)
 
 
-def in_order(scenes: Iterable[Found]) -> list[Found]:
+def sort_items(scenes: Iterable[Found]) -> list[Found]:
     """Return scenes as the table lists them."""
     return sorted(scenes, key=lambda one: (one.tile, one.date, one.scene))
 

@@ -6,11 +6,11 @@ import re
 from functools import reduce
 from pathlib import Path
 
-from lobate.errors import Mistake
-from lobate.imagery.reading.calibration import Calibration, settle
+from lobate.errors import UserError
+from lobate.imagery.reading.calibration import Calibration, calibrate
+from lobate.imagery.reading.gdal_scale import tagged_calibration
 from lobate.imagery.reading.product import Product, read_product
 from lobate.imagery.reading.scene import COMMON_NAMES, Band, Scene, Wanted, date_in, missing_band, missing_classes
-from lobate.imagery.reading.tags import tagged_calibration
 
 RASTERS = (".tif", ".tiff", ".jp2")
 
@@ -21,7 +21,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, wanted: Wanted) -> Scene:
-    """Return the scene; Mistake when a band, or what its numbers mean, is missing."""
+    """Return the scene; UserError when a band, or what its numbers mean, is missing."""
     product = product_beside(path)
     files = {band: band_file(path, band) for band in (*wanted.bands, "SCL")}
     lacking = [band for band in wanted.bands if files[band] is None]
@@ -46,7 +46,7 @@ def read(path: Path, wanted: Wanted) -> Scene:
 def band_file(path: Path, band: str) -> Path | None:
     """Return the band's raster in a folder (``B04.tif``, ``T33TWM_20230813T095559_B04_10m.jp2``, ``red.tif``).
 
-    The finest resolution is taken where the names tell several; Mistake when it is still not one file.
+    The finest resolution is taken where the names tell several; UserError when it is still not one file.
     """
     names = f"{re.escape(band)}|{re.escape(COMMON_NAMES.get(band, band))}"
     wanted = re.compile(rf"(?!MSK_)(?:.*[_.-])?(?:{names})(?:_(\d\d)m)?", re.IGNORECASE)
@@ -56,7 +56,7 @@ def band_file(path: Path, band: str) -> Path | None:
             found.setdefault(int(match[1] or 0), []).append(file)
     finest = found[min(found)] if found else [None]
     if len(finest) > 1:
-        raise Mistake(
+        raise UserError(
             f"{path} holds several files of {band} ({', '.join(file.name for file in finest)}); give each scene a folder of "
             "its own, with one file a band."
         )
@@ -79,10 +79,10 @@ def _calibration(
 ) -> Calibration:
     said, tagged = product.calibration(band) if product else None, tagged_calibration(files[band])
     if said and tagged and said != tagged:
-        raise Mistake(
+        raise UserError(
             f"{files[band]} says of itself that reflectance is (DN + {tagged.offset:g}) / {tagged.quantification:g}, the "
             f"product's metadata beside it say (DN + {said.offset:g}) / {said.quantification:g}. Take out what is wrong: the "
             "XML, or the file's scale and offset (gdal_edit.py -unsetscale -unsetoffset)."
         )
     why = product.why_unknown if product else "there is no MTD_MSIL2A.xml beside the bands and no scale in their files"
-    return settle(said or tagged, wanted.offset, f"{path}: {band}", why)
+    return calibrate(said or tagged, wanted.offset, f"{path}: {band}", why)

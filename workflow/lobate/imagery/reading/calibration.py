@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 
 FIRST_BASELINE_WITH_OFFSET = 4.0
 USUAL_QUANTIFICATION = 10000.0
@@ -32,15 +32,15 @@ class Calibration:
         return cls(round(1 / scale, 6), round(offset / scale, 6))
 
 
-def settle(said: Calibration | None, rule: OffsetRule, where: str, why_unknown: str) -> Calibration:
+def calibrate(said: Calibration | None, rule: OffsetRule, where: str, why_unknown: str) -> Calibration:
     """Return what the product says of itself or, where it does not say, what the setting ``imagery.offset`` decrees.
 
-    Mistake when neither says: a guess would shift all reflectances by 0.1.
+    UserError when neither says: a guess would shift all reflectances by 0.1.
     """
     if said is not None:
         return _checked(said, where)
     if rule == "metadata":
-        raise Mistake(
+        raise UserError(
             f"{where}: {why_unknown}, so the offset of its digital numbers cannot be known (0 or -1000, that is 0.1 in "
             "reflectance). Put the product's metadata beside the bands, or say it yourself: imagery.offset: none where "
             'the numbers carry no offset or it was already taken off, imagery.offset: "1000" where 1000 was added.'
@@ -50,7 +50,7 @@ def settle(said: Calibration | None, rule: OffsetRule, where: str, why_unknown: 
 
 def _checked(said: Calibration, where: str) -> Calibration:
     if not (math.isfinite(said.offset) and math.isfinite(said.quantification) and said.quantification > 0):
-        raise Mistake(
+        raise UserError(
             f"{where}: its metadata say that reflectance is (DN + {said.offset:g}) / {said.quantification:g}, which gives no "
             "number. Fetch the scene again, or correct its metadata."
         )

@@ -8,12 +8,12 @@ from pathlib import Path
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
-from lobate.errors import Mistake
-from lobate.grid import Grid
-from lobate.imagery.reading.calibration import settle
+from lobate.errors import UserError
+from lobate.imagery.reading.calibration import calibrate
+from lobate.imagery.reading.gdal_scale import calibration_of
 from lobate.imagery.reading.scene import COMMON_NAMES, Band, Scene, Wanted, date_in
-from lobate.imagery.reading.tags import calibration_of
-from lobate.rasters import SELF_CONTAINED, open_raster
+from lobate.io.grid import Grid
+from lobate.io.raster import SELF_CONTAINED, open_raster
 
 NAMES = {
     **{common: band for band, common in COMMON_NAMES.items()},
@@ -29,13 +29,13 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, wanted: Wanted) -> Scene:
-    """Return the scene; Mistake when its bands cannot be told apart or its numbers not be read.
+    """Return the scene; UserError when its bands cannot be told apart or its numbers not be read.
 
     The settings' order of bands goes before the file's descriptions. No file of this kind says how cloudy it is; a band
     called SCL is its classification.
     """
     if path.suffix.lower() in (".json", ".geojson", ".xml"):
-        raise Mistake(f"{path} is a scene's metadata, not a scene; give the folder that holds it and the bands.")
+        raise UserError(f"{path} is a scene's metadata, not a scene; give the folder that holds it and the bands.")
     with open_raster(path, drivers=SELF_CONTAINED) as dataset:
         found = _ordered(path, dataset, wanted) if wanted.order else _described(dataset)
         indices = _indices(path, dataset, found, wanted)
@@ -50,7 +50,7 @@ def _ordered(path: Path, dataset: DatasetReader, wanted: Wanted) -> dict[str, in
     """Return band -> number as the setting ``imagery.band_order`` has them."""
     usable = _usable(dataset)
     if len(usable) != len(wanted.order):
-        raise Mistake(
+        raise UserError(
             f"{path} has {len(usable)} bands, but imagery.band_order names {len(wanted.order)} ({', '.join(wanted.order)}). "
             "Name each of the file's bands once, in their order."
         )
@@ -73,7 +73,7 @@ def _indices(path: Path, dataset: DatasetReader, found: dict[str, int], wanted: 
     usable = _usable(dataset)
     if found or len(usable) != len(wanted.bands):
         described = ", ".join(text or "no description" for text in dataset.descriptions)
-        raise Mistake(
+        raise UserError(
             f"{path} should hold the bands {', '.join(wanted.bands)}, but it has {len(usable)} ({described}). Name its "
             "bands in imagery.band_order, describe them in the file (B04, B03, ...), or give a file with just the bands of "
             "imagery.bands, in that order."
@@ -85,5 +85,5 @@ def _band(path: Path, dataset: DatasetReader, index: int, wanted: Wanted, *, rea
     if ready:
         return Band(str(path), index)
     why = f"band {index} carries no scale and offset"
-    calibration = settle(calibration_of(dataset, index), wanted.offset, f"{path}: band {index}", why)
+    calibration = calibrate(calibration_of(dataset, index), wanted.offset, f"{path}: band {index}", why)
     return Band(str(path), index, calibration)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.imagery.reading.calibration import USUAL_QUANTIFICATION, Calibration, of_baseline
 
 BAND_IDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
@@ -52,14 +52,14 @@ class Product:
 
 
 def read_product(xml: bytes, where: str) -> Product:
-    """Return what product (or granule) metadata say; ``where`` names the file in a Mistake."""
+    """Return what product (or granule) metadata say; ``where`` names the file in a UserError."""
     try:
         root = ElementTree.fromstring(xml)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise Mistake(f"{where} is not readable XML ({error}); fetch the product again.") from None
+        raise UserError(f"{where} is not readable XML ({error}); fetch the product again.") from None
     texts = {_name(element): (element.text or "").strip() for element in reversed(list(root.iter()))}
     if "Level-1C" in _name(root):
-        raise Mistake(f"{where} describes a Level-1C product; lobate needs Level-2A (surface reflectance) products.")
+        raise UserError(f"{where} describes a Level-1C product; lobate needs Level-2A (surface reflectance) products.")
     return Product(
         baseline=texts.get("PROCESSING_BASELINE") or _baseline_in(texts.get("TILE_ID", "")),
         quantification=_number(texts, where, "BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE"),
@@ -102,7 +102,7 @@ def _float(text: str, name: str, where: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise Mistake(f"{where}: {name} is {text[:80]!r}, not a number; fetch the product again.")
+        raise UserError(f"{where}: {name} is {text[:80]!r}, not a number; fetch the product again.")
     return number
 
 

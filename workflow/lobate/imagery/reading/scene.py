@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lobate.errors import Mistake
-from lobate.grid import Grid
+from lobate.errors import UserError
 from lobate.imagery.reading.calibration import Calibration, OffsetRule
+from lobate.io.grid import Grid
 
 COMMON_NAMES = {
     "B01": "coastal",
@@ -74,18 +74,18 @@ class Scene:
         return all(band.calibration is None for band in self.bands)
 
 
-def missing_band(where: Path, wanted: list[str], found: list[str]) -> Mistake:
+def missing_band(where: Path, wanted: list[str], found: list[str]) -> UserError:
     """Return the mistake of a scene that lacks bands."""
     present = ", ".join(found) or "none at all"
-    return Mistake(
+    return UserError(
         f"{where} lacks {' and '.join(wanted)} (bands found: {present}). Fetch the scene again with all its bands, or "
         "change imagery.bands."
     )
 
 
-def missing_classes(where: Path) -> Mistake:
+def missing_classes(where: Path) -> UserError:
     """Return the mistake of a product without its scene classification."""
-    return Mistake(
+    return UserError(
         f"{where} has no scene classification (SCL), so its clouds cannot be masked. Fetch SCL too, or set "
         "imagery.clouds.invalid_classes: [] if the scene needs no mask."
     )

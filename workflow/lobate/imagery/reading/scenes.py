@@ -7,10 +7,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from lobate.digests import MANIFEST
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.imagery.reading import bandfolder, multiband, safe, stacitem
 from lobate.imagery.reading.scene import Scene, Wanted
+from lobate.io.digest import MANIFEST
 from lobate.settings.imagery import Clouds
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ KINDS = (safe, stacitem, bandfolder, multiband)
 
 
 def read_scene(path: Path, wanted: Wanted) -> Scene:
-    """Return the scene at ``path``; Mistake when nothing is there, or when it lacks what is wanted.
+    """Return the scene at ``path``; UserError when nothing is there, or when it lacks what is wanted.
 
     A fetched scene's checksums.json stands for its folder.
     """
@@ -28,7 +28,7 @@ def read_scene(path: Path, wanted: Wanted) -> Scene:
     for kind in KINDS:
         if kind.recognises(place):
             return kind.read(place, wanted)
-    raise Mistake(f"The scene {path} does not exist. Check the tile's list in imagery.tiles, or fetch the scene.")
+    raise UserError(f"The scene {path} does not exist. Check the tile's list in imagery.tiles, or fetch the scene.")
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class Choice:
     left_out: list[tuple[Scene, str]]
 
 
-def choose(scenes: list[Scene], clouds: Clouds) -> Choice:
+def select_scenes(scenes: list[Scene], clouds: Clouds) -> Choice:
     """Choose the scenes that are clear enough, the clearest first, then the earliest, then by name.
 
     Scenes that do not say how cloudy they are are used, after the others. Whatever is left out is told in the log, too;
-    Mistake when nothing is left.
+    UserError when nothing is left.
     """
     if len({scene.ready for scene in scenes}) > 1:
-        raise Mistake(
+        raise UserError(
             f"The scenes {', '.join(str(scene.path) for scene in scenes)} of one tile are partly 8 bit and partly "
             "reflectance; they cannot make one image. Give the tile scenes of one kind."
         )
@@ -57,7 +57,7 @@ def choose(scenes: list[Scene], clouds: Clouds) -> Choice:
         log.info("scene %s is left out: %s", scene.name, reason)
     if not used:
         worst = "; ".join(f"{scene.name}: {reason}" for scene, reason in left_out)
-        raise Mistake(
+        raise UserError(
             f"No scene of the tile is clear enough ({worst}). Add clearer scenes to the tile, or raise "
             "imagery.clouds.max_scene_cloud."
         )

@@ -12,9 +12,9 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from lobate.errors import Mistake
+from lobate.errors import UserError
 from lobate.imagery.reading.bandfolder import band_file, product_beside
-from lobate.imagery.reading.calibration import USUAL_QUANTIFICATION, Calibration, of_baseline, settle
+from lobate.imagery.reading.calibration import USUAL_QUANTIFICATION, Calibration, calibrate, of_baseline
 from lobate.imagery.reading.scene import COMMON_NAMES, Band, Scene, Wanted, date_in, missing_band, missing_classes
 
 BEYOND = 1e300
@@ -27,7 +27,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, wanted: Wanted) -> Scene:
-    """Return the scene; Mistake when the item is ambiguous, or a band or the classification is missing."""
+    """Return the scene; UserError when the item is ambiguous, or a band or the classification is missing."""
     item = _only_item(path)
     files = {band: _file(path, item, band) for band in (*wanted.bands, "SCL")}
     lacking = [band for band in wanted.bands if files[band] is None]
@@ -55,7 +55,7 @@ def _cloud(path: Path, value: Any) -> float | None:
         return None
     if isinstance(value, int | float) and 0 <= value <= 100:
         return float(value)
-    raise Mistake(
+    raise UserError(
         f"{path}: the eo:cloud_cover of its STAC item is {value!r:.80}, not per cent; correct or take it out."
     )
 
@@ -80,7 +80,7 @@ def _only_item(path: Path) -> dict[str, Any]:
     items = [item for file in _jsons(path) if (item := _item_in(file))]
     if len(items) > 1:
         names = ", ".join(str(item.get("id")) for item in items)
-        raise Mistake(f"{path} holds {len(items)} STAC items ({names}); give each scene a folder of its own.")
+        raise UserError(f"{path} holds {len(items)} STAC items ({names}); give each scene a folder of its own.")
     return items[0]
 
 
@@ -114,7 +114,7 @@ def _is_there(file: Path) -> bool:
 def _calibration(path: Path, item: dict[str, Any], band: str, file: Path, wanted: Wanted) -> Calibration:
     baseline = _baseline(item)
     why = f"its STAC item (processing baseline {baseline or 'unknown'}) does not say whether the offset was taken off"
-    return settle(_said(path, item, band, file), wanted.offset, f"{path}: {band}", why)
+    return calibrate(_said(path, item, band, file), wanted.offset, f"{path}: {band}", why)
 
 
 def _said(path: Path, item: dict[str, Any], band: str, file: Path) -> Calibration | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-from lobate.qgis.markup import document, element, reference_system, within
+from lobate.io.qgis.markup import document, element, reference_system, within
 
 Bounds = tuple[float, float, float, float]
 

@@ -1,13 +1,109 @@
-"""The styles of the review sheet's layers."""
+"""The styles of the review sheet's layers.
+
+The form that a person fills in, and the table of all rows: what may be written, from which words, in which order.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
-from lobate.inventory.qgis.form import form, read_only
-from lobate.qgis.markup import element
-from lobate.qgis.symbols import Look, alike, categories, labels
+from lobate.inventory.detections import PERSONAL
+from lobate.inventory.vocabulary import VOCABULARIES
+from lobate.io.qgis.markup import Value, element, option, within
+from lobate.io.qgis.symbols import OutlineStyle, alike, categories, labels
+
+WRITTEN = ("status", *PERSONAL)
+"""Fields that a person fills."""
+
+SHOWN = ("confidence", "area_m2", "elevation_min_m", "slope_mean_deg", "touches_edge", "tiles", "detection")
+"""Fields that tell something about the detection; all others are hidden."""
+
+FLAGS = ("touches_edge",)
+"""Fields that are true or false."""
+
+NULL = "{2839923C-8B7D-419E-B84B-CA2FE9B80EC7}"
+"""What QGIS calls an empty value in a drop-down."""
+
+NAMES = {"area_m2": "area (m²)", "elevation_min_m": "lowest point (m)", "slope_mean_deg": "slope (°)"}
+
+MENDED = 2e-6
+"""Degrees, some 20 cm: an outline farther than this from the one that was shown has been mended."""
+
+STATUS = f"""CASE
+WHEN "status" IS NULL THEN 'edited'
+WHEN "status" IN ('pending', 'accepted') AND hausdorff_distance($geometry, geom_from_wkt("seen")) > {MENDED:f} THEN 'edited'
+ELSE "status" END"""
+"""Whoever mends an outline or draws a new one need not say so."""
+
+FIRST = 'CASE WHEN "status" = \'pending\' THEN 0 ELSE 2 END + coalesce("confidence", 1)'
+"""Order of the table: what is to be decided, the least certain first; then what is decided."""
+
+ENTRY = "format_number(\"confidence\", 2) || '  ' || coalesce(\"status\", '')"
+"""What a row is called in the form's list."""
+
+
+def form(columns: Sequence[str]) -> list[Element]:
+    """Return the elements of a layer's style that make the form and the table, for a layer with these columns."""
+    written, shown = ([one for one in names if one in columns] for names in (WRITTEN, SHOWN))
+    return [
+        within("fieldConfiguration", [_field(name) for name in columns]),
+        within("aliases", [element("alias", field=name, name=_name(name)) for name in columns]),
+        within("defaults", [element("default", field="status", expression=STATUS, applyOnUpdate=1)]),
+        _table([*written, *shown], columns),
+        element("editorlayout", "tablayout"),
+        within("attributeEditorForm", [_group("Your decision", written), _group("The detection", shown)]),
+        within("editable", [element("field", name=name, editable=int(name in WRITTEN)) for name in columns]),
+        within("reuseLastValue", [element("field", name="reviewer", reuseLastValue=1)]),
+        element("previewExpression", ENTRY),
+    ]
+
+
+def read_only(columns: Sequence[str]) -> list[Element]:
+    """Return the elements for a layer that is only to look at."""
+    return [within("editable", [element("field", name=name, editable=0) for name in columns])]
+
+
+def _field(name: str) -> Element:
+    kind, settings = _widget(name)
+    return within(
+        "field",
+        [within("editWidget", [within("config", [option(settings)])], type=kind)],
+        name=name,
+        configurationFlags="None",
+    )
+
+
+def _widget(name: str) -> tuple[str, dict[str, Value]]:
+    """The widget of a field: a drop-down of the vocabulary's words, of the names used so far, a tick, or a text."""
+    if name == "status":
+        return "ValueMap", {"map": [{word: word} for word in VOCABULARIES[name]]}
+    if name in WRITTEN and name in VOCABULARIES:
+        words = [{word.replace("_", " "): word} for word in VOCABULARIES[name]]
+        return "ValueMap", {"map": [{"(not said)": NULL}, *words]}
+    if name == "reviewer":
+        return "UniqueValues", {"Editable": True}
+    if name in FLAGS:
+        return "CheckBox", {"CheckedState": "", "UncheckedState": ""}
+    return ("TextEdit", {"IsMultiline": False}) if name in (*WRITTEN, *SHOWN) else ("Hidden", {})
+
+
+def _name(field: str) -> str:
+    return NAMES.get(field, field.replace("_", " "))
+
+
+def _table(visible: Sequence[str], columns: Sequence[str]) -> Element:
+    rest = [name for name in columns if name not in visible]
+    listed = [
+        element("column", type="field", name=name, hidden=int(name in rest), width=-1) for name in [*visible, *rest]
+    ]
+    return within("attributetableconfig", [within("columns", listed)], sortExpression=FIRST, sortOrder=0)
+
+
+def _group(title: str, fields: Sequence[str]) -> Element:
+    listed = [element("attributeEditorField", name=name, showLabel=1) for name in fields]
+    return within("attributeEditorContainer", listed, name=title, groupBox=1, columnCount=1, showLabel=1)
+
 
 UNSURE, SURE = 0.7, 0.9
 """Confidences between which a detection is fairly sure."""
@@ -18,16 +114,16 @@ ELSE "status" END"""
 """Status and confidence in one."""
 
 REVIEW = (
-    Look("unsure", f"pending, confidence below {UNSURE}", "255,242,0,255", 0.9),
-    Look("fair", f"pending, confidence {UNSURE} to {SURE}", "255,176,0,255", 0.7),
-    Look("sure", f"pending, confidence from {SURE} on", "255,110,20,255", 0.5),
-    Look("accepted", "accepted", "0,230,150,255", 0.6),
-    Look("edited", "edited", "86,190,255,255", 0.7),
-    Look("rejected", "rejected", "255,90,220,255", 0.5, "dash"),
-    Look("", "no status yet", "255,255,255,255", 0.5, "dot"),
+    OutlineStyle("unsure", f"pending, confidence below {UNSURE}", "255,242,0,255", 0.9),
+    OutlineStyle("fair", f"pending, confidence {UNSURE} to {SURE}", "255,176,0,255", 0.7),
+    OutlineStyle("sure", f"pending, confidence from {SURE} on", "255,110,20,255", 0.5),
+    OutlineStyle("accepted", "accepted", "0,230,150,255", 0.6),
+    OutlineStyle("edited", "edited", "86,190,255,255", 0.7),
+    OutlineStyle("rejected", "rejected", "255,90,220,255", 0.5, "dash"),
+    OutlineStyle("", "no status yet", "255,255,255,255", 0.5, "dot"),
 )
-OTHERS = Look("", "other inventory", "120,255,255,255", 0.4, "dash dot")
-REMOVED = Look("", "removed by the filters", "210,210,210,255", 0.3, "dot")
+OTHERS = OutlineStyle("", "other inventory", "120,255,255,255", 0.4, "dash dot")
+REMOVED = OutlineStyle("", "removed by the filters", "210,210,210,255", 0.3, "dot")
 
 LABELLED_FROM = 100_000
 """Labels are shown from this scale on."""

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from shapely.geometry import box
+
+from lobate.cli.check import check_region
+from lobate.errors import UserErrors
+from lobate.settings.load import parse
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    profile = {"driver": "GTiff", "height": 50, "width": 60, "count": 3, "dtype": "uint8", "crs": "EPSG:32644"}
+    with rasterio.open("a.tif", "w", transform=Affine(10, 0, 500000, 0, -10, 4000000), **profile) as image:
+        image.write(np.full((3, 50, 60), 9, np.uint8))
+    there = gpd.GeoDataFrame({"id": ["p1"]}, geometry=[box(500100, 3999800, 500200, 3999900)], crs="EPSG:32644").to_crs(
+        4326
+    )
+    there.to_file("p.gpkg")
+    there.translate(xoff=5).to_file("far.gpkg")
+    there.set_crs(None, allow_override=True).to_file("bare.shp")
+
+
+def region(**changed):
+    base = {
+        "region": "r",
+        "imagery": {"tiles": {"T": ["a.tif"]}},
+        "labels": {"positives": [{"path": "p.gpkg", "id_field": "id"}]},
+    }
+    return parse({**base, **changed})
+
+
+def test_good_region_passes(world):
+    check_region(region())
+
+
+def test_all_that_is_wrong_comes_at_once(world):
+    with pytest.raises(UserErrors) as told:
+        check_region(
+            region(
+                labels={
+                    "positives": [{"path": "p.gpkg", "id_field": "nme", "where": {"kind": "x"}}, {"path": "far.gpkg"}],
+                    "negatives": [{"path": "bare.shp"}],
+                },
+                inventory={"others": {"insar": {"path": "p.gpkg", "layer": "zzz"}}},
+            )
+        )
+    text = str(told.value)
+    for part in (
+        "labels.positives[0]: p.gpkg has no field nme; it has id",
+        "has no field kind",
+        "labels.positives[1]: none of the 1 outlines in far.gpkg lies on an image",
+        "labels.negatives[0]: bare.shp has no coordinate reference system",
+        "inventory.others.insar: p.gpkg has no layer zzz",
+    ):
+        assert part in text
+    assert len(told.value.found) == 5
+
+
+def test_every_missing_file_is_named_with_its_setting(world):
+    wrong = region(
+        imagery={"tiles": {"T": ["a.tif", "gone.SAFE"]}},
+        labels={"positives": [{"path": "p.gpkg"}], "removed": "gone.csv"},
+        inventory={"dem": "gone.tif", "others": {"insar": {"path": "gone.gpkg"}}},
+        mapping={"reference": {"path": "gone.shp"}},
+    )
+    with pytest.raises(UserErrors) as told:
+        check_region(wrong)
+    named = [one.split()[1] for one in told.value.found]
+    assert named == [
+        "imagery.tiles.T[1]",
+        "inventory.dem",
+        "inventory.others.insar.path",
+        "labels.removed",
+        "mapping.reference.path",
+    ]
+
+
+def test_elevation_may_be_several_files_but_none_that_only_points_to_others(world):
+    """A VRT's own bytes stay when the files behind it change, so old heights would be served as new ones."""
+    check_region(region(inventory={"dem": ["a.tif", "a.tif"]}))
+    with pytest.raises(UserErrors, match=r"inventory\.dem\[1\] names gone\.tif"):
+        check_region(region(inventory={"dem": ["a.tif", "gone.tif"]}))
+    Path("all.vrt").write_text('<VRTDataset rasterXSize="1" rasterYSize="1"></VRTDataset>')
+    for dem in ("all.vrt", ["a.tif", "all.vrt"]):
+        with pytest.raises(UserErrors, match=r"inventory\.dem: all\.vrt is a VRT"):
+            check_region(region(inventory={"dem": dem}))
+
+
+def test_images_come_before_the_outlines_that_are_drawn_on_them(world):
+    labels = {"positives": [{"path": "later.gpkg"}], "negatives": [{"path": "too.shp"}]}
+    assert check_region(region(labels=labels), undrawn=True) == [
+        "later.gpkg (labels.positives[0].path)",
+        "too.shp (labels.negatives[0].path)",
+    ]
+    with pytest.raises(UserErrors, match=r"labels\.positives\[0\]\.path names later\.gpkg, which does not exist"):
+        check_region(region(labels=labels))
+    with pytest.raises(UserErrors) as told:
+        check_region(region(labels=labels, inventory={"dem": "gone.tif"}), undrawn=True)
+    assert len(told.value.found) == 3, "who has to mend something is told everything"
+
+
+def test_scene_that_cannot_be_read_is_told(world, tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"II*\x00 not a raster")
+    with pytest.raises(UserErrors, match=r"imagery\.tiles\.T"):
+        check_region(region())
+
+
+def test_what_the_example_will_make_is_not_missing(world):
+    there = {"positives": [{"path": "results/r/example/p.shp"}], "removed": "results/r/example/removed.csv"}
+    check_region(
+        region(
+            labels=there,
+            example={"truth": "results/r/example/truth.gpkg"},
+            imagery={"tiles": {"T": ["results/r/example/S.SAFE"]}},
+        )
+    )
+
+
+def table_of(*scenes):
+    header = "scene\ttile\tdate\tcloud_cover\tbaseline\tsource\tchecksums\n"
+    rows = [f"{scene}\tT\t2018-07-11\t1\t05.09\thttps://a.example/{scene}\t\n" for scene in scenes]
+    Path("scenes.tsv").write_text(header + "".join(rows))
+
+
+def test_what_will_be_fetched_is_not_missing(world):
+    table_of("S2A", "S2B")
+    outside = {"find": {"area": "p.gpkg", "years": [2018], "months": [7]}, "scenes": "scenes.tsv"}
+    check_region(region(imagery=outside, inventory={"dem": "resources/dem/r.tif"}))
+    with pytest.raises(UserErrors, match=r"inventory\.dem names resources/dem/r\.tif, which does not exist"):
+        check_region(region(imagery={"scenes": "scenes.tsv"}, inventory={"dem": "resources/dem/r.tif"}))
+    with pytest.raises(UserErrors, match=r"inventory\.dem names resources/dem/other\.tif"):
+        check_region(region(imagery=outside, inventory={"dem": "resources/dem/other.tif"}))
+
+
+def test_a_fetched_scene_is_looked_at(world):
+    table_of("S2A")
+    folder = Path("resources/scenes/S2A")
+    folder.mkdir(parents=True)
+    (folder / "checksums.json").write_text("{}")
+    with pytest.raises(UserErrors, match=r"imagery\.scenes, tile T: .*S2A lacks B04"):
+        check_region(region(imagery={"scenes": "scenes.tsv"}))
+
+
+def test_a_region_that_only_says_what_to_find_needs_only_its_area(world):
+    find = {"area": "gone.gpkg", "years": [2018], "months": [7]}
+    with pytest.raises(UserErrors, match=r"imagery\.find\.area names gone\.gpkg") as told:
+        check_region(region(imagery={"find": find}, labels={"positives": [{"path": "drawn later.gpkg"}]}))
+    assert len(told.value.found) == 1
+    begun = region(imagery={"find": {**find, "area": "p.gpkg"}}, labels={"positives": [{"path": "drawn later.gpkg"}]})
+    assert check_region(begun) == ["drawn later.gpkg (labels.positives[0].path)"]
+
+
+def test_scenes_of_a_table_may_be_fetched_later_but_the_table_is_read(world, tmp_path):
+    columns = ["scene", "tile", "date", "cloud_cover", "baseline", "source", "checksums"]
+    table = tmp_path / "scenes.tsv"
+    table.write_text("\t".join(columns) + "\nA\tT\t2018-07-11\t1\t\thttps://a.example/A\t\n")
+    check_region(region(imagery={"scenes": "scenes.tsv"}))
+    table.write_text("nothing")
+    with pytest.raises(UserErrors, match=r"Setting imagery\.scenes: The scene table scenes\.tsv has no column"):
+        check_region(region(imagery={"scenes": "scenes.tsv"}))
+
+
+def test_split_by_field_needs_the_field(world):
+    by_field = {"split": {"method": "field"}}
+    with pytest.raises(UserErrors, match=r"labels\.fold_field does not say"):
+        check_region(region(patches=by_field))
+    labels = {"positives": [{"path": "p.gpkg"}], "fold_field": "side"}
+    with pytest.raises(UserErrors, match=r"p\.gpkg has no field side; it has id"):
+        check_region(region(patches=by_field, labels=labels))
+    check_region(region(patches=by_field, labels={**labels, "fold_field": "id"}))
+
+
+def test_decisions_are_read_before_the_first_job(world):
+    outlines = gpd.read_file("p.gpkg").assign(status=["acepted"])
+    outlines.to_file("said.geojson")
+    with pytest.raises(UserErrors) as told:
+        check_region(region(inventory={"decisions": ["said.geojson", "lost.geojson"]}))
+    text = str(told.value)
+    assert "inventory.decisions[1] names lost.geojson, which does not exist" in text
+    assert "Setting inventory.decisions: The decisions file said.geojson" in text
+    assert "'acepted', which is not one of pending, accepted, edited, rejected" in text
+
+
+def dem(path, west, transform=None, **options):
+    profile = {
+        "driver": "GTiff",
+        "height": 20,
+        "width": 20,
+        "count": 1,
+        "dtype": "float32",
+        "crs": "EPSG:4326",
+        **options,
+    }
+    with rasterio.open(path, "w", transform=transform or Affine(0.01, 0, west, 0, -0.01, 36.2), **profile) as raster:
+        raster.write(np.full((1, 20, 20), 3000, "float32"))
+    return region(inventory={"dem": str(path)})
+
+
+def test_a_dem_of_this_region_passes(world):
+    assert check_region(dem("here.tif", 80.95)) == []
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ({"west": 75}, "dem.tif shows 75.00 to 75.20 E, 36.00 to 36.20 N, where this region has no image"),
+        ({"west": 80.95, "crs": None}, "dem.tif has no coordinate reference system"),
+        ({"west": 80.95, "transform": Affine(0.01, 0.002, 80.95, 0, -0.01, 36.2)}, "rotated or upside down"),
+    ],
+)
+def test_a_dem_that_is_none_of_this_region_is_told_before_the_first_job(world, made, words):
+    with pytest.raises(UserErrors, match=words):
+        check_region(dem("dem.tif", **made))
+
+
+def test_a_dem_that_cannot_be_read_is_told(world):
+    Path("dem.tif").write_text("no raster")
+    with pytest.raises(UserErrors, match=r"Setting inventory\.dem: The raster dem\.tif cannot be read"):
+        check_region(region(inventory={"dem": "dem.tif"}))
+
+
+def test_dems_in_different_systems_are_told(world):
+    dem("a.tif", 80.95)
+    dem("b.tif", 81.15, crs="EPSG:4258")
+    with pytest.raises(UserErrors, match=r"a\.tif and b\.tif are in different coordinate reference systems"):
+        check_region(region(inventory={"dem": ["a.tif", "b.tif"]}))

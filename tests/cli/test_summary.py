@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lobate.cli.main import main
+from lobate.cli.summary import paper_table
+from lobate.errors import UserError
+from lobate.settings.load import parse
+
+LEAKAGE = {
+    "used": "random",
+    "random": {"patches": 2230, "training": 2007, "validation": 223, "leaked_share": 0.4216},
+    "grouped": {"patches": 2230, "training": 1900, "validation": 220, "leaked_share": 0.0},
+}
+ROUNDS = [
+    {"trained_in": 1, "validation_iou": {"landform": 0.61}, "training_iou": {"landform": 0.7}},
+    {"trained_in": 2, "validation_iou": {"landform": 0.8049}, "training_iou": {"landform": 0.9}},
+]
+COMPILED = {
+    "detections": {"total": 337, "known": 165, "new": 123, "wrong": 49, "pending": 0},
+    "inventory": {
+        "total": 413,
+        "by_method": {"InSAR": 125, "both": 165, "deep learning": 123},
+        "altitude_m": {"lowest": 3390.4, "highest": 5540.0},
+        "area_km2": {"mean": 0.2612},
+        "mean_slope_deg": 17.2,
+    },
+}
+
+
+@pytest.fixture
+def region(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("patches/leakage.json", LEAKAGE)
+    write("training/selection.json", {"chosen": 2, "rounds": ROUNDS})
+    write("inventory/summary.json", COMPILED)
+    return parse(
+        {"region": "r", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": [{"path": "p.gpkg"}]}},
+    )
+
+
+def write(name, content):
+    from pathlib import Path
+
+    path = Path("results/r", name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def cells(text):
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return {row[0]: row[1:] for row in rows[2:]}
+
+
+def test_a_run_that_gives_the_papers_numbers_shows_them_on_both_sides(region):
+    found = cells(paper_table(region))
+    for name in ("patches", "training / validation patches", "split", "detections", "known / new / wrong"):
+        assert found[name][0] == found[name][1]
+    for name in ("known or new", "altitude", "mean area", "mean slope"):
+        assert found[name][0] == found[name][1]
+
+
+def test_the_chosen_round_is_shown(region):
+    found = cells(paper_table(region))
+    assert found["validation IoU of the landform"] == ["0.801", "0.805"]
+    assert found["validation ground seen in training"] == ["not said", "42.2 %"]
+
+
+def test_what_is_not_known_is_said_and_never_zero(region):
+    empty = {"lowest": None, "highest": None}
+    nothing = {"total": 0, "by_method": {}, "altitude_m": empty, "area_km2": {"mean": None}, "mean_slope_deg": None}
+    none = {"total": 0, "known": 0, "new": 0, "wrong": 0, "pending": 0}
+    write("inventory/summary.json", {"detections": none, "inventory": nothing})
+    found = cells(paper_table(region))
+    assert [found[name][1] for name in ("altitude", "mean area", "mean slope")] == ["not known"] * 3
+    assert found["inventory"][1] == "0: none"
+    assert found["known or new"][1] == "none"
+
+
+def test_notes_say_what_makes_the_numbers_another_kind(region):
+    write("patches/leakage.json", {**LEAKAGE, "used": "grouped"})
+    write("inventory/summary.json", {**COMPILED, "detections": {**COMPILED["detections"], "pending": 12}})
+    text = paper_table(region)
+    assert "12 detections have not been reviewed" in text
+    assert "by the method grouped" in text
+
+
+def test_a_region_that_was_not_run_is_a_mistake(region, tmp_path):
+    (tmp_path / "results/r/inventory/summary.json").unlink()
+    with pytest.raises(UserError, match=r"inventory/summary\.json yet"):
+        paper_table(region)
+
+
+def test_the_command_prints_it(region, tmp_path, capsys):
+    (tmp_path / "r.yaml").write_text(json.dumps(region.model_dump(mode="json")))
+    assert main(["summary", "r.yaml", "--paper"]) == 0
+    assert "| mean slope | 17 degrees | 17 degrees |" in capsys.readouterr().out

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+
+import pytest
+
+from lobate.engine import ast_cache, code_digest, registry
+from lobate.engine.ast_cache import AstCache, Import
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    root = tmp_path / "lobate"
+    files = {
+        "__init__.py": "",
+        "a/__init__.py": "",
+        "a/verb.py": "import numpy\nfrom lobate.a import near\ndef f():\n    from lobate.b.far import x\n",
+        "a/near.py": "'''Doc.'''\nfrom ..b import other as y\nLIMIT = 3\n",
+        "b/__init__.py": "",
+        "b/far.py": "import yaml, os.path\nx = 1\n",
+        "b/other.py": "z = 1\n",
+        "b/unrelated.py": "import torch\n",
+        "settings/__init__.py": "",
+        "settings/c.py": "q = 1\n",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    monkeypatch.setattr(ast_cache, "ROOT", root)
+
+    def fresh() -> None:
+        inner = (
+            code_digest._reached,
+            ast_cache.source_of,
+            ast_cache.parsed_module,
+            ast_cache._cache,
+            code_digest._imported_names,
+        )
+        for one in (code_digest.code_digest, code_digest.libraries, *inner):
+            one.cache_clear()
+
+    fresh()
+    yield root, fresh
+    fresh()
+
+
+VERB = frozenset({"lobate.a.verb"})
+
+
+def digest_after(package, file, text):
+    root, fresh = package
+    before = code_digest.code_digest(VERB)
+    (root / file).write_text(text)
+    fresh()
+    return before, code_digest.code_digest(VERB)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "counts"),
+    [
+        ("a/near.py", "'''Other doc.'''\nfrom ..b import other as y\n\n\nLIMIT = (3)  # why\n", False),
+        ("a/near.py", "from ..b import other as y\nLIMIT = 4\n", True),
+        ("b/far.py", "import yaml, os.path\nx = 2\n", True),
+        ("b/other.py", "z = 2\n", True),
+        ("b/__init__.py", "w = 1\n", True),
+        ("b/unrelated.py", "import torch\nw = 1\n", False),
+        ("settings/c.py", "q = 2\n", False),
+    ],
+)
+def test_only_reachable_code_counts(package, file, text, counts):
+    before, after = digest_after(package, file, text)
+    assert (before != after) == counts
+
+
+def test_libraries_are_those_of_reachable_code(package):
+    assert list(code_digest.libraries(VERB)) == ["PyYAML", "numpy"]
+
+
+def test_description_of_a_setting_is_a_docstring(package):
+    before, after = digest_after(package, "a/near.py", "from ..b import other as y\nLIMIT = 3\n'''What it means.'''\n")
+    assert before == after
+
+
+@pytest.mark.parametrize("verb", sorted(registry.ROOM_OF))
+def test_torch_is_not_imported_before_a_verb_runs(verb):
+    """A job whose result is in the store must not pay for it, nor must parsing the rules."""
+    heavy = "{'torch', 'matplotlib', 'timm', 'scipy', 'exactextract'}"
+    code = f"import sys; from lobate.engine import registry; registry.load({verb!r}); print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_files_of_other_languages_in_a_package_are_code(package):
+    before, after = digest_after(package, "a/page.js", "let x = 1;")
+    assert before != after
+    same, unrelated = digest_after(package, "a/notes.txt", "nothing that runs")
+    assert same == unrelated == after
+
+
+def test_no_library_has_to_be_looked_for_among_all_that_are_installed(monkeypatch):
+    monkeypatch.setattr(code_digest.metadata, "packages_distributions", lambda: pytest.fail("add it to DISTRIBUTIONS"))
+    code_digest._version.cache_clear()
+    for verb in registry.ROOM_OF:
+        code_digest.libraries.__wrapped__(frozenset({registry.load(verb).__module__}))
+
+
+TEXT = """'''Doc.'''
+import a.b, c
+from . import d
+def f():
+    '''Doc.'''
+    from ..e import (g as h,  # why
+                     i)
+"""
+
+
+@pytest.fixture
+def module(tmp_path):
+    file = tmp_path / "module.py"
+    file.write_text(TEXT)
+    return file
+
+
+def test_imports_as_they_are_written(module, tmp_path):
+    said = AstCache(tmp_path).parse(module)
+    assert said.imports == [Import(0, "a.b", []), Import(0, "c", []), Import(1, "", ["d"]), Import(2, "e", ["g", "i"])]
+
+
+def test_comments_docstrings_and_formatting_do_not_count(module, tmp_path):
+    before = AstCache(tmp_path).parse(module).code
+    module.write_text(TEXT.replace("Doc", "Another").replace("  # why\n                    ", ""))
+    assert AstCache(tmp_path).parse(module).code == before
+    module.write_text(TEXT.replace("i)", "j)"))
+    assert AstCache(tmp_path).parse(module).code != before
+
+
+def test_what_was_kept_is_not_parsed_again(module, tmp_path, monkeypatch):
+    first = AstCache(tmp_path)
+    said = first.parse(module)
+    first.save()
+    monkeypatch.setattr(ast, "parse", lambda *_: pytest.fail("parsed again"))
+    assert AstCache(tmp_path).parse(module) == said
+
+
+def test_a_changed_text_is_parsed_again(module, tmp_path):
+    first = AstCache(tmp_path)
+    before = first.parse(module)
+    first.save()
+    module.write_text("x = 1\n")
+    assert AstCache(tmp_path).parse(module) != before
+
+
+@pytest.mark.parametrize("left", ["", "{", "[]", '{"a": 1}', '{"a": ["b", [[1]]]}', "\0"])
+def test_a_damaged_memory_is_made_anew(module, tmp_path, left):
+    first = AstCache(tmp_path)
+    said = first.parse(module)
+    first.file.parent.mkdir()
+    first.file.write_text(left)
+    again = AstCache(tmp_path)
+    assert again.parse(module) == said
+    again.save()
+    assert len(json.loads(first.file.read_text())) == 1
+
+
+def test_two_processes_lose_nothing_of_each_other(module, tmp_path):
+    other = tmp_path / "other.py"
+    other.write_text("y = 2\n")
+    one, two = AstCache(tmp_path), AstCache(tmp_path)
+    one.parse(module)
+    two.parse(other)
+    one.save()
+    two.save()
+    assert len(AstCache(tmp_path).known) == 2
+
+
+def test_the_oldest_are_forgotten(module, tmp_path, monkeypatch):
+    monkeypatch.setattr(ast_cache, "LIMIT", 2)
+    memory = AstCache(tmp_path)
+    for number in range(3):
+        module.write_text(f"x = {number}\n")
+        memory.parse(module)
+    memory.save()
+    assert [*json.loads(memory.file.read_text())] == [*memory.known][1:]
+
+
+def test_where_nothing_can_be_written_it_only_costs_time(module, tmp_path):
+    memory = AstCache(tmp_path)
+    (tmp_path / "__pycache__").write_text("a file in the folder's place")
+    said = memory.parse(module)
+    memory.save()
+    assert AstCache(tmp_path).parse(module) == said

@@ -1,0 +1,93 @@
+"""Precision and recall: exact where the numbers say something, nothing elsewhere, legible at any number of detections."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+
+from lobate.errors import UserError
+from lobate.figures.figure_precision_recall import by_certainty, figure_precision_recall, overlaps_of, pixels_of
+from lobate.io.vector import write_layers
+
+from .conftest import make_landforms
+from .tables import line, same_bytes_twice, selection, written
+
+ASKED = [f"{n / 10:g}" for n in range(1, 10)]
+
+
+def scores(count, *, precision=0.9):
+    lines = {key: {"precision": precision, "recall": 1 - float(key) / 2} for key in ASKED}
+    polygons = {"match_iou": 0.5, "detections": count, "references": count, "thresholds": lines}
+    return {"polygons": polygons, "unseen": {"polygons": polygons | {"detections": count // 2}}}
+
+
+def cases(count):
+    rng = np.random.default_rng(count)
+    table = make_landforms(count)[["geometry"]].to_crs(4326)
+    table = table.assign(mean=rng.uniform(0.4, 1, count), unseen=np.arange(count) % 2 == 0)
+    return {"hits": table[::2], "misses": table[1::4].drop(columns="mean"), "false_alarms": table[3::4]}
+
+
+def test_pixels_are_counted_from_the_edges_of_the_bins():
+    """Bins 0.2 and 0.9: 100 pixels with 30 of the landform, 50 with 45; at 0.1 and 0.2 both count, from 0.3 the last."""
+    curve = pixels_of(selection([line(1, calibration=[[0.25, 0.3, 100], [0.92, 0.9, 50]])]))
+    assert curve.at == pytest.approx(np.arange(1, 10) / 10)
+    assert curve.precision == pytest.approx([75 / 150] * 2 + [45 / 50] * 7)
+    assert curve.recall == pytest.approx([1.0] * 2 + [45 / 75] * 7)
+
+
+@pytest.mark.parametrize("bins", [None, [], [[0.05, 0.0, 100]]])
+def test_without_any_pixel_of_the_landform_recall_is_unknown(bins):
+    assert np.isnan(pixels_of(selection([line(1, calibration=bins)])).recall).all()
+
+
+def test_detections_are_taken_surest_first():
+    hits, alarms = pd.DataFrame({"mean": [0.9, 0.7, 0.7]}), pd.DataFrame({"mean": [0.8, np.nan]})
+    curve = by_certainty({"hits": hits, "misses": hits[:1], "false_alarms": alarms})
+    assert curve.at.tolist() == [0.9, 0.8, 0.7]
+    assert curve.precision == pytest.approx([1, 1 / 2, 3 / 4])
+    assert curve.recall == pytest.approx([1 / 4, 1 / 4, 3 / 4])
+
+
+def test_scores_that_are_unknown_stay_so():
+    found = overlaps_of(scores(0, precision=None))
+    assert np.isnan(found["curves"]["all"].precision).all()
+    assert found["counts"] == {"all": (0, 0), "unseen": (0, 0)}
+
+
+@pytest.mark.parametrize("count", [0, 1, 30, 400])
+def test_no_text_overlaps(check_texts, count):
+    from lobate.figures.drawing.precision_recall import draw_precision_recall
+    from lobate.figures.drawing.style import styled
+
+    ranked = {name: by_certainty(cases(count)) for name in ("all", "unseen")}
+    with styled():
+        figure = draw_precision_recall(
+            pixels_of(selection([line(1)])),
+            ranked,
+            overlaps_of(scores(count * 10_000)),
+            "a landform of a long name " * 4,
+        )
+    check_texts(figure)
+
+
+def test_verb_writes_both_files_the_same_bytes_twice(tmp_path):
+    chosen = written(tmp_path / "selection.json", selection([line(1)]))
+    told = written(tmp_path / "scores.json", scores(9))
+    write_layers(tmp_path / "cases.gpkg", cases(9))
+    same_bytes_twice(tmp_path, partial(figure_precision_recall, chosen, told, tmp_path / "cases.gpkg"))
+
+
+def test_cases_without_certainty_are_a_mistake(tmp_path):
+    chosen = written(tmp_path / "selection.json", selection([line(1)]))
+    told = written(tmp_path / "scores.json", scores(9))
+    layers = {name: gpd.GeoDataFrame(table.drop(columns="mean", errors="ignore")) for name, table in cases(9).items()}
+    write_layers(tmp_path / "cases.gpkg", layers)
+    with pytest.raises(UserError, match=r"hits of .*cases\.gpkg lacks mean"):
+        figure_precision_recall(
+            chosen, told, tmp_path / "cases.gpkg", tmp_path / "a.png", tmp_path / "a.pdf", figures=None
+        )

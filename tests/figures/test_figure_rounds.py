@@ -1,0 +1,49 @@
+"""The rounds: those that rest are no points, unknown IoUs are no zeros, legible for one round and for fifty."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from lobate.figures.figure_rounds import figure_rounds, table_of
+
+from .tables import line, same_bytes_twice, selection, written
+
+ALL = ["flip", "rotate", "blur", "crop", "scale", "brightness", "gamma", "noise"]
+
+
+def draw(found, landform="rock glacier"):
+    from lobate.figures.drawing.rounds import draw_rounds
+    from lobate.figures.drawing.style import styled
+
+    with styled():
+        return draw_rounds(*table_of(found), landform)
+
+
+@pytest.mark.parametrize("count", [1, 3, 12, 50])
+@pytest.mark.parametrize("operations", [[], ALL])
+def test_no_text_overlaps(check_texts, count, operations):
+    rounds = [line(n + 1, trained_in=min(n + 1, 30), augment=operations) for n in range(count)]
+    check_texts(draw(selection(rounds, min(count, 30)), "a landform with a very long name " * 4))
+
+
+def test_resting_rounds_and_unknown_ious_are_no_points():
+    rounds = [line(1, validation_iou={"landform": None}), line(2), line(3, trained_in=2)]
+    augment, patches, ious = draw(selection(rounds, 2)).axes
+    training, validation = ious.lines[:2]
+    assert list(training.get_xdata()) == [1, 2]
+    assert np.isnan(validation.get_ydata()[0]) and validation.get_ydata()[1] == pytest.approx(0.7)
+    bars = [bar for bar in patches.patches if bar.get_width() == pytest.approx(0.6)]
+    assert [bar.get_height() for bar in bars] == [2007, 2007, 0, 7]
+    assert augment.collections[0].get_offsets().tolist() == [[1, 0], [2, 0], [2, 1]]
+
+
+def test_nothing_known_is_drawn_as_nothing(check_texts):
+    check_texts(draw(selection([line(1, training_iou=None, patches=None, mined_negatives=None, augment=None)])))
+
+
+def test_verb_writes_both_files_the_same_bytes_twice(tmp_path):
+    path = written(tmp_path / "selection.json", selection([line(1), line(2)]))
+    same_bytes_twice(tmp_path, partial(figure_rounds, path))

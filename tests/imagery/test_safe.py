@@ -1,0 +1,79 @@
+"""Zips are read in place; what would leave them, or explode, is refused before anything is read."""
+
+from __future__ import annotations
+
+import zipfile
+
+import pytest
+
+from lobate.errors import UserError
+from lobate.imagery.reading import safe
+from lobate.imagery.reading.safe import Folder, Zip
+
+
+def packed(path, entries: dict[str, bytes], **options):
+    with zipfile.ZipFile(path, "w", **options) as file:
+        for name, content in entries.items():
+            file.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../out.jp2", "a/../../out.jp2", "/etc/out.jp2", "C:/out.jp2", "..\\out.jp2", "a\\..\\..\\out", ".", "./.."],
+)
+def test_an_entry_that_would_leave_the_archive_is_refused(tmp_path, name):
+    with pytest.raises(UserError, match="leaves the archive"):
+        Zip(packed(tmp_path / "a.zip", {"fine.xml": b"x", name: b"x"})).names()
+
+
+def test_an_archive_that_explodes_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(safe, "FREE_BYTES", 1 << 20)
+    bomb = packed(tmp_path / "a.zip", {"B04.jp2": bytes(2 << 20)}, compression=zipfile.ZIP_DEFLATED)
+    with pytest.raises(UserError, match="more than 100 times its own size"):
+        Zip(bomb).names()
+    plain = packed(tmp_path / "b.zip", {"B04.jp2": bytes(2 << 20)})
+    assert Zip(plain).names() == ["B04.jp2"]
+
+
+def test_an_archive_that_claims_to_hold_much_is_refused(tmp_path):
+    path = packed(tmp_path / "a.zip", {"B04.jp2": b"x" * 1000})
+    content = bytearray(path.read_bytes())
+    listed = content.rindex(b"PK\x01\x02")
+    content[listed + 24 : listed + 28] = (0xFFFFFFF0).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"unpack to 4\.3 GB"):
+        Zip(path).names()
+
+
+def test_metadata_that_unpack_to_too_much_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(safe, "LARGEST_METADATA", 1000)
+    path = packed(tmp_path / "a.zip", {"MTD_MSIL2A.xml": bytes(2000)}, compression=zipfile.ZIP_DEFLATED)
+    with pytest.raises(UserError, match="far too large"):
+        Zip(path).read("MTD_MSIL2A.xml")
+
+
+def test_a_damaged_or_encrypted_entry_is_a_mistake(tmp_path):
+    path = packed(tmp_path / "a.zip", {"MTD_MSIL2A.xml": b"<a/>" * 999}, compression=zipfile.ZIP_DEFLATED)
+    whole = path.read_bytes()
+    listed = whole.rindex(b"PK\x01\x02")
+    for place, change in ((60, b"\xff\xff\xff"), (listed + 8, b"\x01"), (listed + 10, b"\x63")):
+        path.write_bytes(whole[:place] + change + whole[place + len(change) :])
+        with pytest.raises(UserError, match=r"MTD_MSIL2A\.xml cannot be read"):
+            Zip(path).read("MTD_MSIL2A.xml")
+
+
+def test_nothing_is_unpacked(products, tmp_path):
+    safe = products.write_safe(tmp_path / "product", products.ground() + 1000)
+    path = products.zip_safe(safe).rename(tmp_path / safe.with_suffix(".SAFE.zip").name)
+    before = sorted(tmp_path.rglob("*"))
+    products.compose(path, tmp_path / "made" / "image.tif")
+    assert sorted(file for file in tmp_path.rglob("*") if "made" not in file.parts) == before
+
+
+def test_a_folder_lists_and_reads_its_files(tmp_path):
+    (tmp_path / "GRANULE").mkdir()
+    (tmp_path / "GRANULE" / "a.xml").write_bytes(b"x")
+    folder = Folder(tmp_path)
+    assert folder.names() == ["GRANULE/a.xml"]
+    assert folder.read("GRANULE/a.xml") == b"x"

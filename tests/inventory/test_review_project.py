@@ -1,0 +1,120 @@
+"""The QGIS project: everything by relative paths, the person's own file to edit, results only to look at."""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import fromstring
+
+import numpy as np
+import pytest
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.warp import transform
+
+from lobate.errors import UserError
+from lobate.inventory.review_project import review_project
+from lobate.inventory.review_sheet import review_sheet
+from lobate.io.grid import Grid
+from lobate.io.raster import CogWriter
+from lobate.io.vector import write_layers
+
+from .conftest import frame, square
+
+
+@pytest.fixture
+def world(detections, tmp_path):
+    """A sheet and two images, the second in the next zone and with one band."""
+    review_sheet(detections([square(0)]), tmp_path / "review.gpkg")
+    images = []
+    for name, zone, x, bands in (("T44", 32644, 400_000, 3), ("T45", 32645, -140_000, 1)):
+        grid = Grid(50, 50, Affine(10, 0, x, 0, -10, 4_000_000), CRS.from_epsg(zone))
+        images.append(tmp_path / f"{name}.tif")
+        with CogWriter(images[-1], grid, count=bands, nodata=0) as image:
+            image.write(np.ones((bands, 50, 50), dtype=np.uint8), 0)
+    return tmp_path / "review.gpkg", images
+
+
+def opened(world, tmp_path, decisions=None):
+    review_project(*world, tmp_path / "review.qgs", decisions=decisions, region="here")
+    return fromstring((tmp_path / "review.qgs").read_text())
+
+
+def sources(root):
+    return {one.findtext("id"): one.findtext("datasource") for one in root.iter("maplayer")}
+
+
+def test_without_decisions_the_sheet_is_looked_at(world, tmp_path):
+    root = opened(world, tmp_path)
+    assert sources(root) == {
+        "outlines_review": "./review.gpkg|layername=review",
+        "outlines_others": "./review.gpkg|layername=others",
+        "outlines_removed": "./review.gpkg|layername=removed",
+        "image_of_tile_0": "../imagery/T44.tif",
+        "image_of_tile_1": "../imagery/T45.tif",
+    }
+    assert {one.get("readOnly") for one in root.iter("maplayer") if one.get("type") == "vector"} == {"1"}
+    assert root.findtext("properties/Paths/Absolute") == "false"
+
+
+@pytest.mark.parametrize(
+    ("decisions", "source"),
+    [
+        ("resources/r/decisions.gpkg", "../../../resources/r/decisions.gpkg|layername=review"),
+        ("resources/r/decisions.geojson", "../../../resources/r/decisions.geojson"),
+        ("/elsewhere/decisions.gpkg", "/elsewhere/decisions.gpkg|layername=review"),
+    ],
+)
+def test_the_persons_file_is_the_one_to_edit(world, tmp_path, decisions, source):
+    root = opened(world, tmp_path, decisions)
+    assert sources(root)["outlines_review"] == source
+    layers = {one.findtext("id"): one.get("readOnly") for one in root.iter("maplayer")}
+    assert (layers["outlines_review"], layers["outlines_removed"]) == ("0", "1")
+
+
+def test_several_people_have_a_layer_each(world, tmp_path):
+    root = opened(world, tmp_path, ["resources/r/a.gpkg", "resources/r/b.gpkg"])
+    names = [one.get("name") for one in root.iter("layer-tree-layer")]
+    assert names[:2] == ["detections to review (a)", "detections to review (b)"]
+    assert len(set(sources(root))) == 6
+
+
+def test_layers_have_the_names_that_qgis_keeps(world, tmp_path):
+    """QGIS gives a layer whose id has ten letters or less another one, and then it is in no tree."""
+    root = opened(world, tmp_path, ["resources/r/a.gpkg", "resources/r/b.gpkg"])
+    ids = [one.get("id") for one in root.iter("layer-tree-layer")]
+    assert ids == list(sources(root))
+    assert min(map(len, ids)) > 10
+
+
+def test_it_opens_on_all_images_in_the_first_ones_crs(world, tmp_path):
+    root = opened(world, tmp_path)
+    assert 'AUTHORITY["EPSG","32644"]' in root.findtext("projectCrs/spatialrefsys/wkt")
+    extent = root.find("mapcanvas/extent")
+    west, east, south, north = (float(extent.findtext(name)) for name in ("xmin", "xmax", "ymin", "ymax"))
+    corners = ([-140_000, -139_500] * 2, [4_000_000] * 2 + [3_999_500] * 2)
+    x, y = transform(CRS.from_epsg(32645), CRS.from_epsg(32644), *corners)
+    assert west <= min(400_000, *x) + 1e-3
+    assert east >= max(400_500, *x) - 1e-3
+    assert south <= min(3_999_500, *y) + 1e-3
+    assert north >= max(4_000_000, *y) - 1e-3
+    assert not 399_000 < x[0] < 401_000, "the second image lies elsewhere"
+    assert float(root.find("ProjectViewSettings/DefaultViewExtent").get("xmin")) == west
+
+
+def test_few_bands_are_grey(world, tmp_path):
+    drawn = [one.get("type") for one in opened(world, tmp_path).iter("rasterrenderer")]
+    assert drawn == ["multibandcolor", "singlebandgray"]
+
+
+def test_same_bytes_twice(world, tmp_path):
+    opened(world, tmp_path)
+    first = (tmp_path / "review.qgs").read_bytes()
+    opened(world, tmp_path)
+    assert (tmp_path / "review.qgs").read_bytes() == first
+
+
+def test_nothing_to_show_is_told(world, tmp_path):
+    with pytest.raises(UserError, match="no images"):
+        review_project(world[0], [], tmp_path / "review.qgs")
+    write_layers(tmp_path / "old.gpkg", {"review": frame([square(0)])})
+    with pytest.raises(UserError, match="no layer others"):
+        review_project(tmp_path / "old.gpkg", world[1], tmp_path / "review.qgs")

@@ -1,0 +1,151 @@
+"""The compiled inventory in a standard's columns. The template's layers, columns, kinds and words."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+from affine import Affine
+
+from lobate.errors import UserError
+from lobate.inventory.attributes import INVENTORY, to_schema
+from lobate.inventory.translate_inventory import GO, MA, PM, in_layers, translate_inventory, velocity_class
+from lobate.io.vector import read_layer, write_layers
+
+from .conftest import square
+
+
+def compiled(shapes, **columns):
+    """Records as compile-inventory writes them."""
+    centres = [shape.centroid for shape in shapes]
+    table = {
+        "id": [f"LF{number}" for number in range(len(shapes))],
+        "method": "both",
+        "sources": [f"insar:wkl{number:03d};reviewed:d{number}" for number in range(len(shapes))],
+        "status": "accepted",
+        "outline_type": "Extended",
+        "longitude": [one.x for one in centres],
+        "latitude": [one.y for one in centres],
+        **columns,
+    }
+    return to_schema(gpd.GeoDataFrame(table, geometry=list(shapes), crs=4326), INVENTORY, "EPSG:4326")
+
+
+@pytest.fixture
+def inventory(tmp_path):
+    write_layers(tmp_path / "inventory.gpkg", {"inventory": compiled([square(0), square(1)], velocity=[12.0, 3.0])})
+    return tmp_path / "inventory.gpkg"
+
+
+@pytest.fixture
+def image(tmp_path):
+    grid = {"height": 100, "width": 200, "crs": "EPSG:32644", "transform": Affine(10, 0, 409_000, 0, -10, 3_986_000)}
+    with rasterio.open(tmp_path / "image.tif", "w", "GTiff", count=1, dtype="uint8", **grid) as out:
+        out.write(np.ones((1, 100, 200), np.uint8))
+    return tmp_path / "image.tif"
+
+
+def test_rgik_with_the_mapped_area(inventory, image, tmp_path):
+    translate_inventory(inventory, tmp_path / "rgik.gpkg", [image], standard="rgik", region="kunlun")
+    assert list(pyogrio.list_layers(tmp_path / "rgik.gpkg")[:, 0]) == ["AOI", "PM", "GO", "MA"]
+    area = read_layer(tmp_path / "rgik.gpkg", "AOI")
+    assert area.to_crs(32644).area[0] == pytest.approx(2000 * 1000, rel=1e-6)
+    assert area["Name"][0] == "kunlun"
+
+
+def test_the_papers_attributes(inventory, tmp_path):
+    translate_inventory(inventory, tmp_path / "paper.gpkg", standard="paper")
+    found = read_layer(tmp_path / "paper.gpkg", "inventory")
+    assert list(found["name"]) == ["wkl000", "wkl001"]
+    assert list(found["velocity_cm_yr"]) == [12.0, 3.0]
+    assert {"altitude_m", "slope_deg", "area_km2", "upslope_connection", "velocity_error_cm_yr"} < set(found.columns)
+
+
+def test_same_bytes_twice(inventory, image, tmp_path):
+    for name in "ab":
+        translate_inventory(inventory, tmp_path / f"{name}.gpkg", [image], standard="rgik")
+    assert (tmp_path / "a.gpkg").read_bytes() == (tmp_path / "b.gpkg").read_bytes()
+
+
+def test_what_is_no_compiled_inventory(tmp_path):
+    write_layers(tmp_path / "i.gpkg", {"inventory": compiled([square(0)]).drop(columns="velocity")})
+    with pytest.raises(UserError, match="has no field velocity"):
+        translate_inventory(tmp_path / "i.gpkg", tmp_path / "o.gpkg", standard="rgik")
+    write_layers(tmp_path / "i.gpkg", {"inventory": compiled([square(0), square(1)], id="LF0")})
+    with pytest.raises(UserError, match=r"stand more than once \(LF0\)"):
+        translate_inventory(tmp_path / "i.gpkg", tmp_path / "o.gpkg", standard="rgik")
+    assert not (tmp_path / "o.gpkg").exists()
+
+
+def test_markers_of_an_empty_inventory_are_still_points(tmp_path):
+    write_layers(tmp_path / "inventory.gpkg", {"inventory": compiled([])})
+    translate_inventory(tmp_path / "inventory.gpkg", tmp_path / "rgik.gpkg", standard="rgik")
+    kinds = dict(pyogrio.list_layers(tmp_path / "rgik.gpkg"))
+    assert (kinds["PM"], kinds["GO"]) == ("Point", "MultiPolygon")
+
+
+def layers(records, footprints=()):
+    return in_layers(records, list(footprints), "kunlun", "inventory.gpkg")
+
+
+def test_markers_outlines_and_moving_areas_are_joined_by_the_primary_id():
+    records = compiled(
+        [square(0), square(1)], velocity=[12.0, None], kinematics=["cm_to_dm", None], activity=["Active", None]
+    )
+    made = layers(records, [square(0, side=5), square(1, side=5)])
+    assert list(made) == ["AOI", "PM", "GO", "MA"]
+    assert (len(made["AOI"]), made["AOI"]["Name"][0]) == (1, "kunlun")
+    assert made["AOI"].geometry[0].covers(records.geometry.union_all())
+    assert list(made["PM"]["PrimaryID"]) == list(made["GO"]["PrimaryID"])
+    assert list(made["PM"]["PrimaryID"]) == ["RGU360014N0800014E", "RGU360014N0800044E"]
+    assert [
+        marker.within(outline) for marker, outline in zip(made["PM"].geometry, made["GO"].geometry, strict=True)
+    ] == [True] * 2
+    first = made["PM"].iloc[0]
+    assert (first["Acti.Cl."], first["Kin.Att."], first["WorkingID"]) == ("active", "cm_to_dm", "LF0")
+    assert list(made["GO"]["Out.Type"]) == ["Extended"] * 2
+    (moving,) = made["MA"].to_dict("records")
+    assert (moving["PrimaryID"], moving["VelClass"], moving["Velocity"]) == ("RGU360014N0800014E", "10-30 cm/yr", 12.0)
+
+
+def test_without_velocities_no_moving_areas_and_without_images_no_area():
+    made = layers(compiled([square(0)]))
+    assert list(made) == ["AOI", "PM", "GO"]
+    assert made["AOI"].empty
+
+
+def test_kinds_of_columns_in_the_file(tmp_path):
+    write_layers(tmp_path / "rgik.gpkg", layers(compiled([square(0)], velocity=[1.0]), [square(0)]))
+    for name, columns in (("PM", PM), ("GO", GO), ("MA", MA)):
+        info = pyogrio.read_info(tmp_path / "rgik.gpkg", layer=name)
+        found = dict(zip(info["fields"], info["dtypes"], strict=True))
+        assert found == {column: kind.lower() for column, kind in columns.items()}, name
+    assert pyogrio.read_info(tmp_path / "rgik.gpkg", layer="PM")["geometry_type"] == "Point"
+    assert read_layer(tmp_path / "rgik.gpkg", "GO")["RelIndex"].isna().all()  # for a person to judge
+
+
+def test_two_at_one_place_have_two_ids():
+    made = layers(compiled([square(0), square(0)]))
+    assert list(made["PM"]["PrimaryID"]) == ["RGU360014N0800014E", "RGU360014N0800014Eb"]
+
+
+def test_unknown_words_are_told():
+    with pytest.raises(UserError, match=r"inventory\.gpkg, field activity: feature 0 has the value 'asleep'"):
+        layers(compiled([square(0)], activity=["asleep"]))
+
+
+@pytest.mark.parametrize(
+    ("velocity", "name"),
+    [
+        (0.0, "< 1 cm/yr"),
+        (1.0, "1-3 cm/yr"),
+        (9.99, "3-10 cm/yr"),
+        (-12, "10-30 cm/yr"),
+        (30, "30-100 cm/yr"),
+        (100, "> 100 cm/yr"),
+    ],
+)
+def test_classes_of_velocity(velocity, name):
+    assert velocity_class(velocity) == name

@@ -1,0 +1,66 @@
+"""Unique ids, and the list of outlines to leave out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lobate.errors import UserError
+from lobate.labels.table import deduplicate_ids, read_removed
+
+names = st.lists(
+    st.tuples(st.sampled_from(["1", "2", "1@a", "1@b"]), st.sampled_from(["a.shp", "b.gpkg"])), max_size=12
+)
+
+
+@settings(deadline=None)
+@given(given_names=names)
+def test_ids_are_unique_and_first_come_keeps(given_names):
+    result = deduplicate_ids(*zip(*given_names, strict=True)) if given_names else []
+    assert len(set(result)) == len(result)
+    assert all(name == result[place] or name in result[:place] for place, (name, _) in enumerate(given_names))
+
+
+def test_later_ones_get_their_files_name():
+    assert deduplicate_ids(["7", "7", "7", "8"], ["a.shp", "b.gpkg", "b.gpkg", "b.gpkg"]) == ["7", "7@b", "7@b_2", "8"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name,why\na,b\n", "lacks the column id and reason"),
+        ("id,reason\na,\n", "a has no reason"),
+        ("", "cannot be read as CSV"),
+    ],
+)
+def test_a_wrong_list_is_a_mistake(tmp_path, text, words):
+    path = tmp_path / "removed.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=words):
+        read_removed(path)
+
+
+def test_a_list_that_is_no_text_is_a_mistake(tmp_path):
+    path = tmp_path / "removed.csv"
+    path.write_bytes(b"id,reason\n\xff\xfe\x00,x\n")
+    with pytest.raises(UserError, match="cannot be read as CSV"):
+        read_removed(path)
+
+
+def test_an_empty_list_and_blank_lines_are_fine(tmp_path):
+    path = tmp_path / "removed.csv"
+    path.write_text("id,reason\n")
+    assert read_removed(path) == {}
+    path.write_text('id , Reason\n\n 007 ,"cloud, thin"\n')
+    assert read_removed(path) == {"007": "cloud, thin"}
+
+
+def test_an_id_listed_twice_gets_both_reasons(tmp_path):
+    path = tmp_path / "removed.csv"
+    path.write_text("id,reason\na,cloud\na,cloud\na,too small\n")
+    assert read_removed(path) == {"a": "cloud; too small"}
+
+
+def test_ids_that_are_all_the_same_are_renamed_in_one_pass():
+    assert deduplicate_ids(["rock"] * 20_000, ["a.shp"] * 20_000)[-1] == "rock@a_19999"

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from lobate.patches.card_text import balance, by_tile, exclusions, identity, outlines_by_source
+
+from .conftest import make_footprints
+
+
+@pytest.fixture
+def patches() -> pd.DataFrame:
+    classes = ["positive", "positive", "negative"]
+    one = make_footprints([(0, 0, 10, 10), (0, 5, 10, 20), (50, 0, 10, 10)], polygons=["a", "a", "b"], classes=classes)
+    other = make_footprints([(0, 0, 10, 10)], name="t2", polygons=["c"])
+    table = pd.concat([pd.DataFrame(one), pd.DataFrame(other)], ignore_index=True)
+    return table.assign(
+        side=["training", "validation", "training", "dropped"], positive=[0.5, 0.2, 0, 0], ignored=[0, 0.1, 0, 1]
+    )
+
+
+def test_counts_of_each_tile_and_all(patches):
+    table = by_tile(patches)
+    assert table.loc["t1"].tolist() == [1, 1, 3, 2, 1, 0]
+    assert table.loc["t2"].tolist() == [1, 0, 1, 0, 0, 1]
+    assert table.loc["all"].tolist() == [2, 1, 4, 2, 1, 1]
+
+
+def test_shares_are_of_pixels_and_not_of_patches(patches):
+    table = balance(patches)
+    assert [*table.index] == ["training", "validation", "dropped", "all"]
+    assert table.loc["all", "landform"] == pytest.approx((50 + 40) / 500)
+    assert table.loc["all", "ignored"] == pytest.approx((20 + 100) / 500)
+    assert table.loc["training", ["landform", "background", "ignored"]].tolist() == pytest.approx([0.25, 0.75, 0])
+    assert table.loc["all", "show the landform"] == 2
+
+
+def test_a_side_without_patches_is_left_away(patches):
+    assert [*balance(patches[patches["side"] == "training"]).index] == ["training", "all"]
+
+
+def test_reasons_are_counted_without_their_numbers():
+    reasons = [
+        "valid share 0.100 is not greater than 0.6",
+        "off the image",
+        "valid share 0.200 is not greater than 0.6",
+    ]
+    assert exclusions(pd.DataFrame({"reason": reasons})) == {"off the image": 1, "valid share": 2}
+    assert exclusions(pd.DataFrame({"reason": []})) == {}
+
+
+def test_outlines_of_each_file(patches):
+    outlines = pd.DataFrame(
+        {
+            "polygon": [*"abcd"],
+            "class": ["positive", "negative", "positive", "positive"],
+            "source": ["x", "y", "x", "x"],
+        }
+    )
+    assert outlines_by_source(outlines, patches).to_numpy().tolist() == [
+        ["x", "positive", 3, 2],
+        ["y", "negative", 1, 1],
+    ]
+
+
+def test_the_identity_is_of_the_contents(patches):
+    assert identity(patches) == identity(patches.iloc[::-1].assign(patch="renamed"))
+    assert identity(patches) != identity(patches.iloc[1:])

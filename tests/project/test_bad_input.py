@@ -1,0 +1,77 @@
+"""Bad input in any room: one paragraph, exit status 2, nothing written. Every verb gets every kind of garbage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lobate.cli.main import main
+from lobate.engine import registry, signature
+from lobate.engine.signature import Input, Output, Setting
+
+SETTINGS = {
+    "region": "bad",
+    "imagery": {"tiles": {"T": ["in/scenes.tif"]}},
+    "labels": {"positives": [{"path": "in/positives.gpkg"}]},
+    "inventory": {"others": {"insar": {"path": "in/outlines.gpkg"}}},
+}
+SUFFIXES = {
+    "model": "safetensors", "models": "safetensors", "previous": "safetensors", "weights": "safetensors", "patches": "npy",
+    "mined": "npy", "image": "tif", "images": "tif", "scenes": "tif", "label": "tif", "labels": "tif", "dem": "tif",
+    "probability": "tif", "probabilities": "tif", "before": "json", "verdict": "json", "verdicts": "json", "metrics": "csv",
+    "removed": "csv", "rules": "dot", "previous_metrics": "csv", "previous_events": "events", "table": "tsv",
+}  # fmt: skip
+SCALARS: dict[str, list[str]] = {
+    "tile": ["T"], "tiles": ["T"], "round": ["1"], "fold": ["0"], "source": ["insar"], "names": ["insar"], "scene": ["S2A"],
+    "standard": ["rgik"],
+}  # fmt: skip
+MAKES_FROM_NOTHING = {"make_example"}
+KINDS = {
+    "garbage": b"\x00\xffthis is nothing\n\x80",
+    "empty": b"",
+    "json": b'{"a": [1, 2]}',
+    "absent": None,
+}
+
+
+def words_for(verb: str, folder: Path, content: bytes | None) -> list[str]:
+    words = [verb.replace("_", "-")]
+    for one in signature.all_parameters(registry.load(verb)).values():
+        option = f"--{one.name.replace('_', '-')}"
+        if one.name.startswith("previous"):
+            continue  # only what the round before handed on, when it reached the target
+        if isinstance(one.marker, Input):
+            path = folder / "in" / f"{one.name}.{SUFFIXES.get(one.name, 'gpkg')}"
+            path.parent.mkdir(exist_ok=True)
+            if content is not None:
+                path.write_bytes(content)
+            words += [option, str(path)]
+        elif isinstance(one.marker, Output):
+            words += [option, str(folder / "out" / one.name)]
+        elif not isinstance(one.marker, Setting):
+            words += [option, *SCALARS[one.name]]
+    return [*words, "--settings", str(folder / "settings.json")] if takes_settings(verb) else words
+
+
+def takes_settings(verb: str) -> bool:
+    listed: dict[str, Any] = signature.all_parameters(registry.load(verb))
+    return any(isinstance(one.marker, Setting) for one in listed.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("verb", sorted(set(registry.ROOM_OF) - MAKES_FROM_NOTHING))
+def test_garbage_ends_in_one_paragraph(verb, kind, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOBATE_STORE", str(tmp_path / "store"))
+    (tmp_path / "settings.json").write_text(json.dumps(SETTINGS))
+    status = main(words_for(verb, tmp_path, KINDS[kind]))
+    told = capfd.readouterr().err
+    assert status == 2, told
+    assert "Error" in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "store").glob("objects/*/*"))
+    assert not list((tmp_path / "store/work").glob("*"))

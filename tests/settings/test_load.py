@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lobate.errors import UserErrors
+from lobate.settings import Region
+from lobate.settings.load import load, parse, resolved, schema
+
+LEAST = {"region": "r", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": [{"path": "p.shp"}]}}
+
+
+def test_defaults_are_the_papers_values():
+    region = parse(LEAST)
+    assert region.training.target_iou == 0.80
+    assert region.training.network.backbone == "xception71"
+    schedule = region.training.schedule
+    assert (schedule.iterations, schedule.batch, schedule.learning_rate, schedule.crop) == (30_000, 8, 0.007, 480)
+    assert (region.patches.crop.buffer_m, region.patches.crop.core + 2 * region.patches.crop.margin) == (1500, 480)
+    assert region.mapping.filter.min_area_km2 == 0.03
+
+
+def test_schema_file_is_in_step_with_the_models(project):
+    assert (project / "workflow/schemas/config.schema.json").read_text() == schema(), "run: make schema"
+
+
+def test_every_setting_is_described():
+    def bare(node: object, place: str) -> list[str]:
+        if isinstance(node, dict):
+            missing = [f"{place}.{key}" for key, one in node.get("properties", {}).items() if "description" not in one]
+            return missing + [name for key, one in node.items() for name in bare(one, f"{place}.{key}")]
+        return []
+
+    assert bare(Region.model_json_schema(), "") == []
+
+
+def test_all_mistakes_come_at_once_with_the_nearest_key():
+    bad = {
+        **LEAST,
+        "trainig": {},
+        "patches": {"crop": {"bufer_m": 1}},
+        "training": {"target_iou": 3},
+        "mapping": {"predict": {"overlap": 400}},
+    }
+    with pytest.raises(UserErrors) as told:
+        parse(bad)
+    text = "\n".join(told.value.found)
+    assert len(told.value.found) == 4
+    assert "Setting trainig is not known; the nearest known key is training." in text
+    assert "the nearest known key is patches.crop.buffer_m" in text
+    assert "Setting training.target_iou is 3: input should be less than or equal to 1" in text
+    assert "overlap must not exceed half the window" in text
+
+
+def test_a_section_whose_lines_are_all_commented_out_has_its_defaults():
+    """YAML calls it null: what is left of ``inventory:`` when ``dem:`` below it gets a #."""
+    empty = {"patches": None, "training": {"schedule": None}, "inventory": None, "mapping": {"filter": None}}
+    assert parse({**LEAST, **empty}) == parse(LEAST)
+    assert parse({**LEAST, "mapping": {"reference": None}, "example": None}) == parse(LEAST)
+
+
+def test_an_empty_section_that_must_hold_something_says_what():
+    with pytest.raises(UserErrors, match=r"Setting labels\.positives is missing"):
+        parse({**LEAST, "labels": None})
+
+
+def test_missing_setting_is_named():
+    with pytest.raises(UserErrors, match=r"Setting labels\.positives is missing"):
+        parse({**LEAST, "labels": {}})
+
+
+def test_nearest_key_inside_lists_and_mappings():
+    bad = {
+        **LEAST,
+        "inventory": {"others": {"insar": {"path": "x", "methd": "y"}}},
+        "labels": {"positives": [{"path": "p", "id_feld": "i"}]},
+    }
+    with pytest.raises(UserErrors) as told:
+        parse(bad)
+    assert "inventory.others.insar.method" in str(told.value)
+    assert "labels.positives.0.id_field" in str(told.value)
+
+
+def test_later_files_overrule_earlier_ones(tmp_path):
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    first.write_text(json.dumps({**LEAST, "training": {"target_iou": 0.7, "max_rounds": 2}}))
+    second.write_text("training: {target_iou: 0.9}")
+    region = load([first, second])
+    assert (region.training.target_iou, region.training.max_rounds) == (0.9, 2)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "a: [", "\x00", "region: {"])
+def test_unreadable_configuration_is_a_mistake(tmp_path, text):
+    from lobate.errors import UserError
+
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(UserError, match="configuration file"):
+        load([tmp_path / "c.yaml"])
+
+
+def test_resolved_settings_read_back_alike():
+    region = parse(LEAST)
+    assert parse(json.loads(resolved(region))) == region

@@ -1,0 +1,24 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lobate.settings.training import Network, Schedule
+from lobate.training.experiment import warnings_of
+
+
+@pytest.mark.parametrize(
+    ("schedule", "weights", "seen", "words"),
+    [
+        (Schedule(), "imagenet", [[5, 5]], []),
+        (Schedule(), "none", [[5, 5]], ["frozen batch norm"]),
+        (Schedule(batch=1, batch_norm="trained"), "none", [[5, 5]], ["batch of 1"]),
+        (Schedule(batch=4, accumulate=3, batch_norm="trained"), "imagenet", [[5, 5]], ["accumulate"]),
+        (Schedule(batch=1), "imagenet", [[5, 0]], ["No validation patch"]),
+    ],
+)
+def test_what_a_reader_should_know(schedule, weights, seen, words):
+    plan = SimpleNamespace(schedule=schedule, data=SimpleNamespace(seen=np.array(seen)))
+    found = warnings_of(plan, Network(weights=weights))
+    assert len(found) == len(words)
+    assert all(word in one for word, one in zip(words, found, strict=True))

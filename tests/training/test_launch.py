@@ -1,0 +1,84 @@
+"""Several processes train as one does: on CPUs here, by gloo; on GPUs it is the same code."""
+
+import logging
+
+import pytest
+import torch
+
+from lobate.errors import UserError
+from lobate.network.deeplab import build
+from lobate.training.datamodule import read_data
+from lobate.training.launch import ALLOWED, device_count, fit_on_all_devices, launch_ddp
+from lobate.training.loop import TrainConfig, fit
+
+TILES = ["A", "B"]
+
+
+@pytest.fixture
+def plan(given):
+    """A function that plans three steps; norms are frozen, for those of CPUs see their own patches only."""
+
+    def make(**changes):
+        settings = {
+            "batch": 4,
+            "iterations": 3,
+            "evaluate_every": 3,
+            "batch_norm": "frozen",
+            "class_weights": [1.0, 3.0],
+        }
+        schedule = given.schedule.model_copy(update=settings | changes)
+        return TrainConfig(read_data(list(given.patches), TILES, given.split, []), schedule, ("flip",), (5, 1))
+
+    return make
+
+
+@pytest.fixture
+def network(given):
+    """A function that builds the same network again; without dropout, which each process draws for itself."""
+
+    def make():
+        net = build(given.network, seed=7)
+        net.pyramid.dropout.p = 0.0
+        return net
+
+    return make
+
+
+def test_two_processes_do_what_one_does(plan, network, caplog):
+    caplog.set_level(logging.INFO, logger="lobate")
+    alone, both = network(), network()
+    one = fit(alone, plan())
+    two = launch_ddp(both, plan(), 2)
+    for row, other in zip(one.rows, two.rows, strict=True):
+        assert (row["iteration"], row["split"]) == (other["iteration"], other["split"])
+        assert row["loss"] == pytest.approx(other["loss"], rel=1e-3)
+        assert row["step_loss"] == pytest.approx(other["step_loss"], rel=1e-3)
+    start = network().state_dict()
+    moved = 0.0
+    for name, tensor in alone.state_dict().items():
+        torch.testing.assert_close(both.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
+        moved = max(moved, float((tensor.float() - start[name].float()).abs().max()))
+    assert moved > 1e-3, "a training that moves nothing would pass any comparison"
+    assert caplog.text.count("IoU of the landform") == 2, "one line by one process, one by the leader of two"
+
+
+def test_a_mistake_in_a_worker_is_a_mistake_here(plan, network):
+    with pytest.raises(UserError, match="learning_rate"):
+        launch_ddp(network(), plan(learning_rate=1e30), 2)
+
+
+def test_a_job_uses_what_it_may_and_never_more_than_there_is(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    for said, meant in ((None, 1), ("0", 1), ("3", 3), ("8", 4), ("many", 1)):
+        monkeypatch.delenv(ALLOWED, raising=False)
+        if said is not None:
+            monkeypatch.setenv(ALLOWED, said)
+        assert device_count() == meant
+
+
+def test_never_more_processes_than_patches_in_a_batch(plan, network, monkeypatch):
+    monkeypatch.setattr("lobate.training.launch.device_count", lambda: 8)
+    asked = []
+    monkeypatch.setattr("lobate.training.launch.launch_ddp", lambda net, plan, size: asked.append(size))
+    fit_on_all_devices(network(), plan(batch=3))
+    assert asked == [3]

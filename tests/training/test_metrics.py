@@ -1,0 +1,103 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lobate.training.metrics import LEVELS, Tally, best_threshold, confusion, expected_error, iou, named, reliability
+
+LABEL = torch.tensor([[0, 0, 1, 1], [1, 255, 0, 255]])
+PREDICTED = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]])
+
+
+def test_iou_of_a_hand_computed_case():
+    # not ignored: labels 0 0 1 1 1 0, predicted 0 1 1 0 1 0: TP = 2, FP = 1, FN = 1 for the landform
+    counts = confusion(PREDICTED, LABEL)
+    assert counts.tolist() == [[2, 1], [1, 2]]
+    assert iou(counts) == [2 / 4, 2 / 4]
+    assert named(iou(counts)) == {"background": 0.5, "landform": 0.5, "overall": 0.5}
+
+
+def test_a_class_no_label_shows_has_no_iou():
+    counts = confusion(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]))
+    assert named(iou(counts)) == {"background": 0.666667, "landform": None, "overall": None}
+
+
+def test_overall_is_the_mean_over_classes():
+    assert named([0.9, 0.5])["overall"] == pytest.approx(0.7)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0, 1, 255])), min_size=1, max_size=60), st.integers(1, 59)
+)
+@settings(max_examples=40, deadline=None)
+def test_counts_pool_over_any_division(pixels, cut):
+    predicted, label = (torch.tensor(part) for part in zip(*pixels, strict=True))
+    parts = confusion(predicted[:cut], label[:cut]) + confusion(predicted[cut:], label[cut:])
+    assert parts.equal(confusion(predicted, label))
+    assert parts.sum() == sum(one != 255 for _, one in pixels)
+
+
+def test_the_tally_is_one_of_all_batches():
+    # log-odds 2 everywhere but on the right, in two batches; the IoU is not the mean of the batches' IoUs
+    logits = torch.zeros(2, 2, 1, 3)
+    logits[:, 1] = torch.tensor([[[2.0, 2.0, -2.0]], [[2.0, -2.0, -2.0]]])
+    label = torch.tensor([[[1, 0, 0]], [[1, 1, 255]]])
+    tally = Tally()
+    for one in range(2):
+        tally.add(logits[one : one + 1], label[one : one + 1])
+    found = tally.result()
+    assert found.iou == {
+        "background": pytest.approx(1 / 3, abs=1e-6),
+        "landform": 0.5,
+        "overall": pytest.approx(0.416667),
+    }
+    good, bad = torch.log1p(torch.exp(torch.tensor([-2.0, 2.0]))).tolist()
+    assert found.loss == pytest.approx((3 * good + 2 * bad) / 5, abs=1e-6)
+
+
+def test_the_best_threshold_is_found_by_iou():
+    levels = torch.zeros(2, LEVELS, dtype=torch.int64)
+    levels[1, round(254 * 0.72)] = 10
+    levels[0, round(254 * 0.62)] = 10
+    threshold, value = best_threshold(levels)
+    assert (threshold, value) == (0.65, 1.0)  # 0.65 and 0.70 are equals: the one nearer to 0.5
+    assert best_threshold(torch.zeros(2, LEVELS, dtype=torch.int64)) == (0.5, None)
+
+
+def test_a_level_counts_from_its_own_probability_on():
+    levels = torch.zeros(2, LEVELS, dtype=torch.int64)
+    levels[1, 127] = levels[0, 126] = 1  # 127 / 254 is 0.5 and counts at 0.5, 126 / 254 does not
+    assert best_threshold(levels) == (0.5, 1.0)
+
+
+def test_iou_to_the_last_digit():
+    # 7 hits, 3 false alarms, 4 misses, 11 right background: 7 / 14 and 11 / 18, whose mean is 5 / 9
+    label = torch.tensor([1] * 7 + [0] * 3 + [1] * 4 + [0] * 11 + [255] * 5)
+    predicted = torch.tensor([1] * 7 + [1] * 3 + [0] * 4 + [0] * 11 + [1] * 5)
+    counts = confusion(predicted, label)
+    assert counts.tolist() == [[11, 3], [4, 7]]
+    assert iou(counts) == [11 / 18, 7 / 14]
+    assert named(iou(counts)) == {"background": 0.611111, "landform": 0.5, "overall": 0.555556}
+
+
+def test_the_reliability_curve_of_a_hand_computed_case():
+    levels = torch.zeros(2, LEVELS, dtype=torch.int64)
+    levels[0, 0], levels[1, 0] = 90, 10  # said 0, is 0.1
+    levels[0, 127], levels[1, 127] = 30, 10  # said 0.5, is 0.25
+    levels[1, 254] = 60  # said 1, is 1
+    bins = reliability(levels)
+    assert bins == [(0.0, 0.1, 100), (0.5, 0.25, 40), (1.0, 1.0, 60)]
+    assert expected_error(bins) == (0.1 * 100 + 0.25 * 40) / 200
+    assert expected_error([]) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 254), st.integers(1, 50)), max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_every_pixel_lies_in_one_bin(pixels):
+    levels = torch.zeros(2, LEVELS, dtype=torch.int64)
+    for label, level, count in pixels:
+        levels[label, level] += count
+    bins = reliability(levels)
+    assert sum(count for *_, count in bins) == sum(count for *_, count in pixels)
+    assert [predicted for predicted, *_ in bins] == sorted(predicted for predicted, *_ in bins)
+    assert sum(observed * count for _, observed, count in bins) == pytest.approx(int(levels[1].sum()), abs=0.01)

@@ -1,0 +1,314 @@
+"""`lobate map`: a trained model on any scenes, in one command and without a region's configuration.
+
+Each step is the workflow's own verb, run as a stage: what the store has is not computed again, and the detections appear
+whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from lobate.errors import UserError
+
+if TYPE_CHECKING:
+    from lobate.settings import Region
+
+log = logging.getLogger(__name__)
+
+SeveralOrNone = Parameter(consume_multiple=(0, None))
+Ranges = dict[str, dict[str, float]]
+"""Band -> ``lowest`` and ``highest``: surface reflectance that becomes 1 in the image, and the one that becomes 255."""
+DEFAULT_STRETCH = {"lowest": 0.0, "highest": 0.3}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class InputStretch:
+    """How reflectances become the 8-bit image that the network sees.
+
+    Parameters
+    ----------
+    lowest
+        Surface reflectance that becomes 1 in the image; as the model saw it in training when not given, or 0 where the model
+        does not say. 8-bit images stay as they are.
+    highest
+        Surface reflectance that becomes 255 in the image; as in training when not given, or 0.3.
+    stretch
+        Range of each band that was measured for the training (imagery/stretch.json of its region), in place of these two,
+        for a model that does not say it.
+    offset
+        Offset of the digital numbers where a product does not say (setting imagery.offset): none, or 1000 that were added.
+    band_order
+        Bands of GeoTIFFs, in the order they have in the file, where they are not described (setting imagery.band_order).
+    invalid_classes
+        Classes of the scene classification that are masked (setting imagery.clouds.invalid_classes); none when nothing follows.
+    """
+
+    lowest: float | None = None
+    highest: float | None = None
+    stretch: Path | None = None
+    offset: Literal["metadata", "none", "1000"] = "metadata"
+    band_order: Annotated[list[str] | None, SeveralOrNone] = None
+    invalid_classes: Annotated[list[int] | None, SeveralOrNone] = None
+
+    @property
+    def ends(self) -> dict[str, float]:
+        """The ends of the range that were given."""
+        return {name: end for name, end in (("lowest", self.lowest), ("highest", self.highest)) if end is not None}
+
+    def ranges(self, header: dict[str, Any]) -> Ranges:
+        """Return the range of each band as it was given, else as the model of this header was shown it in training."""
+        known = header.get("stretch") or {}
+        return {band: {**DEFAULT_STRETCH, **known.get(band, {}), **self.ends} for band in _bands(header)}
+
+    def settings(self, ranges: Ranges) -> dict[str, Any]:
+        """Return the settings of the section imagery that are meant. UserError for two kinds of range at once."""
+        if self.stretch and self.ends:
+            raise UserError(
+                f"--stretch {self.stretch} and --{next(iter(self.ends))} both say which reflectances the image shows. Give what the "
+                "model's training images were made with: the file where the range was measured, else lowest and highest."
+            )
+        classes = {} if self.invalid_classes is None else {"invalid_classes": self.invalid_classes}
+        return {
+            "band_order": self.band_order,
+            "offset": self.offset,
+            "stretch": {"method": "percentiles"} if self.stretch or not _alike(ranges) else next(iter(ranges.values())),
+            "clouds": {"max_scene_cloud": 100, **classes},  # a person chose these scenes
+        }
+
+
+def map_scenes(
+    *images: Path,
+    model: Path,
+    out: Path,
+    threshold: float | None = None,
+    min_area_km2: float = 0.03,
+    window: int = 480,
+    overlap: int = 160,
+    batch: str = "auto",
+    look: InputStretch = InputStretch(),
+    dem: Path | None = None,
+    min_elevation_m: float | None = None,
+    max_slope_deg: float | None = None,
+    keep: Path | None = None,
+) -> int:
+    """Map scenes with a trained model, without a configuration.
+
+    Scenes that show the same ground, or neighbouring ground, give one detection for each body. What is computed is kept in
+    the store (results/.store, or LOBATE_STORE).
+
+    Parameters
+    ----------
+    images
+        8-bit images of the bands that the model was trained on (0 in all of them is no data), or Sentinel-2 products:
+        .SAFE folders or zips, folders with a STAC item and bands, GeoTIFFs of several bands.
+    model
+        Model file that `train` wrote.
+    out
+        GeoPackage of the detections, layers kept and removed, EPSG:4326.
+    threshold
+        Probability from which a pixel is landform; the model's own best one when not given.
+    min_area_km2
+        Area below which a detection is removed.
+    window
+        Side of a window, in pixels.
+    overlap
+        Pixels that neighbouring windows share.
+    batch
+        Windows that go through the network at once, a number or auto.
+    dem
+        Elevations in metres, for the two limits below.
+    min_elevation_m
+        Detections whose lowest point lies below this are removed.
+    max_slope_deg
+        Detections steeper than this in the mean are removed.
+    keep
+        Folder that gets the image, the probabilities and the outlines of each scene too.
+    """
+    if dem is None and (min_elevation_m, max_slope_deg) != (None, None):
+        raise UserError(
+            "A limit of elevation or slope needs a DEM. Give elevations with --dem, or leave the limit out."
+        )
+    header = _header(model)
+    _check(images, [model, *filter(None, [dem, look.stretch])], out)
+    if (threshold or header.get("threshold")) is None:
+        raise UserError(f"The model {model} brings no threshold of its own. Give one with --threshold, such as 0.5.")
+    for path in images if look.band_order is None else ():
+        _check_bands(path, len(_bands(header)))
+    mapping = {
+        "predict": {"window": window, "overlap": overlap, "batch": int(batch) if batch.isdecimal() else batch},
+        "vectorize": {"threshold": threshold},
+        "filter": {"min_area_km2": min_area_km2, "min_elevation_m": min_elevation_m, "max_slope_deg": max_slope_deg},
+    }
+    imagery = {
+        "tiles": {name: [str(path)] for name, path in zip(_names(images), images, strict=True)},
+        "bands": _bands(header),
+        **look.settings(look.ranges(header)),
+    }
+    guessed = not (look.stretch or look.ends or header.get("stretch"))
+    _run(
+        _region(imagery, mapping),
+        model,
+        out,
+        keep,
+        dem=dem,
+        stretch=look.stretch or look.ranges(header),
+        guessed=guessed,
+    )
+    _tell(out, len(images))
+    return 0
+
+
+def _header(model: Path) -> dict[str, Any]:
+    from lobate.network.header import read_header
+
+    return read_header(model)
+
+
+def _check(images: Sequence[Path], others: Sequence[Path], out: Path) -> None:
+    """Refuse inputs that are not there, and a result that would take the place of one."""
+    if not images:
+        raise UserError("No scene was given to map. Name one or more images or Sentinel-2 products after `lobate map`.")
+    for path in images:
+        if not path.exists():
+            raise UserError(f"The scene {path} does not exist. Check the path.")
+    for path in others:
+        if not path.exists():
+            raise UserError(f"The file {path} does not exist. Check the path.")
+    if out.suffix.lower() != ".gpkg":
+        raise UserError(
+            f"The detections are written as a GeoPackage, but --out is {out}. Give it a name that ends in .gpkg."
+        )
+    if out.is_dir() or out.resolve() in {path.resolve() for path in (*images, *others)}:
+        raise UserError(
+            f"The detections would overwrite {out}, which is a folder or an input. Give --out another name."
+        )
+
+
+def _check_bands(path: Path, channels: int) -> None:
+    """Refuse an 8-bit image of other bands than the model's; bands that say what they are are chosen by that."""
+    import numpy as np
+    from rasterio.enums import ColorInterp
+
+    from lobate.io.raster import open_raster
+
+    if path.is_dir() or path.suffix.lower() in (".zip", ".json", ".xml"):
+        return
+    with open_raster(path) as dataset:
+        if set(dataset.dtypes) != {"uint8"} or any(dataset.descriptions):
+            return
+        last, masks = dataset.count, 0
+        if dataset.colorinterp[-1] is ColorInterp.alpha:  # as GDAL calls any fourth band; a mask knows but two values
+            masks = int(np.isin(dataset.read(last, out_shape=(1024, 1024)), (0, 255)).all())
+        if last - masks != channels:
+            raise UserError(
+                f"{path}: has {last - masks} bands, but the model was trained on {channels}. Give an image of the bands that "
+                "the model was trained on, in the same order, or describe its bands (B04, B03, ...)."
+            )
+
+
+def _names(images: Sequence[Path]) -> list[str]:
+    """Return a name for each scene, made of its file's, no two alike."""
+    names: list[str] = []
+    for path in images:
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem).strip("_-") or "scene"
+        same = sum(re.fullmatch(re.escape(stem) + r"(-\d+)?", name) is not None for name in names)
+        names.append(f"{stem}-{same + 1}" if same else stem)
+    return names
+
+
+def _bands(header: dict[str, Any]) -> list[str]:
+    """Return the bands the model wants: by the header, else red, green, blue, else just so many."""
+    channels = int(header.get("channels", 3))
+    return header.get("bands") or (
+        ["B04", "B03", "B02"] if channels == 3 else [f"band{n + 1}" for n in range(channels)]
+    )
+
+
+def _alike(ranges: Ranges) -> bool:
+    return all(one == next(iter(ranges.values())) for one in ranges.values())
+
+
+def _region(imagery: dict[str, Any], mapping: dict[str, Any]) -> Region:
+    from lobate.settings.load import parse
+
+    return parse({"region": "map", "imagery": imagery, "mapping": mapping, "labels": {"positives": [{"path": "none"}]}})
+
+
+def _run(
+    region: Region,
+    model: Path,
+    out: Path,
+    keep: Path | None,
+    *,
+    dem: Path | None,
+    stretch: Path | Ranges,
+    guessed: bool,
+) -> None:
+    from lobate.engine import stage
+    from lobate.store.store import Store
+
+    store = Store.here()
+    with ExitStack() as stack:
+        folder = keep or stack.enter_context(store.workdir("map"))
+        measured = _measured(region, folder, stretch)
+
+        def run(verb: str, **given: Any) -> None:
+            stage.run(verb, given, region, store)
+
+        for tile, scenes in region.imagery.tiles.items():
+            image, probability = folder / f"{tile}.tif", folder / f"{tile}_probability.tif"
+            record, facts = folder / f"{tile}_scene.tif", folder / f"{tile}.json"
+            run("compose_rgb", scenes=scenes, image=image, record=record, facts=facts, **measured)
+            if guessed:
+                _tell_guess(model, facts)
+            run("predict", image=image, model=model, probability=probability)
+            outlines = folder / f"{tile}_detections.gpkg"
+            run("vectorize", probability=probability, model=model, detections=outlines, tile=tile)
+        tiles = list(region.imagery.tiles)
+        detections, probabilities = (
+            [folder / f"{tile}_{what}" for tile in tiles] for what in ("detections.gpkg", "probability.tif")
+        )
+        merged = folder / "merged.gpkg"
+        run("merge_detections", detections=detections, probabilities=probabilities, merged=merged, tiles=tiles)
+        run("filter_detections", merged=merged, detections=out, **({"dem": dem} if dem else {}))
+
+
+def _measured(region: Region, folder: Path, stretch: Path | Ranges) -> dict[str, Path]:
+    """Return the file of the bands' ranges where each has its own; those of the model are written into ``folder``."""
+    if region.imagery.stretch.method == "fixed":
+        return {}
+    if isinstance(stretch, Path):
+        return {"measured": stretch}
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "stretch.json"
+    file.write_text(json.dumps({"ranges": stretch}, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return {"measured": file}
+
+
+def _tell_guess(model: Path, facts: Path) -> None:
+    if json.loads(facts.read_text(encoding="utf-8"))["stretch"]:
+        log.warning(
+            "%s does not say which reflectance its training showed as 1 and as 255; %g and %g are taken. Give --lowest and "
+            "--highest, or --stretch, if it was another range: a model that is shown another brightness maps badly.",
+            *(model, DEFAULT_STRETCH["lowest"], DEFAULT_STRETCH["highest"]),
+        )
+
+
+def _tell(out: Path, scenes: int) -> None:
+    from lobate.io.vector import read_layer
+
+    kept, removed = (len(read_layer(out, layer)) for layer in ("kept", "removed"))
+    sys.stdout.write(
+        f"Detections kept: {kept}, removed: {removed}, from scenes: {scenes}. They are in {out} (layers kept and removed).\n"
+    )

@@ -1,0 +1,76 @@
+"""What a model file says of itself, as lines a person reads; nothing here needs torch or the weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lobate.network.header import count_parameters, read_header
+
+BAR = 40
+
+
+def describe_model(path: Path) -> str:
+    """Return the header of a model file as text. Raises UserError for anything else."""
+    header = read_header(path)
+    lines = [f"{path.name}: {_network(header)}"]
+    lines += [f"  {name:20} {value}" for name, value in _facts(header, count_parameters(path)) if value is not None]
+    return "\n".join([*lines, *_curve(header.get("calibration") or [])]) + "\n"
+
+
+def _network(header: dict[str, Any]) -> str:
+    made = header["architecture"]
+    return (
+        f"DeepLabv3+ on {made['backbone']}, output stride {made['output_stride']}, weights at first: {made['weights']}"
+    )
+
+
+def _facts(header: dict[str, Any], parameters: int) -> list[tuple[str, Any]]:
+    libraries = ", ".join(f"{name} {version}" for name, version in header.get("libraries", {}).items())
+    return [
+        ("landform", header.get("landform")),
+        ("parameters", f"{parameters:,}"),
+        ("input", _input(header)),
+        ("reflectance shown", _stretch(header.get("stretch"))),
+        ("round", header.get("round")),
+        ("validation IoU", _ious(header.get("validation_iou"))),
+        ("by other protocol", _ious(header.get("validation_iou_other"))),
+        ("best threshold", header.get("threshold")),
+        ("calibration error", header.get("calibration_error")),
+        ("data set", header.get("dataset")),
+        ("digest of weights", header.get("digest")),
+        ("licence", header.get("licence")),
+        ("made by", f"lobate {header.get('lobate')}; {libraries}"),
+    ]
+
+
+def _input(header: dict[str, Any]) -> str:
+    fed, bands = header["preprocessing"], ", ".join(header.get("bands") or ["unnamed"])
+    return f"{header['channels']} channels ({bands}) of 8 bits; mean {fed['mean']}, deviation {fed['std']} of 255"
+
+
+def _stretch(ranges: dict[str, dict[str, float]] | None) -> str | None:
+    """Say which reflectance became 1 and 255, once where all bands have the same."""
+    if not ranges:
+        return None
+    said = {band: f"{one['lowest']:g} to {one['highest']:g}" for band, one in ranges.items()}
+    alike = len(set(said.values())) == 1
+    told = next(iter(said.values())) if alike else ", ".join(f"{band} {one}" for band, one in said.items())
+    return f"{told}, as 1 to 255"
+
+
+def _ious(ious: dict[str, float | None] | None) -> str | None:
+    if not isinstance(ious, dict):
+        return None if ious is None else str(ious)
+    return ", ".join(f"{name} {'unknown' if value is None else value}" for name, value in sorted(ious.items()))
+
+
+def _curve(bins: list[list[float]]) -> list[str]:
+    """Draw the reliability curve: where bar and mark meet, a probability is what it says."""
+    lines = ["  predicted  observed  pixels"] if bins else []
+    for predicted, observed, count in bins:
+        bar = "#" * round(BAR * observed)
+        mark = round(BAR * predicted)
+        drawn = f"{bar:{BAR + 1}}"
+        lines.append(f"  {predicted:9.3f}  {observed:8.3f}  {count:9,}  {drawn[:mark]}|{drawn[mark + 1 :]}".rstrip())
+    return lines

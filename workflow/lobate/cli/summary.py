@@ -1,0 +1,138 @@
+"""What a run ended with, in a few lines for a terminal.
+
+The paper's numbers beside those of a run, as a table in Markdown.
+
+The paper is Hu et al. (2023), sections 3.2 and 4: one region, one hand, one year. A run on other ground is not meant to
+give the same; the table shows what kind of numbers to expect, and where a run of the paper's own region departs from it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lobate.errors import UserError
+from lobate.settings import Region
+
+
+def summary(region: Region) -> str:
+    """Return where a region's inventory, map and scores are, and what they say.
+
+    Raises UserError when the region has not been run to its end.
+    """
+    folder = Path("results", region.region)
+    selection = read_json(folder / "training/selection.json")
+    scores = read_json(folder / "mapping/scores.json")
+    compiled = read_json(folder / "inventory/summary.json")
+    lines = [
+        f"Region {region.region}" + (" (synthetic: nothing in it was ever observed)" if region.example else ""),
+        f"  inventory  {folder / 'inventory/inventory.gpkg'}: {_landforms(compiled, region.landform)}",
+        f"  map        {folder / 'figures/map.png'}",
+        f"  scores     {folder / 'mapping/scores.json'}: {_found(scores)}",
+        f"  model      {folder / 'training/model.safetensors'}: {_trained(selection, region.training.target_iou)}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Return a result's facts. Raises UserError when the region has not been run so far."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"There is no {file} yet. Run snakemake for this region first.") from None
+
+
+def _landforms(compiled: dict[str, Any], landform: str) -> str:
+    inventory = compiled["inventory"]
+    methods = ", ".join(f"{count} {method}" for method, count in sorted(inventory["by_method"].items()))
+    return f"{inventory['total']} {landform}s ({methods})"
+
+
+def _found(scores: dict[str, Any]) -> str:
+    polygons = scores["polygons"]
+    rates = ", ".join(f"{name} {polygons[name]}" for name in ("precision", "recall", "f1"))
+    return f"pixel IoU {scores['pixels']['iou']}; polygons: {rates}; reference: {scores['reference']['what']}"
+
+
+def _trained(selection: dict[str, Any], target: float) -> str:
+    chosen = next(one for one in selection["rounds"] if one["trained_in"] == selection["chosen"])
+    reached = "reaches" if selection["reached"] else "DOES NOT REACH"
+    return f"validation IoU {chosen['validation_iou']['landform']} in round {selection['chosen']}, which {reached} {target}"
+
+
+Row = tuple[str, str, str]
+
+
+def paper_table(region: Region) -> str:
+    """Return the table of a region that was run to its end, and what must be known to read it.
+
+    Raises UserError when a result is not there yet.
+    """
+    folder = Path("results", region.region)
+    leakage = read_json(folder / "patches/leakage.json")
+    selection = read_json(folder / "training/selection.json")
+    compiled = read_json(folder / "inventory/summary.json")
+    rows = [*_data(leakage), *_network(selection, region), *_detections(compiled), *_inventory(compiled)]
+    lines = ["| | paper | this run |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows), ""]
+    return "\n".join([*lines, *_notes(region, leakage, compiled)]) + "\n"
+
+
+def _data(leakage: dict[str, Any]) -> list[Row]:
+    used = leakage[leakage["used"]]
+    return [
+        ("patches", "2,230", f"{used['patches']:,}"),
+        ("training / validation patches", "2,007 / 223", f"{used['training']:,} / {used['validation']:,}"),
+        ("split", "random", leakage["used"]),
+        ("validation ground seen in training", "not said", f"{100 * used['leaked_share']:.1f} %"),
+    ]
+
+
+def _network(selection: dict[str, Any], region: Region) -> list[Row]:
+    chosen = next(one for one in selection["rounds"] if one["trained_in"] == selection["chosen"])
+    return [
+        ("network", "DeepLabv3+, Xception-71", f"DeepLabv3+, {region.training.network.backbone}"),
+        ("target of the validation IoU", "0.80", f"{region.training.target_iou:.2f}"),
+        ("validation IoU of the landform", "0.801", f"{chosen['validation_iou']['landform']:.3f}"),
+        ("training IoU of the landform", "0.801", f"{chosen['training_iou']['landform']:.3f}"),
+    ]
+
+
+def _detections(compiled: dict[str, Any]) -> list[Row]:
+    found = compiled["detections"]
+    right = f"{100 * (found['known'] + found['new']) / found['total']:.1f} %" if found["total"] else "none"
+    return [
+        ("detections", "337", f"{found['total']:,}"),
+        ("known / new / wrong", "165 / 123 / 49", f"{found['known']:,} / {found['new']:,} / {found['wrong']:,}"),
+        ("known or new", "85.5 %", right),
+    ]
+
+
+def _inventory(compiled: dict[str, Any]) -> list[Row]:
+    made = compiled["inventory"]
+    methods = ", ".join(f"{count:,} {method}" for method, count in sorted(made["by_method"].items()))
+    low, high = made["altitude_m"]["lowest"], made["altitude_m"]["highest"]
+    return [
+        ("inventory", "413: 290 InSAR, 123 deep learning", f"{made['total']:,}: {methods or 'none'}"),
+        ("altitude", "3,390 to 5,540 m", "not known" if low is None else f"{low:,.0f} to {high:,.0f} m"),
+        ("mean area", "0.26 km2", _known(made["area_km2"]["mean"], "{:.2f} km2")),
+        ("mean slope", "17 degrees", _known(made["mean_slope_deg"], "{:.0f} degrees")),
+    ]
+
+
+def _known(value: float | None, form: str) -> str:
+    return "not known" if value is None else form.format(value)
+
+
+def _notes(region: Region, leakage: dict[str, Any], compiled: dict[str, Any]) -> list[str]:
+    pending, notes = compiled["detections"]["pending"], []
+    if region.example:
+        notes.append("This run is of a SYNTHETIC world: its numbers say nothing about rock glaciers.")
+    if pending:
+        notes.append(
+            f"{pending:,} detections have not been reviewed yet: only a person's decision makes one wrong, and until then they "
+            "count as known or new."
+        )
+    if leakage["used"] != "random":
+        notes.append(f"The paper split at random, which leaks; this run split by the method {leakage['used']}.")
+    return notes

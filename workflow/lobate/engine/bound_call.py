@@ -1,0 +1,124 @@
+"""A verb's function with all its arguments: paths and scalars of the caller, settings of the region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from lobate.engine.signature import (
+    Function,
+    Input,
+    Output,
+    Parameter,
+    Setting,
+    alternative,
+    as_paths,
+    normalize_args,
+    parameters,
+    pick_args,
+)
+from lobate.errors import UserError
+from lobate.settings import Region
+from lobate.store.link import OutputTarget
+
+
+@dataclass(frozen=True)
+class BoundCall:
+    """One function with all its arguments, ready to run; ``sources`` holds the origin of each input, once hashed."""
+
+    function: Function
+    arguments: dict[str, Any]
+    sources: dict[str, list[dict[str, str]]]
+
+    @property
+    def stage(self) -> str:
+        """Name of the stage."""
+        return self.function.__name__
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """All parameters of the function, also those without an argument."""
+        return parameters(self.function)
+
+    def marked(self, marker: type[Input | Output]) -> dict[str, tuple[Any, bool, list[Path]]]:
+        """Return name -> marker, whether it is a list, and paths of the arguments with this kind of marker."""
+        return {
+            name: (parameter.marker, parameter.many, as_paths(self.arguments[name]))
+            for name, parameter in self.parameters.items()
+            if isinstance(parameter.marker, marker) and name in self.arguments
+        }
+
+    @property
+    def targets(self) -> dict[str, list[OutputTarget]]:
+        """Where each output is wanted."""
+        return {
+            name: [OutputTarget(path, marker.editable) for path in paths]
+            for name, (marker, _, paths) in self.marked(Output).items()
+        }
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings among the arguments, as JSON values."""
+        return plain_settings(self.function, self.arguments)
+
+    @property
+    def scalars(self) -> dict[str, Any]:
+        """The plain scalars among the arguments."""
+        unmarked = sorted(name for name, parameter in self.parameters.items() if parameter.marker is None)
+        return {name: self.arguments[name] for name in unmarked if name in self.arguments}
+
+    def check_complete(self) -> BoundCall:
+        """Return the call itself. Raises UserError naming the options that its function lacks."""
+        lacking = [one for name, one in self.parameters.items() if one.required and name not in self.arguments]
+        options = [
+            "--settings FILE" if isinstance(one.marker, Setting) else f"--{one.name.replace('_', '-')}"
+            for one in lacking
+        ]
+        if options:
+            verb = self.stage.replace("_", "-")
+            raise UserError(
+                f"lobate {verb} needs {' and '.join(dict.fromkeys(options))}; lobate {verb} --help says what it is."
+            )
+        return self
+
+
+def bind(function: Function, given: dict[str, Any], region: Region | None) -> BoundCall:
+    """Return the call of a verb, or of its stand-in where its condition is true."""
+    given = normalize_args(function, given)
+    other = alternative(function)
+    if other and other.when(**resolve_args(other.when, given, region)):
+        function = other.instead
+    return BoundCall(function, resolve_args(function, given, region), {})
+
+
+def resolve_args(function: Function, given: dict[str, Any], region: Region | None) -> dict[str, Any]:
+    """Return the arguments of ``function`` by name: those given, and settings of the region."""
+    arguments = pick_args(function, given)
+    for name, parameter in parameters(function).items():
+        if isinstance(parameter.marker, Setting) and name not in arguments and region is not None:
+            arguments[name] = _setting(parameter.marker, region, given)
+    return arguments
+
+
+def _setting(marker: Setting, region: Region, given: dict[str, Any]) -> Any:
+    value: Any = region
+    for part in filter(None, marker.name.split(".")):
+        value = getattr(value, part)
+    return marker.view(value, **pick_args(marker.view, given)) if marker.view else value
+
+
+def plain_settings(function: Function, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings among ``arguments`` as JSON values, by name in sorted order."""
+    marked = {name for name, parameter in parameters(function).items() if isinstance(parameter.marker, Setting)}
+    return {name: _jsonable(arguments[name]) for name in sorted(marked & set(arguments))}
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {key: _jsonable(inner) for key, inner in value.items()}
+    return [_jsonable(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,196 @@
+"""Histograms of altitude, area, slope, velocity and length and a rose of aspects, stacked by what is known of the landforms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+from lobate.figures.drawing.map import styles_for
+from lobate.figures.drawing.map_elements import text_at
+from lobate.figures.drawing.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PAGE_WIDTH,
+    PALE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    YELLOW,
+    new_figure,
+    shrink_to_fit,
+)
+
+HEIGHT, LEFT, RIGHT, TOP, BOTTOM, ACROSS, DOWN = 8.3, 0.62, 0.2, 1.12, 0.5, 0.75, 0.85
+WIDE, HIGH = (PAGE_WIDTH - LEFT - RIGHT - ACROSS) / 2, (HEIGHT - TOP - BOTTOM - 2 * DOWN) / 3
+
+UNKNOWN = "unknown"
+PALETTE = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, INK)
+
+BINS = 18
+SECTORS = 16
+
+
+@dataclass(frozen=True)
+class Group:
+    """Landforms of one kind: their name, colour and rows."""
+
+    name: str
+    colour: str
+    rows: pd.Series
+
+
+def draw_attributes(landforms: pd.DataFrame, landform: str) -> Figure:
+    """Return the figure of an inventory's attributes (columns as in ``inventory.attributes``)."""
+    figure = new_figure(HEIGHT)
+    groups = _groups(landforms)
+    altitude, area = _axes(figure, 0, 0), _axes(figure, 1, 0)
+    slope, aspect = _axes(figure, 0, 1), _axes(figure, 1, 1, polar=True)
+    for axes, name, least, label in (
+        (altitude, "elevation_mean_m", 50, "mean altitude (m)"),
+        (slope, "slope_deg", 1, "mean slope (\N{DEGREE SIGN})"),
+        (_axes(figure, 0, 2), "velocity", 1, "downslope velocity (cm a year)"),
+        (_axes(figure, 1, 2), "length_m", 50, "length (m)"),
+    ):
+        values = numbers(landforms, name)
+        _bars(axes, values, groups, even_edges(values, least), label)
+    _bars(area, landforms["area_km2"], groups, _logarithmic(landforms["area_km2"]), "area (km\N{SUPERSCRIPT TWO})")
+    area.set_xscale("log")
+    area.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    area.xaxis.set_major_formatter("{x:g}")
+    area.xaxis.set_minor_locator(NullLocator())
+    _rose(aspect, landforms["aspect_deg"], groups)
+    title = f"{landform[:1].upper()}{landform[1:]} attributes"
+    shrink_to_fit(
+        text_at(figure, LEFT, HEIGHT - 0.14, title, size=11, weight="bold", va="top"), PAGE_WIDTH - LEFT - RIGHT
+    )
+    _legend(figure, groups)
+    return figure
+
+
+def numbers(landforms: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column as floats, NaN where nothing is known."""
+    return pd.to_numeric(landforms[name], errors="coerce").astype(float)
+
+
+def by_upslope(landforms: pd.DataFrame) -> list[Group]:
+    """Return the landforms of each upslope connection, by name, and last those of which none is known."""
+    kinds = landforms["upslope_connection"].fillna(UNKNOWN)
+    known = sorted(set(kinds) - {UNKNOWN})
+    colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(known)}
+    colours |= {UNKNOWN: GREY} if (kinds == UNKNOWN).any() else {}
+    return [Group(name, colour, kinds == name) for name, colour in colours.items()]
+
+
+def _groups(landforms: pd.DataFrame) -> list[Group]:
+    groups = by_upslope(landforms)
+    if sum(group.name != UNKNOWN for group in groups) >= 2:
+        return groups
+    shown = styles_for(landforms["method"])
+    return [Group(name, look.colour, landforms["method"] == name) for name, look in shown.items()]
+
+
+def _axes(figure: Figure, column: int, row: int, *, polar: bool = False) -> Axes:
+    x, y = LEFT + column * (WIDE + ACROSS), BOTTOM + (2 - row) * (HIGH + DOWN)
+    place = (x / PAGE_WIDTH, y / HEIGHT, WIDE / PAGE_WIDTH, HIGH / HEIGHT)
+    return figure.add_axes(place, projection="polar" if polar else None)
+
+
+def _bars(axes: Axes, values: pd.Series, groups: Sequence[Group], edges: np.ndarray, label: str) -> None:
+    parts = [values[group.rows].dropna().to_numpy() for group in groups]
+    axes.set_xlabel(label)
+    _head(axes, _count(values))
+    if not values.notna().any():
+        axes.set(xticks=[], yticks=[])
+        return
+    colours = [group.colour for group in groups]
+    axes.hist(parts, bins=edges, stacked=True, color=colours, edgecolor="white", lw=0.3)
+    axes.set(ylabel="landforms", xlim=(edges[0], edges[-1]))
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.grid(axis="y", color=PALE, lw=0.6)
+    axes.set_axisbelow(True)
+
+
+def _rose(axes: Axes, aspects: pd.Series, groups: Sequence[Group]) -> None:
+    """Sectors centred on the directions of the compass; a sector's area, not its length, shows the count."""
+    axes.set_theta_zero_location("N")
+    axes.set_theta_direction(-1)
+    axes.set_xticks(np.radians([0, 90, 180, 270]), ["N", "E", "S", "W"])
+    axes.tick_params(pad=0)
+    _head(axes, f"aspect\n{_count(aspects)}", 0.42 * WIDE)  # the N of the rose stands in the middle
+    axes.set_yticks([])
+    axes.grid(color=PALE, lw=0.6)
+    width = 2 * np.pi / SECTORS
+    below = np.zeros(SECTORS)
+    for group in groups:
+        sector = np.round(aspects[group.rows].dropna().to_numpy() / (360 / SECTORS)).astype(int) % SECTORS
+        above = below + np.bincount(sector, minlength=SECTORS)
+        inner, outer = np.sqrt(below), np.sqrt(above)
+        where = np.arange(SECTORS) * width
+        axes.bar(where, outer - inner, width, inner, color=group.colour, edgecolor="white", lw=0.3, zorder=2)
+        below = above
+
+
+def _head(axes: Axes, words: str, width: float = WIDE) -> None:
+    """Write above the left corner of a panel's room, whatever its shape."""
+    figure = axes.get_figure()
+    room = axes.get_position(original=True)
+    shrink_to_fit(
+        text_at(figure, room.x0 * PAGE_WIDTH, room.y1 * HEIGHT + 0.06, words, size=7, color=GREY, va="bottom"), width
+    )
+
+
+def _count(values: pd.Series) -> str:
+    without = int(values.isna().sum())
+    return f"n = {values.notna().sum()}" + (f", {without} without a value" if without else "")
+
+
+def even_edges(values: pd.Series, least: float) -> np.ndarray:
+    """Return the edges of equal bins of a round width, ``least`` or more; a few values get empty bins beside them."""
+    known = values.dropna()
+    if known.empty:
+        return np.array([0.0, 1.0])
+    rough = max((known.max() - known.min()) / BINS, least)
+    power = 10 ** np.floor(np.log10(rough))
+    width = next(step * power for step in (1, 2, 5, 10) if step * power >= rough * (1 - 1e-9))
+    low, high = np.floor(known.min() / width), np.floor(known.max() / width) + 1
+    air = 2 if high - low < 4 else 0
+    return np.arange(low - air, high + air + 1) * width
+
+
+def _logarithmic(values: pd.Series) -> np.ndarray:
+    """Edges of bins that grow by equal factors, ten to a decade at most."""
+    known = values.dropna()
+    if known.empty:
+        return np.array([0.1, 1.0])
+    low, high = np.floor(10 * np.log10(known.min())), np.floor(10 * np.log10(known.max())) + 1
+    if high - low < 4:
+        low, high = low - 2, high + 2
+    return 10 ** (np.arange(low, high + 1) / 10)
+
+
+def _legend(figure: Figure, groups: Sequence[Group]) -> None:
+    if not groups:
+        return
+    keys = [Patch(fc=group.colour, lw=0) for group in groups]
+    labels = [f"{short(group.name)} ({int(group.rows.sum())})" for group in groups]
+    figure.legend(
+        keys, labels, loc="upper left", bbox_to_anchor=(LEFT, HEIGHT - 0.4), bbox_transform=figure.dpi_scale_trans,
+        ncols=4, borderaxespad=0, borderpad=0, handlelength=1.2, handleheight=0.8, columnspacing=1.6,
+    )  # fmt: skip
+
+
+def short(name: str) -> str:
+    """Return a kind's name in plain words, cut where it is long."""
+    words = name.replace("_", " ")
+    return words if len(words) <= 20 else words[:19].rstrip() + "\N{HORIZONTAL ELLIPSIS}"

@@ -1,0 +1,70 @@
+"""What stands round a map: graticule, scale bar, north arrow, credit. Places are in inches from the page's lower left."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.text import Annotation, Text
+from rasterio.crs import CRS
+
+from lobate.figures.drawing.cartography import Bounds, length_label, meridians, parallels, round_length
+from lobate.figures.drawing.style import GREY, INK, shrink_to_fit
+
+LABEL = 0.9
+"""Inches along the frame that one label takes, with air."""
+
+
+def text_at(figure: Figure, x: float, y: float, words: str, **look: object) -> Text:
+    """Put words at a place in inches."""
+    return figure.text(x, y, words, transform=figure.dpi_scale_trans, **look)
+
+
+def graticule(axes: Axes, bounds: Bounds, crs: CRS) -> None:
+    """Draw meridians and parallels over the whole frame, with longitudes below and latitudes on the left.
+
+    There are as many as the frame has room for labels, six at most.
+    """
+    page = axes.get_figure().get_size_inches() * axes.get_position().size
+    most = np.clip(page // LABEL, 1, 6).astype(int)
+    across, up = meridians(bounds, crs, most[0]), parallels(bounds, crs, most[1])
+    for line in (*across, *up):
+        axes.plot(line.x, line.y, color="white", lw=1.2, alpha=0.5, zorder=1)
+        axes.plot(line.x, line.y, color=GREY, lw=0.4, zorder=1)
+    axes.set(xlim=(bounds[0], bounds[2]), ylim=(bounds[1], bounds[3]))
+    labelled = [line for line in across if line.at is not None]
+    axes.set_xticks([line.at for line in labelled], [line.label for line in labelled])
+    labelled = [line for line in up if line.at is not None]
+    axes.set_yticks([line.at for line in labelled], [line.label for line in labelled], rotation=90, va="center")
+    axes.tick_params(length=3, width=0.6, color=GREY, pad=2)
+
+
+def scale_bar(figure: Figure, right: float, y: float, inches_per_metre: float, longest: float = 1.5) -> None:
+    """Draw a bar of a round length, ``longest`` inches at most, that ends at ``right``, with its length above it."""
+    length = round_length(longest / inches_per_metre)
+    half = length * inches_per_metre / 2
+    for part, colour in ((0, INK), (1, "white")):
+        corner = (right - 2 * half + part * half, y)
+        look = {"fc": colour, "ec": INK, "lw": 0.6, "transform": figure.dpi_scale_trans}
+        figure.add_artist(Rectangle(corner, half, 0.06, **look))
+    text_at(figure, right - half, y + 0.09, length_label(length), ha="center", va="bottom", size=7)
+
+
+def north_arrow(figure: Figure, x: float, y: float, degrees: float, half: float = 0.15) -> None:
+    """Draw an arrow to true north, ``degrees`` clockwise from up, round a middle; its letter stands below."""
+    dx, dy = half * np.sin(np.radians(degrees)), half * np.cos(np.radians(degrees))
+    arrow = {"arrowstyle": "-|>,head_width=0.22,head_length=0.45", "color": INK, "lw": 1.0, "shrinkA": 0, "shrinkB": 0}
+    inches = figure.dpi_scale_trans
+    figure.add_artist(
+        Annotation("", (x + dx, y + dy), (x - dx, y - dy), xycoords=inches, textcoords=inches, arrowprops=arrow)
+    )
+    text_at(figure, x, y - half - 0.04, "N", ha="center", va="top", size=8, weight="bold")
+
+
+def credit_line(figure: Figure, x: float, y: float, room: float, crs: CRS, credit: str) -> None:
+    """Write the CRS and the credit on one line, no wider than ``room``."""
+    code = crs.to_epsg()
+    name = f"EPSG:{code}" if code else "as the images"
+    words = " \N{MIDDLE DOT} ".join(filter(None, [f"Grid: {name}", "coordinates: WGS 84", credit]))
+    shrink_to_fit(text_at(figure, x, y, words, size=6.5, color=GREY, va="bottom"), room)

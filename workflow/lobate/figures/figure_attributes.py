@@ -1,0 +1,35 @@
+"""The verb `figure-attributes`: where the inventory's landforms lie and how large and steep they are (the paper's figure 8)."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+from lobate.engine.signature import Input, Output, Setting
+from lobate.io.vector import read_polygons
+from lobate.settings.figures import Figures
+
+log = logging.getLogger(__name__)
+
+
+def figure_attributes(
+    inventory: Annotated[Path, Input()],
+    png: Annotated[Path, Output()],
+    pdf: Annotated[Path, Output()],
+    *,
+    figures: Annotated[Figures, Setting("figures")],
+    landform: Annotated[str, Setting("landform")] = "rock glacier",
+) -> None:
+    """Draw histograms of altitude, area, slope, velocity and length and a rose of aspects as PNG and PDF.
+
+    ``inventory``: GeoPackage with the layer ``inventory``. Bars are stacked by upslope connection where at least two kinds
+    are known, else by method. Each panel says how many landforms it shows; those without a value are in none.
+    """
+    from lobate.figures.drawing.attributes import draw_attributes
+    from lobate.figures.drawing.style import save, styled
+
+    landforms = read_polygons(inventory, "inventory")
+    with styled():
+        save(draw_attributes(landforms, landform), png, pdf, figures.dpi)
+    log.info("attributes of %d landforms drawn", len(landforms))

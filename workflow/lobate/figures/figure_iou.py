@@ -1,0 +1,66 @@
+"""The verb `figure-iou`: how well training and validation patches were mapped, all through training (the paper's figure 6)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+
+from lobate.engine.signature import Input, Output, Setting
+from lobate.errors import UserError
+from lobate.settings.figures import Figures
+
+log = logging.getLogger(__name__)
+
+CURVES = ("iou_background", "iou_landform", "iou_overall")
+
+
+def figure_iou(
+    metrics: Annotated[list[Path], Input()],
+    verdicts: Annotated[list[Path], Input()],
+    png: Annotated[Path, Output()],
+    pdf: Annotated[Path, Output()],
+    *,
+    figures: Annotated[Figures, Setting("figures")],
+    landform: Annotated[str, Setting("landform")] = "rock glacier",
+    target_iou: Annotated[float, Setting("training.target_iou")] = 0.80,
+) -> None:
+    """Draw IoU against iteration as PNG and PDF: training above validation, rounds end to end.
+
+    ``metrics`` (CSV: iteration, split, iou_background, iou_landform, iou_overall) and ``verdicts`` belong to the same
+    rounds, in order. Rounds that trained nothing and passed an earlier verdict on are drawn once, as what they passed on.
+    """
+    from lobate.figures.drawing.iou import draw_curves
+    from lobate.figures.drawing.style import save, styled
+
+    rounds = trained(metrics, verdicts)
+    with styled():
+        save(draw_curves(rounds, landform, target_iou), png, pdf, figures.dpi)
+    log.info("IoU of %d rounds drawn", len(rounds))
+
+
+def trained(metrics: list[Path], verdicts: list[Path]) -> dict[int, pd.DataFrame]:
+    """Return the metrics of each round that trained, by its number, in order."""
+    rounds: dict[int, pd.DataFrame] = {}
+    for table, verdict in zip(metrics, verdicts, strict=True):
+        try:
+            number = int(json.loads(verdict.read_text(encoding="utf-8"))["round"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{verdict} is no verdict of a round. Delete it and run again.") from error
+        if number not in rounds:
+            rounds[number] = _read(table)
+    return dict(sorted(rounds.items()))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path)
+    except (ValueError, OSError) as error:
+        raise UserError(f"The metrics {path} cannot be read ({error}). Delete the file and run again.") from error
+    missing = {"iteration", "split", *CURVES} - set(table)
+    if missing:
+        raise UserError(f"The metrics {path} lack {', '.join(sorted(missing))}. Delete the file and run again.")
+    return table

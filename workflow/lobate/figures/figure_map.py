@@ -1,0 +1,48 @@
+"""The verb `figure-map`: the region with its compiled inventory by method (the paper's figure 1)."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+from lobate.engine.signature import Input, Output, Setting
+from lobate.io.vector import read_polygons
+from lobate.settings.figures import Figures
+
+log = logging.getLogger(__name__)
+
+
+def figure_map(
+    inventory: Annotated[Path, Input()],
+    images: Annotated[list[Path], Input()],
+    png: Annotated[Path, Output()],
+    pdf: Annotated[Path, Output()],
+    *,
+    figures: Annotated[Figures, Setting("figures")],
+    landform: Annotated[str, Setting("landform")] = "rock glacier",
+    region: Annotated[str, Setting("region")] = "",
+) -> None:
+    """Draw the inventory's outlines over the images, in the CRS of the first image, as PNG and PDF.
+
+    ``inventory``: GeoPackage with the layer ``inventory``. Each method has a colour and a marker; outlines too small for
+    the page are shown by their marker alone, outlines nobody has reviewed yet are dashed.
+    """
+    from lobate.figures.drawing.basemap import bounds_of, common_crs
+    from lobate.figures.drawing.map import draw_map
+    from lobate.figures.drawing.style import save, styled
+
+    crs = common_crs(images)
+    landforms = read_polygons(inventory, "inventory").to_crs(crs)
+    with styled():
+        figure = draw_map(
+            landforms, images, bounds_of(images, crs), title=_title(landform, region), credit=figures.credit
+        )
+        save(figure, png, pdf, figures.dpi)
+    log.info("%d landforms drawn over %d images", len(landforms), len(images))
+
+
+def _title(landform: str, region: str) -> str:
+    named = landform[:1].upper() + landform[1:]
+    place = region.replace("_", " ")
+    return f"{named} inventory, {place.title() if place.islower() else place}" if place else f"{named} inventory"

@@ -1,0 +1,41 @@
+"""The verb `figure-outlines`: examples of outlines over the image (the paper's figure 7)."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+from lobate.engine.signature import Input, Output, Setting
+from lobate.settings.figures import Figures
+
+log = logging.getLogger(__name__)
+
+
+def figure_outlines(
+    images: Annotated[list[Path], Input()],
+    split: Annotated[Path, Input()],
+    polygons: Annotated[Path, Input()],
+    detections: Annotated[Path, Input()],
+    reviewed: Annotated[Path, Input()],
+    inventory: Annotated[Path, Input()],
+    png: Annotated[Path, Output()],
+    pdf: Annotated[Path, Output()],
+    *,
+    figures: Annotated[Figures, Setting("figures")],
+) -> None:
+    """Draw four examples as PNG and PDF: training and validation with IoU, a new landform, one mended or wrong.
+
+    They are picked by rule (see ``figures.examples``) or named in the setting ``figures.examples``. ``split``: layer
+    ``split``; ``polygons``, ``detections``: layer ``kept``; ``reviewed``: layers ``reviewed`` and ``rejected``.
+    """
+    from lobate.figures.drawing.basemap import common_crs
+    from lobate.figures.drawing.outlines import draw_examples
+    from lobate.figures.drawing.style import save, styled
+    from lobate.figures.examples import Results, pick
+
+    examples = pick(Results.read(split, polygons, detections, reviewed, inventory), figures.examples)
+    with styled():
+        save(draw_examples(examples, images, common_crs(images), figures.credit), png, pdf, figures.dpi)
+    for one in examples:
+        log.info("%s: %s", one.title, one.facts)

@@ -1,0 +1,35 @@
+"""The verb `figure-upslope`: altitude and velocity of all landforms and by upslope connection (the paper's figures 8 and 12)."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+from lobate.engine.signature import Input, Output, Setting
+from lobate.io.vector import read_polygons
+from lobate.settings.figures import Figures
+
+log = logging.getLogger(__name__)
+
+
+def figure_upslope(
+    inventory: Annotated[Path, Input()],
+    png: Annotated[Path, Output()],
+    pdf: Annotated[Path, Output()],
+    *,
+    figures: Annotated[Figures, Setting("figures")],
+    landform: Annotated[str, Setting("landform")] = "rock glacier",
+) -> None:
+    """Draw histograms of altitude and downslope velocity, of all landforms and by upslope connection, as PNG and PDF.
+
+    ``inventory``: GeoPackage with the layer ``inventory``. Each row of panels is one kind on the bins of all, and says how
+    many of its landforms have a value and what their mean and standard deviation are.
+    """
+    from lobate.figures.drawing.style import save, styled
+    from lobate.figures.drawing.upslope import draw_upslope
+
+    landforms = read_polygons(inventory, "inventory")
+    with styled():
+        save(draw_upslope(landforms, landform), png, pdf, figures.dpi)
+    log.info("altitude and velocity of %d landforms drawn", len(landforms))

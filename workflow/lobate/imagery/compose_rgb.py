@@ -1,0 +1,145 @@
+"""compose-rgb: the scenes of a tile become one 8-bit image, the clearest scene first, each pixel from the first that saw it.
+
+Bands of rows that match the scenes' own blocks go from top to bottom through a table lookup and into the image, so memory
+depends on the image's width and not on its height, and no block is decoded twice. Beside the image stand a record of the
+scene that each pixel is from, and the facts.
+
+What an image was made of, as plain facts beside it: `imagery/<tile>.json`.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+
+from lobate.engine.signature import Input, Output, Setting
+from lobate.errors import UserError
+from lobate.imagery.pixels import ScenePixels
+from lobate.imagery.reading.calibration import OffsetRule
+from lobate.imagery.reading.scene import Scene, Wanted
+from lobate.imagery.scene_stack import Tile, open_tile
+from lobate.imagery.stretch import Range, as_json, ranges_view, resolve_ranges, stretch_key, text_of
+from lobate.io.raster import CogWriter
+from lobate.settings.imagery import Clouds, Stretch
+
+
+def facts_of(
+    tile: Tile, bands: list[str], counts: np.ndarray, ranges: tuple[Range, ...], stretch: Stretch, clouds: Clouds
+) -> dict[str, Any]:
+    """Return the facts; ``counts`` (scenes + 1,): pixels that none gave, then those that each scene gave.
+
+    A scene's ``number`` is its value in the record of scenes. ``stretch`` is null for an image that was 8 bit already.
+    """
+    named = dict(zip(bands, ranges, strict=True))
+    return {
+        "bands": bands,
+        "stretch": None if tile.ready else {"method": stretch.method, "ranges": as_json(named)},
+        "invalid_classes": sorted(clouds.invalid_classes),
+        "dilate_m": clouds.dilate_m,
+        "valid_share": round(float(counts[1:].sum() / counts.sum()), 6),
+        "scenes": [
+            {**_told(source.scene, bands), "number": number, "pixels": int(counts[number])}
+            for number, source in enumerate(tile.sources, 1)
+        ],
+        "left_out": [{**_told(scene, bands), "reason": reason} for scene, reason in tile.left_out],
+    }
+
+
+def _told(scene: Scene, bands: list[str]) -> dict[str, Any]:
+    meant = {name: band.calibration for name, band in zip(bands, scene.bands, strict=True) if band.calibration}
+    return {
+        "name": scene.name,
+        "date": scene.date or None,
+        "cloud_cover": scene.cloud,
+        "baseline": scene.baseline,
+        "masked": scene.classes is not None,
+        "offset": {name: one.offset for name, one in meant.items()},
+        "quantification": {name: one.quantification for name, one in meant.items()},
+    }
+
+
+log = logging.getLogger(__name__)
+
+
+def compose_rgb(
+    scenes: Annotated[list[Path], Input()],
+    image: Annotated[Path, Output()],
+    record: Annotated[Path, Output()],
+    facts: Annotated[Path, Output()],
+    measured: Annotated[Path | None, Input(view=ranges_view)] = None,
+    *,
+    bands: Annotated[list[str], Setting("imagery.bands")],
+    stretch: Annotated[Stretch, Setting("imagery.stretch", view=stretch_key)],
+    clouds: Annotated[Clouds, Setting("imagery.clouds")],
+    offset: Annotated[OffsetRule, Setting("imagery.offset")],
+    band_order: Annotated[list[str] | None, Setting("imagery.band_order")] = None,
+) -> None:
+    """Compose a tile's scenes into one image.
+
+    ``image`` becomes a COG of uint8, one band for each of ``bands``, on the scenes' own grid. A pixel is nodata where all
+    its bands are 0. An 8-bit image as scene passes through unchanged. ``record`` becomes a COG of uint8 on the same grid:
+    the number of the scene that each pixel is from, 0 where none saw it. ``facts`` becomes JSON: the scenes by number, with
+    what was read of them, those left out, the range of reflectance, and the share of valid pixels. ``measured`` is the
+    region's range, from measure-stretch, for the method percentiles.
+
+    UserError when a scene cannot be read or its offset not be known, when all are too cloudy, lie on different grids, or show
+    nothing at all.
+    """
+    wanted = Wanted(tuple(bands), offset, classes=bool(clouds.invalid_classes), order=tuple(band_order or ()))
+    ranges = resolve_ranges(stretch, measured, bands)
+    with open_tile(scenes, wanted, ranges, clouds) as tile:
+        counts = _compose(tile, image, record, bands)
+        _tell(tile.sources, counts)
+        facts.write_text(text_of(facts_of(tile, bands, counts, ranges, stretch, clouds)), encoding="utf-8")
+
+
+def _compose(tile: Tile, image: Path, record: Path, bands: list[str]) -> np.ndarray:
+    """Write image and record; return how many pixels none and each of the scenes gave, (scenes + 1,)."""
+    counts = np.zeros(len(tile.sources) + 1, dtype=np.int64)
+    rgb = len(bands) == 3
+    with (
+        CogWriter(image, tile.grid, count=len(bands), nodata=0, photometric_rgb=rgb, descriptions=bands) as pixels,
+        CogWriter(record, tile.grid, nodata=0, descriptions=["scene"]) as numbers,
+    ):
+        for start, stop in tile.row_bands():
+            values, givers = first_valid_composite(tile.sources, start, stop)
+            counts += [np.count_nonzero(givers == number) for number in range(len(counts))]
+            pixels.write(values, start)
+            numbers.write(givers, start)
+        if not counts[1:].any():
+            raise UserError(
+                f"The scenes {', '.join(str(source.scene.path) for source in tile.sources)} show nothing: every pixel is "
+                "nodata or masked. Add scenes to the tile, or mask fewer classes in imagery.clouds."
+            )
+    return counts
+
+
+def first_valid_composite(sources: list[ScenePixels], start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows ``start``..``stop`` with each pixel from the first scene that saw it, (bands, h, width) uint8.
+
+    The second array, (h, width) uint8, says from which: 1 is the first scene, 0 none.
+    """
+    values, seen = sources[0].rows(start, stop)
+    givers = seen.astype(np.uint8)
+    for number, source in enumerate(sources[1:], 2):
+        if givers.all():
+            break
+        more, also = source.rows(start, stop)
+        also &= givers == 0
+        np.copyto(values, more, where=also)
+        givers[also] = number
+    return values, givers
+
+
+def _tell(sources: list[ScenePixels], counts: np.ndarray) -> None:
+    for source, count in zip(sources, counts[1:], strict=True):
+        if source.scene.classes is None and not source.scene.ready:
+            log.warning("scene %s has no classification (SCL): its clouds are not masked", source.scene.name)
+        cloud = "unknown" if source.scene.cloud is None else f"{source.scene.cloud:g} %"
+        log.info(
+            "scene %s (cloud cover %s) gives %.2f %% of the image", source.scene.name, cloud, 100 * count / counts.sum()
+        )
+    log.info("%.2f %% of the image is nodata", 100 * counts[0] / counts.sum())

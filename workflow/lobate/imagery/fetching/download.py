@@ -1,0 +1,82 @@
+"""Several files at a time, from the catalogue of the settings, into one folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from lobate.errors import UserError, UserErrors
+from lobate.imagery.fetching.assets import AssetDownload
+from lobate.imagery.fetching.http import Downloader, DownloadRequest, Missing
+from lobate.imagery.fetching.journal import Journal
+from lobate.imagery.fetching.progress import shown
+from lobate.imagery.fetching.retry import RetryPolicy
+from lobate.imagery.fetching.signing import Signer, Unsigned, by_address, by_container
+from lobate.imagery.fetching.ssrf_guard import open_session
+from lobate.imagery.finding.catalogue import KNOWN
+from lobate.settings.imagery import Catalogue
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 4
+"""Files fetched at a time: archives slow down those who ask for many more."""
+
+
+@contextmanager
+def open_downloader(catalogue: Catalogue, title: str) -> Iterator[Downloader]:
+    """Give a courier that asks, signs, waits and reports as the settings say."""
+    patience = RetryPolicy(tries=catalogue.tries, timeout_s=catalogue.timeout_s)
+    with open_session(private=catalogue.allow_private) as session, shown(title) as progress:
+        signer = _signer(catalogue, Downloader(session, patience=patience))
+        yield Downloader(session, patience=patience, signer=signer, progress=progress)
+
+
+def _signer(catalogue: Catalogue, courier: Downloader) -> Signer:
+    if catalogue.signing:
+        return by_address(catalogue.signing, courier.read)
+    service = None if catalogue.url else KNOWN[catalogue.name].signing
+    return by_container(service, courier.read) if service else Unsigned()
+
+
+def download_all(courier: Downloader, workshop: Journal, orders: list[AssetDownload]) -> None:
+    """Fetch files, a few at a time. What arrives stays, whatever happens to the others.
+
+    Raises UserErrors, one for each file that could not be had.
+    """
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
+        jobs = [threads.submit(_deliver, courier, workshop, one) for one in orders]
+        try:
+            failures = [job.exception() for job in jobs]
+        except BaseException:  # an interrupt: those at work stop at their next piece
+            courier.stop.set()
+            threads.shutdown(cancel_futures=True)
+            raise
+    told = []
+    for order, failure in zip(orders, failures, strict=True):
+        if isinstance(failure, UserError):
+            told.append(f"{order.what}: {failure}")
+        elif failure is not None:
+            raise failure
+    if told:
+        raise UserErrors(told)
+
+
+def _deliver(courier: Downloader, workshop: Journal, order: AssetDownload) -> None:
+    target = workshop.folder / order.file
+    try:
+        courier.fetch(DownloadRequest(order.url, target, workshop.place, order.checksum, order.size))
+    except Missing:
+        if not order.optional:
+            raise
+        workshop.record_absent(order.file)
+        log.info("%s: the archive has none", order.what)
+        return
+    try:
+        order.check(target)
+    except UserError:
+        target.unlink()
+        raise
+    workshop.record(order.file, order.url)
+    log.info("%s: fetched, %.1f MB", order.what, target.stat().st_size / 1e6)

@@ -1,0 +1,151 @@
+"""measure-stretch: the range of reflectance of a whole region, by percentiles, for images that all share it.
+
+Percentiles of each scene for itself would give the same ground another look in every scene, and training and inference
+would part. So they are taken once, over what the images of all tiles will show: of each pixel the number that its image
+takes, masked pixels left out. Ground that two tiles share counts in both.
+
+How often each reflectance occurs, exactly: 16-bit numbers have only 65,536 values, whatever the number of pixels.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+
+from lobate.engine.signature import Input, Output, Setting
+from lobate.errors import UserError
+from lobate.imagery.reading.calibration import Calibration, OffsetRule
+from lobate.imagery.reading.scene import Wanted
+from lobate.imagery.scene_stack import Tile, open_tile
+from lobate.imagery.stretch import Range, as_json, text_of
+from lobate.settings.imagery import Clouds, Percentiles
+
+ROWS_AT_ONCE = 64
+SAME = 9
+"""Decimals of reflectance that tell two values apart."""
+
+
+class Histogram:
+    """Counts of digital numbers, one table for each band and each meaning that its numbers have."""
+
+    def __init__(self) -> None:
+        self._tables: dict[tuple[str, Calibration, str], np.ndarray] = {}
+
+    def add(self, band: str, calibration: Calibration, numbers: np.ndarray, where: np.ndarray) -> None:
+        """Count ``numbers`` (h, w) of two bytes each where ``where`` (h, w) is true."""
+        key = (band, calibration, str(numbers.dtype))
+        table = self._tables.setdefault(key, np.zeros(65536, dtype=np.int64))
+        for row in range(0, len(numbers), ROWS_AT_ONCE):  # bincount widens to eight bytes
+            part = slice(row, row + ROWS_AT_ONCE)
+            table += np.bincount(numbers[part].view(np.uint16)[where[part]], minlength=65536)
+
+    def reflectances(self, bands: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the reflectances of these bands together, rising, and how many pixels have each; both (n,)."""
+        wanted = set(bands)
+        found = [_in_reflectance(*key[1:], table) for key, table in self._tables.items() if key[0] in wanted]
+        if not found:
+            return np.empty(0), np.empty(0, dtype=np.int64)
+        values, counts = (np.concatenate(part) for part in zip(*found, strict=True))
+        unique, where = np.unique(values, return_inverse=True)
+        return unique, np.bincount(where, weights=counts, minlength=len(unique)).astype(np.int64)
+
+
+def percentile(values: np.ndarray, counts: np.ndarray, per_cent: float) -> float:
+    """Return the smallest of the rising ``values`` that at least ``per_cent`` of all pixels do not exceed.
+
+    This is numpy's percentile by the method ``inverted_cdf``, taken from counts.
+    """
+    cumulative = np.cumsum(counts)
+    return float(values[np.argmax(cumulative * 100.0 >= per_cent * float(cumulative[-1]))])
+
+
+def _in_reflectance(calibration: Calibration, dtype: str, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    numbers = np.flatnonzero(table)
+    meant = numbers.astype(np.uint16).view(dtype).astype(np.float64)
+    return np.round((meant + calibration.offset) / calibration.quantification, SAME), table[numbers]
+
+
+log = logging.getLogger(__name__)
+
+ANY = Range(0.0, 1.0)
+"""Only which pixels are seen is asked, and that does not depend on the range."""
+
+
+def measure_stretch(
+    scenes: Annotated[list[Path], Input()],
+    stretch: Annotated[Path, Output()],
+    *,
+    tiles: list[str],
+    bands: Annotated[list[str], Setting("imagery.bands")],
+    percentiles: Annotated[Percentiles, Setting("imagery.stretch.percentiles")],
+    clouds: Annotated[Clouds, Setting("imagery.clouds")],
+    offset: Annotated[OffsetRule, Setting("imagery.offset")],
+    band_order: Annotated[list[str] | None, Setting("imagery.band_order")] = None,
+) -> None:
+    """Measure the region's range of reflectance.
+
+    ``tiles`` names the tile of each of ``scenes``. ``stretch`` becomes JSON: ``ranges`` (band -> lowest and highest
+    reflectance), ``pixels`` (tile -> how many were counted) and ``percentiles``. Exact, in memory that does not grow with
+    the region. UserError as compose-rgb has them, and when there is nothing to measure.
+    """
+    if len(tiles) != len(scenes):
+        raise UserError(
+            f"There are {len(scenes)} scenes, but {len(tiles)} names of tiles; give each scene its tile's name."
+        )
+    wanted = Wanted(tuple(bands), offset, classes=bool(clouds.invalid_classes), order=tuple(band_order or ()))
+    histogram, pixels = Histogram(), {}
+    for name in sorted(set(tiles)):
+        paths = [path for path, tile in zip(scenes, tiles, strict=True) if tile == name]
+        with open_tile(paths, wanted, (ANY,) * len(bands), clouds) as tile:
+            pixels[name] = _count(tile, bands, histogram)
+        log.info("tile %s: %d pixels measured", name, pixels[name])
+    ranges = _ranges(histogram, bands, percentiles)
+    facts = {"ranges": as_json(ranges), "pixels": pixels, "percentiles": percentiles.model_dump(mode="json")}
+    stretch.write_text(text_of(facts), encoding="utf-8")
+
+
+def _count(tile: Tile, bands: list[str], histogram: Histogram) -> int:
+    """Count what the tile's image will show; return of how many pixels."""
+    if tile.ready:
+        log.info("%s is 8 bit already: it has no reflectance to measure", tile.sources[0].scene.path)
+        return 0
+    counted = 0
+    for start, stop in tile.row_bands():
+        unseen = np.ones((stop - start, tile.grid.width), dtype=bool)
+        for source in tile.sources:
+            numbers = source.numbers(start, stop)
+            seen = source.shown(numbers, start, stop)[1] & unseen
+            for name, band, part in zip(bands, source.scene.bands, numbers, strict=True):
+                histogram.add(name, band.calibration, part, seen)
+            unseen &= ~seen
+            counted += np.count_nonzero(seen)
+            if not unseen.any():
+                break
+    return int(counted)
+
+
+def _ranges(histogram: Histogram, bands: list[str], percentiles: Percentiles) -> dict[str, Range]:
+    groups = [bands] if percentiles.common else [[band] for band in bands]
+    return {band: _range(histogram, group, percentiles) for group in groups for band in group}
+
+
+def _range(histogram: Histogram, bands: list[str], percentiles: Percentiles) -> Range:
+    values, counts = histogram.reflectances(bands)
+    if not len(values):
+        raise UserError(
+            "No scene of the region shows a reflectance that could be measured: all are 8 bit already, nodata or masked. "
+            "Set imagery.stretch.method: fixed, or give scenes that show something."
+        )
+    found = Range(*(percentile(values, counts, per_cent) for per_cent in (percentiles.low, percentiles.high)))
+    if found.lowest == found.highest:
+        raise UserError(
+            f"Between its percentiles {percentiles.low:g} and {percentiles.high:g} {' and '.join(bands)} has one reflectance "
+            f"only ({found.lowest:g}), so nothing can be stretched. Move imagery.stretch.percentiles apart, or set "
+            "imagery.stretch.method: fixed."
+        )
+    log.info("%s: reflectance %g to %g", ", ".join(bands), found.lowest, found.highest)
+    return found

@@ -1,0 +1,26 @@
+"""mosaic-dem: a user's own elevation in several files becomes one raster, its voids kept as voids."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+from lobate.engine.signature import Input, Output
+from lobate.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def mosaic_dem(tiles: Annotated[list[Path], Input()], dem: Annotated[Path, Output()]) -> None:
+    """Write the mosaic of elevation ``tiles`` of one CRS, metres as float32; what no tile knows is void (-9999).
+
+    A pixel is what the first tile has there, in the order of inventory.dem; tiles of other pixels than the finest are
+    resampled by bilinear interpolation. UserError for tiles that cannot be read, are rotated, or are in different CRS.
+    """
+    from lobate.imagery.mosaic import mosaic
+
+    if not tiles:
+        raise UserError("There are no elevation files to join. Name them as a list in inventory.dem.")
+    share = mosaic(tiles, dem)
+    log.info("elevation of %d files; %.1f %% of the mosaic is void", len(tiles), 100 * share)

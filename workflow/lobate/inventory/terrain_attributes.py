@@ -1,0 +1,108 @@
+"""Attributes of one outline from the DEM cells under it; what is not known is None, with the reason beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from lobate.inventory.zonal import Cells
+
+EDGE = 1e-6
+"""Share beyond the DEM that is put down to rounding."""
+
+MIN_SLOPE_SHARE = 0.5
+"""Slope and aspect are null where they are known for less of an outline than this."""
+
+Value = float | str | None
+
+
+@dataclass(frozen=True)
+class Relief:
+    """Elevation, slope and aspect (column -> value), and the cells they stand on; ``cells`` is None where none do."""
+
+    values: dict[str, Value]
+    cells: Cells | None
+
+
+def relief(cells: Cells | None, min_share: float) -> Relief:
+    """Sum up the cells under an outline; ``cells`` is None without a DEM.
+
+    An outline that reaches past the DEM has no attributes, since its highest or lowest part is not known. Voids are left
+    out where at least ``min_share`` of the outline has an elevation, else the attributes are null too.
+    """
+    if cells is None:
+        return Relief({"dem_share": None, "dem_note": "no DEM"}, None)
+    total = cells.cover.sum()
+    known = np.isfinite(cells.elevation)
+    share = float(cells.cover[known].sum() / total)
+    beyond = float(cells.cover[~cells.on_dem].sum() / total)
+    note = _note(share, beyond, min_share)
+    values: dict[str, Value] = {"dem_share": share, "dem_note": note}
+    if beyond > EDGE or share < min_share:
+        return Relief(values, None)
+    seen = Cells(*(getattr(cells, name)[known] for name in Cells.__dataclass_fields__))
+    slope, caveat = _slope(seen, total)
+    values["dem_note"] = "; ".join(filter(None, [note, caveat])) or None
+    return Relief({**values, **_heights(seen), **slope}, seen)
+
+
+def _note(share: float, beyond: float, min_share: float) -> str | None:
+    if beyond > 1 - EDGE:
+        return "lies outside the DEM"
+    if beyond > EDGE:
+        return f"reaches past the DEM ({beyond:.1%} of it)"
+    if share < min_share:
+        return f"the DEM is void in {1 - share:.1%} of it"
+    return f"without the {1 - share:.1%} of it where the DEM is void" if share < 1 - EDGE else None
+
+
+def _heights(cells: Cells) -> dict[str, Value]:
+    lowest, highest = float(cells.elevation.min()), float(cells.elevation.max())
+    return {
+        "elevation_min_m": lowest,
+        "elevation_mean_m": float(np.average(cells.elevation, weights=cells.cover)),
+        "elevation_max_m": highest,
+        "elevation_range_m": highest - lowest,
+    }
+
+
+def _slope(cells: Cells, total: float) -> tuple[dict[str, Value], str | None]:
+    """Slope and aspect, and what is wrong with them: beside a void or the DEM's edge they are unknown."""
+    known = np.isfinite(cells.slope)
+    cover = cells.cover[known]
+    share = float(cover.sum() / total)
+    if share < MIN_SLOPE_SHARE:
+        return {}, f"slope and aspect are known in {share:.1%} of it"
+    aspect, concentration = circular_mean(cells.aspect[known], cover)
+    slope: dict[str, Value] = {
+        "slope_deg": float(np.average(cells.slope[known], weights=cover)),
+        "aspect_deg": aspect,
+        "aspect_concentration": concentration,
+    }
+    return slope, f"slope and aspect from {share:.1%} of it" if share < 1 - EDGE else None
+
+
+def circular_mean(degrees: np.ndarray, weights: np.ndarray) -> tuple[float | None, float | None]:
+    """Return the weighted mean direction (0 to 360) and the resultant length R (0 to 1); NaN directions (flat) are left out.
+
+    C = sum(w cos a) / sum(w), S = sum(w sin a) / sum(w), mean = atan2(S, C), R = sqrt(C^2 + S^2) (Mardia and Jupp 2000,
+    section 2.2). Both are None where nothing slopes; the mean alone where R is 0.
+    """
+    sloping = np.isfinite(degrees)
+    if not sloping.any():
+        return None, None
+    angles, weights = np.radians(degrees[sloping]), weights[sloping]
+    c, s = np.average(np.cos(angles), weights=weights), np.average(np.sin(angles), weights=weights)
+    strength = float(np.hypot(c, s))
+    return (float(np.degrees(np.arctan2(s, c)) % 360) if strength > 1e-9 else None), strength
+
+
+def highest_inside(cells: Cells, outline: shapely.Geometry) -> tuple[float, float] | None:
+    """Return the centre of the highest cell whose centre lies inside the outline (in the DEM's CRS); None without one."""
+    inside = np.flatnonzero(shapely.contains_xy(outline, cells.x, cells.y))
+    if not len(inside):
+        return None
+    best = inside[np.argmax(cells.elevation[inside])]
+    return float(cells.x[best]), float(cells.y[best])

@@ -1,0 +1,177 @@
+"""The verb `translate-inventory`: the compiled inventory in the columns of a standard, beside its own.
+
+The compiled inventory in the layers and columns of the RGIK community's GeoPackage template.
+
+Layers: AOI (mapped area), PM (primary markers), GO (outlines) and, where velocities are known, MA (moving areas); PrimaryID
+joins them. Sources of the names, since the template itself could not be reached when this was written: PM's and GO's columns
+as public programs read and write them that work on the template (RoDynAlps' pyrogi: PrimaryID, WorkingID, Upsl.Con., ...,
+Out.Type, RelFr, ...); VelClass as in the published data set of 12 areas (Rouyet et al. 2025, doi:10.5281/zenodo.14501398,
+version 2, whose names have no dots); the words of Upsl.Con., Acti.Cl. and Kin.Att. as in the guideline's table of codes. Not
+verified: AOI's columns, the width of texts, and whether the template writes VelClass with a dot. Classes of velocity: Bertone
+et al. (2022, doi:10.5194/tc-16-2769-2022).
+
+What a program cannot judge (morphology, completeness, reliability of an outline) is there and empty, for a person to fill.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from rasterio.warp import transform_geom
+
+from lobate.engine.signature import Input, Output, Setting
+from lobate.errors import UserError
+from lobate.inventory.identify import disambiguate_ids, identifier
+from lobate.inventory.sources import REVIEWED, read_compiled
+from lobate.inventory.vocabulary import VOCABULARIES, canonical
+from lobate.io.grid import Grid
+from lobate.io.raster import open_raster
+from lobate.io.vector import LONLAT, write_layers
+
+TEXT, WHOLE, NUMBER = "object", "Int32", "float64"
+
+AOI = {"Name": TEXT, "Comment": TEXT}
+PM = dict.fromkeys(
+    ("PrimaryID", "WorkingID", "Morpho.", "Complet.", "Upsl.Con.", "Upsl.Cur.", "Acti.Cl.", "Acti.Ass.", "Destabili.",
+     "Kin.Att.", "Rel.Kin.", "Kin.Period", "Assoc.RGS", "Comment"), TEXT,
+)  # fmt: skip
+GO = {
+    "PrimaryID": TEXT, "WorkingID": TEXT, "Out.Type": TEXT, "RelFr": WHOLE, "RelLeftLM": WHOLE, "RelRightLM": WHOLE,
+    "RelUpsCon": WHOLE, "RelIndex": WHOLE, "Comment": TEXT,
+}  # fmt: skip
+MA = {"PrimaryID": TEXT, "WorkingID": TEXT, "VelClass": TEXT, "Velocity": NUMBER, "VelError": NUMBER, "Comment": TEXT}
+"""Column -> kind of each layer; Velocity and VelError (cm a year) are this project's own."""
+
+CLASSES = ((1, "< 1 cm/yr"), (3, "1-3 cm/yr"), (10, "3-10 cm/yr"), (30, "10-30 cm/yr"), (100, "30-100 cm/yr"))
+FASTEST = "> 100 cm/yr"
+
+WORDS = {
+    "Upsl.Con.": "upslope_connection",
+    "Acti.Cl.": "activity",
+    "Kin.Att.": "kinematics",
+    "Out.Type": "outline_type",
+}
+"""Column of the template -> attribute; all of controlled words."""
+
+
+def in_layers(
+    inventory: gpd.GeoDataFrame, footprints: Sequence[shapely.Geometry], region: str, where: str
+) -> dict[str, gpd.GeoDataFrame]:
+    """Return the template's layers of an inventory (columns ``attributes.INVENTORY``); ``footprints`` of its images (degrees).
+
+    ``where`` names the inventory for the UserError raised when a word is not in its vocabulary.
+    """
+    known = _with_ids(inventory, where)
+    markers = known.set_geometry(gpd.points_from_xy(known["longitude"], known["latitude"], crs=LONLAT))
+    layers = {"AOI": _mapped(footprints, region), "PM": _laid_out(markers, PM), "GO": _laid_out(known, GO)}
+    moving = known[known["velocity"].notna()]
+    if len(moving):
+        stands_for = "velocity of the whole landform, by its outline: no moving area was drawn"
+        layers["MA"] = _laid_out(moving.assign(Comment=stands_for), MA)
+    return layers
+
+
+def velocity_class(velocity: float) -> str:
+    """Return the class of a moving area by its velocity in cm a year; its sign, up or down, does not count."""
+    return next((name for limit, name in CLASSES if abs(velocity) < limit), FASTEST)
+
+
+def _with_ids(inventory: gpd.GeoDataFrame, where: str) -> gpd.GeoDataFrame:
+    """The records with the template's columns that can be filled."""
+    places = zip(inventory["longitude"], inventory["latitude"], strict=True)
+    columns = {
+        "PrimaryID": disambiguate_ids(identifier(*place) for place in places),
+        "WorkingID": inventory["id"],
+        "VelClass": [None if pd.isna(one) else velocity_class(one) for one in inventory["velocity"]],
+        "Velocity": inventory["velocity"],
+        "VelError": inventory["velocity_error"],
+        "Comment": [_comment(one) for one in inventory[["method", "status", "remark"]].itertuples(index=False)],
+    }
+    for column, attribute in WORDS.items():
+        columns[column] = canonical(inventory[attribute], VOCABULARIES[attribute], f"{where}, field {attribute}")
+    return inventory.assign(**columns).sort_values("PrimaryID").reset_index(drop=True)
+
+
+def _comment(record: tuple[str | None, ...]) -> str:
+    return "; ".join(str(one) for one in record if not pd.isna(one))
+
+
+def _laid_out(records: gpd.GeoDataFrame, columns: dict[str, str]) -> gpd.GeoDataFrame:
+    """Exactly these columns, of their kinds, and the geometry; what is not known is null."""
+    empty = np.full(len(records), None, dtype=object)
+    laid = {name: pd.Series(list(records.get(name, empty)), dtype=kind) for name, kind in columns.items()}
+    return gpd.GeoDataFrame(laid, geometry=list(records.geometry), crs=LONLAT)
+
+
+def _mapped(footprints: Sequence[shapely.Geometry], region: str) -> gpd.GeoDataFrame:
+    ground = [shapely.union_all(list(footprints))] if footprints else []
+    return gpd.GeoDataFrame(
+        {"Name": [region] * len(ground), "Comment": ["ground that the images cover"] * len(ground)},
+        geometry=ground,
+        crs=LONLAT,
+    )
+
+
+log = logging.getLogger(__name__)
+
+PAPER = {
+    "upslope_connection": "upslope_connection",
+    "altitude_m": "elevation_mean_m",
+    "lowest_m": "elevation_min_m",
+    "highest_m": "elevation_max_m",
+    "area_km2": "area_km2",
+    "slope_deg": "slope_deg",
+    "velocity_cm_yr": "velocity",
+    "velocity_error_cm_yr": "velocity_error",
+    "method": "method",
+}
+"""Columns of the paper's attribute set (Hu et al. 2023) -> attribute."""
+
+
+def translate_inventory(
+    inventory: Annotated[Path, Input()],
+    translated: Annotated[Path, Output()],
+    images: Annotated[list[Path] | None, Input()] = None,
+    *,
+    standard: Literal["rgik", "paper"],
+    region: Annotated[str, Setting("region")] = "region",
+) -> None:
+    """Write a compiled inventory as the RGIK template has it (see ``rgik``), or with the paper's attribute set.
+
+    ``images`` give the mapped area. EPSG:4326. Raises UserError for a file that is no compiled inventory, and for words that
+    are not in their vocabulary.
+    """
+    records = read_compiled(inventory)
+    if standard == "paper":
+        layers = {"inventory": in_paper(records)}
+    elif standard == "rgik":
+        layers = in_layers(
+            records, [_footprint(image) for image in images or []], region, f"{inventory}, layer inventory"
+        )
+    else:
+        raise UserError(f"There is no standard called {standard}. Give rgik or paper.")
+    write_layers(translated, layers, points=("PM",))
+    log.info("%s: %s", standard, ", ".join(f"{len(layer)} in layer {name}" for name, layer in layers.items()))
+
+
+def in_paper(records: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The paper's attributes; ``name`` is what another inventory calls the landform, where one knows it."""
+    names = [
+        next((one.split(":", 1)[1] for one in known.split(";") if not one.startswith(f"{REVIEWED}:")), None)
+        for known in records["sources"]
+    ]
+    columns = {name: records[attribute] for name, attribute in PAPER.items()}
+    return gpd.GeoDataFrame({"id": records["id"], "name": names, **columns}, geometry=records.geometry, crs=records.crs)
+
+
+def _footprint(image: Path) -> shapely.Geometry:
+    with open_raster(image) as raster:
+        corners = shapely.segmentize(Grid.of(raster).footprint, max(raster.width, raster.height) * max(raster.res) / 16)
+        return shapely.geometry.shape(transform_geom(raster.crs, "EPSG:4326", shapely.geometry.mapping(corners)))

@@ -1,0 +1,75 @@
+"""Elevation models: heights with their voids kept as voids, and slopes by Horn (1981), doi:10.1109/PROC.1981.11918, with
+the spacing of cells in metres on the ground."""
+
+from __future__ import annotations
+
+import numpy as np
+from pyproj import Proj
+from rasterio.crs import CRS
+from rasterio.io import DatasetReader
+from rasterio.warp import transform as warp_points
+from rasterio.windows import Window
+
+from lobate.errors import UserError
+from lobate.io.grid import WGS84, Grid
+
+PLAUSIBLE_M = (-500.0, 9000.0)
+"""No land lies lower or higher; -32768 and -9999 are voids even in files that do not declare them."""
+
+
+def check_dem(dem: DatasetReader) -> None:
+    """Raise UserError for a DEM whose rows do not run from north to south and columns from west to east."""
+    t = dem.transform
+    if t.b or t.d or t.a <= 0 or t.e >= 0:
+        raise UserError(f"The DEM {dem.name} is rotated or upside down. Warp it north-up, for instance with gdalwarp.")
+
+
+def read_elevation(dem: DatasetReader, row: int, col: int, height: int, width: int) -> np.ndarray:
+    """Return elevations in metres, NaN in voids and beyond the raster's edge; (height, width)."""
+    result = np.full((height, width), np.nan)
+    top, bottom = max(row, 0), min(row + height, dem.height)
+    left, right = max(col, 0), min(col + width, dem.width)
+    if top >= bottom or left >= right:
+        return result
+    read = dem.read(1, window=Window(left, top, right - left, bottom - top), masked=True)
+    values = np.ma.filled(read.astype(float), np.nan) * dem.scales[0] + dem.offsets[0]
+    values[(values < PLAUSIBLE_M[0]) | (values > PLAUSIBLE_M[1])] = np.nan
+    result[top - row : bottom - row, left - col : right - col] = values
+    return result
+
+
+def horn(elevation: np.ndarray, dx: np.ndarray | float, dy: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    """Return dz/d(east) and dz/d(north) of the inner cells by Horn's formula.
+
+    ``elevation`` (h + 2, w + 2) in metres, north up; ``dx``, ``dy`` in metres, broadcast to (h, w). With z1 z2 z3 the row
+    north of a cell and z7 z8 z9 the row south of it:
+    dz/dx = ((z3 + 2 z6 + z9) - (z1 + 2 z4 + z7)) / 8 dx;  dz/dy = ((z1 + 2 z2 + z3) - (z7 + 2 z8 + z9)) / 8 dy.
+    """
+    z = elevation
+    east = (z[:-2, 2:] + 2 * z[1:-1, 2:] + z[2:, 2:]) - (z[:-2, :-2] + 2 * z[1:-1, :-2] + z[2:, :-2])
+    north = (z[:-2, :-2] + 2 * z[:-2, 1:-1] + z[:-2, 2:]) - (z[2:, :-2] + 2 * z[2:, 1:-1] + z[2:, 2:])
+    return east / (8 * dx), north / (8 * dy)
+
+
+def cell_size_m(grid: Grid) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the width and height of the cells of each row in metres, (h, 1) each, and the angle to true north in degrees.
+
+    In degrees: the ellipsoid's radii of curvature at each row's latitude, N cos(lat) and M (Snyder 1987, eq. 4-18 ff.). In
+    a projection: the cell's size over the projection's scale at the grid's centre, and its meridian convergence there.
+    """
+    rows = np.arange(grid.height) + 0.5
+    if grid.crs.is_geographic:
+        latitude = np.radians(grid.transform.f + rows * grid.transform.e)[:, np.newaxis]
+        curvature = 1 - WGS84.es * np.sin(latitude) ** 2
+        width = np.radians(grid.resolution[0]) * np.cos(latitude) * WGS84.a / np.sqrt(curvature)
+        return width, np.radians(grid.resolution[1]) * WGS84.a * (1 - WGS84.es) / curvature**1.5, 0.0
+    x, y = grid.transform @ (grid.width / 2, grid.height / 2)
+    (longitude,), (latitude_c,) = warp_points(grid.crs, CRS.from_epsg(4326), [x], [y])
+    there = Proj(grid.crs.to_wkt()).get_factors(longitude, latitude_c)
+    metres = grid.crs.linear_units_factor[1]
+    width, height = grid.resolution[0] * metres, grid.resolution[1] * metres
+    return (
+        np.full((grid.height, 1), width / there.parallel_scale),
+        np.full((grid.height, 1), height / there.meridional_scale),
+        there.meridian_convergence,
+    )

@@ -1,0 +1,50 @@
+"""Styles inside a GeoPackage.
+
+Its table `layer_styles` is QGIS's own: a layer dragged into QGIS takes the style that stands there for it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from lobate.io.qgis.markup import document, element
+
+SCHEMA = """
+CREATE TABLE "layer_styles" ( "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "f_table_catalog" TEXT(256),
+"f_table_schema" TEXT(256), "f_table_name" TEXT(256), "f_geometry_column" TEXT(256), "styleName" TEXT(30),
+"styleQML" TEXT, "styleSLD" TEXT, "useAsDefault" BOOLEAN, "description" TEXT, "owner" TEXT(30), "ui" TEXT(30),
+"update_time" DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"""
+
+NEVER = "2000-01-01T00:00:00.000Z"
+"""The time in all GeoPackages of lobate, so that the same content is the same bytes."""
+
+
+def qml(elements: Sequence[Element]) -> str:
+    """Return a style as the document that QGIS keeps in a GeoPackage."""
+    return document(
+        [*elements, element("layerGeometryType", "2")],
+        styleCategories="AllStyleCategories",
+        labelsEnabled=int(any(one.tag == "labeling" for one in elements)),
+    )
+
+
+def add_styles(path: Path, styles: Mapping[str, Sequence[Element]]) -> None:
+    """Put the styles of these layers (name -> elements) into a GeoPackage, as the ones that QGIS takes by default."""
+    with closing(sqlite3.connect(path)) as package, package:
+        package.execute(SCHEMA)
+        package.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) "
+            "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
+            [NEVER],
+        )
+        for name, elements in styles.items():
+            package.execute(
+                'INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, "styleName", '
+                '"styleQML", "useAsDefault", description, update_time) '
+                "SELECT '', '', table_name, column_name, ?, ?, 1, ?, ? FROM gpkg_geometry_columns WHERE table_name = ?",
+                [name, qml(elements), "by lobate", NEVER, name],
+            )

@@ -1,0 +1,171 @@
+"""Reading rasters with mistakes told, and writing cloud-optimised GeoTIFFs row by row in bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+
+from lobate.errors import UserError
+from lobate.io.grid import Grid
+
+BLOCK = 512
+
+SELF_CONTAINED = ("GTiff", "JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID", "JP2Lura")
+"""Formats that lead to no other file or address, as a VRT does: what came from elsewhere is opened only as one of these."""
+
+# GDAL's own cache would grow with the machine (5 % of its memory); bands of rows never need more than this.
+os.environ.setdefault("GDAL_CACHEMAX", "64")
+
+
+@contextmanager
+def open_raster(
+    path: str | Path, *, need_crs: bool = True, drivers: Sequence[str] | None = None
+) -> Iterator[DatasetReader]:
+    """Open a raster; what GDAL cannot read, then or while it is read in the block, becomes a UserError.
+
+    ``drivers``: the formats that may be opened, whatever the file is called.
+    """
+    if not str(path).startswith("/vsi") and not Path(path).exists():
+        raise UserError(f"The raster {path} does not exist. Check the path in the configuration, or make the file.")
+    try:
+        with rasterio.open(path) if drivers is None else opened_as(path, drivers) as dataset:
+            if need_crs and dataset.crs is None:
+                raise UserError(
+                    f"The raster {path} has no coordinate reference system, so its place on Earth is unknown. "
+                    "Assign the right one, for instance with gdal_edit.py -a_srs, and run again."
+                )
+            yield dataset
+    except RasterioError as error:
+        raise UserError(
+            f"The raster {path} cannot be read: {_one_line(error)}. It may be truncated or of another format; "
+            "fetch or copy it again."
+        ) from error
+
+
+def opened_as(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
+    """Open a raster if it is of one of these formats; ``rasterio.open`` knows of one at most."""
+    with rasterio.Env():
+        return DatasetReader(path, driver=list(drivers))
+
+
+def _one_line(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    return " ".join(str(cause).split()).rstrip(".")
+
+
+def row_bands(height: int, rows: int = BLOCK) -> Iterator[tuple[int, int]]:
+    """Yield (start, stop) of bands of ``rows`` rows that cover ``height``; the last may be lower."""
+    for start in range(0, height, rows):
+        yield start, min(start + rows, height)
+
+
+class CogWriter:
+    """Write a raster from top to bottom and end with a valid COG with overviews; same pixels, same bytes.
+
+    The rows go to a plain tiled file beside ``path`` and are copied into the COG on a clean exit; an exception leaves
+    nothing behind. Memory does not depend on the raster's height. Classes are not ``smooth``: their differences from
+    pixel to pixel pack worse than they do.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        grid: Grid,
+        *,
+        dtype: str = "uint8",
+        count: int = 1,
+        nodata: float | None = None,
+        photometric_rgb: bool = False,
+        descriptions: Sequence[str] | None = None,
+        smooth: bool = True,
+    ) -> None:
+        self.path = Path(path)
+        self._part = self.path.with_name(self.path.name + ".part.tif")
+        self._average = photometric_rgb
+        self._stack = ExitStack()
+        self._rows = 0
+        self._profile: dict[str, Any] = {
+            **grid.profile(),
+            "driver": "GTiff",
+            "dtype": dtype,
+            "count": count,
+            "nodata": nodata,
+            "tiled": True,
+            "blockxsize": BLOCK,
+            "blockysize": BLOCK,
+            "interleave": "pixel",
+            "bigtiff": "IF_SAFER",
+            "sparse_ok": True,
+        }
+        if photometric_rgb:
+            self._profile["photometric"] = "RGB"
+        self._descriptions = descriptions
+        self._predictor = "YES" if smooth else "NO"
+
+    def __enter__(self) -> CogWriter:
+        try:
+            self._dataset = self._stack.enter_context(rasterio.open(self._part, "w", **self._profile))
+        except RasterioError as error:
+            raise UserError(f"The raster {self.path} cannot be written: {_one_line(error)}.") from error
+        if self._profile.get("photometric") == "RGB":
+            extra = [ColorInterp.undefined] * (self._profile["count"] - 3)
+            self._dataset.colorinterp = [ColorInterp.red, ColorInterp.green, ColorInterp.blue, *extra]
+        if self._descriptions:
+            self._dataset.descriptions = tuple(self._descriptions)
+        return self
+
+    def write(self, rows: np.ndarray, start: int) -> None:
+        """Write ``rows`` (count, h, width), or (h, width) for a single band, from row ``start`` on; in order, without gaps."""
+        if start != self._rows:
+            raise ValueError(f"rows must come in order: expected row {self._rows}, got {start}")
+        rows = rows[np.newaxis] if rows.ndim == 2 else rows
+        height, width = rows.shape[1:]
+        self._dataset.write(rows, window=((start, start + height), (0, width)))
+        self._rows += height
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._stack.close()
+            if kind is None:
+                self._finish()
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        if self._rows != self._profile["height"]:
+            raise ValueError(f"{self._rows} of {self._profile['height']} rows were written to {self.path}")
+        # the COG driver takes overviews that are there; its own go through a compressed file and back
+        with rasterio.open(self._part, "r+") as part:
+            part.build_overviews(self._factors(), Resampling.average if self._average else Resampling.nearest)
+        rasterio.shutil.copy(
+            self._part,
+            self.path,
+            driver="COG",
+            compress="DEFLATE",
+            level=2,  # a quarter less time than the usual 6, for files 1 % larger
+            predictor=self._predictor,
+            blocksize=BLOCK,
+            num_threads="ALL_CPUS",
+            bigtiff="IF_SAFER",
+            sparse_ok="YES",
+        )
+
+    def _factors(self) -> list[int]:
+        """Return how many times smaller each overview is: halved until one block holds it."""
+        factors = [2]
+        while max(self._profile["height"], self._profile["width"]) > factors[-1] * BLOCK:
+            factors.append(2 * factors[-1])
+        return factors

@@ -1,0 +1,231 @@
+"""clean-labels: outlines of any provenance become polygons that can be trusted, and each one left out has its reason.
+
+Places that a person rejected in the review: negatives of the next round.
+
+Which image shows a polygon best: the one that covers most of it, and of several the one whose edge is farthest away.
+
+Worked out in each image's own CRS, where its footprint is an exact rectangle. One tree of all polygons is asked once for
+each image, so work grows with the number of polygons that images show.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import rasterio
+import shapely
+
+from lobate.engine.signature import Input, Output, Setting
+from lobate.errors import UserError
+from lobate.io.decisions import OF_NO_FOLD, rejected, rejected_outlines
+from lobate.io.grid import Grid
+from lobate.io.raster import open_raster
+from lobate.io.vector import LONLAT, write_layers
+from lobate.labels.duplicates import cut_negatives, remove_duplicates
+from lobate.labels.make_valid import explode
+from lobate.labels.outlines import read_outlines
+from lobate.labels.reproject import lonlat_boxes, to_crs
+from lobate.labels.table import deduplicate_ids, measures, read_removed, remove_listed, set_reason
+from lobate.settings.labels import Labels
+
+
+def read_refused(path: Path, decisions: Sequence[Path]) -> gpd.GeoDataFrame:
+    """Return the outlines rejected in one of the ``decisions`` files as rows of class negative, in EPSG:4326.
+
+    Their ids come from the outlines, so that a further decision renames none. UserError for a file that cannot be meant.
+    """
+    outlines = shapely.normalize(rejected(path, decisions))
+    names = [f"rejected_{hashlib.sha256(one).hexdigest()[:10]}" for one in shapely.to_wkb(outlines)]
+    rows = {"outline": names, "class": "negative", "source": path.name, "reason": "", "fold": OF_NO_FOLD}
+    return gpd.GeoDataFrame(rows, geometry=outlines, crs=LONLAT)
+
+
+SHARE_DIGITS = 6
+
+
+def best_tiles(geometry: gpd.GeoSeries, tiles: dict[str, Grid]) -> np.ndarray:
+    """Return the best tile's name for each polygon (in EPSG:4326), None where no image shows any of it; shape (n,)."""
+    shapes = np.array(geometry.values, dtype=object)
+    tree = shapely.STRtree(shapes)
+    rank = [np.zeros((0, 4))]
+    for number, name in enumerate(sorted(tiles)):
+        seen = np.unique(tree.query(lonlat_boxes(tiles[name]))[1])
+        share, edge = _cover(shapes[seen], tiles[name])
+        on = share > 0
+        rank.append(np.column_stack([seen[on], -share[on].round(SHARE_DIGITS), -edge[on], np.full(on.sum(), number)]))
+    return _first_of_each(np.concatenate(rank), len(shapes), sorted(tiles))
+
+
+def _cover(shapes: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Return which share of each polygon the grid covers, and how far the polygon stays from its edge in metres."""
+    projected = to_crs(shapes, grid)
+    footprint = grid.footprint
+    shapely.prepare(footprint)
+    inside = shapely.covers(footprint, projected)
+    share = inside.astype(float)
+    crossing = ~inside & shapely.intersects(footprint, projected)
+    within = shapely.intersection(projected[crossing], footprint)
+    share[crossing] = shapely.area(within) / np.maximum(shapely.area(projected[crossing]), np.finfo(float).tiny)
+    left, bottom, right, top = grid.bounds
+    west, south, east, north = shapely.bounds(projected).reshape(-1, 4).T
+    edge = np.minimum.reduce([west - left, south - bottom, right - east, top - north])
+    return share, edge * grid.resolution_m / min(grid.resolution)
+
+
+def _first_of_each(rank: np.ndarray, count: int, names: list[str]) -> np.ndarray:
+    """Return for each polygon the tile of its first row in the order of (share, edge, name)."""
+    order = np.lexsort(rank.T[::-1])
+    owners, first = np.unique(rank[order, 0].astype(int), return_index=True)
+    best = np.full(count, None, dtype=object)
+    best[owners] = np.array(names, dtype=object)[rank[order][first, 3].astype(int)]
+    return best
+
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ["polygon", "class", "source", "tile", "area_m2", "geometry"]
+MOST_DEGREES = 10
+"""No landform reaches over so many degrees of latitude, nor twice as many of longitude."""
+
+
+def grid_only(source: Path, target: Path) -> None:
+    """Write to ``target`` a raster on the grid of ``source`` without a pixel in it: all that cleaning sees of an image."""
+    with open_raster(source) as dataset:
+        profile = Grid.of(dataset).profile()
+    with rasterio.open(target, "w", driver="GTiff", count=1, dtype="uint8", tiled=True, sparse_ok=True, **profile):
+        pass
+
+
+def clean_labels(
+    positives: Annotated[list[Path], Input()],
+    images: Annotated[list[Path], Input(view=grid_only)],
+    polygons: Annotated[Path, Output()],
+    negatives: Annotated[list[Path] | None, Input()] = None,
+    removed: Annotated[Path | None, Input()] = None,
+    decisions: Annotated[list[Path] | None, Input(view=rejected_outlines)] = None,
+    *,
+    tiles: list[str],
+    labels: Annotated[Labels, Setting("labels")],
+) -> None:
+    """Clean the outlines and assign each to a tile; ``tiles`` are the names of ``images``, in their order.
+
+    The files are those of labels.positives and labels.negatives, in their order. What a person rejected in the review
+    (``decisions``) is negative too.
+
+    ``polygons`` gets the layers ``kept`` and ``removed`` in EPSG:4326, sorted by class and id: ``polygon`` (unique id),
+    ``class`` (positive or negative), ``source`` (file), ``tile`` (the one that shows it best), ``area_m2`` (geodesic), and
+    where ``labels.fold_field`` is set ``fold`` (what it holds, or that the place was rejected), in ``removed`` also ``reason`` and ``listed``: whether the
+    user's list names it. A polygon's row depends on the outlines that it overlaps, and on no other. UserError when a file cannot be used, or when no positive is left.
+    """
+    _check_counts(
+        positives=(positives, labels.positives), negatives=(negatives or [], labels.negatives), images=(images, tiles)
+    )
+    rows = _read_all(positives, negatives or [], decisions or [], labels)
+    grids = {name: _grid(image) for name, image in zip(tiles, images, strict=True)}
+    rows = remove_listed(rows, read_removed(removed) if removed else {})
+    rows = _measure(rows, labels)
+    rows = _assign(rows, grids)
+    rows = remove_duplicates(rows)
+    rows = cut_negatives(rows, labels.min_area_m2)
+    rows = rows.sort_values(["class", "polygon"], ascending=[False, True], kind="stable")
+    kept = rows["reason"] == ""
+    _tell(rows, kept)
+    _check_some_left(rows, kept)
+    columns = [*COLUMNS, *(["fold"] if labels.fold_field else [])]
+    layers = {"kept": rows.loc[kept, columns], "removed": rows.loc[~kept, [*columns, "reason", "listed"]]}
+    write_layers(polygons, {name: layer.reset_index(drop=True) for name, layer in layers.items()})
+
+
+def _check_counts(**given: tuple[list[Path], Sequence[object]]) -> None:
+    for name, (paths, named) in given.items():
+        if len(paths) != len(named):
+            whose = "--tiles" if name == "images" else f"the setting labels.{name}"
+            raise UserError(
+                f"--{name} gives {len(paths)} files and {whose} names {len(named)}. Give one for each, in the same order."
+            )
+
+
+def _read_all(positives: list[Path], negatives: list[Path], decisions: list[Path], labels: Labels) -> gpd.GeoDataFrame:
+    """Return all outlines, positives first, rejected places last, as one table with unique ids, one row for each part."""
+    fold = labels.fold_field
+    tables = [read_outlines(*one, "positive", fold) for one in zip(positives, labels.positives, strict=True)]
+    tables += [read_outlines(*one, "negative", fold) for one in zip(negatives, labels.negatives, strict=True)]
+    tables += [table for path in decisions if len(table := read_refused(path, decisions))]
+    rows = pd.concat(tables, ignore_index=True)
+    rows["outline"] = deduplicate_ids(rows["outline"], rows["source"])
+    rows = explode(rows.assign(polygon=rows["outline"]))
+    return rows.assign(polygon=deduplicate_ids(rows["polygon"], rows["source"]))
+
+
+def _grid(image: Path) -> Grid:
+    with open_raster(image) as dataset:
+        return Grid.of(dataset)
+
+
+def _measure(rows: gpd.GeoDataFrame, labels: Labels) -> gpd.GeoDataFrame:
+    """Return the rows with their areas, and a reason for slivers and for outlines that no landform can have."""
+    west, south, east, north = rows.geometry.bounds.to_numpy().T
+    nowhere = ~np.isfinite(west + south + east + north) | (np.maximum(-south, north) > 90)
+    rows = rows.assign(geometry=rows.geometry.where(~nowhere))
+    area, perimeter = measures(rows.geometry)
+    with np.errstate(invalid="ignore"):
+        narrow = 2 * area / perimeter < labels.min_width_m
+    rows = rows.assign(area_m2=area)
+    reasons = {
+        "has coordinates that are no degrees (is the file's CRS right?)": nowhere,
+        "reaches over more degrees than any landform": (north - south > MOST_DEGREES)
+        | (east - west > 2 * MOST_DEGREES),
+        f"is smaller than {labels.min_area_m2:g} m2": area < labels.min_area_m2,
+        f"is narrower than {labels.min_width_m:g} m": narrow,
+    }
+    for words, holds in reasons.items():
+        rows = set_reason(rows, holds, words)
+    return rows
+
+
+def _assign(rows: gpd.GeoDataFrame, grids: dict[str, Grid]) -> gpd.GeoDataFrame:
+    """Return the rows with their best tiles, and a reason for each polygon that lies on no image."""
+    drawn = rows.geometry.notna().to_numpy()
+    tile = np.full(len(rows), None, dtype=object)
+    tile[drawn] = best_tiles(rows.geometry[drawn], grids)
+    return set_reason(rows.assign(tile=tile), pd.isna(tile), "lies on no image")
+
+
+def _tell(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
+    """Write the summary: a line for each file and class, with what was removed of it and why, and one for each tile."""
+    log.info("%-32s %-9s %7s %8s  %s", "file", "class", "kept", "removed", "why")
+    for (source, kind), group in rows.groupby(["source", "class"], sort=False):
+        keeps = kept[group.index]
+        log.info("%-32s %-9s %7d %8d  %s", source, kind, keeps.sum(), (~keeps).sum(), _counted(group[~keeps]))
+    for kind, keeps in kept.groupby(rows["class"], sort=False):
+        log.info(
+            "%-32s %-9s %7d %8d  %s", "all", kind, keeps.sum(), (~keeps).sum(), _counted(rows.loc[keeps.index[~keeps]])
+        )
+    for tile, count in rows["tile"][kept].value_counts().sort_index().items():
+        log.info("tile %s: %d polygons kept", tile, count)
+
+
+def _counted(gone: gpd.GeoDataFrame) -> str:
+    """Return the reasons with their counts, in words."""
+    return "; ".join(f"{count} {why}" for why, count in _why(gone).value_counts().sort_index().items())
+
+
+def _why(gone: gpd.GeoDataFrame) -> pd.Series:
+    """Return the reasons without the names in them, so that they can be counted."""
+    return gone["reason"].str.split(":").str[0].where(~gone["listed"], "in the list of removed outlines")
+
+
+def _check_some_left(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
+    positive = rows["class"] == "positive"
+    if not (kept & positive).any():
+        raise UserError(
+            f"None of the {positive.sum()} positive polygons is left ({_counted(rows[positive])}). Check labels.positives against the images "
+            "of imagery.tiles: right files, right CRS, same region?"
+        )

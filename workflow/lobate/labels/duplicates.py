@@ -1,0 +1,270 @@
+"""Outlines that say the same ground twice: duplicates, and negatives that reach into positives.
+
+Neighbours come from one tree of bounding boxes. Areas of overlapping outlines are compared in degrees, where their ratio
+is that on the ground.
+
+Who lies near whom: a tree asked for many polygons at once, but never for so many that all pairs must be held.
+
+Outlines drawn twice: the same vertices, or nearly the same ground (IoU over 0.95).
+
+Heaps of outlines over one place - many people who drew the same landform - must not cost all pairs. Outlines of the same
+vertices are found by their bytes. Of the others only those meet that could be twins by three bounds. With IoU > s,
+
+- areas differ by less than the factor s,
+- centroids differ by at most (1 - s) of the sum of both extents, along each axis,
+- the integrals of any function of size at most 1 over both differ by at most the area that is in one of them only, which
+  is at most (1 - s) / (1 + s) of the sum of both areas. Waves are such functions, and their integrals over a polygon are a
+  closed sum over its vertices.
+
+An earlier outline drops its twins before they are looked at, so each heap of twins costs one round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from lobate.labels.table import abbreviate, area_m2
+
+QUERY_BLOCK = 256
+
+
+def neighbours(
+    tree: shapely.STRtree, asked: np.ndarray, gone: np.ndarray | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield (places, others), sorted: which of the tree's boxes meet those of each place, in blocks of places.
+
+    ``asked`` (n, times) holds the boxes of each of n places. The caller may mark places as ``gone`` (n,) on the way: those
+    are not asked for any more.
+    """
+    for start in range(0, len(asked), QUERY_BLOCK):
+        block = np.arange(start, min(start + QUERY_BLOCK, len(asked)))
+        block = block if gone is None else block[~gone[block]]
+        rows, others = tree.query(asked[block].ravel())
+        places = block[rows // asked.shape[1]]
+        order = np.lexsort((others, places))
+        yield places[order], others[order]
+
+
+def grouped(places: np.ndarray, others: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each place with its others; places must be sorted."""
+    if len(places):
+        ends = np.flatnonzero(np.diff(places, prepend=-1, append=-1))
+        yield from ((places[first], others[first:last]) for first, last in pairwise(ends))
+
+
+SAME = 0.95
+"""Two outlines with a higher IoU are one, drawn twice."""
+APART = 1e4
+"""Degrees between the outlines of one class and size and those of the next in the tree that finds neighbours."""
+MANY = 3
+"""From so many neighbours on the waves are asked before an overlay is worked out."""
+SLACK = 1e-6
+"""For rounding, in the bound on waves."""
+WAVES = tuple(2.0**-octave for octave in range(4, 14))
+"""Wavelengths in degrees, from ten kilometres to ten metres."""
+DIRECTIONS = np.array([(1, 0), (0, 1), (1, 1), (1, -1)])
+
+
+def find_duplicates(shapes: np.ndarray, kinds: np.ndarray) -> Iterator[tuple[int, int, float]]:
+    """Yield (earlier, later, IoU) for each polygon that repeats an earlier one of its kind, which itself stays."""
+    codes = pd.factorize(kinds)[0]
+    first = _first_of_same(shapes, codes)
+    once = np.flatnonzero(first == np.arange(len(shapes)))
+    near = {once[later]: (once[earlier], iou) for earlier, later, iou in _near(shapes[once], codes[once])}
+    for later, same in enumerate(first):
+        earlier, iou = near.get(same, (same, 1.0))
+        if earlier != later:
+            yield earlier, later, iou
+
+
+def _first_of_same(shapes: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return for each polygon the first of its kind with the same vertices, (n,)."""
+    table = pd.DataFrame(
+        {"bytes": shapely.to_wkb(shapely.normalize(shapes)), "code": codes, "place": range(len(codes))}
+    )
+    return table.groupby(["bytes", "code"], sort=False)["place"].transform("first").to_numpy()
+
+
+def _near(shapes: np.ndarray, codes: np.ndarray) -> Iterator[tuple[int, int, float]]:
+    area = shapely.area(shapes)
+    waves = cache(lambda: fourier_moments(shapes))
+    gone = np.zeros(len(shapes), dtype=bool)
+    for place, later in _later_neighbours(shapes, codes, area, gone):
+        others = later[~gone[later]]
+        if gone[place] or not len(others):
+            continue
+        if len(others) > MANY:
+            others = others[_may_be_same(waves(), area, place, others)]
+        iou = _iou(shapes[place], shapes[others], area[place], area[others])
+        for other, share in zip(others[iou > SAME], iou[iou > SAME], strict=True):
+            gone[other] = True
+            yield place, other, share
+
+
+def _may_be_same(waves: np.ndarray, area: np.ndarray, place: int, others: np.ndarray) -> np.ndarray:
+    """Return for which others no wave's integral differs by more than it can between twins."""
+    bound = (1 - SAME) / (1 + SAME) * (area[others] + area[place]) * (1 + SLACK)
+    return (np.abs(waves[others] - waves[place]) <= bound[:, np.newaxis]).all(axis=1)
+
+
+def _later_neighbours(
+    shapes: np.ndarray, codes: np.ndarray, area: np.ndarray, gone: np.ndarray
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each polygon that has later ones of its kind with about its area and centroid, and these.
+
+    Kinds and sizes stand apart by whole ``APART`` degrees in the tree, as if they were other countries; each polygon asks
+    among its own size and the two beside it.
+    """
+    x, y = shapely.get_coordinates(shapely.centroid(shapes)).T
+    west, south, east, north = shapely.bounds(shapes).T
+    width, height = (1 - SAME) * (east - west), (1 - SAME) * (north - south)
+    size = np.floor(np.log(area) / -np.log(SAME))
+
+    def boxes(step: int) -> np.ndarray:
+        left, low = x + APART * (size + step), y + APART * codes
+        return shapely.box(left - width, low - height, left + width, low + height)
+
+    asked = np.column_stack([boxes(step) for step in (-1, 0, 1)])
+    for places, others in neighbours(shapely.STRtree(boxes(0)), asked, gone):
+        later = (others > places) & _alike(area[others], area[places])
+        yield from grouped(places[later], others[later])
+
+
+def _alike(areas: np.ndarray, area: np.ndarray) -> np.ndarray:
+    return np.minimum(areas, area) > SAME * np.maximum(areas, area)
+
+
+def _iou(shape: shapely.Geometry, others: np.ndarray, area: float, areas: np.ndarray) -> np.ndarray:
+    common = shapely.area(shapely.intersection(shape, others))
+    return common / (area + areas - common)
+
+
+def fourier_moments(shapes: np.ndarray) -> np.ndarray:
+    """Return the integrals of exp(-i k x) over each polygon for all waves k, complex (n, waves), in square degrees.
+
+    By Green's theorem: the sum over edges p -> q of i (k x (q - p)) / |k|^2 exp(-i k (p + q) / 2) sinc(k (q - p) / 2).
+    """
+    polygons, owner = shapely.get_parts(shapely.orient_polygons(shapes), return_index=True)
+    rings, polygon = shapely.get_rings(polygons, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    within = ring[1:] == ring[:-1]
+    start, edge = points[:-1][within], np.diff(points, axis=0)[within]
+    owner = owner[polygon][ring[:-1][within]]
+    return np.column_stack([_integral(start, edge, owner, len(shapes), wave) for wave in _vectors()])
+
+
+def _vectors() -> np.ndarray:
+    return np.concatenate([2 * np.pi / length * DIRECTIONS for length in WAVES])
+
+
+def _integral(start: np.ndarray, edge: np.ndarray, owner: np.ndarray, count: int, wave: np.ndarray) -> np.ndarray:
+    along, middle = edge @ wave, (start + edge / 2) @ wave
+    across = (wave[0] * edge[:, 1] - wave[1] * edge[:, 0]) / (wave @ wave)
+    size = across * np.sinc(along / (2 * np.pi))
+    real, imaginary = (np.bincount(owner, size * part, count) for part in (np.sin(middle), np.cos(middle)))
+    return real + 1j * imaginary
+
+
+MOSTLY = 0.5
+"""A negative with a greater share inside positives is removed, else the share is cut away."""
+AT_ONCE, MORE = 2, 4
+"""So many of the positives on a negative are taken off first, then so many times as many."""
+EXACT = 1e-9
+
+
+def remove_duplicates(rows: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the rows with a reason for each that repeats an earlier kept one of its class (IoU over 0.95)."""
+    kept = np.flatnonzero(rows["reason"] == "")
+    reason, names = rows["reason"].to_numpy(copy=True), rows["polygon"].to_numpy()
+    shapes = np.array(rows.geometry.values, dtype=object)[kept]
+    for earlier, later, iou in find_duplicates(shapes, rows["class"].to_numpy()[kept]):
+        near = "" if iou > 1 - EXACT else f"near (IoU {iou:.3f}) "
+        reason[kept[later]] = f"duplicate: {near}of {names[kept[earlier]]}"
+    return rows.assign(reason=reason)
+
+
+def cut_negatives(rows: gpd.GeoDataFrame, min_area_m2: float) -> gpd.GeoDataFrame:
+    """Return the rows with negatives that yield to the positives they overlap; the positive always wins.
+
+    A negative with more than half of it inside positives is removed. Of another the part inside is cut away: it stands
+    under the negative's id and ``.cut``, with its reason. Overlaps under ``min_area_m2`` are slips of the hand and stay:
+    positives are burned over negatives anyway.
+    """
+    shapes, names = np.array(rows.geometry.values, dtype=object), rows["polygon"].to_numpy()
+    reason, area = rows["reason"].to_numpy(copy=True), rows["area_m2"].to_numpy()
+    kept, positive = reason == "", (rows["class"] == "positive").to_numpy()
+    cut: list[int] = []
+    pieces: list[dict[str, object]] = []
+    for row, over in _with_positives(shapes, np.flatnonzero(kept & ~positive), np.flatnonzero(kept & positive)):
+        left, winners = _without(shapes[row], shapes[over])
+        share = 1 - left.area / shapes[row].area
+        whom = abbreviate(sorted(names[over[winners]]))
+        if share > MOSTLY:
+            reason[row] = f"lies mostly in positives: {whom}"
+        elif share > 0 and share * area[row] >= min_area_m2:
+            why = f"part that lies in positives, cut away: {whom}"
+            common = polygonal(shapely.difference(shapes[row], left))
+            pieces.append({"polygon": f"{names[row]}.cut", "geometry": common, "reason": why})
+            shapes[row] = left
+            cut.append(row)
+    return _with_pieces(rows.assign(reason=reason, geometry=shapes), cut, pieces)
+
+
+def _with_positives(
+    shapes: np.ndarray, negatives: np.ndarray, positives: np.ndarray
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each negative with the positives whose bounding boxes meet its own, as row numbers."""
+    for places, others in neighbours(shapely.STRtree(shapes[positives]), shapes[negatives, np.newaxis]):
+        yield from ((negatives[place], positives[some]) for place, some in grouped(places, others))
+
+
+def _without(shape: shapely.Geometry, others: np.ndarray) -> tuple[shapely.Geometry, np.ndarray]:
+    """Return what others leave of a shape, and which of them took something; it stops when more than half is gone.
+
+    Those that reach farthest into it come first, and what no longer touches the rest is never looked at: in a heap few
+    are, and of thousands under one huge shape more and more are taken off at once.
+    """
+    waiting = np.lexsort((np.arange(len(others)), -_common_boxes(shape, others)))
+    took: list[np.ndarray] = []
+    left, many = shape, AT_ONCE
+    while len(waiting) and left.area >= (1 - MOSTLY) * shape.area:
+        if took:
+            shapely.prepare(left)
+            waiting = waiting[shapely.intersects(left, others[waiting])]
+        some, waiting, many = waiting[:many], waiting[many:], many * MORE
+        took.append(some[shapely.intersects(left, others[some]) & ~shapely.touches(left, others[some])])
+        left = polygonal(shapely.difference(left, shapely.union_all(others[took[-1]])))
+    return left, np.concatenate([*took, np.zeros(0, dtype=int)])
+
+
+def _common_boxes(shape: shapely.Geometry, others: np.ndarray) -> np.ndarray:
+    """Return the area that each other's bounding box has in common with that of a shape."""
+    west, south, east, north = shapely.bounds(others).T
+    left, low, right, high = shape.bounds
+    return np.clip(np.minimum(east, right) - np.maximum(west, left), 0, None) * np.clip(
+        np.minimum(north, high) - np.maximum(south, low), 0, None
+    )
+
+
+def _with_pieces(rows: gpd.GeoDataFrame, cut: list[int], pieces: list[dict[str, object]]) -> gpd.GeoDataFrame:
+    """Return the rows, the rows ``cut`` measured anew, with what was cut from each of them below."""
+    if not cut:
+        return rows
+    area = rows["area_m2"].to_numpy(copy=True)
+    area[cut] = area_m2(rows.geometry.iloc[cut])
+    apart = rows.iloc[cut].assign(**{name: [piece[name] for piece in pieces] for name in pieces[0]})
+    return pd.concat([rows.assign(area_m2=area), apart.assign(area_m2=area_m2(apart.geometry))], ignore_index=True)
+
+
+def polygonal(shape: shapely.Geometry) -> shapely.Geometry:
+    """Return the polygons of an overlay's result, without the lines and points where outlines only touch."""
+    parts = shapely.get_parts(shape)
+    flat = parts[shapely.get_dimensions(parts) == 2]
+    return flat[0] if len(flat) == 1 else shapely.multipolygons(flat)

@@ -1,0 +1,216 @@
+"""Windowed inference from file to file, in memory that depends on the image's width alone.
+
+The image is read from top to bottom in bands one window high, each row once. The windows of a band go through the network
+in batches, and their weighted answers add up in an accumulator of the band's size; the rows that no later window touches
+are rounded to bytes and written. Reading, the network and writing overlap: one thread reads ahead, one writes behind. All
+that is per pixel happens on the network's device.
+
+The image that is mapped: whether the network can take it, and its rows, each read and decoded once.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import rasterio
+import torch
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+from torch import Tensor
+
+from lobate.errors import UserError
+from lobate.io.grid import Grid
+from lobate.io.raster import BLOCK, CogWriter, open_raster
+from lobate.network.batches import BatchRunner, Network
+from lobate.network.progress import Progress
+from lobate.network.window_weights import Axis, Blend, lay_out
+
+SENTINEL = re.compile("B[0-9][0-9A]")
+"""A band's description that names a band of Sentinel-2, and not just a colour."""
+
+MOST_ROWS = 2048
+"""Rows of a block that are kept in memory; an image stored in one piece is decoded more than once instead."""
+
+SPARE = 4 * 2**20
+"""Bytes for the blocks of overviews and whatever else GDAL keeps."""
+
+Band = tuple[np.ndarray, np.ndarray]
+"""Pixels (C, h, W) uint8 and where they hold data (h, W), of a row of windows."""
+
+
+def check_image(image: Path, *, channels: int | None, names: Sequence[str] | None, layers: int) -> tuple[Grid, int]:
+    """Return the image's grid, and how many bytes GDAL may keep of decoded blocks while ``layers`` are written.
+
+    Raises UserError for an image that is not uint8, has other than ``channels`` bands, or says itself that they are others
+    than ``names``.
+    """
+    with open_raster(image) as dataset:
+        if set(dataset.dtypes) != {"uint8"}:
+            raise UserError(
+                f"{image}: the network maps 8-bit images, but this one is {dataset.dtypes[0]}. Make the image with "
+                "`compose-rgb`, which scales reflectances to 8 bit as the training images were."
+            )
+        if channels not in (None, dataset.count):
+            raise UserError(
+                f"{image}: has {dataset.count} bands, but the model was trained on {channels}. Compose the image of the "
+                f"bands that the model's header names{_listed(names)} (imagery.bands)."
+            )
+        described = [text or "" for text in dataset.descriptions]
+        if names and described != list(names) and all(SENTINEL.fullmatch(text) for text in described):
+            raise UserError(
+                f"{image}: its bands are {', '.join(described)}, but the model was trained on {', '.join(names)}, in this "
+                "order. Compose the image of these bands (imagery.bands)."
+            )
+        return Grid.of(dataset), _cache(dataset, layers)
+
+
+def _listed(names: Sequence[str] | None) -> str:
+    return f", {', '.join(names)}," if names else ""
+
+
+def _cache(dataset: DatasetReader, layers: int) -> int:
+    """Return the bytes of two rows of blocks, of the image and of the map: so none is decoded twice, whatever its width."""
+    tallest = min(max(height for height, _ in dataset.block_shapes), MOST_ROWS)
+    return 2 * (dataset.width + BLOCK) * (tallest * dataset.count + BLOCK * layers) + SPARE
+
+
+def _bands(image: Path, rows: Axis) -> Generator[Band, None, None]:
+    """Yield a band for each row of windows; what neighbours share is kept, not read again."""
+    with open_raster(image) as dataset:
+        band = np.empty((dataset.count, rows.length, dataset.width), np.uint8)
+        read = 0
+        for start in rows.starts:
+            kept = max(0, read - start)
+            fresh = np.empty_like(band)
+            fresh[:, :kept] = band[:, rows.length - kept :]
+            window = Window(0, start + kept, dataset.width, rows.length - kept)
+            dataset.read(out=fresh[:, kept:], window=window)
+            band, read = fresh, start + rows.length
+            yield band, np.bitwise_or.reduce(band) > 0
+
+
+@contextmanager
+def read_ahead(image: Path, rows: Axis) -> Iterator[Iterator[Band]]:
+    """Read the bands in a thread of their own, one ahead of what is asked for; the file is closed there too."""
+    bands = _bands(image, rows)
+    with ThreadPoolExecutor(1) as reading:
+        try:
+            yield _ahead(reading, bands)
+        finally:
+            reading.submit(bands.close).result()
+
+
+def _ahead(reading: ThreadPoolExecutor, bands: Iterator[Band]) -> Iterator[Band]:
+    upcoming = reading.submit(next, bands, None)
+    while (band := upcoming.result()) is not None:
+        upcoming = reading.submit(next, bands, None)
+        yield band
+
+
+log = logging.getLogger(__name__)
+
+NODATA = 255
+SCALE = 254
+"""A byte is round(254 x value), or 255 where the image has no data."""
+
+PROBABILITY = ("probability",)
+SPREAD = ("probability", "spread")
+"""Descriptions of the map's bands."""
+
+
+def probability_map(
+    network: Network,
+    image: Path,
+    target: Path,
+    *,
+    window: int,
+    overlap: int,
+    blend: Blend = "ramp",
+    batch: int | Literal["auto"] = "auto",
+    channels: int | None = None,
+    names: Sequence[str] | None = None,
+    layers: Sequence[str] = PROBABILITY,
+    device: str | torch.device = "cpu",
+) -> None:
+    """Write the network's answer to ``image`` (uint8, 0 in all bands = no data) to ``target`` (uint8 COG).
+
+    ``target`` has a band for each of ``layers`` that the network gives, the first the probability of the landform. Windows
+    of ``window`` pixels share ``overlap`` with their neighbours, ``batch`` of them go through the network at once (fewer
+    when memory is short). Windows without data are skipped, pixels without data become 255. Raises UserError for an image of
+    another type, of other than ``channels`` bands or of other bands than ``names``, one that cannot be read to its end, and
+    a network that answers with what is no number.
+    """
+    grid, cache = check_image(image, channels=channels, names=names, layers=len(layers))
+    rows, columns = (lay_out(size, window, overlap, blend) for size in grid.shape)
+    batches = BatchRunner(network, batch, device)
+    log.info(
+        "Mapping %s: %d x %d pixels in %d windows of %d, batches of %d, on %s.",
+        *(Path(image).name, grid.height, grid.width, len(rows) * len(columns), window, batches.size, device),
+    )
+    with (
+        torch.inference_mode(),
+        rasterio.Env(GDAL_CACHEMAX=cache),
+        CogWriter(target, grid, count=len(layers), nodata=NODATA, descriptions=layers) as writer,
+        read_ahead(image, rows) as bands,
+        ThreadPoolExecutor(1) as writing,
+        Progress(grid.height, "rows") as progress,
+    ):
+        written: deque[Future[None]] = deque()
+        for start, values, valid in _settled_rows(bands, batches, rows, columns, len(layers), device):
+            written.append(writing.submit(_write, writer, values, valid, start))
+            if len(written) > 1:
+                written.popleft().result()
+            progress.at(start + len(valid))
+        for one in written:
+            one.result()
+
+
+def _settled_rows(
+    bands: Iterator[Band], batches: BatchRunner, rows: Axis, columns: Axis, layers: int, device: str | torch.device
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield first row, bytes (L, h, W) and validity (h, W) of the rows that are done, from top to bottom."""
+    total = torch.zeros(layers, rows.length, columns.size, device=device)
+    profiles, which = np.unique(columns.weights, axis=0, return_inverse=True)
+    profiles = torch.from_numpy(profiles).to(device)
+    for number, (band, valid) in enumerate(bands):
+        weights = torch.from_numpy(rows.weights[number]).to(device)[:, None] * profiles[:, None, :]
+        places = [
+            (start, weights[profile])
+            for start, profile in zip(columns.starts.tolist(), which.ravel().tolist(), strict=True)
+            if valid[:, start : start + columns.length].any()
+        ]
+        _add_windows(total, torch.from_numpy(band).to(device), batches, places)
+        start, stop = int(rows.starts[number]), rows.settled(number)
+        done = stop - start
+        yield start, _to_bytes(total[:, :done]), valid[:done]
+        kept = rows.length - done
+        total[:, :kept] = total[:, done:].clone()
+        total[:, kept:] = 0
+
+
+def _add_windows(total: Tensor, band: Tensor, batches: BatchRunner, places: list[tuple[int, Tensor]]) -> None:
+    """Add the weighted answers to the windows at ``places`` (column, weight) to ``total`` (L, h, W)."""
+    windows = [band[:, :, start : start + weight.shape[1]] for start, weight in places]
+    for (start, weight), answer in zip(places, batches.run(windows), strict=True):
+        total[:, :, start : start + weight.shape[1]].addcmul_(answer, weight)
+
+
+def _to_bytes(values: Tensor) -> np.ndarray:
+    if not torch.isfinite(values.sum()):  # one pass, and what is no number stays none in a sum
+        raise UserError(
+            "the network answers with values that are no numbers. The model file may come from a training that "
+            "diverged: look at its metrics.csv, and train with a lower training.schedule.learning_rate."
+        )
+    return (values * SCALE).round_().clamp_(0, SCALE).to(torch.uint8).cpu().numpy()
+
+
+def _write(writer: CogWriter, values: np.ndarray, valid: np.ndarray, start: int) -> None:
+    writer.write(np.where(valid, values, np.uint8(NODATA)), start)

@@ -1,0 +1,259 @@
+"""The words and tables of a data set's card.
+
+What a data set's card counts; every table comes from the rows of the split.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import pandas as pd
+
+from lobate.patches.windows import largest_side
+from lobate.settings.patches import Crop
+
+SIDES = ("training", "validation", "dropped")
+
+
+def by_tile(patches: pd.DataFrame) -> pd.DataFrame:
+    """Count outlines and patches of each tile, by class and side; the last row, ``all``, has the sums."""
+    groups = patches.groupby("tile")
+    outlines = patches.drop_duplicates("polygon").groupby(["tile", "class"]).size().unstack(fill_value=0)
+    table = pd.DataFrame(
+        {
+            "positive outlines": outlines.get("positive"),
+            "negative outlines": outlines.get("negative"),
+            "patches": groups.size(),
+            **{side: groups["side"].agg(lambda sides, side=side: (sides == side).sum()) for side in SIDES},
+        }
+    )
+    table = table.reindex(sorted(groups.groups)).fillna(0).astype(int)
+    return pd.concat([table, table.sum().to_frame("all").T])
+
+
+def balance(patches: pd.DataFrame) -> pd.DataFrame:
+    """Count each side's patches by class, and the shares of its pixels; a pixel counts once for each patch that shows it."""
+    rows = {side: _class_shares(patches[patches["side"] == side]) for side in SIDES} | {"all": _class_shares(patches)}
+    return pd.DataFrame.from_dict(rows, orient="index").query("patches > 0")
+
+
+def _class_shares(patches: pd.DataFrame) -> dict[str, float]:
+    pixels = patches["height"] * patches["width"]
+    total = max(int(pixels.sum()), 1)
+    landform, ignored = (float((patches[name] * pixels).sum()) / total for name in ("positive", "ignored"))
+    return {
+        "patches": len(patches),
+        "of positive outlines": int((patches["class"] == "positive").sum()),
+        "of negative outlines": int((patches["class"] == "negative").sum()),
+        "show the landform": int((patches["positive"] > 0).sum()),
+        "landform": landform,
+        "background": 1 - landform - ignored if len(patches) else 0.0,
+        "ignored": ignored,
+    }
+
+
+def exclusions(removed: pd.DataFrame) -> dict[str, int]:
+    """Count the sub-images that were left out by reason, without the numbers in it."""
+    reasons = removed["reason"].map(lambda reason: re.split(r"\s\d", reason)[0])
+    return {str(reason): int(count) for reason, count in reasons.value_counts().sort_index().items()}
+
+
+def outlines_by_source(outlines: pd.DataFrame, patches: pd.DataFrame) -> pd.DataFrame:
+    """Count the outlines of each file and class, and those of them that gave patches."""
+    seen = outlines.assign(seen=outlines["polygon"].isin(patches["polygon"]))
+    table = seen.groupby(["source", "class"])["seen"].agg(["size", "sum"]).reset_index()
+    return table.rename(columns={"source": "file", "size": "outlines", "sum": "with patches"})
+
+
+def identity(patches: pd.DataFrame) -> str:
+    """Return a digest of all patches' contents, whatever their order and names."""
+    return sha256("\n".join(sorted(patches["digest"])).encode()).hexdigest()
+
+
+METHODS = {
+    "random": "patches at random, as in the paper; those of one outline overlap, so it leaks",
+    "grouped": "connected groups of overlapping footprints stay on one side",
+    "blocks": "squares of ground stay on one side",
+    "field": "as a field of the outlines says",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a card is made of; tables as in ``counts``, ``leakage`` as in leakage.json, ``images``: each tile's ``scenes``."""
+
+    region: str
+    landform: str
+    licence: str
+    crop: Crop
+    bands: list[str]
+    patches: pd.DataFrame
+    tiles: pd.DataFrame
+    balance: pd.DataFrame
+    left_out: dict[str, int]
+    sources: pd.DataFrame
+    images: dict[str, dict[str, Any]]
+    leakage: dict[str, Any]
+
+
+def write_card(facts: Facts) -> str:
+    """Return the card, Markdown; the same facts give the same text."""
+    sections = (_head, _counts, _balance, _sources, _licence, _leakage, _folds, _files, _loading)
+    return "\n\n".join(filter(None, (section(facts) for section in sections))) + "\n"
+
+
+def _head(facts: Facts) -> str:
+    some, crop = facts.patches, facts.crop
+    sizes = f"{some[['height', 'width']].min().min()} to {some[['height', 'width']].max().max()}"
+    return (
+        f"# Patches of {facts.region}: {facts.landform}\n\n"
+        f"{len(some):,} patches for training a segmentation network, cut from {len(facts.tiles) - 1} tiles round "
+        f"{some['polygon'].nunique():,} outlines drawn by hand. Each has the bands {', '.join(facts.bands)} in 8 bit and a label: "
+        f"1 {facts.landform}, 0 background, 255 ignored. Sides are {sizes} pixels: the ground within {crop.buffer_m:g} m of an "
+        f"outline, in cores of {crop.core} px with {crop.margin} px more on every side. They overlap where they lie side by "
+        f"side.\n\nDigest of the content of all patches: `{identity(some)}`"
+    )
+
+
+def _counts(facts: Facts) -> str:
+    clipped = int(facts.patches["clipped"].sum())
+    text = "## Counts\n\n" + _table(["tile", *facts.tiles], [[tile, *row] for tile, row in _rows(facts.tiles)])
+    if facts.leakage[facts.leakage["used"]]["dropped"]:
+        text += "\n\nDropped patches are on neither side, because they overlap validation ground."
+    if clipped:
+        text += f"\n\n{clipped:,} patches are clipped by their image's edge."
+    if facts.left_out:
+        reasons = "; ".join(f"{count} ({reason})" for reason, count in facts.left_out.items())
+        text += f"\n\nOutlines whose surroundings the image does not show well enough gave no patches: {reasons}."
+    return text
+
+
+def _balance(facts: Facts) -> str:
+    shares = ["landform", "background", "ignored"]
+    rows = [[side, *(_percent(one) if name in shares else one for name, one in zip(facts.balance, row, strict=True))]
+            for side, row in _rows(facts.balance)]  # fmt: skip
+    header = ["side", *(f"pixels: {name}" if name in shares else name for name in facts.balance)]
+    return (
+        "## Class balance\n\n"
+        + _table(header, rows)
+        + "\n\nA pixel counts once for each patch that shows it. Round a negative "
+        "outline the landform may show too, where one lies near."
+    )
+
+
+def _sources(facts: Facts) -> str:
+    files = [[f"`{row[0]}`", *row[1:]] for _, row in _rows(facts.sources)]
+    scenes = [row for tile, image in facts.images.items() for row in _scenes(tile, image["scenes"])]
+    header = ["tile", "scene", "date", "processing baseline", "share of the image"]
+    return (
+        "## Sources\n\nOutlines, after cleaning:\n\n"
+        + _table([*facts.sources], files)
+        + "\n\nImages, each composed of these "
+        "scenes:\n\n" + _table(header, scenes)
+    )
+
+
+def _scenes(tile: str, scenes: list[dict[str, Any]]) -> list[list[str]]:
+    total = max(sum(one["pixels"] for one in scenes), 1)
+    return [
+        [tile, f"`{one['name']}`", (one["date"] or "")[:10], one["baseline"] or "", _percent(one["pixels"] / total)]
+        for one in scenes
+    ]
+
+
+def _licence(facts: Facts) -> str:
+    stated = facts.licence or "Not stated (setting `patches.licence`): ask its makers before you pass it on."
+    return f"## Licence\n\n{stated}\n\nThe images' and the outlines' own terms hold beside it."
+
+
+def _leakage(facts: Facts) -> str:
+    used = facts.leakage["used"]
+    rows = []
+    for method in [name for name in METHODS if name in facts.leakage]:
+        name = f"**{method}** (used)" if method == used else method
+        one = facts.leakage[method]
+        rows.append([name, *(["impossible"] + [""] * 6 if "impossible" in one else _measures(one))])
+    header = ["split", "patches", "training", "validation", "dropped"]
+    header += ["validation ground seen in training", "outlines on both sides", "nearest, m"]
+    words = "\n".join(f"- {method}: {METHODS[method]}." for method in METHODS if method in facts.leakage)
+    return (
+        f"## Split and leakage\n\n{_table(header, rows)}\n\n{words}\n\nA score on validation ground that training has seen "
+        "flatters. The share is of the ground of all validation patches, each piece counted once."
+    )
+
+
+def _folds(facts: Facts) -> str:
+    folds = facts.leakage.get("folds", [])
+    rows = [[number, *_measures(one)[1:]] for number, one in enumerate(folds)]
+    header = ["fold", "training", "validation", "dropped", "validation ground seen in training"]
+    header += ["outlines on both sides", "nearest, m"]
+    words = "In fold n, patches with `fold` n validate; all others train, but for those that name n in `clash`."
+    return f"## Folds for cross-validation\n\n{_table(header, rows)}\n\n{words}" if folds else ""
+
+
+def _measures(one: dict[str, Any]) -> list[object]:
+    counts = [one[name] for name in ("patches", "training", "validation", "dropped")]
+    return [*counts, _percent(one["leaked_share"]), one["polygons_on_both_sides"], f"{one['nearest_m']:,.0f}"]
+
+
+def _files(facts: Facts) -> str:
+    side = largest_side(facts.crop.core, facts.crop.margin)
+    return (
+        f"## Files\n\n- `<tile>.npy`: ({side} x {side} x {len(facts.bands) + 1}) uint8 for each patch, the bands and then the "
+        "label; a smaller patch lies top left, the rest is image 0 and label 255.\n"
+        "- `split.gpkg`, layer `split`: one row for each patch with its footprint, `tile` and `row` (its place in the npy), "
+        "`polygon`, `class`, shares of `valid`, `positive` and `ignored` pixels, `entropy` (base 10), `digest` (sha256 of its "
+        "bytes), `side`, `group` (what stayed together) and `other_side` (by the other protocol).\n"
+        "- `<tile>.gpkg`: the footprints in the tile's own CRS, and in the layer `removed` what was left out and why.\n"
+        "- `leakage.json`: the numbers above. `contact_sheet.png`: a sample to look at."
+    )
+
+
+def _loading(facts: Facts) -> str:
+    folder = f"results/{facts.region}/patches"
+    plain = (
+        "import geopandas, numpy",
+        f'split = geopandas.read_file("{folder}/split.gpkg").query("side == \'training\'")',
+        "one = split.iloc[0]",
+        f'patch = numpy.load(f"{folder}/{{one.tile}}.npy", mmap_mode="r")[one.row, : one.height, : one.width]',
+        "image, label = patch[..., :-1], patch[..., -1]",
+    )
+    torch = (
+        "from torch.utils.data import DataLoader",
+        "from lobate.patches.data import Patches",
+        f'training = Patches("{folder}", side="training")',
+        "for batch in DataLoader(training, batch_size=8, shuffle=True):",
+        '    image, mask = batch["image"], batch["mask"]  # float32 (8, bands, P, P), int64 (8, P, P)',
+    )
+    return (
+        "## Load it\n\nFrom the project's folder, with NumPy:\n\n"
+        + _code(plain)
+        + "\n\nOr as a data set for PyTorch, in "
+        "samples as torchgeo has them:\n\n" + _code(torch)
+    )
+
+
+def _code(lines: Iterable[str]) -> str:
+    return "\n".join(["```python", *lines, "```"])
+
+
+def _rows(table: pd.DataFrame) -> Iterable[tuple[Any, list[Any]]]:
+    """Yield a table's index and values; a row by row would turn integers into floats."""
+    return zip(table.index, zip(*(table[name].tolist() for name in table), strict=True), strict=True)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(_cell(one) for one in line) + " |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")

@@ -1,0 +1,237 @@
+"""Crop patches: the ground round every outline, image and label side by side, in pieces a network can take.
+
+Every outline of the tile, positive or negative, has a sub-image (``cores``). What is seen in it decides whether it is kept
+(``quality``). The labels come from the label raster, so neighbouring landforms are burned too, round a negative as well.
+
+What can be seen in a part of an image: the share of valid pixels and the entropy of the grey levels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import geopandas as gpd
+import numpy as np
+from rasterio.io import DatasetReader
+
+from lobate.engine.signature import Input, Output, Setting
+from lobate.errors import UserError
+from lobate.io.grid import Grid
+from lobate.io.raster import open_raster, row_bands
+from lobate.io.vector import read_polygons, write_layers
+from lobate.patches.footprints import PATCHES, REMOVED, layer
+from lobate.patches.windows import Window, largest_side, sub_images, windows
+from lobate.settings.patches import Crop
+
+PIXELS_AT_ONCE = 4_000_000
+
+
+@dataclass(frozen=True)
+class Quality:
+    """``valid``: share of valid pixels, 0 to 1; ``entropy``: of their grey levels, base 10, 0 to log10(256) = 2.41."""
+
+    valid: float
+    entropy: float
+
+    def objection(self, crop: Crop) -> str | None:
+        """Why a sub-image of this quality is left out; None when it is kept."""
+        if not self.valid > crop.min_valid:
+            return f"valid share {self.valid:.3f} is not greater than {crop.min_valid:g}"
+        if not self.entropy >= crop.min_entropy:
+            return f"entropy {self.entropy:.3f} is less than {crop.min_entropy:g}"
+        return None
+
+
+def valid_pixels(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
+    """Return where ``pixels`` (bands, h, w) show something: any band differs from nodata (0 unless said). Shape (h, w)."""
+    return (pixels != (nodata or 0)).any(axis=0)
+
+
+def grey_counts(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
+    """Count the valid pixels of each grey level; grey is the mean of the bands, rounded half up. Shape (256,)."""
+    bands = len(pixels)
+    grey = (pixels.sum(axis=0, dtype=np.uint16) + bands // 2) // bands
+    return np.bincount(grey[valid_pixels(pixels, nodata)], minlength=256)
+
+
+def quality(counts: np.ndarray, pixels: int) -> Quality:
+    """Return the quality of ``pixels`` pixels with these grey-level ``counts``.
+
+    Entropy is Shannon's, -sum p log10 p, over valid pixels only (nodata would count as one more grey level).
+    """
+    total = int(counts.sum())
+    shares = counts[counts > 0] / max(total, 1)
+    entropy = float(-(shares * np.log10(shares)).sum()) if total else 0.0
+    return Quality(round(total / pixels, 6), round(abs(entropy), 6))
+
+
+def inspect_window(image: DatasetReader, window: Window) -> Quality:
+    """Return the quality of one window of an open image, read in bands of rows so that its size does not matter."""
+    counts = sum(grey_counts(pixels, image.nodata) for pixels in _bands(image, window))
+    return quality(np.asarray(counts), window.height * window.width)
+
+
+def _bands(image: DatasetReader, window: Window) -> Iterator[np.ndarray]:
+    _, cols = window.slices
+    for start, stop in row_bands(window.height, max(1, PIXELS_AT_ONCE // window.width)):
+        yield image.read(window=((window.row + start, window.row + stop), cols))
+
+
+log = logging.getLogger(__name__)
+
+IGNORE = 255
+
+
+def polygons_of_tile(source: Path, target: Path, tile: str) -> None:
+    """Write the kept outlines of ``tile``, sorted, with no more than their id and class: all that cropping may see."""
+    outlines = read_polygons(source, "kept")
+    outlines = outlines[outlines["tile"] == tile].sort_values("polygon", kind="stable")
+    write_layers(target, {"kept": outlines[["polygon", "class", "tile", "geometry"]].reset_index(drop=True)})
+
+
+def crop_patches(
+    image: Annotated[Path, Input()],
+    label: Annotated[Path, Input()],
+    polygons: Annotated[Path, Input(view=polygons_of_tile)],
+    patches: Annotated[Path, Output()],
+    footprints: Annotated[Path, Output()],
+    *,
+    tile: str,
+    crop: Annotated[Crop, Setting("patches.crop")],
+) -> None:
+    """Crop the patches of one tile.
+
+    ``patches``: npy, (n, P, P, bands + 1) uint8 with P = core + 2 x margin, the image's bands and then the label (0, 1, 255 =
+    ignore); it can be memory-mapped. A smaller patch lies top left, the rest is image 0 and label 255. ``footprints``:
+    layers ``patches`` and ``removed`` in the tile's CRS; ``row`` of a patch is its place in the npy.
+
+    Raises UserError when image and label raster are not on one grid or not what they should be.
+    """
+    with open_raster(image) as scene, open_raster(label) as truth:
+        _check(scene, truth)
+        outlines = read_polygons(polygons, "kept").to_crs(scene.crs)
+        outlines = outlines[outlines["tile"] == tile].sort_values("polygon", kind="stable")
+        kept, removed = _sub_images(scene, outlines, crop)
+        plan = [
+            {**one, "window": window, "clipped": one["clipped"] and _at_edge(window, scene.shape)}
+            for one in kept
+            for window in windows(one["window"], crop.core, crop.margin)
+        ]
+        rows = _write_patches(patches, scene, truth, plan, largest_side(crop.core, crop.margin))
+        for number, row in enumerate(rows):
+            row |= {"patch": f"{tile}_{number:05d}", "tile": tile, "row": number}
+        grid = Grid.of(scene)
+        removed = [row | {"tile": tile} for row in removed]
+    write_layers(footprints, {"patches": layer(rows, PATCHES, grid), "removed": layer(removed, REMOVED, grid)})
+    _tell(tile, len(outlines), kept, rows, removed)
+
+
+def _check(scene: DatasetReader, truth: DatasetReader) -> None:
+    if not Grid.of(scene).same_as(Grid.of(truth)):
+        raise UserError(
+            f"The label raster {truth.name} ({truth.height} x {truth.width} px, {truth.crs}) is not on the grid of the image "
+            f"{scene.name} ({scene.height} x {scene.width} px, {scene.crs}). Make it again from this image with rasterize-labels."
+        )
+    if set(scene.dtypes) != {"uint8"}:
+        raise UserError(
+            f"The image {scene.name} is {scene.dtypes[0]}, but patches are cut from 8-bit images. Make it with compose-rgb."
+        )
+    if truth.count != 1 or truth.dtypes[0] != "uint8":
+        raise UserError(
+            f"The label raster {truth.name} must be one band of uint8. Make it again with rasterize-labels."
+        )
+
+
+def _sub_images(
+    scene: DatasetReader, outlines: gpd.GeoDataFrame, crop: Crop
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the sub-images that are kept and those left out, with their reason."""
+    kept, removed = [], []
+    boxes = sub_images(outlines.bounds.to_numpy(), Grid.of(scene), crop.buffer_m)
+    for (_, outline), (window, clipped) in zip(outlines.iterrows(), boxes, strict=True):
+        row = {"polygon": outline["polygon"], "class": outline["class"], "window": window, "clipped": clipped}
+        if window is None:
+            removed.append(row | {"reason": "off the image", "geometry": outline.geometry.envelope})
+            continue
+        seen = inspect_window(scene, window)
+        row |= {"valid": seen.valid, "entropy": seen.entropy, "reason": seen.objection(crop)}
+        (removed if row["reason"] else kept).append(row)
+    return kept, removed
+
+
+def _at_edge(window: Window, shape: tuple[int, int]) -> bool:
+    return any(start == 0 or stop == length for (start, stop), length in zip(window.slices, shape, strict=True))
+
+
+def _write_patches(
+    path: Path, scene: DatasetReader, truth: DatasetReader, plan: list[dict[str, Any]], side: int
+) -> list[dict[str, Any]]:
+    """Write the npy one patch at a time, and return the plan with each patch's shares and digest."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(plan), side, side, scene.count + 1)}
+    rows = []
+    with Path(path).open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for row in plan:
+            pixels, labels = scene.read(window=row["window"].slices), _labels(truth, row["window"])
+            content = _patch(pixels, labels, side).tobytes()
+            file.write(content)
+            digest = hashlib.sha256(content).hexdigest()
+            rows.append(row | _shares(pixels, labels, scene.nodata) | {"digest": digest})
+    return rows
+
+
+def _labels(truth: DatasetReader, window: Window) -> np.ndarray:
+    labels = truth.read(1, window=window.slices)
+    strange = (labels > 1) & (labels != IGNORE)
+    if strange.any():
+        raise UserError(
+            f"The label raster {truth.name} holds the value {labels[strange][0]} near row {window.row}, column {window.col}; "
+            "labels are 0, 1 and 255 (ignore). Make it again with rasterize-labels."
+        )
+    return labels
+
+
+def _patch(pixels: np.ndarray, labels: np.ndarray, side: int) -> np.ndarray:
+    """Return (side, side, bands + 1) uint8 with ``pixels`` (bands, h, w) and ``labels`` (h, w) top left."""
+    height, width = labels.shape
+    patch = np.zeros((side, side, len(pixels) + 1), dtype=np.uint8)
+    patch[..., -1] = IGNORE
+    patch[:height, :width, :-1] = np.moveaxis(pixels, 0, -1)
+    patch[:height, :width, -1] = labels
+    return patch
+
+
+def _shares(pixels: np.ndarray, labels: np.ndarray, nodata: float | None) -> dict[str, float]:
+    seen = quality(grey_counts(pixels, nodata), labels.size)
+    positive, ignored = (round(np.count_nonzero(labels == value) / labels.size, 6) for value in (1, IGNORE))
+    return {"valid": seen.valid, "entropy": seen.entropy, "positive": positive, "ignored": ignored}
+
+
+def _tell(
+    tile: str, outlines: int, kept: list[dict[str, Any]], rows: list[dict[str, Any]], removed: list[dict[str, Any]]
+) -> None:
+    if not outlines:
+        log.warning("Tile %s has no outlines, so it gives no patches.", tile)
+        return
+    clipped = sum(row["clipped"] for row in kept)
+    log.info("Tile %s: %d outlines, %d patches of %d sub-images.", tile, outlines, len(rows), len(kept))
+    if clipped:
+        cut = sum(row["clipped"] for row in rows)
+        log.info("%d sub-images are clipped by the image's edge, which cuts %d of their patches.", clipped, cut)
+    for row in removed:
+        log.warning("The sub-image of %s is left out: %s.", row["polygon"], row["reason"])
+    blind = {row["polygon"] for row in rows if row["class"] == "positive"}
+    blind -= {row["polygon"] for row in rows if row["positive"] > 0}
+    if blind:
+        log.warning(
+            "%d positive outlines have no positive pixel in their patches: %s.", len(blind), _few(sorted(blind))
+        )
+
+
+def _few(names: list[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

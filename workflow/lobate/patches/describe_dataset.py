@@ -1,0 +1,104 @@
+"""describe-dataset: a card that says what is in the data set, where it comes from, what it leaks, and how to load it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import geopandas as gpd
+import pandas as pd
+
+from lobate.engine.signature import Input, Output, Setting
+from lobate.errors import UserError
+from lobate.io.vector import read_layer, write_layers
+from lobate.patches.card_text import Facts, balance, by_tile, exclusions, outlines_by_source, write_card
+from lobate.patches.footprints import PATCHES
+from lobate.settings.patches import Crop
+
+log = logging.getLogger(__name__)
+
+MEASURED = ("patches", "training", "validation", "dropped", "leaked_share", "polygons_on_both_sides", "nearest_m")
+
+
+def sources_of(source: Path, target: Path) -> None:
+    """Write of each kept outline no more than its id, class and file, sorted."""
+    outlines = read_layer(source, "kept").sort_values("polygon", kind="stable", ignore_index=True)
+    nowhere = gpd.GeoSeries([None] * len(outlines), crs=outlines.crs)
+    write_layers(target, {"kept": gpd.GeoDataFrame(outlines[["polygon", "class", "source"]], geometry=nowhere)})
+
+
+def describe_dataset(
+    split: Annotated[Path, Input()],
+    leakage: Annotated[Path, Input()],
+    footprints: Annotated[list[Path], Input()],
+    polygons: Annotated[Path, Input(view=sources_of)],
+    facts: Annotated[list[Path], Input()],
+    card: Annotated[Path, Output()],
+    *,
+    crop: Annotated[Crop, Setting("patches.crop")],
+    licence: Annotated[str, Setting("patches.licence")],
+    region: Annotated[str, Setting("region")],
+    landform: Annotated[str, Setting("landform")],
+) -> None:
+    """Write the data set's card, Markdown, from the split, what it leaks, and the footprints' layers of what was left out.
+
+    ``facts``: what compose-rgb tells of each tile's image, <tile>.json. Every number is counted from these files. Raises
+    UserError when they are not what they should be.
+    """
+    rows, measured = _read_split(split), _read_leakage(leakage)
+    removed = pd.concat([read_layer(path, "removed").drop(columns="geometry") for path in footprints])
+    outlines = pd.DataFrame(read_layer(polygons, "kept"))
+    images = {path.stem: _read_facts(path) for path in sorted(facts, key=lambda path: path.stem)}
+    known = Facts(
+        region=region,
+        landform=landform,
+        licence=licence,
+        crop=crop,
+        bands=next(iter(images.values()))["bands"],
+        patches=rows,
+        tiles=by_tile(rows),
+        balance=balance(rows),
+        left_out=exclusions(removed),
+        sources=outlines_by_source(outlines, rows),
+        images=images,
+        leakage=measured,
+    )
+    card.write_text(write_card(known), encoding="utf-8")
+    log.info("The card describes %d patches of %d outlines.", len(rows), rows["polygon"].nunique())
+
+
+def _read_split(path: Path) -> pd.DataFrame:
+    rows = read_layer(path, "split")
+    missing = [name for name in (*PATCHES, "side", "fold") if name not in rows]
+    if missing or rows.empty:
+        raise UserError(
+            f"The layer split of {path} {f'has no column {missing[0]}' if missing else 'is empty'}, so it is no split of "
+            "patches. Make it again with split-patches."
+        )
+    return pd.DataFrame(rows)
+
+
+def _read_leakage(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        methods = [found[name] for name in found.keys() - {"used", "folds"}] + found.get("folds", [])
+        whole = found["used"] in found and all("impossible" in one or one.keys() >= {*MEASURED} for one in methods)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is no report of leakage: {error}. Make it again with split-patches.") from error
+    if not whole:
+        raise UserError(f"{path} lacks measures of the leakage. Make it again with split-patches.")
+    return found
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    """Return the bands and scenes of one image."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        scenes = [{name: one[name] for name in ("name", "date", "baseline", "pixels")} for one in found["scenes"]]
+        return {"bands": [str(band) for band in found["bands"]], "scenes": scenes}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} does not tell what an image was made of: {error!r}. Make it with compose-rgb."
+        ) from error

@@ -1,0 +1,40 @@
+"""Train the chosen round once more with one of k folds held back for validation.
+
+The result says what the chosen model's validation IoU is worth; the model itself is not kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+from lobate.engine.signature import Input, Output, Setting
+from lobate.settings.training import Network, Schedule
+from lobate.training import split as splits
+from lobate.training.retrain import Retraining, landform_iou, write_record
+
+log = logging.getLogger(__name__)
+
+
+def cross_validate(
+    patches: Annotated[list[Path], Input()],
+    split: Annotated[Path, Input(view=splits.keep_folds)],
+    chosen: Annotated[Path, Input()],
+    mined: Annotated[Path, Input()],
+    negatives: Annotated[Path, Input()],
+    verdict: Annotated[Path, Output()],
+    metrics: Annotated[Path, Output()],
+    weights: Annotated[Path | None, Input()] = None,
+    *,
+    tiles: list[str],
+    fold: int,
+    network: Annotated[Network, Setting("training.network")],
+    schedule: Annotated[Schedule, Setting("training.schedule")],
+    seed: Annotated[int, Setting("seed")] = 0,
+) -> None:
+    """Train as the ``chosen`` round was, with fold ``fold`` (from 0) held back for validation; the rest as `train_other`."""
+    retraining = Retraining(patches, tiles, split, chosen, mined, negatives, network, schedule, seed, weights)
+    facts = retraining.train(fold, metrics) | {"fold": fold}
+    write_record(verdict, facts)
+    log.info("fold %d gives a validation IoU of %s for the landform", fold, landform_iou(facts))

@@ -1,0 +1,145 @@
+"""Patch files and the split as the two sides of a training; whatever does not fit together is told before any work."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+
+from lobate.errors import UserError
+from lobate.io.patches import open_patches
+from lobate.io.vector import read_layer
+from lobate.training.dataset import PatchDataset
+from lobate.training.split import EmptySplitError, Protocol, read_split
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Both sides; ``pixels`` and ``seen`` (n, 2) count background and landform in each training and validation patch.
+
+    The last ``mined`` training patches are negatives of earlier rounds.
+    """
+
+    training: PatchDataset
+    validation: PatchDataset
+    pixels: np.ndarray
+    seen: np.ndarray
+    mined: int
+
+    @property
+    def positive(self) -> np.ndarray:
+        """Which training patches show the landform; shape (n,)."""
+        return self.pixels[:, 1] > 0
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of all patches, those of the training side first, in the order of the split."""
+        total = hashlib.sha256()
+        for side in (self.training, self.validation):
+            total.update(f"{len(side)} ".encode())
+            for file, row, height, width in side.places:
+                total.update(np.ascontiguousarray(side.arrays[file][row, :height, :width]))
+        return total.hexdigest()
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.training)} training patches ({int(self.positive.sum())} show the landform, {self.mined} were mined) "
+            f"and {len(self.validation)} validation patches ({int((self.seen[:, 1] > 0).sum())} show it)"
+        )
+
+
+def read_data(
+    files: list[Path],
+    tiles: list[str],
+    split: Path,
+    mined: list[Path],
+    protocol: Protocol = "side",
+    footprints: list[Path] | None = None,
+) -> Data:
+    """Open the patch ``files`` of ``tiles`` as ``split`` says by ``protocol``, and the ``mined`` patches for training.
+
+    With ``footprints`` (one file for each of ``mined``, layer `patches`), mined patches that touch validation ground do not
+    train, and are counted in the log. Raises UserError for damaged files and for files and split that are not of one run;
+    Impossible for a side without patches and for a training side without the landform.
+    """
+    rows = read_split(split, protocol)
+    validating = rows[rows["side"] == "validation"]
+    extra = [_mined_rows(path) for path in mined]
+    for number, path in enumerate(footprints or []):
+        extra[number] = _off(extra[number], path, validating)
+    training = gather(files, tiles, rows[rows["side"] == "training"], list(zip(mined, extra, strict=True)))
+    validation = gather(files, tiles, validating, [])
+    data = Data(training, validation, training.pixels(), validation.pixels(), sum(map(len, extra)))
+    if not data.positive.any():
+        raise EmptySplitError(
+            f"None of the {len(training)} training patches shows the landform, so there is nothing to learn. Check that "
+            "labels.positives has outlines on the images, and that patches.split leaves some of them to training."
+        )
+    return data
+
+
+def _mined_rows(path: Path) -> np.ndarray:
+    return np.arange(len(open_patches(path)))
+
+
+def _off(rows: np.ndarray, footprints: Path, validating: gpd.GeoDataFrame) -> np.ndarray:
+    """Return those ``rows`` of mined patches whose footprints touch no validation ground."""
+    ground = read_layer(footprints, "patches").to_crs(validating.crs)
+    if len(ground) != len(rows):
+        raise UserError(
+            f"{footprints} has {len(ground)} footprints for {len(rows)} mined patches: the files are not of one run. "
+            "Delete both and run again."
+        )
+    touching = np.unique(validating.sindex.query(ground.geometry, predicate="intersects")[0])
+    if len(touching):
+        log.info("%d mined patches touch validation ground of this protocol and do not train", len(touching))
+    return np.setdiff1d(rows, touching)
+
+
+def gather(
+    files: list[Path], tiles: list[str], rows: gpd.GeoDataFrame, mined: list[tuple[Path, np.ndarray]]
+) -> PatchDataset:
+    """Join the patches that ``rows`` of the split name (by tile, row, height and width) and the rows of mined files."""
+    paths = [*files, *(path for path, _ in mined)]
+    arrays = tuple(open_patches(path) for path in paths)
+    _check_alike([(path, array) for path, array in zip(paths, arrays, strict=True) if len(array)])
+    numbers = {tile: number for number, tile in enumerate(tiles)}
+    if unknown := sorted(set(rows["tile"]) - set(numbers)):
+        raise UserError(
+            f"The split names the tile {unknown[0]}, but the patch files are of {', '.join(sorted(numbers))}."
+        )
+    named = np.array([rows["tile"].map(numbers), rows["row"], rows["height"], rows["width"]], dtype=np.int64).T
+    _check_rows(files, arrays, named)
+    extra = [
+        (number, row, *arrays[number].shape[1:3])
+        for number, (_, taken) in enumerate(mined, len(files))
+        for row in taken
+    ]
+    return PatchDataset(arrays, np.concatenate([named, np.array(extra, dtype=np.int64).reshape(-1, 4)]))
+
+
+def _check_rows(files: list[Path], arrays: tuple[np.ndarray, ...], places: np.ndarray) -> None:
+    for number, path in enumerate(files):
+        rows = places[places[:, 0] == number, 1]
+        if rows.size and rows.max() >= len(arrays[number]):
+            raise UserError(
+                f"The split names patch {rows.max()} of {path}, which holds only {len(arrays[number])}: the two are not "
+                "of one run. Delete both and run again."
+            )
+
+
+def _check_alike(opened: list[tuple[Path, np.ndarray]]) -> None:
+    for path, array in opened[1:]:
+        first_path, first = opened[0]
+        if array.shape[1:] != first.shape[1:]:
+            raise UserError(
+                f"The patches of {path} are {array.shape[1:]} and those of {first_path} are {first.shape[1:]} (side, side, "
+                "channels + label); one training needs them alike. Make all images with the same bands and crop them alike."
+            )

@@ -1,0 +1,136 @@
+"""How good a classification is: confusion counts pooled over a whole set, and the IoU of each class.
+
+The IoU of a set comes from its pooled counts; the mean over patches is another number. Pixels labelled 255 count nowhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from lobate.training.distributed import ProcessGroup
+
+IGNORE = 255
+CLASSES = ("background", "landform")
+LEVELS = 255  # probabilities are counted as round(254 p), the levels of a probability map
+BINS = 10
+Bin = tuple[float, float, int]
+"""Mean predicted probability, observed share of the landform, pixels."""
+THRESHOLDS = tuple(percent / 100 for percent in range(5, 100, 5))
+
+
+def confusion(predicted: Tensor, label: Tensor, classes: int = 2) -> Tensor:
+    """Return int64 counts (label, predicted), shape (classes, classes), over pixels that are not ignored."""
+    seen = label != IGNORE
+    pairs = label[seen].long() * classes + predicted[seen].long()
+    return torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def iou(counts: Tensor) -> list[float | None]:
+    """Return TP / (TP + FP + FN) of each class; None where no label shows the class, for nothing can be said of it."""
+    hits, labelled, predicted = counts.diag(), counts.sum(1), counts.sum(0)
+    union = labelled + predicted - hits
+    return [float(h / u) if n else None for h, u, n in zip(hits.double(), union.double(), labelled, strict=True)]
+
+
+def named(ious: list[float | None]) -> dict[str, float | None]:
+    """Return the IoU of background and landform and their mean, `overall`, to six digits."""
+    known = [one for one in ious if one is not None]
+    overall = sum(known) / len(known) if len(known) == len(ious) else None
+    values = dict(zip(CLASSES, ious, strict=True)) | {"overall": overall}
+    return {name: None if value is None else round(value, 6) for name, value in values.items()}
+
+
+@dataclass
+class Tally:
+    """Counts pooled over the batches of a set; they stay on the network's device until they are asked for."""
+
+    counts: Tensor = field(default_factory=lambda: torch.zeros(2, 2, dtype=torch.int64))
+    levels: Tensor = field(default_factory=lambda: torch.zeros(2, LEVELS, dtype=torch.int64))
+    loss: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
+
+    def add(self, logits: Tensor, label: Tensor) -> None:
+        """Count a batch: logits (N, 2, H, W) float, labels (N, H, W) of 0, 1 and 255."""
+        logits = logits.float()
+        probability = logits.softmax(1)[:, 1]
+        seen = label != IGNORE
+        level = (254 * probability[seen]).round().long()
+        levels = torch.bincount(label[seen].long() * LEVELS + level, minlength=2 * LEVELS).reshape(2, LEVELS)
+        loss = cross_entropy(logits, label.long(), ignore_index=IGNORE, reduction="sum").double()
+        self.counts = self.counts.to(logits.device) + confusion(logits.argmax(1), label)
+        self.levels = self.levels.to(logits.device) + levels
+        self.loss = self.loss.to(logits.device) + loss
+
+    def pooled(self, team: ProcessGroup, device: torch.device) -> Tally:
+        """Return the counts of all processes together; ``device`` is where this one computes."""
+        return Tally(*(team.all_reduce(one.to(device)) for one in (self.counts, self.levels, self.loss)))
+
+    def result(self) -> Measured:
+        """Return what the counts say."""
+        pixels = int(self.counts.sum())
+        levels = self.levels.cpu()
+        mean_loss = round(float(self.loss) / pixels, 6) if pixels else None
+        bins = reliability(levels)
+        return Measured(named(iou(self.counts.cpu())), mean_loss, *best_threshold(levels), bins, expected_error(bins))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """IoU by class (argmax), mean cross-entropy, the threshold that gives the landform class its best IoU, and how far
+    its probability can be taken at its word (``reliability``, ``expected_error``)."""
+
+    iou: dict[str, float | None]
+    loss: float | None
+    threshold: float
+    threshold_iou: float | None
+    calibration: list[Bin]
+    calibration_error: float | None
+
+
+def best_threshold(levels: Tensor) -> tuple[float, float | None]:
+    """Return the threshold of 0.05, 0.10, ... 0.95 with the best landform IoU, and that IoU.
+
+    ``levels`` (2, 255) counts pixels by label and by round(254 p). Of equals the one nearest to 0.5 is taken; without
+    any landform pixel the answer is (0.5, None).
+    """
+    landform = int(levels[1].sum())
+    if not landform:
+        return 0.5, None
+    at_least = levels.flip(1).cumsum(1).flip(1)
+    ious = {}
+    for threshold in THRESHOLDS:
+        first = -int(-254 * threshold // 1)  # the lowest level with level / 254 >= threshold
+        false, true = (int(count) for count in at_least[:, first])
+        ious[threshold] = true / (landform + false)
+    best = max(THRESHOLDS, key=lambda threshold: (ious[threshold], -abs(threshold - 0.5)))
+    return best, round(ious[best], 6)
+
+
+def reliability(levels: Tensor) -> list[Bin]:
+    """Return the reliability curve: pixels in ten equally wide bins of probability; bins without pixels are left out.
+
+    ``levels`` (2, 255) counts pixels by label and by round(254 p).
+    """
+    counts = levels.double().numpy()
+    probability = np.arange(LEVELS) / (LEVELS - 1)
+    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    total, landform, predicted = (
+        np.bincount(place, weights, minlength=BINS)
+        for weights in (counts.sum(0), counts[1], counts.sum(0) * probability)
+    )
+    return [
+        (round(float(p / n), 6), round(float(hits / n), 6), int(n))
+        for p, hits, n in zip(predicted, landform, total, strict=True)
+        if n
+    ]
+
+
+def expected_error(bins: list[Bin]) -> float | None:
+    """Return the expected calibration error (Naeini et al. 2015): mean gap between predicted and observed, by pixels."""
+    pixels = sum(count for *_, count in bins)
+    gaps = sum(abs(predicted - observed) * count for predicted, observed, count in bins)
+    return round(gaps / pixels, 6) if pixels else None

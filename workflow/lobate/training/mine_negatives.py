@@ -1,0 +1,151 @@
+"""The verb `mine_negatives`: wrong detections of a round become negatives of the next.
+
+Wrong is what touches no outline of a landform, drawn or removed, nor a place that a person has vetoed, or accepted in the
+review. Validation ground is left alone: neither a detection nor a patch cut round one may touch it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from lobate.engine.signature import Input, Output, Setting, run_instead_if
+from lobate.io.decisions import standing_outlines
+from lobate.io.grid import Grid
+from lobate.io.raster import open_raster
+from lobate.io.vector import LONLAT, write_layers
+from lobate.network.header import read_header
+from lobate.settings.patches import Crop
+from lobate.settings.training import Mining
+from lobate.training.hard_negatives import ExclusionZones, classify_false_positives, read_patch, select_top
+from lobate.training.rounds import reached
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ["id", "tile", "round", "model", "confidence", "area_m2", "window_row", "window_col"]
+
+
+def skip_mining(
+    negatives: Annotated[Path, Output()],
+    mined: Annotated[Path, Output()],
+) -> None:
+    """Write empty layers and no patch: the target is reached, no further round trains."""
+    none = gpd.GeoDataFrame({name: [] for name in COLUMNS}, geometry=[], crs=LONLAT)
+    footprints = gpd.GeoDataFrame({"id": []}, geometry=[], crs=LONLAT)
+    write_layers(negatives, {"kept": none, "removed": none.assign(reason=[]), "patches": footprints})
+    np.save(mined, np.zeros((0, 0, 0, 0), dtype=np.uint8))
+
+
+@run_instead_if(reached, instead=skip_mining)
+def mine_negatives(
+    model: Annotated[Path, Input()],
+    images: Annotated[list[Path], Input()],
+    labels: Annotated[list[Path], Input()],
+    polygons: Annotated[Path, Input()],
+    split: Annotated[Path, Input()],
+    negatives: Annotated[Path, Output()],
+    mined: Annotated[Path, Output()],
+    vetoes: Annotated[Path | None, Input()] = None,
+    decisions: Annotated[list[Path] | None, Input(view=standing_outlines)] = None,
+    *,
+    tiles: list[str],
+    round: int,
+    mining: Annotated[Mining, Setting("training.mining")],
+    crop: Annotated[Crop, Setting("patches.crop")],
+) -> None:
+    """Map all ``images`` of ``tiles`` with the ``model`` of this round and cut patches round the wrong detections.
+
+    ``negatives`` says of each wrong detection its round, the digest of the model and its confidence. It gets the layers
+    `kept` (one row a patch of ``mined``, in that order, most confident first), `removed` (with reason) and `patches` (the
+    ground of each patch), in EPSG:4326; ``mined`` the patches, (n, P, P, C + 1) uint8, labels from the label rasters.
+    Raises UserError when an image has other channels than the model.
+    """
+    if mining.at_most == 0:
+        return skip_mining(negatives, mined)
+    ground, side = ExclusionZones.read(polygons, split, vetoes, decisions or []), crop.core + 2 * crop.margin
+    found = [
+        _judged(image, tile, bodies, ground, mining, side)
+        for image, tile, bodies in zip(images, tiles, _detections(model, images, mining, crop), strict=True)
+    ]
+    ranked = select_top(pd.concat(found, ignore_index=True), mining.at_most).assign(
+        round=round, model=read_header(model)["digest"]
+    )
+    rows = _one_row_a_patch(ranked[ranked["reason"].isna()], round)
+    places = dict(zip(tiles, zip(images, labels, strict=True), strict=True))
+    patches = [_patch(*places[row.tile], row, ground, side) for row in rows.itertuples()]
+    np.save(mined, np.stack(patches) if patches else np.zeros((0, *_shape(images[0], side)), dtype=np.uint8))
+    left_out = ranked[ranked["reason"].notna()].assign(id="", window_row=-1, window_col=-1)
+    layers = {"kept": rows[[*COLUMNS, "geometry"]], "removed": left_out[[*COLUMNS, "reason", "geometry"]]}
+    write_layers(negatives, {**layers, "patches": _footprints(rows, dict(zip(tiles, images, strict=True)), side)})
+    log.info("round %d: %d patches mined from %d wrong detections", round, len(rows), rows["geometry"].nunique())
+    for reason, count in left_out["reason"].value_counts().items():
+        log.info("  left out: %d detections, %s", count, reason)
+
+
+def _detections(model: Path, images: list[Path], mining: Mining, crop: Crop) -> Iterator[gpd.GeoDataFrame]:
+    """Yield the bodies that the model sees on each image, in the image's CRS; probabilities live in a temporary folder."""
+    import torch
+
+    from lobate.network.deeplab import landform_probability
+    from lobate.network.inference_graph import fuse_batch_norms
+    from lobate.network.modelfile import load
+    from lobate.network.polygonize import polygonize
+    from lobate.network.sliding_window import probability_map
+
+    net, _ = load(model)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = landform_probability(fuse_batch_norms(net), device)
+    window = -(-(crop.core + 2 * crop.margin) // 32) * 32
+    for image in images:
+        with TemporaryDirectory() as folder:
+            target = Path(folder) / "probability.tif"
+            windows = {"window": window, "overlap": min(crop.margin, window) // 2, "batch": "auto"}
+            probability_map(network, image, target, **windows, channels=net.channels, device=device)
+            yield polygonize(target, mining.min_probability)
+
+
+def _judged(
+    image: Path, tile: str, bodies: gpd.GeoDataFrame, ground: ExclusionZones, mining: Mining, side: int
+) -> gpd.GeoDataFrame:
+    """Return the bodies of one tile with area, windows and reason, in EPSG:4326."""
+    with open_raster(image) as dataset:
+        grid = Grid.of(dataset)
+    log.info("tile %s: %d detections", tile, len(bodies))
+    return classify_false_positives(bodies.assign(tile=tile), grid, ground.on(grid), mining, side).to_crs(LONLAT)
+
+
+def _one_row_a_patch(chosen: gpd.GeoDataFrame, round: int) -> gpd.GeoDataFrame:
+    rows = chosen.explode("windows", ignore_index=True)
+    rows["id"] = [f"mined_r{round}_{number:04d}" for number in range(1, len(rows) + 1)]
+    rows["window_row"] = [corner[0] for corner in rows["windows"]]
+    rows["window_col"] = [corner[1] for corner in rows["windows"]]
+    return rows
+
+
+def _footprints(rows: gpd.GeoDataFrame, images: dict[str, Path], side: int) -> gpd.GeoDataFrame:
+    """Return the ground of each mined patch, in EPSG:4326."""
+    grids = {tile: Grid.of(image) for tile, image in images.items()}
+    places = [(grids[row.tile], row.window_row, row.window_col) for row in rows.itertuples()]
+    ground = [
+        gpd.GeoSeries([grid.crop(*corner, side, side).footprint], crs=grid.crs).to_crs(LONLAT)[0]
+        for grid, *corner in places
+    ]
+    return gpd.GeoDataFrame({"id": rows["id"].astype(object)}, geometry=ground, crs=LONLAT)
+
+
+def _patch(image: Path, label: Path, row: Any, ground: ExclusionZones, side: int) -> np.ndarray:
+    with open_raster(image) as dataset:
+        part = Grid.of(dataset).crop(row.window_row, row.window_col, side, side)
+    return read_patch(image, label, (row.window_row, row.window_col), side, list(ground.on(part).vetoed))
+
+
+def _shape(image: Path, side: int) -> tuple[int, int, int]:
+    with open_raster(image) as dataset:
+        return side, side, dataset.count + 1

@@ -1,0 +1,62 @@
+"""The chosen round's training once more, on another split of the same patches.
+
+A split that leaves a side without patches is reported in the result: it is a finding, not a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lobate.settings.training import Network, Schedule
+from lobate.training import split as splits
+from lobate.training.rounds import read_chosen
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """The data, settings and seeds of a retraining."""
+
+    patches: list[Path]
+    tiles: list[str]
+    split: Path
+    chosen: Path
+    mined: Path
+    negatives: Path
+    network: Network
+    schedule: Schedule
+    seed: int
+    weights: Path | None
+
+    def train(self, protocol: splits.Protocol, metrics: Path) -> dict[str, Any]:
+        """Write the curves and return the facts, or why there are none."""
+        from lobate.training.curves import write_metrics
+        from lobate.training.datamodule import read_data
+        from lobate.training.experiment import run_experiment
+
+        chosen = read_chosen(self.chosen)
+        try:
+            data = read_data(self.patches, self.tiles, self.split, [self.mined], protocol, [self.negatives])
+        except splits.EmptySplitError as reason:
+            log.warning("%s", reason)
+            write_metrics(metrics, [])
+            return {"impossible": str(reason), "round": chosen["round"], "validation_iou": None}
+        seeds = self.seed, chosen["round"]
+        _, course, facts = run_experiment(data, self.network, self.schedule, chosen["augment"], seeds, self.weights)
+        write_metrics(metrics, course.rows)
+        return facts
+
+
+def landform_iou(facts: dict[str, Any]) -> Any:
+    """Return the validation IoU of the landform class, or None."""
+    return (facts["validation_iou"] or {}).get("landform")
+
+
+def write_record(path: Path, facts: dict[str, Any]) -> None:
+    """Write the record of a retraining as JSON."""
+    path.write_text(json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")

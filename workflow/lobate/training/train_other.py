@@ -1,0 +1,43 @@
+"""Train the chosen round once more, on the other protocol's split of the same patches.
+
+The result says what the chosen model's validation IoU is worth; the model itself is not kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+from lobate.engine.signature import Input, Output, Setting
+from lobate.settings.training import Network, Schedule
+from lobate.training import split as splits
+from lobate.training.retrain import Retraining, landform_iou, write_record
+
+log = logging.getLogger(__name__)
+
+
+def train_other(
+    patches: Annotated[list[Path], Input()],
+    split: Annotated[Path, Input(view=splits.keep_alternative)],
+    chosen: Annotated[Path, Input()],
+    mined: Annotated[Path, Input()],
+    negatives: Annotated[Path, Input()],
+    other: Annotated[Path, Output()],
+    metrics: Annotated[Path, Output()],
+    weights: Annotated[Path | None, Input()] = None,
+    *,
+    tiles: list[str],
+    network: Annotated[Network, Setting("training.network")],
+    schedule: Annotated[Schedule, Setting("training.schedule")],
+    seed: Annotated[int, Setting("seed")] = 0,
+) -> None:
+    """Train as the ``chosen`` round was, on the other protocol's split, and write its facts and curves.
+
+    ``mined`` and ``negatives`` are what `choose_round` gathered; mined patches on this protocol's validation ground are
+    left out. Where the other protocol has nothing to train on or to validate with, ``other`` says so.
+    """
+    retraining = Retraining(patches, tiles, split, chosen, mined, negatives, network, schedule, seed, weights)
+    facts = retraining.train("other_side", metrics)
+    write_record(other, facts)
+    log.info("the other protocol gives a validation IoU of %s for the landform", landform_iou(facts))
