@@ -7,7 +7,7 @@ import rasterio
 from affine import Affine
 from shapely.geometry import box
 
-from lobate.cli.estimate import cost_text, estimate_cost
+from lobate.cli.estimate import estimate_run, format_estimate
 from lobate.settings.load import parse
 
 TABLE = "scene\ttile\tdate\tcloud_cover\tbaseline\tsource\tchecksums\n"
@@ -32,22 +32,22 @@ def region(**changed):
 
 
 def test_counts_come_from_table_and_outlines(outlines):
-    found = estimate_cost(region())
-    assert (found.tiles, found.fetches, found.outlines, found.rounds) == (3, 6, 10, 3)
-    # 0.26 km2, three times as long as wide: 6 patches, as patches.cores reckons
-    assert found.patches == 60
-    assert found.windows == 3 * 35**2
-    assert found.jobs > 3 * 5 + 6
+    estimate = estimate_run(region())
+    assert (estimate.tiles, estimate.fetches, estimate.outlines, estimate.rounds) == (3, 6, 10, 3)
+    # 0.26 km2, three times as long as wide: 6 patches, as the docstring of patches.windows has it
+    assert estimate.patches == 60
+    assert estimate.windows == 3 * 35**2
+    assert estimate.jobs == 3 * 5 + 6 + 3 * 2 + 1 + 34
 
 
 def test_removed_outlines_and_filtered_ones_do_not_count(outlines, tmp_path):
     (tmp_path / "removed.csv").write_text("id,reason\np1,cloud\np2,cloud\n")
-    found = estimate_cost(
+    estimate = estimate_run(
         region(labels={"positives": [{"path": "p.gpkg", "id_field": "id"}], "removed": "removed.csv"})
     )
-    assert (found.outlines, found.patches) == (8, 48)
-    found = estimate_cost(region(labels={"positives": [{"path": "p.gpkg", "where": {"id": "p3"}}]}))
-    assert found.outlines == 1
+    assert (estimate.outlines, estimate.patches) == (8, 48)
+    estimate = estimate_run(region(labels={"positives": [{"path": "p.gpkg", "where": {"id": "p3"}}]}))
+    assert estimate.outlines == 1
 
 
 def test_patches_of_a_ready_image_are_counted_in_its_own_pixels(outlines):
@@ -55,41 +55,62 @@ def test_patches_of_a_ready_image_are_counted_in_its_own_pixels(outlines):
     grid = {"height": 20, "width": 30, "count": 3, "crs": "EPSG:32644", "transform": Affine(30, 0, 5e5, 0, -30, 4e6)}
     with rasterio.open("ready.tif", "w", driver="GTiff", dtype="uint8", **grid) as image:
         image.write(np.ones((3, 20, 30), np.uint8))
-    found = estimate_cost(region(imagery={"tiles": {"T": ["ready.tif"]}}))
-    assert (found.outlines, found.patches) == (10, 10)
+    estimate = estimate_run(region(imagery={"tiles": {"T": ["ready.tif"]}}))
+    assert (estimate.outlines, estimate.patches) == (10, 10)
 
 
-def test_the_papers_network_costs_more_than_a_small_one(outlines):
-    small = estimate_cost(region(training={"network": {"backbone": "mobilenetv2_100"}}))
-    large = estimate_cost(region())
-    finer = estimate_cost(region(mapping={"predict": {"output_stride": 8}}))
-    assert small.map_hours < large.map_hours < finer.map_hours
-    assert small.round_hours < large.round_hours
+def test_the_papers_network_takes_more_disk_than_a_small_one(outlines):
+    small = estimate_run(region(training={"network": {"backbone": "mobilenetv2_100"}}))
+    large = estimate_run(region())
     assert small.disk_bytes < large.disk_bytes
 
 
-def test_more_looks_at_a_window_take_their_time(outlines):
-    once, eight = estimate_cost(region()), estimate_cost(region(mapping={"predict": {"tta": {"symmetries": True}}}))
-    assert eight.map_hours == pytest.approx(8 * once.map_hours)
+def test_disk_holds_scenes_images_patches_and_models(outlines):
+    pixels, patch_bytes = 10_980**2, 480**2 * 4
+    expected = 6 * 3 * 2 * pixels + 3 * pixels * 3.5 + 60 * patch_bytes + 4 * 170e6
+    assert estimate_run(region()).disk_bytes == pytest.approx(expected)
+
+
+def test_passes_of_a_window_count_symmetries_scales_and_models(outlines):
+    def passes(**predict):
+        return estimate_run(region(mapping={"predict": predict})).passes
+
+    assert passes() == 1
+    assert passes(tta={"symmetries": True}) == 8
+    assert passes(tta={"scales": [0.5, 1, 1.5]}) == 3
+    assert passes(tta={"symmetries": True}, ensemble=["a.safetensors"]) == 16
+
+
+def test_trainings_are_rounds_the_other_protocol_and_folds(outlines):
+    estimate = estimate_run(region(training={"max_rounds": 2, "schedule": {"iterations": 500}}))
+    assert (estimate.rounds, estimate.iterations, estimate.trainings) == (2, 500, 1)
+    alone = estimate_run(region(training={"both_protocols": False}))
+    folds = estimate_run(region(patches={"split": {"folds": 5}}))
+    assert (alone.trainings, folds.trainings) == (0, 6)
+    assert folds.jobs - alone.jobs == 6
 
 
 def test_outlines_that_are_still_to_be_drawn_are_not_counted_as_none(outlines, tmp_path):
     (tmp_path / "p.gpkg").unlink()
-    assert "not known before the outlines are there" in cost_text(estimate_cost(region()), region())
+    assert "patches are counted once the outlines are there" in format_estimate(estimate_run(region()), region())
 
 
 def test_a_region_without_scenes_is_told_so(outlines):
     begun = region(imagery={"find": {"area": "a.gpkg", "years": [2018], "months": [7]}})
-    assert cost_text(estimate_cost(begun), begun) == "What a run will cost can be said when its scenes are found.\n"
+    assert (
+        format_estimate(estimate_run(begun), begun) == "The size of a run can be estimated once its scenes are found.\n"
+    )
 
 
-def test_told_in_words_with_where_the_rates_come_from(outlines):
-    text = cost_text(estimate_cost(region()), region())
+def test_the_text_names_every_count_and_where_times_are_measured(outlines):
+    text = format_estimate(estimate_run(region()), region())
     for part in (
-        "tiles    3, from 6 scenes",
-        "about 60, of 10 outlines",
-        "GB in results/",
-        "two processor cores",
-        "days",
+        "tiles     3, from 6 scenes",
+        "outlines  10, cut into about 60 patches",
+        "6.3 GB in results/",
+        "at most 3 rounds of 30,000 iterations of 8 patches; 1 training more",
+        "3,675 windows of 480 px, 1 forward pass each",
+        "results/r/logs/train/round_1.log",
+        "results/r/benchmarks",
     ):
         assert part in text

@@ -50,9 +50,9 @@ def init(
 
 
 def check(*config: Path) -> int:
-    """Say everything that is wrong or missing in a configuration and the files it names, and what a run will cost."""
+    """Report everything that is wrong or missing in a configuration and the files it names, and estimate the size of a run."""
     from lobate.cli.check import check_region
-    from lobate.cli.estimate import cost_text, estimate_cost
+    from lobate.cli.estimate import estimate_run, format_estimate
     from lobate.settings.load import load
 
     region = load(config)
@@ -60,7 +60,7 @@ def check(*config: Path) -> int:
     there = "the files it names that are there" if to_come else "the files it names"
     sys.stdout.write(f"The configuration of region {region.region} and {there} are in order.\n")
     sys.stdout.write("".join(f"Still to come: {one}\n" for one in to_come))
-    sys.stdout.write(cost_text(estimate_cost(region), region))
+    sys.stdout.write(format_estimate(estimate_run(region), region))
     return 0
 
 

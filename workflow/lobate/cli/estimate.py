@@ -1,7 +1,7 @@
-"""What a run of a region will cost, before it: tiles, patches, jobs, disk and the network's time, all of it rough.
+"""A rough estimate of a run before it starts: tiles, scenes, outlines, patches, jobs, windows, iterations and disk space.
 
-Counts follow from the configuration and the outlines it names; bytes and seconds are those counts times the rates below.
-They are there to tell an afternoon from a month, and a full disk before it is full; `snakemake -n` counts jobs exactly.
+The counts follow from the configuration and from the outlines it names; bytes are these counts times the sizes below.
+`snakemake -n` counts the jobs exactly. Times are left out, since they depend on the machine: a run measures its own.
 """
 
 from __future__ import annotations
@@ -19,29 +19,28 @@ from lobate.patches.windows import largest_side, window_spans
 from lobate.settings import Region
 from lobate.settings.base import PolygonFile
 
-PIXELS = 10_980  # side of a Sentinel-2 tile at 10 m
+TILE_PX = 10_980  # side of a Sentinel-2 tile at 10 m
 PIXEL_M = 10.0
-LENGTH_TO_WIDTH = 3.0  # of a rock glacier, as the docstring of patches.cores reckons
+LENGTH_TO_WIDTH = 3.0  # of a rock glacier, as in the docstring of patches.windows
 
-# Bytes: a 10 m band of a scene (two a pixel, less where it is packed well), a pixel of a composed image with its overviews
-# (as in the embedded example), and of labels, probability and the record of scenes.
-BAND_BYTES, IMAGE_BYTES, OTHER_BYTES = 2.0 * PIXELS**2, 3.0, 0.5
-# Bytes of a model file: 42 million weights of four bytes in the paper's network, a tenth of it in a small one.
+# Bytes of one 10 m band of a scene (at most two a pixel), of a pixel of a composed image with its overviews (measured on the
+# embedded example), and of a pixel of labels, probability and scene record together.
+BAND_BYTES, IMAGE_BYTES, OTHER_BYTES = 2.0 * TILE_PX**2, 3.0, 0.5
+# Bytes of a model file: 42 million weights of four bytes in the paper's network, about a tenth of that in a small one.
 LARGE_MODEL, SMALL_MODEL = 170e6, 20e6
-# Seconds of a 480 x 480 window on two processor cores, through the network and in a training step (forward and back):
-# measured on the machine this was written on, with other work beside it.
-SECONDS = {"xception": (6.0, 45.0), "": (0.2, 1.0)}
-SIDE = 480
-FINER = 3.0  # what an output stride of 8 costs in the place of 16
 
-PER_TILE = 5  # compose, rasterize, crop, predict, vectorize
-PER_ROUND = 2  # train, mine
-ONCE = 35  # the steps that see the whole region, and the figures
+JOBS_PER_TILE = 5  # compose, rasterize, crop, predict, vectorize
+JOBS_PER_ROUND = 2  # train, mine
+JOBS_PER_REGION = 34  # steps that run once, figures among them
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Rough counts; ``outlines`` and what follows from them are 0 where no outlines are there yet."""
+class Estimate:
+    """Rough counts of a run; ``outlines`` and ``patches`` are 0 where no outlines exist yet.
+
+    ``passes`` is the number of forward passes for one window, ``trainings`` the largest number of trainings beside the
+    rounds: one on the other protocol's split, and one a fold.
+    """
 
     tiles: int
     fetches: int
@@ -50,73 +49,86 @@ class Cost:
     jobs: int
     disk_bytes: float
     windows: int
-    map_hours: float
-    round_hours: float
+    passes: int
+    iterations: int
     rounds: int
+    trainings: int
 
 
-def estimate_cost(region: Region) -> Cost:
-    """Reckon what a run of ``region`` costs; its files must be in order (`check_region`)."""
+def estimate_run(region: Region) -> Estimate:
+    """Return the counts of a run of ``region``; its files must be in order (`check_region`)."""
     tiles, training = scenes_by_tile(region.imagery), region.training
-    fetches = [row["scene"] for row in scene_rows(region.imagery)]
-    outlines, patches = _patches(region)
-    pixels = sum(_pixels(scenes, region) for scenes in tiles.values())
-    windows = sum(math.ceil(_side(scenes, region) / _step(region)) ** 2 for scenes in tiles.values())
-    look, step = _seconds(region)
-    return Cost(
+    fetches = len({row["scene"] for row in scene_rows(region.imagery)})
+    outlines, patches = _count_patches(region)
+    sizes = [_tile_pixels(scenes, region) for scenes in tiles.values()]
+    trainings = training.both_protocols + region.patches.split.folds
+    return Estimate(
         tiles=len(tiles),
-        fetches=len(set(fetches)),
+        fetches=fetches,
         outlines=outlines,
         patches=patches,
-        jobs=PER_TILE * len(tiles) + len(set(fetches)) + PER_ROUND * training.max_rounds + ONCE,
-        disk_bytes=_disk(region, pixels, len(set(fetches)), patches),
-        windows=windows,
-        map_hours=windows * look * _looks(region) / 3600,
-        round_hours=training.schedule.iterations * training.schedule.batch * step / 3600,
+        jobs=JOBS_PER_TILE * len(tiles)
+        + fetches
+        + JOBS_PER_ROUND * training.max_rounds
+        + trainings
+        + len(region.inventory.others)
+        + JOBS_PER_REGION,
+        disk_bytes=_disk_bytes(region, sum(sizes), fetches, patches),
+        windows=sum(_count_windows(pixels, region) for pixels in sizes),
+        passes=_passes(region),
+        iterations=training.schedule.iterations,
         rounds=training.max_rounds,
+        trainings=trainings,
     )
 
 
-def cost_text(reckoned: Cost, region: Region) -> str:
-    """Return a cost as lines for a terminal."""
-    if not reckoned.tiles:
-        return "What a run will cost can be said when its scenes are found.\n"
-    network = region.training.network.backbone
-    rounds = f"{reckoned.rounds} round" + "s" * (reckoned.rounds != 1)
+def format_estimate(estimate: Estimate, region: Region) -> str:
+    """Return an estimate as lines for a terminal."""
+    if not estimate.tiles:
+        return "The size of a run can be estimated once its scenes are found.\n"
+    predict, schedule, folder = region.mapping.predict, region.training.schedule, f"results/{region.region}"
     lines = [
-        "A run will cost roughly:",
-        f"  tiles    {reckoned.tiles}" + (f", from {reckoned.fetches} scenes to fetch" if reckoned.fetches else ""),
-        f"  patches  {_patches_told(reckoned)}",
-        f"  jobs     about {reckoned.jobs} (`snakemake -n` counts them)",
-        f"  disk     {_size(reckoned.disk_bytes)} in results/ and resources/",
-        f"  mapping  {reckoned.windows:,} windows through {network}: {_time(reckoned.map_hours)} on two processor cores",
-        f"  training {_time(reckoned.round_hours)} a round on two processor cores, at most {rounds}"
-        + (" and one on the other protocol's split" if region.training.both_protocols else ""),
-        "Times are the network's own, from one machine with two cores, and may be wrong by a factor of three; a GPU takes a small part "
-        "of them (the log of `train` tells images a second after the first minutes). Mining maps every tile once more a round.",
+        "Rough size of a run:",
+        f"  tiles     {estimate.tiles}" + (f", from {estimate.fetches} scenes to fetch" if estimate.fetches else ""),
+        f"  outlines  {_outlines_text(estimate)}",
+        f"  jobs      about {estimate.jobs} (`snakemake -n` counts them)",
+        f"  disk      {_size(estimate.disk_bytes)} in results/ and resources/",
+        f"  training  at most {_plural(estimate.rounds, 'round')} of {estimate.iterations:,} iterations of "
+        f"{_plural(schedule.batch, 'patch')}" + _further_trainings(estimate.trainings),
+        f"  mapping   {estimate.windows:,} windows of {predict.window} px, {_plural(estimate.passes, 'forward pass')} each; "
+        "mining maps every tile once more a round",
+        f"Times depend on your machine: after the first hundred iterations {folder}/logs/train/round_1.log shows images a second "
+        f"and the seconds left, and {folder}/benchmarks holds the time of each finished step.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _patches_told(reckoned: Cost) -> str:
-    if not reckoned.outlines:
-        return "not known before the outlines are there"
-    return f"about {reckoned.patches:,}, of {reckoned.outlines:,} outlines"
+def _outlines_text(estimate: Estimate) -> str:
+    if not estimate.outlines:
+        return "none yet; patches are counted once the outlines are there"
+    return f"{estimate.outlines:,}, cut into about {_plural(estimate.patches, 'patch')}"
 
 
-def _patches(region: Region) -> tuple[int, int]:
-    """Return the number of outlines used, and of patches they would give were each three times as long as wide."""
-    files = [*region.labels.positives, *region.labels.negatives]
-    removed = _removed(region)
-    areas = [area for file in files for area in _areas(file)]
+def _further_trainings(count: int) -> str:
+    return f"; {_plural(count, 'training')} more on other splits" if count else ""
+
+
+def _plural(count: int, noun: str) -> str:
+    ending = "" if count == 1 else "es" if noun.endswith(("s", "ch")) else "s"
+    return f"{count:,} {noun}{ending}"
+
+
+def _count_patches(region: Region) -> tuple[int, int]:
+    """Return the number of outlines used, and of their patches if each outline is three times as long as wide."""
+    areas = [area for file in (*region.labels.positives, *region.labels.negatives) for area in _areas_m2(file)]
     if not areas:
         return 0, 0
-    used = max(len(areas) - removed, 1)
+    used = max(len(areas) - _count_removed(region), 1)
     pixel_m = _pixel_m(region)
-    return used, round(sum(_of_one(area, region, pixel_m) for area in areas) * used / len(areas))
+    return used, round(sum(_patches_of_area(area, region, pixel_m) for area in areas) * used / len(areas))
 
 
-def _of_one(area_m2: float, region: Region, pixel_m: float) -> int:
+def _patches_of_area(area_m2: float, region: Region, pixel_m: float) -> int:
     crop = region.patches.crop
     width = math.sqrt(area_m2 / LENGTH_TO_WIDTH)
     sides = (width, LENGTH_TO_WIDTH * width)
@@ -124,40 +136,36 @@ def _of_one(area_m2: float, region: Region, pixel_m: float) -> int:
     return len(spans[0]) * len(spans[1])
 
 
-def _areas(file: PolygonFile) -> list[float]:
+def _areas_m2(file: PolygonFile) -> list[float]:
     if not Path(file.path).exists():
         return []
     with readable(Path(file.path)) as whole:
-        rows = pyogrio.read_dataframe(whole, layer=file.layer)
+        outlines = pyogrio.read_dataframe(whole, layer=file.layer)
     for field, value in file.where.items():
-        rows = rows[rows[field] == value]
-    areas = geodesic_area_m2(rows[~rows.geometry.isna()].to_crs(LONLAT)).tolist()
-    return [area for area in areas if math.isfinite(area)]  # what has no place is told when outlines are cleaned
+        outlines = outlines[outlines[field] == value]
+    areas = geodesic_area_m2(outlines[~outlines.geometry.isna()].to_crs(LONLAT)).tolist()
+    return [area for area in areas if math.isfinite(area)]  # cleaning reports outlines without a place
 
 
-def _removed(region: Region) -> int:
+def _count_removed(region: Region) -> int:
     from lobate.labels.table import read_removed
 
-    listed_in = region.labels.removed
-    return len(read_removed(Path(listed_in))) if listed_in and Path(listed_in).exists() else 0
+    removed = region.labels.removed
+    return len(read_removed(Path(removed))) if removed and Path(removed).exists() else 0
 
 
-def _side(scenes: list[str], region: Region) -> float:
-    return math.sqrt(_pixels(scenes, region))
-
-
-def _pixels(scenes: list[str], region: Region) -> int:
-    """Return the pixels of a tile: the example's, a ready image's own, else a Sentinel-2 tile's."""
+def _tile_pixels(scenes: list[str], region: Region) -> int:
+    """Return the pixels of a tile: those of the example, of a ready image, else of a Sentinel-2 tile."""
     if region.example:
         return region.example.side**2
     if _is_ready(scenes):
         with rasterio.open(scenes[0]) as image:
             return image.width * image.height
-    return PIXELS**2
+    return TILE_PX**2
 
 
 def _pixel_m(region: Region) -> float:
-    """Return the side of a pixel in metres: a ready image's own, else Sentinel-2's."""
+    """Return the side of a pixel in metres: that of the first ready image, else Sentinel-2's."""
     ready = [scenes for scenes in scenes_by_tile(region.imagery).values() if _is_ready(scenes)]
     if not ready:
         return PIXEL_M
@@ -170,48 +178,27 @@ def _is_ready(scenes: list[str]) -> bool:
     return Path(scenes[0]).is_file() and Path(scenes[0]).suffix.lower() in (".tif", ".tiff")
 
 
-def _step(region: Region) -> int:
+def _count_windows(pixels: int, region: Region) -> int:
     predict = region.mapping.predict
-    return predict.window - predict.overlap
+    return math.ceil(math.sqrt(pixels) / (predict.window - predict.overlap)) ** 2
 
 
-def _looks(region: Region) -> float:
-    predict, finer = region.mapping.predict, 1.0
-    if predict.output_stride == 8 or (predict.output_stride == "model" and region.training.network.output_stride == 8):
-        finer = FINER
-    looks = sum(scale**2 for scale in predict.tta.scales) * (8 if predict.tta.symmetries else 1)
-    return finer * looks * (predict.window / SIDE) ** 2 * (1 + len(predict.ensemble))
+def _passes(region: Region) -> int:
+    predict = region.mapping.predict
+    return len(predict.tta.scales) * (8 if predict.tta.symmetries else 1) * (1 + len(predict.ensemble))
 
 
-def _seconds(region: Region) -> tuple[float, float]:
-    """Return the seconds of a window of 480 px, and of a training patch of the crop's size."""
-    look, step = SECONDS["xception" if _large(region) else ""]
-    return look, step * (region.training.schedule.crop / SIDE) ** 2
-
-
-def _large(region: Region) -> bool:
-    return "mobilenet" not in region.training.network.backbone
-
-
-def _disk(region: Region, pixels: int, fetches: int, patches: int) -> float:
-    crop = region.patches.crop
-    patch = largest_side(crop.core, crop.margin) ** 2 * (len(region.imagery.bands) + 1)
-    model = LARGE_MODEL if _large(region) else SMALL_MODEL
+def _disk_bytes(region: Region, pixels: int, fetches: int, patches: int) -> float:
+    crop, bands = region.patches.crop, len(region.imagery.bands)
+    patch_bytes = largest_side(crop.core, crop.margin) ** 2 * (bands + 1)
+    model_bytes = SMALL_MODEL if "mobilenet" in region.training.network.backbone else LARGE_MODEL
     return (
-        fetches * len(region.imagery.bands) * BAND_BYTES
-        + pixels * (IMAGE_BYTES * len(region.imagery.bands) / 3 + OTHER_BYTES)
-        + patches * patch
-        + (region.training.max_rounds + 1) * model
+        fetches * bands * BAND_BYTES
+        + pixels * (IMAGE_BYTES * bands / 3 + OTHER_BYTES)
+        + patches * patch_bytes
+        + (region.training.max_rounds + 1) * model_bytes
     )
 
 
 def _size(count: float) -> str:
     return f"{count / 1e9:.0f} GB" if count >= 10e9 else f"{count / 1e9:.1f} GB"
-
-
-def _time(hours: float) -> str:
-    if hours < 1 / 30:
-        return "under two minutes"
-    if hours < 1:
-        return f"about {hours * 60:.0f} minutes"
-    return f"about {hours:.0f} hours" if hours < 72 else f"about {hours / 24:,.0f} days"
