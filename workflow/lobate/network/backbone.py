@@ -11,11 +11,13 @@ import difflib
 import logging
 import pickle
 from pathlib import Path
+from typing import Any, cast
 
 import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from timm.models import FeatureInfo
 from torch import Tensor, nn
 
 from lobate.errors import UserError
@@ -35,12 +37,12 @@ class Backbone(nn.Module):
     ``net`` is timm's feature extractor; ``low_channels`` and ``high_channels`` are the widths of its two maps.
     """
 
-    def __init__(self, name: str, channels: int, **weights: object) -> None:
+    def __init__(self, name: str, channels: int, **weights: Any) -> None:
         super().__init__()
         taps = find_taps(name, channels)
         self.reductions = measure_reductions(name, channels, taps)
         self.net = timm.create_model(name, features_only=True, out_indices=taps, in_chans=channels, **weights)
-        self.low_channels, self.high_channels = self.net.feature_info.channels()
+        self.low_channels, self.high_channels = _feature_info(self.net).channels()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the features at stride 4 and at the output stride of ``images`` (N, C, H, W)."""
@@ -52,7 +54,7 @@ class Backbone(nn.Module):
         dilate(self.net, self.reductions, stride)
 
 
-def imagine(name: str, channels: int, **options: object) -> nn.Module:
+def imagine(name: str, channels: int, **options: Any) -> nn.Module:
     """Return a timm model without memory for its weights; an unknown name is a mistake."""
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
@@ -65,10 +67,15 @@ def imagine(name: str, channels: int, **options: object) -> nn.Module:
 def find_taps(name: str, channels: int) -> tuple[int, int]:
     """Return which of a timm model's features are the stride-4 map and the deepest one."""
     try:
-        reductions = imagine(name, channels, features_only=True).feature_info.reduction()
+        reductions = _feature_info(imagine(name, channels, features_only=True)).reduction()
         return reductions.index(LOW_LEVEL), len(reductions) - 1
     except (RuntimeError, ValueError, AttributeError, AssertionError) as error:
         raise _not_usable(name, "it gives no pyramid of features with one at stride 4") from error
+
+
+def _feature_info(net: nn.Module) -> FeatureInfo:
+    """Return the widths and reductions of the maps of a timm feature extractor."""
+    return cast(FeatureInfo, net.feature_info)
 
 
 def measure_reductions(name: str, channels: int, taps: tuple[int, int]) -> dict[str, int]:
@@ -106,7 +113,7 @@ def dilate(net: nn.Module, reductions: dict[str, int], stride: int) -> None:
     ``stride``, and is dilated by ``r / stride`` where its input is finer than it natively was (METHOD section 2).
     """
     for name, reduction in reductions.items():
-        conv = net.get_submodule(name)
+        conv = cast(nn.Conv2d, net.get_submodule(name))
         native = conv.__dict__.setdefault("native", (conv.stride, conv.dilation, conv.padding))
         strides, dilations, padding = native
         if max(strides) == 1 and max(conv.kernel_size) == 1:
@@ -168,7 +175,8 @@ def load_backbone(name: str, channels: int, path: Path) -> Backbone:
 def fetch_backbone(name: str, channels: int) -> Backbone:
     """Return the backbone with timm's ImageNet weights, fetched from the hub or taken from its cache."""
     imagine(name, channels)
-    if not timm.get_pretrained_cfg(name).has_weights:
+    config = timm.get_pretrained_cfg(name)
+    if config is None or not config.has_weights:
         raise UserError(
             f"training.network.weights: timm has no ImageNet weights of '{name}'; set it to none or a file."
         )

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import timm
 import torch
@@ -77,7 +78,7 @@ class Pyramid(nn.Module):
     def set_output_stride(self, stride: int) -> None:
         """Scale the rates to the stride of the features."""
         for rate, branch in zip(RATES, self.atrous, strict=True):
-            depthwise = branch[0][0]
+            depthwise = cast(nn.Conv2d, branch.get_submodule("0.0"))
             depthwise.dilation = depthwise.padding = (rate * 16 // stride,) * 2
 
     def forward(self, features: Tensor) -> Tensor:
@@ -118,7 +119,7 @@ def initialise(head: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
     if isinstance(head, Decoder):
         nn.init.trunc_normal_(head.logits.weight, std=0.01)
-        nn.init.zeros_(head.logits.bias)
+        nn.init.zeros_(head.logits.get_parameter("bias"))
 
 
 LANDFORM = 1
@@ -243,7 +244,7 @@ def landform_probability(model: DeepLab, device: str | torch.device | None = Non
     """
     device = device or next(model.parameters()).device
     kind = torch.device(device).type
-    model.to(device=device, memory_format=torch.channels_last).eval()
+    model.to(device).to(memory_format=torch.channels_last).eval()
 
     def probability(images: Tensor) -> Tensor:
         with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):

@@ -10,7 +10,7 @@ import json
 import logging
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -63,10 +63,18 @@ def _write(network: nn.Module, channels: int, header: dict[str, Any], target: Pa
     batch, rows, columns = (torch.export.Dim(name, min=1, max=MOST) for name in ("batch", "rows", "columns"))
     free = {0: batch, 2: STEP * rows, 3: STEP * columns}
     example = torch.zeros(2, channels, 6 * STEP, 4 * STEP)
-    names = {"input_names": ["image"], "output_names": ["probability"]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(network, (example,), dynamo=True, dynamic_shapes=(free,), verbose=False, **names)
+        exported = torch.onnx.export(
+            network,
+            (example,),
+            input_names=["image"],
+            output_names=["probability"],
+            dynamo=True,
+            dynamic_shapes=(free,),
+            verbose=False,
+        )
+    program = cast(torch.onnx.ONNXProgram, exported)  # with dynamo
     program.model.metadata_props.update(
         {"lobate": json.dumps(header, sort_keys=True), "licence": header.get("licence") or ""}
     )

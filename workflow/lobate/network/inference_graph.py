@@ -74,7 +74,13 @@ def fuse_batch_norms(model: DeepLab) -> DeepLab:
     lean = copy.deepcopy(model)
     for conv, norm in _pairs(lean, probe):
         weight, bias = fuse_conv_bn_weights(
-            *(conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
+            conv.weight,
+            conv.bias,
+            norm.get_buffer("running_mean"),
+            norm.get_buffer("running_var"),
+            norm.eps,
+            norm.weight,
+            norm.bias,
         )
         conv.weight, conv.bias = nn.Parameter(weight, requires_grad=False), nn.Parameter(bias, requires_grad=False)
         _replace(lean, norm, getattr(norm, "act", nn.Identity()).eval())

@@ -55,7 +55,7 @@ def polygonize(probability: Path, threshold: float, *, fill_holes_m2: float = 0)
         scan = _scan(dataset, ceil(threshold * SCALE - 1e-9))
     if not len(scan.runs):
         log.info("No pixel of %s reaches a probability of %g.", probability.name, threshold)
-        return _frame([], {name: [] for name in scan.columns}, grid)
+        return _frame([], {name: np.empty(0) for name in scan.columns}, grid)
     part, body = label_components(scan.runs)
     if fill_holes_m2:
         rings, within = _fill(trace(scan.runs, body), grid, fill_holes_m2)
@@ -145,7 +145,7 @@ def _beside(runs: Runs, others: Runs) -> np.ndarray:
 
 def _sorted_by_body(body: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return the pixels' values in the order of their body, those of one body in ascending order."""
-    keys = body.astype(np.uint32 if body.max() < 2**24 else np.uint64)
+    keys: np.ndarray = body.astype(np.uint32 if body.max() < 2**24 else np.uint64)
     keys *= 256
     keys += values
     keys.sort()

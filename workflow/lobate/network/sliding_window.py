@@ -30,8 +30,8 @@ from lobate.errors import UserError
 from lobate.io.grid import Grid
 from lobate.io.raster import BLOCK, CogWriter, open_raster
 from lobate.network.batches import BatchRunner, Network
-from lobate.network.progress import Progress
 from lobate.network.window_weights import Axis, Blend, lay_out
+from lobate.progress import Progress
 
 SENTINEL = re.compile("B[0-9][0-9A]")
 """A band's description that names a band of Sentinel-2, and not just a colour."""
@@ -161,14 +161,15 @@ def probability_map(
         CogWriter(target, grid, count=len(layers), nodata=NODATA, descriptions=layers) as writer,
         read_ahead(image, rows) as bands,
         ThreadPoolExecutor(1) as writing,
-        Progress(grid.height, "rows") as progress,
+        Progress(unit="rows") as progress,
     ):
         written: deque[Future[None]] = deque()
+        mapped = progress.task("rows", grid.height)
         for start, values, valid in _settled_rows(bands, batches, rows, columns, len(layers), device):
             written.append(writing.submit(_write, writer, values, valid, start))
             if len(written) > 1:
                 written.popleft().result()
-            progress.at(start + len(valid))
+            mapped.at(start + len(valid))
         for one in written:
             one.result()
 
@@ -178,8 +179,8 @@ def _settled_rows(
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Yield first row, bytes (L, h, W) and validity (h, W) of the rows that are done, from top to bottom."""
     total = torch.zeros(layers, rows.length, columns.size, device=device)
-    profiles, which = np.unique(columns.weights, axis=0, return_inverse=True)
-    profiles = torch.from_numpy(profiles).to(device)
+    unique, which = np.unique(columns.weights, axis=0, return_inverse=True)
+    profiles = torch.from_numpy(unique).to(device)
     for number, (band, valid) in enumerate(bands):
         weights = torch.from_numpy(rows.weights[number]).to(device)[:, None] * profiles[:, None, :]
         places = [

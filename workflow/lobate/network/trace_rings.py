@@ -61,7 +61,8 @@ def _segments(runs: Runs) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
         begins = np.flatnonzero(np.append(True, (np.diff(column) != 0) | (np.diff(row) != 1)))
         ends = np.append(begins[1:], len(row)) - 1
         parts.append((column[begins], row[begins], row[ends] + 1, order[begins], np.full(len(begins), rising)))
-    return tuple(np.concatenate(both) for both in zip(*parts, strict=True))
+    column, top, bottom, run, rises = (np.concatenate(both) for both in zip(*parts, strict=True))
+    return column, top, bottom, run, rises
 
 
 def _follow(

@@ -67,7 +67,8 @@ def ensemble(networks: Sequence[Network]) -> Network:
 
 
 def _mean(answers: Iterable[Tensor]) -> Tensor:
-    total, count = None, 0
-    for answer in answers:
-        total, count = answer.float() if total is None else total + answer, count + 1
+    remaining = iter(answers)
+    total, count = next(remaining).float(), 1
+    for answer in remaining:
+        total, count = total + answer, count + 1
     return total / count
