@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test torture bench lint docs lock schema clean
+.PHONY: demo test torture bench lint docs lock schema reference clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -54,6 +54,10 @@ lock:
 # The configuration's schema, from the settings' models.
 schema: $(READY)
 	$(BIN)/python -m lobate schema > workflow/schemas/config.schema.json
+
+# The generated parts of docs/configuration.md and docs/verbs.md, from the settings' models and the verbs' signatures.
+reference: $(READY)
+	$(BIN)/python docs/reference.py
 
 clean:
 	rm -rf .venv .snakemake site .pytest_cache .ruff_cache .hypothesis

@@ -83,7 +83,7 @@ class Toy:
             (room / f"{verb}.py").write_text(f"from lobate.toy.verbs import {verb}\n")
         (self.code / "lobate" / "toy_helper.py").write_text(HELPER)
         with (self.code / "lobate" / "engine" / "registry.py").open("a") as registry:
-            registry.write(f'\nROOM_OF.update(dict.fromkeys({VERBS}, "toy"))\n')
+            registry.write(f'\nROOMS["toy"] = {VERBS}\nROOM_OF.update(dict.fromkeys({VERBS}, "toy"))\n')
         self.settings(seed=0)
         (folder / "in.txt").write_text("apple\nbanana\navocado\n")
 

@@ -53,6 +53,17 @@ def test_list_of_verbs_names_all_of_them(capsys):
         assert verb.replace("_", "-") in said
 
 
+def test_verbs_are_listed_by_room_in_the_order_of_the_data(capsys):
+    assert main(["--help"]) == 0
+    first_words = [line.strip("│╭─ ").split("  ")[0].rstrip("─╮ ") for line in capsys.readouterr().out.splitlines()]
+    expected = [
+        line
+        for room, verbs in registry.ROOMS.items()
+        for line in (f"Verbs of {room}", *(verb.replace("_", "-") for verb in verbs))
+    ]
+    assert [word for word in first_words if word in expected] == expected
+
+
 def test_schema_is_json(capsys):
     assert main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Region"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
 from pathlib import Path
 
 import geopandas as gpd
@@ -63,31 +62,6 @@ def test_a_broken_link_is_an_error(build, tmp_path, target, broken):
 
 def _keys(model) -> set[str]:
     return {*model.model_fields, "iterations", "min_area_km2", "ring_m", "velocity_unit", "where", "symmetries"}
-
-
-def test_every_setting_has_a_row():
-    text = _reference().settings_page()
-    for file in (CODE / "lobate/settings").glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ClassDef) and any(getattr(base, "id", "") == "Section" for base in node.bases):
-                fields = [one.target.id for one in node.body if isinstance(one, ast.AnnAssign)]
-                assert all(f"| `{field}` |" in text for field in fields), (node.name, fields)
-
-
-def test_defaults_and_limits_are_the_models():
-    rows = {line.split(" | ")[0]: line for line in _reference().settings_page().splitlines()}
-    assert "| whole number | `30000` | >= 1 |" in rows["| `iterations`"]
-    assert "`random`, `grouped`, `blocks`, `field`" in _reference().settings_page()
-    assert "must be given" in rows["| `positives`"]
-
-
-def _reference():
-    sys.path.insert(0, str(DOCS))
-    try:
-        import reference
-    finally:
-        sys.path.remove(str(DOCS))
-    return reference
 
 
 def _said() -> str:

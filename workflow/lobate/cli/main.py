@@ -14,11 +14,11 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 import lobate
 from lobate.cli.commands import COMMANDS, GROUPS
-from lobate.engine.registry import ROOM_OF, load
+from lobate.engine.registry import ROOM_OF, ROOMS, load
 from lobate.engine.signature import Input, Output, Setting, all_parameters
 from lobate.engine.signature import Parameter as VerbParameter
 from lobate.errors import UserError
@@ -66,8 +66,9 @@ def _app(tokens: list[str]) -> App:
         _add_commands(app)
     # a verb's module is imported only for its own sake, or for the list of all verbs
     listed = [asked] if asked in ROOM_OF else [] if asked in COMMANDS else list(ROOM_OF)
-    for verb in listed:
-        app.command(_command(verb), name=verb.replace("_", "-"))
+    panels = {room: Group(f"Verbs of {room}", sort_key=number) for number, room in enumerate(ROOMS, start=1)}
+    for number, verb in enumerate(listed):
+        app.command(_command(verb), name=verb.replace("_", "-"), group=panels[ROOM_OF[verb]], sort_key=number)
     return app
 
 
@@ -113,7 +114,7 @@ def _option(one: VerbParameter) -> inspect.Parameter:
 
 
 def _keyword(name: str, kind: Any, text: str, default: Any) -> inspect.Parameter:
-    hint = Annotated[kind | None if default is None else kind, Parameter(help=text, consume_multiple=True)]
+    hint: Any = Annotated[kind | None if default is None else kind, Parameter(help=text, consume_multiple=True)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 ROOMS: dict[str, tuple[str, ...]] = {
     "example": ("make_example",),
-    "imagery": ("measure_stretch", "find_scenes", "fetch_scene", "fetch_dem", "mosaic_dem", "compose_rgb"),
+    "imagery": ("find_scenes", "fetch_scene", "fetch_dem", "mosaic_dem", "measure_stretch", "compose_rgb"),
     "labels": ("clean_labels", "rasterize_labels"),
     "patches": ("crop_patches", "split_patches", "contact_sheet", "describe_dataset"),
     "training": ("train", "mine_negatives", "choose_round", "train_other", "cross_validate", "select_model"),
