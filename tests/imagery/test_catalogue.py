@@ -14,8 +14,9 @@ import pytest
 from shapely.geometry import box
 
 from lobate.errors import UserError
+from lobate.imagery.catalogues import address_of, collection_of
 from lobate.imagery.finding import catalogue
-from lobate.imagery.finding.catalogue import address_of, collection_of, search
+from lobate.imagery.finding.catalogue import search
 from lobate.settings.imagery import Catalogue
 
 GROUND = box(10, 46, 11, 47)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from lobate.errors import UserError
+from lobate.io.jsonfile import read_json
 from lobate.store.lineage import lineage
 from lobate.store.store import Store
-from lobate.training.select_model import read_facts
 
 HEAD = ("round", "patches", "mined", "augmentation", "training", "validation", "threshold", "minutes", "")
 
@@ -23,7 +23,7 @@ def rounds_table(training: Path, store: Store) -> str:
     """
     if not (training / "selection.json").exists():
         raise UserError(f"There is no {training / 'selection.json'} yet. Run snakemake for this region first.")
-    found = read_facts(training / "selection.json")
+    found = read_json(training / "selection.json", "a selection.json written by `select-model`")
     rows = [HEAD, *(_row(one, training / f"round_{one['round']}/verdict.json", store) for one in found["rounds"])]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -20,6 +20,7 @@ from lobate.errors import UserError
 from lobate.imagery.fetching.assets import Asset, AssetDownload, elevation_of, missing, order_of
 from lobate.imagery.fetching.journal import Journal, open_journal
 from lobate.imagery.finding.area import outline, read_area
+from lobate.io.atomic import atomic_write
 from lobate.settings.imagery import Catalogue, Find
 
 log = logging.getLogger(__name__)
@@ -58,9 +59,8 @@ def fetch_dem(
     assets = _assets(catalogue, ground)
     with open_journal(dem.parent / TILES) as workshop:
         _fetch(workshop, catalogue, assets)
-        new = workshop.place / dem.name
-        share = mosaic([workshop.folder / one.file for one in assets], new)
-        new.replace(dem)
+        with atomic_write(dem, workshop.place / dem.name) as new:
+            share = mosaic([workshop.folder / one.file for one in assets], new)
     log.info("elevation of %d tiles; %.1f %% of the mosaic is void", len(assets), 100 * share)
 
 
@@ -77,7 +77,8 @@ def _ground(area: Path, find: Find) -> BaseGeometry:
 
 def _assets(catalogue: Catalogue, ground: BaseGeometry) -> list[Asset]:
     """Return the tiles of the area, in order of their names; degrees of which the catalogue has none are told."""
-    from lobate.imagery.finding.catalogue import address_of, search
+    from lobate.imagery.catalogues import address_of
+    from lobate.imagery.finding.catalogue import search
 
     try:
         known = search(catalogue, catalogue.dem_collection, outline(ground))

@@ -24,6 +24,7 @@ from lobate.imagery.finding.area import outline, read_area
 from lobate.imagery.finding.coverage import Coverage, count_in_words, measure
 from lobate.imagery.finding.items import Found, latest_revision, read_items
 from lobate.imagery.scene_table import to_tsv
+from lobate.io.atomic import atomic_write
 from lobate.settings.imagery import Catalogue, Clouds, Find
 
 Days = tuple[date, date]
@@ -97,7 +98,8 @@ def find_scenes(
 
 def _listed(settings: Catalogue, ground: BaseGeometry, ranges: list[Days]) -> list[Found]:
     """Return the scenes that the catalogue lists for these days, wherever it says they lie."""
-    from lobate.imagery.finding.catalogue import address_of, collection_of, search
+    from lobate.imagery.catalogues import address_of, collection_of
+    from lobate.imagery.finding.catalogue import search
 
     address, collection = address_of(settings), collection_of(settings)
     asked = outline(ground)
@@ -188,12 +190,7 @@ def _write(covered: Coverage, scenes: list[Found], table: Path, picture: Path) -
     from lobate.imagery.finding.coverage_map import draw
 
     new_table, new_picture = (path.with_name(f".{path.name}.new") for path in (table, picture))
-    try:
+    with atomic_write(table, new_table), atomic_write(picture, new_picture):  # the picture is renamed first
         draw(covered, scenes, new_picture)
         new_table.write_text(to_tsv(one.row for one in scenes), encoding="utf-8")
-        new_picture.replace(picture)
-        new_table.replace(table)
-    finally:
-        new_table.unlink(missing_ok=True)
-        new_picture.unlink(missing_ok=True)
     log.info("scenes in the table: %d; tiles: %s", len(scenes), ", ".join(sorted({one.tile for one in scenes})))

@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from lobate.errors import UserError, UserErrors
+from lobate.imagery.catalogues import KNOWN
 from lobate.imagery.fetching.assets import AssetDownload
 from lobate.imagery.fetching.http import Downloader, DownloadRequest, Missing
 from lobate.imagery.fetching.journal import Journal
-from lobate.imagery.fetching.progress import shown
 from lobate.imagery.fetching.retry import RetryPolicy
 from lobate.imagery.fetching.signing import Signer, Unsigned, by_address, by_container
 from lobate.imagery.fetching.ssrf_guard import open_session
-from lobate.imagery.finding.catalogue import KNOWN
+from lobate.progress import MB, Progress, Task
 from lobate.settings.imagery import Catalogue
 
 log = logging.getLogger(__name__)
@@ -23,14 +23,27 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4
 """Files fetched at a time: archives slow down those who ask for many more."""
 
+EVERY_S = 15.0
+"""Seconds between two lines about one file."""
+
 
 @contextmanager
 def open_downloader(catalogue: Catalogue, title: str) -> Iterator[Downloader]:
     """Give a courier that asks, signs, waits and reports as the settings say."""
     patience = RetryPolicy(tries=catalogue.tries, timeout_s=catalogue.timeout_s)
-    with open_session(private=catalogue.allow_private) as session, shown(title) as progress:
+    with open_session(private=catalogue.allow_private) as session, show_transfers(title) as progress:
         signer = _signer(catalogue, Downloader(session, patience=patience))
         yield Downloader(session, patience=patience, signer=signer, progress=progress)
+
+
+def show_transfers(title: str) -> Progress:
+    """Return the progress of several files, with a bar or lines each."""
+    return Progress(lambda task: _transfer_line(title, task), title=title, every_s=EVERY_S, unit="bytes")
+
+
+def _transfer_line(title: str, task: Task) -> str:
+    share = f" of {task.total / MB:.1f} MB ({100 * task.done / task.total:.0f} %)" if task.total else " MB"
+    return f"{title}: {task.name}: {task.done / MB:.1f}{share}"
 
 
 def _signer(catalogue: Catalogue, courier: Downloader) -> Signer:

@@ -11,8 +11,8 @@ import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from time import sleep
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ from shapely.geometry.base import BaseGeometry
 from urllib3.exceptions import HTTPError
 
 from lobate.errors import UserError
+from lobate.imagery.catalogues import address_of
 from lobate.imagery.fetching.http import RETRYABLE
 from lobate.imagery.fetching.retry import RetryableError, RetryPolicy, StallGuard, parse_retry_after
 from lobate.imagery.fetching.ssrf_guard import Unresolved, open_session
@@ -43,35 +44,6 @@ STALE = 3
 CHUNK = 1 << 16
 LARGEST = 256 << 20
 """Bytes of an answer; a page of a hundred items has some two million."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """A public catalogue: its address, its collection of Level-2A scenes, and what signs the addresses of its files."""
-
-    url: str
-    collection: str
-    signing: str | None = None
-
-
-KNOWN = {
-    "earth-search": Known("https://earth-search.aws.element84.com/v1", "sentinel-2-c1-l2a"),
-    "planetary-computer": Known(
-        "https://planetarycomputer.microsoft.com/api/stac/v1",
-        "sentinel-2-l2a",
-        "https://planetarycomputer.microsoft.com/api/sas/v1",
-    ),
-}
-
-
-def address_of(settings: Catalogue) -> str:
-    """Return the catalogue's address."""
-    return settings.url or KNOWN[settings.name].url
-
-
-def collection_of(settings: Catalogue) -> str:
-    """Return the collection of scenes."""
-    return settings.collection or KNOWN[settings.name].collection
 
 
 def search(
@@ -197,7 +169,7 @@ def _each(url: str, pages: Iterator[Json]) -> Iterator[list[Json]]:
     seen: set[str] = set()
     stale = 0
     while (page := _understood(url, lambda: next(pages, None))) is not None:
-        items = _understood(url, lambda page=page: [dict(item) for item in page["features"]])
+        items = _understood(url, partial(_items, page))
         fresh = {json.dumps([item.get("collection"), item.get("id")]) for item in items} - seen
         stale = 0 if fresh else stale + 1
         if stale == STALE:
@@ -224,6 +196,10 @@ def _not_understood(url: str, error: Exception) -> UserError:
         f"The catalogue {url} answers, but not as a STAC API does ({type(error).__name__}: {_short(error)}). Check the address "
         "in imagery.catalogue.url: it is the one of the API's landing page, such as .../v1."
     )
+
+
+def _items(page: Json) -> list[Json]:
+    return [dict(item) for item in page["features"]]
 
 
 def _method(client: Client) -> str:
