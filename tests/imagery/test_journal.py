@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -90,6 +93,33 @@ def test_one_works_while_the_other_waits(folder, caplog):
     other.join(timeout=10)
     assert order == ["first", "second"]
     assert "is being fetched by another process" in caplog.text
+
+
+def test_a_killed_process_leaves_the_folder_free(folder, caplog):
+    code = (
+        "import sys, time; from pathlib import Path; from lobate.imagery.fetching.journal import open_journal\n"
+        "with open_journal(Path(sys.argv[1])): print('locked', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == b"locked\n"
+    killer = threading.Timer(0.5, holder.kill)
+    killer.start()
+    with caplog.at_level("INFO"), open_journal(folder):
+        assert holder.wait(timeout=10) == -signal.SIGKILL, "the lock is waited for"
+    holder.stdout.close()
+    assert "is being fetched by another process" in caplog.text
+
+
+def test_a_file_system_without_locks_is_told_and_used(folder, caplog, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with caplog.at_level("INFO"), open_journal(folder) as workshop:
+        put(folder)
+        workshop.record("B04.tif", URL)
+    assert f"{folder} cannot be locked (Function not implemented)" in caplog.text
+    assert list(workshop.complete()) == ["B04.tif"]
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import logging
+import sys
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -15,7 +16,6 @@ from torch import nn
 
 from lobate.errors import UserError
 from lobate.settings.training import Schedule
-from lobate.training import loop as module
 from lobate.training.dataset import Batch, PatchDataset
 from lobate.training.distributed import ProcessGroup
 from lobate.training.loop import ProgressLog, TrainState, check_loss, evaluate, seed_of, train_step
@@ -145,10 +145,10 @@ COURSE = SimpleNamespace(iteration=30, mean_loss=0.25)
 
 
 def told(monkeypatch, capsys, caplog, *, terminal, course=COURSE):
-    monkeypatch.setattr(module.sys.stderr, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     caplog.set_level(logging.INFO, logger="lobate")
     with ProgressLog(Schedule(iterations=100, batch=4), 2, SimpleNamespace(iteration=10, mean_loss=None)) as pace:
-        pace.since -= 10.0
+        pace.steps._began -= 10.0
         pace.is_due(course)
         pace.log(course)
     return capsys.readouterr().err, caplog.text
@@ -172,8 +172,8 @@ def test_an_unknown_loss_is_called_so(monkeypatch, capsys, caplog):
 
 
 def test_only_the_leader_tells_and_only_in_time(monkeypatch):
-    monkeypatch.setattr(module.sys, "stderr", io.StringIO())
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
     for team, waited, due in ((ProcessGroup(), 0, False), (ProcessGroup(), 61, True), (ProcessGroup(1, 2), 61, False)):
         pace = ProgressLog(Schedule(), 1, COURSE, team)
-        pace.since -= waited
+        pace.steps._logged_at -= waited
         assert pace.is_due(COURSE) is due

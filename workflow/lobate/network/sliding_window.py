@@ -28,6 +28,7 @@ from torch import Tensor
 
 from lobate.errors import UserError
 from lobate.io.grid import Grid
+from lobate.io.mask_values import PROBABILITY_NODATA, PROBABILITY_SCALE
 from lobate.io.raster import BLOCK, CogWriter, open_raster
 from lobate.network.batches import BatchRunner, Network
 from lobate.network.window_weights import Axis, Blend, lay_out
@@ -117,9 +118,6 @@ def _ahead(reading: ThreadPoolExecutor, bands: Iterator[Band]) -> Iterator[Band]
 
 log = logging.getLogger(__name__)
 
-NODATA = 255
-SCALE = 254
-"""A byte is round(254 x value), or 255 where the image has no data."""
 
 PROBABILITY = ("probability",)
 SPREAD = ("probability", "spread")
@@ -158,7 +156,7 @@ def probability_map(
     with (
         torch.inference_mode(),
         rasterio.Env(GDAL_CACHEMAX=cache),
-        CogWriter(target, grid, count=len(layers), nodata=NODATA, descriptions=layers) as writer,
+        CogWriter(target, grid, count=len(layers), nodata=PROBABILITY_NODATA, descriptions=layers) as writer,
         read_ahead(image, rows) as bands,
         ThreadPoolExecutor(1) as writing,
         Progress(unit="rows") as progress,
@@ -210,8 +208,8 @@ def _to_bytes(values: Tensor) -> np.ndarray:
             "the network answers with values that are no numbers. The model file may come from a training that "
             "diverged: look at its metrics.csv, and train with a lower training.schedule.learning_rate."
         )
-    return (values * SCALE).round_().clamp_(0, SCALE).to(torch.uint8).cpu().numpy()
+    return (values * PROBABILITY_SCALE).round_().clamp_(0, PROBABILITY_SCALE).to(torch.uint8).cpu().numpy()
 
 
 def _write(writer: CogWriter, values: np.ndarray, valid: np.ndarray, start: int) -> None:
-    writer.write(np.where(valid, values, np.uint8(NODATA)), start)
+    writer.write(np.where(valid, values, np.uint8(PROBABILITY_NODATA)), start)

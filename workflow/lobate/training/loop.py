@@ -11,25 +11,22 @@ One step of the optimiser, and one measurement of a whole set; alone or as one o
 from __future__ import annotations
 
 import logging
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lobate.errors import UserError
 from lobate.network.batches import is_oom
 from lobate.network.deeplab import DeepLab
+from lobate.progress import Progress
 from lobate.settings.training import Schedule
 from lobate.training.checkpoint import load_checkpoint, save_checkpoint
 from lobate.training.curves import SPEED, show
@@ -54,49 +51,48 @@ class Progressing(Protocol):
 
 
 class ProgressLog:
-    """Tells now and then how far the training is; wall clock goes to the log and the terminal only."""
+    """Bar of a training, and its line in the log every ``EVERY_S`` seconds; wall clock goes nowhere else.
+
+    Only the first process of a team shows them.
+    """
 
     EVERY_S = 60
 
     def __init__(self, schedule: Schedule, round: int, course: Progressing, team: ProcessGroup = SINGLE) -> None:
         self.schedule, self.round, self.leads = schedule, round, team.is_primary
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        console = Console(stderr=True)
-        self.bar = Progress(*columns, console=console, disable=not (sys.stderr.isatty() and team.is_primary))
-        self.task = self.bar.add_task(f"round {round}", total=schedule.iterations, completed=course.iteration)
-        self.reset(course)
+        self.progress = Progress(every_s=inf, bars="always" if self.leads else "never")
+        self.steps = self.progress.task(f"round {round}", schedule.iterations, course.iteration)
 
     def __enter__(self) -> ProgressLog:
-        self.bar.start()
+        self.progress.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        self.progress.__exit__()
 
-    def reset(self, course: Progressing) -> None:
-        """Begin to measure anew."""
-        self.start, self.since = course.iteration, time.monotonic()
+    def reset(self) -> None:
+        """Measure the pace from here on."""
+        self.steps.restart()
 
     def is_due(self, course: Progressing) -> bool:
-        """Move the bar, and return whether it is time to tell."""
-        self.bar.update(self.task, completed=course.iteration)
-        return self.leads and time.monotonic() - self.since > self.EVERY_S
+        """Move the bar, and return whether the next line is due."""
+        self.steps.at(course.iteration)
+        return self.leads and self.steps.is_due(self.EVERY_S)
 
-    def images_per_s(self, course: Progressing) -> float:
-        """Return how many patches a second went through the network since it was last measured anew."""
-        steps = course.iteration - self.start
-        return self.schedule.batch * steps / max(time.monotonic() - self.since, 1e-9)
+    @property
+    def images_per_s(self) -> float:
+        """Patches that went through the network in a second, since the pace is measured."""
+        return self.schedule.batch * self.steps.rate
 
     def log(self, course: Progressing) -> None:
         """Write one line to the log."""
-        steps, loss = course.iteration - self.start, course.mean_loss
-        pace = max(time.monotonic() - self.since, 1e-9) / max(steps, 1)
-        told = "unknown" if loss is None else f"{loss:.4f}"
-        self.bar.update(self.task, completed=course.iteration, description=f"round {self.round}, loss {told}")
+        loss = "unknown" if course.mean_loss is None else f"{course.mean_loss:.4f}"
+        self.steps.description = f"round {self.round}, loss {loss}"
+        self.steps.at(course.iteration)
         log.info(
             "round %d, iteration %d of %d: loss %s, %.1f images/s, %.0f s left",
-            *(self.round, course.iteration, self.schedule.iterations, told),
-            *(self.schedule.batch / pace, (self.schedule.iterations - course.iteration) * pace),
+            *(self.round, course.iteration, self.schedule.iterations, loss),
+            *(self.images_per_s, self.steps.remaining_s),
         )
 
 
@@ -260,7 +256,7 @@ def fit(network: DeepLab, plan: TrainConfig, team: ProcessGroup = SINGLE) -> Tra
     has too little memory.
     """
     schedule = plan.schedule
-    network.to(team.device, memory_format=torch.channels_last)
+    network.to(team.device).to(memory_format=torch.channels_last)
     learner = Trainer.start(network, plan)
     course = learner.course
     shared = team.wrap_ddp(network)
@@ -281,14 +277,14 @@ def fit(network: DeepLab, plan: TrainConfig, team: ProcessGroup = SINGLE) -> Tra
                 check_loss(course, schedule)
                 pace.log(course)
                 if looking:
-                    speed = pace.images_per_s(course)
+                    speed = pace.images_per_s
                     evaluate_and_track(learner.measured, plan, course, rate, team, speed)
                     to_training_mode(network, schedule, team.size)
                 if team.is_primary:
                     learner.keep(plan)
                     if looking and plan.checkpoint:
                         show(plan.checkpoint, course.rows)
-                pace.reset(course)
+                pace.reset()
     if course.skipped:
         log.warning("%d batches had no labelled pixel and were skipped", course.skipped)
     network.load_state_dict(course.best["weights"])
@@ -354,15 +350,16 @@ def seed_of(*numbers: int) -> int:
 @contextmanager
 def _repeatable() -> Iterator[None]:
     """Let torch choose deterministic ways where it has them, and leave its settings and random state as they were."""
-    before, fill = torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
+    switches: Any = torch.utils.deterministic  # its one switch is set on the module when torch is imported
+    before, fill = torch.are_deterministic_algorithms_enabled(), switches.fill_uninitialized_memory
     with torch.random.fork_rng():
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        switches.fill_uninitialized_memory = False
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(before)
-            torch.utils.deterministic.fill_uninitialized_memory = fill
+            switches.fill_uninitialized_memory = fill
 
 
 @contextmanager

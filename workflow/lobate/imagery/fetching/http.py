@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from threading import Event
 from typing import Any, TypeVar
@@ -30,11 +31,11 @@ from urllib3.exceptions import HTTPError
 from lobate.errors import UserError
 from lobate.imagery.fetching.checksum import Checksum
 from lobate.imagery.fetching.journal import os_errors
-from lobate.imagery.fetching.progress import Progress, Quiet
 from lobate.imagery.fetching.retry import RetryableError, RetryPolicy, StallGuard, parse_retry_after
 from lobate.imagery.fetching.signing import Signer, Unsigned
 from lobate.imagery.fetching.ssrf_guard import Unresolved
 from lobate.imagery.fetching.urls import strip_query
+from lobate.progress import Progress
 
 
 class PartialFile:
@@ -184,7 +185,7 @@ class Downloader:
         self._session = session
         self._patience = patience or RetryPolicy()
         self._signer = signer or Unsigned()
-        self._progress = progress or Quiet()
+        self._progress = progress or Progress(every_s=inf, bars="never")
         self.stop = Event()
 
     def read(self, url: str) -> bytes:
@@ -262,12 +263,12 @@ class Downloader:
 
     def _pour(self, answer: requests.Response, part: PartialFile, name: str, total: int | None) -> None:
         size, pace = part.size, StallGuard(self._patience.timeout_s)
-        self._progress.at(name, size, total)
+        arrived = self._progress.task(name, total, size)
         with os_errors(part.path), part.path.open("ab") as file:
             while piece := self._piece(answer):
                 file.write(piece)
                 size += len(piece)
-                self._progress.at(name, size, total)
+                arrived.at(size)
                 pace.check(len(piece))
                 if size > LARGEST:
                     raise UserError(f"{strip_query(answer.url)} does not end; no file of a scene is larger than 16 GB.")

@@ -10,19 +10,22 @@ What is said when the disk takes nothing more, or nothing from us.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any, TextIO
+from typing import Any
+
+from filelock import BaseFileLock, FileLock, Timeout
 
 from lobate.errors import UserError
 from lobate.imagery.fetching.checksum import Checksum
 from lobate.imagery.fetching.urls import strip_query
+from lobate.io.atomic import atomic_write
 from lobate.io.digest import file_digest
+from lobate.io.jsonfile import json_text
 
 
 @contextmanager
@@ -110,28 +113,37 @@ def open_journal(folder: Path) -> Iterator[Journal]:
     with os_errors(place):
         place.mkdir(parents=True, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (place / "lock").open("w")
-    with lock:
-        _wait_for(lock, folder)
+        (place / "lock").open("a").close()
+    with _locked(place / "lock", folder):
         yield Journal(folder, place)
 
 
-def _wait_for(lock: TextIO, folder: Path) -> None:
+@contextmanager
+def _locked(path: Path, folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder; the system frees it when the process ends, however that comes about."""
+    lock = FileLock(path, fallback_to_soft=False)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        log.info("%s is being fetched by another process; waiting for it", folder)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _acquire(lock, folder)
     except OSError as error:  # some network file systems have no locks
         log.info("%s cannot be locked (%s): let no two runs fetch it at once", folder, error.strerror)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _acquire(lock: BaseFileLock, folder: Path) -> None:
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        log.info("%s is being fetched by another process; waiting for it", folder)
+        lock.acquire()
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON, whole or not at all; the same content gives the same bytes."""
-    new = path.with_name(path.name + ".new")
-    with os_errors(path):
-        new.write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-        new.replace(path)
+    with os_errors(path), atomic_write(path, path.with_name(path.name + ".new")) as new:
+        new.write_text(json_text(content), encoding="utf-8")
 
 
 def _read(file: Path) -> dict[str, Any]:
