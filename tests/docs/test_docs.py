@@ -95,8 +95,6 @@ def test_the_verb_of_the_architecture_page_works(tmp_path):
     text = (DOCS / "architecture.md").read_text()
     code = next(block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "thin_detections" in block)
     names = {}
-    exec("from pathlib import Path\nfrom typing import Annotated\nfrom lobate.engine.signature import *\n", names)
-    exec("from lobate.io.vector import read_polygons, write_layers\n", names)
     exec("\n".join(line[3:] for line in code.splitlines()), names)
     round_one = gpd.GeoDataFrame(
         {"id": ["a"]},

@@ -18,7 +18,12 @@ PAGES = [
 ]
 FOLDERS = "workflow|docs|tests|config|profiles|envs|benchmarks"
 # of the example verb that a reader is led to write, and of the region that the tutorial begins
-IMAGINED = {"workflow/lobate/mapping/thin.py", "tests/mapping/test_thin.py", "config/valley.yaml", "mapping.thin_m"}
+IMAGINED = {
+    "workflow/lobate/mapping/thin_detections.py",
+    "tests/mapping/test_thin_detections.py",
+    "config/valley.yaml",
+    "mapping.thin_m",
+}
 SECTIONS = "imagery|labels|patches|training|mapping|inventory|figures|example"
 
 

@@ -39,10 +39,10 @@ def test_make_reference_writes_the_pages(reference):
 
 def test_the_text_above_the_generated_part_is_kept(reference, tmp_path, monkeypatch):
     monkeypatch.setattr(reference, "DOCS", tmp_path)
-    (tmp_path / "verbs.md").write_text(f"# Mine\n\n{reference.BEGIN}\nold\n")
+    (tmp_path / "verbs.md").write_text(f"# Mine\n\n{reference.BEGIN}\nout of date\n")
     written = reference.page("verbs.md")
     assert written.startswith(f"# Mine\n\n{reference.BEGIN}\n\n## example\n")
-    assert "old" not in written
+    assert "out of date" not in written
 
 
 def test_every_setting_has_a_row(reference):
