@@ -251,7 +251,10 @@ def test_models_that_cannot_map(tmp_path, model, good, capfd):
         (["good.tif", "--out", "out.gpkg", "--max-slope-deg", "20"], "--dem"),
         (["good.tif", "--out", "out.gpkg", "--dem", "none.tif"], "none.tif does not exist"),
         (["good.tif", "--out", "out.gpkg", "--stretch", "none.json"], "none.json does not exist"),
-        (["good.tif", "--out", "out.gpkg", "--stretch", "good.tif"], "is no range"),
+        (
+            ["good.tif", "--out", "out.gpkg", "--stretch", "good.tif"],
+            "It should be a file of ranges written by `measure-stretch`",
+        ),
         (["good.tif", "--out", "out.gpkg", "--stretch", "good.tif", "--lowest", "0"], "--lowest both say"),
         (["good.tif", "--out", "out.gpkg", "--lowest", "0.5"], "highest must be greater"),
     ],

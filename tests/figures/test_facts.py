@@ -12,7 +12,7 @@ from lobate.figures.facts import landform_iou, read_facts
 def test_anything_else_is_a_mistake(tmp_path, text):
     path = tmp_path / "facts.json"
     path.write_text(text)
-    with pytest.raises(UserError, match=r"facts\.json does not hold the facts"):
+    with pytest.raises(UserError, match=r"facts\.json is not (valid JSON .*\. It should be )?the facts"):
         read_facts(path, lambda found: int(found["a"]), "the facts")
 
 

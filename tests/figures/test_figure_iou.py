@@ -87,7 +87,10 @@ def test_verb_writes_both_files_the_same_bytes_twice(tmp_path, rounds):
 
 @pytest.mark.parametrize(
     ("table", "verdict", "message"),
-    [("iteration,split\n1,training\n", '{"round": 1}', "lack iou_background"), ("", "{}", "no verdict")],
+    [
+        ("iteration,split\n1,training\n", '{"round": 1}', "lack iou_background"),
+        ("", "{}", "is not a verdict.json written by `train`"),
+    ],
 )
 def test_damaged_input_is_a_mistake(tmp_path, table, verdict, message):
     (tmp_path / "m.csv").write_text(table)

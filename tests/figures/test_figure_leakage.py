@@ -75,5 +75,5 @@ def test_verb_writes_both_files_the_same_bytes_twice(tmp_path):
     leakage = written(tmp_path / "leakage.json", LEAKAGE)
     chosen = written(tmp_path / "selection.json", selection([line(1)], folds=FOLDS))
     same_bytes_twice(tmp_path, partial(figure_leakage, leakage, chosen))
-    with pytest.raises(UserError, match="does not hold the leakage"):
+    with pytest.raises(UserError, match=r"is not a leakage\.json written by `split-patches`"):
         figure_leakage(chosen, chosen, tmp_path / "a.png", tmp_path / "a.pdf", figures=None)

@@ -55,7 +55,7 @@ def test_an_image_depends_on_no_setting_that_it_does_not_use():
 
 @pytest.mark.parametrize("ends", [{"lowest": 0.2, "highest": 0.2}, {"lowest": float("nan"), "highest": 1.0}])
 def test_a_range_without_room_is_a_mistake(tmp_path, ends):
-    with pytest.raises(UserError, match="range of B04 is none"):
+    with pytest.raises(UserError, match="range of B04 is empty"):
         read_ranges(written(tmp_path / "stretch.json", ranges={"B04": ends}))
 
 

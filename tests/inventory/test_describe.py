@@ -299,7 +299,7 @@ def test_undated_scenes_and_no_records_have_a_reason(tmp_path):
 def test_facts_that_are_none(tmp_path, text):
     record, facts = recorded(tmp_path, "A", [[1]], ["2018-07-11"])
     facts.write_text(text)
-    with pytest.raises(UserError, match="does not tell the scenes"):
+    with pytest.raises(UserError, match=r"an image's facts written by `compose-rgb`.*wrote beside the image"):
         told([outline(0, 0, 1, 1)], (record, facts))
 
 

@@ -118,8 +118,8 @@ def test_no_model_no_scenes_nothing_found(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("summary.json", "{", "should be what"),
-        ("A.json", "[]", "do not tell its scenes"),
+        ("summary.json", "{", "should be a summary.json written by `compile-inventory`"),
+        ("A.json", "[]", "is not an image's facts written by `compose-rgb`"),
         ("model.safetensors", "x", "no model of lobate"),
     ],
 )

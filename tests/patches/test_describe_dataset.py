@@ -103,7 +103,9 @@ def test_what_is_no_split_or_no_leakage(described, made):
     leakage = made.folder / "leakage.json"
     for content in ("", "[1]", "{}", '{"used": "random", "random": {}}', '{"used": "random", "random": 3}'):
         leakage.write_text(content)
-        with pytest.raises(UserError, match="leakage"):
+        with pytest.raises(
+            UserError, match=r"leakage\.json is not (valid JSON|a leakage\.json written by `split-patches`)"
+        ):
             described()
     rows = read_layer(made.folder / "split.gpkg", "split")
     for wrong, what in ((rows.iloc[:0], "is empty"), (rows.drop(columns="side"), "no column side")):
@@ -116,7 +118,7 @@ def test_what_tells_nothing_of_an_image(described, made):
     described()
     for content in ("", "[]", "{}", '{"bands": [], "scenes": [{"name": 1}]}', "3"):
         (made.project / "t1.json").write_text(content)
-        with pytest.raises(UserError, match="what an image was made of"):
+        with pytest.raises(UserError, match="an image's facts written by `compose-rgb`"):
             described()
 
 

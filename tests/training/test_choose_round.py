@@ -66,5 +66,5 @@ def test_files_of_different_runs_are_told(rounds):
 @pytest.mark.parametrize("text", ["", "[]", '{"round": "one", "augment": []}', '{"round": 1}'])
 def test_a_damaged_choice_is_told(tmp_path, text):
     (tmp_path / "chosen.json").write_text(text)
-    with pytest.raises(UserError, match=r"chosen\.json"):
+    with pytest.raises(UserError, match=r"chosen\.json is not (valid JSON|a chosen\.json written by `choose-round`)"):
         read_chosen(tmp_path / "chosen.json")

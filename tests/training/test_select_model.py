@@ -175,17 +175,20 @@ def test_of_an_image_s_facts_only_the_ranges_count(tmp_path):
     assert ranges_of([tmp_path / "0.5"]) == RANGES
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "{"])
-def test_damaged_facts_are_told(rounds, tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "flaw"),
+    [("", r"valid JSON \(line 1"), ("[1]", "a record written by `train-other`"), ("{", r"valid JSON \(")],
+)
+def test_damaged_facts_are_told(rounds, tmp_path, text, flaw):
     (tmp_path / "bad.json").write_text(text)
-    with pytest.raises(UserError, match=r"bad\.json holds no facts"):
+    with pytest.raises(UserError, match=rf"bad\.json is not {flaw}.*Delete it and run again\."):
         rounds((0.82, 1), other=tmp_path / "bad.json")
 
 
 def test_no_file_has_no_facts(tmp_path):
-    assert read_facts(None) == {}
+    assert read_facts(None, "a record") == {}
     (tmp_path / "a.json").write_text(json.dumps({"a": 1}))
-    assert read_facts(tmp_path / "a.json") == {"a": 1}
+    assert read_facts(tmp_path / "a.json", "a record") == {"a": 1}
 
 
 def test_without_leakage_the_methods_are_unknown():

@@ -23,6 +23,7 @@ from lobate.engine import stage
 from lobate.engine.options import all_options
 from lobate.errors import UserError
 from lobate.imagery.scene_table import FETCHED, fetched_dem_path, scene_rows, scenes_by_tile
+from lobate.io.atomic import atomic_write
 from lobate.io.digest import quick_fingerprint, text_digest
 from lobate.settings import load as settings
 from lobate.store.store import Store
@@ -107,9 +108,8 @@ def write_settings() -> str:
     path, text = Path(results("settings.json")), settings.resolved(REGION)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_suffix(".new")
-        new.write_text(text, encoding="utf-8")
-        new.replace(path)
+        with atomic_write(path) as new:
+            new.write_text(text, encoding="utf-8")
     return str(path)
 
 

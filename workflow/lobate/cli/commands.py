@@ -16,6 +16,7 @@ from cyclopts import Parameter
 
 from lobate.cli.map import map_scenes
 from lobate.errors import UserError
+from lobate.io.jsonfile import json_text
 from lobate.store.store import Store
 
 
@@ -24,7 +25,7 @@ def explain(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = 
     from lobate.store.lineage import format_tree, lineage
 
     tree = lineage(file, Store.here())
-    sys.stdout.write(json.dumps(tree, indent=2, ensure_ascii=False) + "\n" if as_json else format_tree(tree))
+    sys.stdout.write(json_text(tree, sort_keys=False) if as_json else format_tree(tree))
     return 0
 
 
@@ -114,14 +115,11 @@ def du(*, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
     return 0
 
 
-def verify(*, anew: bool = False) -> int:
-    """Read every object of the store and throw away the damaged ones; exit status 1 if there were any.
-
-    One that was cut short goes on where it was, unless --anew says to begin again.
-    """
+def verify() -> int:
+    """Read every object of the store and throw away the damaged ones; exit status 1 if there were any."""
     from lobate.store.verify import verify as read_all
 
-    broken = read_all(_store(), anew=anew)
+    broken = read_all(_store())
     for digest in broken:
         sys.stdout.write(f"damaged {digest}\n")
     said = (
@@ -179,11 +177,7 @@ def show(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = Fal
     from lobate.cli.show import describe_model
     from lobate.network.header import read_header
 
-    text = (
-        json.dumps(read_header(file), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-        if as_json
-        else describe_model(file)
-    )
+    text = json_text(read_header(file)) if as_json else describe_model(file)
     sys.stdout.write(text)
     return 0
 

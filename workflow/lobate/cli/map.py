@@ -6,7 +6,6 @@ whole or not at all.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import sys
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from lobate.errors import UserError
+from lobate.io.jsonfile import read_json, write_json
 
 if TYPE_CHECKING:
     from lobate.settings import Region
@@ -292,12 +292,12 @@ def _measured(region: Region, folder: Path, stretch: Path | Ranges) -> dict[str,
         return {"measured": stretch}
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "stretch.json"
-    file.write_text(json.dumps({"ranges": stretch}, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_json(file, {"ranges": stretch})
     return {"measured": file}
 
 
 def _tell_guess(model: Path, facts: Path) -> None:
-    if json.loads(facts.read_text(encoding="utf-8"))["stretch"]:
+    if read_json(facts, "an image's facts written by `compose-rgb`")["stretch"]:
         log.warning(
             "%s does not say which reflectance its training showed as 1 and as 255; %g and %g are taken. Give --lowest and "
             "--highest, or --stretch, if it was another range: a model that is shown another brightness maps badly.",

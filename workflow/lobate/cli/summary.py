@@ -8,12 +8,14 @@ give the same; the table shows what kind of numbers to expect, and where a run o
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from lobate.errors import UserError
+from lobate.io.jsonfile import read_json
 from lobate.settings import Region
+
+SELECTION = "a selection.json written by `select-model`"
+SUMMARY = "a summary.json written by `compile-inventory`"
 
 
 def summary(region: Region) -> str:
@@ -22,9 +24,9 @@ def summary(region: Region) -> str:
     Raises UserError when the region has not been run to its end.
     """
     folder = Path("results", region.region)
-    selection = read_json(folder / "training/selection.json")
-    scores = read_json(folder / "mapping/scores.json")
-    compiled = read_json(folder / "inventory/summary.json")
+    selection = read_json(folder / "training/selection.json", SELECTION)
+    scores = read_json(folder / "mapping/scores.json", "a scores.json written by `score`")
+    compiled = read_json(folder / "inventory/summary.json", SUMMARY)
     lines = [
         f"Region {region.region}" + (" (synthetic: nothing in it was ever observed)" if region.example else ""),
         f"  inventory  {folder / 'inventory/inventory.gpkg'}: {_landforms(compiled, region.landform)}",
@@ -33,14 +35,6 @@ def summary(region: Region) -> str:
         f"  model      {folder / 'training/model.safetensors'}: {_trained(selection, region.training.target_iou)}",
     ]
     return "\n".join(lines) + "\n"
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """Return a result's facts. Raises UserError when the region has not been run so far."""
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"There is no {file} yet. Run snakemake for this region first.") from None
 
 
 def _landforms(compiled: dict[str, Any], landform: str) -> str:
@@ -70,9 +64,9 @@ def paper_table(region: Region) -> str:
     Raises UserError when a result is not there yet.
     """
     folder = Path("results", region.region)
-    leakage = read_json(folder / "patches/leakage.json")
-    selection = read_json(folder / "training/selection.json")
-    compiled = read_json(folder / "inventory/summary.json")
+    leakage = read_json(folder / "patches/leakage.json", "a leakage.json written by `split-patches`")
+    selection = read_json(folder / "training/selection.json", SELECTION)
+    compiled = read_json(folder / "inventory/summary.json", SUMMARY)
     rows = [*_data(leakage), *_network(selection, region), *_detections(compiled), *_inventory(compiled)]
     lines = ["| | paper | this run |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows), ""]
     return "\n".join([*lines, *_notes(region, leakage, compiled)]) + "\n"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lobate.io.atomic import atomic_write
 from lobate.io.digest import file_digest, text_digest
 
 PACKAGE = "lobate"
@@ -76,14 +76,10 @@ class AstCache:
         """Write what is new, where the folder lets itself be written; other processes may do the same meanwhile."""
         if len(self.known) == self.kept:
             return
-        part = self.file.with_suffix(f".{os.getpid()}")
-        try:
+        with suppress(OSError):  # an installation of another user, a full disk: it costs time only
             self.file.parent.mkdir(exist_ok=True)
-            part.write_text(json.dumps(dict([*(_read(self.file) | self.known).items()][-LIMIT:])), encoding="utf-8")
-            part.replace(self.file)
-        except OSError:  # an installation of another user, a full disk: it costs time only
-            with suppress(OSError):
-                part.unlink()
+            with atomic_write(self.file) as part:
+                part.write_text(json.dumps(dict([*(_read(self.file) | self.known).items()][-LIMIT:])), encoding="utf-8")
         self.kept = len(self.known)
 
 
@@ -104,7 +100,7 @@ def _parse(text: bytes) -> ParsedModule:
     tree = ast.parse(text)
     imports = [written for node in ast.walk(tree) for written in _imports(node)]
     functions = {
-        node.name: text for node in tree.body if isinstance(node, ast.FunctionDef) and (text := _function(node))
+        node.name: function for node in tree.body if isinstance(node, ast.FunctionDef) and (function := _function(node))
     }
     for node in ast.walk(tree):
         for field in ("body", "orelse", "finalbody"):

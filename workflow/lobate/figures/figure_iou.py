@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
+from lobate.io.jsonfile import parse_json
 from lobate.settings.figures import Figures
 
 log = logging.getLogger(__name__)
@@ -46,10 +46,7 @@ def trained(metrics: list[Path], verdicts: list[Path]) -> dict[int, pd.DataFrame
     """Return the metrics of each round that trained, by its number, in order."""
     rounds: dict[int, pd.DataFrame] = {}
     for table, verdict in zip(metrics, verdicts, strict=True):
-        try:
-            number = int(json.loads(verdict.read_text(encoding="utf-8"))["round"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{verdict} is no verdict of a round. Delete it and run again.") from error
+        number = parse_json(verdict, lambda facts: int(facts["round"]), "a verdict.json written by `train`")
         if number not in rounds:
             rounds[number] = _read(table)
     return dict(sorted(rounds.items()))

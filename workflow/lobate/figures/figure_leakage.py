@@ -51,9 +51,13 @@ def figure_leakage(
     from lobate.figures.drawing.style import save, styled
 
     selected = read_facts(
-        selection, lambda found: (dict(found["protocols"]), found.get("folds") or {}), "both protocols"
+        selection,
+        lambda found: (dict(found["protocols"]), found.get("folds") or {}),
+        "a selection.json written by `select-model`",
     )
-    protocols = read_facts(leakage, lambda found: protocols_of(found, *selected), "the leakage of the split")
+    protocols = read_facts(
+        leakage, lambda found: protocols_of(found, *selected), "a leakage.json written by `split-patches`"
+    )
     with styled():
         save(draw_leakage(protocols, landform), png, pdf, figures.dpi)
     log.info("leakage of %d ways of splitting drawn", len(protocols))

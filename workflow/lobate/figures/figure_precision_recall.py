@@ -50,8 +50,8 @@ def figure_precision_recall(
     from lobate.figures.drawing.precision_recall import draw_precision_recall
     from lobate.figures.drawing.style import save, styled
 
-    pixels = read_facts(selection, pixels_of, "the table of rounds")
-    overlaps = read_facts(scores, overlaps_of, "the scores")
+    pixels = read_facts(selection, pixels_of, "a selection.json written by `select-model`")
+    overlaps = read_facts(scores, overlaps_of, "a scores.json written by `score`")
     tables = {layer: _table(cases, layer) for layer in COLUMNS}
     ranked = {"all": by_certainty(tables), "unseen": by_certainty(_unseen(tables))}
     with styled():

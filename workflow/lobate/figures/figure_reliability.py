@@ -43,7 +43,7 @@ def figure_reliability(
     from lobate.figures.drawing.reliability import draw_reliability
     from lobate.figures.drawing.style import save, styled
 
-    rounds = read_facts(selection, reliabilities, "the table of rounds")
+    rounds = read_facts(selection, reliabilities, "a selection.json written by `select-model`")
     with styled():
         save(draw_reliability(rounds, landform), png, pdf, figures.dpi)
     log.info("reliability of %d rounds drawn", len(rounds))

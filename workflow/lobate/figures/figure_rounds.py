@@ -43,7 +43,7 @@ def figure_rounds(
     from lobate.figures.drawing.rounds import draw_rounds
     from lobate.figures.drawing.style import save, styled
 
-    rounds, target = read_facts(selection, table_of, "the table of rounds")
+    rounds, target = read_facts(selection, table_of, "a selection.json written by `select-model`")
     with styled():
         save(draw_rounds(rounds, target, landform), png, pdf, figures.dpi)
     log.info("%d rounds drawn, %d of them rest", len(rounds), sum(one.rests for one in rounds))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Annotated
 
 from lobate.engine.signature import Input, Output, uncached
+from lobate.io.jsonfile import write_json
 
 log = logging.getLogger(__name__)
 
@@ -31,5 +31,5 @@ def trace_inventory(inventory: Annotated[Path, Input()], lineage: Annotated[Path
         for key, one in steps(inventory, Store.here()).items()
     ]
     told = {"file": inventory.name, "digest": content_digest(inventory), "steps": found}
-    lineage.write_text(json.dumps(told, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(lineage, told)
     log.info("%d steps lie behind %s", len(found), inventory)

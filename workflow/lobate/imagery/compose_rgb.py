@@ -21,7 +21,9 @@ from lobate.imagery.pixels import ScenePixels
 from lobate.imagery.reading.calibration import OffsetRule
 from lobate.imagery.reading.scene import Scene, Wanted
 from lobate.imagery.scene_stack import Tile, open_tile
-from lobate.imagery.stretch import Range, as_json, ranges_view, resolve_ranges, stretch_key, text_of
+from lobate.imagery.stretch import Range, as_json, ranges_view, resolve_ranges, stretch_key
+from lobate.io.jsonfile import write_json
+from lobate.io.mask_values import IMAGE_NODATA
 from lobate.io.raster import CogWriter
 from lobate.settings.imagery import Clouds, Stretch
 
@@ -93,7 +95,7 @@ def compose_rgb(
     with open_tile(scenes, wanted, ranges, clouds) as tile:
         counts = _compose(tile, image, record, bands)
         _tell(tile.sources, counts)
-        facts.write_text(text_of(facts_of(tile, bands, counts, ranges, stretch, clouds)), encoding="utf-8")
+        write_json(facts, facts_of(tile, bands, counts, ranges, stretch, clouds), allow_nan=False)
 
 
 def _compose(tile: Tile, image: Path, record: Path, bands: list[str]) -> np.ndarray:
@@ -101,7 +103,9 @@ def _compose(tile: Tile, image: Path, record: Path, bands: list[str]) -> np.ndar
     counts = np.zeros(len(tile.sources) + 1, dtype=np.int64)
     rgb = len(bands) == 3
     with (
-        CogWriter(image, tile.grid, count=len(bands), nodata=0, photometric_rgb=rgb, descriptions=bands) as pixels,
+        CogWriter(
+            image, tile.grid, count=len(bands), nodata=IMAGE_NODATA, photometric_rgb=rgb, descriptions=bands
+        ) as pixels,
         CogWriter(record, tile.grid, nodata=0, descriptions=["scene"]) as numbers,
     ):
         for start, stop in tile.row_bands():

@@ -21,7 +21,8 @@ from lobate.errors import UserError
 from lobate.imagery.reading.calibration import Calibration, OffsetRule
 from lobate.imagery.reading.scene import Wanted
 from lobate.imagery.scene_stack import Tile, open_tile
-from lobate.imagery.stretch import Range, as_json, text_of
+from lobate.imagery.stretch import Range, as_json
+from lobate.io.jsonfile import write_json
 from lobate.settings.imagery import Clouds, Percentiles
 
 ROWS_AT_ONCE = 64
@@ -105,7 +106,7 @@ def measure_stretch(
         log.info("tile %s: %d pixels measured", name, pixels[name])
     ranges = _ranges(histogram, bands, percentiles)
     facts = {"ranges": as_json(ranges), "pixels": pixels, "percentiles": percentiles.model_dump(mode="json")}
-    stretch.write_text(text_of(facts), encoding="utf-8")
+    write_json(stretch, facts, allow_nan=False)
 
 
 def _count(tile: Tile, bands: list[str], histogram: Histogram) -> int:
@@ -120,12 +121,12 @@ def _count(tile: Tile, bands: list[str], histogram: Histogram) -> int:
             numbers = source.numbers(start, stop)
             seen = source.shown(numbers, start, stop)[1] & unseen
             for name, band, part in zip(bands, source.scene.bands, numbers, strict=True):
-                histogram.add(name, band.calibration, part, seen)
+                histogram.add(name, band.require_calibration(), part, seen)
             unseen &= ~seen
-            counted += np.count_nonzero(seen)
+            counted += int(np.count_nonzero(seen))
             if not unseen.any():
                 break
-    return int(counted)
+    return counted
 
 
 def _ranges(histogram: Histogram, bands: list[str], percentiles: Percentiles) -> dict[str, Range]:

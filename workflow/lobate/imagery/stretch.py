@@ -9,7 +9,6 @@ The range of reflectance that the images show: the same for all by setting, or m
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ import numpy as np
 
 from lobate.errors import UserError
 from lobate.imagery.reading.calibration import Calibration
+from lobate.io.jsonfile import parse_json, write_json
+from lobate.io.mask_values import IMAGE_NODATA
 from lobate.settings.imagery import Stretch
 
 
@@ -57,24 +58,19 @@ def resolve_ranges(stretch: Stretch, measured: Path | None, bands: list[str]) ->
 
 def read_ranges(measured: Path) -> dict[str, Range]:
     """Return the ranges by band in what measure-stretch wrote."""
-    try:
-        listed = json.loads(measured.read_text(encoding="utf-8"))["ranges"]
-        found = {str(band): Range(float(one["lowest"]), float(one["highest"])) for band, one in listed.items()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise UserError(
-            f"{measured} is no range that measure-stretch wrote; run lobate measure-stretch again."
-        ) from None
+    what = "a file of ranges written by `measure-stretch`"
+    found = parse_json(measured, _from_json, what, "Run lobate measure-stretch again.")
     for band, one in found.items():
         if not (math.isfinite(one.lowest) and math.isfinite(one.highest) and one.lowest < one.highest):
             raise UserError(
-                f"{measured}: the range of {band} is none ({one.lowest:g} to {one.highest:g}); measure it again."
+                f"{measured}: the range of {band} is empty ({one.lowest:g} to {one.highest:g}); measure it again."
             )
     return found
 
 
 def ranges_view(source: Path, target: Path) -> None:
     """Write the ranges alone: how many pixels they were measured on shapes no image."""
-    target.write_text(text_of({"ranges": as_json(read_ranges(source))}), encoding="utf-8")
+    write_json(target, {"ranges": as_json(read_ranges(source))}, allow_nan=False)
 
 
 def as_json(ranges: dict[str, Range]) -> dict[str, dict[str, float]]:
@@ -82,9 +78,8 @@ def as_json(ranges: dict[str, Range]) -> dict[str, dict[str, float]]:
     return {band: asdict(one) for band, one in ranges.items()}
 
 
-def text_of(facts: dict[str, Any]) -> str:
-    """Return JSON that is the same text for the same facts."""
-    return json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+def _from_json(facts: dict[str, Any]) -> dict[str, Range]:
+    return {str(band): Range(float(ends["lowest"]), float(ends["highest"])) for band, ends in facts["ranges"].items()}
 
 
 LEVELS = 254
@@ -106,9 +101,9 @@ def lookup_table(shown: Range, calibration: Calibration, dtype: str, nodata: flo
     )
     values = 1 + np.floor((numbers - lowest) * LEVELS / (highest - lowest) + 0.5)
     table = np.clip(values, 1, 255).astype(np.uint8)
-    table[numbers == 0] = 0
+    table[numbers == 0] = IMAGE_NODATA
     if nodata is not None:
-        table[numbers == nodata] = 0
+        table[numbers == nodata] = IMAGE_NODATA
     return table
 
 

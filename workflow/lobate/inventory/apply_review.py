@@ -15,7 +15,6 @@ match_iou with it. Then:
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from lobate.inventory.detections import DRAWN, PERSONAL, read_pending
 from lobate.inventory.overlap import one_to_one, overlaps, share_inside
 from lobate.inventory.reviewers import Agreement, merge_reviewers
 from lobate.io.decisions import STANDING
+from lobate.io.jsonfile import write_json
 from lobate.io.vector import geodesic_area_m2, geodesic_perimeter_m, write_layers
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def apply_review(
     result.tell()
     _tell_agreement(together)
     if agreement:
-        agreement.write_text(json.dumps(together.facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+        write_json(agreement, together.facts)
 
 
 def _read_all(decisions: list[Path], found: gpd.GeoDataFrame) -> dict[str, gpd.GeoDataFrame]:

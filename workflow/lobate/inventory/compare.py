@@ -20,6 +20,7 @@ import shapely
 from lobate.errors import UserError
 from lobate.inventory.overlap import overlaps
 from lobate.inventory.sources import mend
+from lobate.io.atomic import atomic_write
 from lobate.io.vector import LONLAT, geodesic_area_m2, read_polygons, write_layers
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,8 @@ def compare_inventories(
     table = gpd.GeoDataFrame(
         {
             "kind": [
-                _kind(*map(len, one), *areas, tolerance) for one, *areas in zip(groups, area_was, area_now, strict=True)
+                _kind(len(old), len(new), old_area, new_area, tolerance)
+                for (old, new), old_area, new_area in zip(groups, area_was, area_now, strict=True)
             ],
             "before": [";".join(before["source_id"].iloc[old]) or None for old, _ in groups],
             "after": [";".join(after["source_id"].iloc[new]) or None for _, new in groups],
@@ -112,11 +114,10 @@ def write_changes(changes: gpd.GeoDataFrame, out: Path) -> None:
     if out.suffix.lower() != ".gpkg":
         raise UserError(f"The changes are written as a GeoPackage, but {out} does not end in .gpkg. Name it so.")
     out.parent.mkdir(parents=True, exist_ok=True)
-    new, table = out.with_name(f"{out.name}.new.gpkg"), out.with_suffix(".csv")
-    write_layers(new, {kind: changes[changes["kind"] == kind].reset_index(drop=True) for kind in KINDS})
-    new.replace(out)
+    with atomic_write(out, out.with_name(f"{out.name}.new.gpkg")) as new:
+        write_layers(new, {kind: changes[changes["kind"] == kind].reset_index(drop=True) for kind in KINDS})
     changes.drop(columns="geometry").to_csv(
-        table, index=False, lineterminator="\n", encoding="utf-8", quoting=csv.QUOTE_MINIMAL
+        out.with_suffix(".csv"), index=False, lineterminator="\n", encoding="utf-8", quoting=csv.QUOTE_MINIMAL
     )
 
 

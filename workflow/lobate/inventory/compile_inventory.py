@@ -5,7 +5,6 @@ The paper's account: what the detections turned out to be, and the inventory in 
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +20,7 @@ from lobate.inventory.detections import DRAWN
 from lobate.inventory.formats import write_csv, write_geojson, write_parquet, write_shapefile
 from lobate.inventory.identify import disambiguate_ids, identifier
 from lobate.inventory.sources import REVIEWED
+from lobate.io.jsonfile import write_json
 from lobate.io.vector import read_polygons, write_layers
 
 
@@ -125,7 +125,7 @@ def compile_inventory(
     counts = left_out["reason"].value_counts()
     rejected = len(read_polygons(reviewed, "rejected"))
     told = account(result, found, rejected, int(counts.get(UNSEEN, 0)), int(counts.sum() - counts.get(UNSEEN, 0)))
-    summary.write_text(json.dumps(told, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(summary, told)
     log.info("%d landforms: %s", len(result), told["inventory"]["by_method"])
 
 

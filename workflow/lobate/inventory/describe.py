@@ -18,14 +18,13 @@ A record (`imagery/<tile>_scene.tif`) holds for each pixel the number of the sce
 
 from __future__ import annotations
 
-import json
 import logging
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -44,6 +43,7 @@ from lobate.inventory.terrain_attributes import Relief, Value, highest_inside, r
 from lobate.inventory.zonal import cells_under
 from lobate.io.dem import check_dem
 from lobate.io.grid import WGS84, Grid
+from lobate.io.jsonfile import parse_json
 from lobate.io.raster import open_raster
 from lobate.io.vector import geodesic_area_m2, geodesic_perimeter_m, read_polygons, write_layers
 from lobate.settings.inventory import OtherInventory
@@ -121,8 +121,8 @@ def mapped_from(outlines: gpd.GeoSeries, records: Sequence[Path], facts: Sequenc
             f"{len(records)} records of scenes came with {len(facts)} files of facts; give one for each image."
         )
     if not records:
-        return [_told(Counter(), "no record of scenes")] * len(outlines)
-    pixels: list[Counter[SourceScene]] = [Counter() for _ in outlines]
+        return [_told({}, "no record of scenes")] * len(outlines)
+    pixels: list[defaultdict[SourceScene, float]] = [defaultdict(float) for _ in outlines]
     for record, fact in zip(records, facts, strict=True):
         scenes = _scenes(fact)
         for position, number, count in _counted(record, outlines):
@@ -135,13 +135,15 @@ def mapped_from(outlines: gpd.GeoSeries, records: Sequence[Path], facts: Sequenc
 
 
 def _scenes(facts: Path) -> dict[int, SourceScene]:
-    try:
-        listed = json.loads(facts.read_text(encoding="utf-8"))["scenes"]
-        return {int(one["number"]): SourceScene(str(one["name"]), (one["date"] or "")[:10] or None) for one in listed}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{facts} does not tell the scenes of an image. Give what compose-rgb wrote beside it."
-        ) from error
+    what, advice = "an image's facts written by `compose-rgb`", "Give the file that compose-rgb wrote beside the image."
+    return parse_json(facts, _scenes_by_number, what, advice)
+
+
+def _scenes_by_number(facts: dict[str, Any]) -> dict[int, SourceScene]:
+    return {
+        int(scene["number"]): SourceScene(str(scene["name"]), (scene["date"] or "")[:10] or None)
+        for scene in facts["scenes"]
+    }
 
 
 def _counted(record: Path, outlines: gpd.GeoSeries) -> Iterator[tuple[int, int, float]]:
@@ -166,7 +168,7 @@ def _counted(record: Path, outlines: gpd.GeoSeries) -> Iterator[tuple[int, int, 
                 yield position, int(number), float(share) * float(of["count"])
 
 
-def _told(pixels: Counter[SourceScene], why_none: str) -> dict[str, str | None]:
+def _told(pixels: Mapping[SourceScene, float], why_none: str) -> dict[str, str | None]:
     total = sum(pixels.values())
     if not total:
         return {"mapping_date": None, "scenes": None, "scenes_note": why_none}

@@ -14,6 +14,7 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.inventory.attributes import INVENTORY
 from lobate.inventory.sources import DETECTED, REVIEWED, read_compiled
+from lobate.io.jsonfile import parse_json, read_json, write_json
 from lobate.settings.example import Example
 from lobate.settings.inventory import OtherInventory
 
@@ -159,7 +160,7 @@ def document_inventory(
     was written, so the same inventory has the same metadata.
     """
     records = read_compiled(inventory)
-    told = {
+    told: dict[str, Any] = {
         "title": f"Inventory of {landform}s, region {region}",
         "region": region,
         "landform": landform,
@@ -168,7 +169,7 @@ def document_inventory(
         "citation": citation,
         "crs": "EPSG:4326",
         "bounds": [round(float(one), 6) for one in records.total_bounds] if len(records) else None,
-        "account": read_json(summary, "what compile-inventory counted"),
+        "account": read_json(summary, "a summary.json written by `compile-inventory`"),
         "sources": _sources(others or {}),
         "elevation": dem,
         "scenes": _scenes(facts or []),
@@ -178,16 +179,8 @@ def document_inventory(
         ],
     }
     told["dates"] = sorted({one["date"] for one in told["scenes"] if one["date"]})
-    metadata.write_text(json.dumps(told, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(metadata, told)
     readme.write_text(readme_of(told), encoding="utf-8")
-
-
-def read_json(path: Path, what: str) -> Any:
-    """Return what a JSON file holds. Raises UserError for one that cannot be read."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} should be {what}, as JSON, but cannot be read so: {error}. Make it again.") from error
 
 
 def _sources(others: dict[str, OtherInventory]) -> list[dict[str, str | None]]:
@@ -201,16 +194,18 @@ def _sources(others: dict[str, OtherInventory]) -> list[dict[str, str | None]]:
 
 def _scenes(facts: list[Path]) -> list[dict[str, Any]]:
     """The scenes that gave pixels to any image, each once, by date."""
-    try:
-        given = [
-            {"name": str(one["name"]), "date": (one["date"] or "")[:10] or None, "pixels": int(one["pixels"])}
-            for path in facts
-            for one in read_json(path, "what an image was composed of")["scenes"]
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError("The facts beside an image do not tell its scenes. Give what compose-rgb wrote.") from error
-    named = {one["name"]: {"name": one["name"], "date": one["date"]} for one in given if one["pixels"]}
-    return sorted(named.values(), key=lambda one: (one["date"] or "", one["name"]))
+    what, advice = "an image's facts written by `compose-rgb`", "Give the file that compose-rgb wrote."
+    scenes = [scene for path in facts for scene in parse_json(path, _scenes_with_pixels, what, advice)]
+    by_name = {scene["name"]: scene for scene in scenes}
+    return sorted(by_name.values(), key=lambda scene: (scene["date"] or "", scene["name"]))
+
+
+def _scenes_with_pixels(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"name": str(scene["name"]), "date": (scene["date"] or "")[:10] or None}
+        for scene in facts["scenes"]
+        if int(scene["pixels"])
+    ]
 
 
 def _model(path: Path) -> dict[str, Any]:

@@ -13,11 +13,11 @@ memory does not depend on a tile's height.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Annotated
 from xml.etree.ElementTree import Element
@@ -34,6 +34,8 @@ from rasterio.windows import Window
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.grid import Grid
+from lobate.io.jsonfile import write_json
+from lobate.io.mask_values import PROBABILITY_NODATA
 from lobate.io.qgis.markup import element
 from lobate.io.qgis.package import add_styles
 from lobate.io.qgis.symbols import OutlineStyle, alike, categories, labels
@@ -41,7 +43,7 @@ from lobate.io.raster import open_raster, row_bands
 from lobate.io.vector import LONLAT, geodesic_area_m2, read_layer, write_layers
 from lobate.mapping.matching import Matches, match, overlaps_any, polygon_scores, rates, ratio, touching
 from lobate.mapping.reference import Reference, known_outlines, read_reference, training_footprints
-from lobate.mapping.valid_area import NODATA, ValidArea, from_lonlat, valid_in_any
+from lobate.mapping.valid_area import ValidArea, from_lonlat, valid_in_any
 from lobate.settings.base import PolygonFile
 
 HIT = OutlineStyle("", "found", "0,230,150,255", 0.6)
@@ -108,7 +110,7 @@ def pixel_counts(
         own = np.zeros(8, dtype=np.int64)
         with _fresh_bands(ground, grounds[:seat]) as bands:
             for grid, fresh in bands:
-                code = sum(layer.burn(grid) << place for place, layer in enumerate(layers))
+                code = reduce(np.bitwise_or, (layer.burn(grid) << place for place, layer in enumerate(layers)))
                 own += np.bincount(code[fresh], minlength=8)
         counts += own
         mapped_m2 += own.sum() * ground.grid.resolution_m**2
@@ -152,9 +154,9 @@ def _fresh_bands(ground: ValidArea, earlier: Sequence[ValidArea]) -> Iterator[It
 def _bands(dataset: DatasetReader, others: Sequence[WarpedVRT], grid: Grid) -> Iterator[tuple[Grid, np.ndarray]]:
     for start, stop in row_bands(grid.height):
         window = Window(0, start, grid.width, stop - start)
-        fresh = dataset.read(1, window=window) != NODATA
+        fresh = dataset.read(1, window=window) != PROBABILITY_NODATA
         for other in others:
-            fresh &= other.read(1, window=window) == NODATA
+            fresh &= other.read(1, window=window) == PROBABILITY_NODATA
         yield grid.crop(start, 0, stop - start, grid.width), fresh
 
 
@@ -162,7 +164,13 @@ def _bands(dataset: DatasetReader, others: Sequence[WarpedVRT], grid: Grid) -> I
 def _on_grid(other: ValidArea, grid: Grid) -> Iterator[WarpedVRT]:
     with (
         open_raster(other.probability) as dataset,
-        WarpedVRT(dataset, **grid.profile(), src_nodata=NODATA, nodata=NODATA, resampling=Resampling.nearest) as warped,
+        WarpedVRT(
+            dataset,
+            **grid.profile(),
+            src_nodata=PROBABILITY_NODATA,
+            nodata=PROBABILITY_NODATA,
+            resampling=Resampling.nearest,
+        ) as warped,
     ):
         yield warped
 
@@ -210,7 +218,7 @@ def score(
             **_scores(pixels, matches, _flags(frame), _flags(inside), match_iou, unseen=True),
         },
     }
-    scores.write_text(json.dumps(result, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(scores, result)
     write_layers(cases, _cases(frame, inside, matches, match_iou))
     add_styles(cases, styles())
     _tell(result, landform)
@@ -256,7 +264,7 @@ def _account(found: np.ndarray, there: np.ndarray, known: np.ndarray, *, judged:
 
 
 def _counted(account: list[str], *, judged: bool) -> dict[str, object]:
-    counts = {kind: account.count(kind) for kind in ("known", "new", "wrong", "open")}
+    counts: dict[str, int | None] = {kind: account.count(kind) for kind in ("known", "new", "wrong", "open")}
     what = "known: overlaps a positive outline given to labels; new: overlaps the reference only; wrong: neither"
     if not judged:
         counts |= {"new": None, "wrong": None}

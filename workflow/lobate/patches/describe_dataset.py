@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
+from lobate.io.jsonfile import parse_json
 from lobate.io.vector import read_layer, write_layers
 from lobate.patches.card_text import Facts, balance, by_tile, exclusions, outlines_by_source, write_card
 from lobate.patches.footprints import PATCHES
@@ -81,24 +81,22 @@ def _read_split(path: Path) -> pd.DataFrame:
 
 
 def _read_leakage(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        methods = [found[name] for name in found.keys() - {"used", "folds"}] + found.get("folds", [])
-        whole = found["used"] in found and all("impossible" in one or one.keys() >= {*MEASURED} for one in methods)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is no report of leakage: {error}. Make it again with split-patches.") from error
-    if not whole:
-        raise UserError(f"{path} lacks measures of the leakage. Make it again with split-patches.")
-    return found
+    def checked(leakage: dict[str, Any]) -> dict[str, Any]:
+        methods = [leakage[name] for name in leakage.keys() - {"used", "folds"}] + leakage.get("folds", [])
+        whole = all("impossible" in method or method.keys() >= {*MEASURED} for method in methods)
+        if not (leakage["used"] in leakage and whole):
+            raise ValueError("it lacks measures of the leakage")
+        return leakage
+
+    return parse_json(path, checked, "a leakage.json written by `split-patches`", "Make it again with split-patches.")
 
 
 def _read_facts(path: Path) -> dict[str, Any]:
     """Return the bands and scenes of one image."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        scenes = [{name: one[name] for name in ("name", "date", "baseline", "pixels")} for one in found["scenes"]]
-        return {"bands": [str(band) for band in found["bands"]], "scenes": scenes}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} does not tell what an image was made of: {error!r}. Make it with compose-rgb."
-        ) from error
+
+    def checked(facts: dict[str, Any]) -> dict[str, Any]:
+        names = ("name", "date", "baseline", "pixels")
+        scenes = [{name: scene[name] for name in names} for scene in facts["scenes"]]
+        return {"bands": [str(band) for band in facts["bands"]], "scenes": scenes}
+
+    return parse_json(path, checked, "an image's facts written by `compose-rgb`", "Make it with compose-rgb.")

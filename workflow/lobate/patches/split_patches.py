@@ -18,7 +18,6 @@ Negatives mined later are no part of the split: they go to training and move not
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,6 +27,7 @@ import numpy as np
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
+from lobate.io.jsonfile import write_json
 from lobate.io.vector import write_layers
 from lobate.patches.footprints import read_all
 from lobate.patches.user_split import fields_of, read_user_split
@@ -74,9 +74,10 @@ def split_patches(
     found = protocols(pool, split_settings)
     folds = divide(pool, split_settings) if split_settings.folds else None
     measured = report(pool, found, folds.sides if folds else [], used)
-    write_layers(split, {"split": _layer(table, found, used, folds)})
-    leakage.write_text(json.dumps(measured, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-    _tell(measured, table, found[used][0])
+    layer = _layer(table, found, used, folds)
+    write_layers(split, {"split": layer})
+    write_json(leakage, measured)
+    _tell(measured, table, layer["side"].to_numpy())
 
 
 def _layer(table: gpd.GeoDataFrame, found: dict[str, Any], used: str, folds: Folds | None) -> gpd.GeoDataFrame:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lobate.errors import UserError, UserErrors
+from lobate.io.jsonfile import json_text
 from lobate.settings.region import Region
 
 NOT_OURS = ("__use_yte__", "__definitions__")
@@ -46,13 +47,13 @@ def parse(config: Mapping[str, Any]) -> Region:
 
 def resolved(region: Region) -> str:
     """Return the settings with every default filled in, as JSON text."""
-    return json.dumps(region.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json_text(region.model_dump(mode="json"))
 
 
 def schema() -> str:
     """Return the configuration's JSON schema, as text."""
     made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Region.model_json_schema()}
-    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    return json_text(made, sort_keys=False)
 
 
 def _read(file: Path) -> dict[str, Any]:

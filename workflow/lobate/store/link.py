@@ -10,13 +10,13 @@ import fcntl
 import logging
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from lobate.io.atomic import atomic_write, temporary_path
 from lobate.io.digest import MAIN_FILE, file_in
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def link_output(target: OutputTarget, files: Mapping[str, str], using: Using) ->
 
 
 def _place_folder(target: OutputTarget, files: Mapping[str, str], using: Using) -> None:
-    new = _beside(target.path)
+    new = temporary_path(target.path)
     new.mkdir()
     try:
         for name, digest in files.items():
@@ -67,19 +67,10 @@ def _use(using: Using, digest: str, place: Path, editable: bool) -> None:
 
 
 def _place_file(source: Path, place: Path, editable: bool) -> None:
-    new = _beside(place)
-    try:
+    with atomic_write(place) as new:
         if editable or not _hard_link(source, new, place):
             _copy(source, new)
             new.chmod(0o644 if editable else 0o444)
-        new.replace(place)
-    finally:
-        new.unlink(missing_ok=True)
-
-
-def _beside(path: Path) -> Path:
-    """Return a hidden name in the same folder, not longer than any name may be."""
-    return path.parent / f".{uuid.uuid4().hex}.new"
 
 
 def _hard_link(source: Path, new: Path, place: Path) -> bool:

@@ -7,18 +7,16 @@
     work/<job>/                a running job's folder (lobate.store.jobs)
     aside/<batch>/             what nobody uses, until it is dropped (lobate.store.gc)
     scratch/<key>/             checkpoints of a job that was interrupted
-    verified                   objects that a verification still under way found whole
 
 Everything is written under a temporary name in the same file system and renamed, objects before the recipe that names
 them, so a killed job leaves nothing that can be mistaken for a result. Two jobs with one key both succeed: the first
 to publish wins, and both link the same objects.
 
 Any number of hosts may share the folder, also over NFS. Nothing there waits for another: no lock file, no flock, no
-database, no file that has to be the first of its name, nothing that is changed in place or appended to but ``verified``,
-whose torn lines match nothing. A name says what its file must contain, a rename over an existing file puts the same
-bytes there again, and bytes are read before they are served; a host that sees an old list of a folder computes once
-more than it had to. No time stamp is compared with a clock. Why nothing is dropped that a job is about to use:
-lobate.store.gc.
+database, no file that has to be the first of its name, nothing that is changed in place or appended to. A
+name says what its file must contain, a rename over an existing file puts the same bytes there again, and bytes are read
+before they are served; a host that sees an old list of a folder computes once more than it had to. No time stamp is
+compared with a clock. Why nothing is dropped that a job is about to use: lobate.store.gc.
 
 What a record of the store must look like: a name in it becomes a path, so nothing else is believed.
 """
@@ -31,13 +29,13 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from lobate.errors import UserError
+from lobate.io.atomic import atomic_write, flush_file
 from lobate.io.digest import canonical, family_digest, file_digest, files_of, text_digest
 from lobate.store import jobs
 from lobate.store.link import OutputTarget, link_output
@@ -261,24 +259,15 @@ class Store:
         if home.is_dir() and not home.is_symlink():
             self.discard(digest)
         file.chmod(0o444)
-        _flush(file)
+        flush_file(file)
         file.replace(home)
         return digest
 
     def _write_new(self, path: Path, text: str, *, lasting: bool = True) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".new")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="surrogatepass") as file:
-                file.write(text + "\n")
-                file.flush()
-                if lasting:
-                    os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with atomic_write(path, fsync=lasting) as new:
+            new.write_text(text + "\n", encoding="utf-8", errors="surrogatepass")
+            new.chmod(0o644)
 
     def _place(self, target: OutputTarget, files: Family, key: str) -> None:
         with require_writable(target.path, "let the results go elsewhere"):
@@ -318,8 +307,3 @@ def names(folder: Path) -> list[str]:
 def _content(home: Path) -> str | None:
     """Return the digest of a file, None for a link, a folder or a pipe in its place."""
     return file_digest(home) if stat.S_ISREG(home.lstat().st_mode) else None
-
-
-def _flush(file: Path) -> None:
-    with file.open("rb") as opened:
-        os.fsync(opened.fileno())

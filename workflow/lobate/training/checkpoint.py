@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from lobate.io.atomic import atomic_write
+
 log = logging.getLogger(__name__)
 
 SCRATCH = "LOBATE_SCRATCH"  # a folder that outlives a killed run; without it nothing is kept
@@ -30,12 +32,8 @@ def checkpoint_path() -> Path | None:
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write the state (tensors, numbers, strings, lists, dicts) under a temporary name and rename it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with part.open("wb") as file:
+    with atomic_write(path, fsync=True) as part, part.open("wb") as file:
         torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def load_checkpoint(path: Path, recipe: str) -> dict[str, Any] | None:

@@ -6,7 +6,6 @@ another round is chosen or its material changes, and not because the target move
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +16,7 @@ import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
+from lobate.io.jsonfile import write_json
 from lobate.io.patches import open_patches
 from lobate.io.vector import LONLAT, read_layer, write_layers
 from lobate.training.rounds import pick_round, read_verdict
@@ -53,5 +53,5 @@ def choose_round(
     nothing = gpd.GeoDataFrame({"id": []}, geometry=[], crs=LONLAT).astype({"id": object})
     write_layers(chosen_negatives, {"patches": pd.concat([nothing, *footprints], ignore_index=True)})
     found = {"round": one["round"], "augment": one.get("augment", [])}
-    chosen.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_json(chosen, found)
     log.info("round %d is chosen; rounds before it mined %d patches", one["round"], sum(map(len, arrays)))

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 from lobate.engine.signature import Input, Output, Setting
+from lobate.io.jsonfile import write_json
 from lobate.settings.training import Network, Schedule
 from lobate.training import split as splits
-from lobate.training.retrain import Retraining, landform_iou, write_record
+from lobate.training.retrain import Retraining, landform_iou
 
 log = logging.getLogger(__name__)
 
@@ -36,5 +37,5 @@ def cross_validate(
     """Train as the ``chosen`` round was, with fold ``fold`` (from 0) held back for validation; the rest as `train_other`."""
     retraining = Retraining(patches, tiles, split, chosen, mined, negatives, network, schedule, seed, weights)
     facts = retraining.train(fold, metrics) | {"fold": fold}
-    write_record(verdict, facts)
+    write_json(verdict, facts)
     log.info("fold %d gives a validation IoU of %s for the landform", fold, landform_iou(facts))

@@ -5,7 +5,6 @@ A split that leaves a side without patches is reported in the result: it is a fi
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,8 +54,3 @@ class Retraining:
 def landform_iou(facts: dict[str, Any]) -> Any:
     """Return the validation IoU of the landform class, or None."""
     return (facts["validation_iou"] or {}).get("landform")
-
-
-def write_record(path: Path, facts: dict[str, Any]) -> None:
-    """Write the record of a retraining as JSON."""
-    path.write_text(json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")

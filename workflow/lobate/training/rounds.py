@@ -6,13 +6,12 @@ verdict holds facts only, never the target, so a raised target trains only the r
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
 from lobate.engine.signature import Input, Output, Setting
-from lobate.errors import UserError
+from lobate.io.jsonfile import parse_json
 
 
 def augmentation_for_round(steps: list[list[str]], round: int) -> list[str]:
@@ -21,26 +20,22 @@ def augmentation_for_round(steps: list[list[str]], round: int) -> list[str]:
 
 
 def read_verdict(path: Path) -> dict[str, Any]:
-    """Return the facts of a round; a UserError when the file holds none."""
-    try:
-        verdict = json.loads(path.read_text(encoding="utf-8"))
+    """Return the facts of a round. Raises UserError for a file without its IoU and number."""
+
+    def checked(verdict: dict[str, Any]) -> dict[str, Any]:
         verdict["validation_iou"]["landform"], verdict["round"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} is not a verdict of a training round ({type(error).__name__}): delete it and run again."
-        ) from error
-    return verdict
+        return verdict
+
+    return parse_json(path, checked, "a verdict.json written by `train`")
 
 
 def read_chosen(path: Path) -> dict[str, Any]:
-    """Return round and augmentation of the chosen round; a UserError when the file says nothing of the kind."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {"round": int(found["round"]), "augment": [str(name) for name in found["augment"]]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} does not say which round is chosen ({type(error).__name__}): delete it and run again."
-        ) from error
+    """Return round and augmentation of the chosen round. Raises UserError for a file without them."""
+
+    def checked(chosen: dict[str, Any]) -> dict[str, Any]:
+        return {"round": int(chosen["round"]), "augment": [str(name) for name in chosen["augment"]]}
+
+    return parse_json(path, checked, "a chosen.json written by `choose-round`")
 
 
 def meets_target(verdict: dict[str, Any], target_iou: float) -> bool:

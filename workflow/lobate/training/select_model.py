@@ -7,7 +7,6 @@ The reflectance that a training's images show, as the facts beside them tell: a 
 
 from __future__ import annotations
 
-import json
 import logging
 import statistics
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from typing import Annotated, Any
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
+from lobate.io.jsonfile import read_json, write_json
 from lobate.network.header import read_header, with_header
 from lobate.training.rounds import meets_target, pick_round, read_verdict
 from lobate.training.split import keep_configured
@@ -24,17 +24,9 @@ from lobate.training.stac import describe
 MEASURES = ("leaked_share", "polygons_on_both_sides", "nearest_m", "training", "validation", "dropped")
 
 
-def read_facts(path: Path | None) -> dict[str, Any]:
-    """Return what a JSON file of facts says; nothing where there is no file. Raises UserError for anything else."""
-    if path is None:
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} holds no facts ({type(error).__name__}): delete it and run again.") from error
-    if not isinstance(found, dict):
-        raise UserError(f"{path} holds no facts (a {type(found).__name__}): delete it and run again.")
-    return found
+def read_facts(path: Path | None, what: str) -> dict[str, Any]:
+    """Return the JSON object in a file, {} without a file; ``what`` names it in the UserError for anything else."""
+    return read_json(path, what) if path else {}
 
 
 def compare_splits(chosen: dict[str, Any], other: dict[str, Any], leakage: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +44,7 @@ def compare_splits(chosen: dict[str, Any], other: dict[str, Any], leakage: dict[
 
 
 def _protocol_row(method: str | None, facts: dict[str, Any], leakage: dict[str, Any]) -> dict[str, Any]:
-    measured = leakage.get(method) or {}
+    measured = (leakage.get(method) if method else None) or {}
     ious = {name: facts.get(name) for name in ("validation_iou", "training_iou", "iteration")}
     return {"method": method, **ious, **{name: measured.get(name) for name in MEASURES}}
 
@@ -81,7 +73,7 @@ Ranges = dict[str, dict[str, float]]
 
 def ranges_only(source: Path, target: Path) -> None:
     """Write of an image's facts the ranges of reflectance alone; null for an image that was 8 bit already."""
-    target.write_text(json.dumps({"stretch": {"ranges": _ranges(source)}}, sort_keys=True), encoding="utf-8")
+    write_json(target, {"stretch": {"ranges": _ranges(source)}})
 
 
 def ranges_of(facts: Iterable[Path]) -> Ranges | None:
@@ -100,7 +92,7 @@ def ranges_of(facts: Iterable[Path]) -> Ranges | None:
 
 
 def _ranges(path: Path) -> Ranges | None:
-    return (read_facts(path).get("stretch") or {}).get("ranges")
+    return (read_facts(path, "an image's facts written by `compose-rgb`").get("stretch") or {}).get("ranges")
 
 
 log = logging.getLogger(__name__)
@@ -143,19 +135,22 @@ def select_model(
         _round_row(number, one, chosen=number == chosen, reached=meets_target(one, target_iou))
         for number, one in enumerate(told)
     ]
-    protocols = compare_splits(told[chosen], read_facts(other), read_facts(leakage))
+    protocols = compare_splits(
+        told[chosen],
+        read_facts(other, "a record written by `train-other`"),
+        read_facts(leakage, "a leakage.json written by `split-patches`"),
+    )
     found = {"target_iou": target_iou, "reached": reached, "chosen": table[chosen]["trained_in"], "rounds": table}
-    found |= {"protocols": protocols, "folds": fold_statistics([read_facts(path) for path in folds or []])}
-    selection.write_text(_text(found), encoding="utf-8")
+    found |= {
+        "protocols": protocols,
+        "folds": fold_statistics([read_facts(path, "a record written by `cross-validate`") for path in folds or []]),
+    }
+    write_json(selection, found)
     more = {"bands": bands, "licence": licence, "landform": landform, "stretch": ranges_of(facts or [])}
     with_header(models[chosen], model, more | {"validation_iou_other": protocols["other"]["validation_iou"]})
     if stac is not None:
-        stac.write_text(_text(describe(read_header(model), model, split)), encoding="utf-8")
+        write_json(stac, describe(read_header(model), model, split))
     _tell(found, table[chosen]["validation_iou"]["landform"])
-
-
-def _text(value: dict[str, Any]) -> str:
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _tell(found: dict[str, Any], iou: float | None) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Annotated
 
 from lobate.engine.signature import Input, Output, Setting, run_instead_if
+from lobate.io.jsonfile import write_json
 from lobate.settings.training import Network, Schedule
 from lobate.training.rounds import augmentation_for_round, copy_previous_round, target_met
 from lobate.training.split import keep_configured
@@ -52,5 +52,5 @@ def train(
     save(model, net, {"round": round, "seed": seed} | {name: facts[name] for name in IN_HEADER})
     write_metrics(metrics, course.rows)
     write_events(events, scalars_of(course.rows))
-    verdict.write_text(json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(verdict, facts)
     log.info("round %d ends with a validation IoU of %s for the landform", round, facts["validation_iou"]["landform"])

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 from lobate.engine.signature import Input, Output, Setting
+from lobate.io.jsonfile import write_json
 from lobate.settings.training import Network, Schedule
 from lobate.training import split as splits
-from lobate.training.retrain import Retraining, landform_iou, write_record
+from lobate.training.retrain import Retraining, landform_iou
 
 log = logging.getLogger(__name__)
 
@@ -39,5 +40,5 @@ def train_other(
     """
     retraining = Retraining(patches, tiles, split, chosen, mined, negatives, network, schedule, seed, weights)
     facts = retraining.train("other_side", metrics)
-    write_record(other, facts)
+    write_json(other, facts)
     log.info("the other protocol gives a validation IoU of %s for the landform", landform_iou(facts))
