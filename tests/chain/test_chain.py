@@ -90,6 +90,23 @@ def test_rule_graph_is_the_same_each_time(clone):
     assert (clone.folder / graph).read_bytes() == before
 
 
+def test_rule_graph_is_the_one_that_snakemake_prints(clone):
+    from lobate.figures.rule_graph import parse_dot
+
+    printed = parse_dot(clone.run("--rulegraph", "dot").text)
+    assert len(printed.edges) > 50
+    assert parse_dot((clone.folder / "results/tiny/figures/rules.dot").read_text()) == printed
+
+
+def test_rule_graph_is_written_again_when_the_graph_changes_and_only_then(clone):
+    graph = "results/tiny/figures/rules.dot"
+    assert "rule_graph" not in clone.run("--", graph).finished
+    other = {"imagery": {"stretch": {"method": "percentiles"}}}
+    done = clone.run("--", graph, overlay=other)
+    assert done.finished == {"rule_graph": 1}, done.text[-3000:]
+    assert "measure_stretch" in (clone.folder / graph).read_text()
+
+
 def test_a_rule_with_two_gpus_trains_in_two_processes(clone):
     """No machine of the tests has two: one is pretended to, and its processes meet on CPUs."""
     together = clone.folder / "workflow/lobate/training/launch.py"

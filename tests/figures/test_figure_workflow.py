@@ -1,17 +1,21 @@
-"""The workflow diagram: read from Snakemake's text, laid out without a wire through a box, the same bytes each time."""
+"""The workflow figure: its graph followed through the rules or read from DOT text; boxes, arrows, the same bytes each time."""
 
 from __future__ import annotations
 
-from itertools import combinations, pairwise
+import re
+from dataclasses import dataclass, field
+from itertools import combinations, pairwise, permutations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.lines import Line2D
+from shapely import LineString, box, unary_union
 
-from lobate.engine.registry import ROOM_OF
+from lobate.engine.registry import ROOM_OF, ROOMS
 from lobate.errors import UserError
-from lobate.figures.figure_workflow import figure_workflow, sorted_graph
-from lobate.figures.rule_graph import PHASES, RuleGraph, as_dot, parse_dot, phase_of, room_of
+from lobate.figures.figure_workflow import figure_workflow
+from lobate.figures.rule_graph import RuleGraph, as_dot, links, parse_dot, room_of, rounds, trace_rules
 from lobate.settings.figures import Figures
 
 DOT = """digraph snakemake_dag {
@@ -23,6 +27,7 @@ DOT = """digraph snakemake_dag {
 	3[label = "compose_rgb", color = "0.12 0.6 0.85", style="rounded"];
 	4[label = "figure_map", color = "0.12 0.6 0.85", style="rounded"];
 	5[label = "something_new", color = "0.12 0.6 0.85", style="rounded"];
+	6[label = "rule_graph", color = "0.12 0.6 0.85", style="rounded"];
 	4 -> 0
 	1 -> 2
 	2 -> 1
@@ -30,14 +35,93 @@ DOT = """digraph snakemake_dag {
 	3 -> 1
 	3 -> 4
 	5 -> 4
+	6 -> 4
 }
 """
+TURNED = "\n".join([*DOT.splitlines()[:3], *DOT.splitlines()[3:-1][::-1], "}"])
+RULES = [*ROOM_OF]
 
 
-def layout_of(graph):
-    from lobate.figures.drawing.graph_layout import lay_out, layered
+class Pattern(str):
+    """A path as Snakemake's rules hold it, with its wildcards in braces."""
 
-    return lay_out(layered(graph), 6.9)
+    def regex(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[a-z0-9]+)", re.escape(self)) + "$")
+
+    def constant_prefix(self) -> str:
+        return self.partition("{")[0]
+
+    def constant_suffix(self) -> str:
+        return self.rpartition("}")[2]
+
+
+@dataclass
+class Rule:
+    name: str
+    output: list[Pattern] = field(default_factory=list)
+    input: list[object] = field(default_factory=list)
+
+
+def rule(name: str, output: str = "", *inputs: object) -> Rule:
+    return Rule(
+        name, [Pattern(output)] if output else [], [Pattern(path) if isinstance(path, str) else path for path in inputs]
+    )
+
+
+def whole_graph() -> RuleGraph:
+    """Every verb reads the one before it, and training goes round."""
+    return RuleGraph.of(RULES, [*pairwise(RULES), ("mine_negatives", "train"), ("clean_labels", "figure_map")])
+
+
+def random_graph(edges: set[tuple[int, int]]) -> RuleGraph:
+    return RuleGraph.of(RULES, [(RULES[tail], RULES[head]) for tail, head in edges])
+
+
+def drawn(graph: RuleGraph):
+    from lobate.figures.drawing.style import styled
+    from lobate.figures.drawing.workflow import draw_workflow
+
+    with styled():
+        return draw_workflow(graph)
+
+
+def placed(graph: RuleGraph):
+    from lobate.figures.drawing.workflow import place_arrows, place_boxes
+
+    boxes = place_boxes(graph)
+    return boxes, place_arrows(graph, boxes)
+
+
+def test_rules_are_followed_from_the_target_through_patterns_lists_and_functions():
+    def before(number: str) -> list[str]:
+        return [f"negatives_{int(number) - 1}.npy"] if number == "2" else []
+
+    graph = trace_rules(
+        [
+            rule("all", "", "map.gpkg", "report.html"),
+            rule("compose_rgb", "{tile}.tif", "scene_{tile}.zip"),
+            rule("train", "round_{round}.pt", lambda wildcards: before(wildcards.round), ["a.tif", "b.tif"]),
+            rule("mine_negatives", "negatives_{round}.npy", "round_{round}.pt"),
+            rule("predict", "map.gpkg", "round_2.pt", "a.tif", "weights.pt"),
+            rule("report", "report.html", lambda wildcards: "map.gpkg"),
+            rule("find_scenes", "scenes.tsv", "area.gpkg"),
+        ],
+        "all",
+    )
+    assert graph.rules == ("compose_rgb", "mine_negatives", "predict", "report", "train")
+    assert graph.edges == (
+        ("compose_rgb", "predict"),
+        ("compose_rgb", "train"),
+        ("mine_negatives", "train"),
+        ("predict", "report"),
+        ("train", "mine_negatives"),
+        ("train", "predict"),
+    )
+
+
+def test_a_pattern_is_no_producer_of_a_file_that_a_rule_names():
+    rules = [rule("all", "", "scenes.tif"), rule("compose_rgb", "{tile}.tif"), rule("find_scenes", "scenes.tif")]
+    assert trace_rules([*rules, rule("other", "", "b.tif")], "all").rules == ("find_scenes",)
 
 
 def test_dot_is_read_without_the_target_and_loops():
@@ -49,19 +133,17 @@ def test_dot_is_read_without_the_target_and_loops():
     assert parse_dot(as_dot(graph)) == graph
 
 
-def test_order_of_snakemakes_lines_does_not_matter(tmp_path):
-    lines = DOT.splitlines()
-    turned = "\n".join([*lines[:3], *lines[3:-1][::-1], lines[-1]])
-    for name, text in (("a.dot", DOT), ("b.dot", turned)):
-        (tmp_path / name).write_text(text)
-        sorted_graph(tmp_path / name, tmp_path / f"sorted_{name}")
-    assert (tmp_path / "sorted_a.dot").read_bytes() == (tmp_path / "sorted_b.dot").read_bytes()
+def test_order_of_snakemakes_lines_does_not_matter():
+    assert TURNED != DOT
+    assert as_dot(parse_dot(TURNED)) == as_dot(parse_dot(DOT))
 
 
-def test_text_without_rules_is_a_mistake(tmp_path):
-    (tmp_path / "rules.dot").write_text("Building DAG of jobs...\n")
-    with pytest.raises(UserError, match="holds no rules"):
+@pytest.mark.parametrize("text", ["Building DAG of jobs...\n", "", "digraph rules {\n}\n", "\x00\xff"])
+def test_text_without_rules_is_a_mistake(tmp_path, text):
+    (tmp_path / "rules.dot").write_text(text)
+    with pytest.raises(UserError, match="holds no rules") as mistake:
         figure_workflow(tmp_path / "rules.dot", tmp_path / "a.png", tmp_path / "a.pdf", figures=Figures())
+    assert "\n" not in str(mistake.value)
 
 
 @pytest.mark.parametrize("verb", sorted(ROOM_OF))
@@ -69,88 +151,125 @@ def test_every_verb_stands_in_its_room(verb):
     assert room_of(verb) == ROOM_OF[verb]
 
 
+def test_every_room_has_a_phase_and_a_colour():
+    from lobate.figures.drawing.workflow import COLOURS, PHASES
+
+    assert [room for rooms in PHASES.values() for room in rooms] == [*COLOURS] == [*ROOMS, "other"]
+
+
 def test_unknown_rules_come_last():
-    assert (room_of("something_new"), phase_of("something_new")) == ("other", len(PHASES) - 1)
+    boxes, _ = placed(parse_dot(DOT))
+    assert room_of("something_new") == [*boxes][-1] == "other"
+    assert [*boxes["other"].verbs] == ["something_new"]
 
 
-def test_rounds_go_up_and_data_goes_down():
-    from lobate.figures.drawing.graph_layout import layered
-
-    layers = layered(parse_dot(DOT))
-    assert layers.up == [("mine_negatives", "train")]
-    assert all(layers.layer[one] < layers.layer[other] for one, other in layers.down)
-    assert layers.phases == sorted(layers.phases)
+def test_all_rooms_are_shown_with_their_verbs_in_the_registrys_order():
+    boxes, _ = placed(whole_graph())
+    assert {room: tuple(place.verbs) for room, place in boxes.items()} == ROOMS
+    for place in boxes.values():
+        assert [*place.verbs.values()] == sorted(place.verbs.values())
 
 
-def test_names_are_legible_however_many_rules_read_one_result():
-    from lobate.figures.drawing.style import styled
-    from lobate.figures.drawing.workflow import draw_workflow
-
-    figures = sorted(verb for verb in ROOM_OF if verb.startswith("figure_"))
-    graph = RuleGraph(
-        tuple(sorted(["compile_inventory", *figures])), tuple(("compile_inventory", one) for one in figures)
-    )
-    with styled():
-        words = [text.get_text() for text in draw_workflow(graph).texts]
-    assert set(words) >= {one.replace("_", " ") for one in graph.rules}
+def test_a_region_of_its_own_has_no_example():
+    boxes, _ = placed(parse_dot(DOT))
+    assert {*ROOMS} - {*boxes} == {"example"}
 
 
-RULES = [*ROOM_OF]
-pairs = st.tuples(st.integers(0, len(RULES) - 1), st.integers(0, len(RULES) - 1)).filter(
-    lambda pair: pair[0] != pair[1]
-)
+def test_what_the_region_does_not_need_is_pale():
+    from lobate.figures.drawing.workflow import NOT_NEEDED
+
+    colours = {text.get_text(): text.get_color() for text in drawn(parse_dot(DOT)).texts}
+    assert colours["fetch scene"] == NOT_NEEDED == colours["predict"]
+    assert colours["compose rgb"] != NOT_NEEDED
+    assert "not needed for this region" in colours
+    assert "not needed for this region" not in {text.get_text() for text in drawn(whole_graph()).texts}
+
+
+def test_only_edges_of_a_circle_lead_to_the_next_round():
+    assert rounds(parse_dot(DOT)) == [("mine_negatives", "train")]
+    assert rounds(RuleGraph.of(RULES, [("apply_review", "review_sheet")])) == []
+
+
+PAIRS = st.sets(st.tuples(st.integers(0, len(RULES) - 1), st.integers(0, len(RULES) - 1)), max_size=80)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.sets(pairs, max_size=45))
-def test_no_wire_crosses_a_box_or_hides_another(edges):
-    named = sorted((RULES[one], RULES[other]) for one, other in edges)
-    layout = layout_of(RuleGraph(tuple(sorted(RULES)), tuple(named)))
-    boxes = {
-        name: (box.x - box.width / 2, box.top, box.x + box.width / 2, box.foot) for name, box in layout.boxes.items()
-    }
-    for one, other in combinations(boxes.values(), 2):
-        assert not _cross(one, other, slack=-0.01), "boxes overlap"
-    down = [wire for wire in layout.wires if not wire.up]
-    for wire in down:
-        for start, stop in pairwise(wire.points):
-            span = (*map(min, start, stop), *map(max, start, stop))
-            assert not any(_cross(span, box, slack=1e-6) for box in boxes.values()), wire
-    segments = [(wire.source, *_sorted(pair)) for wire in down for pair in pairwise(wire.points)]
-    for (source, *one), (another, *other) in combinations(segments, 2):
-        assert source == another or not _on_top(one, other), (source, another, one, other)
+@given(PAIRS)
+def test_arrows_are_the_edges_between_rooms_and_meet_no_box_on_their_way(pairs):
+    graph = random_graph(pairs)
+    boxes, arrows = placed(graph)
+    between = {(ROOM_OF[tail], ROOM_OF[head]) for tail, head in graph.edges if ROOM_OF[tail] != ROOM_OF[head]}
+    assert [(arrow.source, arrow.target) for arrow in arrows] == sorted(between)
+    shapes = [box(place.left, place.top, place.right, place.foot) for place in boxes.values()]
+    assert all(near.disjoint(far) for near, far in combinations(shapes, 2)), "boxes overlap"
+    insides = unary_union([shape.buffer(-1e-6) for shape in shapes])
+    for arrow in arrows:
+        tail, head = boxes[arrow.source], boxes[arrow.target]
+        read = {one for one, reader in graph.edges if (ROOM_OF[one], ROOM_OF[reader]) == (tail.room, head.room)}
+        assert set(arrow.heights) == {tail.verbs[verb] for verb in read}
+        assert arrow.edge in (tail.left, tail.right)
+        assert head.left < arrow.x < head.right and arrow.tip in (head.top, head.foot)
+        assert unary_union([*level(arrow), upright(arrow)]).disjoint(insides), arrow
 
 
-def _cross(one, other, slack):
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[1], other[1])
-    return (wide > slack and high > slack) if slack < 0 else (wide >= 0 and high > slack)
+@settings(max_examples=40, deadline=None)
+@given(PAIRS)
+def test_arrows_stand_apart_and_those_into_one_room_do_not_cross(pairs):
+    _, arrows = placed(random_graph(pairs))
+    for one, another in permutations(arrows, 2):
+        assert upright(one).distance(upright(another)) > 0.03, (one, another)
+        if (one.target, one.tip) == (another.target, another.tip):
+            assert all(line.disjoint(upright(another)) for line in level(one)), (one, another)
 
 
-def _sorted(pair):
-    return sorted(pair)
+def level(arrow) -> list[LineString]:
+    """An arrow's lines from the verbs."""
+    return [LineString([(arrow.edge, height), (arrow.x, height)]) for height in arrow.heights]
 
 
-def _on_top(one, other):
-    """Whether two segments lie on one line and share more than a point."""
-    for axis in (0, 1):
-        level = {round(point[axis], 6) for point in (*one, *other)}
-        if len(level) == 1:
-            along = 1 - axis
-            return min(one[1][along], other[1][along]) - max(one[0][along], other[0][along]) > 1e-6
-    return False
+def upright(arrow) -> LineString:
+    far = max(arrow.heights, key=lambda height: abs(arrow.tip - height))
+    return LineString([(arrow.x, far), (arrow.x, arrow.tip)])
 
 
-def test_texts_stay_apart_and_bytes_are_the_same_twice(tmp_path, check_texts):
-    from lobate.figures.drawing.style import styled
-    from lobate.figures.drawing.workflow import draw_workflow
+@pytest.mark.parametrize(
+    "graph", [parse_dot(DOT), whole_graph(), RuleGraph(("train",), ()), RuleGraph.of(["x" * 60], [])]
+)
+def test_names_are_legible_inside_their_boxes(graph, check_texts):
+    from lobate.figures.drawing.workflow import BOX_WIDTH
 
-    with styled():
-        check_texts(draw_workflow(parse_dot(DOT)))
-    (tmp_path / "rules.dot").write_text(DOT)
+    figure = drawn(graph)
+    check_texts(figure)
+    renderer = figure.canvas.get_renderer()
+    texts = {text.get_text(): text for text in figure.texts}
+    boxes, _ = placed(graph)
+    for place in boxes.values():
+        for name in (place.room, *(verb.replace("_", " ") for verb in place.verbs if verb in ROOM_OF)):
+            extent = texts[name].get_window_extent(renderer)
+            left, foot, right, top = (edge / figure.dpi for edge in extent.extents)
+            height = figure.get_figheight()
+            assert place.left < left and right < place.left + BOX_WIDTH
+            assert height - place.foot < foot and top < height - place.top
+            assert texts[name].get_fontsize() >= 6
+
+
+def test_the_figure_is_one_page():
+    width, height = drawn(whole_graph()).get_size_inches()
+    assert width == pytest.approx(7.2)
+    assert height < 9.7
+
+
+@pytest.mark.parametrize("graph", [parse_dot(DOT), whole_graph()])
+def test_every_arrow_is_drawn(graph):
+    names = [line.get_gid() for line in drawn(graph).findobj(Line2D) if line.get_gid()]
+    assert names == [f"{source} to {target}" for source, target in links(graph)]
+
+
+def test_bytes_are_the_same_twice_and_in_whatever_order_the_rules_are_listed(tmp_path):
     written = []
-    for name in ("one", "two"):
+    for name, text in (("one", DOT), ("two", DOT), ("turned", TURNED), ("ours", as_dot(parse_dot(DOT)))):
+        (tmp_path / f"{name}.dot").write_text(text)
         png, pdf = tmp_path / f"{name}.png", tmp_path / f"{name}.pdf"
-        figure_workflow(tmp_path / "rules.dot", png, pdf, figures=Figures(dpi=60))
+        figure_workflow(tmp_path / f"{name}.dot", png, pdf, figures=Figures(dpi=60))
         written.append((png.read_bytes(), pdf.read_bytes()))
-    assert written[0] == written[1]
+    assert all(files == written[0] for files in written)

@@ -1,6 +1,6 @@
 """Room `figures`: pictures of the results, drawn from results alone."""
 
-from glob import glob
+from lobate.figures.rule_graph import as_dot, trace_rules
 
 NAMES = (
     "map",
@@ -64,10 +64,15 @@ rule figure_iou:
         command("figure_iou")
 
 
+@cache
+def rule_graph_text() -> str:
+    """Return the graph of the rules behind `all` as DOT text."""
+    return as_dot(trace_rules(workflow.rules, "all"))
+
+
+# The graph is a parameter, worked out when a run is planned: Snakemake writes the file again when the graph changes, and
+# only then. It comes from the rules, since the jobs of a run for one result, or of a cluster's job, are a part of it.
 rule rule_graph:
-    input:
-        snakefile="Snakefile",
-        rules=sorted(glob("workflow/rules/*.smk")),
     output:
         rules=results("figures/rules.dot"),
     log:
@@ -78,13 +83,11 @@ rule rule_graph:
         mem_mb=memory(1000),
         runtime=minutes(5),
     params:
-        settings=SETTINGS,
+        graph=lambda wildcards: rule_graph_text(),
     message:
-        "Asking Snakemake for the graph of the rules"
+        "Writing the graph of the rules"
     shell:
-        # Snakemake writes the graph in the order of Python's sets, which else is another in each run
-        "PYTHONHASHSEED=0 snakemake all --snakefile {input.snakefile:q} --workflow-profile none --cores 1 --nolock --quiet all"
-        " --configfile {params.settings:q} --rulegraph dot > {output.rules:q} 2> {log:q}"
+        "printf %s {params.graph:q} > {output.rules:q} 2> {log:q}"
 
 
 rule figure_workflow:

@@ -1,4 +1,4 @@
-"""The verb `figure-workflow`: the chain of rules by phase and room, drawn from the real rule graph (the paper's figure 5)."""
+"""The verb `figure-workflow`: the rooms and their verbs by phase, drawn from the real rule graph (the paper's figure 5)."""
 
 from __future__ import annotations
 
@@ -7,31 +7,23 @@ from pathlib import Path
 from typing import Annotated
 
 from lobate.engine.signature import Input, Output, Setting
-from lobate.figures.rule_graph import as_dot, parse_dot
+from lobate.figures.rule_graph import parse_dot
 from lobate.settings.figures import Figures
 
 log = logging.getLogger(__name__)
 
 
-def sorted_graph(source: Path, target: Path) -> None:
-    """Write the graph in an order that does not change from run to run, so that it is drawn again only when it differs."""
-    target.write_text(
-        as_dot(parse_dot(source.read_text(encoding="utf-8", errors="replace"), f"The rule graph {source}")),
-        encoding="utf-8",
-    )
-
-
 def figure_workflow(
-    rules: Annotated[Path, Input(view=sorted_graph)],
+    rules: Annotated[Path, Input()],
     png: Annotated[Path, Output()],
     pdf: Annotated[Path, Output()],
     *,
     figures: Annotated[Figures, Setting("figures")],
 ) -> None:
-    """Draw the rule graph (DOT text of `snakemake --rulegraph dot`) as PNG and PDF.
+    """Draw the rule graph (DOT text of `rules.dot` or of `snakemake --rulegraph dot`) as PNG and PDF.
 
-    Rules stand in the method's phases from top to bottom, each below what it reads, coloured by room; the target rule
-    `all` and what it collects are left out.
+    Rooms stand in the order of the data's flow, by the method's phases, each with its verbs; arrows lead to the rooms that
+    read their results. The target rule `all` and the rule `rule_graph` are left out.
     """
     from lobate.figures.drawing.style import save, styled
     from lobate.figures.drawing.workflow import draw_workflow

@@ -1,14 +1,22 @@
-"""The workflow diagram: boxes coloured by room, on one ground a phase, with orthogonal wires."""
+"""The workflow figure: rooms as boxes down a diagonal with their verbs inside, and an arrow from each room to each reader.
+
+A line leaves a verb at its box's right edge and runs to the columns of the rooms that read its results; from there an arrow
+goes down into the reader's box. The boxes stand on a diagonal, so that no line meets a box on its way.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import matplotlib.colors as mcolors
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch, Rectangle
-from matplotlib.path import Path as Outline
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.text import Text
 
-from lobate.figures.drawing.graph_layout import BOX_HEIGHT, Box, Layout, Wire, lay_out, layered
+from lobate.engine.registry import ROOMS
 from lobate.figures.drawing.map_elements import text_at
 from lobate.figures.drawing.style import (
     BLUE,
@@ -24,9 +32,15 @@ from lobate.figures.drawing.style import (
     new_figure,
     shrink_to_fit,
 )
-from lobate.figures.rule_graph import PHASES, RuleGraph, room_of
+from lobate.figures.rule_graph import OTHER, RuleGraph, links, room_of, rounds
 
-MARGIN, TOP, BOTTOM = 0.15, 0.72, 0.3
+PHASES: dict[str, tuple[str, ...]] = {
+    "Prepare": ("example", "imagery", "labels", "patches"),
+    "Train and\nvalidate": ("training",),
+    "Infer and\npost-process": ("mapping",),
+    "Review and\ncompile": ("inventory", "figures", OTHER),
+}
+"""The method's phases (METHOD, figure 5) and their rooms, in the order of the data's flow."""
 
 COLOURS = {
     "example": GREY,
@@ -37,102 +51,224 @@ COLOURS = {
     "mapping": BLUE,
     "inventory": GREEN,
     "figures": PURPLE,
-    "other": INK,
+    OTHER: INK,
 }
-"""Room -> its colour, in the order of the legend."""
+
+NOT_NEEDED = "#A6A6A6"
+"""Colour of a verb that this region does not need."""
+
+# Inches
+MARGIN, TITLE, FOOT = 0.15, 0.42, 0.3
+LEFT, BOX_WIDTH = MARGIN + 0.44, 1.3
+HEAD, LINE, PAD = 0.2, 0.115, 0.05
+ROOM_GAP, PHASE_GAP = 0.12, 0.24
+CLEAR, APART = 0.12, 0.085
+
+
+@dataclass(frozen=True)
+class Box:
+    """A room's box, in inches from the page's upper left corner; ``verbs`` holds the height of each verb's line."""
+
+    room: str
+    left: float
+    top: float
+    verbs: dict[str, float]
+
+    @property
+    def right(self) -> float:
+        """Its right edge."""
+        return self.left + BOX_WIDTH
+
+    @property
+    def foot(self) -> float:
+        """Its lower edge."""
+        return self.top + HEAD + LINE * len(self.verbs) + PAD
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """An arrow from a room's verbs, at these heights and from this edge of the box, along ``x`` to the reader's box."""
+
+    source: str
+    target: str
+    edge: float
+    x: float
+    heights: tuple[float, ...]
+    tip: float
 
 
 def draw_workflow(graph: RuleGraph) -> Figure:
-    """Return the diagram of a rule graph; its height follows from the graph."""
-    layout = lay_out(layered(graph), PAGE_WIDTH - 2 * MARGIN)
-    tall = layout.height + TOP + BOTTOM
-    figure = new_figure(tall)
-    drawn = Drawing(figure, tall - TOP)
-    for phase, top, foot in layout.bands:
-        drawn.band(phase, top, foot, layout.width)
-    for wire in layout.wires:
-        drawn.wire(wire)
-    for rule, box in layout.boxes.items():
-        drawn.box(rule, box)
-    text_at(figure, MARGIN, tall - 0.14, "From scenes and outlines to an inventory", size=11, weight="bold", va="top")
-    _legend(figure, graph, tall - 0.42)
-    _notes(figure, graph, layout)
+    """Return the figure of a rule graph."""
+    boxes = place_boxes(graph)
+    figure = new_figure(max(box.foot for box in boxes.values()) + PHASE_GAP / 2 + FOOT)
+    drawing = Drawing(figure)
+    _draw_phases(drawing, boxes)
+    for arrow in place_arrows(graph, boxes):
+        drawing.arrow(arrow)
+    for number, (tail, head) in enumerate(rounds(graph)):
+        drawing.next_round(boxes[room_of(tail)], tail, head, 0.13 + 0.06 * number)
+    for box in boxes.values():
+        drawing.box(box, needed={*graph.rules})
+    drawing.text(MARGIN, MARGIN + 0.1, "From scenes and outlines to an inventory", size=11, weight="bold")
+    _draw_key(drawing, graph, boxes)
     return figure
 
 
+def rooms_of(graph: RuleGraph) -> dict[str, list[str]]:
+    """Return room -> its verbs in the registry's order; the example, and rules that are no verbs, only where there are any."""
+    others = [rule for rule in graph.rules if room_of(rule) == OTHER]
+    rooms = {room: [*verbs] for room, verbs in ROOMS.items() if room != "example" or {*verbs} & {*graph.rules}}
+    return rooms | ({OTHER: others} if others else {})
+
+
+def place_boxes(graph: RuleGraph) -> dict[str, Box]:
+    """Return each room's box, down a diagonal."""
+    rooms = rooms_of(graph)
+    step = (PAGE_WIDTH - MARGIN - 0.08 - BOX_WIDTH - LEFT) / (len(rooms) - 1)
+    boxes: dict[str, Box] = {}
+    top = TITLE + PHASE_GAP / 2
+    for number, (room, verbs) in enumerate(rooms.items()):
+        if number and _phase_of(room) != _phase_of([*boxes][-1]):
+            top += PHASE_GAP - ROOM_GAP
+        heights = {verb: top + HEAD + LINE * (place + 0.5) for place, verb in enumerate(verbs)}
+        boxes[room] = Box(room, LEFT + step * number, top, heights)
+        top = boxes[room].foot + ROOM_GAP
+    return boxes
+
+
+def place_arrows(graph: RuleGraph, boxes: dict[str, Box]) -> list[Arrow]:
+    """Return an arrow for each pair of rooms of which the second reads the first.
+
+    In the column of its target, an arrow from further off stands further from the diagonal, so that none of them cross.
+    """
+    rooms = [*boxes]
+    step = boxes[rooms[1]].left - boxes[rooms[0]].left
+    apart = min(APART, (step - 1.5 * CLEAR) / len(rooms))
+    arrows = []
+    for (source, target), verbs in links(graph).items():
+        tail, head = boxes[source], boxes[target]
+        offset = CLEAR + apart * (abs(rooms.index(target) - rooms.index(source)) - 1)
+        down = rooms.index(source) < rooms.index(target)
+        edge = tail.right if down else tail.left
+        x = head.right - step + offset if down else head.left + step - offset
+        heights = tuple(sorted(tail.verbs[verb] for verb in verbs))
+        arrows.append(Arrow(source, target, edge, x, heights, head.top if down else head.foot))
+    return arrows
+
+
+def _phase_of(room: str) -> str:
+    return next(phase for phase, rooms in PHASES.items() if room in rooms)
+
+
 class Drawing:
-    """Puts a layout's parts on a figure; ``top`` is the height of the layout's y = 0 above the page's foot."""
+    """A page on which things are drawn in inches from its upper left corner."""
 
-    def __init__(self, figure: Figure, top: float) -> None:
-        self.figure, self.top = figure, top
-        self.inches = figure.dpi_scale_trans
+    def __init__(self, figure: Figure) -> None:
+        self.figure = figure
+        self.height = figure.get_figheight()
 
-    def _at(self, x: float, y: float) -> tuple[float, float]:
-        return MARGIN + x, self.top - y
+    def text(self, x: float, y: float, words: str, **look: Any) -> Text:
+        """Put words at a place, centred in height."""
+        return text_at(self.figure, x, self.height - y, words, **{"va": "center", **look})
 
-    def band(self, phase: int, top: float, foot: float, width: float) -> None:
-        """Draw a phase's ground with its name along the left side."""
-        x, y = self._at(0, foot)
-        colour = "#F4F4F4" if phase % 2 == 0 else "#EAEAEA"
-        self.figure.add_artist(Rectangle((x, y), width, foot - top, fc=colour, lw=0, transform=self.inches, zorder=0))
-        middle = (x + 0.17, y + (foot - top) / 2)
-        name = f"{phase + 1}  {list(PHASES)[phase]}"
-        text = text_at(
-            self.figure, *middle, name, rotation=90, ha="center", va="center", size=8, weight="bold", color=GREY
+    def line(self, points: list[tuple[float, float]], **look: Any) -> None:
+        """Draw a line through points."""
+        xs, ys = zip(*((x, self.height - y) for x, y in points), strict=True)
+        self.figure.add_artist(Line2D(xs, ys, transform=self.figure.dpi_scale_trans, **{"lw": 0.9, **look}))
+
+    def head(self, start: tuple[float, float], tip: tuple[float, float], colour: object) -> None:
+        """Draw the head of an arrow."""
+        (x0, y0), (x1, y1) = start, tip
+        look = {
+            "arrowstyle": "-|>,head_length=3.4,head_width=1.7",
+            "color": colour,
+            "lw": 0.1,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        }
+        inches = self.figure.dpi_scale_trans
+        ends = (x0, self.height - y0), (x1, self.height - y1)
+        self.figure.add_artist(FancyArrowPatch(*ends, transform=inches, zorder=5, **look))
+
+    def arrow(self, arrow: Arrow) -> None:
+        """Draw an arrow in its source's colour, with a dot where a verb's line joins it."""
+        colour = _dark(arrow.source)
+        for height in arrow.heights:
+            self.line([(arrow.edge, height), (arrow.x, height)], color=colour, zorder=2)
+            self.line([(arrow.x, height)], color=colour, marker="o", ms=2.6, mew=0, zorder=3)
+        far = max(arrow.heights, key=lambda height: abs(arrow.tip - height))
+        self.line(
+            [(arrow.x, far), (arrow.x, arrow.tip)], color=colour, zorder=2, gid=f"{arrow.source} to {arrow.target}"
         )
-        while text.get_window_extent(self.figure.canvas.get_renderer()).height > (foot - top) * self.figure.dpi * 0.96:
-            text.set_fontsize(text.get_fontsize() - 0.5)
+        self.head((arrow.x, arrow.tip + (0.05 if far > arrow.tip else -0.05)), (arrow.x, arrow.tip), colour)
 
-    def wire(self, wire: Wire) -> None:
-        """Draw a wire in its rule's colour, dashed where it goes to the next round."""
-        points = [self._at(*point) for point in wire.points]
-        colour = _mixed(COLOURS[room_of(wire.source)], "#000000", 0.25)
-        look = {"color": colour, "lw": 0.9, "ls": (0, (3, 1.5)) if wire.up else "solid", "transform": self.inches}
-        self.figure.add_artist(Line2D(*zip(*points, strict=True), zorder=1, solid_joinstyle="round", **look))
-        if wire.arrow:
-            tip = Outline([_short_of(points[-1], points[-2]), points[-1]])
-            head = "-|>,head_length=3.2,head_width=1.6"
-            arrow = FancyArrowPatch(path=tip, arrowstyle=head, color=colour, lw=0.1, transform=self.inches, zorder=2)
-            self.figure.add_artist(arrow)
+    def next_round(self, box: Box, tail: str, head: str, distance: float) -> None:
+        """Draw a dashed arrow on the left of a box, at a distance from it, from one of its verbs up to an earlier one."""
+        x, colour = max(box.left - distance, MARGIN), _dark(box.room)
+        points = [(box.left, box.verbs[tail]), (x, box.verbs[tail]), (x, box.verbs[head]), (box.left, box.verbs[head])]
+        self.line(points, color=colour, ls=(0, (2.5, 1.2)), zorder=2)
+        self.head((x, box.verbs[head]), (box.left, box.verbs[head]), colour)
 
-    def box(self, rule: str, box: Box) -> None:
-        """Draw a rule's box with its name."""
-        x, y = self._at(box.x - box.width / 2, box.foot)
-        colour = COLOURS[room_of(rule)]
+    def box(self, box: Box, needed: set[str]) -> None:
+        """Draw a room's box with its name and its verbs; those not needed are pale."""
+        colour = COLOURS[box.room]
         shape = FancyBboxPatch(
-            (x, y), box.width, BOX_HEIGHT, boxstyle="round,pad=0,rounding_size=0.05", fc=_mixed(colour, "#FFFFFF", 0.72),
-            ec=_mixed(colour, "#000000", 0.25), lw=0.8, transform=self.inches, zorder=3,
+            (box.left, self.height - box.foot), BOX_WIDTH, box.foot - box.top,
+            boxstyle="round,pad=0,rounding_size=0.05", fc=_mixed(colour, "#FFFFFF", 0.8), ec=_dark(box.room), lw=0.8,
+            transform=self.figure.dpi_scale_trans, zorder=4,
         )  # fmt: skip
         self.figure.add_artist(shape)
-        middle = (x + box.width / 2, y + BOX_HEIGHT / 2 - 0.008)
-        text = text_at(self.figure, *middle, rule.replace("_", " "), ha="center", va="center", size=7.5, zorder=4)
-        shrink_to_fit(text, box.width - 0.08)
+        name = _mixed(colour, "#000000", 0.55)
+        self.text(box.left + 0.07, box.top + HEAD / 2 + 0.01, box.room, size=8, weight="bold", color=name, zorder=5)
+        for verb, height in box.verbs.items():
+            look = {"size": 6.5, "color": INK if verb in needed else NOT_NEEDED, "zorder": 5}
+            shrink_to_fit(self.text(box.left + 0.07, height, verb.replace("_", " "), **look), BOX_WIDTH - 0.12)
 
 
-def _legend(figure: Figure, graph: RuleGraph, top: float) -> None:
-    rooms = {room_of(rule) for rule in graph.rules}
-    shown = {room: colour for room, colour in COLOURS.items() if room in rooms}
-    keys = [Patch(fc=_mixed(one, "#FFFFFF", 0.72), ec=_mixed(one, "#000000", 0.25), lw=0.8) for one in shown.values()]
-    figure.legend(
-        keys, list(shown), loc="upper left", bbox_to_anchor=(MARGIN, top), bbox_transform=figure.dpi_scale_trans,
-        ncols=len(shown), borderaxespad=0, borderpad=0, handlelength=1.2, handleheight=0.8, columnspacing=1.3,
-    )  # fmt: skip
+def _draw_phases(drawing: Drawing, boxes: dict[str, Box]) -> None:
+    """Draw a ground for each phase across the page, with its name along the left edge."""
+    tops = [box.top for number, box in enumerate(boxes.values()) if _starts_phase([*boxes], number)]
+    edges = [*(top - PHASE_GAP / 2 for top in tops), max(box.foot for box in boxes.values()) + PHASE_GAP / 2]
+    for number, (phase, (top, foot)) in enumerate(zip(PHASES, pairwise(edges), strict=True)):
+        ground = Rectangle(
+            (MARGIN, drawing.height - foot), PAGE_WIDTH - 2 * MARGIN, foot - top, lw=0, zorder=0,
+            fc="#F7F7F7" if number % 2 == 0 else "#EDEDED", transform=drawing.figure.dpi_scale_trans,
+        )  # fmt: skip
+        drawing.figure.add_artist(ground)
+        look = {"rotation": 90, "ha": "center", "size": 8, "weight": "bold", "color": GREY, "ma": "center"}
+        drawing.text(MARGIN + 0.2, (top + foot) / 2, f"{number + 1}  {phase}", **look)
 
 
-def _notes(figure: Figure, graph: RuleGraph, layout: Layout) -> None:
-    words = f"Drawn from Snakemake's rule graph: {len(graph.rules)} rules, {len(graph.edges)} dependencies"
-    if any(wire.up for wire in layout.wires):
-        words += "; dashed: to the next round"
-    shrink_to_fit(text_at(figure, MARGIN, 0.1, words, size=6.5, color=GREY, va="bottom"), PAGE_WIDTH - 2 * MARGIN)
+def _starts_phase(rooms: list[str], number: int) -> bool:
+    return number == 0 or _phase_of(rooms[number]) != _phase_of(rooms[number - 1])
 
 
-def _short_of(tip: tuple[float, float], before: tuple[float, float]) -> tuple[float, float]:
-    """A point just before the tip, on the wire."""
-    dx, dy = before[0] - tip[0], before[1] - tip[1]
-    length = max((dx**2 + dy**2) ** 0.5, 1e-9)
-    return tip[0] + 0.05 * dx / length, tip[1] + 0.05 * dy / length
+def _draw_key(drawing: Drawing, graph: RuleGraph, boxes: dict[str, Box]) -> None:
+    """Explain the lines and the pale names, in the empty corner on the lower left."""
+    left, line = LEFT + 0.06, 0.17
+    y = boxes["figures"].foot - 0.12 - 3 * line
+    look = {"color": INK, "zorder": 2}
+    drawing.line([(left, y - 0.05), (left + 0.28, y - 0.05), (left + 0.28, y + 0.06)], **look)
+    drawing.line([(left + 0.28, y - 0.05)], marker="o", ms=2.6, mew=0, **look)
+    drawing.head((left + 0.28, y + 0.03), (left + 0.28, y + 0.08), INK)
+    words = [(0, "a room reads a verb's results")]
+    if rounds(graph):
+        drawing.line([(left, y + line), (left + 0.28, y + line)], ls=(0, (2.5, 1.2)), **look)
+        drawing.head((left + 0.27, y + line), (left + 0.34, y + line), INK)
+        words.append((1, "for the next round"))
+    if any(verb not in graph.rules for box in boxes.values() for verb in box.verbs):
+        drawing.text(left, y + 2 * line, "verb", size=6.5, color=NOT_NEEDED)
+        words.append((2, "not needed for this region"))
+    for place, text in words:
+        drawing.text(left + 0.42, y + place * line, text, size=6.5)
+    note = f"Drawn from Snakemake's rule graph: {len(graph.rules)} rules, {len(graph.edges)} dependencies"
+    drawing.text(MARGIN, drawing.height - 0.17, note, size=6.5, color=GREY)
 
 
-def _mixed(colour: str, other: str, share: float) -> tuple[float, float, float]:
-    one, two = mcolors.to_rgb(colour), mcolors.to_rgb(other)
-    return tuple((1 - share) * a + share * b for a, b in zip(one, two, strict=True))
+def _dark(room: str) -> tuple[float, float, float]:
+    return _mixed(COLOURS[room], "#000000", 0.25)
+
+
+def _mixed(colour: str, partner: str, share: float) -> tuple[float, float, float]:
+    (r0, g0, b0), (r1, g1, b1) = mcolors.to_rgb(colour), mcolors.to_rgb(partner)
+    return (1 - share) * r0 + share * r1, (1 - share) * g0 + share * g1, (1 - share) * b0 + share * b1
