@@ -3,7 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lobate.training.metrics import LEVELS, Tally, best_threshold, confusion, expected_error, iou, named, reliability
+from lobate.io.mask_values import PROBABILITY_LEVELS
+from lobate.training.metrics import Tally, best_threshold, confusion, expected_error, iou, named, reliability
 
 LABEL = torch.tensor([[0, 0, 1, 1], [1, 255, 0, 255]])
 PREDICTED = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]])
@@ -56,16 +57,16 @@ def test_the_tally_is_one_of_all_batches():
 
 
 def test_the_best_threshold_is_found_by_iou():
-    levels = torch.zeros(2, LEVELS, dtype=torch.int64)
+    levels = torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)
     levels[1, round(254 * 0.72)] = 10
     levels[0, round(254 * 0.62)] = 10
     threshold, value = best_threshold(levels)
     assert (threshold, value) == (0.65, 1.0)  # 0.65 and 0.70 are equals: the one nearer to 0.5
-    assert best_threshold(torch.zeros(2, LEVELS, dtype=torch.int64)) == (0.5, None)
+    assert best_threshold(torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)) == (0.5, None)
 
 
 def test_a_level_counts_from_its_own_probability_on():
-    levels = torch.zeros(2, LEVELS, dtype=torch.int64)
+    levels = torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)
     levels[1, 127] = levels[0, 126] = 1  # 127 / 254 is 0.5 and counts at 0.5, 126 / 254 does not
     assert best_threshold(levels) == (0.5, 1.0)
 
@@ -81,7 +82,7 @@ def test_iou_to_the_last_digit():
 
 
 def test_the_reliability_curve_of_a_hand_computed_case():
-    levels = torch.zeros(2, LEVELS, dtype=torch.int64)
+    levels = torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)
     levels[0, 0], levels[1, 0] = 90, 10  # said 0, is 0.1
     levels[0, 127], levels[1, 127] = 30, 10  # said 0.5, is 0.25
     levels[1, 254] = 60  # said 1, is 1
@@ -94,7 +95,7 @@ def test_the_reliability_curve_of_a_hand_computed_case():
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 254), st.integers(1, 50)), max_size=40))
 @settings(max_examples=40, deadline=None)
 def test_every_pixel_lies_in_one_bin(pixels):
-    levels = torch.zeros(2, LEVELS, dtype=torch.int64)
+    levels = torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)
     for label, level, count in pixels:
         levels[label, level] += count
     bins = reliability(levels)

@@ -28,6 +28,7 @@ from rasterio.warp import transform as warp_points
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.grid import LONLAT, WGS84, Grid
+from lobate.io.mask_values import IGNORE, IMAGE_NODATA, LANDFORM
 from lobate.io.raster import open_raster, row_bands
 from lobate.labels.reproject import to_crs
 from lobate.labels.tile_polygons import read_shapes
@@ -68,7 +69,6 @@ def pixel_metres(grid: Grid) -> tuple[float, float]:
 
 log = logging.getLogger(__name__)
 
-LANDFORM, IGNORE = 1, 255
 ROWS = BLOCK = 512
 AHEAD = 2
 """Bands of rows that are read before they are wanted."""
@@ -178,11 +178,11 @@ def _nodata(dataset: DatasetReader, start: int, stop: int, buffer: np.ndarray) -
     """Return where all bands are 0, None for nowhere; the others are only read where the first is 0 somewhere."""
     window = ((start, stop), (0, dataset.width))
     first = dataset.read(1, window=window, out=buffer[: stop - start])
-    if first.min() > 0:
+    if first.min() > IMAGE_NODATA:
         return None
-    void = first == 0
+    void = first == IMAGE_NODATA
     for band in dataset.indexes[1:]:
-        void &= dataset.read(band, window=window) == 0
+        void &= dataset.read(band, window=window) == IMAGE_NODATA
     return void if void.any() else None
 
 

@@ -19,10 +19,10 @@ from rasterio.windows import Window
 
 from lobate.errors import UserError
 from lobate.io.grid import Grid
+from lobate.io.mask_values import PROBABILITY_NODATA
 from lobate.io.raster import BLOCK, open_raster
 from lobate.io.vector import LONLAT, POLYGONAL
 
-NODATA = 255
 SIDES = 64  # a tile's side is straight in its own CRS only, so it takes this many pieces into EPSG:4326
 
 
@@ -56,7 +56,7 @@ class ValidArea:
         order = np.lexsort((cols // BLOCK, rows // BLOCK))  # each block of the raster is decoded once
         with open_raster(self.probability) as dataset:
             values = np.array([value[0] for value in dataset.sample(xy[order], masked=False)])
-        seen[inside[order]] = values != NODATA
+        seen[inside[order]] = values != PROBABILITY_NODATA
         return seen
 
     def seen_parts(self, outlines: np.ndarray) -> np.ndarray:
@@ -84,7 +84,7 @@ class ValidArea:
         """Return the pixels of ``window`` that are not nodata, as one geometry in EPSG:4326."""
         if not (window.width and window.height):
             return shapely.Polygon()
-        seen = dataset.read(1, window=window) != NODATA
+        seen = dataset.read(1, window=window) != PROBABILITY_NODATA
         if seen.all():
             return self.footprint
         transform = self.grid.crop(int(window.row_off), int(window.col_off), *seen.shape).transform

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lobate.errors import UserError
+from lobate.io.mask_values import LANDFORM
 from lobate.network.backbone import LOW_LEVEL, Backbone, fetch_backbone, imagine, load_backbone
 from lobate.settings.training import Network
 
@@ -120,10 +121,6 @@ def initialise(head: nn.Module) -> None:
     if isinstance(head, Decoder):
         nn.init.trunc_normal_(head.logits.weight, std=0.01)
         nn.init.zeros_(head.logits.get_parameter("bias"))
-
-
-LANDFORM = 1
-"""The class that is mapped; 0 is the background."""
 
 
 @dataclass(frozen=True)

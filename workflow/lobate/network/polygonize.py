@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from math import ceil
 from pathlib import Path
 
 import geopandas as gpd
@@ -20,6 +19,7 @@ from rasterio.io import DatasetReader
 
 from lobate.errors import UserError
 from lobate.io.grid import Grid
+from lobate.io.mask_values import PROBABILITY_NODATA, PROBABILITY_SCALE, lowest_level
 from lobate.io.raster import open_raster, row_bands
 from lobate.io.vector import geodesic_area_m2
 from lobate.network.run_length import Runs, adjacent, encode, join, label_components
@@ -27,8 +27,6 @@ from lobate.network.trace_rings import Rings, trace
 
 log = logging.getLogger(__name__)
 
-NODATA = 255
-SCALE = 254
 
 COLUMNS = ("mean", "median", "minimum", "deviation", "pixels", "touches_edge", "touches_nodata")
 SPREAD = "spread"
@@ -52,7 +50,7 @@ def polygonize(probability: Path, threshold: float, *, fill_holes_m2: float = 0)
     with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"), open_raster(probability) as dataset:
         _check(dataset, probability)
         grid = Grid.of(dataset)
-        scan = _scan(dataset, ceil(threshold * SCALE - 1e-9))
+        scan = _scan(dataset, lowest_level(threshold))
     if not len(scan.runs):
         log.info("No pixel of %s reaches a probability of %g.", probability.name, threshold)
         return _frame([], {name: np.empty(0) for name in scan.columns}, grid)
@@ -95,9 +93,9 @@ def _scan(dataset: DatasetReader, least: int) -> _Scan:
     for start, stop in row_bands(dataset.height):
         window = ((start, stop), (0, dataset.width))
         band = dataset.read(1, window=window)
-        mask = (band - np.uint8(least)) < NODATA - least  # what is less wraps round, and is more
+        mask = (band - np.uint8(least)) < PROBABILITY_NODATA - least  # what is less wraps round, and is more
         runs.append(encode(mask, dataset.shape, start))
-        empty.append(encode(band == NODATA, dataset.shape, start))
+        empty.append(encode(band == PROBABILITY_NODATA, dataset.shape, start))
         values.append(band[mask])
         if sum(map(len, runs)) > MOST_RUNS:
             raise UserError(
@@ -122,16 +120,16 @@ def _describe(scan: _Scan, body: np.ndarray) -> dict[str, np.ndarray]:
     square = np.add.reduceat(values**2, first) / pixels
     median = (values[first + (pixels - 1) // 2] + values[first + pixels // 2]) / 2
     facts = {
-        "mean": (mean / SCALE).round(4),
-        "median": (median / SCALE).round(4),
-        "minimum": (values[first] / SCALE).round(4),
-        "deviation": (np.sqrt(np.maximum(square - mean**2, 0)) / SCALE).round(4),
+        "mean": (mean / PROBABILITY_SCALE).round(4),
+        "median": (median / PROBABILITY_SCALE).round(4),
+        "minimum": (values[first] / PROBABILITY_SCALE).round(4),
+        "deviation": (np.sqrt(np.maximum(square - mean**2, 0)) / PROBABILITY_SCALE).round(4),
         "pixels": pixels,
         "touches_edge": np.bincount(body, weights=runs.at_edge) > 0,
         "touches_nodata": np.bincount(body, weights=_beside(runs, scan.empty)) > 0,
     }
     if scan.spread is not None:
-        facts[SPREAD] = (np.bincount(owner, weights=scan.spread) / pixels / SCALE).round(4)
+        facts[SPREAD] = (np.bincount(owner, weights=scan.spread) / pixels / PROBABILITY_SCALE).round(4)
     return facts
 
 

@@ -22,6 +22,7 @@ from rasterio.io import DatasetReader
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.grid import Grid
+from lobate.io.mask_values import IMAGE_NODATA
 from lobate.io.raster import open_raster, row_bands
 from lobate.io.vector import read_polygons, write_layers
 from lobate.patches.footprints import PATCHES, REMOVED, layer
@@ -49,7 +50,7 @@ class Quality:
 
 def valid_pixels(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
     """Return where ``pixels`` (bands, h, w) show something: any band differs from nodata (0 unless said). Shape (h, w)."""
-    return (pixels != (nodata or 0)).any(axis=0)
+    return (pixels != (nodata or IMAGE_NODATA)).any(axis=0)
 
 
 def grey_counts(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
@@ -151,7 +152,8 @@ def _sub_images(
     scene: DatasetReader, outlines: gpd.GeoDataFrame, crop: Crop
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the sub-images that are kept and those left out, with their reason."""
-    kept, removed = [], []
+    kept: list[dict[str, Any]] = []
+    removed: list[dict[str, Any]] = []
     boxes = sub_images(outlines.bounds.to_numpy(), Grid.of(scene), crop.buffer_m)
     for (_, outline), (window, clipped) in zip(outlines.iterrows(), boxes, strict=True):
         row = {"polygon": outline["polygon"], "class": outline["class"], "window": window, "clipped": clipped}

@@ -20,10 +20,12 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 from torchvision.tv_tensors import Image, Mask
 
+from lobate.io.mask_values import IGNORE
+
 Sample = tuple[Image, Mask]
 Operation = Callable[[Image, Mask, np.random.Generator], Sample]
 
-GREY, IGNORE = 128, 255
+GREY = 128
 SMALLEST = 32  # px: `crop` leaves at least this much of a side
 
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
+from lobate.io.mask_values import LANDFORM
 from lobate.training.augment import GREY, augment, fit_to_crop
 
 Made = TypeVar("Made")
@@ -51,11 +52,11 @@ class PatchDataset:
 
     def stack(self, indices: Sequence[int]) -> Batch:
         """Return whole patches as one batch; beyond a smaller patch the image is grey, as in training, and ignored."""
-        pixels = np.stack([self.arrays[file][row] for file, row, *_ in self.places[indices]])
-        for patch, (*_, height, width) in zip(pixels, self.places[indices], strict=True):
+        stacked = np.stack([self.arrays[file][row] for file, row, *_ in self.places[indices]])
+        for patch, (*_, height, width) in zip(stacked, self.places[indices], strict=True):
             patch[height:, :, :-1] = GREY
             patch[:, width:, :-1] = GREY
-        pixels = torch.from_numpy(pixels)
+        pixels = torch.from_numpy(stacked)
         return Batch.of(pixels[..., :-1].permute(0, 3, 1, 2), pixels[..., -1])
 
     def thinned(self, at_most: int) -> PatchDataset:
@@ -87,7 +88,7 @@ class Batch:
     def of(cls, images: Tensor, labels: Tensor) -> Batch:
         """Make a batch; this is done ahead, so that the loop itself has nothing to count or to convert."""
         images = images.contiguous(memory_format=torch.channels_last)
-        return cls(images, labels.contiguous(), (int((labels == 0).sum()), int((labels == 1).sum())))
+        return cls(images, labels.contiguous(), (int((labels == 0).sum()), int((labels == LANDFORM).sum())))
 
     def weight(self, class_weights: Sequence[float] | None = None) -> float:
         """Return the labelled pixels, each counted by its class's weight."""

@@ -23,11 +23,11 @@ from shapely.geometry.base import BaseGeometry
 from lobate.errors import UserError
 from lobate.io.decisions import standing
 from lobate.io.grid import Grid
+from lobate.io.mask_values import IGNORE
 from lobate.io.raster import open_raster
 from lobate.io.vector import LONLAT, geodesic_area_m2, read_layer, read_polygons
 from lobate.settings.training import Mining
 
-IGNORE = 255
 SHIFTS = 8  # a window may move by this share of its side, as often as the detection stays inside
 
 Corner = tuple[int, int]

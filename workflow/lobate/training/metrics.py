@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from lobate.io.mask_values import IGNORE, PROBABILITY_LEVELS, PROBABILITY_SCALE
 from lobate.training.distributed import ProcessGroup
 
-IGNORE = 255
 CLASSES = ("background", "landform")
-LEVELS = 255  # probabilities are counted as round(254 p), the levels of a probability map
 BINS = 10
 Bin = tuple[float, float, int]
 """Mean predicted probability, observed share of the landform, pixels."""
@@ -50,7 +49,7 @@ class Tally:
     """Counts pooled over the batches of a set; they stay on the network's device until they are asked for."""
 
     counts: Tensor = field(default_factory=lambda: torch.zeros(2, 2, dtype=torch.int64))
-    levels: Tensor = field(default_factory=lambda: torch.zeros(2, LEVELS, dtype=torch.int64))
+    levels: Tensor = field(default_factory=lambda: torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64))
     loss: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
 
     def add(self, logits: Tensor, label: Tensor) -> None:
@@ -58,8 +57,10 @@ class Tally:
         logits = logits.float()
         probability = logits.softmax(1)[:, 1]
         seen = label != IGNORE
-        level = (254 * probability[seen]).round().long()
-        levels = torch.bincount(label[seen].long() * LEVELS + level, minlength=2 * LEVELS).reshape(2, LEVELS)
+        level = (PROBABILITY_SCALE * probability[seen]).round().long()
+        levels = torch.bincount(
+            label[seen].long() * PROBABILITY_LEVELS + level, minlength=2 * PROBABILITY_LEVELS
+        ).reshape(2, PROBABILITY_LEVELS)
         loss = cross_entropy(logits, label.long(), ignore_index=IGNORE, reduction="sum").double()
         self.counts = self.counts.to(logits.device) + confusion(logits.argmax(1), label)
         self.levels = self.levels.to(logits.device) + levels
@@ -103,7 +104,7 @@ def best_threshold(levels: Tensor) -> tuple[float, float | None]:
     at_least = levels.flip(1).cumsum(1).flip(1)
     ious = {}
     for threshold in THRESHOLDS:
-        first = -int(-254 * threshold // 1)  # the lowest level with level / 254 >= threshold
+        first = -int(-PROBABILITY_SCALE * threshold // 1)  # the lowest level with level / 254 >= threshold
         false, true = (int(count) for count in at_least[:, first])
         ious[threshold] = true / (landform + false)
     best = max(THRESHOLDS, key=lambda threshold: (ious[threshold], -abs(threshold - 0.5)))
@@ -116,7 +117,7 @@ def reliability(levels: Tensor) -> list[Bin]:
     ``levels`` (2, 255) counts pixels by label and by round(254 p).
     """
     counts = levels.double().numpy()
-    probability = np.arange(LEVELS) / (LEVELS - 1)
+    probability = np.arange(PROBABILITY_LEVELS) / PROBABILITY_SCALE
     place = np.minimum((probability * BINS).astype(int), BINS - 1)
     total, landform, predicted = (
         np.bincount(place, weights, minlength=BINS)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD, AdamW, Optimizer
 
+from lobate.io.mask_values import IGNORE
 from lobate.network.deeplab import DeepLab
 from lobate.settings.training import Schedule
-from lobate.training.metrics import IGNORE
 
 MOMENTUM = 0.9
 POWER = 0.9
