@@ -73,7 +73,8 @@ def descent(smooth: np.ndarray, start: tuple[float, float], length: float) -> np
 
     It keeps some of its direction, as ice and debris do, and ends early on flat ground and at the world's edge.
     """
-    here, heading, way = np.array(start, dtype=float), np.zeros(2), []
+    here, heading = np.array(start, dtype=float), np.zeros(2)
+    way: list[np.ndarray] = []
     while len(way) <= length:
         row, col = np.round(here).astype(int)
         if not (1 <= row < smooth.shape[0] - 1 and 1 <= col < smooth.shape[1] - 1):

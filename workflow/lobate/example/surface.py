@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from lobate.example.landforms import (
@@ -45,7 +46,7 @@ class Cover:
     albedo: np.ndarray
     classes: np.ndarray
 
-    def blend(self, window: tuple[slice, slice], colour: np.ndarray, share: np.ndarray) -> None:
+    def blend(self, window: tuple[slice, slice], colour: npt.ArrayLike, share: np.ndarray) -> None:
         """Lay ``colour`` (4,) or (4, h, w) over a window, with this share (h, w)."""
         part = self.albedo[(slice(None), *window)]
         tone = np.asarray(colour, dtype=np.float32)
@@ -182,7 +183,7 @@ def render_scene(
     seen += np.array(sky.haze, dtype=np.float32)[:, None, None]
     classes = ground.classes.copy()
     if sky.cloud is not None:
-        _veil(seen, classes, sky)
+        _veil(seen, classes, sky, sky.cloud)
     seen += 0.0015 * rng.standard_normal(seen.shape, dtype=np.float32)
     if sky.seen is not None:
         seen[:, ~sky.seen] = np.nan
@@ -213,13 +214,13 @@ def _grown(mask: np.ndarray) -> np.ndarray:
     return ndimage.binary_dilation(mask, iterations=8).astype(np.float32)
 
 
-def _veil(seen: np.ndarray, classes: np.ndarray, sky: Sky) -> None:
+def _veil(seen: np.ndarray, classes: np.ndarray, sky: Sky, cloud: np.ndarray) -> None:
     """Throw the cloud's shadow, away from the sun, then lay the cloud over it."""
     height = 45 / np.tan(np.radians(sky.elevation))  # a cloud base 450 m above ground, in pixels
     azimuth = np.radians(sky.azimuth)
-    shadow = ndimage.shift(sky.cloud, (height * np.cos(azimuth), -height * np.sin(azimuth)), order=1)
+    shadow = ndimage.shift(cloud, (height * np.cos(azimuth), -height * np.sin(azimuth)), order=1)
     seen *= 1 - 0.6 * shadow
-    seen += sky.cloud * (CLOUD_COLOUR - seen)
+    seen += cloud * (CLOUD_COLOUR - seen)
     classes[shadow > 0.3] = SHADOW
-    classes[sky.cloud > 0.15] = CLOUD_MEDIUM
-    classes[sky.cloud > 0.6] = CLOUD_HIGH
+    classes[cloud > 0.15] = CLOUD_MEDIUM
+    classes[cloud > 0.6] = CLOUD_HIGH
