@@ -63,8 +63,8 @@ def _row_of(table: Path, scene: str) -> Row:
 def _known_item(workshop: Journal, row: Row) -> dict[str, Any] | None:
     """Return the item as it was when the scene was fetched from the same source, if it was."""
     item = workshop.notes.get("item")
-    same = workshop.notes.get("source") == row["source"] and isinstance(item, dict)
-    return item if same and isinstance(item.get("assets"), dict) else None
+    same = workshop.notes.get("source") == row["source"]
+    return item if same and isinstance(item, dict) and isinstance(item.get("assets"), dict) else None
 
 
 def _ask_for_item(read: Callable[[str], bytes], workshop: Journal, row: Row) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from rasterio.io import DatasetReader
 from lobate.errors import UserError
 from lobate.imagery.reading.scene import Band, Scene
 from lobate.imagery.stretch import Range, apply_lut, check_dtype, lookup_table
-from lobate.io.grid import Grid
+from lobate.io.grid import Grid, transform_points
 from lobate.io.raster import SELF_CONTAINED, open_raster, opened_as
 from lobate.settings.imagery import Clouds
 
@@ -87,8 +87,8 @@ def _check_alike(name: str, own: Grid, grid: Grid) -> None:
 
 def _cells(own: Grid, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Return for each row and each column of ``grid`` the row and column of ``own`` in which its centre lies."""
-    xs, _ = grid.transform @ (np.arange(grid.width) + 0.5, np.full(grid.width, 0.5))
-    _, ys = grid.transform @ (np.full(grid.height, 0.5), np.arange(grid.height) + 0.5)
+    xs, _ = transform_points(grid.transform, np.arange(grid.width) + 0.5, np.full(grid.width, 0.5))
+    _, ys = transform_points(grid.transform, np.full(grid.height, 0.5), np.arange(grid.height) + 0.5)
     t = own.transform
     return np.floor((ys - t.f) / t.e).astype(np.int64), np.floor((xs - t.c) / t.a).astype(np.int64)
 
@@ -213,7 +213,7 @@ class ScenePixels:
     def _table(self, dataset: DatasetReader, band: Band, shown: Range) -> np.ndarray:
         dtype = dataset.dtypes[band.index - 1]
         check_dtype(dtype, f"{band.address}, band {band.index}")
-        return lookup_table(shown, band.calibration, dtype, dataset.nodatavals[band.index - 1])
+        return lookup_table(shown, band.require_calibration(), dtype, dataset.nodatavals[band.index - 1])
 
     def _cloud_mask(self) -> CloudMask | None:
         classes = self.scene.classes

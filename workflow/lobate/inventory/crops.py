@@ -32,7 +32,7 @@ from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 from shapely import Geometry
 
-from lobate.io.grid import LONLAT, Grid
+from lobate.io.grid import LONLAT, Grid, transform_points
 from lobate.io.raster import open_raster
 
 POINTS = 9
@@ -63,7 +63,7 @@ class Frame:
             one.ravel() for one in np.meshgrid(np.linspace(left, right, POINTS), np.linspace(top, bottom, POINTS))
         )
         ground = np.column_stack(
-            _transformer(self.grid.crs.to_wkt()).transform(*(self.grid.transform @ (columns, rows)))
+            _transformer(self.grid.crs.to_wkt()).transform(*transform_points(self.grid.transform, columns, rows))
         )
         pixels = np.column_stack([columns, rows])
         return {"to_ground": _fitted(pixels, ground), "to_pixel": _fitted(ground, pixels)}
@@ -78,10 +78,9 @@ def nowhere(outline: Geometry) -> Grid:
 def pixel_bounds(outline: Geometry, grid: Grid) -> tuple[float, float, float, float]:
     """Return first column, first row, last column and last row of an outline in EPSG:4326; they may lie off the grid."""
     west, south, east, north = outline.bounds
-    xs, ys = _transformer(grid.crs.to_wkt()).transform(
-        *np.array([(west, south), (west, north), (east, south), (east, north)]).T, direction="INVERSE"
-    )
-    columns, rows = ~grid.transform @ (np.asarray(xs), np.asarray(ys))
+    longitudes, latitudes = np.array([(west, south), (west, north), (east, south), (east, north)]).T
+    xs, ys = _transformer(grid.crs.to_wkt()).transform(longitudes, latitudes, direction="INVERSE")
+    columns, rows = transform_points(~grid.transform, np.asarray(xs), np.asarray(ys))
     return columns.min(), rows.min(), columns.max(), rows.max()
 
 

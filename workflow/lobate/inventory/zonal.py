@@ -16,7 +16,7 @@ import shapely
 from rasterio.io import DatasetReader
 
 from lobate.io.dem import cell_size_m, horn, read_elevation
-from lobate.io.grid import Grid
+from lobate.io.grid import Grid, transform_points
 from lobate.io.raster import row_bands
 
 
@@ -79,7 +79,7 @@ def _cells_of(dem: DatasetReader, part: Grid, outline: shapely.Geometry) -> Cell
     east, north = horn(wide, width, height)
     cover = cell_coverage(part, outline)
     r, c = np.nonzero(cover > 0)
-    x, y = part.transform @ (c + 0.5, r + 0.5)
+    x, y = transform_points(part.transform, c + 0.5, r + 0.5)
     on_dem = (r + row >= 0) & (r + row < dem.height) & (c + col >= 0) & (c + col < dem.width)
     elevation = wide[1:-1, 1:-1][r, c]
     east, north = east[r, c], north[r, c]

@@ -10,6 +10,7 @@ from math import hypot
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rasterio
 from affine import Affine
 from pyproj import Geod
@@ -20,6 +21,12 @@ from shapely.geometry import Polygon
 
 WGS84 = Geod(ellps="WGS84")
 LONLAT = "EPSG:4326"
+
+
+def transform_points(transform: Affine, columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and y of points given by column and row, or with an inverted ``transform`` column and row of x and y."""
+    t = transform
+    return columns * t.a + rows * t.b + t.c, columns * t.d + rows * t.e + t.f
 
 
 @dataclass(frozen=True)

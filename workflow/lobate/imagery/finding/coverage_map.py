@@ -45,7 +45,10 @@ def draw(covered: Coverage, scenes: Sequence[Found], path: Path) -> None:
 
 
 def _colour(level: int) -> str:
-    return NONE if level == 0 else to_hex(LIGHT + (DARK - LIGHT) * (level - 1) / (MANY - 1))
+    if level == 0:
+        return NONE
+    red, green, blue = LIGHT + (DARK - LIGHT) * (level - 1) / (MANY - 1)
+    return to_hex((red, green, blue))
 
 
 def _draw_tiles(axes, covered: Coverage, scenes: Sequence[Found]) -> None:  # noqa: ANN001 - matplotlib's axes

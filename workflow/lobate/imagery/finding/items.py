@@ -171,10 +171,9 @@ def _date(properties: Json, scene: str) -> date:
 
 def _cloud(properties: Json) -> float | None:
     value = properties.get("eo:cloud_cover")
-    known = (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= 100
-    )
-    return float(value) if known else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) and 0 <= value <= 100 else None
 
 
 def _baseline(properties: Json, names: list[str]) -> str:

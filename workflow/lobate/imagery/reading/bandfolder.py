@@ -54,13 +54,13 @@ def band_file(path: Path, band: str) -> Path | None:
     for file in sorted(path.iterdir()):
         if file.suffix.lower() in RASTERS and (match := wanted.fullmatch(file.stem)):
             found.setdefault(int(match[1] or 0), []).append(file)
-    finest = found[min(found)] if found else [None]
+    finest = found[min(found)] if found else []
     if len(finest) > 1:
         raise UserError(
             f"{path} holds several files of {band} ({', '.join(file.name for file in finest)}); give each scene a folder of "
             "its own, with one file a band."
         )
-    return finest[0]
+    return finest[0] if finest else None
 
 
 def product_beside(path: Path) -> Product | None:

@@ -32,7 +32,9 @@ UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, N
 class Archive(Protocol):
     """The files of one product."""
 
-    path: Path
+    @property
+    def path(self) -> Path:
+        """The product's folder or zip."""
 
     def names(self) -> list[str]:
         """Return the files inside, sorted, as paths with forward slashes relative to the product."""

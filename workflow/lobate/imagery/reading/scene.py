@@ -50,6 +50,12 @@ class Band:
     calibration: Calibration | None = None
     """None where the numbers are not reflectance: classes, or pixels that are ready for the image."""
 
+    def require_calibration(self) -> Calibration:
+        """Return the calibration; ValueError where the numbers are not reflectance."""
+        if self.calibration is None:
+            raise ValueError(f"{self.address}, band {self.index}: the numbers are not reflectance")
+        return self.calibration
+
 
 @dataclass(frozen=True)
 class Scene:

@@ -29,11 +29,11 @@ def recognises(path: Path) -> bool:
 def read(path: Path, wanted: Wanted) -> Scene:
     """Return the scene; UserError when the item is ambiguous, or a band or the classification is missing."""
     item = _only_item(path)
-    files = {band: _file(path, item, band) for band in (*wanted.bands, "SCL")}
-    lacking = [band for band in wanted.bands if files[band] is None]
+    files = {band: file for band in (*wanted.bands, "SCL") if (file := _file(path, item, band))}
+    lacking = [band for band in wanted.bands if band not in files]
     if lacking:
-        raise missing_band(path, lacking, sorted(band for band, file in files.items() if file))
-    if wanted.classes and files["SCL"] is None:
+        raise missing_band(path, lacking, sorted(files))
+    if wanted.classes and "SCL" not in files:
         raise missing_classes(path)
     properties = item["properties"]
     return Scene(
@@ -43,7 +43,7 @@ def read(path: Path, wanted: Wanted) -> Scene:
             Band(str(files[band]), calibration=_calibration(path, item, band, files[band], wanted))
             for band in wanted.bands
         ),
-        classes=Band(str(files["SCL"])) if files["SCL"] else None,
+        classes=Band(str(files["SCL"])) if "SCL" in files else None,
         date=str(properties.get("datetime") or date_in(path.name)),
         cloud=_cloud(path, properties.get("eo:cloud_cover")),
         baseline=_baseline(item),

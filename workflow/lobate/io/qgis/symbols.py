@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from lobate.io.qgis.markup import element, option, within
+from lobate.io.qgis.markup import Value, element, option, within
 
 CASING = "0,0,0,150"
 
@@ -55,7 +55,7 @@ def _symbol(name: str, look: OutlineStyle) -> Element:
 
 
 def _line(colour: str, width: float, line: str) -> Element:
-    drawn = {
+    drawn: dict[str, Value] = {
         "style": "no",
         "color": colour,
         "outline_color": colour,
