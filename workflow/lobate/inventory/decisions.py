@@ -71,9 +71,10 @@ def check_place(decided: gpd.GeoDataFrame, detections: gpd.GeoDataFrame, path: P
 
 def _outlines(texts: list[str | None]) -> np.ndarray:
     """Return outlines from WKT, None for what is none."""
-    shapes = shapely.from_wkt(np.array(texts, dtype=object), on_invalid="ignore")
+    shapes: np.ndarray = shapely.from_wkt(np.array(texts, dtype=object), on_invalid="ignore")
     sound = shapely.is_valid(shapes) & ~shapely.is_empty(shapes) & (shapely.get_dimensions(shapes) == 2)
-    return np.where(sound, shapes, None)
+    shapes[~sound] = None
+    return shapes
 
 
 def _drawn_again(decided: gpd.GeoDataFrame, where: str) -> gpd.GeoDataFrame:

@@ -82,7 +82,7 @@ def _shown(one: dict[str, Any], crop: Thumbnail) -> dict[str, Any]:
         "id": one["detection"],
         "key": f"{one['detection']} {digest[:12]}",
         "confidence": one["confidence"],
-        "area_m2": None if pd.isna(area) else round(float(area), 1),
+        "area_m2": None if area is None or pd.isna(area) else round(float(area), 1),
         "note": f"tile {crop.tile}" if crop.tile else "no image shows this ground",
         "outline": outline,
         "images": crop.images,

@@ -95,7 +95,7 @@ KNOWN = ("source", "source_id", "upslope_connection", "activity", "kinematics", 
 def review_sheet(
     detections: Annotated[Path, Input()],
     review: Annotated[Path, Output()],
-    others: Annotated[list[Path], Input()] = (),
+    others: Annotated[list[Path] | None, Input()] = None,
     reviewed: Annotated[Path | None, Input()] = None,
 ) -> None:
     """Write the detections as a sheet to review, in EPSG:4326, with the styles and forms that QGIS opens it with.
@@ -109,7 +109,7 @@ def review_sheet(
     found = read_pending(detections)
     sheet = found if reviewed is None else carry_over_decisions(reviewed, found)
     sheet = _in_order(sheet)
-    layers = {"review": sheet, "others": _others(others), "removed": read_removed(detections)}
+    layers = {"review": sheet, "others": _others(others or []), "removed": read_removed(detections)}
     write_layers(review, layers)
     add_styles(review, {name: style(name, ["fid", *one.columns.drop("geometry")]) for name, one in layers.items()})
     pending = int((sheet["status"] == "pending").sum())

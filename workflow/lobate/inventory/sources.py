@@ -74,7 +74,7 @@ def _read_other(path: Path, source: str, settings: OtherInventory) -> gpd.GeoDat
                 f"{where} has no field {field}; it has {fields or 'none'}. Correct inventory.others.{source}."
             )
     ids = _ids(frame, source, settings, where)
-    columns = {name: _known(frame, name, field, where) for name, field in settings.fields.items()}
+    columns: dict[str, list[Any]] = {name: _known(frame, name, field, where) for name, field in settings.fields.items()}
     for name in set(NUMBERS) & set(columns):
         columns[name] = [one * CM[settings.velocity_unit] for one in columns[name]]
     outlines = gpd.GeoDataFrame({"source_id": ids, **columns}, geometry=frame.geometry.to_numpy(), crs=frame.crs)

@@ -201,7 +201,7 @@ def filter_detections(
     merged: Annotated[Path, Input()],
     detections: Annotated[Path, Output()],
     dem: Annotated[Path | None, Input()] = None,
-    occurrences: Annotated[list[Path], Input()] = (),
+    occurrences: Annotated[list[Path] | None, Input()] = None,
     *,
     filter_settings: Annotated[Filter, Setting("mapping.filter")],
 ) -> None:
@@ -216,7 +216,7 @@ def filter_detections(
     frame = read_layer(merged, "detections")
     frame[COLUMNS] = _terrain(frame, dem, filter_settings)
     if filter_settings.occurrence_files or occurrences:
-        frame["occurrences"] = _count(frame, occurrences, filter_settings)
+        frame["occurrences"] = _count(frame, occurrences or [], filter_settings)
     reasons = _reasons(frame, filter_settings)
     reason = pd.Series(["; ".join(filter(None, some)) for some in zip(*reasons.values(), strict=True)], dtype=object)
     out = (reason != "").to_numpy(dtype=bool)

@@ -40,7 +40,8 @@ def match(detections: np.ndarray, references: np.ndarray) -> Matches:
     one, other, common = common_areas(detections, references)
     iou = common / (shapely.area(detections[one]) + shapely.area(references[other]) - common)
     order = np.lexsort((other, one, -iou))
-    taken, matched = (set(), set()), []
+    taken: tuple[set[int], set[int]] = (set(), set())
+    matched: list[int] = []
     for pair in order:
         if one[pair] not in taken[0] and other[pair] not in taken[1]:
             taken[0].add(one[pair])
@@ -75,12 +76,12 @@ def polygon_scores(matches: Matches, detections: np.ndarray, references: np.ndar
     A detection is right, and a reference found, when they are matched at all, also with one that is not selected.
     """
     by_threshold = {f"{t:g}": _at(matches.above(t), detections, references) for t in THRESHOLDS}
-    f1 = [one["f1"] for one in by_threshold.values()]
+    f1 = [score for row in by_threshold.values() if (score := row["f1"]) is not None]
     return {
         "match_iou": match_iou,
         **_at(matches.above(match_iou), detections, references),
         "thresholds": by_threshold,
-        "mean_f1": None if None in f1 else round(float(np.mean(f1)), 6),
+        "mean_f1": None if len(f1) < len(by_threshold) else round(float(np.mean(f1)), 6),
     }
 
 

@@ -14,6 +14,7 @@ from lobate.errors import UserError
 from lobate.settings.mapping import Predict
 
 if TYPE_CHECKING:
+    from lobate.io.grid import Grid
     from lobate.network.batches import Network
     from lobate.network.deeplab import DeepLab
 
@@ -45,16 +46,17 @@ def predict(
     """
     import torch
 
-    from lobate.network.sliding_window import PROBABILITY, SPREAD, probability_map
+    from lobate.network.sliding_window import PROBABILITY, SPREAD, ImageHeader, probability_map
     from lobate.network.tta import ensemble
 
     files = [model, *(more_models or [])]
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    networks, headers = zip(*(_network(file, image, device, predict_settings) for file in files), strict=True)
+    described = ImageHeader.read(image)
+    networks, headers = zip(*(_network(file, described.grid, device, predict_settings) for file in files), strict=True)
     names = _bands_of(files, headers)
     probability_map(
         networks[0] if len(networks) == 1 else ensemble(networks),
-        image,
+        described,
         probability,
         window=predict_settings.window,
         overlap=predict_settings.overlap,
@@ -84,7 +86,7 @@ def _bands_of(files: list[Path], headers: tuple[dict[str, Any], ...]) -> list[st
     return next((header["bands"] for header in headers if header.get("bands")), None)
 
 
-def _network(file: Path, image: Path, device: str, settings: Predict) -> tuple[Network, dict[str, Any]]:
+def _network(file: Path, grid: Grid, device: str, settings: Predict) -> tuple[Network, dict[str, Any]]:
     """Return the function from windows to probabilities that the settings ask for, and the header of its file."""
     from lobate.network.deeplab import landform_probability, set_output_stride
     from lobate.network.inference_graph import compile_model, fuse_batch_norms
@@ -92,20 +94,18 @@ def _network(file: Path, image: Path, device: str, settings: Predict) -> tuple[N
     from lobate.network.tta import tta_flips, tta_scales
 
     model, header = load(file)
-    if settings.output_stride not in ("model", model.output_stride):
-        log.info("Trained at output stride %d, mapping at %d.", model.output_stride, settings.output_stride)
-        set_output_stride(model, settings.output_stride)
+    stride = model.output_stride if settings.output_stride == "model" else settings.output_stride
+    if stride != model.output_stride:
+        log.info("Trained at output stride %d, mapping at %d.", model.output_stride, stride)
+        set_output_stride(model, stride)
     network = landform_probability(fuse_batch_norms(model), device)
-    if settings.compile is True or (settings.compile == "auto" and _compiling_pays(model, image, settings)):
+    if settings.compile is True or (settings.compile == "auto" and _compiling_pays(model, grid, settings)):
         network = compile_model(network)
     if settings.tta.scales != [1.0]:
         network = tta_scales(network, settings.tta.scales)
     return tta_flips(network) if settings.tta.symmetries else network, header
 
 
-def _compiling_pays(model: DeepLab, image: Path, settings: Predict) -> bool:
-    from lobate.io.raster import open_raster
-
-    with open_raster(image) as dataset:
-        windows = dataset.height * dataset.width / (settings.window - settings.overlap) ** 2
+def _compiling_pays(model: DeepLab, grid: Grid, settings: Predict) -> bool:
+    windows = grid.height * grid.width / (settings.window - settings.overlap) ** 2
     return windows > MANY and sum(weights.numel() for weights in model.parameters()) > LARGE

@@ -79,7 +79,7 @@ def _widget(name: str) -> tuple[str, dict[str, Value]]:
     if name == "status":
         return "ValueMap", {"map": [{word: word} for word in VOCABULARIES[name]]}
     if name in WRITTEN and name in VOCABULARIES:
-        words = [{word.replace("_", " "): word} for word in VOCABULARIES[name]]
+        words: list[Value] = [{word.replace("_", " "): word} for word in VOCABULARIES[name]]
         return "ValueMap", {"map": [{"(not said)": NULL}, *words]}
     if name == "reviewer":
         return "UniqueValues", {"Editable": True}
