@@ -241,7 +241,7 @@ def _code(lines: Iterable[str]) -> str:
     return "\n".join(["```python", *lines, "```"])
 
 
-def _rows(table: pd.DataFrame) -> Iterable[tuple[Any, list[Any]]]:
+def _rows(table: pd.DataFrame) -> Iterable[tuple[Any, tuple[Any, ...]]]:
     """Yield a table's index and values; a row by row would turn integers into floats."""
     return zip(table.index, zip(*(table[name].tolist() for name in table), strict=True), strict=True)
 

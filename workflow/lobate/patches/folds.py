@@ -75,7 +75,7 @@ def _blocks(pool: Pool, settings: Split) -> np.ndarray:
 def _field(pool: Pool, settings: Split) -> np.ndarray:
     numbers = fold_numbers(split_labels(pool.polygons, pool.given))
     count = 0 if numbers is None else numbers.max() + 1
-    if count != settings.folds:
+    if numbers is None or count != settings.folds:
         raise UserError(
             f"patches.split.folds is {settings.folds}, but the field that labels.fold_field names holds "
             f"{'words' if numbers is None else f'{count} different numbers'}. Set patches.split.folds to "

@@ -90,7 +90,7 @@ def sub_images(bounds: np.ndarray, grid: Grid, buffer_m: float) -> list[tuple[Wi
     by the pixel's size on the ground: so degrees, feet and stretched projections need no case of their own.
     """
     buffer = round(buffer_m / grid.resolution_m)
-    return [_clipped(*box, grid.shape) for box in _pixel_boxes(bounds, grid, buffer)]
+    return [_clipped(box, grid.shape) for box in _pixel_boxes(bounds, grid, buffer)]
 
 
 def _pixel_boxes(bounds: np.ndarray, grid: Grid, buffer: int) -> list[list[int]]:
@@ -104,7 +104,8 @@ def _pixel_boxes(bounds: np.ndarray, grid: Grid, buffer: int) -> list[list[int]]
     return np.stack([*first, *last], axis=1).astype(np.int64).tolist()
 
 
-def _clipped(top: int, left: int, bottom: int, right: int, shape: tuple[int, int]) -> tuple[Window | None, bool]:
+def _clipped(box: list[int], shape: tuple[int, int]) -> tuple[Window | None, bool]:
+    top, left, bottom, right = box
     row, col, end_row, end_col = max(top, 0), max(left, 0), min(bottom, shape[0]), min(right, shape[1])
     if row >= end_row or col >= end_col:
         return None, True

@@ -35,7 +35,8 @@ from lobate.store.verify import Usage, files, objects, recipe_keys, scandir_sort
 
 READERS = 8  # a network file system answers many at once
 AT_ONCE = 200
-One, Other = TypeVar("One"), TypeVar("Other")
+Thing = TypeVar("Thing")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _makers(store: Store) -> defaultdict[str, list[str]]:
     return found
 
 
-def _each(pool: ThreadPoolExecutor, function: Callable[[One], Other], things: Iterable[One]) -> Iterator[Other]:
+def _each(pool: ThreadPoolExecutor, function: Callable[[Thing], Result], things: Iterable[Thing]) -> Iterator[Result]:
     """Do something with each of many small files, some hundred a task: a task has its price."""
     listed = list(things)
     parts = [listed[first : first + AT_ONCE] for first in range(0, len(listed), AT_ONCE)]
