@@ -178,17 +178,15 @@ class Drawing:
 
     def head(self, start: tuple[float, float], tip: tuple[float, float], colour: object) -> None:
         """Draw the head of an arrow."""
-        (x0, y0), (x1, y1) = start, tip
-        look = {
+        ends = [(x, self.height - y) for x, y in (start, tip)]
+        look: dict[str, Any] = {
             "arrowstyle": "-|>,head_length=3.4,head_width=1.7",
             "color": colour,
             "lw": 0.1,
-            "shrinkA": 0,
-            "shrinkB": 0,
+            "zorder": 5,
         }
         inches = self.figure.dpi_scale_trans
-        ends = (x0, self.height - y0), (x1, self.height - y1)
-        self.figure.add_artist(FancyArrowPatch(*ends, transform=inches, zorder=5, **look))
+        self.figure.add_artist(FancyArrowPatch(*ends, shrinkA=0, shrinkB=0, transform=inches, **look))
 
     def arrow(self, arrow: Arrow) -> None:
         """Draw an arrow in its source's colour, with a dot where a verb's line joins it."""
