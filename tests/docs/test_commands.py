@@ -40,6 +40,7 @@ ELSEWHERE = {
     "make bench": ("tests/project/test_benchmarks.py", "benchmarks"),
     "make torture": ("tests/faults/test_faults.py", "torture"),
     "make lock": ("tests/project/test_packaging.py", "requirements.lock"),
+    "make reference": ("tests/docs/test_reference.py", "reference.page(name)"),
     "make schema": ("tests/docs/test_commands.py", "config.schema.json"),
     "snakemake": ("tests/chain/clone.py", '"snakemake"'),
     "snakemake find_scenes": ("tests/imagery/test_from_catalogue.py", "find_scenes"),
@@ -190,7 +191,7 @@ def test_the_tutorials_beginning_can_be_followed(tmp_path, monkeypatch, capsys):
     assert "resources/valley/area.gpkg, which does not exist" in capsys.readouterr().err
     _brought(tmp_path)
     assert main.main(["check", "config/valley.yaml"]) == 0
-    assert "can be said when its scenes are found" in capsys.readouterr().out
+    assert "can be estimated once its scenes are found" in capsys.readouterr().out
 
 
 def _brought(folder: Path) -> None:

@@ -96,8 +96,9 @@ def test_check_tells_the_papers_counts_and_about_as_many_jobs_as_are_planned(clo
     monkeypatch.chdir(clone)
     assert main(["check", CONFIG]) == 0
     said = capsys.readouterr().out
-    assert "of 317 outlines" in said  # 290 - 118 + 145
-    patches = int(re.search(r"patches +about ([\d,]+)", said)[1].replace(",", ""))
+    outlines, patches = re.search(r"outlines +(\d+), cut into about ([\d,]+) patches", said).groups()
+    assert outlines == "317"  # 290 - 118 + 145
+    patches = int(patches.replace(",", ""))
     assert 0.7 * 2230 < patches < 1.3 * 2230
     jobs = int(re.search(r"jobs +about (\d+)", said)[1])
     assert jobs == pytest.approx(counts(plan.stdout + plan.stderr)["total"], rel=0.2)
