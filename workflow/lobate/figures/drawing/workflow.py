@@ -103,7 +103,9 @@ def draw_workflow(graph: RuleGraph) -> Figure:
     figure = new_figure(max(box.foot for box in boxes.values()) + PHASE_GAP / 2 + FOOT)
     drawing = Drawing(figure)
     _draw_phases(drawing, boxes)
-    for arrow in place_arrows(graph, boxes):
+    arrows = place_arrows(graph, boxes)
+    _draw_verbs_lines(drawing, arrows)
+    for arrow in arrows:
         drawing.arrow(arrow)
     for number, (tail, head) in enumerate(rounds(graph)):
         drawing.next_round(boxes[room_of(tail)], tail, head, 0.13 + 0.06 * number)
@@ -189,10 +191,9 @@ class Drawing:
         self.figure.add_artist(FancyArrowPatch(*ends, shrinkA=0, shrinkB=0, transform=inches, **look))
 
     def arrow(self, arrow: Arrow) -> None:
-        """Draw an arrow in its source's colour, with a dot where a verb's line joins it."""
+        """Draw an arrow's upright line and head in its source's colour, with a dot where a verb's line joins it."""
         colour = _dark(arrow.source)
         for height in arrow.heights:
-            self.line([(arrow.edge, height), (arrow.x, height)], color=colour, zorder=2)
             self.line([(arrow.x, height)], color=colour, marker="o", ms=2.6, mew=0, zorder=3)
         far = max(arrow.heights, key=lambda height: abs(arrow.tip - height))
         self.line(
@@ -221,6 +222,17 @@ class Drawing:
         for verb, height in box.verbs.items():
             look = {"size": 6.5, "color": INK if verb in needed else NOT_NEEDED, "zorder": 5}
             shrink_to_fit(self.text(box.left + 0.07, height, verb.replace("_", " "), **look), BOX_WIDTH - 0.12)
+
+
+def _draw_verbs_lines(drawing: Drawing, arrows: list[Arrow]) -> None:
+    """Draw one line from each verb, to the last of the arrows that it joins: lines upon each other would look thicker."""
+    ends: dict[tuple[str, float, float], list[float]] = {}
+    for arrow in arrows:
+        for height in arrow.heights:
+            ends.setdefault((arrow.source, arrow.edge, height), []).append(arrow.x)
+    for (source, edge, height), xs in ends.items():
+        last = max(xs, key=lambda x: abs(x - edge))
+        drawing.line([(edge, height), (last, height)], color=_dark(source), zorder=2)
 
 
 def _draw_phases(drawing: Drawing, boxes: dict[str, Box]) -> None:
