@@ -22,6 +22,7 @@ except ModuleNotFoundError:
 from lobate.engine import stage
 from lobate.engine.options import all_options
 from lobate.errors import UserError
+from lobate.figures.rule_graph import as_dot, trace_rules
 from lobate.imagery.scene_table import FETCHED, fetched_dem_path, scene_rows, scenes_by_tile
 from lobate.io.atomic import atomic_write
 from lobate.io.digest import quick_fingerprint, text_digest
@@ -130,6 +131,12 @@ def with_signature(function):
     """Say a function's parameters beforehand: Snakemake asks for them at each of thousands of jobs."""
     function.__signature__ = inspect.signature(function)
     return function
+
+
+@cache
+def rule_graph_text() -> str:
+    """Return the graph of the rules behind `all` as DOT text."""
+    return as_dot(trace_rules(workflow.rules, "all"))
 
 
 def external_inputs(verb: str, wildcards) -> list[str]:

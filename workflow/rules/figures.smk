@@ -1,7 +1,5 @@
 """Room `figures`: pictures of the results, drawn from results alone."""
 
-from lobate.figures.rule_graph import as_dot, trace_rules
-
 NAMES = (
     "map",
     "iou",
@@ -62,12 +60,6 @@ rule figure_iou:
         "Drawing IoU against iteration"
     shell:
         command("figure_iou")
-
-
-@cache
-def rule_graph_text() -> str:
-    """Return the graph of the rules behind `all` as DOT text."""
-    return as_dot(trace_rules(workflow.rules, "all"))
 
 
 # The graph is a parameter, worked out when a run is planned: Snakemake writes the file again when the graph changes, and
