@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lobate.errors import UserError
-from lobate.io.patches import open_patches
+from lobate.io.patches import open_patches, sides_of_fold
 
 
 def test_patches_are_mapped_and_not_read(tmp_path):
@@ -39,3 +40,10 @@ def test_what_is_no_patches(tmp_path, array):
     np.save(tmp_path / "p.npy", array)
     with pytest.raises(UserError, match="not uint8 patches"):
         open_patches(tmp_path / "p.npy")
+
+
+def test_sides_of_a_fold_are_read_from_fold_and_clash():
+    split = pd.DataFrame({"fold": [0, 1, 1, -1, 10], "clash": ["", "0", None, "0,1", "10,12"]})
+    assert sides_of_fold(split, 0).tolist() == ["validation", "dropped", "training", "dropped", "training"]
+    assert sides_of_fold(split, 1).tolist() == ["training", "validation", "validation", "dropped", "training"]
+    assert sides_of_fold(split.assign(clash=None), 2).tolist() == ["training"] * 5

@@ -1,4 +1,4 @@
-"""Opening patch files, the arrays of training units that crop-patches and mine-negatives write."""
+"""Files of patches: the arrays of training units, and the sides that a split gives them in a fold."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from tokenize import TokenError
 
 import numpy as np
+import pandas as pd
 from numpy.lib.format import open_memmap
 
 from lobate.errors import UserError
@@ -34,3 +35,13 @@ def open_patches(path: Path, rows: int | None = None) -> np.ndarray:
             "were written in one go, tiles in the same order."
         )
     return array
+
+
+def sides_of_fold(split: pd.DataFrame, fold: int) -> np.ndarray:
+    """Return the side of each patch (n,) in a fold: "training", "validation" or "dropped".
+
+    Patches of the ``fold`` validate. Of the others those that ``clash`` with it, numbers joined by commas, are dropped: they
+    overlap its ground.
+    """
+    clashes = split["clash"].fillna("").astype(str).str.split(",").map(lambda folds: str(fold) in folds)
+    return np.select([split["fold"] == fold, clashes], ["validation", "dropped"], "training")

@@ -18,7 +18,7 @@ import torch
 from torch.utils.data import Dataset
 
 from lobate.errors import UserError
-from lobate.io.patches import open_patches
+from lobate.io.patches import open_patches, sides_of_fold
 from lobate.io.vector import read_layer
 
 Sample = dict[str, Any]
@@ -67,10 +67,9 @@ class Patches(Dataset[Sample]):
         return self.folder / f"{tile}.npy"
 
 
-def _sides_of(split: pd.DataFrame, fold: int) -> pd.Series:
+def _sides_of(split: pd.DataFrame, fold: int) -> np.ndarray:
     if not 0 <= fold <= split["fold"].max():
         raise UserError(
             f"The split has no fold {fold}; it has {split['fold'].max() + 1}. Set patches.split.folds and split again."
         )
-    clash = split["clash"].fillna("").str.split(",").map(lambda folds: str(fold) in folds)
-    return pd.Series(np.select([split["fold"] == fold, clash], ["validation", "dropped"], "training"), split.index)
+    return sides_of_fold(split, fold)

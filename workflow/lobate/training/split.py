@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import geopandas as gpd
-import numpy as np
 
 from lobate.errors import UserError
+from lobate.io.patches import sides_of_fold
 from lobate.io.vector import read_layer, write_layers
 
 PLACE = ("tile", "row", "height", "width")
@@ -61,7 +61,7 @@ def read_split(split: Path, protocol: Protocol = "side") -> gpd.GeoDataFrame:
     """
     rows = read_layer(split, "split")
     _there(split, rows, *(("fold", "clash") if isinstance(protocol, int) else (protocol,)))
-    sides = _sides_of_fold(rows, protocol) if isinstance(protocol, int) else rows[protocol]
+    sides = sides_of_fold(rows, protocol) if isinstance(protocol, int) else rows[protocol]
     rows = rows.assign(side=sides).sort_values(["tile", "row"], ignore_index=True)
     for side in ("training", "validation"):
         if not (rows["side"] == side).any():
@@ -70,11 +70,6 @@ def read_split(split: Path, protocol: Protocol = "side") -> gpd.GeoDataFrame:
                 "sides get some, or draw outlines further apart: those whose patches overlap stay on one side."
             )
     return rows[[*PLACE, "side", "geometry"]]
-
-
-def _sides_of_fold(rows: gpd.GeoDataFrame, fold: int) -> np.ndarray:
-    clashing = rows["clash"].fillna("").astype(str).str.split(",").map(lambda clashes: str(fold) in clashes)
-    return np.select([rows["fold"] == fold, ~clashing], ["validation", "training"], "dropped")
 
 
 def _named(protocol: Protocol) -> str:
