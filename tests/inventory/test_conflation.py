@@ -114,6 +114,24 @@ def test_neighbours_that_share_a_strip_stay_two():
     assert len(joined(described([square(0)]), described([shifted], "reviewed"))) == 2
 
 
+def test_an_outline_exactly_half_inside_a_record_is_not_mostly_inside():
+    known, half, more = box(0, 0, 4, 4), box(3, 0, 5, 2), box(2.75, 0, 4.75, 2)
+    assert matches(described([known]), described([half]), 0.3).empty
+    assert list(matches(described([known]), described([more]), 0.3)["right_share"]) == [0.625]
+
+
+def test_records_exactly_half_inside_an_outline_are_not_swallowed():
+    known = described([box(0, 0, 2, 1), box(4, 0, 6, 1)])
+    assert matches(known, described([box(1, 0, 5, 1)]), 0.3).empty
+    assert len(matches(known, described([box(0.75, 0, 5.25, 1)]), 0.3)) == 2
+
+
+def test_an_iou_of_exactly_match_iou_is_a_match():
+    known, found = described([box(0, 0, 4, 1)]), described([box(2, 0, 10, 1)])
+    assert list(matches(known, found, 0.2)["iou"]) == [0.2]
+    assert matches(known, found, 0.2000001).empty
+
+
 def test_repeated_detections_leave_the_one_a_person_drew():
     near = shapely.affinity.translate(square(0), STEP / 10)
     found = described([near, square(0), square(2)], "reviewed", status=["pending", "edited", "pending"])

@@ -56,6 +56,21 @@ def test_no_outline_is_matched_twice_and_only_with_what_it_meets(ones, others):
     assert scores["right"] == scores["found"] <= min(len(found), len(there))
 
 
+def test_an_overlap_of_exactly_the_limit_is_not_above_it():
+    found, there = boxes((0, 0, 2, 1)), boxes((0, 0, 1, 1))
+    matches = match(found, there)
+    assert matches.iou.tolist() == [0.5]
+    assert len(matches.above(0.5).iou) == 0
+    assert len(matches.above(np.nextafter(0.5, 0)).iou) == 1
+    scores = polygon_scores(matches, all_of(found), all_of(there), 0.5)
+    assert (scores["right"], scores["thresholds"]["0.5"]["right"], scores["thresholds"]["0.4"]["right"]) == (0, 0, 1)
+
+
+def test_exactly_a_tenth_of_the_smaller_is_an_overlap():
+    assert overlaps_any(boxes((0, 0, 10, 1)), boxes((9, 0, 30, 1))).tolist() == [True]
+    assert overlaps_any(boxes((0, 0, 10, 1)), boxes((9.25, 0, 30, 1))).tolist() == [False]
+
+
 def test_nothing_against_something():
     there = boxes((0, 0, 1, 1))
     scores = polygon_scores(match(NONE, there), all_of(NONE), all_of(there), 0.5)
