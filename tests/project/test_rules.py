@@ -7,42 +7,114 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from lobate.engine import registry, signature
-from lobate.engine.signature import Input, Output
+from lobate.engine.options import all_options
+from lobate.engine.signature import Input, Output, Setting
 
 RULES = Path(__file__).resolve().parents[2] / "workflow" / "rules"
 TEXTS = {
-    name: text
+    name: dedent(text)
     for file in sorted(RULES.glob("*.smk"))
-    for name, text in re.findall(r"^rule (\w+):\n((?:(?:    .*)?\n)*)", file.read_text(), re.M)
+    for _, name, text in re.findall(r"^( *)rule (\w+):\n((?:(?:\1    .*)?\n)*)", file.read_text(), re.M)
 }
 NO_VERB = {"rule_graph"}
-INDENTED = {"make_example"}
-"""Rules that stand there only for some regions."""
+VERB_RULES = sorted(set(TEXTS) - NO_VERB)
 
 
-def names(rule: str, section: str) -> set[str]:
-    found = re.search(rf"^    {section}:\n((?:        .*\n)+)", TEXTS[rule], re.M)
-    return set(re.findall(r"^        (\w+)=", found[1], re.M)) if found else set()
+def section(text: str, name: str) -> str:
+    """Return the lines of one section of a rule."""
+    match = re.search(rf"^{name}:\n((?:    .*\n)+)", text, re.M)
+    return match[1] if match else ""
 
 
-def marked(verb: str, marker: type) -> set[str]:
+def names(text: str, name: str) -> set[str]:
+    return set(re.findall(r"^    (\w+)=", section(text, name), re.M))
+
+
+def wildcards(text: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", re.sub(r'f"[^"]*"', "", section(text, "output"))))
+
+
+def named(verb: str, marker: type, many: bool | None = None) -> set[str]:
     return {
-        name for name, one in signature.all_parameters(registry.load(verb)).items() if isinstance(one.marker, marker)
+        parameter.name
+        for parameter in signature.all_parameters(registry.load(verb)).values()
+        if isinstance(parameter.marker, marker) and many in (None, parameter.many)
     }
 
 
+def mismatches(verb: str, text: str) -> set[tuple[str, str]]:
+    """Return (section, name) of what the verb's command names and the rule does not; of files also the other way round."""
+    scalar = type(None)
+    lacking_params = named(verb, scalar, many=True) - names(text, "params")
+    if named(verb, Setting) and "settings" not in names(text, "params"):
+        lacking_params |= {"settings"}
+    return {
+        *(("input", name) for name in names(text, "input") ^ named(verb, Input)),
+        *(("output", name) for name in names(text, "output") ^ named(verb, Output)),
+        *(("params", name) for name in lacking_params),
+        *(("wildcards", name) for name in named(verb, scalar, many=False) - wildcards(text)),
+    }
+
+
+def commands() -> dict[str, str]:
+    """Return the command of each verb, made by the functions of the rules' own text."""
+    text = (RULES / "common.smk").read_text()
+    functions = re.findall(r"^def (?:command|command_option)\(.*?(?=^\S)", text, re.M | re.S)
+    namespace: dict = {"OPTIONS": all_options()}
+    exec("\n".join(functions), namespace)
+    return {verb: namespace["command"](verb) for verb in registry.ROOM_OF}
+
+
 def test_every_verb_has_its_rule_and_every_rule_its_verb():
-    assert set(TEXTS) - NO_VERB == set(registry.ROOM_OF) - INDENTED
+    assert set(TEXTS) - NO_VERB == set(registry.ROOM_OF)
 
 
-@pytest.mark.parametrize("rule", sorted(set(TEXTS) - NO_VERB))
-def test_files_are_named_as_the_verb_names_them(rule):
-    assert names(rule, "input") <= marked(rule, Input)
-    assert names(rule, "output") == marked(rule, Output)
+@pytest.mark.parametrize("rule", VERB_RULES)
+def test_the_command_is_made_of_the_rules_own_verb(rule):
+    shell = section(TEXTS[rule], "shell").strip()
+    assert re.fullmatch(rf'command\("{rule}"(, environment="[A-Z_]+=\{{resources\.\w+\}}")?\)', shell)
+
+
+@pytest.mark.parametrize("rule", VERB_RULES)
+def test_files_scalars_and_settings_are_named_as_the_verb_names_them(rule):
+    assert mismatches(rule, TEXTS[rule]) == set()
+
+
+@pytest.mark.parametrize(
+    ("rule", "line", "lost"),
+    [
+        ("clean_labels", "    removed=optional(REGION.labels.removed),\n", ("input", "removed")),
+        ("clean_labels", "    tiles=TILES,\n", ("params", "tiles")),
+        ("clean_labels", "    settings=SETTINGS,\n", ("params", "settings")),
+        ("score", '    cases=results("mapping/cases.gpkg"),\n', ("output", "cases")),
+        ("translate_inventory", '    translated=results("inventory/{standard}.gpkg"),\n', ("wildcards", "standard")),
+    ],
+)
+def test_a_line_that_a_rule_lost_is_noticed(rule, line, lost):
+    """Without the line of an optional input, a user's list of removed outlines would be ignored without a word."""
+    assert line in TEXTS[rule]
+    assert lost in mismatches(rule, TEXTS[rule].replace(line, ""))
+
+
+@pytest.mark.parametrize("verb", sorted(registry.ROOM_OF))
+def test_every_parameter_of_the_verb_is_in_its_command(verb):
+    places = {Input: "input.{}", Output: "output.{}", type(None): "wildcards.{}"}
+    expected = ["--log {log:q}"]
+    for name, parameter in signature.all_parameters(registry.load(verb)).items():
+        if isinstance(parameter.marker, Setting):
+            expected.append("--settings {params.settings:q}")
+        else:
+            many = parameter.marker is None and parameter.many
+            place = "params.{}" if many else places[type(parameter.marker)]
+            expected.append(f"--{name.replace('_', '-')} {{{place.format(name)}:q}}")
+    head, *options = commands()[verb].split(" --")
+    assert head == f"lobate {verb.replace('_', '-')}"
+    assert sorted(f"--{option}" for option in options) == sorted(set(expected))
 
 
 @pytest.mark.parametrize("rule", sorted(TEXTS))

@@ -1,4 +1,4 @@
-"""The embedded example: a synthetic world with known truth. Only a configuration with a section `example` has it."""
+"""The embedded example: a synthetic world with known truth, for configurations with a section `example`."""
 
 if REGION.example:
 
@@ -22,6 +22,6 @@ if REGION.example:
             fingerprint=fingerprint("make_example"),
             settings=SETTINGS,
         message:
-            "Making a synthetic world of {REGION.example.landforms} landforms"
+            "Generating a synthetic world of {REGION.example.landforms} landforms"
         shell:
             command("make_example")

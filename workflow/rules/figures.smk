@@ -1,6 +1,6 @@
-"""Room `figures`: pictures of the results, drawn from results alone."""
+"""Room `figures`: figures and the report, drawn from results alone."""
 
-NAMES = (
+FIGURE_NAMES = (
     "map",
     "iou",
     "workflow",
@@ -13,7 +13,7 @@ NAMES = (
     "reliability",
     "precision_recall",
 )
-FIGURES = [results(f"figures/{name}.{kind}") for name in NAMES for kind in ("png", "pdf")]
+FIGURES = [results(f"figures/{name}.{kind}") for name in FIGURE_NAMES for kind in ("png", "pdf")]
 
 
 rule figure_map:
@@ -41,8 +41,8 @@ rule figure_map:
 
 rule figure_iou:
     input:
-        metrics=[results(f"training/round_{number}/metrics.csv") for number in ROUNDS],
-        verdicts=[results(f"training/round_{number}/verdict.json") for number in ROUNDS],
+        metrics=[round_file("metrics.csv", number) for number in ROUNDS],
+        verdicts=[round_file("verdict.json", number) for number in ROUNDS],
     output:
         png=figure("iou", "IoU against iteration"),
         pdf=results("figures/iou.pdf"),
@@ -148,7 +148,7 @@ rule figure_attributes:
         fingerprint=fingerprint("figure_attributes"),
         settings=SETTINGS,
     message:
-        "Drawing histograms of the landforms"
+        "Drawing histograms of the attributes"
     shell:
         command("figure_attributes")
 
@@ -217,7 +217,7 @@ rule figure_leakage:
         fingerprint=fingerprint("figure_leakage"),
         settings=SETTINGS,
     message:
-        "Drawing what the split gives away"
+        "Drawing the leakage of both splits"
     shell:
         command("figure_leakage")
 
@@ -305,7 +305,7 @@ rule trace_inventory:
     params:
         fingerprint=fingerprint("trace_inventory"),
     message:
-        "Asking the store for the steps behind the inventory"
+        "Tracing the steps behind the inventory"
     shell:
         command("trace_inventory")
 

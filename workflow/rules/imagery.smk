@@ -1,4 +1,4 @@
-"""Room `imagery`: scenes become one 8-bit image a tile."""
+"""Room `imagery`: scenes become one 8-bit image per tile."""
 
 
 rule find_scenes:
@@ -19,13 +19,13 @@ rule find_scenes:
         fingerprint=fingerprint("find_scenes"),
         settings=SETTINGS,
     message:
-        "Asking the catalogue for scenes of the region"
+        "Searching the catalogue for scenes of the region"
     shell:
         command("find_scenes")
 
 
-# Scenes and elevation come from outside: a change of lobate's code does not fetch them again, nor does one of the table in
-# other lines. They are fetched where Snakemake runs, since a cluster's nodes often have no way out.
+# Fetch rules have no fingerprint: neither a change of lobate's code nor one in other lines of the table fetches a scene again.
+# They run where Snakemake runs, since a cluster's nodes often have no network.
 rule fetch_scene:
     input:
         table=ancient(optional(REGION.imagery.scenes)),
@@ -43,7 +43,7 @@ rule fetch_scene:
         mem_mb=memory(500),
         runtime=minutes(120),
     params:
-        origin=lambda wildcards: ORIGINS.get(wildcards.scene, ""),
+        origin=lambda wildcards: SCENE_SOURCES.get(wildcards.scene, ""),
         bands=REGION.imagery.bands,
         settings=SETTINGS,
     message:
@@ -72,12 +72,12 @@ rule fetch_dem:
         collection=REGION.imagery.catalogue.dem_collection,
         settings=SETTINGS,
     message:
-        "Fetching elevation of the region"
+        "Fetching the elevation of the region"
     shell:
         command("fetch_dem")
 
 
-# A DEM in several files becomes one; one in a single file stays where it is.
+# Several DEM files are joined into one; a single file is used in place.
 DEM_TILES = REGION.inventory.dem if isinstance(REGION.inventory.dem, list) else []
 DEM = results("imagery/dem.tif") if DEM_TILES else REGION.inventory.dem
 
@@ -98,7 +98,7 @@ rule mosaic_dem:
         fingerprint=fingerprint("mosaic_dem"),
         settings=SETTINGS,
     message:
-        "Joining elevation of several files"
+        "Joining the elevation files"
     shell:
         command("mosaic_dem")
 
@@ -122,7 +122,7 @@ rule measure_stretch:
         fingerprint=fingerprint("measure_stretch"),
         settings=SETTINGS,
     message:
-        "Measuring the range of reflectance on all tiles"
+        "Measuring the reflectance range on all tiles"
     shell:
         command("measure_stretch")
 

@@ -1,4 +1,4 @@
-"""Room `inventory`: a person's review, attributes, and one compiled product."""
+"""Room `inventory`: review of the detections, attributes, and one compiled inventory."""
 
 
 rule review_sheet:
@@ -18,7 +18,7 @@ rule review_sheet:
     params:
         fingerprint=fingerprint("review_sheet"),
     message:
-        "Laying out the detections for a person's review"
+        "Writing the review sheet"
     shell:
         command("review_sheet")
 
@@ -43,7 +43,7 @@ rule review_page:
         tiles=TILES,
         names=sorted(REGION.inventory.others),
     message:
-        "Making the page in which a person reviews the detections"
+        "Writing the review page"
     shell:
         command("review_page")
 
@@ -51,7 +51,7 @@ rule review_page:
 rule review_project:
     input:
         review=results("inventory/review.gpkg"),
-        images=all_images,
+        images=tile_images,
     output:
         project=results("inventory/review.qgs"),
     log:
@@ -65,7 +65,7 @@ rule review_project:
         fingerprint=fingerprint("review_project"),
         settings=SETTINGS,
     message:
-        "Writing a QGIS project for the review"
+        "Writing the QGIS project of the review"
     shell:
         command("review_project")
 
@@ -73,7 +73,7 @@ rule review_project:
 rule apply_review:
     input:
         detections=results("mapping/detections.gpkg"),
-        decisions=decisions_files(),
+        decisions=decision_files(),
     output:
         reviewed=results("inventory/reviewed.gpkg"),
         agreement=results("inventory/agreement.json"),
@@ -88,17 +88,17 @@ rule apply_review:
         fingerprint=fingerprint("apply_review"),
         settings=SETTINGS,
     message:
-        "Applying a person's decisions to the detections"
+        "Applying the review decisions to the detections"
     shell:
         command("apply_review")
 
 
 rule describe:
     input:
-        outlines=outlines_of,
+        outlines=outlines_to_describe,
         dem=optional(DEM),
-        records=lambda wildcards: beside_images(wildcards, "_scene.tif"),
-        facts=lambda wildcards: beside_images(wildcards, ".json"),
+        records=lambda wildcards: image_sidecars(wildcards, "_scene.tif"),
+        facts=lambda wildcards: image_sidecars(wildcards, ".json"),
     output:
         described=results("inventory/described/{source}.gpkg"),
     log:
@@ -145,7 +145,7 @@ rule compile_inventory:
         settings=SETTINGS,
         names=sorted(REGION.inventory.others),
     message:
-        "Compiling one inventory"
+        "Compiling the inventory"
     shell:
         command("compile_inventory")
 
@@ -153,7 +153,7 @@ rule compile_inventory:
 rule translate_inventory:
     input:
         inventory=results("inventory/inventory.gpkg"),
-        images=all_images,
+        images=tile_images,
     output:
         translated=results("inventory/{standard}.gpkg"),
     log:
@@ -194,6 +194,6 @@ rule document_inventory:
         fingerprint=fingerprint("document_inventory"),
         settings=SETTINGS,
     message:
-        "Writing what the inventory is made of"
+        "Writing the README and metadata of the inventory"
     shell:
         command("document_inventory")

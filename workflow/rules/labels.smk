@@ -5,9 +5,9 @@ rule clean_labels:
     input:
         positives=outline_files(REGION.labels.positives),
         negatives=outline_files(REGION.labels.negatives),
-        images=all_images,
+        images=tile_images,
         removed=optional(REGION.labels.removed),
-        decisions=decisions_files(),
+        decisions=decision_files(),
     output:
         polygons=results("labels/polygons.gpkg"),
     log:
@@ -45,6 +45,6 @@ rule rasterize_labels:
         fingerprint=fingerprint("rasterize_labels"),
         settings=SETTINGS,
     message:
-        "Burning the outlines into the label raster of tile {wildcards.tile}"
+        "Rasterizing the labels of tile {wildcards.tile}"
     shell:
         command("rasterize_labels")

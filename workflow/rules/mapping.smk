@@ -1,4 +1,4 @@
-"""Room `mapping`: the model becomes scored detections."""
+"""Room `mapping`: the model maps all tiles; the detections are merged, filtered and scored."""
 
 
 rule predict:
@@ -45,7 +45,7 @@ rule vectorize:
         fingerprint=fingerprint("vectorize"),
         settings=SETTINGS,
     message:
-        "Outlining the detections of tile {wildcards.tile}"
+        "Vectorizing the detections of tile {wildcards.tile}"
     shell:
         command("vectorize")
 
@@ -68,7 +68,7 @@ rule merge_detections:
         settings=SETTINGS,
         tiles=TILES,
     message:
-        "Merging bodies that several tiles saw"
+        "Merging the detections of neighbouring tiles"
     shell:
         command("merge_detections")
 
@@ -77,7 +77,7 @@ rule filter_detections:
     input:
         merged=results("mapping/merged.gpkg"),
         dem=optional(DEM),
-        occurrences=[one.path for one in REGION.mapping.filter.occurrence_files],
+        occurrences=[file.path for file in REGION.mapping.filter.occurrence_files],
     output:
         detections=results("mapping/detections.gpkg"),
     log:
@@ -91,7 +91,7 @@ rule filter_detections:
         fingerprint=fingerprint("filter_detections"),
         settings=SETTINGS,
     message:
-        "Removing detections that are too small"
+        "Filtering the detections"
     shell:
         command("filter_detections")
 

@@ -1,6 +1,6 @@
-"""Room `patches`: images and labels become training units, split into training and validation."""
+"""Room `patches`: images and labels are cut into patches, split into training and validation."""
 
-# Only a split by the outlines' own field asks the outlines for it.
+# Only a split by a field of the outlines reads the outlines.
 FOLD_FIELD = optional(results("labels/polygons.gpkg") if REGION.patches.split.method == "field" else None)
 
 
@@ -94,6 +94,6 @@ rule describe_dataset:
         fingerprint=fingerprint("describe_dataset"),
         settings=SETTINGS,
     message:
-        "Writing the card of the data set"
+        "Writing the dataset card"
     shell:
         command("describe_dataset")

@@ -32,7 +32,7 @@ rule train:
         settings=SETTINGS,
         tiles=TILES,
     message:
-        "Round {wildcards.round}: training, unless an earlier round reached the target"
+        "Training round {wildcards.round}, unless an earlier round reached the target"
     shell:
         command("train", environment="LOBATE_GPUS={resources.gpu}")
 
@@ -46,7 +46,7 @@ rule mine_negatives:
         polygons=results("labels/polygons.gpkg"),
         split=results("patches/split.gpkg"),
         vetoes=optional(REGION.training.mining.vetoes),
-        decisions=decisions_files(),
+        decisions=decision_files(),
     output:
         negatives=results("training/round_{round}/negatives.gpkg"),
         mined=results("training/round_{round}/negatives.npy"),
@@ -66,7 +66,7 @@ rule mine_negatives:
         settings=SETTINGS,
         tiles=TILES,
     message:
-        "Round {wildcards.round}: looking for wrong detections, unless the target is reached"
+        "Mining negatives of round {wildcards.round}, unless the target is reached"
     shell:
         command("mine_negatives")
 
@@ -91,7 +91,7 @@ rule choose_round:
         fingerprint=fingerprint("choose_round"),
         settings=SETTINGS,
     message:
-        "Gathering what the chosen round was trained with"
+        "Collecting the training data of the chosen round"
     shell:
         command("choose_round")
 
@@ -123,7 +123,7 @@ rule train_other:
         settings=SETTINGS,
         tiles=TILES,
     message:
-        "Training the chosen round once more, on the other protocol's split"
+        "Training the chosen round again on the other protocol's split"
     shell:
         command("train_other", environment="LOBATE_GPUS={resources.gpu}")
 
@@ -155,7 +155,7 @@ rule cross_validate:
         settings=SETTINGS,
         tiles=TILES,
     message:
-        "Training the chosen round once more, with fold {wildcards.fold} held back"
+        "Training the chosen round again without fold {wildcards.fold}"
     shell:
         command("cross_validate", environment="LOBATE_GPUS={resources.gpu}")
 
@@ -184,6 +184,6 @@ rule select_model:
         fingerprint=fingerprint("select_model"),
         settings=SETTINGS,
     message:
-        "Choosing the model of the first round that reached the target"
+        "Selecting the model of the first round that reached the target"
     shell:
         command("select_model")
