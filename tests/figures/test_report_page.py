@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from math import inf, nan
+from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from jinja2 import UndefinedError
 from tests.figures.made import FACTS, KEYS, REGION, landforms, made_report, make_results, step
 
 from lobate.errors import UserError
-from lobate.figures.report import generalize
 from lobate.figures.report_page import landforms as rows
-from lobate.figures.report_page.chart import ChartLine, chart, ticks
-from lobate.figures.report_page.choices import choices, lineage_section, value_of, versions_section
-from lobate.figures.report_page.markup import cell, details, facts, table
+from lobate.figures.report_page.chart import Chart, ChartLine, draw_chart
+from lobate.figures.report_page.choices import choices, value_of
+from lobate.figures.report_page.lineage import library_versions, lineage_facts
+from lobate.figures.report_page.page import environment
+from lobate.figures.report_page.removed import generalize
+from lobate.io.vector import write_layers
 from lobate.settings.load import parse
 
 
@@ -39,6 +44,26 @@ class Words(HTMLParser):
 
 def words(text: str) -> str:
     return " ".join(" ".join(Words(text).words).split())
+
+
+def macros():
+    return environment().get_template("macros.html").module
+
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\" onload=alert(1) x='{{ 7 * 7 }}"
+
+
+def hostile(facts):
+    """The same facts with a hostile end to every text in them; keys, paths of steps and methods stay as they are."""
+    if isinstance(facts, dict):
+        return {name: value if name in ("key", "step") else hostile(value) for name, value in facts.items()}
+    return (
+        [hostile(part) for part in facts]
+        if isinstance(facts, list)
+        else f"{facts}{EVIL}"
+        if isinstance(facts, str)
+        else facts
+    )
 
 
 @pytest.mark.parametrize("count", [0, 1, 30, 400])
@@ -77,10 +102,13 @@ def test_the_same_results_give_the_same_bytes_and_no_address_to_load_from(tmp_pa
     results = make_results(tmp_path, 5)
     one, other = (made_report(tmp_path, results, name).read_bytes() for name in ("a.html", "b.html"))
     assert one == other
-    for tag, attributes in Words(one.decode()).tags:
+    tags = Words(one.decode()).tags
+    for tag, attributes in tags:
         for name in ("src", "href"):
             assert attributes.get(name, "#").startswith(("#", "data:")), tag
-    assert b"default-src 'none'" in one
+    policies = [attributes["content"] for _, attributes in tags if "http-equiv" in attributes]
+    assert len(policies) == 1
+    assert policies[0].startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-")
 
 
 def test_ids_are_told_once(tmp_path):
@@ -98,29 +126,71 @@ def test_a_file_that_is_not_what_it_should_be_is_a_mistake(tmp_path, name):
         made_report(tmp_path, {**results, name: [bad] * len(results[name]) if isinstance(results[name], list) else bad})
 
 
-def test_of_too_many_landforms_the_largest_are_shown_and_it_says_so(monkeypatch):
+def test_hostile_text_in_every_fact_is_text(tmp_path):
+    results = make_results(tmp_path, 3)
+    plain = Words(made_report(tmp_path, results).read_text()).tags
+    for name, facts in FACTS.items():
+        (tmp_path / name).write_text(json.dumps(hostile(facts)))
+    results["card"].write_text(f"# Card {EVIL}\n\n{EVIL}\n")
+    frame = landforms(3)
+    frame["remark"], frame["activity"], frame["id"] = EVIL, [EVIL] * 3, [f"{n}{EVIL}" for n in range(3)]
+    removed = frame.rename(columns={"remark": "reason"})
+    write_layers(results["inventory"], {"inventory": frame.rename(columns={"velocity": EVIL}), "removed": removed})
+    page = Words(made_report(tmp_path, {**results, "removed": [results["inventory"]]}).read_text())
+    assert [tag for tag, _ in page.tags if tag in ("script", "style", "img")] == [
+        tag for tag, _ in plain if tag in ("script", "style", "img")
+    ]
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    said = " ".join(page.words)
+    assert said.count(EVIL) > 30
+    assert "49" not in said.replace("{{ 7 * 7 }}", "")
+
+
+def test_of_too_many_landforms_the_largest_are_shown_and_it_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(rows, "MOST", 4)
     some = landforms(9)
     shown = rows.top_n(some)
     assert set(shown["id"]) == set(some.nlargest(4, "area_km2")["id"])
     assert shown["id"].is_monotonic_increasing
-    assert (
-        "9 landforms. These are the 4 largest; inventory.csv has all of them." in rows.inventory_section(shown, 9).body
-    )
+    page = made_report(tmp_path, make_results(tmp_path, 9)).read_text()
+    assert "9 landforms. These are the 4 largest; inventory.csv has all of them." in words(page)
+    assert page.count('class="landform"') == len(re.findall(r'<tr data-row="', page)) == 4
 
 
-def test_columns_that_hold_nothing_are_named_and_left_out():
-    body = rows.inventory_section(landforms(3), 3).body
+def test_columns_that_hold_nothing_are_named_and_left_out(tmp_path):
+    body = made_report(tmp_path, make_results(tmp_path, 3)).read_text()
     assert "empty throughout: activity." in body
+    assert ">velocity</button>" in body
     assert ">activity</button>" not in body
+
+
+def test_every_link_of_the_page_has_its_anchor(tmp_path):
+    tags = Words(made_report(tmp_path, make_results(tmp_path, 3)).read_text()).tags
+    anchors = {f"#{attributes['id']}" for _, attributes in tags if "id" in attributes}
+    links = {attributes["href"] for tag, attributes in tags if tag in ("a", "use")}
+    assert len(links) > 13
+    assert links <= anchors
+
+
+def test_a_fact_that_a_template_lacks_is_an_error():
+    with pytest.raises(UndefinedError):
+        environment().from_string("{{ missing }}").render()
 
 
 @given(st.text())
 def test_no_text_becomes_markup(text):
-    for made in (cell(text), table([text], [[text]]), facts({text: text}), details(text, "")):
-        assert {tag for tag, _ in Words(made).tags} <= {"td", "div", "table", "thead", "tr", "th", "tbody"} | {
+    html = macros()
+    for made in (
+        html.cell(text),
+        html.table([text], [[text]], text),
+        html.facts({text: text}),
+        html.details(text, caller=lambda: ""),
+    ):
+        tags = Words(made).tags
+        assert {tag for tag, _ in tags} <= {"td", "div", "table", "caption", "thead", "tr", "th", "tbody"} | {
             "dl", "dt", "dd", "details", "summary"
         }  # fmt: skip
+        assert {name for _, attributes in tags for name in attributes} <= {"class", "tabindex", "scope"}
 
 
 def test_a_reason_loses_the_number_of_one_feature_only():
@@ -129,15 +199,31 @@ def test_a_reason_loses_the_number_of_one_feature_only():
     assert generalize("too small in pixels of 10 m") == "too small in pixels of 10 m"
 
 
-@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
-def test_ticks_are_round_and_within(low, width):
-    found = ticks(low, low + width)
-    assert 1 <= len(found) <= 7
-    assert all(low - 1e-6 * width <= one <= low + width * (1 + 1e-6) for one in found)
+POINTS = st.tuples(st.floats(0, 1e7) | st.sampled_from([nan, inf]), st.floats())
 
 
-def test_a_curve_without_points_is_an_empty_chart():
-    assert '<polyline points=""' in chart("t", ("x", "y"), [ChartLine("a", "#000", [])], y=(0, 1))
+@given(st.lists(POINTS, max_size=5), st.floats(1e-3, 1e6))
+@example([], 1.0)
+@example([(1.0, nan), (3.0, 2.0)], 1.0)
+@settings(max_examples=10, deadline=None)
+def test_any_points_make_a_picture_that_loads_nothing(points, highest):
+    chart = Chart("t", "x", "y", [ChartLine("a", "#000000", points)], (0.0, highest))
+    picture = draw_chart(chart)
+    assert picture == draw_chart(chart)
+    tree = ElementTree.fromstring(picture)
+    assert tree.tag.endswith("svg")
+    for part in tree.iter():
+        assert not part.tag.endswith(("script", "image", "metadata", "foreignObject"))
+        for name, value in part.attrib.items():
+            assert not name.endswith("href") or value.startswith("#")
+
+
+def test_a_chart_is_told_in_words_too():
+    known, empty = ChartLine("a", "#000000", [(1.0, 0.25), (2.0, nan), (3.0, 0.5)]), ChartLine("b", "#000000", [])
+    chart = Chart("Loss", "iteration", "cross-entropy", [known, empty], (0.0, 1.0))
+    assert chart.alt == "Loss: cross-entropy by iteration; a from 0.25 to 0.5, b not measured"
+    tags = Words(macros().picture(chart)).tags
+    assert [attributes["alt"] for tag, attributes in tags if tag == "img"] == [chart.alt]
 
 
 def test_settings_stand_beside_their_defaults():
@@ -149,12 +235,12 @@ def test_settings_stand_beside_their_defaults():
 
 
 def test_a_step_of_the_lineage_is_told_once_and_then_named():
-    body = lineage_section(FACTS["lineage.json"]).body
+    body = macros().lineage(lineage_facts(FACTS["lineage.json"])["file"])
     assert body.count("<details") == 2
     assert f'<a href="#s-{KEYS[1][:16]}">see above</a>' in body
 
 
 def test_versions_that_differ_between_steps_both_stand():
     old = {**step(KEYS[2], "train"), "libraries": {"numpy": "2.3.0"}}
-    said = words(versions_section({"steps": [*FACTS["lineage.json"]["steps"], old]}).body)
-    assert "numpy 2.3.0 train numpy 2.4.6 compile_inventory, describe" in said
+    found = library_versions({"steps": [*FACTS["lineage.json"]["steps"], old]})
+    assert found == [["numpy", "2.3.0", "train"], ["numpy", "2.4.6", "compile_inventory, describe"]]

@@ -27,9 +27,9 @@ function place(event) {
   return { x: point.x, y: point.y };
 }
 
-// What the table says of an outline; written as text, never as HTML.
-function tell(outline) {
-  outlines.forEach((one) => one.classList.toggle("over", one === outline));
+// Shows the attributes of an outline, as text and never as HTML.
+function describe(outline) {
+  outlines.forEach((other) => other.classList.toggle("over", other === outline));
   about.replaceChildren();
   if (!outline) return;
   const cells = [...byNumber.get(outline.dataset.row).cells].map((cell) => cell.textContent);
@@ -45,26 +45,26 @@ function tell(outline) {
 }
 
 function choose(row) {
-  const outline = outlines.find((one) => one.dataset.row === row.dataset.row);
-  rows.forEach((one) => one.classList.toggle("chosen", one === row));
+  const outline = outlines.find((path) => path.dataset.row === row.dataset.row);
+  rows.forEach((other) => other.classList.toggle("chosen", other === row));
   const box = outline.getBBox(), side = Math.max(box.width, (box.height * whole.w) / whole.h, whole.w / 60);
   show({ x: box.x + box.width / 2 - 2 * side, y: box.y + box.height / 2 - (2 * side * whole.h) / whole.w, w: 4 * side });
-  tell(outline);
+  describe(outline);
   map.scrollIntoView({ block: "nearest" });
 }
 
 function hide() {
   const methods = new Map([...document.querySelectorAll("input.method")].map((box) => [box.value, box.checked]));
-  for (const one of outlines) {
-    const row = byNumber.get(one.dataset.row);
-    one.classList.toggle("gone", !methods.get(one.parentNode.id) || row.classList.contains("gone"));
+  for (const outline of outlines) {
+    const row = byNumber.get(outline.dataset.row);
+    outline.classList.toggle("gone", !methods.get(outline.parentNode.id) || row.classList.contains("gone"));
   }
 }
 
 const KEYS = {
   ArrowLeft: () => pan(-view.w / 8, 0), ArrowRight: () => pan(view.w / 8, 0), ArrowUp: () => pan(0, -view.h / 8),
   ArrowDown: () => pan(0, view.h / 8), "+": () => zoom(0.7), "=": () => zoom(0.7), "-": () => zoom(1 / 0.7),
-  0: () => show(whole), Escape: () => tell(null),
+  0: () => show(whole), Escape: () => describe(null),
 };
 
 map.addEventListener("keydown", (event) => {
@@ -73,19 +73,19 @@ map.addEventListener("keydown", (event) => {
   KEYS[event.key]();
 });
 
-let held = null;
+let grip = null;
 map.addEventListener("pointerdown", (event) => {
-  held = { x: event.clientX, y: event.clientY };
+  grip = { x: event.clientX, y: event.clientY };
 });
 map.addEventListener("pointermove", (event) => {
-  if (!held || !event.buttons) return;
+  if (!grip || !event.buttons) return;
   if (!map.hasPointerCapture(event.pointerId)) map.setPointerCapture(event.pointerId);
-  pan((held.x - event.clientX) / toPage(), (held.y - event.clientY) / toPage());
-  held = { x: event.clientX, y: event.clientY };
+  pan((grip.x - event.clientX) / toPage(), (grip.y - event.clientY) / toPage());
+  grip = { x: event.clientX, y: event.clientY };
 });
-map.addEventListener("pointerup", () => { held = null; });
-map.addEventListener("pointerover", (event) => { if (!event.buttons && event.target.classList.contains("landform")) tell(event.target); });
-map.addEventListener("pointerout", (event) => { if (!event.buttons && event.target.classList.contains("landform")) tell(null); });
+map.addEventListener("pointerup", () => { grip = null; });
+map.addEventListener("pointerover", (event) => { if (!event.buttons && event.target.classList.contains("landform")) describe(event.target); });
+map.addEventListener("pointerout", (event) => { if (!event.buttons && event.target.classList.contains("landform")) describe(null); });
 map.addEventListener("wheel", (event) => {
   if (!event.ctrlKey) return; // the wheel alone goes on through the page
   event.preventDefault();

@@ -9,6 +9,7 @@ import base64
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -18,7 +19,6 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
 from lobate.figures.drawing.basemap import Basemap, bounds_of, common_crs, ground
-from lobate.figures.report_page.markup import Markup, Section, concat, escaped, paragraph
 
 PIXELS = 2200
 """Longer side of the ground's picture."""
@@ -28,65 +28,39 @@ SMOOTH = 0.15
 """Outlines are simplified by this much of the picture's pixels."""
 
 
-def map_section(landforms: gpd.GeoDataFrame, images: Sequence[Path], credit: str) -> Section:
-    """Return the map's section: the images downsampled, the outlines by method, and what works them."""
+def map_facts(landforms: gpd.GeoDataFrame, images: Sequence[Path]) -> dict[str, Any]:
+    """Return the images downsampled to one picture, and the outlines by method as paths in its pixels."""
     from lobate.figures.drawing.map import styles_for
 
     crs = common_crs(images)
-    seen = ground(images, crs, bounds_of(images, crs), PIXELS, quiet=False)
+    basemap = ground(images, crs, bounds_of(images, crs), PIXELS, quiet=False)
     methods = landforms["method"].astype("object").fillna("unknown").astype(str)
-    colours = {name: look.colour for name, look in styles_for(sorted(set(methods))).items()}
-    paths = _paths(landforms, seen)
-    layers = enumerate(colours.items())
-    drawn = "\n".join(_layer(number, paths[methods == name], colour) for number, (name, colour) in layers)
-    height, width = seen.grid.shape
-    picture = (
-        f'<svg id="view" viewBox="0 0 {width} {height}" data-width="{width}" data-height="{height}" tabindex="0" '
-        'role="application" aria-label="Map of the inventory: arrow keys move it, + and - zoom, 0 shows all">'
-        f'<image href="{_jpeg(seen.rgb)}" width="{width}" height="{height}"/>\n<g fill="#fff" fill-opacity="0">{drawn}</g>\n</svg>'
-    )
-    side = f"{seen.grid.resolution_m:.3g} m to a pixel of this picture; {credit}"
-    body = concat(_controls(colours), f'<div id="frame">{picture}<div id="about" aria-live="polite"></div></div>')
-    return Section("map", "Map", concat(body, paragraph(side)))
+    paths = _paths(landforms, basemap)
+    height, width = basemap.grid.shape
+    return {
+        "width": width,
+        "height": height,
+        "resolution_m": f"{basemap.grid.resolution_m:.3g}",
+        "picture": _jpeg(basemap.rgb),
+        "layers": [
+            {"method": name, "colour": style.colour, "outlines": list(paths[methods == name].items())}
+            for name, style in styles_for(sorted(set(methods))).items()
+        ],
+    }
 
 
-def _layer(number: int, paths: pd.Series, colour: str) -> str:
-    """Return one method's outlines, each with the number of its row, and under them the same in white and wider."""
-    lines = "\n".join(f'<path class="landform" data-row="{row}" d="{path}"/>' for row, path in paths.items())
-    over = f'<g stroke="{colour}" stroke-width="2"><g id="m{number}">\n{lines}\n</g></g>'
-    return f'<use href="#m{number}" stroke="#fff" stroke-width="4.5"/>{over}'
-
-
-def _controls(colours: dict[str, str]) -> Markup:
-    keys = "".join(
-        f'<label><input type="checkbox" class="method" value="m{number}" checked> '
-        f'<svg viewBox="0 0 24 8" class="key"><path d="M0 4H24" stroke="{colour}" stroke-width="3"/></svg> {escaped(name)}</label> '
-        for number, (name, colour) in enumerate(colours.items())
-    )
-    buttons = "".join(
-        f'<button type="button" id="{name}" title="{title}" aria-label="{title}">{sign}</button>'
-        for name, title, sign in (
-            ("closer", "Zoom in (+)", "+"),
-            ("farther", "Zoom out (-)", "&minus;"),
-            ("all", "Show all (0)", "all"),
-        )
-    )
-    words = "drag to move; Ctrl and the wheel, or + and -, to zoom; arrow keys when the map has the focus"
-    return Markup(f'<p class="controls">{buttons} {keys}<span class="hint">{words}</span></p>\n')
-
-
-def _paths(landforms: gpd.GeoDataFrame, seen: Basemap) -> pd.Series:
+def _paths(landforms: gpd.GeoDataFrame, basemap: Basemap) -> pd.Series:
     """Return each outline as the `d` of an SVG path, in pixels of the ground's picture."""
-    shapes = np.asarray(landforms.geometry.to_crs(seen.grid.crs).values, dtype=object)
-    inverse = ~seen.grid.transform
+    shapes = np.asarray(landforms.geometry.to_crs(basemap.grid.crs).values, dtype=object)
+    inverse = ~basemap.grid.transform
     a, b, c, d, e, f = inverse[:6]
 
     def to_pixels(places: np.ndarray) -> np.ndarray:
         x, y = places[:, 0], places[:, 1]
         return np.column_stack([a * x + b * y + c, d * x + e * y + f])
 
-    small = shapely.simplify(shapely.transform(shapes, to_pixels), SMOOTH)
-    return pd.Series([_path(shape) for shape in small], index=landforms.index, dtype=object)
+    simplified = shapely.simplify(shapely.transform(shapes, to_pixels), SMOOTH)
+    return pd.Series([_path(shape) for shape in simplified], index=landforms.index, dtype=object)
 
 
 def _path(shape: shapely.Geometry | None) -> str:

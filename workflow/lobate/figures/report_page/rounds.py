@@ -10,121 +10,104 @@ from typing import Any
 import pandas as pd
 
 from lobate.errors import UserError
-from lobate.figures.report_page.chart import ChartLine, chart
-from lobate.figures.report_page.markup import Markup, Section, concat, details, paragraph, table
+from lobate.figures.report_page.chart import Chart, ChartLine, Point
 
-BLACK, BLUE, VERMILION = "#000000", "#0072B2", "#D55E00"
+BLACK, BLUE, VERMILION, GREY = "#000000", "#0072B2", "#D55E00", "#777777"
 CURVES = (("iou_landform", VERMILION), ("iou_background", BLUE), ("iou_overall", BLACK))
-SIDES = ("training", "validation")
+SIDES = {"training": BLUE, "validation": VERMILION}
+COUNTS = ("polygons_on_both_sides", "nearest_m", "training", "validation", "dropped")
+BLANK = [None] * 9
+"""The cells of a round that did not train."""
 
 
-def leakage_section(selection: dict[str, Any]) -> Section:
-    """Return the section on both protocols: IoU and how much of the validation ground training has seen."""
-    head = ("protocol", "split", "validation IoU", "validation ground seen in training", "outlines on both sides")
-    head += ("nearest training ground, m", "training", "validation", "dropped", "remark")
-    rows = [_protocol(name, one) for name, one in selection.get("protocols", {}).items()]
-    folds = selection.get("folds")
-    body = concat(
-        paragraph(
-            "A validation patch that lies on ground the network was trained on flatters its IoU. So the share of validation "
-            "ground inside training footprints is always measured, and the other way of splitting stands beside the one used."
-        ),
-        table(head, rows) if rows else paragraph("This selection was made without a measure of leakage."),
-        _folds(folds) if folds else "",
-    )
-    return Section("leakage", "Leakage, by both protocols", body)
+def leakage_facts(selection: dict[str, Any]) -> dict[str, Any]:
+    """Return the rows of both protocols, IoU and the leaked share, and the folds where they were trained."""
+    rows = [_protocol(name, protocol) for name, protocol in selection.get("protocols", {}).items()]
+    return {"protocols": rows, "folds": _folds(selection.get("folds"))}
 
 
-def _protocol(name: str, one: dict[str, Any]) -> list[Any]:
-    shares = [_iou(one.get("validation_iou")), _percent(one.get("leaked_share"))]
-    counts = [one.get(key) for key in ("polygons_on_both_sides", "nearest_m", "training", "validation", "dropped")]
-    return [name, one.get("method"), *shares, *counts, one.get("impossible")]
+def _protocol(name: str, protocol: dict[str, Any]) -> list[Any]:
+    shares = [_landform(protocol.get("validation_iou")), _percent(protocol.get("leaked_share"))]
+    counts = [protocol.get(key) for key in COUNTS]
+    return [name, protocol.get("method"), *shares, *counts, protocol.get("impossible")]
 
 
-def _folds(folds: dict[str, Any]) -> Markup:
-    rows = [[number, iou] for number, iou in enumerate(folds["validation_iou"])]
-    spread = "" if folds["spread"] is None else f", spread {folds['spread']:.4f}"
-    mean = "unknown" if folds["mean"] is None else f"{folds['mean']:.4f}"
-    return table(("fold", "validation IoU"), rows, f"{folds['count']} folds: mean IoU {mean}{spread}")
+def _folds(folds: dict[str, Any] | None) -> dict[str, Any] | None:
+    return {**folds, "rows": [[number, iou] for number, iou in enumerate(folds["validation_iou"])]} if folds else None
 
 
-def rounds_section(selection: dict[str, Any], metrics: Sequence[Path]) -> Section:
-    """Return the section on the rounds: their table, and the curves of each that trained."""
-    head = ("round", "", "augmentation", "training patches", "validation patches", "mined negatives")
-    head += ("iteration", "training IoU", "validation IoU", "threshold", "warnings")
-    listed = selection["rounds"]
-    reached = "was reached" if selection["reached"] else "was NOT reached by any round; the best one is used"
-    curves = [
-        details(f"Curves of round {one['round']}", _curves(path), opened=one["chosen"])
-        for one, path in zip(listed, metrics, strict=True)
-        if one["trained"]
-    ]
-    text = f"The target, a validation IoU of {selection['target_iou']:g}, {reached}. Round {selection['chosen']} is chosen."
-    return Section("rounds", "Rounds", concat(paragraph(text), table(head, map(_round, listed)), *curves))
+def rounds_facts(selection: dict[str, Any], metrics: Sequence[Path]) -> dict[str, Any]:
+    """Return the rounds' rows, and the curves of each round that trained; ``metrics`` holds a file for each round."""
+    rounds = selection["rounds"]
+    return {
+        **{key: selection[key] for key in ("target_iou", "reached", "chosen")},
+        "rows": list(map(_row, rounds)),
+        "curves": [
+            {"round": entry["round"], "chosen": entry["chosen"], "charts": _curves(path)}
+            for entry, path in zip(rounds, metrics, strict=True)
+            if entry["trained"]
+        ],
+    }
 
 
-def _round(one: dict[str, Any]) -> list[Any]:
-    if not one["trained"]:
-        return [one["round"], f"rests: round {one['trained_in']} reached the target", *[None] * 9]
-    patches = one.get("patches") or {}
-    data = [", ".join(one.get("augment") or []) or "none", patches.get("training"), patches.get("validation")]
-    ious = [_iou(one.get("training_iou")), _iou(one.get("validation_iou"))]
-    warnings = "; ".join(map(str, one.get("warnings") or []))
+def _row(entry: dict[str, Any]) -> list[Any]:
+    if not entry["trained"]:
+        return [entry["round"], f"rests: round {entry['trained_in']} reached the target", *BLANK]
+    patches = entry.get("patches") or {}
     return [
-        one["round"],
-        "chosen" if one["chosen"] else "",
-        *data,
-        one["mined_negatives"],
-        one.get("iteration"),
-        *ious,
-        one.get("threshold"),
-        warnings,
+        entry["round"],
+        "chosen" if entry["chosen"] else "",
+        ", ".join(entry.get("augment") or []) or "none",
+        patches.get("training"),
+        patches.get("validation"),
+        entry["mined_negatives"],
+        entry.get("iteration"),
+        _landform(entry.get("training_iou")),
+        _landform(entry.get("validation_iou")),
+        entry.get("threshold"),
+        "; ".join(map(str, entry.get("warnings") or [])),
     ]
 
 
-def _curves(path: Path) -> Markup:
+def _curves(path: Path) -> list[Chart]:
     try:
         rows = pd.read_csv(path)
         parts = {side: rows[rows["split"] == side] for side in SIDES}
-        ious = [_ious(side, part) for side, part in parts.items()]
-        losses = {side: _points(part, "loss") for side, part in parts.items()}
+        return [*(_ious(side, part) for side, part in parts.items()), _losses(parts)]
     except (ValueError, KeyError, OSError) as error:
         raise UserError(
             f"{path} is no table of a training round's metrics: {error}. Delete it and run again."
         ) from error
-    most = max([loss for points in losses.values() for _, loss in points if isfinite(loss)] or [1.0])
-    lines = [ChartLine(side, colour, losses[side]) for side, colour in zip(SIDES, (BLUE, VERMILION), strict=True)]
-    loss = chart("Loss", ("iteration", "cross-entropy"), lines, y=(0.0, most * 1.05 or 1.0))
-    return Markup(f'<div class="charts">{concat(*ious, loss)}</div>')
 
 
-def _ious(side: str, part: pd.DataFrame) -> Markup:
+def _ious(side: str, part: pd.DataFrame) -> Chart:
     lines = [ChartLine(name.removeprefix("iou_"), colour, _points(part, name)) for name, colour in CURVES]
-    return chart(f"IoU on the {side} patches", ("iteration", "IoU"), lines, y=(0.0, 1.0))
+    return Chart(f"IoU on the {side} patches", "iteration", "IoU", lines, y_range=(0.0, 1.0))
 
 
-def _points(part: pd.DataFrame, column: str) -> list[tuple[float, float]]:
+def _losses(parts: dict[str, pd.DataFrame]) -> Chart:
+    lines = [ChartLine(side, colour, _points(parts[side], "loss")) for side, colour in SIDES.items()]
+    most = max([loss for line in lines for _, loss in line.points if isfinite(loss)] or [1.0])
+    return Chart("Loss", "iteration", "cross-entropy", lines, y_range=(0.0, most * 1.05 or 1.0))
+
+
+def _points(part: pd.DataFrame, column: str) -> list[Point]:
     return list(zip(part["iteration"].astype(float), part[column].astype(float), strict=True))
 
 
-def calibration_section(selection: dict[str, Any]) -> Section:
-    """Return the section on what a probability of the chosen model is worth."""
-    one = next(one for one in selection["rounds"] if one["chosen"])
-    bins = [entry for entry in one.get("calibration") or [] if None not in entry[:2]]
-    if not bins:
-        return Section("calibration", "Calibration", paragraph("The chosen model holds no measure of its calibration."))
+def calibration_facts(selection: dict[str, Any]) -> dict[str, Any]:
+    """Return the reliability of the chosen model's probabilities, by bin and as a chart; no bins where none is known."""
+    chosen = next(entry for entry in selection["rounds"] if entry["chosen"])
+    bins = [entry for entry in chosen.get("calibration") or [] if None not in entry[:2]]
     lines = [
-        ChartLine("perfect", "#777777", [(0.0, 0.0), (1.0, 1.0)], dashed=True),
+        ChartLine("perfect", GREY, [(0.0, 0.0), (1.0, 1.0)], dashed=True),
         ChartLine("measured on the validation patches", VERMILION, [(float(a), float(b)) for a, b, *_ in bins]),
     ]
-    error = one.get("calibration_error")
-    text = "" if error is None else f"Expected calibration error (mean gap, weighted by pixels): {error:.4f}."
-    picture = chart("Reliability", ("probability predicted", "share observed"), lines, x=(0.0, 1.0), y=(0.0, 1.0))
-    rows = details("The bins", table(("mean predicted", "share observed", "pixels"), bins))
-    return Section("calibration", "Calibration", concat(paragraph(text), picture, rows))
+    chart = Chart("Reliability", "probability predicted", "share observed", lines, (0.0, 1.0), (0.0, 1.0))
+    return {"bins": bins, "error": chosen.get("calibration_error"), "chart": chart}
 
 
-def _iou(ious: dict[str, Any] | None) -> float | None:
+def _landform(ious: dict[str, Any] | None) -> float | None:
     return (ious or {}).get("landform")
 
 

@@ -13,7 +13,7 @@ function sort(column) {
   const way = heads[column].getAttribute("aria-sort") === "ascending" ? -1 : 1;
   const numeric = heads[column].classList.contains("number");
   const compare = (a, b) => {
-    if (!a || !b) return !a - !b; // what is unknown comes last, either way
+    if (!a || !b) return !a - !b; // unknown values come last, either way
     return way * (numeric ? Number(a) - Number(b) : a.localeCompare(b, "en", { numeric: true }));
   };
   heads.forEach((head) => head.removeAttribute("aria-sort"));
@@ -22,16 +22,16 @@ function sort(column) {
 }
 
 // A comparison such as `area_km2 > 0.5`, or words that must all stand in a row.
-function matcher(asked) {
-  const found = /^\s*(\w+)\s*(<=|>=|<|>|=)\s*(\S.*?)\s*$/.exec(asked);
-  const column = found ? names.indexOf(found[1]) : -1;
+function matcher(query) {
+  const comparison = /^\s*(\w+)\s*(<=|>=|<|>|=)\s*(\S.*?)\s*$/.exec(query);
+  const column = comparison ? names.indexOf(comparison[1]) : -1;
   if (column >= 0) {
     const tests = { "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b };
-    const limit = Number(found[3]);
-    if (found[2] === "=") return (row) => text(row, column) === found[3];
-    return (row) => text(row, column) !== "" && tests[found[2]](Number(text(row, column)), limit);
+    const limit = Number(comparison[3]);
+    if (comparison[2] === "=") return (row) => text(row, column) === comparison[3];
+    return (row) => text(row, column) !== "" && tests[comparison[2]](Number(text(row, column)), limit);
   }
-  const words = asked.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   return (row) => {
     const whole = [...row.cells].map((cell) => cell.textContent).join(" ").toLowerCase();
     return words.every((word) => whole.includes(word));

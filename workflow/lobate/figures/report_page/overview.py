@@ -1,0 +1,43 @@
+"""The report's first lines: what came out, and how far to trust it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+REVIEW = ("total", "known", "new", "wrong", "accepted", "edited", "pending", "pending_left_out", "repeated")
+"""The counts of the detections that the page shows, in this order."""
+
+
+def overview_facts(
+    summary: dict[str, Any], selection: dict[str, Any], images: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the facts of inventory/summary.json, the chosen model's IoU and the scenes that were used."""
+    detections = summary.get("detections") or {}
+    return {
+        "numbers": {name: value for name, value in _numbers(summary, selection).items() if value not in (None, "")},
+        "review": {name.replace("_", " "): detections[name] for name in REVIEW if name in detections},
+        "scenes": [
+            [tile, scene["name"], *(scene.get(key) for key in ("date", "cloud_cover", "baseline", "pixels"))]
+            for tile, image in sorted(images.items())
+            for scene in image["scenes"]
+        ],
+    }
+
+
+def _numbers(summary: dict[str, Any], selection: dict[str, Any]) -> dict[str, Any]:
+    inventory = summary["inventory"]
+    altitude, area = inventory.get("altitude_m") or {}, inventory.get("area_km2") or {}
+    chosen: dict[str, Any] = next((entry for entry in selection["rounds"] if entry["chosen"]), {})
+    return {
+        "landforms": inventory.get("total"),
+        **{f"by {name}": count for name, count in (inventory.get("by_method") or {}).items()},
+        "altitude, m": _range(altitude.get("lowest"), altitude.get("highest")),
+        "mean area, km²": area.get("mean"),
+        "total area, km²": area.get("total"),
+        "mean slope, °": inventory.get("mean_slope_deg"),
+        "validation IoU": (chosen.get("validation_iou") or {}).get("landform"),
+    }
+
+
+def _range(lowest: Any, highest: Any) -> str:
+    return "" if lowest is None or highest is None else f"{lowest:,.0f} to {highest:,.0f}"
