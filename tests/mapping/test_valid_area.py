@@ -3,7 +3,7 @@ import pytest
 import shapely
 
 from lobate.errors import UserError
-from lobate.mapping.valid_area import ValidArea, polygonal, valid_in_any
+from lobate.mapping.valid_area import ValidArea, valid_in_any
 
 X, Y = 500_000.0, 4_000_000.0
 
@@ -49,13 +49,6 @@ def test_outlines_are_cut_to_the_pixel_where_nodata_begins(workshop):
     ]
     for part, right in zip(local, expected, strict=True):
         assert part.symmetric_difference(right).area <= 1e-4 * max(right.area, 1)
-
-
-def test_only_polygons_are_left_of_an_overlay():
-    box, line = shapely.box(0, 0, 1, 1), shapely.LineString([(0, 0), (3, 3)])
-    mixed = np.array([box, shapely.GeometryCollection([box, line]), line, shapely.GeometryCollection()], dtype=object)
-    assert [one.area for one in polygonal(mixed)] == [1, 1, 0, 0]
-    assert {one.geom_type for one in polygonal(mixed)} == {"Polygon"}
 
 
 def test_a_tile_across_the_180th_meridian_is_a_mistake(workshop):

@@ -15,6 +15,7 @@ import shapely
 from lobate.errors import UserError
 from lobate.inventory.attributes import INVENTORY
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
+from lobate.io.polygons import polygons_in
 from lobate.io.vector import LONLAT, read_polygons
 from lobate.settings.inventory import OtherInventory
 
@@ -54,7 +55,7 @@ def mend(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """
     outlines = np.asarray(frame.geometry.values, dtype=object).copy()
     wrong = ~shapely.is_valid(outlines) & ~shapely.is_missing(outlines)
-    outlines[wrong] = [_polygonal(shapely.make_valid(one)) for one in outlines[wrong]]
+    outlines[wrong] = [shapely.union_all(polygons_in(shapely.make_valid(one))) for one in outlines[wrong]]
     if wrong.any():
         log.warning("%d outlines crossed themselves and were repaired: %s", wrong.sum(), _names(frame[wrong]))
     empty = shapely.is_missing(outlines) | shapely.is_empty(outlines)
@@ -141,11 +142,6 @@ def _chosen(frame: gpd.GeoDataFrame, settings: OtherInventory, where: str) -> np
 
 def _equal(found: object, asked: str | int | float | bool) -> bool:
     return bool(found == asked) or str(found) == str(asked)
-
-
-def _polygonal(shape: shapely.Geometry) -> shapely.Geometry:
-    parts = [one for one in shapely.get_parts(shape) if one.geom_type in ("Polygon", "MultiPolygon")]
-    return shapely.union_all(parts)
 
 
 def _names(frame: gpd.GeoDataFrame) -> str:

@@ -16,6 +16,7 @@ import pyogrio
 import shapely
 
 from lobate.errors import UserError
+from lobate.io.polygons import polygons_in
 from lobate.io.vector import LONLAT, check_saved, read_polygons
 
 STANDING = ("accepted", "edited")
@@ -78,7 +79,7 @@ def rejected(path: Path, decisions: Iterable[Path]) -> np.ndarray:
     if _is_seen(path):
         return _outlines(path, REJECTED)
     refused, stands = _outlines(path, REJECTED), shapely.union_all(standing(decisions))
-    left = np.array([_polygonal(one) for one in shapely.difference(refused, stands)], dtype=object)
+    left = np.array([shapely.union_all(polygons_in(one)) for one in shapely.difference(refused, stands)], dtype=object)
     return left[shapely.area(left) > shapely.area(refused) / 2]
 
 
@@ -102,11 +103,6 @@ def _is_seen(path: Path) -> bool:
         return False  # read_polygons says what is wrong
     with path.open("rb") as file:
         return file.read(len(SEEN)) == SEEN.encode()
-
-
-def _polygonal(shape: shapely.Geometry) -> shapely.Geometry:
-    parts = shapely.get_parts(shape)
-    return shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
 
 
 def _layer(path: Path) -> str | None:

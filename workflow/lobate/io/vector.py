@@ -25,6 +25,7 @@ import shapely
 
 from lobate.errors import UserError
 from lobate.io.grid import LONLAT, WGS84
+from lobate.io.polygons import POLYGONAL
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +164,6 @@ UNREADABLE = (
     TypeError,
     ValueError,
 )
-POLYGONAL = (int(shapely.GeometryType.POLYGON), int(shapely.GeometryType.MULTIPOLYGON))
 
 
 def read_layer(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:

@@ -30,6 +30,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from lobate.io.polygons import polygons_in
 from lobate.labels.table import abbreviate, area_m2
 
 QUERY_BLOCK = 256
@@ -265,6 +266,5 @@ def _with_pieces(rows: gpd.GeoDataFrame, cut: list[int], pieces: list[dict[str, 
 
 def polygonal(shape: shapely.Geometry) -> shapely.Geometry:
     """Return the polygons of an overlay's result, without the lines and points where outlines only touch."""
-    parts = shapely.get_parts(shape)
-    flat = parts[shapely.get_dimensions(parts) == 2]
+    flat = polygons_in(shape)
     return flat[0] if len(flat) == 1 else shapely.multipolygons(flat)

@@ -12,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
+from lobate.io.polygons import polygonal
 from lobate.io.vector import geodesic_area_m2
 
 log = logging.getLogger(__name__)
@@ -47,21 +48,10 @@ def make_valid(shapes: np.ndarray) -> np.ndarray:
     """Return valid (multi)polygons, empty where nothing polygonal is left; valid ones come back as they are."""
     broken = np.flatnonzero(~shapely.is_valid(shapes) & ~shapely.is_missing(shapes))
     whole = shapes.copy()
-    whole[broken] = polygons_of(shapely.make_valid(shapes[broken], method="structure", keep_collapsed=False))
+    whole[broken] = polygonal(shapely.make_valid(shapes[broken], method="structure", keep_collapsed=False))
     stubborn = broken[~shapely.is_valid(whole[broken])]  # parts that share an edge, which GEOS leaves apart
     whole[stubborn] = shapely.buffer(whole[stubborn], 0)
     return whole
-
-
-def polygons_of(shapes: np.ndarray) -> np.ndarray:
-    """Return the polygonal part of each geometry: mending may leave lines and points beside polygons."""
-    mixed = shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION
-    for place in np.flatnonzero(mixed):
-        parts = shapely.get_parts(shapes[place])
-        shapes[place] = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
-    flat = shapely.get_dimensions(shapes) < 2
-    shapes[flat] = shapely.Polygon()
-    return shapes
 
 
 def _tell(geometry: gpd.GeoSeries, before: np.ndarray, after: np.ndarray, broken: np.ndarray, where: str) -> None:

@@ -14,8 +14,9 @@ import shapely
 from pyproj.exceptions import CRSError, ProjError
 
 from lobate.errors import UserError
-from lobate.io.vector import LONLAT, POLYGONAL, read_layer, readable
-from lobate.labels.make_valid import make_valid, polygons_of, repair
+from lobate.io.polygons import POLYGONAL, polygonal
+from lobate.io.vector import LONLAT, read_layer, readable
+from lobate.labels.make_valid import make_valid, repair
 from lobate.settings.base import PolygonFile
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def _with_polygons(frame: gpd.GeoDataFrame, file: PolygonFile) -> gpd.GeoDataFra
     mixed = np.flatnonzero(shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION)
     if len(mixed):
         log.info("%s: of %d features that hold more than polygons only these are taken", _where(file), len(mixed))
-        shapes[mixed] = polygons_of(shapes[mixed])
+        shapes[mixed] = polygonal(shapes[mixed])
     wrong = np.flatnonzero(~np.isin(shapely.get_type_id(shapes), (*POLYGONAL, -1)))
     if len(wrong):
         raise UserError(

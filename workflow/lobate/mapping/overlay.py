@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from lobate.io.vector import POLYGONAL
+from lobate.io.polygons import POLYGONAL
 
 MOST = 256
 """Vertices of a cell at most; few landforms drawn in pixels have more."""

@@ -13,8 +13,8 @@ import pandas as pd
 import shapely
 
 from lobate.errors import UserError
+from lobate.io.polygons import polygonal
 from lobate.io.vector import LONLAT, read_layer, read_polygons
-from lobate.mapping.valid_area import polygonal
 from lobate.settings.base import PolygonFile
 
 log = logging.getLogger(__name__)

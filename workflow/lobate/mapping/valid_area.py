@@ -20,8 +20,9 @@ from rasterio.windows import Window
 from lobate.errors import UserError
 from lobate.io.grid import Grid
 from lobate.io.mask_values import PROBABILITY_NODATA
+from lobate.io.polygons import polygonal
 from lobate.io.raster import BLOCK, open_raster
-from lobate.io.vector import LONLAT, POLYGONAL
+from lobate.io.vector import LONLAT
 
 SIDES = 64  # a tile's side is straight in its own CRS only, so it takes this many pieces into EPSG:4326
 
@@ -123,14 +124,3 @@ def to_lonlat(geometries: np.ndarray, crs: object) -> np.ndarray:
 def from_lonlat(geometries: np.ndarray, crs: object) -> np.ndarray:
     """Reproject geometries (n,) from EPSG:4326 to ``crs``."""
     return np.asarray(gpd.GeoSeries(geometries, crs=LONLAT).to_crs(crs).values, dtype=object)
-
-
-def polygonal(geometries: np.ndarray) -> np.ndarray:
-    """Return the polygons in each geometry (n,), without the lines and points that overlays and repairs leave."""
-    mixed = ~np.isin(shapely.get_type_id(geometries), POLYGONAL)
-    return np.array([_polygons(one) if odd else one for one, odd in zip(geometries, mixed, strict=True)], dtype=object)
-
-
-def _polygons(geometry: shapely.Geometry) -> shapely.Geometry:
-    parts = shapely.get_parts(geometry)
-    return shapely.union_all(parts[np.isin(shapely.get_type_id(parts), POLYGONAL)]) or shapely.Polygon()

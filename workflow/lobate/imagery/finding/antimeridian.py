@@ -11,6 +11,8 @@ from shapely.affinity import translate
 from shapely.geometry import Polygon, box
 from shapely.geometry.base import BaseGeometry
 
+from lobate.io.polygons import polygons_in
+
 
 class RoundAPole(ValueError):
     """A ring that goes round a pole; what is inside it cannot be told in longitude and latitude."""
@@ -21,11 +23,9 @@ def folded(ground: BaseGeometry) -> BaseGeometry:
 
     An edge that spans more than half the globe is taken the short way round. Raises RoundAPole.
     """
-    polygons = [
-        one for one in shapely.get_parts(shapely.get_parts(ground)) if isinstance(one, Polygon) and not one.is_empty
-    ]
-    pieces = [piece for one in polygons for piece in _cut(_unrolled(one))]
-    return polygonal(shapely.union_all(pieces))
+    polygons = [polygon for polygon in polygons_in(ground) if not polygon.is_empty]
+    pieces = [piece for polygon in polygons for piece in _cut(_unrolled(polygon))]
+    return shapely.union_all(polygons_in(shapely.union_all(pieces)))
 
 
 def _unrolled(polygon: Polygon) -> BaseGeometry:
@@ -53,9 +53,3 @@ def _cut(ground: BaseGeometry) -> list[BaseGeometry]:
     first, last = int(np.floor((west + 180) / 360)), int(np.ceil((east - 180) / 360))
     turns = range(first, max(last, first) + 1)
     return [translate(ground & box(360 * n - 180, -90, 360 * n + 180, 90), -360 * n) for n in turns]
-
-
-def polygonal(ground: BaseGeometry) -> BaseGeometry:
-    """Return a geometry's polygons alone: a cut or a repair may leave lines and points."""
-    parts = shapely.get_parts(shapely.get_parts(ground))
-    return shapely.union_all([one for one in parts if isinstance(one, Polygon)])

@@ -11,7 +11,7 @@ import shapely
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
-from lobate.imagery.finding.antimeridian import polygonal
+from lobate.io.polygons import polygons_in
 from lobate.io.vector import LONLAT
 
 EDGE = 0.1
@@ -48,7 +48,8 @@ class Map:
         """Return geometry in longitude and latitude on the map."""
         fine = shapely.segmentize(ground, EDGE)
         points = shapely.transform(fine, lambda xy: np.column_stack(self._there.transform(*xy.T)))
-        return polygonal(shapely.make_valid(points))  # the two sides of the antimeridian touch, and become one
+        # the two sides of the antimeridian touch, and become one
+        return shapely.union_all(polygons_in(shapely.make_valid(points)))
 
     def lonlat(self, x: float, y: float) -> tuple[float, float]:
         """Return longitude and latitude of a place on the map."""

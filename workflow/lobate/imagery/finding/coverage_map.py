@@ -17,6 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from lobate.imagery.finding.coverage import MANY, Coverage, count_in_words
 from lobate.imagery.finding.items import Found
+from lobate.io.polygons import polygons_in
 
 NONE = "#d7301f"
 LIGHT, DARK = np.array([222, 235, 247]) / 255, np.array([8, 48, 107]) / 255
@@ -32,7 +33,7 @@ def draw(covered: Coverage, scenes: Sequence[Found], path: Path) -> None:
     axes = figure.add_subplot()
     legend = []
     for level, share in covered.shares().items():
-        cells = _polygons(shapely.coverage_union_all(covered.cells[np.minimum(covered.counts, MANY) == level]))
+        cells = polygons_in(shapely.coverage_union_all(covered.cells[np.minimum(covered.counts, MANY) == level]))
         axes.add_collection(PatchCollection([_patch(one) for one in cells], facecolor=_colour(level), edgecolor="none"))
         legend.append(Patch(facecolor=_colour(level), label=f"{count_in_words(level)}: {100 * share:.1f} %"))
     _draw_tiles(axes, covered, scenes)
@@ -57,14 +58,10 @@ def _draw_tiles(axes, covered: Coverage, scenes: Sequence[Found]) -> None:  # no
     for tile in sorted({one.tile for one in scenes}):
         seen = shapely.union_all([covered.map.project(one.footprint) for one in scenes if one.tile == tile]) & area
         axes.add_collection(
-            PatchCollection([_patch(one) for one in _polygons(seen)], facecolor="none", edgecolor="0.25", lw=0.6)
+            PatchCollection([_patch(one) for one in polygons_in(seen)], facecolor="none", edgecolor="0.25", lw=0.6)
         )
         place = seen.representative_point()
         axes.annotate(tile, (place.x / 1000, place.y / 1000), ha="center", va="center", fontsize=7, bbox=BEHIND)
-
-
-def _polygons(ground: BaseGeometry) -> list[BaseGeometry]:
-    return [one for one in shapely.get_parts(ground) if one.geom_type == "Polygon"]
 
 
 def _patch(polygon: BaseGeometry) -> PathPatch:

@@ -1,0 +1,30 @@
+"""The polygonal part of geometries: overlays and repairs leave lines and points beside polygons."""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+
+POLYGON = int(shapely.GeometryType.POLYGON)
+POLYGONAL = (POLYGON, int(shapely.GeometryType.MULTIPOLYGON))
+FIRST_OF_MANY = int(shapely.GeometryType.MULTIPOINT)
+"""Types from this one on have parts."""
+
+
+def polygons_in(shape: shapely.Geometry | None) -> np.ndarray:
+    """Return all single polygons in a geometry (k,), in their order, also those in collections of collections."""
+    parts = shapely.get_parts(shape)
+    while (shapely.get_type_id(parts) >= FIRST_OF_MANY).any():
+        parts = shapely.get_parts(parts)
+    return parts[shapely.get_type_id(parts) == POLYGON]
+
+
+def polygonal(shapes: np.ndarray) -> np.ndarray:
+    """Return the polygonal part of each geometry (n,): a (multi)polygon as it is, of another the union of its polygons.
+
+    What is missing or holds no polygon becomes an empty polygon.
+    """
+    whole = np.array(shapes, dtype=object)
+    for place in np.flatnonzero(~np.isin(shapely.get_type_id(whole), POLYGONAL)):
+        whole[place] = shapely.union_all(polygons_in(whole[place])) or shapely.Polygon()
+    return whole
