@@ -11,7 +11,7 @@ from lobate.io.raster import CogWriter
 from lobate.io.vector import read_layer
 from lobate.mapping.predict import predict, without_files
 from lobate.mapping.vectorize import vectorize
-from lobate.network import inference_graph, modelfile
+from lobate.network import inference_graph, modelfile, sliding_window
 from lobate.network.deeplab import build, landform_probability, set_output_stride
 from lobate.settings.mapping import Looks, Predict, Vectorize
 from lobate.settings.training import Network
@@ -205,6 +205,14 @@ def test_the_order_of_bands_counts(workshop):
 def test_the_names_of_an_ensemble_s_files_do_not_count():
     settings = Predict(ensemble=["resources/models/other.safetensors"], batch=2)
     assert without_files(settings) == Predict(batch=2)
+
+
+def test_the_image_is_opened_to_be_described_and_to_be_read(workshop, model, other, monkeypatch):
+    opened, open_raster = [], sliding_window.open_raster
+    monkeypatch.setattr(sliding_window, "open_raster", lambda path: opened.append(path) or open_raster(path))
+    path = image(workshop, noise(3, 64, 64))
+    predicted(workshop, path, model, more_models=[other])
+    assert opened == [path, path]
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(True, 1), (False, 0), ("auto", 0)])

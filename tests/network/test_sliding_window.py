@@ -23,7 +23,7 @@ from lobate.io import raster
 from lobate.io.grid import Grid
 from lobate.network import sliding_window
 from lobate.network.deeplab import build, landform_probability
-from lobate.network.sliding_window import check_image, probability_map, read_ahead
+from lobate.network.sliding_window import ImageHeader, check_image, probability_map, read_ahead
 from lobate.network.window_weights import lay_out
 from lobate.settings.training import Network
 
@@ -297,7 +297,9 @@ def write_bands(path, pixels, *, descriptions=(), **options):
 
 
 def checked(path, channels=3, names=None):
-    return check_image(path, channels=channels, names=names, layers=1)
+    image = ImageHeader.read(path)
+    check_image(image, channels=channels, names=names)
+    return image
 
 
 @given(st.integers(1, 120), st.integers(1, 50), st.data())
@@ -365,7 +367,7 @@ def test_each_block_is_decoded_once_however_wide_the_image(tmp_path, width):
     path = write_bands(
         tmp_path / "image.tif", noise(1100, width), tiled=True, blockxsize=512, blockysize=512, compress="deflate"
     )
-    _, cache = checked(path)
+    cache = checked(path).cache_bytes(1)
     with rasterio.Env(GDAL_CACHEMAX=cache), read_ahead(path, lay_out(1100, 480, 160)) as bands:
         before = bytes_read()
         for _ in bands:
@@ -394,5 +396,6 @@ def test_images_that_the_network_cannot_take(tmp_path):
 @pytest.mark.parametrize("descriptions", [(), BANDS, ["red", "green", "blue"], ["B04", "", ""]])
 def test_images_that_say_nothing_against_it_are_taken(tmp_path, descriptions):
     path = write_bands(tmp_path / "image.tif", noise(20, 30), descriptions=descriptions)
-    grid, cache = checked(path, names=BANDS)
+    header = checked(path, names=BANDS)
+    grid, cache = header.grid, header.cache_bytes(1)
     assert (grid.shape, cache > 0) == ((20, 30), True)

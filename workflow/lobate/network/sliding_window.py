@@ -16,13 +16,13 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import rasterio
 import torch
-from rasterio.io import DatasetReader
 from rasterio.windows import Window
 from torch import Tensor
 
@@ -47,40 +47,63 @@ Band = tuple[np.ndarray, np.ndarray]
 """Pixels (C, h, W) uint8 and where they hold data (h, W), of a row of windows."""
 
 
-def check_image(image: Path, *, channels: int | None, names: Sequence[str] | None, layers: int) -> tuple[Grid, int]:
-    """Return the image's grid, and how many bytes GDAL may keep of decoded blocks while ``layers`` are written.
+@dataclass(frozen=True)
+class ImageHeader:
+    """An image that is to be mapped, as its file describes it; ``block_rows`` is the height of its tallest block."""
 
-    Raises UserError for an image that is not uint8, has other than ``channels`` bands, or says itself that they are others
-    than ``names``.
+    path: Path
+    grid: Grid
+    dtypes: tuple[str, ...]
+    descriptions: tuple[str, ...]
+    block_rows: int
+
+    @classmethod
+    def read(cls, path: Path) -> ImageHeader:
+        """Open the image and describe it. Raises UserError where it cannot be read."""
+        with open_raster(path) as dataset:
+            descriptions = tuple(text or "" for text in dataset.descriptions)
+            block_rows = max(height for height, _ in dataset.block_shapes)
+            return cls(path, Grid.of(dataset), tuple(dataset.dtypes), descriptions, block_rows)
+
+    @property
+    def count(self) -> int:
+        """Number of bands."""
+        return len(self.dtypes)
+
+    def cache_bytes(self, layers: int) -> int:
+        """Return the bytes of two rows of blocks, of the image and of a map of ``layers`` bands.
+
+        With these no block is decoded twice, whatever the image's width.
+        """
+        tallest = min(self.block_rows, MOST_ROWS)
+        return 2 * (self.grid.width + BLOCK) * (tallest * self.count + BLOCK * layers) + SPARE
+
+
+def check_image(image: ImageHeader, *, channels: int | None, names: Sequence[str] | None) -> None:
+    """Raise UserError for an image that is not uint8 or has other than ``channels`` bands.
+
+    So does one with descriptions that name other bands than ``names``.
     """
-    with open_raster(image) as dataset:
-        if set(dataset.dtypes) != {"uint8"}:
-            raise UserError(
-                f"{image}: the network maps 8-bit images, but this one is {dataset.dtypes[0]}. Make the image with "
-                "`compose-rgb`, which scales reflectances to 8 bit as the training images were."
-            )
-        if channels not in (None, dataset.count):
-            raise UserError(
-                f"{image}: has {dataset.count} bands, but the model was trained on {channels}. Compose the image of the "
-                f"bands that the model's header names{_listed(names)} (imagery.bands)."
-            )
-        described = [text or "" for text in dataset.descriptions]
-        if names and described != list(names) and all(SENTINEL.fullmatch(text) for text in described):
-            raise UserError(
-                f"{image}: its bands are {', '.join(described)}, but the model was trained on {', '.join(names)}, in this "
-                "order. Compose the image of these bands (imagery.bands)."
-            )
-        return Grid.of(dataset), _cache(dataset, layers)
+    if set(image.dtypes) != {"uint8"}:
+        raise UserError(
+            f"{image.path}: the network maps 8-bit images, but this one is {image.dtypes[0]}. Make the image with "
+            "`compose-rgb`, which scales reflectances to 8 bit as the training images were."
+        )
+    if channels not in (None, image.count):
+        raise UserError(
+            f"{image.path}: has {image.count} bands, but the model was trained on {channels}. Compose the image of the "
+            f"bands that the model's header names{_listed(names)} (imagery.bands)."
+        )
+    described = list(image.descriptions)
+    if names and described != list(names) and all(SENTINEL.fullmatch(text) for text in described):
+        raise UserError(
+            f"{image.path}: its bands are {', '.join(described)}, but the model was trained on {', '.join(names)}, in this "
+            "order. Compose the image of these bands (imagery.bands)."
+        )
 
 
 def _listed(names: Sequence[str] | None) -> str:
     return f", {', '.join(names)}," if names else ""
-
-
-def _cache(dataset: DatasetReader, layers: int) -> int:
-    """Return the bytes of two rows of blocks, of the image and of the map: so none is decoded twice, whatever its width."""
-    tallest = min(max(height for height, _ in dataset.block_shapes), MOST_ROWS)
-    return 2 * (dataset.width + BLOCK) * (tallest * dataset.count + BLOCK * layers) + SPARE
 
 
 def _bands(image: Path, rows: Axis) -> Generator[Band, None, None]:
@@ -126,7 +149,7 @@ SPREAD = ("probability", "spread")
 
 def probability_map(
     network: Network,
-    image: Path,
+    image: Path | ImageHeader,
     target: Path,
     *,
     window: int,
@@ -146,18 +169,20 @@ def probability_map(
     another type, of other than ``channels`` bands or of other bands than ``names``, one that cannot be read to its end, and
     a network that answers with what is no number.
     """
-    grid, cache = check_image(image, channels=channels, names=names, layers=len(layers))
+    header = image if isinstance(image, ImageHeader) else ImageHeader.read(image)
+    check_image(header, channels=channels, names=names)
+    grid = header.grid
     rows, columns = (lay_out(size, window, overlap, blend) for size in grid.shape)
     batches = BatchRunner(network, batch, device)
     log.info(
         "Mapping %s: %d x %d pixels in %d windows of %d, batches of %d, on %s.",
-        *(Path(image).name, grid.height, grid.width, len(rows) * len(columns), window, batches.size, device),
+        *(header.path.name, grid.height, grid.width, len(rows) * len(columns), window, batches.size, device),
     )
     with (
         torch.inference_mode(),
-        rasterio.Env(GDAL_CACHEMAX=cache),
+        rasterio.Env(GDAL_CACHEMAX=header.cache_bytes(len(layers))),
         CogWriter(target, grid, count=len(layers), nodata=PROBABILITY_NODATA, descriptions=layers) as writer,
-        read_ahead(image, rows) as bands,
+        read_ahead(header.path, rows) as bands,
         ThreadPoolExecutor(1) as writing,
         Progress(unit="rows") as progress,
     ):
