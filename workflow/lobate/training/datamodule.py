@@ -45,7 +45,7 @@ class Data:
         for side in (self.training, self.validation):
             total.update(f"{len(side)} ".encode())
             for file, row, height, width in side.places:
-                total.update(np.ascontiguousarray(side.arrays[file][row, :height, :width]))
+                total.update(np.ascontiguousarray(side.arrays[file][row, :height, :width]).data)
         return total.hexdigest()
 
     def __str__(self) -> str:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
-
-T = TypeVar("T", bound=Sequence)
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ class ProcessGroup:
         """What tells this process's random choices from the leader's, whose are those of a training alone."""
         return (self.rank,) if self.rank else ()
 
-    def shard(self, items: T) -> T:
+    def shard(self, items: range) -> range:
         """Return every ``size``-th of ``items``."""
         return items[self.rank :: self.size]
 

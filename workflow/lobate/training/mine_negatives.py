@@ -106,8 +106,10 @@ def _detections(model: Path, images: list[Path], mining: Mining, crop: Crop) -> 
     for image in images:
         with TemporaryDirectory() as folder:
             target = Path(folder) / "probability.tif"
-            windows = {"window": window, "overlap": min(crop.margin, window) // 2, "batch": "auto"}
-            probability_map(network, image, target, **windows, channels=net.channels, device=device)
+            overlap = min(crop.margin, window) // 2
+            probability_map(
+                network, image, target, window=window, overlap=overlap, channels=net.channels, device=device
+            )
             yield polygonize(target, mining.min_probability)
 
 
@@ -134,8 +136,8 @@ def _footprints(rows: gpd.GeoDataFrame, images: dict[str, Path], side: int) -> g
     grids = {tile: Grid.of(image) for tile, image in images.items()}
     places = [(grids[row.tile], row.window_row, row.window_col) for row in rows.itertuples()]
     ground = [
-        gpd.GeoSeries([grid.crop(*corner, side, side).footprint], crs=grid.crs).to_crs(LONLAT)[0]
-        for grid, *corner in places
+        gpd.GeoSeries([grid.crop(row, column, side, side).footprint], crs=grid.crs).to_crs(LONLAT)[0]
+        for grid, row, column in places
     ]
     return gpd.GeoDataFrame({"id": rows["id"].astype(object)}, geometry=ground, crs=LONLAT)
 
