@@ -19,6 +19,7 @@ import shapely
 
 from lobate.errors import UserError
 from lobate.io.vector import read_polygons
+from lobate.settings.figures import Example
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,14 @@ class Results:
         )
 
 
-def pick(results: Results, chosen: Mapping[str, str]) -> list[ExampleOutline]:
+def pick(results: Results, chosen: Mapping[Example, str]) -> list[ExampleOutline]:
     """Return the four examples; ``chosen`` names some of them by identifier instead."""
-    sides = [_labelled(results, side, chosen.get(side)) for side in ("training", "validation")]
-    return [*sides, _new(results, chosen.get("new")), _mended(results, chosen.get("mended"))]
+    return [
+        _labelled(results, "training", chosen.get("training")),
+        _labelled(results, "validation", chosen.get("validation")),
+        _new(results, chosen.get("new")),
+        _mended(results, chosen.get("mended")),
+    ]
 
 
 def iou_with(outlines: gpd.GeoSeries, mapped: gpd.GeoSeries) -> np.ndarray:

@@ -10,6 +10,7 @@ from lobate.settings.base import ProjectPath, Section
 
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
+Example = Literal["training", "validation", "new", "mended"]
 
 
 class Motion(Section):
@@ -32,7 +33,7 @@ class Figures(Section):
     """Resolution of the PNG files."""
     credit: str = "Contains modified Copernicus Sentinel data"
     """Credit line under every map."""
-    examples: dict[Literal["training", "validation", "new", "mended"], str] = {}
+    examples: dict[Example, str] = {}
     """Outlines shown as examples, by identifier: polygons of the labels, detections; picked by rule when not given."""
     motion: Motion = Motion()
     """The landform shown with its motion."""

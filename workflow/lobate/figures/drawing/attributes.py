@@ -26,6 +26,7 @@ from lobate.figures.drawing.style import (
     SKY,
     VERMILION,
     YELLOW,
+    figure_of,
     new_figure,
     shrink_to_fit,
 )
@@ -113,7 +114,7 @@ def _bars(axes: Axes, values: pd.Series, groups: Sequence[Group], edges: np.ndar
         axes.set(xticks=[], yticks=[])
         return
     colours = [group.colour for group in groups]
-    axes.hist(parts, bins=edges, stacked=True, color=colours, edgecolor="white", lw=0.3)
+    axes.hist(parts, bins=edges.tolist(), stacked=True, color=colours, edgecolor="white", lw=0.3)
     axes.set(ylabel="landforms", xlim=(edges[0], edges[-1]))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_locator(MaxNLocator(6))
@@ -123,8 +124,7 @@ def _bars(axes: Axes, values: pd.Series, groups: Sequence[Group], edges: np.ndar
 
 def _rose(axes: Axes, aspects: pd.Series, groups: Sequence[Group]) -> None:
     """Sectors centred on the directions of the compass; a sector's area, not its length, shows the count."""
-    axes.set_theta_zero_location("N")
-    axes.set_theta_direction(-1)
+    axes.set(theta_zero_location="N", theta_direction=-1)
     axes.set_xticks(np.radians([0, 90, 180, 270]), ["N", "E", "S", "W"])
     axes.tick_params(pad=0)
     _head(axes, f"aspect\n{_count(aspects)}", 0.42 * WIDE)  # the N of the rose stands in the middle
@@ -143,7 +143,7 @@ def _rose(axes: Axes, aspects: pd.Series, groups: Sequence[Group]) -> None:
 
 def _head(axes: Axes, words: str, width: float = WIDE) -> None:
     """Write above the left corner of a panel's room, whatever its shape."""
-    figure = axes.get_figure()
+    figure = figure_of(axes)
     room = axes.get_position(original=True)
     shrink_to_fit(
         text_at(figure, room.x0 * PAGE_WIDTH, room.y1 * HEIGHT + 0.06, words, size=7, color=GREY, va="bottom"), width

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -63,7 +63,7 @@ def _bars(axes: Axes, values: Sequence[float | None], words: Sequence[str], colo
     axes.set_xlim(0, 1.04 * most)
     for row, (value, said) in enumerate(zip(values, words, strict=True)):
         axes.barh(row + 0.2, value or 0, 0.3, color=colour)
-        look = {"weight": "bold"} if value is not None else {"color": GREY}
+        look: dict[str, Any] = {"weight": "bold"} if value is not None else {"color": GREY}
         text = axes.annotate(said, (0, row - 0.16), (3, 0), textcoords="offset points", size=7.5, va="center", **look)
         shrink_to_fit(text, WIDE - 0.1)
 

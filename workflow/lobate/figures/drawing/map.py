@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -145,7 +146,7 @@ def draw_outlines(
 ) -> None:
     """Draw outlines with a white halo, so that they can be seen on any ground."""
     paths = [outline_path(one) for one in outlines]
-    plain = {"transform": axes.transData, "zorder": 3, "facecolor": "none"}
+    plain: dict[str, Any] = {"transform": axes.transData, "zorder": 3, "facecolor": "none"}
     axes.add_collection(PathCollection(paths, edgecolor="white", lw=width + 0.9, alpha=0.9, **plain), autolim=False)
     axes.add_collection(PathCollection(paths, edgecolor=colour, lw=width, ls=style, **plain), autolim=False)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,14 +12,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation, Text
 from rasterio.crs import CRS
 
-from lobate.figures.drawing.cartography import Bounds, length_label, meridians, parallels, round_length
-from lobate.figures.drawing.style import GREY, INK, shrink_to_fit
+from lobate.figures.drawing.cartography import Bounds, MapLine, length_label, meridians, parallels, round_length
+from lobate.figures.drawing.style import GREY, INK, figure_of, shrink_to_fit
 
 LABEL = 0.9
 """Inches along the frame that one label takes, with air."""
 
 
-def text_at(figure: Figure, x: float, y: float, words: str, **look: object) -> Text:
+def text_at(figure: Figure, x: float, y: float, words: str, **look: Any) -> Text:
     """Put words at a place in inches."""
     return figure.text(x, y, words, transform=figure.dpi_scale_trans, **look)
 
@@ -26,18 +29,21 @@ def graticule(axes: Axes, bounds: Bounds, crs: CRS) -> None:
 
     There are as many as the frame has room for labels, six at most.
     """
-    page = axes.get_figure().get_size_inches() * axes.get_position().size
+    page = figure_of(axes).get_size_inches() * axes.get_position().size
     most = np.clip(page // LABEL, 1, 6).astype(int)
     across, up = meridians(bounds, crs, most[0]), parallels(bounds, crs, most[1])
     for line in (*across, *up):
         axes.plot(line.x, line.y, color="white", lw=1.2, alpha=0.5, zorder=1)
         axes.plot(line.x, line.y, color=GREY, lw=0.4, zorder=1)
     axes.set(xlim=(bounds[0], bounds[2]), ylim=(bounds[1], bounds[3]))
-    labelled = [line for line in across if line.at is not None]
-    axes.set_xticks([line.at for line in labelled], [line.label for line in labelled])
-    labelled = [line for line in up if line.at is not None]
-    axes.set_yticks([line.at for line in labelled], [line.label for line in labelled], rotation=90, va="center")
+    axes.set_xticks(*_ticks(across))
+    axes.set_yticks(*_ticks(up), rotation=90, va="center")
     axes.tick_params(length=3, width=0.6, color=GREY, pad=2)
+
+
+def _ticks(lines: Sequence[MapLine]) -> tuple[list[float], list[str]]:
+    """Return places and labels of the lines that meet the labelled side of the frame."""
+    return [line.at for line in lines if line.at is not None], [line.label for line in lines if line.at is not None]
 
 
 def scale_bar(figure: Figure, right: float, y: float, inches_per_metre: float, longest: float = 1.5) -> None:
@@ -46,8 +52,8 @@ def scale_bar(figure: Figure, right: float, y: float, inches_per_metre: float, l
     half = length * inches_per_metre / 2
     for part, colour in ((0, INK), (1, "white")):
         corner = (right - 2 * half + part * half, y)
-        look = {"fc": colour, "ec": INK, "lw": 0.6, "transform": figure.dpi_scale_trans}
-        figure.add_artist(Rectangle(corner, half, 0.06, **look))
+        bar = Rectangle(corner, half, 0.06, fc=colour, ec=INK, lw=0.6, transform=figure.dpi_scale_trans)
+        figure.add_artist(bar)
     text_at(figure, right - half, y + 0.09, length_label(length), ha="center", va="bottom", size=7)
 
 

@@ -141,8 +141,8 @@ def _phase(figure: Figure, scene: MotionPanel, phase: Path) -> None:
     axes.set_facecolor(NOTHING)
     left, bottom, right, top = scene.bounds
     values = wrapped_phase(phase, page_grid(scene.bounds, scene.crs, PIXELS))
-    place = {"extent": (left, right, bottom, top), "interpolation": "nearest", "aspect": "auto"}
-    axes.imshow(values, cmap=CYCLE, vmin=-np.pi, vmax=np.pi, **place)
+    extent = (left, right, bottom, top)
+    axes.imshow(values, cmap=CYCLE, vmin=-np.pi, vmax=np.pi, extent=extent, interpolation="nearest", aspect="auto")
     _marks(axes, scene)
     _colour_bar(figure, LEFT + 0.1, BOTTOM + FOOT - 0.22)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import floor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ def _diagonal(axes: Axes) -> None:
 
 def _curve(axes: Axes, one: Reliability) -> None:
     predicted, observed = [mean for mean, _, _ in one.bins], [share for _, share, _ in one.bins]
-    look = (
+    look: dict[str, Any] = (
         {"color": VERMILION, "lw": 1.6, "ms": 4, "zorder": 4} if one.chosen else {"color": BEYOND, "lw": 0.8, "ms": 2.5}
     )
     axes.plot(predicted, observed, marker="o", **look)

@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
 PAGE_WIDTH = 7.2
 """Inches: a journal's two columns."""
@@ -23,7 +28,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 )  # fmt: skip
 INK, GREY, PALE = "#222222", "#777777", "#E6E6E6"
 
-RULES = {
+RULES: dict[RcKeyType, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "axes.titlesize": 8,
@@ -66,11 +71,19 @@ def save(figure: Figure, png: Path, pdf: Path, dpi: int) -> None:
     figure.savefig(pdf, format="pdf", dpi=dpi, metadata={"Creator": None, "Producer": None, "CreationDate": None})
 
 
+def figure_of(artist: Artist) -> Figure:
+    """Return the figure that shows an artist; ValueError where none does."""
+    figure = artist.get_figure(root=True)
+    if figure is None:
+        raise ValueError(f"{artist} is on no figure")
+    return figure
+
+
 def shrink_to_fit(text: Text, width: float, smallest: float = 5.5) -> Text:
     """Make a text no wider than ``width`` inches: smaller letters first, then fewer."""
-    figure = text.get_figure()
-    while _inches(text, figure) > width and text.get_fontsize() > smallest:
-        text.set_fontsize(text.get_fontsize() - 0.5)
+    figure = figure_of(text)
+    while _inches(text, figure) > width and float(text.get_fontsize()) > smallest:
+        text.set_fontsize(float(text.get_fontsize()) - 0.5)
     words = text.get_text()
     while (measured := _inches(text, figure)) > width and len(words) > 1:
         words = words[: min(len(words) - 1, int(len(words) * width / measured))].rstrip()
@@ -79,4 +92,4 @@ def shrink_to_fit(text: Text, width: float, smallest: float = 5.5) -> Text:
 
 
 def _inches(text: Text, figure: Figure) -> float:
-    return text.get_window_extent(figure.canvas.get_renderer()).width / figure.dpi
+    return text.get_window_extent(cast(FigureCanvasAgg, figure.canvas).get_renderer()).width / figure.dpi

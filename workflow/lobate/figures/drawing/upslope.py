@@ -58,7 +58,9 @@ def _column(figure: Figure, column: int, values: pd.Series, rows: Sequence[Group
         y = height - TOP - (place + 1) * (HIGH + DOWN)
         axes = figure.add_axes((x / PAGE_WIDTH, y / height, WIDE / PAGE_WIDTH, HIGH / height))
         known = values[group.rows].dropna()
-        axes.hist(known, bins=edges, color=group.colour, edgecolor=INK if group.colour == PAPER else PAPER, lw=0.4)
+        axes.hist(
+            known, bins=edges.tolist(), color=group.colour, edgecolor=INK if group.colour == PAPER else PAPER, lw=0.4
+        )
         axes.set(xlim=(edges[0], edges[-1]))
         axes.set_ylim(0, max(axes.get_ylim()[1], 1))
         axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
