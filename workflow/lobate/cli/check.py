@@ -86,7 +86,8 @@ def _wrong_decisions(files: str | list[str] | None) -> Iterator[str]:
 def _wrong_dem(files: str | list[str] | None, tiles: STRtree | None) -> Iterator[str]:
     """Yield what is wrong with the elevations, of which several files are to become one raster."""
     named = [files] if isinstance(files, str) else files or []
-    extents, systems = {}, {}
+    extents: dict[str, tuple[float, float, float, float]] = {}
+    systems: dict[str, str] = {}
     for path in filter(lambda one: Path(one).exists(), named):
         try:
             if _points_elsewhere(path):
@@ -134,13 +135,13 @@ def _files(value: Any, hint: Any, name: str, metadata: tuple[Any, ...] = ()) -> 
                 getattr(value, field), info.annotation, f"{name}.{field}".lstrip("."), tuple(info.metadata)
             )
     elif isinstance(value, dict):
-        inner = get_args(_container(hint, dict))[-1:]
+        inner = (get_args(_container(hint, dict)) or (Any,))[-1]
         for key, one in value.items():
-            yield from _files(one, *(inner or (Any,)), f"{name}.{key}")
+            yield from _files(one, inner, f"{name}.{key}")
     elif isinstance(value, list):
-        inner = get_args(_container(hint, list))[-1:]
+        inner = (get_args(_container(hint, list)) or (Any,))[-1]
         for number, one in enumerate(value):
-            yield from _files(one, *(inner or (Any,)), f"{name}[{number}]")
+            yield from _files(one, inner, f"{name}[{number}]")
     elif any(isinstance(mark, InProject) for mark in (*metadata, *_marks(hint))):
         yield name, value
 
@@ -232,7 +233,8 @@ def _off_every_image(whole: Path, outlines: PolygonFile, crs: str, tiles: STRtre
     finite = bounds[:, np.isfinite(bounds).all(axis=0)]
     if not finite.size:
         return  # outlines without a geometry are told when they are read
-    extent = _bounds_lonlat((*finite[:2].min(axis=1), *finite[2:].max(axis=1)), crs)
+    (left, bottom), (right, top) = finite[:2].min(axis=1), finite[2:].max(axis=1)
+    extent = _bounds_lonlat((left, bottom, right, top), crs)
     if not tiles.query(box(*extent), predicate="intersects").size:
         yield (
             f"none of the {finite.shape[1]} outlines in {outlines.path} lies on an image of this region. Check its coordinate "
@@ -285,7 +287,7 @@ def _grid(scene: Path, region: Region) -> Grid:
         return Grid.of(band)
 
 
-def _bounds_lonlat(bounds: tuple[float, ...], crs: str) -> tuple[float, float, float, float]:
+def _bounds_lonlat(bounds: tuple[float, float, float, float], crs: str) -> tuple[float, float, float, float]:
     return _to_lonlat(crs).transform_bounds(*bounds)
 
 
