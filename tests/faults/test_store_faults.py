@@ -278,7 +278,7 @@ def test_an_object_of_somebody_else_is_linked_or_copied_and_never_older_than_wha
             one.chmod(0o777)
     os.utime(the_object(theirs), (0, 0))
     began = time.time() - 5
-    assert as_nobody(lambda: theirs.restore(KEY, {"made": [OutputTarget(mine / "out")]}), mine) == "True"
+    assert as_nobody(lambda: theirs.checkout(KEY, {"made": [OutputTarget(mine / "out")]}), mine) == "True"
     assert (mine / "out").read_text() == "bytes"
     assert (mine / "out").stat().st_mtime > began
 
@@ -294,4 +294,4 @@ def test_results_and_files_whose_names_are_no_utf_8(tmp_path):
     assert store.checkout(KEY, {"made": [OutputTarget(target)]})
     assert (target / name).read_text() == "bytes"
     assert store.linked(target) is not None
-    assert run(store.root, "store", "gc").stdout == "dropped: 0 recipes, 0 objects, 0 bytes\n"
+    assert run(store.root, "store", "gc").stdout == "deleted: 0 recipes, 0 objects, 0 bytes\n"

@@ -45,7 +45,7 @@ def test_gc_keeps_the_records_of_what_results_were_made_from(toy):
     toy.settings(seed=3)
     toy.run("copy", "--source", "middle/in.txt", "--result", "end.txt", "--settings", "toy.json", "--letter", "A")
     (toy.folder / "middle/in.txt").unlink()
-    assert toy.run("store", "gc").stdout.startswith("dropped: 0 recipes, 1 objects")
+    assert toy.run("store", "gc").stdout.startswith("deleted: 0 recipes, 1 objects")
     assert toy.run("explain", "end.txt").stdout.count("by copy") == 2
 
 
@@ -53,9 +53,9 @@ def test_two_regions_share_a_store_and_gc_keeps_both(toy):
     toy.copy("one/result.txt")
     toy.settings(seed=5)
     toy.copy("two/result.txt")
-    assert toy.run("store", "gc").stdout.startswith("dropped: 0 recipes, 0 objects")
+    assert toy.run("store", "gc").stdout.startswith("deleted: 0 recipes, 0 objects")
     (toy.folder / "one/result.txt").unlink()
-    assert toy.run("store", "gc").stdout.startswith("dropped: 1 recipes, 1 objects")
+    assert toy.run("store", "gc").stdout.startswith("deleted: 1 recipes, 1 objects")
     assert toy.copy("three/result.txt") == "restored"
 
 
@@ -200,15 +200,15 @@ def test_gc_is_told_by_the_command(toy, elsewhere):
     done = toy.run("store", "gc")
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
-        "dropped: 0 recipes, 0 objects, 0 bytes",
-        "put aside, to be dropped by a lobate store gc when these jobs have ended: 1 recipes, 1 objects, 16 bytes",
-        "at work: train on node7, process 1",
-        "Whether a job of another host lives cannot be seen from here. If you know that none runs there any more: "
+        "deleted: 0 recipes, 0 objects, 0 bytes",
+        "kept for running jobs; run lobate store gc again when they have ended: 1 recipes, 1 objects, 16 bytes",
+        "running job: train on node7, process 1",
+        "Jobs on other hosts cannot be checked from here. If you know that none of them runs any more: "
         "lobate store gc --abandoned node7",
     ]
     assert toy.run("store", "gc", "--abandoned", "node8").returncode == 2
-    assert toy.run("store", "gc", "--dry-run").stdout.startswith("would go: 1 recipes, 1 objects, 16 bytes\n")
-    assert toy.run("store", "gc", "--abandoned", "node7").stdout == "dropped: 1 recipes, 1 objects, 16 bytes\n"
+    assert toy.run("store", "gc", "--dry-run").stdout.startswith("would be deleted: 1 recipes, 1 objects, 16 bytes\n")
+    assert toy.run("store", "gc", "--abandoned", "node7").stdout == "deleted: 1 recipes, 1 objects, 16 bytes\n"
     assert not list((store.root / "work").iterdir())
 
 
@@ -221,10 +221,10 @@ def test_a_job_runs_on_while_the_store_is_collected(toy):
         assert process.poll() is None
         time.sleep(0.01)
     told = toy.run("store", "gc").stdout
-    assert "ended: 1 recipes, 1 objects, 16 bytes\nat work: copy on" in told
+    assert "ended: 1 recipes, 1 objects, 16 bytes\nrunning job: copy on" in told
     assert "--abandoned" not in told, "that this job lives is seen"
     assert process.communicate(timeout=60)[1].startswith("computed")
-    assert toy.run("store", "gc").stdout == "dropped: 1 recipes, 0 objects, 0 bytes\n"
+    assert toy.run("store", "gc").stdout == "deleted: 1 recipes, 0 objects, 0 bytes\n"
     assert (toy.folder / "r").read_text() == "APPLE\nAVOCADO\n0\n"
 
 

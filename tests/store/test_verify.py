@@ -23,8 +23,8 @@ def test_du_verify_and_gc(toy):
     assert json.loads(toy.run("store", "du", "--json").stdout) == {"recipes": 2, "objects": 2, "bytes": 32}
     assert toy.run("store", "verify").returncode == 0
     dry = toy.run("store", "gc", "--dry-run").stdout
-    assert dry == "would go: 1 recipes, 1 objects, 16 bytes\n"
-    assert toy.run("store", "gc").stdout == dry.replace("would go", "dropped")
+    assert dry == "would be deleted: 1 recipes, 1 objects, 16 bytes\n"
+    assert toy.run("store", "gc").stdout == dry.replace("would be deleted", "deleted")
     assert toy.copy() == "restored"
     (kept,) = toy.objects()
     kept.chmod(0o644)

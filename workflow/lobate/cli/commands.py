@@ -1,6 +1,6 @@
-"""The commands that are not verbs: they look at results or settings, or use a model without a region's configuration.
+"""The commands that are not verbs: they inspect results, settings, models and the store.
 
-Each imports what it needs when it is called, so that the command line itself starts at once.
+Each command imports its modules when it is called, so that the command line starts at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from lobate.store.store import Store
 
 
 def explain(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
-    """Print what made a file: stages, settings, code and inputs down to the raw data."""
+    """Print how a result was made: stages, settings, code and inputs down to the raw data.
+
+    Parameters
+    ----------
+    file
+        A result of the workflow.
+    as_json
+        Print JSON instead of text.
+    """
     from lobate.store.lineage import format_tree, lineage
 
     tree = lineage(file, Store.here())
@@ -39,34 +47,66 @@ def init(
     negatives: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     landform: str = "rock glacier",
 ) -> int:
-    """Begin a region: write a commented configuration and the folder for what you bring; nothing is overwritten."""
+    """Begin a region: write a commented configuration and a folder for your files; nothing is overwritten.
+
+    Parameters
+    ----------
+    name
+        Name of the region; the configuration becomes config/NAME.yaml, the folder resources/NAME.
+    area
+        Vector file with the outline of the region; resources/NAME/area.gpkg when not given.
+    years
+        Years in which to search for scenes.
+    months
+        Months of the season, in order.
+    positives
+        Files of outlines of the landform; resources/NAME/positives.shp when not given.
+    negatives
+        Files of outlines of look-alikes and of ground without the landform.
+    landform
+        What is mapped, in the singular.
+    """
     from lobate.cli.init import init_region
 
-    made = init_region(
+    written = init_region(
         name, area=area, years=years, months=months, positives=positives, negatives=negatives, landform=landform
     )
-    sys.stdout.write("".join(f"wrote {path}\n" for path in made))
+    sys.stdout.write("".join(f"wrote {path}\n" for path in written))
     sys.stdout.write(f"Read config/{name}.yaml from top to bottom, then: lobate check config/{name}.yaml\n")
     return 0
 
 
 def check(*config: Path) -> int:
-    """Report everything that is wrong or missing in a configuration and the files it names, and estimate the size of a run."""
+    """Report everything that is wrong or missing in a configuration and the files it names, and estimate the size of a run.
+
+    Parameters
+    ----------
+    config
+        Configuration of the region; of several files, later ones override earlier ones.
+    """
     from lobate.cli.check import check_region
     from lobate.cli.estimate import estimate_run, format_estimate
     from lobate.settings.load import load
 
     region = load(config)
-    to_come = check_region(region)
-    there = "the files it names that are there" if to_come else "the files it names"
-    sys.stdout.write(f"The configuration of region {region.region} and {there} are in order.\n")
-    sys.stdout.write("".join(f"Still to come: {one}\n" for one in to_come))
+    missing = check_region(region)
+    files = "the files that exist" if missing else "the files it names"
+    sys.stdout.write(f"The configuration of region {region.region} and {files} are in order.\n")
+    sys.stdout.write("".join(f"Still to come: {file}\n" for file in missing))
     sys.stdout.write(format_estimate(estimate_run(region), region))
     return 0
 
 
 def summary(*config: Path, paper: bool = False) -> int:
-    """Say where a finished region's inventory, map and scores are; with --paper, print its numbers beside the paper's."""
+    """Print where the inventory, map and scores of a finished region are, with their main numbers.
+
+    Parameters
+    ----------
+    config
+        Configuration of the region; of several files, later ones override earlier ones.
+    paper
+        Print a Markdown table of the numbers beside those of the paper instead.
+    """
     from lobate.cli.summary import paper_table
     from lobate.cli.summary import summary as text
     from lobate.settings.load import load
@@ -76,16 +116,16 @@ def summary(*config: Path, paper: bool = False) -> int:
 
 
 def crate(*config: Path, out: Path | None = None, licence: str | None = None) -> int:
-    """Pack a finished region as a workflow RO-Crate: results with digests, workflow, parameters and steps; no rasters.
+    """Pack a finished region as a workflow RO-Crate: results with digests, workflow, parameters and steps, without rasters.
 
     Parameters
     ----------
     config
-        Configuration of the region; later files overrule earlier ones.
+        Configuration of the region; of several files, later ones override earlier ones.
     out
-        Folder, or .zip file, to write; the folder crate among the results of the region where none is given.
+        Folder or .zip file to write; results/REGION/crate when not given.
     licence
-        Licence of the results: an SPDX name such as CC-BY-4.0, or an address.
+        Licence of the results: an SPDX identifier such as CC-BY-4.0, or a URL.
     """
     from lobate.figures.crate.write import write_crate
     from lobate.settings.load import load
@@ -106,66 +146,72 @@ def schema() -> int:
 
 
 def du(*, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
-    """Say how much the store holds."""
+    """Print how many results the store holds, and their size.
+
+    Parameters
+    ----------
+    as_json
+        Print JSON instead of text.
+    """
     from lobate.store.verify import disk_usage
 
-    held = asdict(disk_usage(_store()))
-    text = json.dumps(held) if as_json else "{recipes} recipes, {objects} objects, {bytes} bytes".format(**held)
+    usage = asdict(disk_usage(_store()))
+    text = json.dumps(usage) if as_json else COUNTS.format(**usage)
     sys.stdout.write(text + "\n")
     return 0
 
 
 def verify() -> int:
-    """Read every object of the store and throw away the damaged ones; exit status 1 if there were any."""
+    """Read every object of the store and delete the damaged ones; the exit status is 1 if there were any."""
     from lobate.store.verify import verify as read_all
 
     broken = read_all(_store())
     for digest in broken:
         sys.stdout.write(f"damaged {digest}\n")
-    said = (
-        f"{len(broken)} damaged objects were thrown away; the next run makes them anew"
+    outcome = (
+        f"{len(broken)} damaged objects were deleted; the next run makes them again"
         if broken
         else "every object is whole"
     )
-    sys.stdout.write(f"{said}\n")
+    sys.stdout.write(f"{outcome}\n")
     return 1 if broken else 0
 
 
 def gc(*, dry_run: bool = False, abandoned: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ()) -> int:
-    """Drop what no existing result was made by; jobs may run meanwhile.
+    """Delete objects that no existing result was made from; jobs may run meanwhile.
 
     Parameters
     ----------
     dry_run
-        Only say what would go.
+        Only print how much would be deleted.
     abandoned
-        Hosts on which no job of lobate runs any more, as you know: what jobs that died there left behind is removed.
+        Hosts on which you know that no job of lobate runs any more; the remains of jobs that died there are deleted.
     """
     from lobate.store.gc import collect
 
-    done = collect(_store(), dry_run=dry_run, abandoned=abandoned)
-    counted = "{recipes} recipes, {objects} objects, {bytes} bytes".format(**asdict(done.dropped))
-    sys.stdout.write(f"{'would go' if dry_run else 'dropped'}: {counted}\n")
-    if done.aside.recipes or done.aside.objects:
-        counted = "{recipes} recipes, {objects} objects, {bytes} bytes".format(**asdict(done.aside))
-        sys.stdout.write(f"put aside, to be dropped by a lobate store gc when these jobs have ended: {counted}\n")
-    for job in done.jobs:
-        sys.stdout.write(f"at work: {job}\n")
-    hosts = sorted({job.host for job in done.jobs if job.is_remote() and job.host.isprintable()})
+    collected = collect(_store(), dry_run=dry_run, abandoned=abandoned)
+    counts = COUNTS.format(**asdict(collected.dropped))
+    sys.stdout.write(f"{'would be deleted' if dry_run else 'deleted'}: {counts}\n")
+    if collected.aside.recipes or collected.aside.objects:
+        counts = COUNTS.format(**asdict(collected.aside))
+        sys.stdout.write(f"kept for running jobs; run lobate store gc again when they have ended: {counts}\n")
+    for job in collected.jobs:
+        sys.stdout.write(f"running job: {job}\n")
+    hosts = sorted({job.host for job in collected.jobs if job.is_remote() and job.host.isprintable()})
     if hosts:
         sys.stdout.write(
-            "Whether a job of another host lives cannot be seen from here. If you know that none runs there any more: "
+            "Jobs on other hosts cannot be checked from here. If you know that none of them runs any more: "
             f"lobate store gc --abandoned {' '.join(hosts)}\n"
         )
     return 0
 
 
 def _store() -> Store:
-    """Return the store, and say so if there is none."""
+    """Return the store, with a note on standard error if it does not exist yet."""
     store = Store.here()
     if not store.root.exists():
         sys.stderr.write(
-            f"There is no store {store.root} yet. It is looked for in this folder, unless LOBATE_STORE names another place.\n"
+            f"There is no store {store.root} yet. It is expected in this folder unless LOBATE_STORE names another place.\n"
         )
     elif not store.root.is_dir():
         raise UserError(f"The store {store.root} is a file, not a folder. Name the right one in LOBATE_STORE.")
@@ -173,7 +219,15 @@ def _store() -> Store:
 
 
 def show(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
-    """Print what a model file says of itself: network, input, IoUs by both protocols, threshold, calibration, licence."""
+    """Print the header of a model file: network, input, IoUs by both protocols, threshold, calibration, licence.
+
+    Parameters
+    ----------
+    file
+        Model file that `train` or `select-model` wrote.
+    as_json
+        Print JSON instead of text.
+    """
     from lobate.cli.show import describe_model
     from lobate.network.header import read_header
 
@@ -183,7 +237,13 @@ def show(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = Fal
 
 
 def rounds(*config: Path) -> int:
-    """Print the table of a region's rounds: data, augmentation, IoUs, minutes, and both protocols side by side."""
+    """Print a table of the training rounds: data, augmentation, IoUs and minutes, then the IoUs by both protocols.
+
+    Parameters
+    ----------
+    config
+        Configuration of the region; of several files, later ones override earlier ones.
+    """
     from lobate.cli.rounds import rounds_table
     from lobate.settings.load import load
 
@@ -192,7 +252,15 @@ def rounds(*config: Path) -> int:
 
 
 def export(file: Path, *, onnx: Path) -> int:
-    """Write a model file as ONNX, and make sure that it gives the same."""
+    """Convert a model file to ONNX, and check that both give the same output.
+
+    Parameters
+    ----------
+    file
+        Model file that `train` or `select-model` wrote.
+    onnx
+        ONNX file to write.
+    """
     from lobate.network.export import export_onnx
 
     export_onnx(file, onnx)
@@ -210,26 +278,26 @@ def compare(
     after_layer: str | None = None,
     id_field: str | None = None,
 ) -> int:
-    """Say what changed between two inventories, of two years or two models: appeared, vanished, grown, shrunk, split, merged.
+    """Compare two inventories, of two years or two models: appeared, vanished, grown, shrunk, split and merged landforms.
 
     Parameters
     ----------
     before
-        Outlines of the first, in any vector file with a CRS; of several layers, the one called inventory.
+        Outlines of the first inventory, in any vector file with a CRS; the layer inventory if there are several.
     after
-        Outlines of the second.
+        Outlines of the second inventory.
     out
-        GeoPackage with a layer for each kind of change, EPSG:4326, areas geodesic; the same as a table (.csv) stands beside it.
+        GeoPackage to write, with one layer for each kind of change (EPSG:4326, geodesic areas), and a CSV table beside it.
     match_iou
-        IoU from which two outlines are the same landform; so are two of which one lies mostly inside the other.
+        Two outlines are the same landform from this IoU on, or where one lies mostly inside the other.
     tolerance
-        Share of its area by which an outline must change to have grown or shrunk.
+        An outline has grown or shrunk if its area changed by more than this share.
     before_layer
         Layer of the first file.
     after_layer
         Layer of the second file.
     id_field
-        Field of the identifiers in both; id where there is one, else the number of the feature.
+        Field of the identifiers in both files; id when not given, or the feature number if there is no such field.
     """
     from lobate.inventory.compare import change_summary, compare_inventories, read_inventory, write_changes
 
@@ -239,6 +307,8 @@ def compare(
     sys.stdout.write(change_summary(changes))
     return 0
 
+
+COUNTS = "{recipes} recipes, {objects} objects, {bytes} bytes"
 
 COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
     "map": map_scenes,
@@ -252,6 +322,6 @@ COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
     "store": {"du": du, "verify": verify, "gc": gc},
     "model": {"show": show, "export": export, "rounds": rounds},
 }
-"""Name -> command, or group of commands; the first line of a group's help stands in GROUPS."""
+"""Name -> command, or group of commands; `GROUPS` holds the help of each group."""
 
-GROUPS = {"store": "Look after the store of results.", "model": "Look at a model file, or take it elsewhere."}
+GROUPS = {"store": "Maintain the store of results.", "model": "Inspect a model file, or export it."}
