@@ -1,4 +1,4 @@
-"""What all sections of the configuration have in common."""
+"""The base of all sections of the configuration, and the types that they share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Section(BaseModel):
 
 
 class InProject:
-    """Marks a setting that names a file or folder, so that all of them can be found and checked."""
+    """Marker of a setting that names a file or folder, by which `check` finds it."""
 
 
 def _plain(path: str) -> str:
@@ -38,8 +38,8 @@ class PolygonFile(Section):
     path: ProjectPath
     """Shapefile, GeoPackage, GeoJSON or any other vector file with a CRS."""
     layer: str | None = None
-    """Layer, where the file has several."""
+    """Layer, if the file has several."""
     id_field: str | None = None
-    """Field that holds each outline's identifier; without it, identifiers are made from file name and feature number."""
+    """Field with each outline's identifier; without it, identifiers are file name and feature number."""
     where: dict[str, str | int | float | bool] = {}
     """Keep only features whose fields have these values, for instance {Out.Type: Extended}."""

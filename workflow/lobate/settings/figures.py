@@ -19,21 +19,21 @@ class Motion(Section):
     phase: ProjectPath | None = None
     """Raster of an interferogram's phase over the landform, in radians (wrapped here) or complex; none: the image alone."""
     landform: str | None = None
-    """Identifier in the inventory; none: the fastest landform, and where no velocity is known the largest."""
+    """Identifier in the inventory; none: the fastest landform, or the largest if no velocity is known."""
     reference_point: tuple[Longitude, Latitude] | None = None
     """Longitude and latitude of the reference point of the phase correction, in degrees; none: no red dot."""
     direction_deg: Annotated[float, Field(ge=0, lt=360)] | None = None
-    """Direction of motion, in degrees clockwise from true north; none: the arrow shows the mean aspect, and says so."""
+    """Direction of motion, in degrees clockwise from true north; none: the arrow shows the mean aspect, with a note."""
 
 
 class Figures(Section):
-    """Pictures of the results."""
+    """Figures of the results."""
 
     dpi: Annotated[int, Field(ge=50, le=1200)] = 300
     """Resolution of the PNG files."""
     credit: str = "Contains modified Copernicus Sentinel data"
     """Credit line under every map."""
     examples: dict[Example, str] = {}
-    """Outlines shown as examples, by identifier: polygons of the labels, detections; picked by rule when not given."""
+    """Identifiers of the example outlines: polygons of the labels, detections. By default a rule picks them."""
     motion: Motion = Motion()
     """The landform shown with its motion."""

@@ -25,16 +25,16 @@ Year = Annotated[int, Field(ge=2015, le=2100)]
 
 
 class Find(Section):
-    """Which scenes a catalogue is asked for: an area, and the same months of one or more years."""
+    """The query for scenes: an area, and the same months of one or more years."""
 
     area: ProjectPath
     """Outline of the region: any vector file of polygons with a CRS."""
     layer: str | None = None
-    """Layer of the area, where its file has several."""
+    """Layer of the area, if its file has several."""
     years: Annotated[list[Year], Field(min_length=1)]
-    """Years of the seasons. A season over New Year belongs to the year it begins in."""
+    """Years of the seasons. A season over New Year belongs to the year of its first month."""
     months: Annotated[list[Month], Field(min_length=1)]
-    """Months of the season, in order: [7, 8], or [12, 1, 2] for a southern summer, which goes on into the next year."""
+    """Months of the season, in order: [7, 8], or [12, 1, 2] for a southern summer, which extends into the next year."""
 
     @field_validator("years", "months")
     @classmethod
@@ -53,24 +53,24 @@ class Find(Section):
 
 
 class Catalogue(Section):
-    """The STAC API that is asked for scenes and elevation, and whose files are fetched."""
+    """The STAC API for scenes and elevation."""
 
     name: Literal["earth-search", "planetary-computer"] = "earth-search"
-    """A catalogue whose address, collection and signing are known."""
+    """A catalogue with known address, collection and signing."""
     url: WebAddress | None = None
-    """Address of any other STAC API; it takes the place of the named one, and needs a collection."""
+    """Address of any other STAC API. It replaces the named catalogue, and needs a collection."""
     collection: str | None = None
-    """Collection of Sentinel-2 Level-2A scenes, where it is not the named catalogue's own."""
+    """Collection of Sentinel-2 Level-2A scenes; the default is that of the named catalogue."""
     dem_collection: str = "cop-dem-glo-30"
     """Collection of the Copernicus DEM."""
     signing: WebAddress | None = None
-    """Service that signs addresses of files (asked with ?href=..., answers {"href": ...}), where the files need it."""
+    """Service that signs addresses of files, if they need it (request ?href=..., response {"href": ...})."""
     allow_private: bool = False
-    """Let addresses lead into this machine or its private network; otherwise they are refused."""
+    """Allow addresses in this machine or its private network; otherwise they are refused."""
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
-    """How long one answer may be waited for, in seconds."""
+    """Longest wait for one response, in seconds."""
     tries: Annotated[int, Field(ge=1, le=20)] = 5
-    """How often a request is made before the other side counts as down."""
+    """Attempts at a request before the server counts as down."""
 
     @model_validator(mode="after")
     def _complete(self) -> Catalogue:
@@ -80,14 +80,14 @@ class Catalogue(Section):
 
 
 class Percentiles(Section):
-    """A range measured on the whole region: what the images show, each pixel from the scene that gives it."""
+    """A range measured on the images of the whole region; each pixel counts with the scene that fills it."""
 
     low: Annotated[float, Field(ge=0, le=100)] = 2.0
-    """Per cent of a band's pixels that are as dark as 1, or darker."""
+    """Per cent of a band's pixels that become 1, the darkest value."""
     high: Annotated[float, Field(ge=0, le=100)] = 98.0
-    """Per cent of a band's pixels that are no brighter than 255."""
+    """Per cent of a band's pixels that are at most as bright as the value 255."""
     common: bool = False
-    """One range for all bands together, which keeps the colours, in place of a range for each."""
+    """One range for all bands together, which keeps the colours, instead of one range a band."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Percentiles:
@@ -97,16 +97,16 @@ class Percentiles(Section):
 
 
 class Stretch(Section):
-    """How reflectance becomes 8 bit: one range for every scene and tile alike, so training and inference agree."""
+    """From reflectance to 8 bit: one range for all scenes and tiles, so training and inference agree."""
 
     method: Literal["fixed", "percentiles"] = "fixed"
-    """Where the range comes from: from lowest and highest, or measured once on all tiles of the region."""
+    """fixed: the range is lowest to highest; percentiles: it is measured once on all tiles of the region."""
     lowest: Reflectance = 0.0
     """Surface reflectance that becomes 1 (0 stands for nodata), with method fixed."""
     highest: Reflectance = 0.3
     """Surface reflectance that becomes 255, with method fixed."""
     percentiles: Percentiles = Percentiles()
-    """What is measured, with method percentiles."""
+    """The percentiles to measure, with method percentiles."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Stretch:
@@ -116,37 +116,37 @@ class Stretch(Section):
 
 
 class Clouds(Section):
-    """Which pixels of a scene count as seen."""
+    """Cloud limits, and the mask of invalid pixels."""
 
     max_scene_cloud: Annotated[float, Field(ge=0, le=100)] = 5.0
-    """Scenes with more cloud cover than this, in per cent, are left out, with their reason."""
+    """Scenes with more cloud cover than this, in per cent, are left out, and the reason is recorded."""
     invalid_classes: list[Annotated[int, Field(ge=0, le=11)]] = [0, 1, 3, 8, 9, 10]
     """Classes of the scene classification (SCL) that are masked; snow (11) stays."""
     dilate_m: Annotated[float, Field(ge=0)] = 0.0
-    """Masked areas grow by this many metres, from cell centre to cell centre of the classification."""
+    """Distance in metres by which masked areas grow, between the centres of the classification's cells."""
 
 
 class Imagery(Section):
-    """Scenes and how they become one 8-bit image a tile."""
+    """Scenes, and one 8-bit image a tile."""
 
     find: Find | None = None
-    """What `find_scenes` looks for in the catalogue. Enough to begin with: its table is what `scenes` then names."""
+    """The query of `find_scenes`. It is enough to begin with; then name its table in `scenes`."""
     catalogue: Catalogue = Catalogue()
-    """Where scenes and elevation are looked for and fetched from."""
+    """The source of scenes and elevation."""
     scenes: ProjectPath | None = None
-    """Table of the scenes to use (TSV, as `find_scenes` writes it), looked through by a person and kept under resources/."""
+    """Table of the scenes to use (TSV, as `find_scenes` writes it), checked by a person and kept under resources/."""
     tiles: dict[TileName, Annotated[list[ProjectPath], Field(min_length=1)]] = {}
-    """In place of `scenes`, products that are here already. Tile name -> its scenes: .SAFE folders or zips, folders with a STAC item and bands, or GeoTIFFs of several bands, 8-bit RGB ones among them."""
+    """Products that you have already, instead of `scenes`. Tile name -> its scenes: .SAFE folders or zips, folders with a STAC item and bands, or GeoTIFFs of several bands, also 8-bit RGB."""
     bands: Annotated[list[str], Field(min_length=1)] = ["B04", "B03", "B02"]
-    """Bands of the image, in order; red, green, blue because the network was pre-trained on such images."""
+    """Bands of the image, in order. The default is red, green, blue, because the network was pre-trained on such images."""
     band_order: Annotated[list[str], Field(min_length=1)] | None = None
-    """Bands of GeoTIFFs of several bands, in the order they have in the file (SCL may be among them). Without it, the bands' descriptions say which is which; where they say nothing, the file must hold the image's bands in order."""
+    """Bands of GeoTIFFs of several bands, in the order of the file (also SCL). The default is the bands' descriptions in the file. A file without descriptions must hold the image's bands in order."""
     stretch: Stretch = Stretch()
     """Reflectance range of the 8-bit image."""
     clouds: Clouds = Clouds()
     """Cloud cover and cloud mask."""
     offset: Literal["metadata", "none", "1000"] = "metadata"
-    """Offset of the digital numbers: read from the product, or, for products that do not say, none or -1000 by decree."""
+    """Offset of the digital numbers: read from the product's metadata, or, for products without metadata, none or -1000."""
 
     @field_validator("band_order")
     @classmethod

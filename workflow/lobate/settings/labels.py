@@ -10,18 +10,18 @@ from lobate.settings.base import PolygonFile, ProjectPath, Section
 
 
 class Labels(Section):
-    """Hand-drawn outlines and how they become label rasters."""
+    """Hand-drawn outlines, and label rasters from them."""
 
     positives: Annotated[list[PolygonFile], Field(min_length=1)]
     """Files of outlines of the landform."""
     negatives: list[PolygonFile] = []
-    """Files of outlines of look-alikes and of ground without the landform; they become all-0 label images."""
+    """Files of outlines of look-alikes and of ground without the landform. Their label is 0."""
     removed: ProjectPath | None = None
     """CSV with the columns id and reason: outlines left out of training because they cannot be recognised."""
     min_area_m2: Annotated[float, Field(ge=0)] = 100.0
-    """Outlines smaller than this are slivers and are removed, with their reason."""
+    """Smaller outlines are slivers; they are removed, with the reason."""
     min_width_m: Annotated[float, Field(ge=0)] = 1.0
-    """Outlines narrower than this on the average (twice their area over their perimeter) are slivers too."""
+    """Outlines with a smaller mean width (twice the area over the perimeter) are slivers too."""
     fold_field: str | None = None
     """Field of all these files that gives an outline's side (training or validation) or fold (a number), for the split
     `field` of patches."""

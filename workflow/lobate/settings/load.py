@@ -159,7 +159,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     options = get_args(annotation) if get_origin(annotation) is not None else (annotation,)
     if get_origin(annotation) in (list, dict):
         return []
-    return [one for one in options if isinstance(one, type) and issubclass(one, BaseModel)]
+    return [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]
 
 
 def _inside(annotation: Any) -> Any:

@@ -10,12 +10,12 @@ from lobate.settings.base import PolygonFile, ProjectPath, Section
 
 
 class Looks(Section):
-    """Several looks at each window, averaged."""
+    """Test-time augmentation: the mean of several predictions of each window."""
 
     symmetries: bool = False
-    """Turned by quarters and mirrored as well: eight looks, eight times the work."""
+    """Also rotated by 90 degrees and mirrored: eight predictions, eight times the work."""
     scales: Annotated[list[Annotated[float, Field(ge=0.25, le=4)]], Field(min_length=1)] = [1.0]
-    """Scales of the image that is looked at; the paper's group averages over 0.5 to 1.75 by 0.25, eight times the work."""
+    """Scales of the image; the paper's group averages over 0.5 to 1.75 by 0.25, eight times the work."""
 
 
 class Predict(Section):
@@ -26,20 +26,20 @@ class Predict(Section):
     overlap: Annotated[int, Field(ge=0)] = 160
     """Pixels shared by neighbouring windows."""
     blend: Literal["ramp", "crop"] = "ramp"
-    """ramp: weights fall towards a window's edge; crop: each pixel comes from the window whose centre is nearest."""
+    """ramp: weights fall towards a window's edge; crop: each pixel comes from the window with the nearest centre."""
     batch: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    """Windows a forward pass; auto: 16 on a GPU, 1 on a CPU, where more are slower. Fewer are taken when memory is short."""
+    """Windows a forward pass. auto: 16 on a GPU, 1 on a CPU, where more are slower. If memory is short, the number is reduced."""
     output_stride: Literal["model", 8, 16] = "model"
-    """Stride of the encoder when mapping: as the model was trained, or 8 (finer, about three times the work) or 16."""
+    """Stride of the encoder in mapping: model (as in training), 8 (finer, about three times the work) or 16."""
     compile: bool | Literal["auto"] = False
-    """Whether the network goes through torch.compile. On two CPU cores that took a fifth off the time of MobileNetV2 (0.12 s
-    a window), after half a minute of compiling; it needs a C++ compiler and about 0.5 GB more memory. auto: for networks of
-    over 20 million weights on images of over 500 windows, whose hours make up for the compiling."""
+    """Whether to use torch.compile. On two CPU cores it saved a fifth of the time of MobileNetV2 (0.12 s a window), after
+    half a minute of compiling. It needs a C++ compiler and about 0.5 GB more memory. auto: for networks of over
+    20 million weights on images of over 500 windows, where mapping takes hours."""
     tta: Looks = Looks()
     """Test-time augmentation."""
     ensemble: list[ProjectPath] = []
-    """Further model files: the map is the mean over the model that was selected and these, and a second band of it holds
-    the spread (standard deviation) between them."""
+    """Further model files. The map is the mean over the selected model and these, and its second band holds their
+    standard deviation."""
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> Predict:
@@ -52,39 +52,39 @@ class Vectorize(Section):
     """From probability to outlines."""
 
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Probability from which a pixel is landform; the model's own best threshold when not given."""
+    """Pixels with at least this probability are landform; the default is the model's own best threshold."""
     fill_holes_m2: Annotated[float, Field(ge=0)] = 0.0
-    """Holes smaller than this are filled."""
+    """Smaller holes are filled."""
 
 
 class Merge(Section):
-    """One body from parts that neighbouring tiles saw."""
+    """Bodies on the seams of tiles."""
 
     min_overlap: Annotated[float, Field(gt=0, le=1)] = 0.2
-    """Two detections of different tiles are one body when they share this much of the smaller one."""
+    """Two detections of different tiles are one body if they share at least this part of the smaller one."""
 
 
 class Filter(Section):
-    """Which detections are too small or stand where none can be."""
+    """Detections to remove: too small, too unsure, or in impossible places."""
 
     min_area_km2: Annotated[float, Field(ge=0)] = 0.03
-    """Geodesic area below which a detection is removed."""
+    """Detections with a smaller geodesic area are removed."""
     min_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Mean probability below which a detection is removed."""
+    """Detections with a lower mean probability are removed."""
     min_width_to_length: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Width over length of the smallest rectangle, however turned, round a detection, below which it is removed."""
+    """Detections with a smaller ratio of width to length are removed; both are sides of the smallest rotated rectangle."""
     min_elevation_m: float | None = None
-    """Detections whose lowest point lies below this are removed (needs inventory.dem)."""
+    """Detections with a lowest point below this are removed (needs inventory.dem)."""
     max_slope_deg: Annotated[float, Field(gt=0, le=90)] | None = None
-    """Detections steeper than this in the mean are removed (needs inventory.dem)."""
+    """Detections with a steeper mean slope are removed (needs inventory.dem)."""
     occurrence_files: list[PolygonFile] = []
-    """Detections (or outlines of any kind) of other dates; each detection is told on how many of them it occurs, that is
-    shares a tenth of the smaller of both with an outline."""
+    """Detections (or any outlines) of other dates. A detection occurs on a date if it shares a tenth of the smaller area
+    with an outline of that date."""
     min_occurrences: Annotated[int, Field(ge=1)] | None = None
-    """Detections that occur in fewer of the occurrence_files than this are removed; the present map does not count."""
+    """Detections that occur in fewer of the occurrence_files are removed; the present map does not count."""
     simplify_m: Annotated[float, Field(ge=0)] = 0.0
-    """What is kept is simplified after all filters, vertices within this many metres of the new line left out; 0: outlines
-    follow the pixels. The area before stays in the column area_before_m2."""
+    """Kept detections are simplified after all filters: vertices within this many metres of the new line are removed. 0:
+    outlines follow the pixels. The column area_before_m2 keeps the area before."""
 
     @model_validator(mode="after")
     def _occurs_somewhere(self) -> Filter:
@@ -97,14 +97,14 @@ class Mapping(Section):
     """From the model to scored detections."""
 
     predict: Predict = Predict()
-    """How windows are laid and blended."""
+    """Windows and their blending."""
     vectorize: Vectorize = Vectorize()
     """Outlines."""
     merge: Merge = Merge()
-    """Across tiles."""
+    """Merging across tiles."""
     filter: Filter = Filter()
-    """What is removed."""
+    """Detections to remove."""
     reference: PolygonFile | None = None
-    """Outlines to score against; the cleaned positive outlines when not given."""
+    """Outlines to score against; the default is the cleaned positive outlines."""
     match_iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """A detection is right when it overlaps a reference outline with more than this IoU."""
+    """A detection is right if its IoU with a reference outline is greater than this."""

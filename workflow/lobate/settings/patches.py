@@ -12,34 +12,34 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Crop(Section):
-    """How sub-images become patches (METHOD section 1)."""
+    """Patches cut from sub-images."""
 
     buffer_m: Annotated[float, Field(ge=0)] = 1500.0
     """Ground kept round each outline, as a rectangle, in metres."""
     core: Annotated[int, Field(ge=16)] = 160
-    """Side of a patch's own ground, in pixels."""
+    """Side of a patch's core, in pixels."""
     margin: Annotated[int, Field(ge=0)] = 160
-    """Ground seen beyond the core on every side, in pixels; the largest patch has core + 2 x margin pixels a side."""
+    """Pixels round the core on every side; the largest patch has core + 2 x margin pixels a side."""
     min_valid: Share = 0.6
-    """A sub-image is kept when a greater share of it than this is valid."""
+    """A sub-image is kept if a greater share of it is valid."""
     min_entropy: Annotated[float, Field(ge=0)] = 0.5
-    """A sub-image is kept when the entropy (base 10) of its grey levels is at least this."""
+    """A sub-image is kept if the entropy (base 10) of its grey levels is at least this."""
 
 
 class Split(Section):
-    """Which patches train and which validate."""
+    """The split into training and validation patches."""
 
     method: Literal["random", "grouped", "blocks", "field"] = "grouped"
-    """random: the paper's, which leaks where patches overlap; grouped: connected groups of overlapping footprints stay
-    together, and a group too large for that is cut; blocks: squares of ground stay together; field: as the outlines' own
-    field says (labels.fold_field). In all but random, training patches that overlap validation ground are dropped."""
+    """random: the paper's, which leaks where patches overlap. grouped: connected groups of overlapping footprints stay
+    together, and a group that is too large is cut. blocks: squares of ground stay together. field: by a field of the
+    outlines (labels.fold_field). In all but random, training patches that overlap validation ground are dropped."""
     validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Share of the patches that validate."""
+    """Share of the patches in the validation set."""
     block_km: Annotated[float, Field(gt=0)] = 20.0
-    """Side of a block of the method blocks, in kilometres; several times the ground of a patch (4.8 km at 10 m)."""
+    """Side of a block of the method blocks, in kilometres: several times the side of a patch (4.8 km at 10 m)."""
     folds: Annotated[int, Field(ge=0, le=100)] = 0
-    """Divide the patches also into so many folds for cross-validation, by the same method; 0 for none. With the method
-    field, the number of different folds in it."""
+    """Number of folds for cross-validation, divided by the same method; 0 for none. With the method field, the number
+    of different folds in that field."""
 
     @field_validator("folds")
     @classmethod
@@ -53,17 +53,17 @@ class Sheet(Section):
     """The contact sheet of patches."""
 
     patches: Annotated[int, Field(ge=1, le=400)] = 48
-    """How many patches it shows, one of each outline, suspicious ones first."""
+    """Number of patches on it, one of each outline, suspicious ones first."""
 
 
 class Patches(Section):
     """Training units and their split."""
 
     crop: Crop = Crop()
-    """How patches are cut."""
+    """Cutting."""
     split: Split = Split()
-    """How they are split."""
+    """Training and validation."""
     sheet: Sheet = Sheet()
-    """The picture of a sample of them."""
+    """The picture of a sample of patches."""
     licence: str = ""
-    """Licence under which the data set may be passed on, for its card; images and outlines may each set conditions."""
+    """Licence of the data set, for its card; images and outlines may each set conditions."""

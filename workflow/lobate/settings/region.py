@@ -18,14 +18,14 @@ from lobate.settings.training import Training
 
 
 class Region(Section):
-    """One region: where its scenes and outlines are, and how it is mapped."""
+    """One region: its scenes and outlines, and the settings of its map."""
 
     region: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
     """Name of the region; results go to results/<region>."""
     landform: str = "rock glacier"
-    """What is mapped, in the singular, as figures and messages call it."""
+    """Name of the landform, in the singular, for figures and messages."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    """Start of every random choice."""
+    """Seed of every random choice."""
     imagery: Imagery
     """Scenes and images."""
     labels: Labels
@@ -39,6 +39,6 @@ class Region(Section):
     inventory: Inventory = Inventory()
     """The compiled result."""
     figures: Figures = Figures()
-    """Pictures."""
+    """Figures."""
     example: Example | None = None
     """Only in the embedded example."""
