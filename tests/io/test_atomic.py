@@ -110,6 +110,15 @@ def test_a_link_is_replaced_and_its_target_kept(tmp_path):
     assert ((tmp_path / "target").read_text(), (tmp_path / "link").read_text()) == ("old", "whole")
 
 
+def test_a_hard_link_to_the_file_that_is_there_leaves_no_second_name(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("whole")
+    with atomic_write(path) as new:
+        os.link(path, new)
+    assert names(tmp_path) == ["a"]
+    assert (path.read_text(), path.stat().st_nlink) == ("whole", 1)
+
+
 def test_concurrent_writers_use_different_files_and_one_of_them_wins(tmp_path):
     path, contents = tmp_path / "a.txt", [str(number) * 20_000 for number in range(8)]
 

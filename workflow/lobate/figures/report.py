@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Annotated, Any
 
 from lobate import __version__
 from lobate.engine.signature import Input, Output, Setting
-from lobate.errors import UserError
 from lobate.figures.report_page.choices import choices, settings_facts, value_of
 from lobate.figures.report_page.dataset import METHOD, NETWORK, card_html
 from lobate.figures.report_page.landforms import inventory_facts, top_n
@@ -19,6 +17,7 @@ from lobate.figures.report_page.page import render
 from lobate.figures.report_page.removed import removed_facts
 from lobate.figures.report_page.rounds import calibration_facts, leakage_facts, rounds_facts
 from lobate.figures.report_page.scores import scores_facts
+from lobate.io.jsonfile import parse_json
 from lobate.io.vector import read_polygons
 
 log = logging.getLogger(__name__)
@@ -79,11 +78,9 @@ def report(
 
 def _read(path: Path, key: str) -> dict[str, Any]:
     """Return the content of a JSON file of results, which has at least this key."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        content[key]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} does not hold what the report needs of it ({type(error).__name__}: {error}). Delete it and run again."
-        ) from error
-    return content
+
+    def checked(results: dict[str, Any]) -> dict[str, Any]:
+        results[key]
+        return results
+
+    return parse_json(path, checked, f"a file of results with {key}, as the report shows it")

@@ -26,10 +26,9 @@ def atomic_write(path: Path, temporary: Path | None = None, *, fsync: bool = Fal
         if fsync:
             flush_file(new)
         new.replace(path)
-    except BaseException:
+    finally:  # on success too: a rename between two hard links of one file does nothing
         with suppress(OSError):
-            new.unlink()
-        raise
+            new.unlink(missing_ok=True)
 
 
 def temporary_path(path: Path) -> Path:
