@@ -1,1 +1,1 @@
-"""The room `figures`: pictures of the results, drawn from results alone and the same bytes each time."""
+"""The room `figures`: figures and the report, drawn from results only, with the same bytes each time."""

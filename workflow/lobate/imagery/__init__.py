@@ -1,1 +1,1 @@
-"""The room `imagery`: scenes in, one cloud-free 8-bit image a tile out."""
+"""The room `imagery`: scenes are found, fetched and composed into one cloud-free 8-bit image a tile."""

@@ -1,1 +1,1 @@
-"""The room `inventory`: a person's review, attributes of each outline, and one compiled product."""
+"""The room `inventory`: review decisions, attributes of each outline, and one compiled inventory."""

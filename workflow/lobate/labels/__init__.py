@@ -1,1 +1,1 @@
-"""The room `labels`: messy outlines in, clean polygons and label rasters out."""
+"""The room `labels`: hand-drawn outlines become clean polygons and label rasters."""

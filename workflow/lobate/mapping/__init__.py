@@ -1,1 +1,1 @@
-"""Room `mapping`: the model becomes probability maps, and these become merged, filtered and scored detections."""
+"""The room `mapping`: the model makes probability maps, and these become merged, filtered and scored detections."""

@@ -1,1 +1,1 @@
-"""DeepLabv3+, its model file and its windowed prediction: what `training` and `mapping` share."""
+"""The network shared by `training` and `mapping`: DeepLabv3+, its model file and its windowed prediction."""

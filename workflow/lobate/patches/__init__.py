@@ -1,1 +1,1 @@
-"""Room `patches`: images and labels become training units, split so that nothing validates what it has seen."""
+"""The room `patches`: images and labels become training units, split into training and validation without leakage."""

@@ -1,1 +1,1 @@
-"""The room `training`: rounds of training, validating and mining, and the choice among their models."""
+"""The room `training`: rounds of training, validation and mining, and the choice of a model."""

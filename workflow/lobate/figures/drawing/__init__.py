@@ -1,1 +1,1 @@
-"""."""
+"""Drawing of each figure with matplotlib, one module a figure, and the parts that figures share."""

@@ -1,1 +1,1 @@
-"""Files from archives, whole and right or not at all."""
+"""Downloads from archives: a file arrives complete and verified, or not at all."""

@@ -1,1 +1,1 @@
-"""Asking a catalogue what there is of an area in a season."""
+"""Queries of a STAC catalogue for the scenes of an area and season."""

@@ -1,1 +1,1 @@
-"""Products of every kind in circulation, as scenes."""
+"""Readers of every supported kind of product."""

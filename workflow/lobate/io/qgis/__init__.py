@@ -1,1 +1,1 @@
-"""How QGIS shows what lobate writes: XML, symbols, and styles inside GeoPackages."""
+"""QGIS styles: XML, symbols, and styles inside GeoPackages."""
