@@ -1,1 +1,1 @@
-"""The room `patches`: images and labels become training units, split into training and validation without leakage."""
+"""The room `patches`: images and labels become training units, split into training and validation."""
