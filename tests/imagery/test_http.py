@@ -284,15 +284,15 @@ def part(tmp_path):
 
 
 def with_bytes(part, content=b"0123456789", **headers):
-    part.begin(answer(**{"ETag": '"v1"', "Content_Length": "100", **headers}))
+    part.start(answer(**{"ETag": '"v1"', "Content_Length": "100", **headers}))
     part.path.write_bytes(content)
     return part
 
 
 def test_nothing_here_asks_for_all(part):
-    assert part.asking() == {}
-    assert part.begin(answer(Content_Length="100", ETag='"v1"')) == 100
-    assert part.asking() == {}
+    assert part.range_headers() == {}
+    assert part.start(answer(Content_Length="100", ETag='"v1"')) == 100
+    assert part.range_headers() == {}
 
 
 def test_some_bytes_ask_for_the_rest_of_the_same_version_in_any_process(part, tmp_path):
@@ -324,7 +324,7 @@ def test_what_vouches_for_the_version(part, headers, validator):
 
 def test_a_changed_file_begins_anew(part):
     with_bytes(part)
-    assert part.begin(answer(200, Content_Length="50", ETag='"v2"')) == 50
+    assert part.start(answer(200, Content_Length="50", ETag='"v2"')) == 50
     assert part.size == 0
 
 
@@ -332,12 +332,12 @@ def test_a_changed_file_begins_anew(part):
 def test_bytes_that_do_not_follow_are_not_added(part, given):
     with_bytes(part)
     with pytest.raises(RetryableError):
-        part.begin(answer(206, Content_Range=given))
+        part.start(answer(206, Content_Range=given))
     assert part.size == 0
 
 
 def test_a_compressed_answer_has_no_known_length(part):
-    assert part.begin(answer(Content_Length="5", Content_Encoding="gzip")) is None
+    assert part.start(answer(Content_Length="5", Content_Encoding="gzip")) is None
 
 
 def test_a_refusal_tells_that_all_is_here(part):
@@ -361,7 +361,7 @@ def test_growing_means_more_bytes_than_ever(part):
 def test_a_damaged_note_begins_anew(part):
     with_bytes(part)
     part.path.with_name(part.path.name + ".json").write_text("[]")
-    assert part.asking() == {}
+    assert part.range_headers() == {}
 
 
 def test_the_finished_file_leaves_nothing_behind(part, tmp_path):
