@@ -319,7 +319,7 @@ def test_bytes_of_another_file_are_not_gone_on_from(part, tmp_path):
     ],
 )
 def test_what_vouches_for_the_version(part, headers, validator):
-    assert with_bytes(part, **headers).asking().get("If-Range") == validator
+    assert with_bytes(part, **headers).range_headers().get("If-Range") == validator
 
 
 def test_a_changed_file_begins_anew(part):
@@ -365,5 +365,5 @@ def test_a_damaged_note_begins_anew(part):
 
 
 def test_the_finished_file_leaves_nothing_behind(part, tmp_path):
-    with_bytes(part).become(tmp_path / "scene" / "B04.tif")
+    with_bytes(part).commit(tmp_path / "scene" / "B04.tif")
     assert [one.name for one in tmp_path.rglob("*") if one.is_file()] == ["B04.tif"]
