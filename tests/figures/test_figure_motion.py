@@ -12,13 +12,13 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from lobate.errors import UserError
-from lobate.figures.figure_motion import figure_motion, pick_moving
+from lobate.figures.figure_motion import figure_motion, pick_landform
 from lobate.io.vector import write_layers
 from lobate.settings.figures import Figures, Motion
 
 from .conftest import make_image
 from .tables import same_bytes_twice
-from .test_attributes import inventory as attributes
+from .test_figure_attributes import inventory as attributes
 
 
 def landforms(count):
@@ -51,28 +51,28 @@ def draw(folder, moving, phase=None, image=None, credit="Credit of somebody"):
 
 def test_named_then_fastest_then_largest():
     table = landforms(10)
-    assert pick_moving(table, Motion(landform="RGU0002")).name == "RGU0002"
-    assert pick_moving(table, Motion()).name == "RGU0009"
+    assert pick_landform(table, Motion(landform="RGU0002")).name == "RGU0002"
+    assert pick_landform(table, Motion()).name == "RGU0009"
     largest = table.loc[table["area_km2"].idxmax(), "id"]
-    assert pick_moving(table.assign(velocity=None), Motion()).name == largest
-    assert pick_moving(table.iloc[:0], Motion()) is None
+    assert pick_landform(table.assign(velocity=None), Motion()).name == largest
+    assert pick_landform(table.iloc[:0], Motion()) is None
     with pytest.raises(UserError, match=r"figures\.motion\.landform names X"):
-        pick_moving(table, Motion(landform="X"))
+        pick_landform(table, Motion(landform="X"))
 
 
 def test_a_reference_point_far_away_is_a_mistake():
     swapped = Motion(reference_point=[36.12, 81.02])
     with pytest.raises(UserError, match="km from the landform"):
-        pick_moving(landforms(3), swapped)
+        pick_landform(landforms(3), swapped)
 
 
 def test_arrow_is_what_was_given_or_the_aspect_and_says_so(tmp_path):
     table = landforms(4).assign(aspect_deg=123.0)
-    given, aspect = pick_moving(table, Motion(direction_deg=30)), pick_moving(table, Motion())
+    given, aspect = pick_landform(table, Motion(direction_deg=30)), pick_landform(table, Motion())
     assert (given.direction, given.measured, aspect.direction, aspect.measured) == (30, True, 123, False)
     assert any("direction of motion, 30" in text.get_text() for text in draw(tmp_path, given).texts)
     assert any("mean aspect" in text.get_text() for text in draw(tmp_path, aspect).texts)
-    assert pick_moving(table.assign(aspect_deg=np.nan), Motion()).direction is None
+    assert pick_landform(table.assign(aspect_deg=np.nan), Motion()).direction is None
 
 
 @pytest.mark.parametrize("count", [0, 1, 30, 400])
@@ -80,24 +80,24 @@ def test_arrow_is_what_was_given_or_the_aspect_and_says_so(tmp_path):
 def test_no_text_overlaps(tmp_path, check_texts, count, with_phase):
     phase = make_phase(tmp_path / "phase.tif") if with_phase else None
     motion = Motion(reference_point=[81.02, 36.12], direction_deg=200)
-    check_texts(draw(tmp_path, pick_moving(landforms(count), motion), phase, credit="Credit " * 60))
+    check_texts(draw(tmp_path, pick_landform(landforms(count), motion), phase, credit="Credit " * 60))
 
 
 @pytest.mark.parametrize(
     "image", [{"epsg": 4326, "left": 80.9, "top": 36.3, "pixel": 0.001}, {"epsg": 3857, "left": 9e6, "top": 4.33e6}]
 )
 def test_no_text_overlaps_on_any_ground(tmp_path, check_texts, image):
-    moving = pick_moving(landforms(5), Motion(direction_deg=200))
+    moving = pick_landform(landforms(5), Motion(direction_deg=200))
     check_texts(draw(tmp_path, moving, make_phase(tmp_path / "phase.tif"), image))
 
 
 def test_point_and_phase_are_in_both_panels_at_their_place(tmp_path):
-    moving = pick_moving(landforms(5), Motion(reference_point=[81.01, 36.12]))
+    moving = pick_landform(landforms(5), Motion(reference_point=[81.01, 36.12]))
     phase, image = draw(tmp_path, moving, make_phase(tmp_path / "phase.tif")).axes[:3:2]
     (x,), (y,) = rasterio.warp.transform(4326, 32644, [81.01], [36.12])
     for axes in (phase, image):
-        points = [one.get_offsets() for one in axes.collections if len(one.get_offsets()) == 1]
-        assert any(np.allclose(one, [[x, y]]) for one in points)
+        points = [collection.get_offsets() for collection in axes.collections if len(collection.get_offsets()) == 1]
+        assert any(np.allclose(point, [[x, y]]) for point in points)
     values = phase.images[0].get_array()
     left, right, bottom, top = phase.images[0].get_extent()
     row, column = int((top - y) / (top - bottom) * values.shape[0]), int((x - left) / (right - left) * values.shape[1])
@@ -124,7 +124,7 @@ def test_phase_is_wrapped(tmp_path, dtype):
 )
 def test_what_is_no_phase_of_this_place_is_a_mistake(tmp_path, more, message):
     with pytest.raises(UserError, match=message):
-        draw(tmp_path, pick_moving(landforms(3), Motion()), make_phase(tmp_path / "phase.tif", **more))
+        draw(tmp_path, pick_landform(landforms(3), Motion()), make_phase(tmp_path / "phase.tif", **more))
 
 
 def test_verb_writes_both_files_the_same_bytes_twice(tmp_path):

@@ -11,7 +11,7 @@ from lobate.figures.figure_upslope import figure_upslope
 from lobate.io.vector import write_layers
 
 from .tables import same_bytes_twice
-from .test_attributes import UPSLOPE, inventory
+from .test_figure_attributes import UPSLOPE, inventory
 
 
 def draw(landforms, landform="rock glacier"):
@@ -35,7 +35,7 @@ def test_rows_are_all_and_each_kind_on_the_same_bins():
     assert [round(sum(bar.get_height() for bar in axes.patches)) for axes in velocity] == [20, 10, 0, 10]
     assert len({axes.get_xlim() for axes in altitude}) == 1
     words = [text.get_text() for text in figure.texts]
-    assert [one for one in words if one in ("all", "talus", "glacier", "unknown")] == [
+    assert [word for word in words if word in ("all", "talus", "glacier", "unknown")] == [
         "all",
         "glacier",
         "talus",
