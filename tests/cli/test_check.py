@@ -170,7 +170,7 @@ def test_scenes_of_a_table_may_be_fetched_later_but_the_table_is_read(world, tmp
 
 def test_split_by_field_needs_the_field(world):
     by_field = {"split": {"method": "field"}}
-    with pytest.raises(UserErrors, match=r"labels\.fold_field does not say"):
+    with pytest.raises(UserErrors, match=r"labels\.fold_field does not name"):
         check_region(region(patches=by_field))
     labels = {"positives": [{"path": "p.gpkg"}], "fold_field": "side"}
     with pytest.raises(UserErrors, match=r"p\.gpkg has no field side; it has id"):

@@ -40,8 +40,8 @@ def test_configuration_is_valid_and_holds_what_was_given(capsys):
         "years": [2018, 2019],
         "months": [12, 1],
     }
-    assert [one.path for one in region.labels.positives] == ["a.shp", "b: c.gpkg"]
-    assert [one.path for one in region.labels.negatives] == ["n.kml"]
+    assert [positive.path for positive in region.labels.positives] == ["a.shp", "b: c.gpkg"]
+    assert [negative.path for negative in region.labels.negatives] == ["n.kml"]
     assert "lobate check config/zailiyskiy.yaml" in capsys.readouterr().out
     assert Path("resources/zailiyskiy/README.md").exists()
 
@@ -49,7 +49,10 @@ def test_configuration_is_valid_and_holds_what_was_given(capsys):
 def test_files_not_given_have_a_place_and_check_names_what_is_needed_first(capsys):
     assert main(["init", "andes"]) == 0
     labels = load(["config/andes.yaml"]).labels
-    assert (labels.negatives, [one.path for one in labels.positives]) == ([], ["resources/andes/positives.shp"])
+    assert (labels.negatives, [positive.path for positive in labels.positives]) == (
+        [],
+        ["resources/andes/positives.shp"],
+    )
     assert main(["check", "config/andes.yaml"]) == 2
     assert "resources/andes/area.gpkg" in capsys.readouterr().err
 

@@ -152,7 +152,9 @@ def test_a_product_is_shown_as_the_model_says_it_was_trained(tmp_path, capfd, kn
                 1 + np.floor((numbers[index - 1] / 10_000 - low) * 254 / (high - low) + 0.5 + 1e-9), 1, 255
             )
             np.testing.assert_array_equal(image.read(index), wanted)
-    assert ("does not say which reflectance its training showed" in capfd.readouterr().err) is (known is None)
+    assert ("does not record which reflectances were 1 and 255 in its training" in capfd.readouterr().err) is (
+        known is None
+    )
 
 
 def test_an_8_bit_image_asks_for_no_range(model, good, capfd):
@@ -255,7 +257,7 @@ def test_models_that_cannot_map(tmp_path, model, good, capfd):
             ["good.tif", "--out", "out.gpkg", "--stretch", "good.tif"],
             "It should be a file of ranges written by `measure-stretch`",
         ),
-        (["good.tif", "--out", "out.gpkg", "--stretch", "good.tif", "--lowest", "0"], "--lowest both say"),
+        (["good.tif", "--out", "out.gpkg", "--stretch", "good.tif", "--lowest", "0"], "--lowest both set"),
         (["good.tif", "--out", "out.gpkg", "--lowest", "0.5"], "highest must be greater"),
     ],
 )

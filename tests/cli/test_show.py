@@ -43,14 +43,12 @@ def model(tmp_path):
 
 def test_a_person_reads_every_fact(model):
     text = describe_model(model)
-    assert text.startswith(
-        "model.safetensors: DeepLabv3+ on xception71, output stride 16, weights at first: imagenet\n"
-    )
+    assert text.startswith("model.safetensors: DeepLabv3+ on xception71, output stride 16, initial weights: imagenet\n")
     for line in (
         "landform             rock glacier",
         "parameters           1,500",
-        "input                3 channels (B04, B03, B02) of 8 bits; mean [0.5, 0.5, 0.5], deviation [0.5, 0.5, 0.5] of 255",
-        "reflectance shown    0 to 0.3, as 1 to 255",
+        "input                3 channels (B04, B03, B02) of 8 bits; mean [0.5, 0.5, 0.5], standard deviation [0.5, 0.5, 0.5] of 255",
+        "reflectance range    0 to 0.3, as 1 to 255",
         "validation IoU       background 0.97, landform 0.81, overall 0.89",
         "by other protocol    background 0.98, landform unknown, overall unknown",
         "best threshold       0.45",
@@ -65,7 +63,7 @@ def test_a_person_reads_every_fact(model):
 def test_bands_stretched_apart_are_told_apart(tmp_path):
     ranges = {"B03": {"lowest": 0.0, "highest": 0.25}, "B04": {"lowest": 0.02, "highest": 0.31}}
     save_file({"a": np.zeros(1, "f4")}, tmp_path / "m", metadata={KEY: json.dumps(HEADER | {"stretch": ranges})})
-    assert "reflectance shown    B03 0 to 0.25, B04 0.02 to 0.31, as 1 to 255\n" in describe_model(tmp_path / "m")
+    assert "reflectance range    B03 0 to 0.25, B04 0.02 to 0.31, as 1 to 255\n" in describe_model(tmp_path / "m")
 
 
 def test_the_reliability_curve_marks_what_was_predicted_on_a_bar_of_what_was_observed(model):

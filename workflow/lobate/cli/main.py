@@ -1,7 +1,7 @@
 """The command line, made from the verbs' signatures: a verb's function is its command.
 
 Inputs and outputs are options with one path or several, settings come together from ``--settings FILE`` (a region's
-configuration), anything else is an option of its own. A user's mistake ends in one paragraph and exit status 2.
+configuration), and each scalar is an option of its own. A user error ends in one paragraph and exit status 2.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ log = logging.getLogger(__name__)
 def main(tokens: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
     tokens = sys.argv[1:] if tokens is None else tokens
-    signal.signal(signal.SIGTERM, _leave)
-    # threads that spin while they wait make a machine several times slower for all when jobs share its cores
+    signal.signal(signal.SIGTERM, _exit_on_signal)
+    # waiting threads that spin slow all jobs on shared cores down several times
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    _listen(None)
+    _configure_log(None)
     try:
         status = _app(tokens)(tokens, exit_on_error=False, print_error=True, result_action="return_value") or 0
         sys.stdout.flush()
         return status
     except CycloptsError:
         return 2
-    except BrokenPipeError:  # who reads has enough, as in `lobate explain FILE | head`
+    except BrokenPipeError:  # the reader has closed the pipe, as in `lobate explain FILE | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except UserError as mistake:
@@ -50,12 +50,12 @@ def main(tokens: list[str] | None = None) -> int:
         return 130
     except Exception:
         log.critical(
-            "This is a fault in lobate, not in your data; please report it with the lines below.", exc_info=True
+            "This is a fault in lobate, not in your data. Please report it with the lines below.", exc_info=True
         )
         return 1
 
 
-def _leave(number: int, frame: object) -> None:
+def _exit_on_signal(number: int, frame: object) -> None:
     sys.exit(128 + number)  # unwinds, so that the job's folder in the store is removed
 
 
@@ -64,7 +64,7 @@ def _app(tokens: list[str]) -> App:
     asked = next((token.replace("-", "_") for token in tokens if not token.startswith("-")), None)
     if asked not in ROOM_OF:
         _add_commands(app)
-    # a verb's module is imported only for its own sake, or for the list of all verbs
+    # a verb's module is imported only for the verb itself and for the list of all verbs
     listed = [asked] if asked in ROOM_OF else [] if asked in COMMANDS else list(ROOM_OF)
     panels = {room: Group(f"Verbs of {room}", sort_key=number) for number, room in enumerate(ROOMS, start=1)}
     for number, verb in enumerate(listed):
@@ -74,43 +74,53 @@ def _app(tokens: list[str]) -> App:
 
 def _command(verb: str) -> Any:
     function = load(verb)
-    listed = all_parameters(function)
+    parameters = all_parameters(function).values()
 
     def run_stage(**options: Any) -> int:
         from lobate.engine import stage
         from lobate.settings.load import load as load_region
 
-        _listen(options.pop("log", None))
+        _configure_log(options.pop("log", None))
         settings = options.pop("settings", None)
         region = load_region(settings) if settings else None
-        given = {name: one for name, one in options.items() if one is not None}
-        stage.run(verb, given, region, Store.here())
+        arguments = {name: value for name, value in options.items() if value is not None}
+        stage.run(verb, arguments, region, Store.here())
         return 0
 
     run_stage.__doc__ = inspect.getdoc(function)
-    options = [_option(one) for one in listed.values() if not isinstance(one.marker, Setting)]
-    if any(isinstance(one.marker, Setting) for one in listed.values()):
+    options = [_option(parameter) for parameter in parameters if not isinstance(parameter.marker, Setting)]
+    if any(isinstance(parameter.marker, Setting) for parameter in parameters):
         options.append(
-            _keyword("settings", list[Path], "Configuration of the region; later files overrule earlier ones.", ())
+            _keyword(
+                "settings",
+                list[Path],
+                "Configuration of the region; of several files, later ones override earlier ones.",
+                (),
+            )
         )
-    options.append(_keyword("log", Path, "File for the log; without it everything goes to standard error.", None))
+    options.append(_keyword("log", Path, "File for the log; standard error when not given.", None))
     run_stage.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     run_stage.__annotations__ = {}
     return run_stage
 
 
-def _option(one: VerbParameter) -> inspect.Parameter:
-    if not isinstance(one.marker, Input | Output):
-        several = Parameter(consume_multiple=(0, None)) if one.many else Parameter()
-        default = inspect.Parameter.empty if one.required else one.default
+def _option(parameter: VerbParameter) -> inspect.Parameter:
+    if not isinstance(parameter.marker, Input | Output):
+        values = Parameter(consume_multiple=(0, None)) if parameter.many else Parameter()
+        default = inspect.Parameter.empty if parameter.required else parameter.default
         return inspect.Parameter(
-            one.name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[one.type, several], default=default
+            parameter.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=Annotated[parameter.type, values],
+            default=default,
         )
-    lone = not one.many and one.required
-    counts = Parameter(consume_multiple=(0, None if one.many else 1), required=one.required and not one.many)
-    hint = Annotated[Path, Parameter()] if lone else Annotated[list[Path] | None, counts]
-    default = inspect.Parameter.empty if lone else None
-    return inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default)
+    is_single_path = not parameter.many and parameter.required
+    number_of_paths = Parameter(
+        consume_multiple=(0, None if parameter.many else 1), required=parameter.required and not parameter.many
+    )
+    hint = Annotated[Path, Parameter()] if is_single_path else Annotated[list[Path] | None, number_of_paths]
+    default = inspect.Parameter.empty if is_single_path else None
+    return inspect.Parameter(parameter.name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default)
 
 
 def _keyword(name: str, kind: Any, text: str, default: Any) -> inspect.Parameter:
@@ -122,29 +132,29 @@ def _add_commands(app: App) -> None:
     for name, command in COMMANDS.items():
         if isinstance(command, dict):
             group = App(name=name, help=GROUPS[name])
-            for inner, one in command.items():
-                group.command(one, name=inner)
+            for subname, subcommand in command.items():
+                group.command(subcommand, name=subname)
             app.command(group)
         else:
             app.command(command, name=name)
 
 
-def _listen(file: Path | None) -> None:
-    """Send the log to a file, and to standard error what a person must see; without a file, all of it there."""
+def _configure_log(file: Path | None) -> None:
+    """Send the log to a file, and warnings and stages to standard error; without a file, everything to standard error."""
     logger = logging.getLogger("lobate")
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    seen = logging.StreamHandler()
-    seen.setFormatter(logging.Formatter("%(message)s"))
-    logger.addHandler(seen)
+    console = logging.StreamHandler()
+    console.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(console)
     if file is not None:
-        seen.addFilter(lambda record: record.levelno >= logging.WARNING or record.name == "lobate.engine.stage")
+        console.addFilter(lambda record: record.levelno >= logging.WARNING or record.name == "lobate.engine.stage")
         file.parent.mkdir(parents=True, exist_ok=True)
-        written = logging.FileHandler(file, mode="w", encoding="utf-8")
-        written.setFormatter(logging.Formatter("%(message)s"))
-        logger.addHandler(written)
+        log_file = logging.FileHandler(file, mode="w", encoding="utf-8")
+        log_file.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(log_file)
 
 
 if __name__ == "__main__":

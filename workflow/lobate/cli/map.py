@@ -1,7 +1,7 @@
-"""`lobate map`: a trained model on any scenes, in one command and without a region's configuration.
+"""`lobate map`: map any scenes with a trained model, in one command and without a region's configuration.
 
-Each step is the workflow's own verb, run as a stage: what the store has is not computed again, and the detections appear
-whole or not at all.
+Each step is a verb of the workflow, run as a stage: results in the store are not computed again, and the detections are
+written whole or not at all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 SeveralOrNone = Parameter(consume_multiple=(0, None))
 Ranges = dict[str, dict[str, float]]
-"""Band -> ``lowest`` and ``highest``: surface reflectance that becomes 1 in the image, and the one that becomes 255."""
+"""Band -> ``lowest`` and ``highest``: the surface reflectances that become 1 and 255 in the image."""
 DEFAULT_STRETCH = {"lowest": 0.0, "highest": 0.3}
 
 
@@ -39,19 +39,19 @@ class InputStretch:
     Parameters
     ----------
     lowest
-        Surface reflectance that becomes 1 in the image; as the model saw it in training when not given, or 0 where the model
-        does not say. 8-bit images stay as they are.
+        Surface reflectance that becomes 1 in the image; when not given, as in the model's training, or 0 where the model does
+        not record it. 8-bit images stay as they are.
     highest
-        Surface reflectance that becomes 255 in the image; as in training when not given, or 0.3.
+        Surface reflectance that becomes 255 in the image; when not given, as in the model's training, or 0.3.
     stretch
-        Range of each band that was measured for the training (imagery/stretch.json of its region), in place of these two,
-        for a model that does not say it.
+        File with the range of each band that was measured for the training (imagery/stretch.json of its region). It replaces
+        lowest and highest for a model that does not record its ranges.
     offset
-        Offset of the digital numbers where a product does not say (setting imagery.offset): none, or 1000 that were added.
+        Offset of the digital numbers (setting imagery.offset): from the product's metadata, none, or 1000 that were added.
     band_order
-        Bands of GeoTIFFs, in the order they have in the file, where they are not described (setting imagery.band_order).
+        Bands of GeoTIFFs without band descriptions, in the order of the file (setting imagery.band_order).
     invalid_classes
-        Classes of the scene classification that are masked (setting imagery.clouds.invalid_classes); none when nothing follows.
+        Masked classes of the scene classification (setting imagery.clouds.invalid_classes); the option alone masks none.
     """
 
     lowest: float | None = None
@@ -63,27 +63,27 @@ class InputStretch:
 
     @property
     def ends(self) -> dict[str, float]:
-        """The ends of the range that were given."""
+        """The ends of the range that the user gave."""
         return {name: end for name, end in (("lowest", self.lowest), ("highest", self.highest)) if end is not None}
 
     def ranges(self, header: dict[str, Any]) -> Ranges:
-        """Return the range of each band as it was given, else as the model of this header was shown it in training."""
-        known = header.get("stretch") or {}
-        return {band: {**DEFAULT_STRETCH, **known.get(band, {}), **self.ends} for band in _bands(header)}
+        """Return the range of each band: as the user gave it, else as in the training of this header's model."""
+        trained = header.get("stretch") or {}
+        return {band: {**DEFAULT_STRETCH, **trained.get(band, {}), **self.ends} for band in _bands(header)}
 
     def settings(self, ranges: Ranges) -> dict[str, Any]:
-        """Return the settings of the section imagery that are meant. UserError for two kinds of range at once."""
+        """Return settings of the section imagery. Raises UserError for two kinds of range at once."""
         if self.stretch and self.ends:
             raise UserError(
-                f"--stretch {self.stretch} and --{next(iter(self.ends))} both say which reflectances the image shows. Give what the "
-                "model's training images were made with: the file where the range was measured, else lowest and highest."
+                f"--stretch {self.stretch} and --{next(iter(self.ends))} both set the reflectance range of the image. Give the one "
+                "that the model's training images used: the file if the range was measured, else lowest and highest."
             )
         classes = {} if self.invalid_classes is None else {"invalid_classes": self.invalid_classes}
         return {
             "band_order": self.band_order,
             "offset": self.offset,
             "stretch": {"method": "percentiles"} if self.stretch or not _alike(ranges) else next(iter(ranges.values())),
-            "clouds": {"max_scene_cloud": 100, **classes},  # a person chose these scenes
+            "clouds": {"max_scene_cloud": 100, **classes},  # the user chose these scenes
         }
 
 
@@ -96,7 +96,7 @@ def map_scenes(
     window: int = 480,
     overlap: int = 160,
     batch: str = "auto",
-    look: InputStretch = InputStretch(),
+    input_stretch: InputStretch = InputStretch(),
     dem: Path | None = None,
     min_elevation_m: float | None = None,
     max_slope_deg: float | None = None,
@@ -104,46 +104,46 @@ def map_scenes(
 ) -> int:
     """Map scenes with a trained model, without a configuration.
 
-    Scenes that show the same ground, or neighbouring ground, give one detection for each body. What is computed is kept in
-    the store (results/.store, or LOBATE_STORE).
+    Detections of overlapping or neighbouring scenes are merged, one for each landform. Intermediate results are kept in the
+    store (results/.store, or LOBATE_STORE).
 
     Parameters
     ----------
     images
-        8-bit images of the bands that the model was trained on (0 in all of them is no data), or Sentinel-2 products:
+        8-bit images of the bands that the model was trained on (0 in all bands is no data), or Sentinel-2 products:
         .SAFE folders or zips, folders with a STAC item and bands, GeoTIFFs of several bands.
     model
-        Model file that `train` wrote.
+        Model file that `train` or `select-model` wrote.
     out
-        GeoPackage of the detections, layers kept and removed, EPSG:4326.
+        GeoPackage to write: the detections, layers kept and removed, EPSG:4326.
     threshold
-        Probability from which a pixel is landform; the model's own best one when not given.
+        Probability from which a pixel is landform; the model's own best threshold when not given.
     min_area_km2
-        Area below which a detection is removed.
+        Detections smaller than this are removed.
     window
         Side of a window, in pixels.
     overlap
         Pixels that neighbouring windows share.
     batch
-        Windows that go through the network at once, a number or auto.
+        Windows in one forward pass: a number, or auto.
     dem
-        Elevations in metres, for the two limits below.
+        Elevation raster in metres, for the two limits below.
     min_elevation_m
         Detections whose lowest point lies below this are removed.
     max_slope_deg
-        Detections steeper than this in the mean are removed.
+        Detections with a steeper mean slope are removed.
     keep
-        Folder that gets the image, the probabilities and the outlines of each scene too.
+        Folder in which to keep the image, the probabilities and the outlines of each scene.
     """
     if dem is None and (min_elevation_m, max_slope_deg) != (None, None):
         raise UserError(
             "A limit of elevation or slope needs a DEM. Give elevations with --dem, or leave the limit out."
         )
     header = _header(model)
-    _check(images, [model, *filter(None, [dem, look.stretch])], out)
+    _check(images, [model, *filter(None, [dem, input_stretch.stretch])], out)
     if (threshold or header.get("threshold")) is None:
-        raise UserError(f"The model {model} brings no threshold of its own. Give one with --threshold, such as 0.5.")
-    for path in images if look.band_order is None else ():
+        raise UserError(f"The model {model} has no threshold of its own. Give one with --threshold, such as 0.5.")
+    for path in images if input_stretch.band_order is None else ():
         _check_bands(path, len(_bands(header)))
     mapping = {
         "predict": {"window": window, "overlap": overlap, "batch": int(batch) if batch.isdecimal() else batch},
@@ -153,19 +153,19 @@ def map_scenes(
     imagery = {
         "tiles": {name: [str(path)] for name, path in zip(_names(images), images, strict=True)},
         "bands": _bands(header),
-        **look.settings(look.ranges(header)),
+        **input_stretch.settings(input_stretch.ranges(header)),
     }
-    guessed = not (look.stretch or look.ends or header.get("stretch"))
+    guessed = not (input_stretch.stretch or input_stretch.ends or header.get("stretch"))
     _run(
         _region(imagery, mapping),
         model,
         out,
         keep,
         dem=dem,
-        stretch=look.stretch or look.ranges(header),
+        stretch=input_stretch.stretch or input_stretch.ranges(header),
         guessed=guessed,
     )
-    _tell(out, len(images))
+    _print_counts(out, len(images))
     return 0
 
 
@@ -176,7 +176,7 @@ def _header(model: Path) -> dict[str, Any]:
 
 
 def _check(images: Sequence[Path], others: Sequence[Path], out: Path) -> None:
-    """Refuse inputs that are not there, and a result that would take the place of one."""
+    """Raise UserError for inputs that do not exist, and for a result that would overwrite one."""
     if not images:
         raise UserError("No scene was given to map. Name one or more images or Sentinel-2 products after `lobate map`.")
     for path in images:
@@ -196,7 +196,7 @@ def _check(images: Sequence[Path], others: Sequence[Path], out: Path) -> None:
 
 
 def _check_bands(path: Path, channels: int) -> None:
-    """Refuse an 8-bit image of other bands than the model's; bands that say what they are are chosen by that."""
+    """Raise UserError for an 8-bit image without band descriptions that has not the model's number of bands."""
     import numpy as np
     from rasterio.enums import ColorInterp
 
@@ -208,7 +208,9 @@ def _check_bands(path: Path, channels: int) -> None:
         if set(dataset.dtypes) != {"uint8"} or any(dataset.descriptions):
             return
         last, masks = dataset.count, 0
-        if dataset.colorinterp[-1] is ColorInterp.alpha:  # as GDAL calls any fourth band; a mask knows but two values
+        if (
+            dataset.colorinterp[-1] is ColorInterp.alpha
+        ):  # GDAL calls any fourth band alpha; a real mask has only two values
             masks = int(np.isin(dataset.read(last, out_shape=(1024, 1024)), (0, 255)).all())
         if last - masks != channels:
             raise UserError(
@@ -218,7 +220,7 @@ def _check_bands(path: Path, channels: int) -> None:
 
 
 def _names(images: Sequence[Path]) -> list[str]:
-    """Return a name for each scene, made of its file's, no two alike."""
+    """Return a unique name for each scene, made from its file name."""
     names: list[str] = []
     for path in images:
         stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem).strip("_-") or "scene"
@@ -228,7 +230,7 @@ def _names(images: Sequence[Path]) -> list[str]:
 
 
 def _bands(header: dict[str, Any]) -> list[str]:
-    """Return the bands the model wants: by the header, else red, green, blue, else just so many."""
+    """Return the bands of the model's input: from the header, else red, green, blue, else numbered bands."""
     channels = int(header.get("channels", 3))
     return header.get("bands") or (
         ["B04", "B03", "B02"] if channels == 3 else [f"band{n + 1}" for n in range(channels)]
@@ -236,7 +238,7 @@ def _bands(header: dict[str, Any]) -> list[str]:
 
 
 def _alike(ranges: Ranges) -> bool:
-    return all(one == next(iter(ranges.values())) for one in ranges.values())
+    return all(range_ == next(iter(ranges.values())) for range_ in ranges.values())
 
 
 def _region(imagery: dict[str, Any], mapping: dict[str, Any]) -> Region:
@@ -263,21 +265,21 @@ def _run(
         folder = keep or stack.enter_context(store.workdir("map"))
         measured = _measured(region, folder, stretch)
 
-        def run(verb: str, **given: Any) -> None:
-            stage.run(verb, given, region, store)
+        def run(verb: str, **arguments: Any) -> None:
+            stage.run(verb, arguments, region, store)
 
         for tile, scenes in region.imagery.tiles.items():
             image, probability = folder / f"{tile}.tif", folder / f"{tile}_probability.tif"
             record, facts = folder / f"{tile}_scene.tif", folder / f"{tile}.json"
             run("compose_rgb", scenes=scenes, image=image, record=record, facts=facts, **measured)
             if guessed:
-                _tell_guess(model, facts)
+                _warn_about_stretch(model, facts)
             run("predict", image=image, model=model, probability=probability)
             outlines = folder / f"{tile}_detections.gpkg"
             run("vectorize", probability=probability, model=model, detections=outlines, tile=tile)
         tiles = list(region.imagery.tiles)
         detections, probabilities = (
-            [folder / f"{tile}_{what}" for tile in tiles] for what in ("detections.gpkg", "probability.tif")
+            [folder / f"{tile}_{ending}" for tile in tiles] for ending in ("detections.gpkg", "probability.tif")
         )
         merged = folder / "merged.gpkg"
         run("merge_detections", detections=detections, probabilities=probabilities, merged=merged, tiles=tiles)
@@ -285,7 +287,7 @@ def _run(
 
 
 def _measured(region: Region, folder: Path, stretch: Path | Ranges) -> dict[str, Path]:
-    """Return the file of the bands' ranges where each has its own; those of the model are written into ``folder``."""
+    """Return the file of the bands' ranges where each band has its own; the model's ranges are written into ``folder``."""
     if region.imagery.stretch.method == "fixed":
         return {}
     if isinstance(stretch, Path):
@@ -296,16 +298,16 @@ def _measured(region: Region, folder: Path, stretch: Path | Ranges) -> dict[str,
     return {"measured": file}
 
 
-def _tell_guess(model: Path, facts: Path) -> None:
+def _warn_about_stretch(model: Path, facts: Path) -> None:
     if read_json(facts, "an image's facts written by `compose-rgb`")["stretch"]:
         log.warning(
-            "%s does not say which reflectance its training showed as 1 and as 255; %g and %g are taken. Give --lowest and "
-            "--highest, or --stretch, if it was another range: a model that is shown another brightness maps badly.",
+            "%s does not record which reflectances were 1 and 255 in its training; %g and %g are used. Give --lowest and "
+            "--highest, or --stretch, if the range was different: on images of another brightness a model maps badly.",
             *(model, DEFAULT_STRETCH["lowest"], DEFAULT_STRETCH["highest"]),
         )
 
 
-def _tell(out: Path, scenes: int) -> None:
+def _print_counts(out: Path, scenes: int) -> None:
     from lobate.io.vector import read_layer
 
     kept, removed = (len(read_layer(out, layer)) for layer in ("kept", "removed"))

@@ -1,6 +1,6 @@
-"""The table of rounds for a terminal: data, augmentation, IoUs, and how long each took when it was computed.
+"""The table of training rounds for a terminal: data, augmentation, IoUs, and minutes of computing.
 
-Minutes are no result, for the same training takes other ones elsewhere; they come from the store's record of the making.
+Minutes are not part of a result, since they depend on the machine; they come from the store's record of the run.
 """
 
 from __future__ import annotations
@@ -17,33 +17,36 @@ HEAD = ("round", "patches", "mined", "augmentation", "training", "validation", "
 
 
 def rounds_table(training: Path, store: Store) -> str:
-    """Return the table of the rounds below a region's folder ``training``, and both protocols' IoUs under it.
+    """Return the table of the rounds in a region's folder ``training``, followed by the IoUs of both protocols.
 
-    Raises UserError when no model has been selected there yet.
+    Raises UserError if no model has been selected there yet.
     """
     if not (training / "selection.json").exists():
         raise UserError(f"There is no {training / 'selection.json'} yet. Run snakemake for this region first.")
-    found = read_json(training / "selection.json", "a selection.json written by `select-model`")
-    rows = [HEAD, *(_row(one, training / f"round_{one['round']}/verdict.json", store) for one in found["rounds"])]
+    selection = read_json(training / "selection.json", "a selection.json written by `select-model`")
+    rows = [
+        HEAD,
+        *(_row(facts, training / f"round_{facts['round']}/verdict.json", store) for facts in selection["rounds"]),
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, *_protocols(found)]) + "\n"
+    return "\n".join([*lines, *_protocols(selection)]) + "\n"
 
 
-def _row(one: dict[str, Any], verdict: Path, store: Store) -> tuple[str, ...]:
-    said = "chosen" if one["chosen"] else ""
-    if not one["trained"]:
-        return (str(one["round"]), *[""] * 7, f"rests: round {one['trained_in']} reached the target")
-    patches = one["patches"] or {}
+def _row(facts: dict[str, Any], verdict: Path, store: Store) -> tuple[str, ...]:
+    note = "chosen" if facts["chosen"] else ""
+    if not facts["trained"]:
+        return (str(facts["round"]), *[""] * 7, f"rests: round {facts['trained_in']} reached the target")
+    patches = facts["patches"] or {}
     return (
-        str(one["round"]),
+        str(facts["round"]),
         f"{patches.get('training', '?')} + {patches.get('validation', '?')}",
-        str(one["mined_negatives"]),
-        ", ".join(one["augment"] or []) or "none",
-        *(_iou(one[name]) for name in ("training_iou", "validation_iou")),
-        str(one["threshold"]),
+        str(facts["mined_negatives"]),
+        ", ".join(facts["augment"] or []) or "none",
+        *(_iou(facts[name]) for name in ("training_iou", "validation_iou")),
+        str(facts["threshold"]),
         _minutes(verdict, store),
-        said,
+        note,
     )
 
 
@@ -55,18 +58,20 @@ def _iou(ious: dict[str, float | None] | None) -> str:
 def _minutes(verdict: Path, store: Store) -> str:
     try:
         return f"{lineage(verdict, store)['run']['seconds'] / 60:.1f}"
-    except UserError:  # made with another store, or moved here by hand
+    except UserError:  # computed with another store, or moved here by hand
         return "unknown"
 
 
-def _protocols(found: dict[str, Any]) -> list[str]:
+def _protocols(selection: dict[str, Any]) -> list[str]:
     lines = []
-    for name, one in found.get("protocols", {}).items():
+    for name, protocol in selection.get("protocols", {}).items():
         leaked = (
-            "" if one["leaked_share"] is None else f", {100 * one['leaked_share']:.0f} % of its validation ground seen"
+            ""
+            if protocol["leaked_share"] is None
+            else f", {100 * protocol['leaked_share']:.0f} % of its validation ground seen"
         )
-        lines.append(f"{name} split ({one['method']}): validation IoU {_iou(one['validation_iou'])}{leaked}")
-    folds = found.get("folds")
+        lines.append(f"{name} split ({protocol['method']}): validation IoU {_iou(protocol['validation_iou'])}{leaked}")
+    folds = selection.get("folds")
     if folds:
         lines.append(f"{folds['count']} folds: validation IoU {folds['mean']}, spread {folds['spread']}")
     return lines

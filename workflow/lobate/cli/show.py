@@ -1,4 +1,4 @@
-"""What a model file says of itself, as lines a person reads; nothing here needs torch or the weights."""
+"""The header of a model file as text; needs neither torch nor the weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BAR = 40
 
 
 def describe_model(path: Path) -> str:
-    """Return the header of a model file as text. Raises UserError for anything else."""
+    """Return the header of a model file as text. Raises UserError if the file is not a model."""
     header = read_header(path)
     lines = [f"{path.name}: {_network(header)}"]
     lines += [f"  {name:20} {value}" for name, value in _facts(header, count_parameters(path)) if value is not None]
@@ -19,10 +19,8 @@ def describe_model(path: Path) -> str:
 
 
 def _network(header: dict[str, Any]) -> str:
-    made = header["architecture"]
-    return (
-        f"DeepLabv3+ on {made['backbone']}, output stride {made['output_stride']}, weights at first: {made['weights']}"
-    )
+    architecture = header["architecture"]
+    return "DeepLabv3+ on {backbone}, output stride {output_stride}, initial weights: {weights}".format(**architecture)
 
 
 def _facts(header: dict[str, Any], parameters: int) -> list[tuple[str, Any]]:
@@ -31,32 +29,32 @@ def _facts(header: dict[str, Any], parameters: int) -> list[tuple[str, Any]]:
         ("landform", header.get("landform")),
         ("parameters", f"{parameters:,}"),
         ("input", _input(header)),
-        ("reflectance shown", _stretch(header.get("stretch"))),
+        ("reflectance range", _stretch(header.get("stretch"))),
         ("round", header.get("round")),
         ("validation IoU", _ious(header.get("validation_iou"))),
         ("by other protocol", _ious(header.get("validation_iou_other"))),
         ("best threshold", header.get("threshold")),
         ("calibration error", header.get("calibration_error")),
         ("data set", header.get("dataset")),
-        ("digest of weights", header.get("digest")),
+        ("weights digest", header.get("digest")),
         ("licence", header.get("licence")),
         ("made by", f"lobate {header.get('lobate')}; {libraries}"),
     ]
 
 
 def _input(header: dict[str, Any]) -> str:
-    fed, bands = header["preprocessing"], ", ".join(header.get("bands") or ["unnamed"])
-    return f"{header['channels']} channels ({bands}) of 8 bits; mean {fed['mean']}, deviation {fed['std']} of 255"
+    scaling, bands = header["preprocessing"], ", ".join(header.get("bands") or ["unnamed"])
+    return f"{header['channels']} channels ({bands}) of 8 bits; mean {scaling['mean']}, standard deviation {scaling['std']} of 255"
 
 
 def _stretch(ranges: dict[str, dict[str, float]] | None) -> str | None:
-    """Say which reflectance became 1 and 255, once where all bands have the same."""
+    """Return the reflectances that became 1 and 255, once if all bands have the same."""
     if not ranges:
         return None
-    said = {band: f"{one['lowest']:g} to {one['highest']:g}" for band, one in ranges.items()}
-    alike = len(set(said.values())) == 1
-    told = next(iter(said.values())) if alike else ", ".join(f"{band} {one}" for band, one in said.items())
-    return f"{told}, as 1 to 255"
+    texts = {band: f"{ends['lowest']:g} to {ends['highest']:g}" for band, ends in ranges.items()}
+    alike = len(set(texts.values())) == 1
+    text = next(iter(texts.values())) if alike else ", ".join(f"{band} {ends}" for band, ends in texts.items())
+    return f"{text}, as 1 to 255"
 
 
 def _ious(ious: dict[str, float | None] | None) -> str | None:
@@ -66,7 +64,7 @@ def _ious(ious: dict[str, float | None] | None) -> str | None:
 
 
 def _curve(bins: list[list[float]]) -> list[str]:
-    """Draw the reliability curve: where bar and mark meet, a probability is what it says."""
+    """Draw the reliability curve: a bar of the observed share, and a mark at the predicted probability."""
     lines = ["  predicted  observed  pixels"] if bins else []
     for predicted, observed, count in bins:
         bar = "#" * round(BAR * observed)

@@ -1,9 +1,7 @@
-"""What a run ended with, in a few lines for a terminal.
+"""The outcome of a run: a few lines for a terminal, or a Markdown table of its numbers beside those of the paper.
 
-The paper's numbers beside those of a run, as a table in Markdown.
-
-The paper is Hu et al. (2023), sections 3.2 and 4: one region, one hand, one year. A run on other ground is not meant to
-give the same; the table shows what kind of numbers to expect, and where a run of the paper's own region departs from it.
+The paper is Hu et al. (2023), sections 3.2 and 4: one region, one mapper, one year. A run on other ground need not agree
+with it; the table shows the order of the numbers, and where a run of the paper's own region differs.
 """
 
 from __future__ import annotations
@@ -19,9 +17,9 @@ SUMMARY = "a summary.json written by `compile-inventory`"
 
 
 def summary(region: Region) -> str:
-    """Return where a region's inventory, map and scores are, and what they say.
+    """Return the paths of a region's inventory, map, scores and model, with their main numbers.
 
-    Raises UserError when the region has not been run to its end.
+    Raises UserError if the run is not complete.
     """
     folder = Path("results", region.region)
     selection = read_json(folder / "training/selection.json", SELECTION)
@@ -31,8 +29,8 @@ def summary(region: Region) -> str:
         f"Region {region.region}" + (" (synthetic: nothing in it was ever observed)" if region.example else ""),
         f"  inventory  {folder / 'inventory/inventory.gpkg'}: {_landforms(compiled, region.landform)}",
         f"  map        {folder / 'figures/map.png'}",
-        f"  scores     {folder / 'mapping/scores.json'}: {_found(scores)}",
-        f"  model      {folder / 'training/model.safetensors'}: {_trained(selection, region.training.target_iou)}",
+        f"  scores     {folder / 'mapping/scores.json'}: {_scores(scores)}",
+        f"  model      {folder / 'training/model.safetensors'}: {_model(selection, region.training.target_iou)}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -43,14 +41,14 @@ def _landforms(compiled: dict[str, Any], landform: str) -> str:
     return f"{inventory['total']} {landform}s ({methods})"
 
 
-def _found(scores: dict[str, Any]) -> str:
+def _scores(scores: dict[str, Any]) -> str:
     polygons = scores["polygons"]
     rates = ", ".join(f"{name} {polygons[name]}" for name in ("precision", "recall", "f1"))
     return f"pixel IoU {scores['pixels']['iou']}; polygons: {rates}; reference: {scores['reference']['what']}"
 
 
-def _trained(selection: dict[str, Any], target: float) -> str:
-    chosen = next(one for one in selection["rounds"] if one["trained_in"] == selection["chosen"])
+def _model(selection: dict[str, Any], target: float) -> str:
+    chosen = next(facts for facts in selection["rounds"] if facts["trained_in"] == selection["chosen"])
     reached = "reaches" if selection["reached"] else "DOES NOT REACH"
     return f"validation IoU {chosen['validation_iou']['landform']} in round {selection['chosen']}, which {reached} {target}"
 
@@ -59,9 +57,9 @@ Row = tuple[str, str, str]
 
 
 def paper_table(region: Region) -> str:
-    """Return the table of a region that was run to its end, and what must be known to read it.
+    """Return the table for a complete run, with notes on how to read it.
 
-    Raises UserError when a result is not there yet.
+    Raises UserError if a result is missing.
     """
     folder = Path("results", region.region)
     leakage = read_json(folder / "patches/leakage.json", "a leakage.json written by `split-patches`")
@@ -73,17 +71,17 @@ def paper_table(region: Region) -> str:
 
 
 def _data(leakage: dict[str, Any]) -> list[Row]:
-    used = leakage[leakage["used"]]
+    protocol = leakage[leakage["used"]]
     return [
-        ("patches", "2,230", f"{used['patches']:,}"),
-        ("training / validation patches", "2,007 / 223", f"{used['training']:,} / {used['validation']:,}"),
+        ("patches", "2,230", f"{protocol['patches']:,}"),
+        ("training / validation patches", "2,007 / 223", f"{protocol['training']:,} / {protocol['validation']:,}"),
         ("split", "random", leakage["used"]),
-        ("validation ground seen in training", "not said", f"{100 * used['leaked_share']:.1f} %"),
+        ("validation ground seen in training", "not said", f"{100 * protocol['leaked_share']:.1f} %"),
     ]
 
 
 def _network(selection: dict[str, Any], region: Region) -> list[Row]:
-    chosen = next(one for one in selection["rounds"] if one["trained_in"] == selection["chosen"])
+    chosen = next(facts for facts in selection["rounds"] if facts["trained_in"] == selection["chosen"])
     return [
         ("network", "DeepLabv3+, Xception-71", f"DeepLabv3+, {region.training.network.backbone}"),
         ("target of the validation IoU", "0.80", f"{region.training.target_iou:.2f}"),
@@ -93,24 +91,32 @@ def _network(selection: dict[str, Any], region: Region) -> list[Row]:
 
 
 def _detections(compiled: dict[str, Any]) -> list[Row]:
-    found = compiled["detections"]
-    right = f"{100 * (found['known'] + found['new']) / found['total']:.1f} %" if found["total"] else "none"
+    detections = compiled["detections"]
+    right = (
+        f"{100 * (detections['known'] + detections['new']) / detections['total']:.1f} %"
+        if detections["total"]
+        else "none"
+    )
     return [
-        ("detections", "337", f"{found['total']:,}"),
-        ("known / new / wrong", "165 / 123 / 49", f"{found['known']:,} / {found['new']:,} / {found['wrong']:,}"),
+        ("detections", "337", f"{detections['total']:,}"),
+        (
+            "known / new / wrong",
+            "165 / 123 / 49",
+            f"{detections['known']:,} / {detections['new']:,} / {detections['wrong']:,}",
+        ),
         ("known or new", "85.5 %", right),
     ]
 
 
 def _inventory(compiled: dict[str, Any]) -> list[Row]:
-    made = compiled["inventory"]
-    methods = ", ".join(f"{count:,} {method}" for method, count in sorted(made["by_method"].items()))
-    low, high = made["altitude_m"]["lowest"], made["altitude_m"]["highest"]
+    inventory = compiled["inventory"]
+    methods = ", ".join(f"{count:,} {method}" for method, count in sorted(inventory["by_method"].items()))
+    low, high = inventory["altitude_m"]["lowest"], inventory["altitude_m"]["highest"]
     return [
-        ("inventory", "413: 290 InSAR, 123 deep learning", f"{made['total']:,}: {methods or 'none'}"),
+        ("inventory", "413: 290 InSAR, 123 deep learning", f"{inventory['total']:,}: {methods or 'none'}"),
         ("altitude", "3,390 to 5,540 m", "not known" if low is None else f"{low:,.0f} to {high:,.0f} m"),
-        ("mean area", "0.26 km2", _known(made["area_km2"]["mean"], "{:.2f} km2")),
-        ("mean slope", "17 degrees", _known(made["mean_slope_deg"], "{:.0f} degrees")),
+        ("mean area", "0.26 km2", _known(inventory["area_km2"]["mean"], "{:.2f} km2")),
+        ("mean slope", "17 degrees", _known(inventory["mean_slope_deg"], "{:.0f} degrees")),
     ]
 
 
