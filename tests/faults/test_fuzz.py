@@ -24,7 +24,7 @@ from shapely.geometry import box
 
 from lobate.errors import UserError
 from lobate.imagery.reading.product import read_product
-from lobate.imagery.reading.scene import Wanted
+from lobate.imagery.reading.scene import SceneRequest
 from lobate.imagery.reading.scenes import read_scene
 from lobate.imagery.scene_table import COLUMNS, read_table
 from lobate.imagery.stretch import read_ranges
@@ -98,7 +98,7 @@ READERS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], object]]]
     "STAC item": (
         "i.json",
         sound(json.dumps(ITEM)),
-        lambda path: read_scene(path, Wanted(("B04",), "metadata", False)),
+        lambda path: read_scene(path, SceneRequest(("B04",), "metadata", False)),
     ),
     "range": ("stretch.json", sound('{"ranges": {"B04": {"lowest": 0.0, "highest": 0.3}}}'), read_ranges),
     "removed ids": ("r.csv", sound("id,reason\na,too small\nb,\n"), read_removed),

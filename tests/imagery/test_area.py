@@ -6,7 +6,7 @@ import shapely
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
 from lobate.errors import UserError
-from lobate.imagery.finding.area import outline, read_area
+from lobate.imagery.finding.area import query_outline, read_area
 
 
 @pytest.fixture
@@ -54,18 +54,18 @@ def test_an_area_over_the_antimeridian_is_small_and_on_both_sides(area):
     for ground in (utm, fiji):
         assert ground.bounds[0] == -180
         assert ground.bounds[2] == 180
-        asked = outline(ground)
+        asked = query_outline(ground)
         assert len(asked.geoms) == 2
         assert asked.area < 1.3 * ground.area
 
 
 def test_the_outline_holds_the_area_with_few_corners():
     circle = Point(10, 46).buffer(0.5, 500)
-    asked = outline(MultiPolygon([circle, box(70, 30, 71, 31)]))
+    asked = query_outline(MultiPolygon([circle, box(70, 30, 71, 31)]))
     assert len(asked.geoms) == 2
     assert asked.contains(circle.buffer(-1e-6))
     comb = shapely.union_all([box(x / 10, 0, x / 10 + 0.05, 1) for x in range(100)])
-    assert shapely.get_num_coordinates(outline(comb)) == 5
+    assert shapely.get_num_coordinates(query_outline(comb)) == 5
 
 
 @pytest.mark.parametrize(

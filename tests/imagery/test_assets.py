@@ -12,14 +12,14 @@ from lobate.errors import UserError
 from lobate.imagery.fetching import assets
 from lobate.imagery.fetching.assets import (
     Asset,
-    assets_of,
-    elevation_of,
+    asset_download,
+    elevation_asset,
     local_item,
     missing,
-    order_of,
-    orders_of,
-    read_item,
-    side_orders,
+    parse_item,
+    scene_assets,
+    scene_downloads,
+    sidecar_downloads,
 )
 from lobate.imagery.fetching.journal import open_journal
 
@@ -45,7 +45,7 @@ def item_of(files, **more):
 
 @pytest.mark.parametrize("catalogue", CATALOGUES)
 def test_every_catalogue_has_its_names_and_here_they_are_ours(catalogue):
-    found = {one.what: one for one in assets_of(item_of(CATALOGUES[catalogue]), SOURCE, ["B04", "B03"])}
+    found = {one.name: one for one in scene_assets(item_of(CATALOGUES[catalogue]), SOURCE, ["B04", "B03"])}
     suffix = ".jp2" if catalogue == "data space" else ".tif"
     assert {one.file for one in found.values()} == {f"{band}{suffix}" for band in ("B04", "B03", "SCL")} | {
         "granule_metadata.xml"
@@ -56,7 +56,7 @@ def test_every_catalogue_has_its_names_and_here_they_are_ours(catalogue):
 
 def test_the_products_metadata_get_the_name_that_says_so():
     item = item_of({"red": "B04.tif", "product_metadata": "x.xml", "granule_metadata": "y.xml"})
-    files = [one.file for one in assets_of(item, SOURCE, ["B04"])]
+    files = [one.file for one in scene_assets(item, SOURCE, ["B04"])]
     assert files == ["B04.tif", "granule_metadata.xml", "MTD_MSIL2A.xml"]
 
 
@@ -71,34 +71,34 @@ def test_the_products_metadata_get_the_name_that_says_so():
     ],
 )
 def test_a_file_is_called_after_what_it_is(asset, file):
-    assert assets_of(item_of({}, assets={"B04": asset}), SOURCE, ["B04"])[0].file == file
+    assert scene_assets(item_of({}, assets={"B04": asset}), SOURCE, ["B04"])[0].file == file
 
 
 def test_what_the_catalogue_knows_of_a_file():
     known = {"href": "B04.tif", "file:checksum": "1220ab", "file:size": 17}
-    asset = assets_of(item_of({}, assets={"red": known}), SOURCE, ["B04"])[0]
+    asset = scene_assets(item_of({}, assets={"red": known}), SOURCE, ["B04"])[0]
     assert (asset.url, asset.checksum, asset.size) == (
         "https://api.example/v1/collections/c/items/B04.tif",
         "1220ab",
         17,
     )
     for size in (0, -1, "17", None, 1.5):
-        assert assets_of(item_of({}, assets={"red": {**known, "file:size": size}}), SOURCE, ["B04"])[0].size is None
+        assert scene_assets(item_of({}, assets={"red": {**known, "file:size": size}}), SOURCE, ["B04"])[0].size is None
 
 
 def test_the_band_asked_for_twice_comes_once():
-    assert len(assets_of(item_of({"red": "B04.tif", "scl": "SCL.tif"}), SOURCE, ["B04", "SCL", "B04"])) == 2
+    assert len(scene_assets(item_of({"red": "B04.tif", "scl": "SCL.tif"}), SOURCE, ["B04", "SCL", "B04"])) == 2
 
 
 def test_a_band_that_is_not_there_is_named_with_what_is():
     with pytest.raises(UserError, match="has no B08 and no B11; it has green, red"):
-        assets_of(item_of({"red": "B04.tif", "green": "B03.tif"}), SOURCE, ["B04", "B08", "B11"])
+        scene_assets(item_of({"red": "B04.tif", "green": "B03.tif"}), SOURCE, ["B04", "B08", "B11"])
 
 
 @pytest.mark.parametrize("band", ["../B04", "B04/x", "", ".", "B 04", "$(id)"])
 def test_a_band_must_have_a_name(band):
     with pytest.raises(UserError, match="no name of a band"):
-        assets_of(item_of({"red": "B04.tif"}), SOURCE, [band])
+        scene_assets(item_of({"red": "B04.tif"}), SOURCE, [band])
 
 
 def test_the_local_item_leads_to_what_is_here_and_to_the_rest_where_it_is():
@@ -127,9 +127,9 @@ def test_files_that_differ_by_their_query_only_stay_apart():
 
 
 def test_elevation_is_called_after_its_tile():
-    asset = elevation_of({"id": "N46E010", "assets": {"data": {"href": "x.tif"}}}, "https://a.example/items/")
+    asset = elevation_asset({"id": "N46E010", "assets": {"data": {"href": "x.tif"}}}, "https://a.example/items/")
     assert (asset.file, asset.url) == ("N46E010.tif", "https://a.example/items/x.tif")
-    by_role = elevation_of(
+    by_role = elevation_asset(
         {"id": "N", "assets": {"a": {"href": "a.png"}, "z": {"href": "z.tif", "roles": ["data"]}}}, "https://a.example/"
     )
     assert by_role.url.endswith("z.tif")
@@ -154,15 +154,15 @@ NESTED = st.recursive(
 @given(st.binary(max_size=60) | NESTED.map(lambda one: json.dumps(one).encode()))
 def test_any_bytes_are_an_item_or_a_mistake(content):
     try:
-        read_item(content, SOURCE)
+        parse_item(content, SOURCE)
     except UserError as mistake:
         assert "STAC item" in str(mistake)
 
 
 @given(st.dictionaries(st.sampled_from(["red", "B04", "scl", "data", "granule_metadata"]), NESTED))
 def test_any_assets_are_read_or_a_mistake(assets):
-    item = read_item(json.dumps({"type": "Feature", "id": "a", "assets": assets}).encode(), SOURCE)
-    for read in (lambda: assets_of(item, SOURCE, ["B04"]), lambda: [elevation_of(item, SOURCE)]):
+    item = parse_item(json.dumps({"type": "Feature", "id": "a", "assets": assets}).encode(), SOURCE)
+    for read in (lambda: scene_assets(item, SOURCE, ["B04"]), lambda: [elevation_asset(item, SOURCE)]):
         try:
             found = read()
         except UserError:
@@ -187,30 +187,30 @@ def asset(checksum="", what="B04"):
 
 
 def test_a_scenes_orders_know_what_table_and_catalogue_say():
-    listed = {one.file: one for one in orders_of(ITEM, ROW, ["B04"])}
-    assert listed["B04.tif"].what == "B04 of scene S2A"
+    listed = {one.file: one for one in scene_downloads(ITEM, ROW, ["B04"])}
+    assert listed["B04.tif"].label == "B04 of scene S2A"
     assert (listed["B04.tif"].checksum.digest, listed["B04.tif"].size) == ("ab" * 32, 7)
     assert listed["SCL.tif"].checksum.algorithm == "sha1"
     assert [file for file, one in listed.items() if one.optional] == ["granule_metadata.xml"]
 
 
 def test_table_and_catalogue_may_use_different_kinds_of_checksum_and_the_tables_counts():
-    assert order_of(asset("1114" + "00" * 20), "B04", "1220" + "ab" * 32).checksum.algorithm == "sha256"
+    assert asset_download(asset("1114" + "00" * 20), "B04", "1220" + "ab" * 32).checksum.algorithm == "sha256"
 
 
 def test_table_and_catalogue_must_not_contradict_each_other():
     with pytest.raises(UserError, match="another file there now"):
-        order_of(asset("1220" + "cd" * 32), "B04 of scene S2A", "1220" + "ab" * 32)
+        asset_download(asset("1220" + "cd" * 32), "B04 of scene S2A", "1220" + "ab" * 32)
 
 
 def test_a_checksum_of_an_unknown_kind_is_told(caplog):
     with caplog.at_level("INFO"):
-        assert order_of(asset("blake3-xyz"), "B04 of scene S2A").checksum is None
+        assert asset_download(asset("blake3-xyz"), "B04 of scene S2A").checksum is None
     assert "B04 of scene S2A: the catalogue's checksum blake3-xyz... is of an unknown kind" in caplog.text
 
 
 def test_what_is_absent_for_good_is_not_lacking(tmp_path):
-    wanted = orders_of(ITEM, ROW, ["B04"])
+    wanted = scene_downloads(ITEM, ROW, ["B04"])
     with open_journal(tmp_path / "scenes" / "S2A") as workshop:
         assert [one.file for one in missing(workshop, wanted)] == ["B04.tif", "SCL.tif", "granule_metadata.xml"]
         workshop.record_absent("granule_metadata.xml")
@@ -222,8 +222,8 @@ def test_what_is_absent_for_good_is_not_lacking(tmp_path):
 def test_what_is_no_image_is_refused_and_metadata_are_not_looked_at(tmp_path, content):
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(UserError, match="no image"):
-        order_of(asset(), "B04").check(tmp_path / "x")
-    order_of(asset(what="granule_metadata"), "metadata").check(tmp_path / "x")
+        asset_download(asset(), "B04").check(tmp_path / "x")
+    asset_download(asset(what="granule_metadata"), "metadata").check(tmp_path / "x")
 
 
 def test_a_raster_that_leads_to_other_files_is_not_opened(products, tmp_path, monkeypatch):
@@ -234,28 +234,28 @@ def test_a_raster_that_leads_to_other_files_is_not_opened(products, tmp_path, mo
     )
     monkeypatch.setattr(assets, "open_raster", None)
     with pytest.raises(UserError, match="no image"):
-        order_of(asset(), "B04").check(tmp_path / "x")
+        asset_download(asset(), "B04").check(tmp_path / "x")
 
 
 @pytest.mark.parametrize("options", [{}, {"BIGTIFF": "YES"}, {"ENDIANNESS": "BIG"}, {"jpeg2000": True}])
 def test_images_of_every_kind_are_taken(products, tmp_path, options):
     path = products.write_raster(tmp_path / "B04.tif", products.ground()[0], **options)
-    order_of(asset(), "B04").check(path)
+    asset_download(asset(), "B04").check(path)
 
 
 def test_an_image_that_ends_too_soon_is_refused(products, tmp_path):
     path = products.write_raster(tmp_path / "B04.tif", products.ground(300, 300)[0], compress="deflate", tiled=True)
-    order_of(asset(), "B04").check(path)
+    asset_download(asset(), "B04").check(path)
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(UserError, match="ends too soon"):
-        order_of(asset(), "B04").check(path)
+        asset_download(asset(), "B04").check(path)
 
 
 def test_only_a_raster_without_a_place_on_earth_needs_a_side_file(products, tmp_path):
     with open_journal(tmp_path / "scenes" / "S2A") as workshop:
         products.write_raster(workshop.folder / "B04.tif", products.ground()[0], crs=None)
         products.write_raster(workshop.folder / "SCL.tif", products.ground()[0])
-        beside = side_orders(workshop, ITEM, ROW, ["B04"])
+        beside = sidecar_downloads(workshop, ITEM, ROW, ["B04"])
     assert [(one.file, one.url, one.optional) for one in beside] == [
         ("B04.tif.aux.xml", "https://a.example/B04.tif.aux.xml", True)
     ]

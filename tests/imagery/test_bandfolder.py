@@ -7,9 +7,9 @@ import pytest
 from lobate.errors import UserError
 from lobate.imagery.reading.bandfolder import band_file, read
 from lobate.imagery.reading.calibration import Calibration
-from lobate.imagery.reading.scene import Wanted
+from lobate.imagery.reading.scene import SceneRequest
 
-WANTED = Wanted(("B04",), "metadata", classes=False)
+WANTED = SceneRequest(("B04",), "metadata", needs_classes=False)
 
 
 def empty(folder, *names):

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobate.errors import UserError
-from lobate.imagery.reading.calibration import Calibration, calibrate, of_baseline
+from lobate.imagery.reading.calibration import Calibration, baseline_calibration, calibrate
 from lobate.imagery.reading.product import read_product
-from lobate.imagery.reading.scene import Wanted
+from lobate.imagery.reading.scene import SceneRequest
 from lobate.imagery.reading.scenes import read_scene
 
 BANDS = ("B04", "B03", "B02")
@@ -19,7 +19,7 @@ WITHOUT, WITH = Calibration(10000, 0), Calibration(10000, -1000)
 
 
 def calibrations(path, offset="metadata"):
-    return {band.calibration for band in read_scene(path, Wanted(BANDS, offset, classes=False)).bands}
+    return {band.calibration for band in read_scene(path, SceneRequest(BANDS, offset, needs_classes=False)).bands}
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,14 @@ def test_scale_and_offset_give_back_the_same_whole_numbers(quantification, offse
 
 
 def test_baselines_before_4_had_no_offset():
-    assert of_baseline("03.99") == of_baseline("02.14") == WITHOUT
-    assert of_baseline("04.00") is of_baseline("") is of_baseline(None) is of_baseline("N/A") is None
+    assert baseline_calibration("03.99") == baseline_calibration("02.14") == WITHOUT
+    assert (
+        baseline_calibration("04.00")
+        is baseline_calibration("")
+        is baseline_calibration(None)
+        is baseline_calibration("N/A")
+        is None
+    )
 
 
 def test_settle_names_the_setting():

@@ -14,7 +14,7 @@ import pytest
 from shapely.geometry import box
 
 from lobate.errors import UserError
-from lobate.imagery.catalogues import address_of, collection_of
+from lobate.imagery.catalogues import catalogue_url, scene_collection
 from lobate.imagery.finding import catalogue
 from lobate.imagery.finding.catalogue import search
 from lobate.settings.imagery import Catalogue
@@ -285,15 +285,15 @@ def test_a_host_that_is_not_there_is_told(fake):
 
 
 def test_catalogues_by_name_and_by_address():
-    assert (address_of(Catalogue()), collection_of(Catalogue())) == (
+    assert (catalogue_url(Catalogue()), scene_collection(Catalogue())) == (
         "https://earth-search.aws.element84.com/v1",
         "sentinel-2-c1-l2a",
     )
     planetary = Catalogue(name="planetary-computer")
-    assert address_of(planetary).startswith("https://planetarycomputer.")
-    assert collection_of(planetary) == "sentinel-2-l2a"
+    assert catalogue_url(planetary).startswith("https://planetarycomputer.")
+    assert scene_collection(planetary) == "sentinel-2-l2a"
     own = Catalogue(url="https://stac.example/v1", collection="mine")
-    assert (address_of(own), collection_of(own)) == ("https://stac.example/v1", "mine")
+    assert (catalogue_url(own), scene_collection(own)) == ("https://stac.example/v1", "mine")
     with pytest.raises(ValueError, match="needs the name of its collection"):
         Catalogue(url="https://stac.example/v1")
     with pytest.raises(ValueError, match="url"):

@@ -27,9 +27,9 @@ def test_a_known_multihash_means_its_bytes(tmp_path):
     path.write_bytes(b"hello world")
     # multihash of sha2-256, from the digest that sha256sum prints
     checksum = parse_checksum("1220b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9")
-    assert checksum.fits(path)
+    assert checksum.matches(path)
     path.write_bytes(b"hello worle")
-    assert not checksum.fits(path)
+    assert not checksum.matches(path)
 
 
 @given(st.text(max_size=80))

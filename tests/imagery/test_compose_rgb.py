@@ -132,8 +132,8 @@ def test_bands_of_rows_leave_no_seam(products, tmp_path, monkeypatch):
     scene = products.write_safe(tmp_path, numbers + 1000, classes=classes, suffix=".tif")
     clouds = Clouds(dilate_m=100)
     banded = products.compose(scene, tmp_path / "banded.tif", clouds=clouds)
-    monkeypatch.setattr("lobate.imagery.scene_stack.FEWEST_ROWS", 4096)
-    monkeypatch.setattr("lobate.imagery.scene_stack.MOST_ROWS", 4096)
+    monkeypatch.setattr("lobate.imagery.scene_stack.MIN_ROWS", 4096)
+    monkeypatch.setattr("lobate.imagery.scene_stack.MAX_ROWS", 4096)
     assert np.array_equal(banded, products.compose(scene, tmp_path / "whole.tif", clouds=clouds))
     assert (tmp_path / "banded.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
 
@@ -275,7 +275,7 @@ def test_a_scene_that_does_not_say_how_cloudy_it_is_comes_last(products, tmp_pat
     )
     known = products.write_stac(tmp_path / "b", products.ground(), **{"s2:processing_baseline": "02.14"})
     products.compose([unknown, known], tmp_path / "image.tif")
-    assert [one["cloud_cover"] for one in facts_of(tmp_path / "image.tif")["scenes"]] == [1.0, None]
+    assert [scene["cloud_cover"] for scene in facts_of(tmp_path / "image.tif")["scenes"]] == [1.0, None]
 
 
 def test_an_8_bit_image_has_no_stretch_and_no_offset(products, tmp_path):
@@ -291,6 +291,6 @@ def test_an_8_bit_image_has_no_stretch_and_no_offset(products, tmp_path):
 def test_more_scenes_than_the_record_can_number_are_a_mistake(products, three, tmp_path, monkeypatch):
     from lobate.errors import UserError
 
-    monkeypatch.setattr("lobate.imagery.scene_stack.MOST_SCENES", 1)
+    monkeypatch.setattr("lobate.imagery.scene_stack.MAX_SCENES", 1)
     with pytest.raises(UserError, match="has 2 scenes; its record"):
         products.compose(three, tmp_path / "image.tif")

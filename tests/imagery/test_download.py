@@ -50,7 +50,7 @@ def test_all_arrive_a_few_at_a_time(orders, tmp_path, monkeypatch):
     with open_journal(tmp_path / "all") as workshop, open_downloader(LOCAL, "all") as courier:
         download_all(courier, workshop, orders)
         assert len(workshop.complete()) == 10
-    assert 1 < most[0] <= download.AT_ONCE
+    assert 1 < most[0] <= download.MAX_THREADS
 
 
 def test_what_fails_is_told_and_the_rest_arrives(orders, tmp_path, file_server):
@@ -99,8 +99,8 @@ def test_an_interrupt_stops_the_rest_and_keeps_what_came(orders, tmp_path, file_
         with pytest.raises(KeyboardInterrupt):
             download_all(courier, workshop, orders)
         assert workshop.complete() == {}
-        kept = [one.stat().st_size for one in workshop.place.glob("*.part")]
-    assert len(kept) == download.AT_ONCE
+        kept = [one.stat().st_size for one in workshop.work_dir.glob("*.part")]
+    assert len(kept) == download.MAX_THREADS
     assert all(0 < size < 5000 for size in kept)
 
 

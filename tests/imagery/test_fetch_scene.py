@@ -22,7 +22,7 @@ from lobate.errors import UserError
 from lobate.imagery.fetch_scene import fetch_scene
 from lobate.imagery.fetching import download
 from lobate.imagery.fetching.retry import RetryPolicy
-from lobate.imagery.reading.scene import Wanted
+from lobate.imagery.reading.scene import SceneRequest
 from lobate.imagery.reading.scenes import read_scene
 from lobate.imagery.scene_table import COLUMNS
 from lobate.io.digest import content_digest
@@ -163,7 +163,7 @@ def test_another_band_comes_to_those_that_are_here(scene):
     manifest = scene.fetch(bands=["B08"])
     assert {"B04.tif", "B08.tif"} < set(json.loads(manifest.read_text())["files"])
     assert [len(scene.asked(file)) for file in [*RASTERS, "B08.tif"]] == [1, 1, 1, 1, 1]
-    whole = read_scene(manifest, Wanted(("B08", "B04"), "metadata", classes=True))
+    whole = read_scene(manifest, SceneRequest(("B08", "B04"), "metadata", needs_classes=True))
     assert [Path(band.address).name for band in whole.bands] == ["B08.tif", "B04.tif"]
 
 

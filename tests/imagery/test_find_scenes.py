@@ -16,7 +16,7 @@ from tests.servers.stac import real_items
 
 from lobate.cli.main import main
 from lobate.errors import UserError
-from lobate.imagery.find_scenes import find_scenes, seasons, within
+from lobate.imagery.find_scenes import find_scenes, is_in_ranges, season_ranges
 from lobate.imagery.scene_table import read_table
 from lobate.settings.imagery import Catalogue, Clouds, Find
 
@@ -160,7 +160,7 @@ def test_ground_without_a_scene_is_told_with_the_best_above_the_limit(finding, t
     ]
     found = finding(items, box(80, 35, 82.5, 36))
     assert found["scene"].tolist() == ["S2A_44SPC_a"]
-    (warning,) = [one.getMessage() for one in told.records if one.levelno == logging.WARNING]
+    (warning,) = [record.getMessage() for record in told.records if record.levelno == logging.WARNING]
     assert "60.00 % of the area" in warning
     assert "35.5" in warning
     assert "has no scene of at most 5 % cloud cover" in warning
@@ -268,7 +268,7 @@ def test_on_the_command_line_a_mistake_is_one_paragraph_and_status_2(area, said,
     ],
 )
 def test_months_of_years_become_ranges(years, months, expected):
-    assert [(str(first), str(last)) for first, last in seasons(years, months)] == expected
+    assert [(str(first), str(last)) for first, last in season_ranges(years, months)] == expected
 
 
 @given(
@@ -276,9 +276,9 @@ def test_months_of_years_become_ranges(years, months, expected):
     st.sets(st.integers(1, 12), min_size=1),
 )
 def test_a_day_is_within_exactly_when_its_year_and_month_are_named(years, months):
-    ranges = seasons(years, sorted(months))
+    ranges = season_ranges(years, sorted(months))
     for day in (date(2014, 12, 30) + timedelta(days=step) for step in range(0, 365 * 17, 9)):
-        assert within(day, ranges) == (day.year in years and day.month in months)
+        assert is_in_ranges(day, ranges) == (day.year in years and day.month in months)
 
 
 @pytest.mark.parametrize("months", [[8, 7], [11, 2], [12, 1, 12], [7, 7], [0], [13], [], [12, 2], [1, 12, 11]])

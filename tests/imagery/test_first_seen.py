@@ -40,7 +40,9 @@ def rows_of_scenes(draw):
 @settings(deadline=None, max_examples=100)
 @given(scenes=rows_of_scenes())
 def test_each_pixel_is_from_the_first_scene_that_saw_it(scenes):
-    sources = [SimpleNamespace(rows=lambda start, stop, one=one: (one[0].copy(), one[1].copy())) for one in scenes]
+    sources = [
+        SimpleNamespace(rows=lambda start, stop, scene=scene: (scene[0].copy(), scene[1].copy())) for scene in scenes
+    ]
     found, expected = first_valid_composite(sources, 0, len(scenes[0][1])), plainly(scenes)
     for one, other in zip(found, expected, strict=True):
         assert np.array_equal(one, other)

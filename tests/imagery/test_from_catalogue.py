@@ -64,7 +64,9 @@ class Archive:
         return f"{self.place}/{scene}/{file}"
 
     def asked(self, scene):
-        return sorted({one.path.rpartition("/")[2] for one in self.server.requests if f"/{scene}/" in one.path})
+        return sorted(
+            {request.path.rpartition("/")[2] for request in self.server.requests if f"/{scene}/" in request.path}
+        )
 
 
 def test_real_scenes_are_found_fetched_and_composed_like_their_folders(

@@ -16,13 +16,13 @@ from tests.servers.files import Fault
 from lobate.errors import UserError
 from lobate.imagery.fetching import http as parts
 from lobate.imagery.fetching.checksum import Checksum
-from lobate.imagery.fetching.http import Downloader, DownloadRequest, Missing, PartialFile, Stopped
+from lobate.imagery.fetching.http import Downloader, DownloadRequest, DownloadStopped, NotFoundError, PartialFile
 from lobate.imagery.fetching.retry import RetryableError, RetryPolicy
-from lobate.imagery.fetching.signing import by_address
+from lobate.imagery.fetching.signing import url_signer
 from lobate.imagery.fetching.ssrf_guard import open_session
 
 CONTENT = random.Random(0).randbytes(3_000_000)
-HASTY = RetryPolicy(tries=3, timeout_s=5, first_wait_s=0.01, longest_wait_s=1.0)
+HASTY = RetryPolicy(tries=3, timeout_s=5, first_wait_s=0.01, max_wait_s=1.0)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def fetch(file_server, served, tmp_path):
     """Fetch the served file into a folder; return where it came to stand."""
 
     def run(patience=HASTY, signer=None, courier=None, **wish):
-        courier = courier or Downloader(open_session(private=True), patience=patience, signer=signer)
+        courier = courier or Downloader(open_session(private=True), retry_policy=patience, signer=signer)
         target = tmp_path / "scene" / "B04.tif"
         known = {"checksum": Checksum("sha256", hashlib.sha256(CONTENT).hexdigest()), **wish}
         courier.fetch(DownloadRequest(file_server.address(served), target, tmp_path / "workshop", **known))
@@ -70,7 +70,7 @@ def test_the_server_says_how_long_to_wait(fetch, file_server, served, caplog):
     file_server.fail(served, Fault(429, headers={"Retry-After": "1"}), Fault(503, headers={"Retry-After": "86400"}))
     began = time.monotonic()
     with caplog.at_level(logging.INFO):
-        assert fetch(RetryPolicy(tries=3, first_wait_s=0.01, longest_wait_s=1.2)).read_bytes() == CONTENT
+        assert fetch(RetryPolicy(tries=3, first_wait_s=0.01, max_wait_s=1.2)).read_bytes() == CONTENT
     assert 2.2 <= time.monotonic() - began < 10
     assert [line.partition("again in ")[2] for line in caplog.messages] == ["1 s", "1.2 s"]
 
@@ -82,7 +82,9 @@ def test_a_refusal_that_stays_is_told(fetch, file_server, served, tmp_path):
     assert leftovers(tmp_path) == []
 
 
-@pytest.mark.parametrize(("status", "kind"), [(404, Missing), (410, Missing), (401, UserError), (400, UserError)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(404, NotFoundError), (410, NotFoundError), (401, UserError), (400, UserError)]
+)
 def test_a_plain_no_is_not_asked_again(fetch, file_server, served, status, kind):
     file_server.fail(served, Fault(status))
     with pytest.raises(kind, match=f"the server says {status}"):
@@ -189,8 +191,8 @@ def test_a_drip_is_given_up_and_taken_up_again(fetch, file_server, served, caplo
 
 
 def test_an_expired_signature_is_renewed(fetch, file_server, served):
-    courier = Downloader(open_session(private=True), patience=HASTY)
-    signer = by_address(file_server.address("sign"), courier.read)
+    courier = Downloader(open_session(private=True), retry_policy=HASTY)
+    signer = url_signer(file_server.address("sign"), courier.read)
     assert fetch(signer=signer).read_bytes() == CONTENT
     file_server.signatures.append("only this one is good now")
     assert fetch(signer=signer).read_bytes() == CONTENT
@@ -200,8 +202,8 @@ def test_an_expired_signature_is_renewed(fetch, file_server, served):
 
 def test_a_signature_near_its_end_is_renewed_before_it_is_refused(fetch, file_server, served):
     file_server.lifetime_s = 60
-    courier = Downloader(open_session(private=True), patience=HASTY)
-    signer = by_address(file_server.address("sign"), courier.read)
+    courier = Downloader(open_session(private=True), retry_policy=HASTY)
+    signer = url_signer(file_server.address("sign"), courier.read)
     for _ in range(2):
         assert fetch(signer=signer).read_bytes() == CONTENT
     assert [one.status for one in file_server.asked(served)] == [200, 200]
@@ -209,7 +211,7 @@ def test_a_signature_near_its_end_is_renewed_before_it_is_refused(fetch, file_se
 
 
 def test_a_signature_stands_in_no_message(fetch, file_server, served, caplog):
-    signer = by_address(file_server.address("sign"), Downloader(open_session(private=True)).read)
+    signer = url_signer(file_server.address("sign"), Downloader(open_session(private=True)).read)
     file_server.fail(served, Fault(share=0.1), *[Fault(500)] * 3)
     with caplog.at_level(logging.INFO), pytest.raises(UserError) as told:
         fetch(signer=signer)
@@ -229,31 +231,31 @@ def test_a_redirect_is_followed_and_guarded(fetch, file_server, served, tmp_path
 
 
 def test_nobody_listening_is_told(tmp_path):
-    courier = Downloader(open_session(private=True), patience=HASTY)
+    courier = Downloader(open_session(private=True), retry_policy=HASTY)
     with pytest.raises(UserError, match=r"no answer \(\[Errno 111\] Connection refused\)"):
         courier.fetch(DownloadRequest("http://127.0.0.1:9/B04.tif?sig=secret", tmp_path / "B04.tif", tmp_path))
 
 
 def test_a_private_address_is_refused_before_anything_is_sent(file_server, served, tmp_path):
-    courier = Downloader(open_session(private=False), patience=HASTY)
+    courier = Downloader(open_session(private=False), retry_policy=HASTY)
     with pytest.raises(UserError, match="allow_private"):
         courier.fetch(DownloadRequest(file_server.address(served), tmp_path / "B04.tif", tmp_path))
     assert not file_server.requests
 
 
 def test_a_document_is_read_with_the_same_patience(file_server, served):
-    courier = Downloader(open_session(private=True), patience=HASTY)
+    courier = Downloader(open_session(private=True), retry_policy=HASTY)
     file_server.fail(served, Fault(500))
     assert courier.read(file_server.address(served)) == CONTENT
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         courier.read(file_server.address("nothing-here.json"))
 
 
 def test_a_transfer_stops_when_told_and_keeps_what_came(fetch, file_server, served, tmp_path):
-    courier = Downloader(open_session(private=True), patience=HASTY)
+    courier = Downloader(open_session(private=True), retry_policy=HASTY)
     file_server.fail(served, Fault(pause_s=0.01))
     threading.Timer(0.3, courier.stop.set).start()
-    with pytest.raises(Stopped):
+    with pytest.raises(DownloadStopped):
         fetch(courier=courier)
     assert (tmp_path / "workshop" / "B04.tif.part").stat().st_size > 0
 
@@ -342,9 +344,9 @@ def test_a_compressed_answer_has_no_known_length(part):
 
 def test_a_refusal_tells_that_all_is_here(part):
     with_bytes(part)
-    assert part.is_whole(answer(416, Content_Range="bytes */10"))
-    assert not part.is_whole(answer(416, Content_Range="bytes */11"))
-    assert not part.is_whole(answer(416))
+    assert part.is_complete(answer(416, Content_Range="bytes */10"))
+    assert not part.is_complete(answer(416, Content_Range="bytes */11"))
+    assert not part.is_complete(answer(416))
 
 
 def test_growing_means_more_bytes_than_ever(part):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import box, mapping
 
-from lobate.imagery.finding.items import Unusable, latest_revision, read_item, read_items
+from lobate.imagery.finding.items import UnusableItem, latest_revision, read_item, read_items
 
 URL = "https://stac.example/v1/collections/s2"
 ITEM = {
@@ -131,7 +131,7 @@ def test_the_footprint_is_cut_at_the_antimeridian_and_may_be_a_box():
     ],
 )
 def test_an_item_that_is_no_scene_is_told(changed, said, caplog):
-    with pytest.raises(Unusable, match=said):
+    with pytest.raises(UnusableItem, match=said):
         read_item(item(**changed), URL)
     with caplog.at_level(logging.WARNING):
         assert [one.scene for one in read_items([item(**changed), item()], URL)] == [ITEM["id"]]
@@ -153,7 +153,7 @@ def test_any_json_is_a_scene_or_unusable(garbage):
     for given_item in (garbage, {**ITEM, **garbage}):
         try:
             row = read_item(json.loads(json.dumps(given_item)), URL).row
-        except Unusable:
+        except UnusableItem:
             continue
         assert not any("\t" in value or "\n" in value for value in row.values())
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from lobate.errors import UserError
 from lobate.imagery.fetching.checksum import Checksum
-from lobate.imagery.fetching.journal import Journal, _read, open_journal, os_errors, write_json
+from lobate.imagery.fetching.journal import Journal, _read_journal, open_journal, os_errors, write_json_atomically
 
 URL = "https://a.example/B04.tif"
 
@@ -75,7 +75,7 @@ def test_the_folder_itself_holds_nothing_but_the_files(folder):
         put(folder)
         workshop.record("B04.tif", URL)
         assert [one.name for one in folder.iterdir()] == ["B04.tif"]
-        assert workshop.place == folder.parent / ".fetching" / "S2A"
+        assert workshop.work_dir == folder.parent / ".fetching" / "S2A"
 
 
 def test_one_works_while_the_other_waits(folder, caplog):
@@ -139,11 +139,11 @@ def test_a_damaged_journal_is_an_empty_one(tmp_path_factory, content):
     workshop = Journal(place / "none", place)
     assert not workshop.is_complete("B04.tif", URL, None)
     assert workshop.complete() == {}
-    assert isinstance(_read(place / "journal.json"), dict)
+    assert isinstance(_read_journal(place / "journal.json"), dict)
 
 
 def test_json_is_written_whole_and_the_same(tmp_path):
-    write_json(tmp_path / "a.json", {"b": 1, "a": "é"})
+    write_json_atomically(tmp_path / "a.json", {"b": 1, "a": "é"})
     assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n  "a": "é",\n  "b": 1\n}\n'
     assert [one.name for one in tmp_path.iterdir()] == ["a.json"]
 

@@ -80,7 +80,7 @@ def test_all_images_share_it(products, region, tmp_path):
 def test_bands_of_rows_make_no_difference(region, tmp_path, monkeypatch):
     tiles, _ = region
     whole = measure(tiles, tmp_path / "whole.json")
-    monkeypatch.setattr("lobate.imagery.scene_stack.MOST_ROWS", 7)
+    monkeypatch.setattr("lobate.imagery.scene_stack.MAX_ROWS", 7)
     assert measure(tiles, tmp_path / "banded.json") == whole
 
 

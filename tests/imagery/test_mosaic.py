@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rasterio.transform import from_origin
 
 from lobate.errors import UserError
-from lobate.imagery.mosaic import VOID, mosaic
+from lobate.imagery.mosaic import VOID, write_mosaic
 from lobate.imagery.mosaic_dem import mosaic_dem
 
 STEP = 0.01
@@ -39,7 +39,7 @@ def test_tiles_keep_their_pixels_and_what_lies_between_them_is_void(tmp_path, he
     west = write_tile(tmp_path / "a.tif", heights[:, :100], 10, 45)
     east = write_tile(tmp_path / "b.tif", heights[:, 100:], 11, 45)
     south = write_tile(tmp_path / "c.tif", heights[:, :100] + 1, 11, 44)
-    share = mosaic([west, east, south], tmp_path / "dem.tif")
+    share = write_mosaic([west, east, south], tmp_path / "dem.tif")
     made, profile, bounds = read(tmp_path / "dem.tif")
     assert np.array_equal(made[:100], heights)
     assert np.array_equal(made[100:, 100:], heights[:, :100] + 1)
@@ -55,7 +55,7 @@ def test_tiles_keep_their_pixels_and_what_lies_between_them_is_void(tmp_path, he
 def test_voids_stay_voids(tmp_path, heights, void, declared):
     heights[10:20, 30:40] = void
     tile = write_tile(tmp_path / "a.tif", heights, 10, 45, nodata=void if declared else None)
-    share = mosaic([tile], tmp_path / "dem.tif")
+    share = write_mosaic([tile], tmp_path / "dem.tif")
     made = read(tmp_path / "dem.tif")[0]
     assert (made[10:20, 30:40] == VOID).all()
     assert np.count_nonzero(made == VOID) == 100
@@ -63,7 +63,7 @@ def test_voids_stay_voids(tmp_path, heights, void, declared):
 
 
 def test_the_sea_is_no_void(tmp_path):
-    mosaic([write_tile(tmp_path / "a.tif", np.zeros((50, 50)), 10, 45)], tmp_path / "dem.tif")
+    write_mosaic([write_tile(tmp_path / "a.tif", np.zeros((50, 50)), 10, 45)], tmp_path / "dem.tif")
     assert (read(tmp_path / "dem.tif")[0] == 0).all()
 
 
@@ -72,7 +72,7 @@ def test_what_one_tile_does_not_know_another_may(tmp_path, heights):
     holed[5, 5] = -32767
     first = write_tile(tmp_path / "a.tif", holed, 10, 45)
     second = write_tile(tmp_path / "b.tif", heights + 7, 10, 45)
-    mosaic([first, second], tmp_path / "dem.tif")
+    write_mosaic([first, second], tmp_path / "dem.tif")
     made = read(tmp_path / "dem.tif")[0]
     assert made[5, 5] == heights[5, 5] + 7
     assert made[5, 6] == heights[5, 6]
@@ -80,7 +80,7 @@ def test_what_one_tile_does_not_know_another_may(tmp_path, heights):
 
 def test_whole_metres_are_heights_too(tmp_path, heights):
     tile = write_tile(tmp_path / "a.tif", np.round(heights), 10, 45, dtype="int16", nodata=-32768)
-    mosaic([tile], tmp_path / "dem.tif")
+    write_mosaic([tile], tmp_path / "dem.tif")
     assert np.array_equal(read(tmp_path / "dem.tif")[0], np.round(heights))
 
 
@@ -95,7 +95,7 @@ def test_coarser_tiles_further_north_are_resampled_to_the_finest(tmp_path):
         write_tile(tmp_path / "n.tif", coarse, 10, 51, step=(1 / 60, 1 / 60)),
         write_tile(tmp_path / "s.tif", fine, 10, 50, step=(1 / 90, 1 / 60)),
     ]
-    mosaic(tiles, tmp_path / "dem.tif")
+    write_mosaic(tiles, tmp_path / "dem.tif")
     made, profile, _ = read(tmp_path / "dem.tif")
     assert profile["transform"].a == pytest.approx(1 / 90)
     assert np.array_equal(made[-60:, -90:], fine.astype(np.float32))
@@ -117,8 +117,8 @@ def test_the_order_of_tiles_that_do_not_overlap_does_not_matter(tmp_path_factory
         write_tile(folder / f"{n}.tif", rng.uniform(0, 100, (side, side)), 10 + side * STEP * (n % 2), 45 - side * STEP * (n // 2))
         for n in range(4)
     ]  # fmt: skip
-    mosaic(tiles, folder / "one.tif")
-    mosaic([tiles[n] for n in order], folder / "other.tif")
+    write_mosaic(tiles, folder / "one.tif")
+    write_mosaic([tiles[n] for n in order], folder / "other.tif")
     assert (folder / "one.tif").read_bytes() == (folder / "other.tif").read_bytes()
 
 
@@ -128,7 +128,7 @@ def test_tiles_in_different_crs_are_refused(tmp_path, heights):
         write_tile(tmp_path / "b.tif", heights, 10, 45, crs="EPSG:4258"),
     ]
     with pytest.raises(UserError, match="different coordinate reference systems"):
-        mosaic(tiles, tmp_path / "dem.tif")
+        write_mosaic(tiles, tmp_path / "dem.tif")
     assert not (tmp_path / "dem.tif").exists()
 
 
@@ -161,4 +161,4 @@ def test_a_tile_of_other_units_says_so_and_becomes_metres(tmp_path, heights):
 def test_a_tile_that_is_none_is_refused(tmp_path, content):
     (tmp_path / "a.tif").write_bytes(content)
     with pytest.raises(UserError, match=r"a\.tif cannot be read"):
-        mosaic([tmp_path / "a.tif"], tmp_path / "dem.tif")
+        write_mosaic([tmp_path / "a.tif"], tmp_path / "dem.tif")

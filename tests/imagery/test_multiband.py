@@ -7,7 +7,7 @@ import pytest
 
 from lobate.errors import UserError
 from lobate.imagery.reading.multiband import read
-from lobate.imagery.reading.scene import Wanted
+from lobate.imagery.reading.scene import SceneRequest
 from lobate.settings.imagery import Clouds
 
 SCALED = {"scales": [1e-4] * 5, "offsets": [0.0] * 5}
@@ -52,13 +52,13 @@ def test_a_classification_among_the_bands_masks(products, five, tmp_path):
 def test_an_order_of_another_length_is_a_mistake(products, five, tmp_path):
     scene = products.write_raster(tmp_path / "scene.tif", five, **SCALED)
     with pytest.raises(UserError, match=r"has 5 bands, but imagery\.band_order names 2 \(B02, B03\)"):
-        read(scene, Wanted(("B02",), "none", classes=True, order=("B02", "B03")))
+        read(scene, SceneRequest(("B02",), "none", needs_classes=True, band_order=("B02", "B03")))
 
 
 def test_a_band_that_the_order_lacks_is_a_mistake(products, five, tmp_path):
     scene = products.write_raster(tmp_path / "scene.tif", five, **SCALED)
     with pytest.raises(UserError, match=r"should hold the bands B11.*imagery\.band_order"):
-        read(scene, Wanted(("B11",), "none", classes=True, order=("B02", "B03", "B04", "B08", "SCL")))
+        read(scene, SceneRequest(("B11",), "none", needs_classes=True, band_order=("B02", "B03", "B04", "B08", "SCL")))
 
 
 def test_an_alpha_band_counts_for_nothing(products, tmp_path):
@@ -76,6 +76,6 @@ def test_an_alpha_band_counts_for_nothing(products, tmp_path):
 def test_clouds_that_nothing_tells_of_are_told(products, five, tmp_path, caplog):
     scene = products.write_raster(tmp_path / "scene.tif", five[:3], scales=[1e-4] * 3, offsets=[0.0] * 3)
     products.compose(scene, tmp_path / "image.tif")
-    [warning] = [one for one in caplog.records if one.levelname == "WARNING"]
+    [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
     assert "scene.tif" in warning.getMessage() or "scene scene" in warning.getMessage()
     assert "clouds are not masked" in warning.getMessage()

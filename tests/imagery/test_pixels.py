@@ -14,13 +14,13 @@ from rasterio.vrt import WarpedVRT
 
 from lobate.errors import UserError
 from lobate.imagery.pixels import Resampled, ScenePixels, dilate
-from lobate.imagery.reading.scene import Wanted
+from lobate.imagery.reading.scene import SceneRequest
 from lobate.imagery.reading.scenes import read_scene
 from lobate.imagery.stretch import Range
 from lobate.io.grid import Grid
 from lobate.settings.imagery import Clouds
 
-WANTED = Wanted(("B04", "B03", "B02"), "metadata", classes=True)
+WANTED = SceneRequest(("B04", "B03", "B02"), "metadata", needs_classes=True)
 RANGES = (Range(0.0, 0.3),) * 3
 
 

@@ -32,7 +32,7 @@ def test_real_granule_metadata_are_read(real_data):
 def test_what_one_file_lacks_another_gives():
     one = Product("05.09", None, {}, None, "2023-08-10")
     other = Product("04.00", 10000.0, {"B04": -1000.0}, 3.0, "")
-    assert one.completed_by(other) == Product("05.09", 10000.0, {"B04": -1000.0}, 3.0, "2023-08-10")
+    assert one.filled_from(other) == Product("05.09", 10000.0, {"B04": -1000.0}, 3.0, "2023-08-10")
 
 
 def test_entities_that_explode_are_a_mistake():

@@ -12,12 +12,12 @@ from lobate.imagery.fetching.retry import RetryableError, RetryPolicy, StallGuar
 
 
 def test_waits_double_up_to_a_limit_and_are_always_the_same():
-    waits = [RetryPolicy(longest_wait_s=10).wait_s(failures, 0) for failures in range(1, 7)]
+    waits = [RetryPolicy(max_wait_s=10).wait_s(failures, 0) for failures in range(1, 7)]
     assert waits == [1, 2, 4, 8, 10, 10]
 
 
 def test_the_server_may_ask_for_longer_but_not_for_ever():
-    patient = RetryPolicy(longest_wait_s=100)
+    patient = RetryPolicy(max_wait_s=100)
     assert patient.wait_s(1, 30) == 30
     assert patient.wait_s(6, 5) == 32
     assert patient.wait_s(1, 86400) == 100

@@ -41,7 +41,7 @@ def test_a_measured_range_is_made_once_and_shared(snakemake, tmp_path):
     measured = json.loads((tmp_path / "results/tiny/imagery/stretch.json").read_text())
     assert sorted(measured["pixels"]) == ["T44SPC", "T44SQC"]
     facts = [json.loads((tmp_path / image).with_suffix(".json").read_text()) for image in IMAGES]
-    assert [one["stretch"] for one in facts] == [{"method": "percentiles", "ranges": measured["ranges"]}] * 2
+    assert [fact["stretch"] for fact in facts] == [{"method": "percentiles", "ranges": measured["ranges"]}] * 2
     assert "measure_stretch" not in snakemake("fixed", "--dry-run", "--forceall")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lobate.errors import UserError
 from lobate.imagery.reading import safe
-from lobate.imagery.reading.safe import Folder, Zip
+from lobate.imagery.reading.safe import FolderArchive, ZipArchive
 
 
 def packed(path, entries: dict[str, bytes], **options):
@@ -24,16 +24,16 @@ def packed(path, entries: dict[str, bytes], **options):
 )
 def test_an_entry_that_would_leave_the_archive_is_refused(tmp_path, name):
     with pytest.raises(UserError, match="leaves the archive"):
-        Zip(packed(tmp_path / "a.zip", {"fine.xml": b"x", name: b"x"})).names()
+        ZipArchive(packed(tmp_path / "a.zip", {"fine.xml": b"x", name: b"x"})).names()
 
 
 def test_an_archive_that_explodes_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(safe, "FREE_BYTES", 1 << 20)
+    monkeypatch.setattr(safe, "MAX_UNPACKED_BYTES", 1 << 20)
     bomb = packed(tmp_path / "a.zip", {"B04.jp2": bytes(2 << 20)}, compression=zipfile.ZIP_DEFLATED)
     with pytest.raises(UserError, match="more than 100 times its own size"):
-        Zip(bomb).names()
+        ZipArchive(bomb).names()
     plain = packed(tmp_path / "b.zip", {"B04.jp2": bytes(2 << 20)})
-    assert Zip(plain).names() == ["B04.jp2"]
+    assert ZipArchive(plain).names() == ["B04.jp2"]
 
 
 def test_an_archive_that_claims_to_hold_much_is_refused(tmp_path):
@@ -43,14 +43,14 @@ def test_an_archive_that_claims_to_hold_much_is_refused(tmp_path):
     content[listed + 24 : listed + 28] = (0xFFFFFFF0).to_bytes(4, "little")
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"unpack to 4\.3 GB"):
-        Zip(path).names()
+        ZipArchive(path).names()
 
 
 def test_metadata_that_unpack_to_too_much_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(safe, "LARGEST_METADATA", 1000)
+    monkeypatch.setattr(safe, "MAX_METADATA_BYTES", 1000)
     path = packed(tmp_path / "a.zip", {"MTD_MSIL2A.xml": bytes(2000)}, compression=zipfile.ZIP_DEFLATED)
     with pytest.raises(UserError, match="far too large"):
-        Zip(path).read("MTD_MSIL2A.xml")
+        ZipArchive(path).read("MTD_MSIL2A.xml")
 
 
 def test_a_damaged_or_encrypted_entry_is_a_mistake(tmp_path):
@@ -60,7 +60,7 @@ def test_a_damaged_or_encrypted_entry_is_a_mistake(tmp_path):
     for place, change in ((60, b"\xff\xff\xff"), (listed + 8, b"\x01"), (listed + 10, b"\x63")):
         path.write_bytes(whole[:place] + change + whole[place + len(change) :])
         with pytest.raises(UserError, match=r"MTD_MSIL2A\.xml cannot be read"):
-            Zip(path).read("MTD_MSIL2A.xml")
+            ZipArchive(path).read("MTD_MSIL2A.xml")
 
 
 def test_nothing_is_unpacked(products, tmp_path):
@@ -74,6 +74,6 @@ def test_nothing_is_unpacked(products, tmp_path):
 def test_a_folder_lists_and_reads_its_files(tmp_path):
     (tmp_path / "GRANULE").mkdir()
     (tmp_path / "GRANULE" / "a.xml").write_bytes(b"x")
-    folder = Folder(tmp_path)
+    folder = FolderArchive(tmp_path)
     assert folder.names() == ["GRANULE/a.xml"]
     assert folder.read("GRANULE/a.xml") == b"x"

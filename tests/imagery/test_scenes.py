@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from lobate.errors import UserError
-from lobate.imagery.reading.scene import Wanted, date_in
+from lobate.imagery.reading.scene import SceneRequest, find_date
 from lobate.imagery.reading.scenes import read_scene
 from lobate.settings.imagery import Clouds
 
-WANTED = Wanted(("B04", "B03", "B02"), "metadata", classes=True)
+WANTED = SceneRequest(("B04", "B03", "B02"), "metadata", needs_classes=True)
 
 
 def as_safe_folder(products, folder, numbers):
@@ -125,7 +125,7 @@ def test_the_finest_resolution_is_read(products, tmp_path):
     ],
 )
 def test_dates_in_names(name, date):
-    assert date_in(name) == date
+    assert find_date(name) == date
 
 
 def test_a_missing_band_is_a_mistake_in_folder_zip_and_item(products, tmp_path):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lobate.errors import UserError
 from lobate.imagery.fetching import ssrf_guard
-from lobate.imagery.fetching.ssrf_guard import Refused, Unresolved, check_url, open_session
+from lobate.imagery.fetching.ssrf_guard import RefusedUrl, UnresolvedHost, check_url, open_session
 
 PUBLIC = "8.8.8.8"
 
@@ -38,7 +38,7 @@ def resolve(monkeypatch, *addresses):
     ],
 )  # fmt: skip
 def test_what_is_no_web_address_is_refused_even_where_private_ones_are_allowed(url):
-    with pytest.raises(Refused, match="no web address"):
+    with pytest.raises(RefusedUrl, match="no web address"):
         check_url(url, private=True)
 
 
@@ -51,7 +51,7 @@ def test_what_is_no_web_address_is_refused_even_where_private_ones_are_allowed(u
     ],
 )  # fmt: skip
 def test_addresses_of_this_machine_and_its_network_are_refused_unless_allowed(host):
-    with pytest.raises(Refused, match="allow_private"):
+    with pytest.raises(RefusedUrl, match="allow_private"):
         check_url(f"http://{host}/x", private=False)
     check_url(f"http://{host}/x", private=True)
 
@@ -66,13 +66,13 @@ def test_a_name_is_judged_by_all_that_it_leads_to(monkeypatch):
     resolve(monkeypatch, PUBLIC)
     check_url("https://archive.example/B04.tif", private=False)
     resolve(monkeypatch, PUBLIC, "10.0.0.1")
-    with pytest.raises(Refused, match=r"archive\.example leads to 10\.0\.0\.1"):
+    with pytest.raises(RefusedUrl, match=r"archive\.example leads to 10\.0\.0\.1"):
         check_url("https://archive.example/B04.tif?secret=1", private=False)
 
 
 def test_a_refusal_does_not_tell_what_is_secret(monkeypatch):
     resolve(monkeypatch, "10.0.0.1")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedUrl) as refused:
         check_url("https://archive.example/B04.tif?sig=secret", private=False)
     assert "secret" not in str(refused.value)
 
@@ -82,7 +82,7 @@ def test_a_name_that_nobody_knows_is_told(monkeypatch):
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(ssrf_guard.socket, "getaddrinfo", unknown)
-    with pytest.raises(Unresolved, match=r"nowhere\.example cannot be found"):
+    with pytest.raises(UnresolvedHost, match=r"nowhere\.example cannot be found"):
         check_url("https://nowhere.example/", private=False)
 
 
@@ -94,7 +94,7 @@ def test_behind_a_proxy_names_are_the_proxys_to_resolve(monkeypatch):
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
     check_url("https://archive.example/B04.tif", private=False)
     for url in ("https://169.254.169.254/latest", "https://localhost/x"):
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedUrl):
             check_url(url, private=False)
 
 
@@ -137,15 +137,15 @@ def test_a_session_asks_where_it_may(server):
     with open_session(private=True) as session:
         assert session.get(f"{server}/to/{server}/x", timeout=5).text == "hi"
         assert session.headers["User-Agent"].startswith("lobate/")
-    with open_session(private=False) as session, pytest.raises(Refused):
+    with open_session(private=False) as session, pytest.raises(RefusedUrl):
         session.get(server, timeout=5)
 
 
 @pytest.mark.parametrize("place", ["http://169.254.169.254/latest", "file:///etc/passwd"])
 def test_a_redirect_is_checked_like_any_address(server, monkeypatch, place):
-    public = ssrf_guard._public
-    monkeypatch.setattr(ssrf_guard, "_public", lambda one: str(one) == "127.0.0.1" or public(one))
-    with open_session(private=False) as session, pytest.raises(Refused):
+    public = ssrf_guard._is_public
+    monkeypatch.setattr(ssrf_guard, "_is_public", lambda one: str(one) == "127.0.0.1" or public(one))
+    with open_session(private=False) as session, pytest.raises(RefusedUrl):
         session.get(f"{server}/to/{place}", timeout=5)
 
 
@@ -158,6 +158,6 @@ def test_a_name_that_changes_its_meaning_after_the_check_is_found_out(server, mo
         return [(0, 0, 0, "", (PUBLIC, port))] if len(asked) == 1 else real("127.0.0.1", port, *arguments, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", changing)
-    with open_session(private=False) as session, pytest.raises(Refused, match=r"127\.0\.0\.1"):
+    with open_session(private=False) as session, pytest.raises(RefusedUrl, match=r"127\.0\.0\.1"):
         session.get(server.replace("127.0.0.1", "archive.example"), timeout=5)
     assert len(asked) == 2

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from lobate.errors import UserError
 from lobate.imagery.reading.calibration import Calibration
-from lobate.imagery.reading.scene import Scene, Wanted
+from lobate.imagery.reading.scene import Scene, SceneRequest
 from lobate.imagery.reading.scenes import read_scene
 
-WANTED = Wanted(("B04", "B03", "B02"), "metadata", classes=True)
+WANTED = SceneRequest(("B04", "B03", "B02"), "metadata", needs_classes=True)
 PRODUCT = '<P><PROCESSING_BASELINE>05.09</PROCESSING_BASELINE><BOA_ADD_OFFSET band_id="3">-1000</BOA_ADD_OFFSET></P>'
 
 
@@ -47,7 +47,7 @@ def test_product_and_granule_metadata_complete_each_other(products, tmp_path):
     with pytest.raises(UserError, match="cannot be known"):
         read_scene(folder, WANTED)
     (folder / "product_metadata.xml").write_text(PRODUCT)
-    band = read_scene(folder, Wanted(("B04",), "metadata", classes=True)).bands[0]
+    band = read_scene(folder, SceneRequest(("B04",), "metadata", needs_classes=True)).bands[0]
     assert band.calibration == Calibration(10000, -1000)
 
 

@@ -71,7 +71,7 @@ def test_any_bytes_are_ranges_or_a_mistake(tmp_path, content):
     path = tmp_path / "stretch.json"
     path.write_bytes(content)
     try:
-        assert all(isinstance(one, Range) for one in read_ranges(path).values())
+        assert all(isinstance(range_, Range) for range_ in read_ranges(path).values())
     except UserError as mistake:
         assert "stretch.json" in str(mistake)
 

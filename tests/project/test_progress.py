@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from lobate import progress
-from lobate.imagery.fetching.download import show_transfers
+from lobate.imagery.fetching.download import transfer_progress
 from lobate.progress import Progress, duration
 
 
@@ -108,7 +108,7 @@ def test_durations():
 
 
 def test_each_file_gets_a_line_every_fifteen_seconds(clock, caplog):
-    with caplog.at_level(logging.INFO), show_transfers("S2A") as shown:
+    with caplog.at_level(logging.INFO), transfer_progress("S2A") as shown:
         files = shown.task("B04.tif", 60 * 10**6), shown.task("SCL.tif", None)
         for second in range(37):
             clock.now = second
@@ -127,7 +127,7 @@ def test_a_terminal_gets_a_bar_for_each_file_unless_there_is_a_log(monkeypatch, 
     terminal = open_terminal(monkeypatch, is_terminal=is_terminal)
     if is_logged:
         request.getfixturevalue("log_file")
-    with show_transfers("[S2A]") as shown:
+    with transfer_progress("[S2A]") as shown:
         files = shown.task("B04.tif", None), shown.task("SCL.tif", 2 * 10**6)
         clock.now = 2.0
         files[0].at(3 * 10**6)
@@ -142,7 +142,7 @@ def test_a_terminal_gets_a_bar_for_each_file_unless_there_is_a_log(monkeypatch, 
 
 
 def test_a_transfer_that_goes_on_keeps_the_time_of_its_last_line(clock, caplog):
-    with caplog.at_level(logging.INFO), show_transfers("S2A") as shown:
+    with caplog.at_level(logging.INFO), transfer_progress("S2A") as shown:
         shown.task("B04.tif", 40 * 10**6).at(10**6)
         clock.now = 10
         shown.task("B04.tif", 40 * 10**6, 10**7)

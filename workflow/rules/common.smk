@@ -23,7 +23,7 @@ from lobate.engine import stage
 from lobate.engine.options import all_options
 from lobate.errors import UserError
 from lobate.figures.rule_graph import as_dot, trace_rules
-from lobate.imagery.scene_table import FETCHED, fetched_dem_path, scene_rows, scenes_by_tile
+from lobate.imagery.scene_table import SCENES_DIR, fetched_dem_path, scene_rows, scenes_by_tile
 from lobate.io.atomic import atomic_write
 from lobate.io.digest import quick_fingerprint, text_digest
 from lobate.settings import load as settings
@@ -102,7 +102,7 @@ def input_patterns(verb: str) -> list:
 
 def is_workflow_output(path: str) -> bool:
     """Return whether a rule makes this file."""
-    return path.startswith("results/") or FETCHED in Path(path).parents or path == fetched_dem_path(REGION.region)
+    return path.startswith("results/") or SCENES_DIR in Path(path).parents or path == fetched_dem_path(REGION.region)
 
 
 def wildcard_values(wildcards) -> dict[str, str | int]:

@@ -222,11 +222,11 @@ def _layer_mistakes(whole: Path, outlines: PolygonFile, fold_field: str | None, 
 
 
 def _filter_mistakes(whole: Path, outlines: PolygonFile) -> Iterator[str]:
-    from lobate.labels.outlines import matching
+    from lobate.labels.outlines import matches_where
 
     table = pyogrio.read_dataframe(whole, layer=outlines.layer, columns=[*outlines.where], read_geometry=False)
     try:
-        matching(table, outlines)
+        matches_where(table, outlines)
     except UserError as mistake:
         yield str(mistake)
 

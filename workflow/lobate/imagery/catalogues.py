@@ -8,7 +8,7 @@ from lobate.settings.imagery import Catalogue
 
 
 @dataclass(frozen=True)
-class Known:
+class PublicCatalogue:
     """A public catalogue: its address, its collection of Level-2A scenes, and what signs the addresses of its files."""
 
     url: str
@@ -16,9 +16,9 @@ class Known:
     signing: str | None = None
 
 
-KNOWN = {
-    "earth-search": Known("https://earth-search.aws.element84.com/v1", "sentinel-2-c1-l2a"),
-    "planetary-computer": Known(
+PUBLIC_CATALOGUES = {
+    "earth-search": PublicCatalogue("https://earth-search.aws.element84.com/v1", "sentinel-2-c1-l2a"),
+    "planetary-computer": PublicCatalogue(
         "https://planetarycomputer.microsoft.com/api/stac/v1",
         "sentinel-2-l2a",
         "https://planetarycomputer.microsoft.com/api/sas/v1",
@@ -26,11 +26,11 @@ KNOWN = {
 }
 
 
-def address_of(settings: Catalogue) -> str:
+def catalogue_url(settings: Catalogue) -> str:
     """Return the catalogue's address."""
-    return settings.url or KNOWN[settings.name].url
+    return settings.url or PUBLIC_CATALOGUES[settings.name].url
 
 
-def collection_of(settings: Catalogue) -> str:
+def scene_collection(settings: Catalogue) -> str:
     """Return the collection of scenes."""
-    return settings.collection or KNOWN[settings.name].collection
+    return settings.collection or PUBLIC_CATALOGUES[settings.name].collection

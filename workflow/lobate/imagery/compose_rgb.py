@@ -19,17 +19,17 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.imagery.pixels import ScenePixels
 from lobate.imagery.reading.calibration import OffsetRule
-from lobate.imagery.reading.scene import Scene, Wanted
-from lobate.imagery.scene_stack import Tile, open_tile
-from lobate.imagery.stretch import Range, as_json, ranges_view, resolve_ranges, stretch_key
+from lobate.imagery.reading.scene import Scene, SceneRequest
+from lobate.imagery.scene_stack import TileScenes, open_tile_scenes
+from lobate.imagery.stretch import Range, ranges_to_json, ranges_view, resolve_ranges, stretch_key
 from lobate.io.jsonfile import write_json
 from lobate.io.mask_values import IMAGE_NODATA
 from lobate.io.raster import CogWriter
 from lobate.settings.imagery import Clouds, Stretch
 
 
-def facts_of(
-    tile: Tile, bands: list[str], counts: np.ndarray, ranges: tuple[Range, ...], stretch: Stretch, clouds: Clouds
+def image_facts(
+    tile: TileScenes, bands: list[str], counts: np.ndarray, ranges: tuple[Range, ...], stretch: Stretch, clouds: Clouds
 ) -> dict[str, Any]:
     """Return the facts; ``counts`` (scenes + 1,): pixels that none gave, then those that each scene gave.
 
@@ -38,19 +38,19 @@ def facts_of(
     named = dict(zip(bands, ranges, strict=True))
     return {
         "bands": bands,
-        "stretch": None if tile.ready else {"method": stretch.method, "ranges": as_json(named)},
+        "stretch": None if tile.is_8bit else {"method": stretch.method, "ranges": ranges_to_json(named)},
         "invalid_classes": sorted(clouds.invalid_classes),
         "dilate_m": clouds.dilate_m,
         "valid_share": round(float(counts[1:].sum() / counts.sum()), 6),
         "scenes": [
-            {**_told(source.scene, bands), "number": number, "pixels": int(counts[number])}
+            {**_scene_facts(source.scene, bands), "number": number, "pixels": int(counts[number])}
             for number, source in enumerate(tile.sources, 1)
         ],
-        "left_out": [{**_told(scene, bands), "reason": reason} for scene, reason in tile.left_out],
+        "left_out": [{**_scene_facts(scene, bands), "reason": reason} for scene, reason in tile.left_out],
     }
 
 
-def _told(scene: Scene, bands: list[str]) -> dict[str, Any]:
+def _scene_facts(scene: Scene, bands: list[str]) -> dict[str, Any]:
     meant = {name: band.calibration for name, band in zip(bands, scene.bands, strict=True) if band.calibration}
     return {
         "name": scene.name,
@@ -90,15 +90,17 @@ def compose_rgb(
     UserError when a scene cannot be read or its offset not be known, when all are too cloudy, lie on different grids, or show
     nothing at all.
     """
-    wanted = Wanted(tuple(bands), offset, classes=bool(clouds.invalid_classes), order=tuple(band_order or ()))
+    wanted = SceneRequest(
+        tuple(bands), offset, needs_classes=bool(clouds.invalid_classes), band_order=tuple(band_order or ())
+    )
     ranges = resolve_ranges(stretch, measured, bands)
-    with open_tile(scenes, wanted, ranges, clouds) as tile:
+    with open_tile_scenes(scenes, wanted, ranges, clouds) as tile:
         counts = _compose(tile, image, record, bands)
-        _tell(tile.sources, counts)
-        write_json(facts, facts_of(tile, bands, counts, ranges, stretch, clouds), allow_nan=False)
+        _log_shares(tile.sources, counts)
+        write_json(facts, image_facts(tile, bands, counts, ranges, stretch, clouds), allow_nan=False)
 
 
-def _compose(tile: Tile, image: Path, record: Path, bands: list[str]) -> np.ndarray:
+def _compose(tile: TileScenes, image: Path, record: Path, bands: list[str]) -> np.ndarray:
     """Write image and record; return how many pixels none and each of the scenes gave, (scenes + 1,)."""
     counts = np.zeros(len(tile.sources) + 1, dtype=np.int64)
     rgb = len(bands) == 3
@@ -138,9 +140,9 @@ def first_valid_composite(sources: list[ScenePixels], start: int, stop: int) -> 
     return values, givers
 
 
-def _tell(sources: list[ScenePixels], counts: np.ndarray) -> None:
+def _log_shares(sources: list[ScenePixels], counts: np.ndarray) -> None:
     for source, count in zip(sources, counts[1:], strict=True):
-        if source.scene.classes is None and not source.scene.ready:
+        if source.scene.classes is None and not source.scene.is_8bit:
             log.warning("scene %s has no classification (SCL): its clouds are not masked", source.scene.name)
         cloud = "unknown" if source.scene.cloud is None else f"{source.scene.cloud:g} %"
         log.info(

@@ -17,20 +17,20 @@ from shapely.geometry.base import BaseGeometry
 
 from lobate.engine.signature import Input, Output, Setting, uncached
 from lobate.errors import UserError
-from lobate.imagery.fetching.assets import Asset, AssetDownload, elevation_of, missing, order_of
+from lobate.imagery.fetching.assets import Asset, AssetDownload, asset_download, elevation_asset, missing
 from lobate.imagery.fetching.journal import Journal, open_journal
-from lobate.imagery.finding.area import outline, read_area
+from lobate.imagery.finding.area import query_outline, read_area
 from lobate.io.atomic import atomic_write
 from lobate.settings.imagery import Catalogue, Find
 
 log = logging.getLogger(__name__)
 
-TILES = "tiles"
-NEAR = 0.05
+TILES_DIR = "tiles"
+MARGIN_DEG = 0.05
 """Degrees round the area that need elevation, too: slopes at its edge, and outlines that reach past it."""
-NAMED = 12
+MAX_NAMED = 12
 """Tiles that are named one by one."""
-WITHOUT = (
+OWN_DEM_ADVICE = (
     "Or bring a DEM of your own and name it in inventory.dem; without that setting nothing is fetched, and elevation, slope "
     "and aspect stay empty."
 )
@@ -48,24 +48,24 @@ def fetch_dem(
 
     Raises UserError when the catalogue has none for the area, or tiles cannot be had; those that arrived stay.
     """
-    from lobate.imagery.mosaic import mosaic
+    from lobate.imagery.mosaic import write_mosaic
 
     if find is None or area is None:
         raise UserError(
             "The configuration does not say for which area elevation is wanted. Give imagery.find with area (a vector file), "
             "years and months, or bring a DEM of your own and name it in inventory.dem."
         )
-    ground = _ground(area, find)
-    assets = _assets(catalogue, ground)
-    with open_journal(dem.parent / TILES) as workshop:
-        _fetch(workshop, catalogue, assets)
-        with atomic_write(dem, workshop.place / dem.name) as new:
-            share = mosaic([workshop.folder / one.file for one in assets], new)
+    ground = _area_with_margin(area, find)
+    assets = _find_tiles(catalogue, ground)
+    with open_journal(dem.parent / TILES_DIR) as journal:
+        _fetch_tiles(journal, catalogue, assets)
+        with atomic_write(dem, journal.work_dir / dem.name) as new:
+            share = write_mosaic([journal.folder / asset.file for asset in assets], new)
     log.info("elevation of %d tiles; %.1f %% of the mosaic is void", len(assets), 100 * share)
 
 
-def _ground(area: Path, find: Find) -> BaseGeometry:
-    ground = read_area(area, find.layer).buffer(NEAR)
+def _area_with_margin(area: Path, find: Find) -> BaseGeometry:
+    ground = read_area(area, find.layer).buffer(MARGIN_DEG)
     west, _, east, _ = ground.bounds
     if east - west > 180:
         raise UserError(
@@ -75,24 +75,24 @@ def _ground(area: Path, find: Find) -> BaseGeometry:
     return ground
 
 
-def _assets(catalogue: Catalogue, ground: BaseGeometry) -> list[Asset]:
+def _find_tiles(catalogue: Catalogue, ground: BaseGeometry) -> list[Asset]:
     """Return the tiles of the area, in order of their names; degrees of which the catalogue has none are told."""
-    from lobate.imagery.catalogues import address_of
+    from lobate.imagery.catalogues import catalogue_url
     from lobate.imagery.finding.catalogue import search
 
     try:
-        known = search(catalogue, catalogue.dem_collection, outline(ground))
+        known = search(catalogue, catalogue.dem_collection, query_outline(ground))
     except UserError as mistake:
-        raise UserError(f"{mistake} {WITHOUT}") from None
+        raise UserError(f"{mistake} {OWN_DEM_ADVICE}") from None
     items = [one for one in known if _bounds(one).intersects(ground)]
-    base = f"{address_of(catalogue).rstrip('/')}/collections/{catalogue.dem_collection}/items/"
-    assets = {one.file: one for one in (elevation_of(item, base) for item in items)}
+    base = f"{catalogue_url(catalogue).rstrip('/')}/collections/{catalogue.dem_collection}/items/"
+    assets = {one.file: one for one in (elevation_asset(item, base) for item in items)}
     if not assets:
         raise UserError(
-            f"The catalogue {address_of(catalogue)} has no elevation in {catalogue.dem_collection} for the area. Choose another "
+            f"The catalogue {catalogue_url(catalogue)} has no elevation in {catalogue.dem_collection} for the area. Choose another "
             "collection in imagery.catalogue.dem_collection, or bring a DEM of your own and name it in inventory.dem."
         )
-    _tell_lacking(ground, [_bounds(item) for item in items])
+    _warn_of_missing_tiles(ground, [_bounds(item) for item in items])
     return [assets[file] for file in sorted(assets)]
 
 
@@ -110,38 +110,38 @@ def _flat(bounds: list[Any]) -> list[Any]:
     return bounds if len(bounds) == 4 else [*bounds[:2], *bounds[3:5]]
 
 
-def _tell_lacking(ground: BaseGeometry, there: list[BaseGeometry]) -> None:
+def _warn_of_missing_tiles(ground: BaseGeometry, there: list[BaseGeometry]) -> None:
     """Say which square degrees of the area no tile covers."""
     west, south, east, north = ground.bounds
     cells = [box(x, y, x + 1, y + 1) for y in range(floor(south), ceil(north)) for x in range(floor(west), ceil(east))]
     covered = shapely.union_all(there)
     lack = [
-        _name(cell)
+        _cell_name(cell)
         for cell in cells
         if cell.intersects(ground) and not shapely.contains_xy(covered, cell.centroid.x, cell.centroid.y)
     ]
     if lack:
-        more = f" and {len(lack) - NAMED} more" if len(lack) > NAMED else ""
+        more = f" and {len(lack) - MAX_NAMED} more" if len(lack) > MAX_NAMED else ""
         log.warning(
             "The catalogue has no elevation for %d square degrees of the area (%s%s): they stay void. Open sea has none; if "
             "that is land, bring a DEM of your own and name it in inventory.dem.",
             len(lack),
-            ", ".join(lack[:NAMED]),
+            ", ".join(lack[:MAX_NAMED]),
             more,
         )
 
 
-def _name(cell: BaseGeometry) -> str:
+def _cell_name(cell: BaseGeometry) -> str:
     west, south, *_ = cell.bounds
     return f"{'NS'[south < 0]}{abs(south):02.0f}{'EW'[west < 0]}{abs(west):03.0f}"
 
 
-def _fetch(workshop: Journal, catalogue: Catalogue, assets: list[Asset]) -> None:
+def _fetch_tiles(journal: Journal, catalogue: Catalogue, assets: list[Asset]) -> None:
     from lobate.imagery.fetching.download import download_all, open_downloader
 
-    orders: list[AssetDownload] = [order_of(one, f"elevation tile {Path(one.file).stem}") for one in assets]
-    waiting = missing(workshop, orders)
+    orders: list[AssetDownload] = [asset_download(asset, f"elevation tile {Path(asset.file).stem}") for asset in assets]
+    waiting = missing(journal, orders)
     log.info("%d elevation tiles, of which %d are here already", len(orders), len(orders) - len(waiting))
     if waiting:
-        with open_downloader(catalogue, "elevation") as courier:
-            download_all(courier, workshop, waiting)
+        with open_downloader(catalogue, "elevation") as downloader:
+            download_all(downloader, journal, waiting)

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 from lobate.engine.signature import Input, Output, Setting, uncached
 from lobate.errors import UserError
-from lobate.imagery.fetching.assets import local_item, missing, orders_of, read_item, side_orders
-from lobate.imagery.fetching.journal import Journal, open_journal, write_json
+from lobate.imagery.fetching.assets import local_item, missing, parse_item, scene_downloads, sidecar_downloads
+from lobate.imagery.fetching.journal import Journal, open_journal, write_json_atomically
 from lobate.imagery.fetching.urls import strip_query
 from lobate.imagery.scene_table import Row, read_rows
 from lobate.io.digest import file_digest
@@ -38,20 +38,20 @@ def fetch_scene(
     """
     from lobate.imagery.fetching.download import download_all, open_downloader
 
-    row = _row_of(table, scene)
-    with open_journal(manifest.parent) as workshop:
-        item = _known_item(workshop, row)
-        if item is None or missing(workshop, orders_of(item, row, bands)):
-            with open_downloader(catalogue, scene) as courier:
-                item = _ask_for_item(courier.read, workshop, row)
-                download_all(courier, workshop, missing(workshop, orders_of(item, row, bands)))
-                download_all(courier, workshop, side_orders(workshop, item, row, bands))
+    row = _table_row(table, scene)
+    with open_journal(manifest.parent) as journal:
+        item = _cached_item(journal, row)
+        if item is None or missing(journal, scene_downloads(item, row, bands)):
+            with open_downloader(catalogue, scene) as downloader:
+                item = _download_item(downloader.read, journal, row)
+                download_all(downloader, journal, missing(journal, scene_downloads(item, row, bands)))
+                download_all(downloader, journal, sidecar_downloads(journal, item, row, bands))
         else:
             log.info("all of scene %s is here already", scene)
-        _conclude(workshop, item, row, manifest)
+        _write_manifest(journal, item, row, manifest)
 
 
-def _row_of(table: Path, scene: str) -> Row:
+def _table_row(table: Path, scene: str) -> Row:
     for row in read_rows(table):
         if row["scene"] == scene:
             return row
@@ -60,30 +60,32 @@ def _row_of(table: Path, scene: str) -> Row:
     )
 
 
-def _known_item(workshop: Journal, row: Row) -> dict[str, Any] | None:
+def _cached_item(journal: Journal, row: Row) -> dict[str, Any] | None:
     """Return the item as it was when the scene was fetched from the same source, if it was."""
-    item = workshop.notes.get("item")
-    same = workshop.notes.get("source") == row["source"]
+    item = journal.notes.get("item")
+    same = journal.notes.get("source") == row["source"]
     return item if same and isinstance(item, dict) and isinstance(item.get("assets"), dict) else None
 
 
-def _ask_for_item(read: Callable[[str], bytes], workshop: Journal, row: Row) -> dict[str, Any]:
-    item = read_item(read(row["source"]), row["source"])
+def _download_item(read: Callable[[str], bytes], journal: Journal, row: Row) -> dict[str, Any]:
+    item = parse_item(read(row["source"]), row["source"])
     if item.get("id") != row["scene"]:
         raise UserError(
             f"The source of the scene {row['scene']} in the scene table, {strip_query(row['source'])}, is the scene "
             f"{str(item.get('id'))[:80]!r}. Correct the source, or find the scenes again."
         )
-    workshop.notes, workshop.absent = {"source": row["source"], "item": item}, set()
-    workshop.save()
+    journal.notes, journal.absent = {"source": row["source"], "item": item}, set()
+    journal.save()
     return item
 
 
-def _conclude(workshop: Journal, item: dict[str, Any], row: Row, manifest: Path) -> None:
+def _write_manifest(journal: Journal, item: dict[str, Any], row: Row, manifest: Path) -> None:
     """Write the item, and last of all the manifest; the same files give the same bytes."""
-    files = workshop.complete()
-    path = workshop.folder / f"{row['scene']}.json"
-    write_json(path, local_item(item, row["source"], {name: entry["href"] for name, entry in files.items()}))
+    files = journal.complete()
+    path = journal.folder / f"{row['scene']}.json"
+    write_json_atomically(path, local_item(item, row["source"], {name: entry["href"] for name, entry in files.items()}))
     files[path.name] = {"sha256": file_digest(path), "bytes": path.stat().st_size, "href": strip_query(row["source"])}
-    write_json(manifest, {"scene": row["scene"], "source": strip_query(row["source"]), "files": files})
-    log.info("scene %s: %d files, %.1f MB", row["scene"], len(files), sum(one["bytes"] for one in files.values()) / 1e6)
+    write_json_atomically(manifest, {"scene": row["scene"], "source": strip_query(row["source"]), "files": files})
+    log.info(
+        "scene %s: %d files, %.1f MB", row["scene"], len(files), sum(file["bytes"] for file in files.values()) / 1e6
+    )

@@ -19,14 +19,14 @@ import numpy as np
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.imagery.reading.calibration import Calibration, OffsetRule
-from lobate.imagery.reading.scene import Wanted
-from lobate.imagery.scene_stack import Tile, open_tile
-from lobate.imagery.stretch import Range, as_json
+from lobate.imagery.reading.scene import SceneRequest
+from lobate.imagery.scene_stack import TileScenes, open_tile_scenes
+from lobate.imagery.stretch import Range, ranges_to_json
 from lobate.io.jsonfile import write_json
 from lobate.settings.imagery import Clouds, Percentiles
 
 ROWS_AT_ONCE = 64
-SAME = 9
+DECIMALS = 9
 """Decimals of reflectance that tell two values apart."""
 
 
@@ -47,7 +47,7 @@ class Histogram:
     def reflectances(self, bands: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return the reflectances of these bands together, rising, and how many pixels have each; both (n,)."""
         wanted = set(bands)
-        found = [_in_reflectance(*key[1:], table) for key, table in self._tables.items() if key[0] in wanted]
+        found = [_to_reflectance(*key[1:], table) for key, table in self._tables.items() if key[0] in wanted]
         if not found:
             return np.empty(0), np.empty(0, dtype=np.int64)
         values, counts = (np.concatenate(part) for part in zip(*found, strict=True))
@@ -64,15 +64,15 @@ def percentile(values: np.ndarray, counts: np.ndarray, per_cent: float) -> float
     return float(values[np.argmax(cumulative * 100.0 >= per_cent * float(cumulative[-1]))])
 
 
-def _in_reflectance(calibration: Calibration, dtype: str, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _to_reflectance(calibration: Calibration, dtype: str, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     numbers = np.flatnonzero(table)
     meant = numbers.astype(np.uint16).view(dtype).astype(np.float64)
-    return np.round((meant + calibration.offset) / calibration.quantification, SAME), table[numbers]
+    return np.round((meant + calibration.offset) / calibration.quantification, DECIMALS), table[numbers]
 
 
 log = logging.getLogger(__name__)
 
-ANY = Range(0.0, 1.0)
+ANY_RANGE = Range(0.0, 1.0)
 """Only which pixels are seen is asked, and that does not depend on the range."""
 
 
@@ -97,21 +97,23 @@ def measure_stretch(
         raise UserError(
             f"There are {len(scenes)} scenes, but {len(tiles)} names of tiles; give each scene its tile's name."
         )
-    wanted = Wanted(tuple(bands), offset, classes=bool(clouds.invalid_classes), order=tuple(band_order or ()))
+    wanted = SceneRequest(
+        tuple(bands), offset, needs_classes=bool(clouds.invalid_classes), band_order=tuple(band_order or ())
+    )
     histogram, pixels = Histogram(), {}
     for name in sorted(set(tiles)):
         paths = [path for path, tile in zip(scenes, tiles, strict=True) if tile == name]
-        with open_tile(paths, wanted, (ANY,) * len(bands), clouds) as tile:
-            pixels[name] = _count(tile, bands, histogram)
+        with open_tile_scenes(paths, wanted, (ANY_RANGE,) * len(bands), clouds) as tile:
+            pixels[name] = _count_tile(tile, bands, histogram)
         log.info("tile %s: %d pixels measured", name, pixels[name])
     ranges = _ranges(histogram, bands, percentiles)
-    facts = {"ranges": as_json(ranges), "pixels": pixels, "percentiles": percentiles.model_dump(mode="json")}
+    facts = {"ranges": ranges_to_json(ranges), "pixels": pixels, "percentiles": percentiles.model_dump(mode="json")}
     write_json(stretch, facts, allow_nan=False)
 
 
-def _count(tile: Tile, bands: list[str], histogram: Histogram) -> int:
+def _count_tile(tile: TileScenes, bands: list[str], histogram: Histogram) -> int:
     """Count what the tile's image will show; return of how many pixels."""
-    if tile.ready:
+    if tile.is_8bit:
         log.info("%s is 8 bit already: it has no reflectance to measure", tile.sources[0].scene.path)
         return 0
     counted = 0
@@ -119,7 +121,7 @@ def _count(tile: Tile, bands: list[str], histogram: Histogram) -> int:
         unseen = np.ones((stop - start, tile.grid.width), dtype=bool)
         for source in tile.sources:
             numbers = source.numbers(start, stop)
-            seen = source.shown(numbers, start, stop)[1] & unseen
+            seen = source.to_8bit(numbers, start, stop)[1] & unseen
             for name, band, part in zip(bands, source.scene.bands, numbers, strict=True):
                 histogram.add(name, band.require_calibration(), part, seen)
             unseen &= ~seen

@@ -27,14 +27,14 @@ from lobate.io.raster import BLOCK, CogWriter, open_raster, row_bands
 log = logging.getLogger(__name__)
 
 VOID = -9999.0
-UNDECLARED = -32767.0
+UNDECLARED_VOID = -32767.0
 """Void of Copernicus tiles, which do not declare it; undeclared, it would be averaged with its neighbours."""
-SAME_GRID = 1e-3
+GRID_TOLERANCE_PX = 1e-3
 """Pixels by which two grids may differ and still be one."""
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedTile:
     """A tile and where its pixels lie in the mosaic."""
 
     source: DatasetReader | WarpedVRT
@@ -45,7 +45,7 @@ class Placed:
     """Metres = scale x number + offset, as the tile itself says."""
 
 
-def mosaic(tiles: list[Path], target: Path) -> float:
+def write_mosaic(tiles: list[Path], target: Path) -> float:
     """Write the mosaic of elevation tiles of one CRS as a tiled GeoTIFF of float32, in metres; return its share of voids.
 
     A pixel is what the first of ``tiles`` has there, in order; voids (nodata, NaN, and heights that no land has) are -9999,
@@ -54,19 +54,19 @@ def mosaic(tiles: list[Path], target: Path) -> float:
     """
     with ExitStack() as stack:
         sources = [stack.enter_context(open_raster(path)) for path in tiles]
-        _check(sources)
-        grid = _grid_of(sources)
+        _check_tiles(sources)
+        grid = _mosaic_grid(sources)
         placed = [_place(source, grid, stack) for source in sources]
         voids = 0
         with CogWriter(target, grid, dtype="float32", nodata=VOID) as writer:
             for start, stop in row_bands(grid.height, BLOCK):
-                rows = _rows(placed, start, stop, grid.width)
+                rows = _mosaic_rows(placed, start, stop, grid.width)
                 voids += int(np.count_nonzero(rows == VOID))
                 writer.write(rows, start)
     return voids / (grid.height * grid.width)
 
 
-def _check(sources: list[DatasetReader]) -> None:
+def _check_tiles(sources: list[DatasetReader]) -> None:
     for source in sources:
         check_dem(source)
         if source.crs != sources[0].crs:
@@ -76,36 +76,38 @@ def _check(sources: list[DatasetReader]) -> None:
             )
 
 
-def _grid_of(sources: list[DatasetReader]) -> Grid:
+def _mosaic_grid(sources: list[DatasetReader]) -> Grid:
     """Return the grid that holds all tiles, on the pixels of the finest, of several that of the westernmost."""
     finest = min(sources, key=lambda one: (one.transform.a, -one.transform.e, one.transform.c, -one.transform.f))
     t = finest.transform
     left, bottom, right, top = (
         best(ends)
-        for best, ends in zip((min, min, max, max), zip(*(one.bounds for one in sources), strict=True), strict=True)
+        for best, ends in zip(
+            (min, min, max, max), zip(*(source.bounds for source in sources), strict=True), strict=True
+        )
     )
-    first_col, last_col = _pixels((left - t.c) / t.a, (right - t.c) / t.a)
-    first_row, last_row = _pixels((top - t.f) / t.e, (bottom - t.f) / t.e)
+    first_col, last_col = _pixel_span((left - t.c) / t.a, (right - t.c) / t.a)
+    first_row, last_row = _pixel_span((top - t.f) / t.e, (bottom - t.f) / t.e)
     return Grid(last_row - first_row, last_col - first_col, t @ Affine.translation(first_col, first_row), finest.crs)
 
 
-def _pixels(start: float, stop: float) -> tuple[int, int]:
+def _pixel_span(start: float, stop: float) -> tuple[int, int]:
     """Return the whole pixels that hold a span, a thousandth of a pixel more or less."""
-    return floor(start + SAME_GRID), -floor(SAME_GRID - stop)
+    return floor(start + GRID_TOLERANCE_PX), -floor(GRID_TOLERANCE_PX - stop)
 
 
-def _place(source: DatasetReader, grid: Grid, stack: ExitStack) -> Placed:
+def _place(source: DatasetReader, grid: Grid, stack: ExitStack) -> PlacedTile:
     t, meant = source.transform, (source.scales[0], source.offsets[0])
     col, row = ~grid.transform @ (t.c, t.f)
     drift = max(
         abs(col - round(col)), abs(row - round(row)),
         abs(t.a / grid.transform.a - 1) * source.width, abs(t.e / grid.transform.e - 1) * source.height,
     )  # fmt: skip
-    if drift <= SAME_GRID:
-        return Placed(source, round(row), round(col), *meant)
+    if drift <= GRID_TOLERANCE_PX:
+        return PlacedTile(source, round(row), round(col), *meant)
     log.info("%s is resampled: its pixels are not those of the finest tile", Path(source.name).name)
     right, bottom = ~grid.transform @ (source.bounds.right, source.bounds.bottom)
-    (left, right), (top, bottom) = _pixels(col, right), _pixels(row, bottom)
+    (left, right), (top, bottom) = _pixel_span(col, right), _pixel_span(row, bottom)
     warped = WarpedVRT(
         source,
         crs=grid.crs,
@@ -113,13 +115,13 @@ def _place(source: DatasetReader, grid: Grid, stack: ExitStack) -> Placed:
         width=right - left,
         height=bottom - top,
         resampling=Resampling.bilinear,
-        src_nodata=UNDECLARED if source.nodata is None else source.nodata,
+        src_nodata=UNDECLARED_VOID if source.nodata is None else source.nodata,
         nodata=VOID,
     )
-    return Placed(stack.enter_context(warped), top, left, *meant)
+    return PlacedTile(stack.enter_context(warped), top, left, *meant)
 
 
-def _rows(placed: list[Placed], start: int, stop: int, width: int) -> np.ndarray:
+def _mosaic_rows(placed: list[PlacedTile], start: int, stop: int, width: int) -> np.ndarray:
     """Return a band of the mosaic, (stop - start, width) float32."""
     rows = np.full((stop - start, width), VOID, dtype=np.float32)
     for tile in placed:
@@ -127,13 +129,13 @@ def _rows(placed: list[Placed], start: int, stop: int, width: int) -> np.ndarray
         if first >= last:
             continue
         window = Window(0, first - tile.row, tile.source.width, last - first)
-        heights = _heights(tile, window)
+        heights = _read_heights(tile, window)
         place = rows[first - start : last - start, tile.col : tile.col + tile.source.width]
         np.copyto(place, heights, where=(place == VOID) & (heights != VOID))
     return rows
 
 
-def _heights(tile: Placed, window: Window) -> np.ndarray:
+def _read_heights(tile: PlacedTile, window: Window) -> np.ndarray:
     numbers = tile.source.read(1, window=window, masked=True)
     heights = (numbers.astype(np.float64) * tile.scale + tile.offset).astype(np.float32).filled(VOID)
     heights[~((heights >= PLAUSIBLE_M[0]) & (heights <= PLAUSIBLE_M[1]))] = VOID  # NaN compares false

@@ -18,9 +18,9 @@ def mosaic_dem(tiles: Annotated[list[Path], Input()], dem: Annotated[Path, Outpu
     A pixel is what the first tile has there, in the order of inventory.dem; tiles of other pixels than the finest are
     resampled by bilinear interpolation. UserError for tiles that cannot be read, are rotated, or are in different CRS.
     """
-    from lobate.imagery.mosaic import mosaic
+    from lobate.imagery.mosaic import write_mosaic
 
     if not tiles:
         raise UserError("There are no elevation files to join. Name them as a list in inventory.dem.")
-    share = mosaic(tiles, dem)
+    share = write_mosaic(tiles, dem)
     log.info("elevation of %d files; %.1f %% of the mosaic is void", len(tiles), 100 * share)

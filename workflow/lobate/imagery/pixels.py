@@ -35,13 +35,13 @@ class Resampled:
         self._dataset, self._index, self._own = dataset, index, own
         self._same = own.same_as(grid)
         if not self._same:
-            _check_alike(dataset.name, own, grid)
-            self._rows, self._cols = _cells(own, grid)
+            _check_comparable(dataset.name, own, grid)
+            self._rows, self._cols = _cell_indices(own, grid)
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Return rows ``start``..``stop`` of the grid, (stop - start, width)."""
         first, last = self.own_rows(start, stop)
-        return self.spread(self.read_own(first, last), first, start, stop)
+        return self.to_grid(self.read_own(first, last), first, start, stop)
 
     def own_rows(self, start: int, stop: int, halo: int = 0) -> tuple[int, int]:
         """Return the band's own rows under the grid's rows, ``halo`` more on either side, clipped to the band."""
@@ -52,7 +52,7 @@ class Resampled:
         first, last = (min(max(row, 0), self._own.height - 1) for row in (first - halo, last + halo))
         return first, last + 1
 
-    def spread(self, own: np.ndarray, first: int, start: int, stop: int, fill: int = 0) -> np.ndarray:
+    def to_grid(self, own: np.ndarray, first: int, start: int, stop: int, fill: int = 0) -> np.ndarray:
         """Lay ``own``, whose first row is the band's row ``first``, out on the grid's rows; ``fill`` outside the band."""
         if self._same:
             return own[start - first : stop - first]
@@ -67,16 +67,16 @@ class Resampled:
         try:
             return self._dataset.read(self._index, window=((first, last), (0, self._own.width)))
         except RasterioError as error:
-            raise damaged(self._dataset.name, error) from None
+            raise truncated_raster(self._dataset.name, error) from None
 
 
-def damaged(name: str, error: Exception) -> UserError:
+def truncated_raster(name: str, error: Exception) -> UserError:
     """Return the mistake of a raster that breaks off while it is read."""
     cause = " ".join(str(error.__cause__ or error).split()).rstrip(".")
     return UserError(f"{name} cannot be read to its end ({cause}); it is truncated or damaged, so fetch it again.")
 
 
-def _check_alike(name: str, own: Grid, grid: Grid) -> None:
+def _check_comparable(name: str, own: Grid, grid: Grid) -> None:
     turned = any(part for one in (own, grid) for part in (one.transform.b, one.transform.d))
     if own.crs != grid.crs or turned:
         raise UserError(
@@ -85,7 +85,7 @@ def _check_alike(name: str, own: Grid, grid: Grid) -> None:
         )
 
 
-def _cells(own: Grid, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+def _cell_indices(own: Grid, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Return for each row and each column of ``grid`` the row and column of ``own`` in which its centre lies."""
     xs, _ = transform_points(grid.transform, np.arange(grid.width) + 0.5, np.full(grid.width, 0.5))
     _, ys = transform_points(grid.transform, np.full(grid.height, 0.5), np.arange(grid.height) + 0.5)
@@ -113,7 +113,7 @@ class CloudMask:
         masked = self._masked[np.clip(self._classes.read_own(first, last), 0, 255)]
         if self._reach:
             masked = dilate(masked, self._radius)
-        return self._classes.spread(masked, first, start, stop, fill=self._masked[0])
+        return self._classes.to_grid(masked, first, start, stop, fill=self._masked[0])
 
 
 def dilate(masked: np.ndarray, radius: float) -> np.ndarray:
@@ -149,13 +149,13 @@ class ScenePixels:
     def __enter__(self) -> ScenePixels:
         with ExitStack() as opening:
             opening.callback(self._stack.close)
-            datasets = [self._dataset(band) for band in self.scene.bands]
-            self.grid = min((Grid.of(one) for one in datasets), key=lambda grid: grid.resolution)
-            self.block_rows = max(one.block_shapes[0][0] for one in datasets)
-            if not self.scene.ready:
+            datasets = [self._open_dataset(band) for band in self.scene.bands]
+            self.grid = min((Grid.of(dataset) for dataset in datasets), key=lambda grid: grid.resolution)
+            self.block_rows = max(dataset.block_shapes[0][0] for dataset in datasets)
+            if not self.scene.is_8bit:
                 self._bands = [Resampled(one, band.index, self.grid) for one, band in self._pairs(datasets)]
                 pairs = zip(self._pairs(datasets), self._ranges, strict=True)
-                self._tables = [self._table(one, band, shown) for (one, band), shown in pairs]
+                self._tables = [self._lookup_table(one, band, shown) for (one, band), shown in pairs]
             self._mask = self._cloud_mask()
             opening.pop_all()
         return self
@@ -167,15 +167,15 @@ class ScenePixels:
 
     def rows(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Return rows ``start``..``stop``: values (bands, h, width) uint8 and where they were seen (h, width) bool."""
-        if self.scene.ready:
+        if self.scene.is_8bit:
             return self._ready_rows(start, stop)
-        return self.shown(self.numbers(start, stop), start, stop)
+        return self.to_8bit(self.numbers(start, stop), start, stop)
 
     def numbers(self, start: int, stop: int) -> list[np.ndarray]:
         """Return the digital numbers of rows ``start``..``stop``, (h, width) of two bytes each, for each band."""
         return [band.read(start, stop) for band in self._bands]
 
-    def shown(self, numbers: list[np.ndarray], start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    def to_8bit(self, numbers: list[np.ndarray], start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Return what ``rows`` does of the digital numbers of these rows."""
         values = np.empty((len(self._bands), stop - start, self.grid.width), dtype=np.uint8)
         for value, band, table in zip(values, numbers, self._tables, strict=True):
@@ -196,30 +196,30 @@ class ScenePixels:
             values = dataset.read(indices, window=window)
             masks = dataset.read_masks(indices, window=window)
         except RasterioError as error:
-            raise damaged(dataset.name, error) from None
+            raise truncated_raster(dataset.name, error) from None
         values *= masks.any(axis=0)
         return values, values.any(axis=0)
 
     def _pairs(self, datasets: list[DatasetReader]) -> list[tuple[DatasetReader, Band]]:
         return list(zip(datasets, self.scene.bands, strict=True))
 
-    def _dataset(self, band: Band) -> DatasetReader:
+    def _open_dataset(self, band: Band) -> DatasetReader:
         if band.address not in self._open:
             with open_raster(band.address, drivers=SELF_CONTAINED):
                 pass  # says in words what is wrong with it
             self._open[band.address] = self._stack.enter_context(opened_as(band.address, SELF_CONTAINED))
         return self._open[band.address]
 
-    def _table(self, dataset: DatasetReader, band: Band, shown: Range) -> np.ndarray:
+    def _lookup_table(self, dataset: DatasetReader, band: Band, stretch_range: Range) -> np.ndarray:
         dtype = dataset.dtypes[band.index - 1]
         check_dtype(dtype, f"{band.address}, band {band.index}")
-        return lookup_table(shown, band.require_calibration(), dtype, dataset.nodatavals[band.index - 1])
+        return lookup_table(stretch_range, band.require_calibration(), dtype, dataset.nodatavals[band.index - 1])
 
     def _cloud_mask(self) -> CloudMask | None:
         classes = self.scene.classes
         if classes is None or not self._clouds.invalid_classes:
             return None
-        dataset = self._dataset(classes)
+        dataset = self._open_dataset(classes)
         dtype = dataset.dtypes[classes.index - 1]
         if dtype not in ("uint8", "uint16", "int16"):
             raise UserError(

@@ -13,20 +13,20 @@ import rasterio
 from lobate.errors import UserError
 from lobate.imagery.pixels import ScenePixels
 from lobate.imagery.reading import scenes
-from lobate.imagery.reading.scene import Scene, Wanted
+from lobate.imagery.reading.scene import Scene, SceneRequest
 from lobate.imagery.stretch import Range
 from lobate.io.grid import Grid
 from lobate.io.raster import row_bands
 from lobate.settings.imagery import Clouds
 
-FEWEST_ROWS, MOST_ROWS = 512, 1024
-MOST_PIXELS = 1 << 24
+MIN_ROWS, MAX_ROWS = 512, 1024
+MAX_PIXELS = 1 << 24
 """Of one band of rows: wider images are read in lower bands."""
-MOST_SCENES = 255
+MAX_SCENES = 255
 
 
 @dataclass(frozen=True)
-class Tile:
+class TileScenes:
     """The scenes that make a tile's image, the first first, and those that were left out, with the reason."""
 
     sources: list[ScenePixels]
@@ -38,33 +38,35 @@ class Tile:
         return self.sources[0].grid
 
     @property
-    def ready(self) -> bool:
+    def is_8bit(self) -> bool:
         """Whether the pixels are 8 bit already and pass through unchanged."""
-        return self.sources[0].scene.ready
+        return self.sources[0].scene.is_8bit
 
     def row_bands(self) -> Iterator[tuple[int, int]]:
         """Yield (start, stop) of bands of rows, whole blocks where memory allows it, so that no block is decoded twice."""
         block = max(source.block_rows for source in self.sources)
-        rows = min(ceil(FEWEST_ROWS / block) * block, MOST_ROWS, max(1, MOST_PIXELS // self.grid.width))
+        rows = min(ceil(MIN_ROWS / block) * block, MAX_ROWS, max(1, MAX_PIXELS // self.grid.width))
         return row_bands(self.grid.height, rows)
 
 
 @contextmanager
-def open_tile(paths: list[Path], wanted: Wanted, ranges: tuple[Range, ...], clouds: Clouds) -> Iterator[Tile]:
+def open_tile_scenes(
+    paths: list[Path], wanted: SceneRequest, ranges: tuple[Range, ...], clouds: Clouds
+) -> Iterator[TileScenes]:
     """Open the scenes of a tile that are clear enough.
 
     UserError when a scene cannot be read or its offset not be known, when all are too cloudy, or on different grids.
     """
     choice = scenes.select_scenes([scenes.read_scene(path, wanted) for path in paths], clouds)
-    if len(choice.used) > MOST_SCENES:
+    if len(choice.used) > MAX_SCENES:
         raise UserError(
             f"The tile has {len(choice.used)} scenes; its record of which scene each pixel is from has room for "
-            f"{MOST_SCENES}. Leave the cloudiest out: lower imagery.clouds.max_scene_cloud, or shorten the tile's list."
+            f"{MAX_SCENES}. Leave the cloudiest out: lower imagery.clouds.max_scene_cloud, or shorten the tile's list."
         )
     with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"), ExitStack() as stack:
         sources = [stack.enter_context(ScenePixels(scene, ranges, clouds)) for scene in choice.used]
         _check_grids(sources)
-        yield Tile(sources, choice.left_out)
+        yield TileScenes(sources, choice.left_out)
 
 
 def _check_grids(sources: list[ScenePixels]) -> None:
@@ -72,12 +74,12 @@ def _check_grids(sources: list[ScenePixels]) -> None:
     for other in sources[1:]:
         if not other.grid.same_as(first.grid):
             raise UserError(
-                f"The scenes {first.scene.path} and {other.scene.path} are on different grids ({_words(first)}; "
-                f"{_words(other)}); scenes of one tile must share every pixel. Give each grid a tile of its own."
+                f"The scenes {first.scene.path} and {other.scene.path} are on different grids ({_describe_grid(first)}; "
+                f"{_describe_grid(other)}); scenes of one tile must share every pixel. Give each grid a tile of its own."
             )
 
 
-def _words(source: ScenePixels) -> str:
+def _describe_grid(source: ScenePixels) -> str:
     grid = source.grid
     left, _, _, top = grid.bounds
     return f"{grid.height} x {grid.width} pixels of {grid.resolution[0]:g} from {left:g}, {top:g} in {grid.crs}"

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     import pandas
 
 COLUMNS = ("scene", "tile", "date", "cloud_cover", "baseline", "source", "checksums")
-SCENE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
-TILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-FETCHED = Path("resources/scenes")
+SCENE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+TILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+SCENES_DIR = Path("resources/scenes")
 """Where fetched scenes stand, a folder each; its checksums.json is written last and stands for the whole."""
 
-_FORMS = {
-    "scene": (SCENE, "letters, digits, _, . and -"),
-    "tile": (TILE, "letters, digits, _ and -"),
+_FORMATS = {
+    "scene": (SCENE_NAME, "letters, digits, _, . and -"),
+    "tile": (TILE_NAME, "letters, digits, _ and -"),
     "cloud_cover": (re.compile(r"|\d+(\.\d+)?"), "per cent, with a decimal point, or nothing"),
     "baseline": (re.compile(r"|\d{1,2}\.\d{2}"), "like 05.09, or nothing"),
     "source": (re.compile(r"https?://\S+"), "the address of the scene's STAC item"),
@@ -52,7 +52,7 @@ def read_table(path: Path) -> pandas.DataFrame:
 
 def read_rows(path: Path) -> list[Row]:
     """Return the table as ``read_table`` does, a mapping a scene with all values as text."""
-    lines = _lines(path)
+    lines = _read_lines(path)
     header = next(lines, (0, []))[1]
     missing = [name for name in COLUMNS if name not in header]
     if missing:
@@ -60,18 +60,18 @@ def read_rows(path: Path) -> list[Row]:
             f"The scene table {path} has no column {' and '.join(missing)} in its first line. It must be tab-separated text "
             f"with the columns {', '.join(COLUMNS)}, as snakemake find_scenes writes it; name such a table in imagery.scenes."
         )
-    found = [_row(path, number, header, values) for number, values in lines]
+    found = [_parse_row(path, number, header, values) for number, values in lines]
     if not found:
         raise UserError(
             f"The scene table {path} names no scene. Keep at least one line, or run snakemake find_scenes again."
         )
-    _refuse_twice(path, found)
-    return sorted(found, key=_order)
+    _check_unique(path, found)
+    return sorted(found, key=_sort_key)
 
 
-def to_tsv(found: Iterable[Row]) -> str:
+def to_tsv(rows: Iterable[Row]) -> str:
     """Return a table's text, sorted: the same scenes give the same bytes."""
-    lines = [COLUMNS, *(tuple(row[name] for name in COLUMNS) for row in sorted(found, key=_order))]
+    lines = [COLUMNS, *(tuple(row[name] for name in COLUMNS) for row in sorted(rows, key=_sort_key))]
     return "".join("\t".join(line) + "\n" for line in lines)
 
 
@@ -92,13 +92,13 @@ def scenes_by_tile(imagery: Imagery) -> dict[str, list[str]]:
     """
     tiles: dict[str, list[str]] = {}
     for row in scene_rows(imagery):
-        tiles.setdefault(row["tile"], []).append(fetched_scene_folder(row["scene"]))
+        tiles.setdefault(row["tile"], []).append(fetched_scene_manifest(row["scene"]))
     return tiles or dict(sorted(imagery.tiles.items()))
 
 
-def fetched_scene_folder(scene: str) -> str:
+def fetched_scene_manifest(scene: str) -> str:
     """Return the file that stands for a fetched scene."""
-    return str(FETCHED / scene / "checksums.json")
+    return str(SCENES_DIR / scene / "checksums.json")
 
 
 def fetched_dem_path(region: str) -> str:
@@ -106,11 +106,11 @@ def fetched_dem_path(region: str) -> str:
     return f"resources/dem/{region}.tif"
 
 
-def _order(row: Row) -> tuple[str, str, str]:
+def _sort_key(row: Row) -> tuple[str, str, str]:
     return row["tile"], row["date"], row["scene"]
 
 
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the number and the values of each line that is neither empty nor a remark."""
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -135,7 +135,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         ) from None
 
 
-def _row(path: Path, number: int, header: list[str], values: list[str]) -> Row:
+def _parse_row(path: Path, number: int, header: list[str], values: list[str]) -> Row:
     if len(values) > len(header):
         raise UserError(
             f"Line {number} of the scene table {path} has {len(values)} values for {len(header)} columns. Take out the tabs "
@@ -144,7 +144,7 @@ def _row(path: Path, number: int, header: list[str], values: list[str]) -> Row:
     padded = dict(zip(header, [*values, *[""] * (len(header) - len(values))], strict=True))
     row = {name: padded[name] for name in COLUMNS}
     for name, value in row.items():
-        said = _wrong(name, value)
+        said = _required_format(name, value)
         if said:
             raise UserError(
                 f"Line {number} of the scene table {path}: the {name} is {value[:80]!r}, but must be {said}. Correct it."
@@ -152,11 +152,11 @@ def _row(path: Path, number: int, header: list[str], values: list[str]) -> Row:
     return {**row, "baseline": row["baseline"].zfill(5) if row["baseline"] else ""}
 
 
-def _wrong(name: str, value: str) -> str:
+def _required_format(name: str, value: str) -> str:
     """Return what a value must be, where it is not; empty where it is."""
     if name == "date":
         return "" if _is_date(value) else "a date like 2018-07-11"
-    form, said = _FORMS[name]
+    form, said = _FORMATS[name]
     good = form.fullmatch(value) and not (name == "cloud_cover" and value and float(value) > 100)
     return "" if good else said
 
@@ -168,7 +168,7 @@ def _is_date(value: str) -> bool:
         return False
 
 
-def _refuse_twice(path: Path, found: list[Row]) -> None:
+def _check_unique(path: Path, found: list[Row]) -> None:
     seen: set[str] = set()
     for row in found:
         if row["scene"] in seen:

@@ -59,7 +59,7 @@ def resolve_ranges(stretch: Stretch, measured: Path | None, bands: list[str]) ->
 def read_ranges(measured: Path) -> dict[str, Range]:
     """Return the ranges by band in what measure-stretch wrote."""
     what = "a file of ranges written by `measure-stretch`"
-    found = parse_json(measured, _from_json, what, "Run lobate measure-stretch again.")
+    found = parse_json(measured, _ranges_from_json, what, "Run lobate measure-stretch again.")
     for band, one in found.items():
         if not (math.isfinite(one.lowest) and math.isfinite(one.highest) and one.lowest < one.highest):
             raise UserError(
@@ -70,15 +70,15 @@ def read_ranges(measured: Path) -> dict[str, Range]:
 
 def ranges_view(source: Path, target: Path) -> None:
     """Write the ranges alone: how many pixels they were measured on shapes no image."""
-    write_json(target, {"ranges": as_json(read_ranges(source))}, allow_nan=False)
+    write_json(target, {"ranges": ranges_to_json(read_ranges(source))}, allow_nan=False)
 
 
-def as_json(ranges: dict[str, Range]) -> dict[str, dict[str, float]]:
+def ranges_to_json(ranges: dict[str, Range]) -> dict[str, dict[str, float]]:
     """Return ranges by band as plain values."""
     return {band: asdict(one) for band, one in ranges.items()}
 
 
-def _from_json(facts: dict[str, Any]) -> dict[str, Range]:
+def _ranges_from_json(facts: dict[str, Any]) -> dict[str, Range]:
     return {str(band): Range(float(ends["lowest"]), float(ends["highest"])) for band, ends in facts["ranges"].items()}
 
 
@@ -88,7 +88,7 @@ LEVELS = 254
 ROWS_IN_CACHE = 16
 
 
-def lookup_table(shown: Range, calibration: Calibration, dtype: str, nodata: float | None) -> np.ndarray:
+def lookup_table(stretch_range: Range, calibration: Calibration, dtype: str, nodata: float | None) -> np.ndarray:
     """Return the table (65536,) uint8 from the bits of a DN of ``dtype`` (uint16 or int16) to the image's value.
 
     ``value = 1 + floor(254 (r - lowest) / (highest - lowest) + 1/2)``, clipped to 1..255, where ``r`` is the reflectance:
@@ -97,7 +97,8 @@ def lookup_table(shown: Range, calibration: Calibration, dtype: str, nodata: flo
     """
     numbers = np.arange(65536, dtype=np.uint16).view(dtype).astype(np.float64)
     lowest, highest = (
-        round(end * calibration.quantification - calibration.offset, 6) for end in (shown.lowest, shown.highest)
+        round(end * calibration.quantification - calibration.offset, 6)
+        for end in (stretch_range.lowest, stretch_range.highest)
     )
     values = 1 + np.floor((numbers - lowest) * LEVELS / (highest - lowest) + 0.5)
     table = np.clip(values, 1, 255).astype(np.uint8)
@@ -117,7 +118,7 @@ def apply_lut(table: np.ndarray, numbers: np.ndarray, values: np.ndarray) -> Non
         np.take(table, numbers[part].view(np.uint16), out=values[part], mode="clip")
 
 
-def check_dtype(dtype: str, where: str) -> None:
+def check_dtype(dtype: str, source: str) -> None:
     """Refuse numbers that are not 16-bit integers, in words."""
     if dtype in ("uint16", "int16"):
         return
@@ -128,4 +129,4 @@ def check_dtype(dtype: str, where: str) -> None:
         if dtype.startswith("float")
         else "Sentinel-2 bands are 16-bit integers; an image that is ready must be 8 bit in all its bands."
     )
-    raise UserError(f"{where} holds {dtype} numbers. {hint}")
+    raise UserError(f"{source} holds {dtype} numbers. {hint}")

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-ALGORITHMS = {"11": ("sha1", 20), "12": ("sha256", 32), "13": ("sha512", 64), "d501": ("md5", 16)}
+MULTIHASHES = {"11": ("sha1", 20), "12": ("sha256", 32), "13": ("sha512", 64), "d501": ("md5", 16)}
 """Multihash code (a varint, in hexadecimal) -> algorithm and length of its digest in bytes."""
-PLAIN = {2 * length: name for name, length in ALGORITHMS.values()}
+HEX_LENGTHS = {2 * length: name for name, length in MULTIHASHES.values()}
 """Digits of a plain digest -> algorithm. No multihash has as many as any of these."""
 
 
@@ -21,7 +21,7 @@ class Checksum:
     digest: str
     """In hexadecimal, lower case."""
 
-    def fits(self, path: Path) -> bool:
+    def matches(self, path: Path) -> bool:
         """Whether the file has these bytes."""
         with path.open("rb") as file:
             made = hashlib.file_digest(file, lambda: hashlib.new(self.algorithm, usedforsecurity=False))
@@ -37,9 +37,9 @@ def parse_checksum(text: str) -> Checksum | None:
     digits = text.strip().lower()
     if not re.fullmatch(r"[0-9a-f]+", digits):
         return None
-    if len(digits) in PLAIN:
-        return Checksum(PLAIN[len(digits)], digits)
-    for code, (name, length) in ALGORITHMS.items():
+    if len(digits) in HEX_LENGTHS:
+        return Checksum(HEX_LENGTHS[len(digits)], digits)
+    for code, (name, length) in MULTIHASHES.items():
         start = f"{code}{length:02x}"
         if digits.startswith(start) and len(digits) == len(start) + 2 * length:
             return Checksum(name, digits.removeprefix(start))

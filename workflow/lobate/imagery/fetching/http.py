@@ -33,7 +33,7 @@ from lobate.imagery.fetching.checksum import Checksum
 from lobate.imagery.fetching.journal import os_errors
 from lobate.imagery.fetching.retry import RetryableError, RetryPolicy, StallGuard, parse_retry_after
 from lobate.imagery.fetching.signing import Signer, Unsigned
-from lobate.imagery.fetching.ssrf_guard import Unresolved
+from lobate.imagery.fetching.ssrf_guard import UnresolvedHost
 from lobate.imagery.fetching.urls import strip_query
 from lobate.progress import Progress
 
@@ -43,24 +43,24 @@ class PartialFile:
 
     def __init__(self, path: Path, url: str) -> None:
         self.path = path
-        self._note = path.with_name(path.name + ".json")
+        self._origin_file = path.with_name(path.name + ".json")
         self._url = strip_query(url)
-        self._reached = self.size
+        self._max_size = self.size
 
     @property
     def size(self) -> int:
         """How many bytes are here."""
         return self.path.stat().st_size if self.path.exists() else 0
 
-    def has_grown(self, worth: int) -> bool:
+    def has_grown(self, min_bytes: int) -> bool:
         """Whether it has ``worth`` bytes more than it ever had when this was asked, or when it began."""
-        grown = self.size - self._reached >= worth
-        self._reached = max(self._reached, self.size)
+        grown = self.size - self._max_size >= min_bytes
+        self._max_size = max(self._max_size, self.size)
         return grown
 
     def range_headers(self) -> dict[str, str]:
         """Return the headers that ask for the bytes which are lacking, of the same version; else for all of them."""
-        validator = self._known().get("validator")
+        validator = self._read_origin().get("validator")
         if not validator or not self.size:
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": validator}
@@ -70,24 +70,24 @@ class PartialFile:
 
         None where the answer does not tell. Raises Trouble when it brings bytes from the middle that do not follow.
         """
-        start, total = _range_of(response.headers)
+        start, total = _content_range(response.headers)
         if response.status_code != requests.codes.partial_content or start != self.size:
             self.discard()
             if response.status_code == requests.codes.partial_content:
                 raise RetryableError("the server sent other bytes than were asked for")
-            total = _length_of(response.headers)
-        self._note.write_text(
-            json.dumps({"url": self._url, "validator": _validator_of(response.headers)}), encoding="utf-8"
+            total = _content_length(response.headers)
+        self._origin_file.write_text(
+            json.dumps({"url": self._url, "validator": _validator(response.headers)}), encoding="utf-8"
         )
         return total
 
-    def is_whole(self, refusal: requests.Response) -> bool:
+    def is_complete(self, refusal: requests.Response) -> bool:
         """Whether the server refused to send more because there is no more (``416`` with ``Content-Range: bytes */1000``)."""
         return refusal.headers.get("Content-Range", "").strip() == f"bytes */{self.size}"
 
     def discard(self) -> None:
         """Forget what is here."""
-        for one in (self._note, self.path):
+        for one in (self._origin_file, self.path):
             one.unlink(missing_ok=True)
 
     def commit(self, target: Path) -> None:
@@ -96,17 +96,17 @@ class PartialFile:
             os.fsync(file.fileno())
         target.parent.mkdir(parents=True, exist_ok=True)
         self.path.replace(target)
-        self._note.unlink(missing_ok=True)
+        self._origin_file.unlink(missing_ok=True)
 
-    def _known(self) -> dict[str, Any]:
+    def _read_origin(self) -> dict[str, Any]:
         try:
-            note = json.loads(self._note.read_bytes())
+            note = json.loads(self._origin_file.read_bytes())
         except (OSError, ValueError):
             return {}
         return note if isinstance(note, dict) and note.get("url") == self._url else {}
 
 
-def _range_of(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
+def _content_range(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
     """Return first byte and length of the whole, of ``Content-Range: bytes 100-999/1000``."""
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", "").strip())
     if not match:
@@ -114,7 +114,7 @@ def _range_of(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
     return int(match[1]), None if match[2] == "*" else int(match[2])
 
 
-def _length_of(headers: Mapping[str, str]) -> int | None:
+def _content_length(headers: Mapping[str, str]) -> int | None:
     text = headers.get("Content-Length", "")
     return int(text) if text.isdecimal() and not is_encoded(headers) else None
 
@@ -124,7 +124,7 @@ def is_encoded(headers: Mapping[str, str]) -> bool:
     return headers.get("Content-Encoding", "identity").lower() not in ("", "identity")
 
 
-def _validator_of(headers: Mapping[str, str]) -> str:
+def _validator(headers: Mapping[str, str]) -> str:
     etag = headers.get("ETag", "")
     if is_encoded(headers):
         return ""
@@ -136,11 +136,11 @@ T = TypeVar("T")
 
 RETRYABLE = {403, 408, 425, 429}
 """Refusals that may be others in a while, as all of the server's own faults (5xx) may."""
-CHUNK = 1 << 18
+CHUNK_BYTES = 1 << 18
 PROGRESS_BYTES = 1 << 20
 """Bytes that make a broken transfer count as one that moves on."""
-LARGEST = 16 << 30
-LARGEST_DOCUMENT = 64 << 20
+MAX_FILE_BYTES = 16 << 30
+MAX_DOCUMENT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -149,25 +149,25 @@ class DownloadRequest:
 
     url: str
     target: Path
-    workshop: Path
+    work_dir: Path
     """Folder of half-fetched files, in the target's file system."""
     checksum: Checksum | None = None
     size: int | None = None
     """Bytes, where the catalogue tells; a checksum overrules it."""
 
-    def fault(self, path: Path) -> str:
+    def mismatch(self, path: Path) -> str:
         """Return what is wrong with the fetched bytes, empty where nothing is."""
         if self.checksum:
-            return "" if self.checksum.fits(path) else f"its {self.checksum.algorithm} is not the catalogue's"
+            return "" if self.checksum.matches(path) else f"its {self.checksum.algorithm} is not the catalogue's"
         size = path.stat().st_size
         return "" if self.size in (None, size) else f"it has {size} bytes, not {self.size} as the catalogue says"
 
 
-class Missing(UserError):
+class NotFoundError(UserError):
     """The server has no such file."""
 
 
-class Stopped(Exception):
+class DownloadStopped(Exception):
     """The transfer was told to stop; what has come so far is kept."""
 
 
@@ -178,113 +178,113 @@ class Downloader:
         self,
         session: requests.Session,
         *,
-        patience: RetryPolicy | None = None,
+        retry_policy: RetryPolicy | None = None,
         signer: Signer | None = None,
         progress: Progress | None = None,
     ) -> None:
         self._session = session
-        self._patience = patience or RetryPolicy()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._signer = signer or Unsigned()
         self._progress = progress or Progress(every_s=inf, bars="never")
         self.stop = Event()
 
     def read(self, url: str) -> bytes:
         """Return a small document of the catalogue, which needs no signature. Raises Missing, or UserError when it cannot be had."""
-        return self._persevere(url, lambda: self._read(url))
+        return self._retry(url, lambda: self._read_document(url))
 
-    def fetch(self, wish: DownloadRequest) -> None:
+    def fetch(self, request: DownloadRequest) -> None:
         """Fetch a file, going on from what an earlier transfer left.
 
         A file whose bytes are wrong is thrown away and fetched once more. Raises Missing, or UserError when it cannot be had.
         """
-        with os_errors(wish.workshop):
-            wish.workshop.mkdir(parents=True, exist_ok=True)
-        part = PartialFile(wish.workshop / f"{wish.target.name}.part", wish.url)
+        with os_errors(request.work_dir):
+            request.work_dir.mkdir(parents=True, exist_ok=True)
+        part = PartialFile(request.work_dir / f"{request.target.name}.part", request.url)
         fault = ""
         for _ in range(2):
-            self._persevere(wish.url, lambda: self._continue(wish.url, part, wish.target.name))
-            fault = wish.fault(part.path)
+            self._retry(request.url, lambda: self._resume(request.url, part, request.target.name))
+            fault = request.mismatch(part.path)
             if not fault:
-                with os_errors(wish.target):
-                    part.commit(wish.target)
+                with os_errors(request.target):
+                    part.commit(request.target)
                 return
             part.discard()
-            log.warning("%s is wrong and is thrown away: %s", strip_query(wish.url), fault)
+            log.warning("%s is wrong and is thrown away: %s", strip_query(request.url), fault)
         raise UserError(
-            f"{strip_query(wish.url)} arrived whole and wrong, twice: {fault}. The archive or the catalogue has changed or damaged "
+            f"{strip_query(request.url)} arrived whole and wrong, twice: {fault}. The archive or the catalogue has changed or damaged "
             "it; find the scene again to get its present checksum, or take it from another catalogue."
         )
 
-    def _persevere(self, url: str, attempt: Callable[[], T]) -> T:
+    def _retry(self, url: str, attempt: Callable[[], T]) -> T:
         """Return what ``attempt`` returns, trying again after trouble that may pass."""
         failures = 0
         while True:
             try:
                 return attempt()
             except RetryableError as trouble:
-                failures = 1 if trouble.moved else failures + 1
-                if failures >= self._patience.tries:
+                failures = 1 if trouble.made_progress else failures + 1
+                if failures >= self._retry_policy.tries:
                     raise UserError(
                         f"{strip_query(url)} cannot be fetched: {trouble}, and so {failures} times in a row. Try again later: what "
                         "has come so far is kept. If it stays so, look at the address in a browser, or raise "
                         "imagery.catalogue.tries."
                     ) from None
-                wait = self._patience.wait_s(failures, trouble.asked_s)
+                wait = self._retry_policy.wait_s(failures, trouble.retry_after_s)
                 log.info("%s: %s; trying again in %g s", strip_query(url), trouble, wait)
             if self.stop.wait(wait):
-                raise Stopped
+                raise DownloadStopped
 
-    def _read(self, url: str) -> bytes:
-        with closing(self._ask(url, {}, Unsigned())) as answer:
+    def _read_document(self, url: str) -> bytes:
+        with closing(self._get(url, {}, Unsigned())) as answer:
             pieces = bytearray()
-            while piece := self._piece(answer):
+            while piece := self._next_chunk(answer):
                 pieces += piece
-                if len(pieces) > LARGEST_DOCUMENT:
+                if len(pieces) > MAX_DOCUMENT_BYTES:
                     raise UserError(
                         f"{strip_query(url)} is larger than any document of a catalogue; check its address."
                     )
             return bytes(pieces)
 
-    def _continue(self, url: str, part: PartialFile, name: str) -> None:
+    def _resume(self, url: str, part: PartialFile, name: str) -> None:
         """Add what is lacking to ``part``; Trouble when the line breaks."""
-        with closing(self._ask(url, part.range_headers(), self._signer)) as answer:
+        with closing(self._get(url, part.range_headers(), self._signer)) as answer:
             if answer.status_code == requests.codes.requested_range_not_satisfiable:
-                if part.is_whole(answer):
+                if part.is_complete(answer):
                     return
                 part.discard()
                 raise RetryableError("the file has become shorter")
             with os_errors(part.path):
                 total = part.start(answer)
             try:
-                self._pour(answer, part, name, total)
+                self._write_body(answer, part, name, total)
             except RetryableError as trouble:
-                trouble.moved = part.has_grown(PROGRESS_BYTES)
+                trouble.made_progress = part.has_grown(PROGRESS_BYTES)
                 raise
 
-    def _pour(self, answer: requests.Response, part: PartialFile, name: str, total: int | None) -> None:
-        size, pace = part.size, StallGuard(self._patience.timeout_s)
+    def _write_body(self, answer: requests.Response, part: PartialFile, name: str, total: int | None) -> None:
+        size, pace = part.size, StallGuard(self._retry_policy.timeout_s)
         arrived = self._progress.task(name, total, size)
         with os_errors(part.path), part.path.open("ab") as file:
-            while piece := self._piece(answer):
+            while piece := self._next_chunk(answer):
                 file.write(piece)
                 size += len(piece)
                 arrived.at(size)
                 pace.check(len(piece))
-                if size > LARGEST:
+                if size > MAX_FILE_BYTES:
                     raise UserError(f"{strip_query(answer.url)} does not end; no file of a scene is larger than 16 GB.")
         if total is not None and size != total:
             raise RetryableError(f"the connection was cut after {size} of {total} bytes")
 
-    def _piece(self, answer: requests.Response) -> bytes:
+    def _next_chunk(self, answer: requests.Response) -> bytes:
         """Return the bytes that come next, none at the end."""
         if self.stop.is_set():
-            raise Stopped
+            raise DownloadStopped
         try:
-            return answer.raw.read1(CHUNK, decode_content=is_encoded(answer.headers))
+            return answer.raw.read1(CHUNK_BYTES, decode_content=is_encoded(answer.headers))
         except (HTTPError, OSError) as error:
-            raise RetryableError(f"the connection broke ({_short(error)})") from None
+            raise RetryableError(f"the connection broke ({root_cause(error)})") from None
 
-    def _ask(self, url: str, headers: dict[str, str], signer: Signer) -> requests.Response:
+    def _get(self, url: str, headers: dict[str, str], signer: Signer) -> requests.Response:
         """Return the answer with its body still to come: 200, 206 or 416."""
         signed = signer.sign(url)
         try:
@@ -292,40 +292,41 @@ class Downloader:
                 signed,
                 headers={"Accept-Encoding": "identity", **headers},
                 stream=True,
-                timeout=self._patience.timeout_s,
+                timeout=self._retry_policy.timeout_s,
             )
-        except Unresolved as error:
+        except UnresolvedHost as error:
             raise RetryableError(
                 f"its host cannot be found ({error.args[0].partition('(')[2].partition(')')[0]})"
             ) from None
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise RetryableError(f"no answer ({_short(error)})") from None
+            raise RetryableError(f"no answer ({root_cause(error)})") from None
         except RequestException as error:
             raise UserError(
-                f"{strip_query(url)} cannot be asked for: {_short(error)}. Correct the address, in the scene table or the catalogue."
+                f"{strip_query(url)} cannot be asked for: {root_cause(error)}. Correct the address, in the scene table or the catalogue."
             ) from None
         if answer.status_code in (200, 206) or (answer.status_code == 416 and "Range" in headers):
             return answer
         with answer:
             if answer.status_code == requests.codes.forbidden:
                 signer.renew(url, signed)
-            raise _refusal(url, answer)
+            raise _status_error(url, answer)
 
 
-def _refusal(url: str, answer: requests.Response) -> Exception:
+def _status_error(url: str, answer: requests.Response) -> Exception:
     said = f"the server says {answer.status_code} {answer.reason or ''}".rstrip()
     if answer.status_code == requests.codes.forbidden:
         said += " (some archives want signed addresses: imagery.catalogue.signing)"
     if answer.status_code in RETRYABLE or answer.status_code >= requests.codes.internal_server_error:
-        return RetryableError(said, asked_s=parse_retry_after(answer.headers.get("Retry-After", "")))
-    kind = Missing if answer.status_code in (404, 410) else UserError
+        return RetryableError(said, retry_after_s=parse_retry_after(answer.headers.get("Retry-After", "")))
+    kind = NotFoundError if answer.status_code in (404, 410) else UserError
     return kind(
         f"{strip_query(url)} cannot be fetched: {said}. Look whether the catalogue still lists it (find the scene again), or "
         "take the scene from another catalogue."
     )
 
 
-def _short(error: Exception) -> str:
+def root_cause(error: Exception) -> str:
+    """Return the innermost cause of an error in one line, without queries (they may hold signatures)."""
     cause: BaseException = error
     while inner := getattr(cause, "reason", None) or cause.__cause__ or cause.__context__:
         if not isinstance(inner, BaseException) or inner is cause:

@@ -1,6 +1,6 @@
 """Where fetching works: half-fetched files, a lock, and a journal of what has arrived.
 
-The workshop of ``resources/scenes/<scene>`` is ``resources/scenes/.fetching/<scene>``, so the scene's own folder holds nothing
+The journal of ``resources/scenes/<scene>`` is ``resources/scenes/.fetching/<scene>``, so the scene's own folder holds nothing
 half. The journal outlives the scene's checksums.json, which Snakemake deletes before it runs a job again: what it lists and
 what still has its bytes is not fetched twice, and not even asked for.
 
@@ -44,18 +44,18 @@ def os_errors(path: Path) -> Iterator[None]:
 
 log = logging.getLogger(__name__)
 
-WORKSHOPS = ".fetching"
+JOURNALS_DIR = ".fetching"
 Entry = dict[str, Any]
 """``sha256``, ``bytes`` and ``href`` (without signature) of one file."""
 
 
 class Journal:
-    """The workshop of one folder; ``enter_workshop`` opens it."""
+    """The journal of one folder; ``enter_workshop`` opens it."""
 
-    def __init__(self, folder: Path, place: Path) -> None:
-        self.folder, self.place = folder, place
-        self._file, self._lock = place / "journal.json", Lock()
-        known = _read(self._file)
+    def __init__(self, folder: Path, work_dir: Path) -> None:
+        self.folder, self.work_dir = folder, work_dir
+        self._file, self._lock = work_dir / "journal.json", Lock()
+        known = _read_journal(self._file)
         self.files: dict[str, Entry] = known.get("files", {})
         """Name -> what arrived."""
         self.notes: dict[str, Any] = known.get("notes", {})
@@ -70,7 +70,7 @@ class Journal:
             return False
         digest = file_digest(path)
         if checksum is not None:
-            right = checksum.digest == digest if checksum.algorithm == "sha256" else checksum.fits(path)
+            right = checksum.digest == digest if checksum.algorithm == "sha256" else checksum.matches(path)
             if right and entry.get("sha256") != digest:
                 self.record(name, url, digest)
             return right
@@ -100,16 +100,16 @@ class Journal:
 
     def save(self) -> None:
         """Write the journal."""
-        write_json(self._file, {"absent": sorted(self.absent), "files": self.files, "notes": self.notes})
+        write_json_atomically(self._file, {"absent": sorted(self.absent), "files": self.files, "notes": self.notes})
 
 
 @contextmanager
 def open_journal(folder: Path) -> Iterator[Journal]:
-    """Open the workshop of a folder, for one process at a time; another one waits, and finds the work done.
+    """Open the journal of a folder, for one process at a time; another one waits, and finds the work done.
 
     Raises UserError where nothing can be written.
     """
-    place = folder.parent / WORKSHOPS / folder.name
+    place = folder.parent / JOURNALS_DIR / folder.name
     with os_errors(place):
         place.mkdir(parents=True, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
@@ -140,13 +140,13 @@ def _acquire(lock: BaseFileLock, folder: Path) -> None:
         lock.acquire()
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json_atomically(path: Path, content: Any) -> None:
     """Write JSON, whole or not at all; the same content gives the same bytes."""
     with os_errors(path), atomic_write(path, path.with_name(path.name + ".new")) as new:
         new.write_text(json_text(content), encoding="utf-8")
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read_journal(file: Path) -> dict[str, Any]:
     """Return the journal; empty where there is none, or where it is damaged."""
     try:
         known = json.loads(file.read_bytes())

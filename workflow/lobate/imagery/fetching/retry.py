@@ -7,19 +7,19 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import monotonic
 
-SLOWEST = 1024
+MIN_BYTES_PER_S = 1024
 """Bytes a second; a connection that brings less over a whole time-out counts as cut."""
 
 
 class RetryableError(Exception):
     """One try failed in a way that may pass.
 
-    ``asked_s``: seconds that the server wants to be left alone; ``moved``: whether the try brought the transfer on.
+    ``retry_after_s``: seconds that the server wants to be left alone; ``made_progress``: whether the try brought the transfer on.
     """
 
-    def __init__(self, reason: str, *, asked_s: float = 0.0) -> None:
+    def __init__(self, reason: str, *, retry_after_s: float = 0.0) -> None:
         super().__init__(reason)
-        self.asked_s, self.moved = asked_s, False
+        self.retry_after_s, self.made_progress = retry_after_s, False
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class RetryPolicy:
     tries: int = 5
     timeout_s: float = 60.0
     first_wait_s: float = 1.0
-    longest_wait_s: float = 120.0
+    max_wait_s: float = 120.0
 
-    def wait_s(self, failures: int, asked_s: float) -> float:
+    def wait_s(self, failures: int, retry_after_s: float) -> float:
         """Return how long to wait after so many failures in a row, at least as long as the server asked, within reason."""
-        return min(max(self.first_wait_s * 2 ** (failures - 1), asked_s), self.longest_wait_s)
+        return min(max(self.first_wait_s * 2 ** (failures - 1), retry_after_s), self.max_wait_s)
 
 
 class StallGuard:
@@ -48,7 +48,7 @@ class StallGuard:
         passed = monotonic() - self._since
         if passed < self._window_s:
             return
-        if self._bytes < SLOWEST * passed:
+        if self._bytes < MIN_BYTES_PER_S * passed:
             raise RetryableError(f"only {self._bytes} bytes came in {passed:.0f} s")
         self._since, self._bytes = monotonic(), 0
 

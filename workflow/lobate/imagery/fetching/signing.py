@@ -16,11 +16,11 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from lobate.errors import UserError
 
-STORAGE = ".blob.core.windows.net"
-SPARE = timedelta(minutes=2)
+STORAGE_HOST = ".blob.core.windows.net"
+RENEW_BEFORE = timedelta(minutes=2)
 """Signatures that end sooner than this are renewed: an address is signed when its transfer begins."""
 
-Ask = Callable[[str], bytes]
+ReadDocument = Callable[[str], bytes]
 """Fetches a small document."""
 Clock = Callable[[], datetime]
 
@@ -46,7 +46,7 @@ class Unsigned:
         """There is nothing to forget."""
 
 
-class Signatures:
+class SignatureCache:
     """Signatures of one service, kept until shortly before they end; threads share them.
 
     ``key`` says which addresses share a signature (None: the address needs none), ``address`` what the service is asked for
@@ -55,7 +55,7 @@ class Signatures:
 
     def __init__(
         self,
-        ask: Ask,
+        ask: ReadDocument,
         key: Callable[[str], str | None],
         address: Callable[[str], str],
         apply: Callable[[str, dict[str, Any]], str],
@@ -71,7 +71,7 @@ class Signatures:
         if key is None:
             return url
         with self._lock:
-            if key not in self._answers or _expiry(self._answers[key]) - self._now() < SPARE:
+            if key not in self._answers or _expiry(self._answers[key]) - self._now() < RENEW_BEFORE:
                 self._answers[key] = self._answer(key)
             return self._apply(url, self._answers[key])
 
@@ -96,18 +96,18 @@ class Signatures:
         return answer
 
 
-def by_container(service: str, ask: Ask, **more: Any) -> Signatures:
+def token_signer(service: str, ask: ReadDocument, **more: Any) -> SignatureCache:
     """Return signatures of a token service; only files in its kind of storage are signed."""
-    return Signatures(ask, _container_of, lambda key: f"{service}/token/{key}", _with_token, **more)
+    return SignatureCache(ask, _container_of, lambda key: f"{service}/token/{key}", _with_token, **more)
 
 
-def by_address(service: str, ask: Ask, **more: Any) -> Signatures:
+def url_signer(service: str, ask: ReadDocument, **more: Any) -> SignatureCache:
     """Return signatures of a service that signs one address at a time."""
-    return Signatures(
+    return SignatureCache(
         ask,
         lambda url: url,
         lambda url: f"{service}?href={quote(url, safe='')}",
-        lambda _, answer: _text(answer["href"]),
+        lambda _, answer: _require_text(answer["href"]),
         **more,
     )
 
@@ -116,17 +116,17 @@ def _container_of(url: str) -> str | None:
     """Return ``account/container`` of a file in the storage that needs tokens, None for others and where one is there."""
     parts = urlsplit(url)
     host, container = parts.hostname or "", parts.path.strip("/").partition("/")[0]
-    if not host.endswith(STORAGE) or not container or "sig=" in parts.query:
+    if not host.endswith(STORAGE_HOST) or not container or "sig=" in parts.query:
         return None
-    return f"{quote(host.removesuffix(STORAGE), safe='')}/{quote(container, safe='')}"
+    return f"{quote(host.removesuffix(STORAGE_HOST), safe='')}/{quote(container, safe='')}"
 
 
 def _with_token(url: str, answer: dict[str, Any]) -> str:
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, _text(answer["token"])]))))
+    return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, _require_text(answer["token"])]))))
 
 
-def _text(value: Any) -> str:
+def _require_text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError("no text")
     return value

@@ -23,19 +23,19 @@ import lobate
 from lobate.errors import UserError
 
 SCHEMES = ("http", "https")
-AT_ONCE = 16
+POOL_SIZE = 16
 """Connections kept open to one host."""
-INSIDE_IPV6 = ("ipv4_mapped", "sixtofour", "teredo")
+EMBEDDED_IPV4 = ("ipv4_mapped", "sixtofour", "teredo")
 """Ways in which an IPv6 address leads to an IPv4 one."""
 
 Address = IPv4Address | IPv6Address
 
 
-class Refused(UserError):
+class RefusedUrl(UserError):
     """An address that leads where no catalogue may lead."""
 
 
-class Unresolved(UserError):
+class UnresolvedHost(UserError):
     """A host whose name nobody knows, or not now."""
 
 
@@ -45,18 +45,18 @@ def check_url(url: str, *, private: bool) -> None:
     ``private``: let it lead there (setting ``imagery.catalogue.allow_private``). Raises Refused, or Unresolved where the
     host has no address. Behind a proxy of the environment names are the proxy's to resolve.
     """
-    parts = _parted(url)
+    parts = _split_url(url)
     if private:
         return
     host, port = str(parts.hostname), parts.port or 443
-    literal = _literal(host)
+    literal = _ip_literal(host)
     if literal is None and select_proxy(url, get_environ_proxies(url)):
         if host == "localhost" or host.endswith(".localhost"):
-            raise _refusal(url, host, "this machine")
+            raise _refused_url(url, host, "this machine")
         return
-    for address in [literal] if literal else _resolved(host, port):
-        if not _public(address):
-            raise _refusal(url, host, str(address))
+    for address in [literal] if literal else _resolve(host, port):
+        if not _is_public(address):
+            raise _refused_url(url, host, str(address))
 
 
 def open_session(*, private: bool) -> requests.Session:
@@ -73,7 +73,7 @@ class GuardedAdapter(HTTPAdapter):
 
     def __init__(self, *, private: bool) -> None:
         self._private = private
-        super().__init__(pool_connections=AT_ONCE, pool_maxsize=AT_ONCE)
+        super().__init__(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)
 
     def init_poolmanager(self, *arguments: Any, **more: Any) -> None:
         """Make the pools of connections, of the guarded kind."""
@@ -110,53 +110,53 @@ class _SecurePool(HTTPSConnectionPool):
 def _check_peer(connection: HTTPConnection) -> None:
     """Refuse a connection that ended elsewhere than its host's name said a moment ago."""
     peer = ip_address(str(connection.sock.getpeername()[0]).partition("%")[0])
-    if not _public(peer):
+    if not _is_public(peer):
         connection.close()
-        raise _refusal(connection.host, connection.host, str(peer))
+        raise _refused_url(connection.host, connection.host, str(peer))
 
 
-def _parted(url: str) -> SplitResult:
+def _split_url(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         legal = parts.scheme in SCHEMES and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         legal = False
     if not legal or any(letter.isspace() or not letter.isprintable() or letter == "\\" for letter in url):
-        raise Refused(
+        raise RefusedUrl(
             f"The address {url[:200]!r} is no web address (http:// or https:// and a host), and lobate follows no other. It "
             "comes from the catalogue or from the scene table: correct it there, or take the scene from another catalogue."
         )
     return parts
 
 
-def _literal(host: str) -> Address | None:
+def _ip_literal(host: str) -> Address | None:
     try:
         return ip_address(host.partition("%")[0])
     except ValueError:
         return None
 
 
-def _resolved(host: str, port: int) -> Iterable[Address]:
+def _resolve(host: str, port: int) -> Iterable[Address]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise Unresolved(
+        raise UnresolvedHost(
             f"The host {host} cannot be found ({error}). Check the network and the spelling of the address, in the scene "
             "table or in imagery.catalogue.url."
         ) from None
     return [ip_address(str(place[4][0]).partition("%")[0]) for place in found]
 
 
-def _public(address: Address) -> bool:
+def _is_public(address: Address) -> bool:
     """Whether an address belongs to the public network, and so does any IPv4 address inside it."""
-    inner = next((one for name in INSIDE_IPV6 if (one := getattr(address, name, None))), None)
+    inner = next((one for name in EMBEDDED_IPV4 if (one := getattr(address, name, None))), None)
     if isinstance(inner, tuple):  # teredo: server and client
-        return all(_public(one) for one in inner)
-    return _public(inner) if inner else address.is_global and not address.is_multicast
+        return all(_is_public(one) for one in inner)
+    return _is_public(inner) if inner else address.is_global and not address.is_multicast
 
 
-def _refusal(url: str, host: str, leads_to: str) -> Refused:
-    return Refused(
+def _refused_url(url: str, host: str, leads_to: str) -> RefusedUrl:
+    return RefusedUrl(
         f"The address {url.partition('?')[0]} is refused: {host} leads to {leads_to}, inside this machine or its network, and "
         "a catalogue must not reach there. If that is your own catalogue or file server, set "
         "imagery.catalogue.allow_private: true."

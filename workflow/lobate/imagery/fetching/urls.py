@@ -13,7 +13,7 @@ def strip_query(url: str) -> str:
         return url.partition("?")[0]
 
 
-def sibling_url(url: str, ending: str) -> str:
+def sibling_url(url: str, suffix: str) -> str:
     """Return the address of the file that has ``ending`` after its name, such as ``.aux.xml``."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(path=f"{parts.path}{ending}"))
+    return urlunsplit(parts._replace(path=f"{parts.path}{suffix}"))

@@ -14,36 +14,36 @@ from shapely.geometry.base import BaseGeometry
 from lobate.io.polygons import polygons_in
 
 
-class RoundAPole(ValueError):
+class PolarRingError(ValueError):
     """A ring that goes round a pole; what is inside it cannot be told in longitude and latitude."""
 
 
-def folded(ground: BaseGeometry) -> BaseGeometry:
+def cut_at_antimeridian(ground: BaseGeometry) -> BaseGeometry:
     """Return the polygons of ``ground`` as one valid geometry between -180 and 180 degrees.
 
     An edge that spans more than half the globe is taken the short way round. Raises RoundAPole.
     """
     polygons = [polygon for polygon in polygons_in(ground) if not polygon.is_empty]
-    pieces = [piece for polygon in polygons for piece in _cut(_unrolled(polygon))]
+    pieces = [piece for polygon in polygons for piece in _cut(_unwrap_polygon(polygon))]
     return shapely.union_all(polygons_in(shapely.union_all(pieces)))
 
 
-def _unrolled(polygon: Polygon) -> BaseGeometry:
-    shell = _continuous(polygon.exterior)
-    holes = [_continuous(ring) for ring in polygon.interiors]
+def _unwrap_polygon(polygon: Polygon) -> BaseGeometry:
+    shell = _unwrap_ring(polygon.exterior)
+    holes = [_unwrap_ring(ring) for ring in polygon.interiors]
     for hole in holes:
         hole[:, 0] += 360 * np.round((shell[:, 0].mean() - hole[:, 0].mean()) / 360)
     return shapely.make_valid(Polygon(shell, holes))
 
 
-def _continuous(ring: BaseGeometry) -> np.ndarray:
+def _unwrap_ring(ring: BaseGeometry) -> np.ndarray:
     """Return a ring's coordinates (n, 2) without jumps, its longitudes going on beyond 180 where they must."""
     coordinates = shapely.get_coordinates(ring)
     steps = np.diff(coordinates[:, 0])
     jump = (np.abs(steps) > 180) & (np.abs(steps) < 360)  # 360 is the edge of a map of the world
     turns = np.cumsum(np.where(jump, -360 * np.sign(steps), 0))
     if turns.size and turns[-1]:
-        raise RoundAPole("a ring goes round a pole")
+        raise PolarRingError("a ring goes round a pole")
     coordinates[1:, 0] += turns
     return coordinates
 

@@ -10,14 +10,14 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from lobate.errors import UserError
-from lobate.imagery.finding.antimeridian import RoundAPole, folded
+from lobate.imagery.finding.antimeridian import PolarRingError, cut_at_antimeridian
 from lobate.io.vector import LONLAT, geodesic_area_m2, read_polygons
 
-LEAST_M2 = 10_000.0
+MIN_AREA_M2 = 10_000.0
 """An area smaller than a hundred pixels is a mistake, most often degrees that are said to be metres."""
-EDGE = 1 / 200
+MAX_EDGE_SHARE = 1 / 200
 """Longest straight edge after projection, as a share of the area's extent: a straight edge in one CRS is none in another."""
-APART = 1.0
+CLUSTER_GAP_DEG = 1.0
 """Degrees between parts of an area that are asked for apart."""
 
 
@@ -33,12 +33,12 @@ def read_area(path: Path, layer: str | None = None) -> BaseGeometry:
             f"The area of interest {path} is empty: no feature in it has an outline. Draw the region's outline."
         )
     if not np.isfinite(shapes.total_bounds).all():
-        raise _nowhere(path, frame)
+        raise _not_on_earth(path, frame)
     if not frame.crs.is_geographic:
-        shapes = shapes.segmentize(EDGE * np.ptp(shapes.total_bounds.reshape(2, 2), axis=0).max())
-    ground = _folded(path, shapes.to_crs(LONLAT), frame)
+        shapes = shapes.segmentize(MAX_EDGE_SHARE * np.ptp(shapes.total_bounds.reshape(2, 2), axis=0).max())
+    ground = _to_lonlat(path, shapes.to_crs(LONLAT), frame)
     covered = geodesic_area_m2(gpd.GeoSeries([ground], crs=LONLAT))[0]
-    if covered < LEAST_M2:
+    if covered < MIN_AREA_M2:
         raise UserError(
             f"The area of interest {path} covers only {covered:.3g} square metres. Check its coordinate reference system "
             f"({frame.crs.name}): its coordinates may be degrees that are taken for metres. Or draw a larger outline."
@@ -46,30 +46,32 @@ def read_area(path: Path, layer: str | None = None) -> BaseGeometry:
     return ground
 
 
-def outline(ground: BaseGeometry) -> BaseGeometry:
+def query_outline(ground: BaseGeometry) -> BaseGeometry:
     """Return few-cornered polygons that hold all of ``ground``: what a catalogue is asked for.
 
     Parts that lie far from each other stay apart, as the two sides of the antimeridian do.
     """
-    around = shapely.union_all([shapely.box(*part.bounds).buffer(APART / 2) for part in shapely.get_parts(ground)])
+    around = shapely.union_all(
+        [shapely.box(*part.bounds).buffer(CLUSTER_GAP_DEG / 2) for part in shapely.get_parts(ground)]
+    )
     hulls = [shapely.convex_hull(ground & cluster) for cluster in shapely.get_parts(around)]
     return shapely.orient_polygons(shapely.union_all(hulls))
 
 
-def _folded(path: Path, lonlat: gpd.GeoSeries, frame: gpd.GeoDataFrame) -> BaseGeometry:
+def _to_lonlat(path: Path, lonlat: gpd.GeoSeries, frame: gpd.GeoDataFrame) -> BaseGeometry:
     west, south, east, north = lonlat.total_bounds
     if not (-360 <= west <= east <= 360 and -90 <= south <= north <= 90):  # false for NaN and infinity too
-        raise _nowhere(path, frame)
+        raise _not_on_earth(path, frame)
     try:
-        return shapely.union_all([folded(one) for one in lonlat.values])
-    except RoundAPole:
+        return shapely.union_all([cut_at_antimeridian(one) for one in lonlat.values])
+    except PolarRingError:
         raise UserError(
             f"The area of interest {path} goes round a pole, where Sentinel-2 does not see. Cut the pole out of it, and split "
             "the rest along a meridian."
         ) from None
 
 
-def _nowhere(path: Path, frame: gpd.GeoDataFrame) -> UserError:
+def _not_on_earth(path: Path, frame: gpd.GeoDataFrame) -> UserError:
     bounds = ", ".join(f"{one:.6g}" for one in frame.total_bounds)
     return UserError(
         f"The area of interest {path} lies nowhere on Earth: its coordinates ({bounds}) make no sense in its coordinate "

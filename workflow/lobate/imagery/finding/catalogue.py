@@ -27,22 +27,22 @@ from shapely.geometry.base import BaseGeometry
 from urllib3.exceptions import HTTPError
 
 from lobate.errors import UserError
-from lobate.imagery.catalogues import address_of
+from lobate.imagery.catalogues import catalogue_url
 from lobate.imagery.fetching.http import RETRYABLE
 from lobate.imagery.fetching.retry import RetryableError, RetryPolicy, StallGuard, parse_retry_after
-from lobate.imagery.fetching.ssrf_guard import Unresolved, open_session
+from lobate.imagery.fetching.ssrf_guard import UnresolvedHost, open_session
 from lobate.settings.imagery import Catalogue
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 Json = dict[str, Any]
 
-PAGE = 100
+PAGE_SIZE = 100
 """Items asked for at a time."""
-STALE = 3
+MAX_STALE_PAGES = 3
 """Pages in a row without a new item, after which paging counts as broken."""
-CHUNK = 1 << 16
-LARGEST = 256 << 20
+CHUNK_BYTES = 1 << 16
+MAX_ANSWER_BYTES = 256 << 20
 """Bytes of an answer; a page of a hundred items has some two million."""
 
 
@@ -54,20 +54,20 @@ def search(
     ``days``: first and last, in UTC; without them, of any time. Raises UserError when the catalogue is down, is no STAC API,
     has no such collection, or never ends.
     """
-    url, line = address_of(settings), StacTransport(settings)
+    url, line = catalogue_url(settings), StacTransport(settings)
     asked = {
         "collections": [collection],
         "intersects": mapping(ground),
         "datetime": _interval(days) if days else None,
-        "limit": PAGE,
+        "limit": PAGE_SIZE,
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PystacClientWarning)  # what a catalogue leaves out shows in its answers
-        client = _understood(url, lambda: Client.open(url, stac_io=line))
-        pages = _pages(line, _understood(url, lambda: client.search(method=_method(client), **asked)))
-    items = [item for page in _each(url, pages) for item in page]
+        client = _call(url, lambda: Client.open(url, stac_io=line))
+        pages = _pages(line, _call(url, lambda: client.search(method=_search_method(client), **asked)))
+    items = [item for page in _items_by_page(url, pages) for item in page]
     if not items:
-        _expect_collection(client, url, collection)
+        _check_collection(client, url, collection)
     return items
 
 
@@ -77,8 +77,8 @@ class StacTransport(StacApiIO):
     def __init__(self, settings: Catalogue) -> None:
         super().__init__(max_retries=None)
         self.session = open_session(private=settings.allow_private)
-        self._url = address_of(settings)
-        self._patience = RetryPolicy(tries=settings.tries, timeout_s=settings.timeout_s)
+        self._url = catalogue_url(settings)
+        self._retry_policy = RetryPolicy(tries=settings.tries, timeout_s=settings.timeout_s)
 
     def read_text(self, source: Any, *arguments: Any, **more: Any) -> str:
         """Return an answer; pystac-client would open an address without a scheme as a file of this machine."""
@@ -96,35 +96,35 @@ class StacTransport(StacApiIO):
         """Return the JSON text of an answer. Raises UserError when there is none after all tries."""
         method = (method or "GET").upper()
         body = {"json": parameters} if method == "POST" else {"params": parameters}
-        for failures in range(1, self._patience.tries + 1):
+        for failures in range(1, self._retry_policy.tries + 1):
             try:
-                return self._once(method, href, headers=headers, **body)
+                return self._request_once(method, href, headers=headers, **body)
             except RetryableError as trouble:
-                if failures == self._patience.tries:
-                    raise self._down(str(trouble), failures) from None
-                wait = self._patience.wait_s(failures, trouble.asked_s)
+                if failures == self._retry_policy.tries:
+                    raise self._unavailable(str(trouble), failures) from None
+                wait = self._retry_policy.wait_s(failures, trouble.retry_after_s)
                 log.info("the catalogue %s: %s; asking again in %g s", self._url, trouble, wait)
                 sleep(wait)
         raise AssertionError("tries is at least 1")
 
-    def _once(self, method: str, href: str, **more: Any) -> str:
+    def _request_once(self, method: str, href: str, **more: Any) -> str:
         try:
-            with self.session.request(method, href, stream=True, timeout=self._patience.timeout_s, **more) as answer:
-                return self._text_of(answer)
-        except Unresolved as error:
+            with self.session.request(method, href, stream=True, timeout=self._retry_policy.timeout_s, **more) as answer:
+                return self._json_text(answer)
+        except UnresolvedHost as error:
             raise RetryableError(str(error).partition(". ")[0]) from None
         except (requests.ConnectionError, requests.Timeout, HTTPError, OSError) as error:
             if isinstance(error, requests.RequestException) and not isinstance(
                 error, requests.ConnectionError | requests.Timeout
             ):
-                raise _not_understood(self._url, error) from None
+                raise _not_stac(self._url, error) from None
             raise RetryableError(f"no answer, or half of one ({_short(error)})") from None
 
-    def _text_of(self, answer: requests.Response) -> str:
+    def _json_text(self, answer: requests.Response) -> str:
         if answer.status_code in RETRYABLE or answer.status_code >= requests.codes.internal_server_error:
             said = f"it says {answer.status_code} {answer.reason or ''}".rstrip()
-            raise RetryableError(said, asked_s=parse_retry_after(answer.headers.get("Retry-After", "")))
-        text = self._body(answer)
+            raise RetryableError(said, retry_after_s=parse_retry_after(answer.headers.get("Retry-After", "")))
+        text = self._read_body(answer)
         if not answer.ok:
             raise APIError.from_response(answer)
         try:
@@ -133,18 +133,18 @@ class StacTransport(StacApiIO):
             raise RetryableError(f"its answer is no JSON ({text[:40]!r}...)") from None
         return text.decode("utf-8")
 
-    def _body(self, answer: requests.Response) -> bytes:
-        pieces, pace = bytearray(), StallGuard(self._patience.timeout_s)
-        while piece := answer.raw.read1(CHUNK, decode_content=True):
+    def _read_body(self, answer: requests.Response) -> bytes:
+        pieces, pace = bytearray(), StallGuard(self._retry_policy.timeout_s)
+        while piece := answer.raw.read1(CHUNK_BYTES, decode_content=True):
             pieces += piece
             pace.check(len(piece))
-            if len(pieces) > LARGEST:
+            if len(pieces) > MAX_ANSWER_BYTES:
                 raise UserError(
                     f"An answer of the catalogue {self._url} does not end. Name another in imagery.catalogue."
                 )
         return bytes(pieces)
 
-    def _down(self, trouble: str, failures: int) -> UserError:
+    def _unavailable(self, trouble: str, failures: int) -> UserError:
         times = f", and so {failures} times in a row" if failures > 1 else ""
         return UserError(
             f"The catalogue {self._url} cannot be asked: {trouble}{times}. Check the network, try again later, or name another "
@@ -164,15 +164,15 @@ def _pages(line: StacTransport, asked: ItemSearch) -> Iterator[Json]:
         page = line.read_json(Link.from_dict(after), parameters=parameters)
 
 
-def _each(url: str, pages: Iterator[Json]) -> Iterator[list[Json]]:
+def _items_by_page(url: str, pages: Iterator[Json]) -> Iterator[list[Json]]:
     """Yield the items of each page; pages that say nothing new mean that paging goes round in circles."""
     seen: set[str] = set()
     stale = 0
-    while (page := _understood(url, lambda: next(pages, None))) is not None:
-        items = _understood(url, partial(_items, page))
+    while (page := _call(url, lambda: next(pages, None))) is not None:
+        items = _call(url, partial(_items, page))
         fresh = {json.dumps([item.get("collection"), item.get("id")]) for item in items} - seen
         stale = 0 if fresh else stale + 1
-        if stale == STALE:
+        if stale == MAX_STALE_PAGES:
             raise UserError(
                 f"The catalogue {url} gives the same page of items again and again ({len(seen)} items so far). Its paging is "
                 "broken: tell its keepers, or name another catalogue in imagery.catalogue."
@@ -181,17 +181,17 @@ def _each(url: str, pages: Iterator[Json]) -> Iterator[list[Json]]:
         yield items
 
 
-def _understood(url: str, ask: Callable[[], T]) -> T:
+def _call(url: str, ask: Callable[[], T]) -> T:
     """Return what pystac-client makes of an answer; what it cannot make sense of may fail in any way at all."""
     try:
         return ask()
     except UserError:
         raise
     except Exception as error:
-        raise _not_understood(url, error) from error
+        raise _not_stac(url, error) from error
 
 
-def _not_understood(url: str, error: Exception) -> UserError:
+def _not_stac(url: str, error: Exception) -> UserError:
     return UserError(
         f"The catalogue {url} answers, but not as a STAC API does ({type(error).__name__}: {_short(error)}). Check the address "
         "in imagery.catalogue.url: it is the one of the API's landing page, such as .../v1."
@@ -202,7 +202,7 @@ def _items(page: Json) -> list[Json]:
     return [dict(item) for item in page["features"]]
 
 
-def _method(client: Client) -> str:
+def _search_method(client: Client) -> str:
     """Return how the catalogue may be searched: GET is what every one knows, POST holds larger outlines."""
     methods = {str(link.extra_fields.get("method", "GET")).upper() for link in client.get_links("search")}
     return "POST" if "POST" in methods else "GET"
@@ -214,9 +214,9 @@ def _interval(days: tuple[date, date]) -> list[datetime]:
     return [datetime.combine(first, midnight), datetime.combine(last + timedelta(days=1), midnight)]
 
 
-def _expect_collection(client: Client, url: str, name: str) -> None:
+def _check_collection(client: Client, url: str, name: str) -> None:
     """Refuse a collection that is not there: many catalogues answer a search in it with no items, not with an error."""
-    names = _understood(url, lambda: sorted(one.id for one in client.get_collections()))
+    names = _call(url, lambda: sorted(collection.id for collection in client.get_collections()))
     if name not in names:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0) or ["none at all"]
         raise UserError(

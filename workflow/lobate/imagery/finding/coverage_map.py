@@ -15,17 +15,17 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path as Outline
 from shapely.geometry.base import BaseGeometry
 
-from lobate.imagery.finding.coverage import MANY, Coverage, count_in_words
-from lobate.imagery.finding.items import Found
+from lobate.imagery.finding.coverage import MAX_COUNT, Coverage, count_in_words
+from lobate.imagery.finding.items import CatalogueScene
 from lobate.io.polygons import polygons_in
 
-NONE = "#d7301f"
+NO_SCENE_COLOUR = "#d7301f"
 LIGHT, DARK = np.array([222, 235, 247]) / 255, np.array([8, 48, 107]) / 255
 DPI = 150
-BEHIND = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.7, "edgecolor": "none"}
+LABEL_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.7, "edgecolor": "none"}
 
 
-def draw(covered: Coverage, scenes: Sequence[Found], path: Path) -> None:
+def draw_coverage(covered: Coverage, scenes: Sequence[CatalogueScene], path: Path) -> None:
     """Write the picture as PNG; same coverage, same bytes."""
     west, south, east, north = shapely.total_bounds(covered.cells)
     figure = Figure(figsize=(9, float(np.clip(7 * (north - south) / (east - west), 3, 12))), layout="constrained")
@@ -33,8 +33,10 @@ def draw(covered: Coverage, scenes: Sequence[Found], path: Path) -> None:
     axes = figure.add_subplot()
     legend = []
     for level, share in covered.shares().items():
-        cells = polygons_in(shapely.coverage_union_all(covered.cells[np.minimum(covered.counts, MANY) == level]))
-        axes.add_collection(PatchCollection([_patch(one) for one in cells], facecolor=_colour(level), edgecolor="none"))
+        cells = polygons_in(shapely.coverage_union_all(covered.cells[np.minimum(covered.counts, MAX_COUNT) == level]))
+        axes.add_collection(
+            PatchCollection([_patch(cell) for cell in cells], facecolor=_colour(level), edgecolor="none")
+        )
         legend.append(Patch(facecolor=_colour(level), label=f"{count_in_words(level)}: {100 * share:.1f} %"))
     _draw_tiles(axes, covered, scenes)
     axes.autoscale_view()
@@ -47,26 +49,28 @@ def draw(covered: Coverage, scenes: Sequence[Found], path: Path) -> None:
 
 def _colour(level: int) -> str:
     if level == 0:
-        return NONE
-    red, green, blue = LIGHT + (DARK - LIGHT) * (level - 1) / (MANY - 1)
+        return NO_SCENE_COLOUR
+    red, green, blue = LIGHT + (DARK - LIGHT) * (level - 1) / (MAX_COUNT - 1)
     return to_hex((red, green, blue))
 
 
-def _draw_tiles(axes, covered: Coverage, scenes: Sequence[Found]) -> None:  # noqa: ANN001 - matplotlib's axes
+def _draw_tiles(axes, covered: Coverage, scenes: Sequence[CatalogueScene]) -> None:  # noqa: ANN001 - matplotlib's axes
     """Name each tile where its scenes show the area."""
     area = shapely.coverage_union_all(covered.cells)
-    for tile in sorted({one.tile for one in scenes}):
-        seen = shapely.union_all([covered.map.project(one.footprint) for one in scenes if one.tile == tile]) & area
+    for tile in sorted({scene.tile for scene in scenes}):
+        seen = (
+            shapely.union_all([covered.map.project(scene.footprint) for scene in scenes if scene.tile == tile]) & area
+        )
         axes.add_collection(
             PatchCollection([_patch(one) for one in polygons_in(seen)], facecolor="none", edgecolor="0.25", lw=0.6)
         )
         place = seen.representative_point()
-        axes.annotate(tile, (place.x / 1000, place.y / 1000), ha="center", va="center", fontsize=7, bbox=BEHIND)
+        axes.annotate(tile, (place.x / 1000, place.y / 1000), ha="center", va="center", fontsize=7, bbox=LABEL_BOX)
 
 
 def _patch(polygon: BaseGeometry) -> PathPatch:
     """Return a polygon with its holes, in kilometres."""
     rings = shapely.get_rings(polygon)
     return PathPatch(
-        Outline.make_compound_path(*(Outline(shapely.get_coordinates(one) / 1000, closed=True) for one in rings))
+        Outline.make_compound_path(*(Outline(shapely.get_coordinates(ring) / 1000, closed=True) for ring in rings))
     )

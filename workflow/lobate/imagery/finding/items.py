@@ -18,29 +18,29 @@ import shapely
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
-from lobate.imagery.finding.antimeridian import folded
-from lobate.imagery.reading.scene import COMMON_NAMES, date_in
-from lobate.imagery.scene_table import SCENE, Row
+from lobate.imagery.finding.antimeridian import cut_at_antimeridian
+from lobate.imagery.reading.scene import COMMON_NAMES, find_date
+from lobate.imagery.scene_table import SCENE_NAME, Row
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
-MGRS = re.compile(r"(?:^|[_-])(?:MGRS-)?T?(\d{1,2})([C-HJ-NP-X])([A-HJ-NP-Z][A-HJ-NP-V])(?=[_-]|$)")
-SENSED = re.compile(r"(?<!\d)(\d{8}T\d{6})(?!\d)")
-BASELINE = re.compile(r"_N(\d{2})\.?(\d{2})(?=_|$)")
-CHECKSUMMED = {
+TILE_PATTERN = re.compile(r"(?:^|[_-])(?:MGRS-)?T?(\d{1,2})([C-HJ-NP-X])([A-HJ-NP-Z][A-HJ-NP-V])(?=[_-]|$)")
+TIME_PATTERN = re.compile(r"(?<!\d)(\d{8}T\d{6})(?!\d)")
+BASELINE_PATTERN = re.compile(r"_N(\d{2})\.?(\d{2})(?=_|$)")
+BAND_OF_ASSET = {
     "SCL": "SCL",
     "scl": "SCL",
     **{name: name for name in COMMON_NAMES},
     **{b: a for a, b in COMMON_NAMES.items()},
 }
 """Names of assets, and the bands they are."""
-SAME = 0.5
+SAME_PRODUCT_OVERLAP = 0.5
 """Of one pass over one tile, footprints that overlap by more than this share are one product, delivered twice."""
 
 
 @dataclass(frozen=True)
-class Found:
+class CatalogueScene:
     """One scene in the catalogue; ``footprint`` in longitude and latitude, within -180 and 180."""
 
     scene: str
@@ -50,9 +50,9 @@ class Found:
     baseline: str
     source: str
     footprint: BaseGeometry = field(repr=False)
-    passed: str = ""
+    overpass: str = ""
     """Satellite and start of the pass: the same for all deliveries of one product."""
-    made: str = ""
+    generated: str = ""
     """When the product was made."""
     checksums: dict[str, str] = field(default_factory=dict, hash=False)
 
@@ -70,32 +70,32 @@ class Found:
         }
 
 
-class Unusable(Exception):
+class UnusableItem(Exception):
     """An item that lacks what a scene must have."""
 
 
-def read_items(items: Iterable[Json], collection_url: str) -> list[Found]:
+def read_items(items: Iterable[Json], collection_url: str) -> list[CatalogueScene]:
     """Return the scenes that items describe, sorted by tile, date and name; items that are none are told.
 
     ``collection_url``: where an item stands that does not say so itself.
     """
-    found: dict[str, Found] = {}
+    found: dict[str, CatalogueScene] = {}
     for item in items:
         try:
             one = read_item(item, collection_url)
             found.setdefault(one.scene, one)
-        except Unusable as why:
+        except UnusableItem as why:
             log.warning("The catalogue's item %.80s is left out: %s.", item.get("id"), why)
     return sort_items(found.values())
 
 
-def read_item(item: Json, collection_url: str) -> Found:
+def read_item(item: Json, collection_url: str) -> CatalogueScene:
     """Return the scene that an item describes. Raises Unusable."""
     scene, properties = str(item.get("id", "")), _mapping(item.get("properties"))
-    if not SCENE.fullmatch(scene):
-        raise Unusable("its identifier is no name of a folder")
+    if not SCENE_NAME.fullmatch(scene):
+        raise UnusableItem("its identifier is no name of a folder")
     names = [str(one) for one in (properties.get("s2:product_uri"), properties.get("s2:datatake_id"), scene) if one]
-    return Found(
+    return CatalogueScene(
         scene,
         _tile(properties, names),
         _date(properties, scene),
@@ -103,42 +103,42 @@ def read_item(item: Json, collection_url: str) -> Found:
         _baseline(properties, names),
         _source(item, collection_url),
         _footprint(item),
-        _passed(properties, names),
+        _overpass(properties, names),
         str(properties.get("s2:generation_time") or properties.get("created") or ""),
         _checksums(_mapping(item.get("assets"))),
     )
 
 
-def latest_revision(scenes: list[Found]) -> list[Found]:
+def latest_revision(scenes: list[CatalogueScene]) -> list[CatalogueScene]:
     """Return the scenes less those of which a newer processing is there; each that goes is told.
 
     Two products of one pass over one tile stay where they show different parts of it.
     """
-    kept: dict[tuple[str, str], list[Found]] = {}
-    for one in sorted(scenes, key=lambda one: (one.baseline, one.made, one.scene), reverse=True):
-        passes = kept.setdefault((one.tile, one.passed), [])
-        newer = next((other for other in passes if _show_the_same(one, other)), None)
+    kept: dict[tuple[str, str], list[CatalogueScene]] = {}
+    for scene in sorted(scenes, key=lambda one: (one.baseline, one.generated, one.scene), reverse=True):
+        passes = kept.setdefault((scene.tile, scene.overpass), [])
+        newer = next((other for other in passes if _is_same_product(scene, other)), None)
         if newer is None:
-            passes.append(one)
+            passes.append(scene)
             continue
         log.warning(
             "The scene %s (baseline %s) is left out: %s (baseline %s) is a newer processing of the same product.",
-            one.scene,
-            one.baseline or "unknown",
+            scene.scene,
+            scene.baseline or "unknown",
             newer.scene,
             newer.baseline or "unknown",
         )
     return sort_items(one for passes in kept.values() for one in passes)
 
 
-def sort_items(scenes: Iterable[Found]) -> list[Found]:
+def sort_items(scenes: Iterable[CatalogueScene]) -> list[CatalogueScene]:
     """Return scenes as the table lists them."""
     return sorted(scenes, key=lambda one: (one.tile, one.date, one.scene))
 
 
-def _show_the_same(one: Found, other: Found) -> bool:
+def _is_same_product(one: CatalogueScene, other: CatalogueScene) -> bool:
     smaller = min(one.footprint.area, other.footprint.area)
-    return one.footprint.intersection(other.footprint).area > SAME * smaller
+    return one.footprint.intersection(other.footprint).area > SAME_PRODUCT_OVERLAP * smaller
 
 
 def _mapping(value: Any) -> Json:
@@ -153,20 +153,20 @@ def _tile(properties: Json, names: list[str]) -> str:
         "".join(map(str, parts)) if all(parts) else None,
     ]
     for text in (*filter(None, said), *names):
-        match = MGRS.search(str(text).removesuffix(".SAFE"))
+        match = TILE_PATTERN.search(str(text).removesuffix(".SAFE"))
         if match:
             return f"{int(match[1]):02d}{match[2]}{match[3]}"
-    raise Unusable("neither its properties nor its name say which MGRS tile it shows")
+    raise UnusableItem("neither its properties nor its name say which MGRS tile it shows")
 
 
 def _date(properties: Json, scene: str) -> date:
-    for text in (properties.get("datetime"), properties.get("start_datetime"), date_in(scene)):
+    for text in (properties.get("datetime"), properties.get("start_datetime"), find_date(scene)):
         try:
             moment = datetime.fromisoformat(str(text))
         except ValueError:
             continue
         return (moment.astimezone(UTC) if moment.tzinfo else moment).date()
-    raise Unusable("it has no date")
+    raise UnusableItem("it has no date")
 
 
 def _cloud(properties: Json) -> float | None:
@@ -181,7 +181,9 @@ def _baseline(properties: Json, names: list[str]) -> str:
         match = re.fullmatch(r"(\d{1,2})\.(\d{2})", str(properties.get(key)))
         if match:
             return f"{int(match[1]):02d}.{match[2]}"
-    match = next((one for one in map(BASELINE.search, (name.removesuffix(".SAFE") for name in names)) if one), None)
+    match = next(
+        (one for one in map(BASELINE_PATTERN.search, (name.removesuffix(".SAFE") for name in names)) if one), None
+    )
     return f"{match[1]}.{match[2]}" if match else ""
 
 
@@ -195,31 +197,33 @@ def _source(item: Json, collection_url: str) -> str:
 
 
 def _footprint(item: Json) -> BaseGeometry:
-    for describe in (lambda: shape(item["geometry"]), lambda: box(*_flat(item["bbox"]))):
+    for describe in (lambda: shape(item["geometry"]), lambda: box(*flat_bbox(item["bbox"]))):
         try:
-            ground = folded(shapely.force_2d(describe()))
+            ground = cut_at_antimeridian(shapely.force_2d(describe()))
         except Exception:  # a geometry from outside may be wrong in any way
             continue
         if ground.area > 0 and shapely.is_valid(ground):
             return ground
-    raise Unusable("it has no footprint that covers any ground")
+    raise UnusableItem("it has no footprint that covers any ground")
 
 
-def _flat(bbox: list[float]) -> tuple[float, float, float, float]:
+def flat_bbox(bbox: list[float]) -> tuple[float, float, float, float]:
     """Return a bounding box without heights; one over the antimeridian has its west beyond its east."""
     west, south, east, north = bbox if len(bbox) == 4 else (*bbox[:2], *bbox[3:5])
     return west, south, east + 360 if east < west else east, north
 
 
-def _passed(properties: Json, names: list[str]) -> str:
+def _overpass(properties: Json, names: list[str]) -> str:
     """Return satellite (S2A) and start of the pass, by the product's names, else by the moment the item gives."""
-    started = next((match[1] for match in map(SENSED.search, names) if match), None)
+    started = next((match[1] for match in map(TIME_PATTERN.search, names) if match), None)
     satellite = names[0].removeprefix("G")[:3]
     return f"{satellite} {started or str(properties.get('datetime'))[:19]}"
 
 
 def _checksums(assets: Json) -> dict[str, str]:
     digests = {
-        CHECKSUMMED[name]: _mapping(asset).get("file:checksum") for name, asset in assets.items() if name in CHECKSUMMED
+        BAND_OF_ASSET[name]: _mapping(asset).get("file:checksum")
+        for name, asset in assets.items()
+        if name in BAND_OF_ASSET
     }
     return {band: one for band, one in digests.items() if isinstance(one, str) and re.fullmatch(r"[0-9a-fA-F]+", one)}

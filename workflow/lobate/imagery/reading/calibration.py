@@ -14,7 +14,7 @@ from typing import Literal
 from lobate.errors import UserError
 
 FIRST_BASELINE_WITH_OFFSET = 4.0
-USUAL_QUANTIFICATION = 10000.0
+DEFAULT_QUANTIFICATION = 10000.0
 
 OffsetRule = Literal["metadata", "none", "1000"]
 
@@ -23,7 +23,7 @@ OffsetRule = Literal["metadata", "none", "1000"]
 class Calibration:
     """``quantification``: DN per unit of reflectance; ``offset``: what is added to a DN first (0 or -1000)."""
 
-    quantification: float = USUAL_QUANTIFICATION
+    quantification: float = DEFAULT_QUANTIFICATION
     offset: float = 0.0
 
     @classmethod
@@ -32,23 +32,23 @@ class Calibration:
         return cls(round(1 / scale, 6), round(offset / scale, 6))
 
 
-def calibrate(said: Calibration | None, rule: OffsetRule, where: str, why_unknown: str) -> Calibration:
+def calibrate(stated: Calibration | None, rule: OffsetRule, source: str, why_unknown: str) -> Calibration:
     """Return what the product says of itself or, where it does not say, what the setting ``imagery.offset`` decrees.
 
     UserError when neither says: a guess would shift all reflectances by 0.1.
     """
-    if said is not None:
-        return _checked(said, where)
+    if stated is not None:
+        return _check_finite(stated, source)
     if rule == "metadata":
         raise UserError(
-            f"{where}: {why_unknown}, so the offset of its digital numbers cannot be known (0 or -1000, that is 0.1 in "
+            f"{source}: {why_unknown}, so the offset of its digital numbers cannot be known (0 or -1000, that is 0.1 in "
             "reflectance). Put the product's metadata beside the bands, or say it yourself: imagery.offset: none where "
             'the numbers carry no offset or it was already taken off, imagery.offset: "1000" where 1000 was added.'
         )
     return Calibration(offset=-1000.0 if rule == "1000" else 0.0)
 
 
-def _checked(said: Calibration, where: str) -> Calibration:
+def _check_finite(said: Calibration, where: str) -> Calibration:
     if not (math.isfinite(said.offset) and math.isfinite(said.quantification) and said.quantification > 0):
         raise UserError(
             f"{where}: its metadata say that reflectance is (DN + {said.offset:g}) / {said.quantification:g}, which gives no "
@@ -57,7 +57,7 @@ def _checked(said: Calibration, where: str) -> Calibration:
     return said
 
 
-def of_baseline(baseline: str | None) -> Calibration | None:
+def baseline_calibration(baseline: str | None) -> Calibration | None:
     """Return the calibration that a processing baseline alone decides: before 04.00 there was no offset."""
     try:
         number = float(baseline or "")

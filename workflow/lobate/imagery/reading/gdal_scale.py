@@ -10,15 +10,15 @@ from lobate.imagery.reading.calibration import Calibration
 from lobate.io.raster import SELF_CONTAINED, open_raster
 
 
-def calibration_of(dataset: DatasetReader, index: int) -> Calibration | None:
+def band_calibration(dataset: DatasetReader, index: int) -> Calibration | None:
     """Return the calibration in a band's scale and offset, None where the file holds none (scale 1, offset 0)."""
     scale, offset = dataset.scales[index - 1], dataset.offsets[index - 1]
     return None if scale in (0, 1) else Calibration.of_scale(scale, offset)
 
 
-def tagged_calibration(path: str | Path | None) -> Calibration | None:
+def file_calibration(path: str | Path | None) -> Calibration | None:
     """Return the calibration that the first band of a file carries."""
     if path is None:
         return None
     with open_raster(path, need_crs=False, drivers=SELF_CONTAINED) as dataset:
-        return calibration_of(dataset, 1)
+        return band_calibration(dataset, 1)

@@ -10,12 +10,12 @@ from rasterio.io import DatasetReader
 
 from lobate.errors import UserError
 from lobate.imagery.reading.calibration import calibrate
-from lobate.imagery.reading.gdal_scale import calibration_of
-from lobate.imagery.reading.scene import COMMON_NAMES, Band, Scene, Wanted, date_in
+from lobate.imagery.reading.gdal_scale import band_calibration
+from lobate.imagery.reading.scene import COMMON_NAMES, Band, Scene, SceneRequest, find_date
 from lobate.io.grid import Grid
 from lobate.io.raster import SELF_CONTAINED, open_raster
 
-NAMES = {
+BAND_ALIASES = {
     **{common: band for band, common in COMMON_NAMES.items()},
     **{band.lower(): band for band in (*COMMON_NAMES, "SCL")},
     **{re.sub("^b0", "b", band.lower()): band for band in COMMON_NAMES},
@@ -28,7 +28,7 @@ def recognises(path: Path) -> bool:
     return path.is_file()
 
 
-def read(path: Path, wanted: Wanted) -> Scene:
+def read(path: Path, wanted: SceneRequest) -> Scene:
     """Return the scene; UserError when its bands cannot be told apart or its numbers not be read.
 
     The settings' order of bands goes before the file's descriptions. No file of this kind says how cloudy it is; a band
@@ -37,40 +37,40 @@ def read(path: Path, wanted: Wanted) -> Scene:
     if path.suffix.lower() in (".json", ".geojson", ".xml"):
         raise UserError(f"{path} is a scene's metadata, not a scene; give the folder that holds it and the bands.")
     with open_raster(path, drivers=SELF_CONTAINED) as dataset:
-        found = _ordered(path, dataset, wanted) if wanted.order else _described(dataset)
-        indices = _indices(path, dataset, found, wanted)
+        found = _bands_by_order(path, dataset, wanted) if wanted.band_order else _bands_by_description(dataset)
+        indices = _band_indices(path, dataset, found, wanted)
         ready = all(dataset.dtypes[index - 1] == "uint8" for index in indices)
         bands = tuple(_band(path, dataset, index, wanted, ready=ready) for index in indices)
         grid = Grid.of(dataset)
     classes = Band(str(path), found["SCL"]) if "SCL" in found and not ready else None
-    return Scene(path.stem, path, bands, classes, date=date_in(path.name), grid=grid)
+    return Scene(path.stem, path, bands, classes, date=find_date(path.name), grid=grid)
 
 
-def _ordered(path: Path, dataset: DatasetReader, wanted: Wanted) -> dict[str, int]:
+def _bands_by_order(path: Path, dataset: DatasetReader, wanted: SceneRequest) -> dict[str, int]:
     """Return band -> number as the setting ``imagery.band_order`` has them."""
-    usable = _usable(dataset)
-    if len(usable) != len(wanted.order):
+    usable = _non_alpha_bands(dataset)
+    if len(usable) != len(wanted.band_order):
         raise UserError(
-            f"{path} has {len(usable)} bands, but imagery.band_order names {len(wanted.order)} ({', '.join(wanted.order)}). "
+            f"{path} has {len(usable)} bands, but imagery.band_order names {len(wanted.band_order)} ({', '.join(wanted.band_order)}). "
             "Name each of the file's bands once, in their order."
         )
-    return {NAMES.get(name.lower(), name): index for name, index in zip(wanted.order, usable, strict=True)}
+    return {BAND_ALIASES.get(name.lower(), name): index for name, index in zip(wanted.band_order, usable, strict=True)}
 
 
-def _described(dataset: DatasetReader) -> dict[str, int]:
+def _bands_by_description(dataset: DatasetReader) -> dict[str, int]:
     """Return band -> number, for the bands whose description names one (``B04``, ``b4``, ``red``)."""
     texts = [(text or "").strip().lower() for text in dataset.descriptions]
-    return {NAMES[text]: index for index, text in reversed(list(enumerate(texts, 1))) if text in NAMES}
+    return {BAND_ALIASES[text]: index for index, text in reversed(list(enumerate(texts, 1))) if text in BAND_ALIASES}
 
 
-def _usable(dataset: DatasetReader) -> list[int]:
+def _non_alpha_bands(dataset: DatasetReader) -> list[int]:
     return [i for i, colour in enumerate(dataset.colorinterp, 1) if colour is not ColorInterp.alpha]
 
 
-def _indices(path: Path, dataset: DatasetReader, found: dict[str, int], wanted: Wanted) -> list[int]:
+def _band_indices(path: Path, dataset: DatasetReader, found: dict[str, int], wanted: SceneRequest) -> list[int]:
     if all(band in found for band in wanted.bands):
         return [found[band] for band in wanted.bands]
-    usable = _usable(dataset)
+    usable = _non_alpha_bands(dataset)
     if found or len(usable) != len(wanted.bands):
         described = ", ".join(text or "no description" for text in dataset.descriptions)
         raise UserError(
@@ -81,9 +81,9 @@ def _indices(path: Path, dataset: DatasetReader, found: dict[str, int], wanted: 
     return usable
 
 
-def _band(path: Path, dataset: DatasetReader, index: int, wanted: Wanted, *, ready: bool) -> Band:
+def _band(path: Path, dataset: DatasetReader, index: int, wanted: SceneRequest, *, ready: bool) -> Band:
     if ready:
         return Band(str(path), index)
     why = f"band {index} carries no scale and offset"
-    calibration = calibrate(calibration_of(dataset, index), wanted.offset, f"{path}: band {index}", why)
+    calibration = calibrate(band_calibration(dataset, index), wanted.offset_rule, f"{path}: band {index}", why)
     return Band(str(path), index, calibration)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from lobate.errors import UserError
-from lobate.imagery.reading.calibration import USUAL_QUANTIFICATION, Calibration, of_baseline
+from lobate.imagery.reading.calibration import DEFAULT_QUANTIFICATION, Calibration, baseline_calibration
 
 BAND_IDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
 """Bands in the order of ``band_id``, from 0."""
@@ -27,10 +27,10 @@ class Product:
 
     def calibration(self, band: str) -> Calibration | None:
         """Return what the band's numbers mean, None where the product does not say."""
-        quantification = self.quantification or USUAL_QUANTIFICATION
+        quantification = self.quantification or DEFAULT_QUANTIFICATION
         if band in self.offsets:
             return Calibration(quantification, self.offsets[band])
-        early = of_baseline(self.baseline)
+        early = baseline_calibration(self.baseline)
         return None if early is None else Calibration(quantification, early.offset)
 
     @property
@@ -40,7 +40,7 @@ class Product:
             return "its metadata name neither a processing baseline nor BOA_ADD_OFFSET"
         return f"its metadata lack BOA_ADD_OFFSET, which baseline {self.baseline} must have"
 
-    def completed_by(self, other: Product) -> Product:
+    def filled_from(self, other: Product) -> Product:
         """Return what both say together; where both say something, this one."""
         return Product(
             baseline=self.baseline or other.baseline,

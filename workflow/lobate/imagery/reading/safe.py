@@ -19,13 +19,13 @@ from typing import Protocol
 from lobate.errors import UserError
 from lobate.imagery.reading.calibration import calibrate
 from lobate.imagery.reading.product import Product, read_product
-from lobate.imagery.reading.scene import Band, Scene, Wanted, date_in, missing_band, missing_classes
+from lobate.imagery.reading.scene import Band, Scene, SceneRequest, find_date, missing_band_error, missing_classes_error
 
-LARGEST_METADATA = 32 << 20
+MAX_METADATA_BYTES = 32 << 20
 """Bytes of a file that is read whole; a product's metadata have some hundred thousand."""
-FREE_BYTES, LARGEST_RATIO = 1 << 30, 100
+MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO = 1 << 30, 100
 """A zip that unpacks to more than this many bytes, and to this many times its own size, is made to exhaust a machine."""
-UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError)
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError)
 """What Python's zipfile raises for damaged, encrypted and exotic archives."""
 
 
@@ -47,7 +47,7 @@ class Archive(Protocol):
 
 
 @dataclass(frozen=True)
-class Folder:
+class FolderArchive:
     """A product that lies in a folder."""
 
     path: Path
@@ -69,7 +69,7 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class Zip:
+class ZipArchive:
     """A product that lies in a zip; one whose entries would leave its own folder, or explode, is refused."""
 
     path: Path
@@ -79,7 +79,7 @@ class Zip:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-        except UNREADABLE as error:
+        except ZIP_ERRORS as error:
             raise UserError(f"{self.path} cannot be read as a zip ({error}); fetch the product again.") from None
         for entry in entries:
             if _escapes(entry.filename):
@@ -91,9 +91,9 @@ class Zip:
         return sorted(entry.filename for entry in entries)
 
     def _check_size(self, unpacked: int) -> None:
-        if unpacked > max(FREE_BYTES, LARGEST_RATIO * self.path.stat().st_size):
+        if unpacked > max(MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO * self.path.stat().st_size):
             raise UserError(
-                f"{self.path} would unpack to {unpacked / 1e9:.1f} GB, more than {LARGEST_RATIO} times its own size; no "
+                f"{self.path} would unpack to {unpacked / 1e9:.1f} GB, more than {MAX_UNPACKED_RATIO} times its own size; no "
                 "Sentinel-2 product does that, so it is not opened. Fetch the product again from a source you trust."
             )
 
@@ -101,10 +101,10 @@ class Zip:
         """Return the content of one file; UserError when the entry is damaged, or too large for metadata."""
         try:
             with zipfile.ZipFile(self.path) as archive, archive.open(name) as file:
-                content = file.read(LARGEST_METADATA + 1)
-        except UNREADABLE as error:
+                content = file.read(MAX_METADATA_BYTES + 1)
+        except ZIP_ERRORS as error:
             raise UserError(f"{self.path}: {name} cannot be read ({error}); fetch the product again.") from None
-        if len(content) > LARGEST_METADATA:
+        if len(content) > MAX_METADATA_BYTES:
             raise UserError(f"{self.path}: {name} is far too large for a product's metadata; fetch the product again.")
         return content
 
@@ -118,7 +118,7 @@ def _escapes(entry: str) -> bool:
     return not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]
 
 
-RASTER = re.compile(r"GRANULE/([^/]+)/IMG_DATA/(?:.*[/_])(B\w\w|SCL)_(\d\d)m\.(?:jp2|tif|tiff)$")
+RASTER_PATTERN = re.compile(r"GRANULE/([^/]+)/IMG_DATA/(?:.*[/_])(B\w\w|SCL)_(\d\d)m\.(?:jp2|tif|tiff)$")
 
 
 def recognises(path: Path) -> bool:
@@ -128,36 +128,36 @@ def recognises(path: Path) -> bool:
     return path.suffix.lower() == ".zip"
 
 
-def read(path: Path, wanted: Wanted) -> Scene:
+def read(path: Path, wanted: SceneRequest) -> Scene:
     """Return the scene; UserError when metadata, a band or the classification is missing."""
-    archive = _archive(path)
+    archive = _open_archive(path)
     names = archive.names()
-    product = _product(archive, names)
-    rasters = _rasters(path, names)
+    product = _read_metadata(archive, names)
+    rasters = _finest_rasters(path, names)
     lacking = [band for band in wanted.bands if band not in rasters]
     if lacking:
-        raise missing_band(path, lacking, sorted(rasters))
-    if wanted.classes and "SCL" not in rasters:
-        raise missing_classes(path)
+        raise missing_band_error(path, lacking, sorted(rasters))
+    if wanted.needs_classes and "SCL" not in rasters:
+        raise missing_classes_error(path)
     return Scene(
         name=re.sub(r"\.zip$|\.SAFE$|\.SAFE\.zip$", "", path.name),
         path=path,
         bands=tuple(_band(archive, rasters[band], product, band, wanted) for band in wanted.bands),
         classes=Band(archive.address(rasters["SCL"])) if "SCL" in rasters else None,
-        date=product.date or date_in(path.name),
+        date=product.date or find_date(path.name),
         cloud=product.cloud,
         baseline=product.baseline,
     )
 
 
-def _archive(path: Path) -> Archive:
+def _open_archive(path: Path) -> Archive:
     if not path.is_dir():
-        return Zip(path)
+        return ZipArchive(path)
     inner = sorted(path.glob("*.SAFE"))
-    return Folder(inner[0] if len(inner) == 1 else path)
+    return FolderArchive(inner[0] if len(inner) == 1 else path)
 
 
-def _product(archive: Archive, names: list[str]) -> Product:
+def _read_metadata(archive: Archive, names: list[str]) -> Product:
     for name in names:
         if re.fullmatch(r"(?:[^/]+/)?MTD_MSIL(?:2A|1C)\.xml", name):
             return read_product(archive.read(name), f"{archive.path}: {name}")
@@ -167,12 +167,12 @@ def _product(archive: Archive, names: list[str]) -> Product:
     )
 
 
-def _rasters(path: Path, names: list[str]) -> dict[str, str]:
+def _finest_rasters(path: Path, names: list[str]) -> dict[str, str]:
     """Return band -> file, in the finest resolution there is."""
     found: dict[str, tuple[int, str]] = {}
     granules = set()
     for name in names:
-        if match := RASTER.search(name):
+        if match := RASTER_PATTERN.search(name):
             granule, band, metres = match[1], match[2], int(match[3])
             granules.add(granule)
             found[band] = min(found.get(band, (metres, name)), (metres, name))
@@ -184,6 +184,8 @@ def _rasters(path: Path, names: list[str]) -> dict[str, str]:
     return {band: name for band, (_, name) in found.items()}
 
 
-def _band(archive: Archive, name: str, product: Product, band: str, wanted: Wanted) -> Band:
-    calibration = calibrate(product.calibration(band), wanted.offset, f"{archive.path}: {band}", product.why_unknown)
+def _band(archive: Archive, name: str, product: Product, band: str, wanted: SceneRequest) -> Band:
+    calibration = calibrate(
+        product.calibration(band), wanted.offset_rule, f"{archive.path}: {band}", product.why_unknown
+    )
     return Band(archive.address(name), calibration=calibration)

@@ -28,16 +28,16 @@ COMMON_NAMES = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SceneRequest:
     """What is asked of a scene."""
 
     bands: tuple[str, ...]
     """Bands of the image, in order."""
-    offset: OffsetRule
+    offset_rule: OffsetRule
     """What decides the offset where the product does not say."""
-    classes: bool
+    needs_classes: bool
     """Whether the scene classification (SCL) will be looked at."""
-    order: tuple[str, ...] = ()
+    band_order: tuple[str, ...] = ()
     """Bands of files of several bands, in their order; empty where the files themselves say it."""
 
 
@@ -75,12 +75,12 @@ class Scene:
     """The bands' grid, where reading the scene opened them anyway."""
 
     @property
-    def ready(self) -> bool:
+    def is_8bit(self) -> bool:
         """Whether the pixels are 8 bit already and pass through unchanged."""
         return all(band.calibration is None for band in self.bands)
 
 
-def missing_band(where: Path, wanted: list[str], found: list[str]) -> UserError:
+def missing_band_error(where: Path, wanted: list[str], found: list[str]) -> UserError:
     """Return the mistake of a scene that lacks bands."""
     present = ", ".join(found) or "none at all"
     return UserError(
@@ -89,7 +89,7 @@ def missing_band(where: Path, wanted: list[str], found: list[str]) -> UserError:
     )
 
 
-def missing_classes(where: Path) -> UserError:
+def missing_classes_error(where: Path) -> UserError:
     """Return the mistake of a product without its scene classification."""
     return UserError(
         f"{where} has no scene classification (SCL), so its clouds cannot be masked. Fetch SCL too, or set "
@@ -97,7 +97,7 @@ def missing_classes(where: Path) -> UserError:
     )
 
 
-def date_in(name: str) -> str:
+def find_date(name: str) -> str:
     """Return the first date in a name (20180711 or 2018-07-11) as an ISO date, else an empty string."""
     found = re.search(r"(?<!\d)((?:19|20)\d\d)-?([01]\d)-?([0-3]\d)(?!\d)", name)
     return "-".join(found.groups()) if found else ""

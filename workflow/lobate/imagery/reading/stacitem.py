@@ -13,28 +13,36 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lobate.errors import UserError
-from lobate.imagery.reading.bandfolder import band_file, product_beside
-from lobate.imagery.reading.calibration import USUAL_QUANTIFICATION, Calibration, calibrate, of_baseline
-from lobate.imagery.reading.scene import COMMON_NAMES, Band, Scene, Wanted, date_in, missing_band, missing_classes
+from lobate.imagery.reading.bandfolder import band_file, folder_product
+from lobate.imagery.reading.calibration import DEFAULT_QUANTIFICATION, Calibration, baseline_calibration, calibrate
+from lobate.imagery.reading.scene import (
+    COMMON_NAMES,
+    Band,
+    Scene,
+    SceneRequest,
+    find_date,
+    missing_band_error,
+    missing_classes_error,
+)
 
-BEYOND = 1e300
+MAX_FLOAT = 1e300
 """Whole numbers in JSON may be too large for a float."""
 
 
 def recognises(path: Path) -> bool:
     """Whether this is a folder with a STAC item in it."""
-    return path.is_dir() and any(_item_in(file) for file in _jsons(path))
+    return path.is_dir() and any(_read_item(file) for file in _json_files(path))
 
 
-def read(path: Path, wanted: Wanted) -> Scene:
+def read(path: Path, wanted: SceneRequest) -> Scene:
     """Return the scene; UserError when the item is ambiguous, or a band or the classification is missing."""
     item = _only_item(path)
-    files = {band: file for band in (*wanted.bands, "SCL") if (file := _file(path, item, band))}
+    files = {band: file for band in (*wanted.bands, "SCL") if (file := _band_file(path, item, band))}
     lacking = [band for band in wanted.bands if band not in files]
     if lacking:
-        raise missing_band(path, lacking, sorted(files))
-    if wanted.classes and "SCL" not in files:
-        raise missing_classes(path)
+        raise missing_band_error(path, lacking, sorted(files))
+    if wanted.needs_classes and "SCL" not in files:
+        raise missing_classes_error(path)
     properties = item["properties"]
     return Scene(
         name=str(item.get("id") or path.name),
@@ -44,7 +52,7 @@ def read(path: Path, wanted: Wanted) -> Scene:
             for band in wanted.bands
         ),
         classes=Band(str(files["SCL"])) if "SCL" in files else None,
-        date=str(properties.get("datetime") or date_in(path.name)),
+        date=str(properties.get("datetime") or find_date(path.name)),
         cloud=_cloud(path, properties.get("eo:cloud_cover")),
         baseline=_baseline(item),
     )
@@ -60,11 +68,11 @@ def _cloud(path: Path, value: Any) -> float | None:
     )
 
 
-def _jsons(path: Path) -> list[Path]:
+def _json_files(path: Path) -> list[Path]:
     return sorted(file for file in path.iterdir() if file.suffix.lower() in (".json", ".geojson"))
 
 
-def _item_in(file: Path) -> dict[str, Any] | None:
+def _read_item(file: Path) -> dict[str, Any] | None:
     try:
         item = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -77,14 +85,14 @@ def _item_in(file: Path) -> dict[str, Any] | None:
 
 
 def _only_item(path: Path) -> dict[str, Any]:
-    items = [item for file in _jsons(path) if (item := _item_in(file))]
+    items = [item for file in _json_files(path) if (item := _read_item(file))]
     if len(items) > 1:
         names = ", ".join(str(item.get("id")) for item in items)
         raise UserError(f"{path} holds {len(items)} STAC items ({names}); give each scene a folder of its own.")
     return items[0]
 
 
-def asset_of(item: dict[str, Any], band: str) -> dict[str, Any]:
+def band_asset(item: dict[str, Any], band: str) -> dict[str, Any]:
     """Return the band's asset, by ESA's name or the catalogue's, the finest of several; empty where there is none."""
     wanted = {band.lower(), COMMON_NAMES.get(band, band).lower()}
     for key in sorted(item["assets"]):
@@ -93,31 +101,31 @@ def asset_of(item: dict[str, Any], band: str) -> dict[str, Any]:
     return {}
 
 
-def _file(path: Path, item: dict[str, Any], band: str) -> Path | None:
+def _band_file(path: Path, item: dict[str, Any], band: str) -> Path | None:
     """Return the band's file in the folder: where the item says, else of the name that it has in the archive."""
-    href = str(asset_of(item, band).get("href", ""))
+    href = str(band_asset(item, band).get("href", ""))
     if href and "://" not in href and not PurePosixPath(href).is_absolute():
         inside = Path(os.path.normpath(path / href))
-        if inside.is_relative_to(os.path.normpath(path)) and _is_there(inside):
+        if inside.is_relative_to(os.path.normpath(path)) and _is_file(inside):
             return inside
     beside = path / PurePosixPath(href).name
-    return beside if href and _is_there(beside) else band_file(path, band)
+    return beside if href and _is_file(beside) else band_file(path, band)
 
 
-def _is_there(file: Path) -> bool:
+def _is_file(file: Path) -> bool:
     try:
         return file.is_file()
     except OSError:  # a name that no file system takes
         return False
 
 
-def _calibration(path: Path, item: dict[str, Any], band: str, file: Path, wanted: Wanted) -> Calibration:
+def _calibration(path: Path, item: dict[str, Any], band: str, file: Path, wanted: SceneRequest) -> Calibration:
     baseline = _baseline(item)
     why = f"its STAC item (processing baseline {baseline or 'unknown'}) does not say whether the offset was taken off"
-    return calibrate(_said(path, item, band, file), wanted.offset, f"{path}: {band}", why)
+    return calibrate(_stated_calibration(path, item, band, file), wanted.offset_rule, f"{path}: {band}", why)
 
 
-def _said(path: Path, item: dict[str, Any], band: str, file: Path) -> Calibration | None:
+def _stated_calibration(path: Path, item: dict[str, Any], band: str, file: Path) -> Calibration | None:
     """Return what the folder says of the band's numbers, the surest word first.
 
     1. ``earthsearch:boa_offset_applied`` true: the numbers carry no offset, whatever ``raster:bands`` says. It speaks of
@@ -126,21 +134,23 @@ def _said(path: Path, item: dict[str, Any], band: str, file: Path) -> Calibratio
     3. ``raster:bands`` (or ``raster:scale`` and ``raster:offset``), unless they deny the offset that the baseline has.
     4. The product's own MTD_MSIL2A.xml beside the item.
     """
-    scale, offset = _scale_and_offset(asset_of(item, band))
-    quantification = USUAL_QUANTIFICATION if scale is None else Calibration.of_scale(scale, 0).quantification
-    early = of_baseline(_baseline(item))
-    taken_off = item["properties"].get("earthsearch:boa_offset_applied") is True and not _original(item, band, file)
+    scale, offset = _scale_and_offset(band_asset(item, band))
+    quantification = DEFAULT_QUANTIFICATION if scale is None else Calibration.of_scale(scale, 0).quantification
+    early = baseline_calibration(_baseline(item))
+    taken_off = item["properties"].get("earthsearch:boa_offset_applied") is True and not _is_esa_original(
+        item, band, file
+    )
     if taken_off or early:
         return Calibration(quantification, 0.0)
     if scale is not None and offset:
         return Calibration.of_scale(scale, offset)
-    product = product_beside(path)
+    product = folder_product(path)
     return product.calibration(band) if product else None
 
 
-def _original(item: dict[str, Any], band: str, file: Path) -> bool:
+def _is_esa_original(item: dict[str, Any], band: str, file: Path) -> bool:
     """Whether the file is ESA's own JPEG 2000 and not the one that the archive made of it."""
-    return file.suffix == ".jp2" and file.name != PurePosixPath(str(asset_of(item, band).get("href", ""))).name
+    return file.suffix == ".jp2" and file.name != PurePosixPath(str(band_asset(item, band).get("href", ""))).name
 
 
 def _baseline(item: dict[str, Any]) -> str | None:
@@ -154,5 +164,5 @@ def _scale_and_offset(asset: dict[str, Any]) -> tuple[float | None, float | None
     listed = asset.get("raster:bands") or asset.get("bands")
     first = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
     found = [first.get(name, first.get(f"raster:{name}", asset.get(f"raster:{name}"))) for name in ("scale", "offset")]
-    scale, offset = (float(one) if isinstance(one, int | float) and abs(one) < BEYOND else None for one in found)
+    scale, offset = (float(one) if isinstance(one, int | float) and abs(one) < MAX_FLOAT else None for one in found)
     return scale or None, offset
