@@ -23,10 +23,10 @@ from lobate.settings import Region
 from lobate.settings.load import parse
 from lobate.settings.training import Network, Schedule, Training
 from lobate.store.store import Store
-from lobate.training.datamodule import Data, read_data
+from lobate.training.datamodule import TrainingData, read_data
 from lobate.training.experiment import round_record
 from lobate.training.loop import TrainConfig, autocast, fit, seed_of
-from lobate.training.schedule import optimizer_of
+from lobate.training.schedule import build_optimizer
 
 PROJECT = Path(__file__).resolve().parent.parent
 REAL_DATA = Path(os.environ.get("LOBATE_REAL_DATA", PROJECT.parent / "shared" / "data"))
@@ -64,7 +64,7 @@ def train_on_gpu(folder: Path) -> dict[str, Figure]:
 def _steps(network: Network, plan: TrainConfig) -> tuple:
     """Return our training and as many bare steps, as functions."""
     learner, net = (build(network, seed=1).to(DEVICE, memory_format=torch.channels_last) for _ in range(2))
-    optimizer, schedule = optimizer_of(net, plan.schedule), plan.schedule
+    optimizer, schedule = build_optimizer(net, plan.schedule), plan.schedule
     shape = schedule.batch, 3, schedule.crop, schedule.crop
     images = torch.randint(0, 256, shape, dtype=torch.uint8).to(DEVICE, memory_format=torch.channels_last)
     labels = torch.randint(0, 2, (shape[0], *shape[2:])).to(DEVICE)
@@ -83,7 +83,7 @@ def _steps(network: Network, plan: TrainConfig) -> tuple:
     return lambda: fit(learner, plan), bare
 
 
-def _patches(folder: Path, count: int, side: int) -> Data:
+def _patches(folder: Path, count: int, side: int) -> TrainingData:
     """Return training patches with a landform on every other, and one to validate with."""
     random = np.random.default_rng(0)
     patches = random.integers(0, 256, (count + 1, side, side, 4), dtype=np.uint8)
@@ -112,7 +112,7 @@ def everest(folder: Path, iterations: int = 400) -> dict[str, Figure]:
     began = time.monotonic()
     ours = _iou(build(region.training.network, seed=seed_of(*plan.seeds)), plan)
     minutes = (time.monotonic() - began) / 60
-    background, glacier = plan.data.seen.sum(0)
+    background, glacier = plan.data.validation_pixels.sum(0)
     return {
         "everest_iou_of_all": Figure(glacier / (background + glacier), "IoU", "every validation pixel called glacier", "everest_iou"),
         "everest_iou": Figure(ours, "IoU", what, other),
@@ -155,12 +155,12 @@ def _everest(data: Path, iterations: int) -> Region:
     return parse(config)
 
 
-def _prepared(folder: Path, region: Region) -> Data:
+def _prepared(folder: Path, region: Region) -> TrainingData:
     """Run the verbs from the outlines to the split, and open what they made."""
     store, label, polygons = Store(folder / "store"), folder / "label.tif", folder / "polygons.gpkg"
     patches, footprints, split = folder / "everest.npy", folder / "footprints.gpkg", folder / "split.gpkg"
     image, sources = Path(region.imagery.tiles["everest"][0]), region.labels.positives  # 8-bit RGB as it is
-    given = {"positives": [one.path for one in sources], "negatives": [], "images": [image], "tiles": ["everest"]}
+    given = {"positives": [source.path for source in sources], "negatives": [], "images": [image], "tiles": ["everest"]}
     stage.run("clean_labels", given | {"polygons": polygons}, region, store)
     stage.run("rasterize_labels", {"image": image, "polygons": polygons, "label": label}, region, store)
     given = {"image": image, "label": label, "polygons": polygons, "patches": patches, "footprints": footprints}

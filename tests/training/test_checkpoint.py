@@ -3,7 +3,7 @@ import logging
 import pytest
 import torch
 
-from lobate.training.checkpoint import SCRATCH, checkpoint_path, load_checkpoint, save_checkpoint
+from lobate.training.checkpoint import SCRATCH_VARIABLE, checkpoint_path, load_checkpoint, save_checkpoint
 
 STATE = {"recipe": "a", "weights": {"w": torch.arange(3.0)}, "rows": [{"iou": 0.5}]}
 
@@ -34,7 +34,7 @@ def test_another_recipe_s_is_not_used(tmp_path):
 
 
 def test_without_a_folder_nothing_is_kept(tmp_path, monkeypatch):
-    monkeypatch.delenv(SCRATCH, raising=False)
+    monkeypatch.delenv(SCRATCH_VARIABLE, raising=False)
     assert checkpoint_path() is None
-    monkeypatch.setenv(SCRATCH, str(tmp_path))
+    monkeypatch.setenv(SCRATCH_VARIABLE, str(tmp_path))
     assert checkpoint_path() == tmp_path / "checkpoint.pt"

@@ -4,7 +4,7 @@ import csv
 
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from lobate.training.curves import scalars_of, show, write_events, write_metrics
+from lobate.training.curves import scalars_of, write_events, write_live_curves, write_metrics
 
 IOUS = {"iou_background": 0.9, "iou_landform": None, "iou_overall": None}
 ROWS = [
@@ -40,7 +40,7 @@ def live(iteration, speed):
 def test_curves_can_be_watched_while_they_grow(tmp_path):
     """TensorBoard reads on in the same file, and images/s is among them."""
     checkpoint, folder = tmp_path / "deep" / "checkpoint.pt", tmp_path / "deep" / "curves"
-    show(checkpoint, live(5, 8.5))
+    write_live_curves(checkpoint, live(5, 8.5))
     reader = EventFileLoader(str(folder / "events.out.tfevents.lobate"))
 
     def read():
@@ -50,7 +50,7 @@ def test_curves_can_be_watched_while_they_grow(tmp_path):
     first = read()
     assert (5, "images_per_s", 8.5) in first
     assert [(step, tag) for step, tag, _ in first if tag != "images_per_s"] == [one[:2] for one in scalars_of(ROWS)]
-    show(checkpoint, [*live(5, 8.5), *live(10, 7.0)])
+    write_live_curves(checkpoint, [*live(5, 8.5), *live(10, 7.0)])
     more = read()
     assert {step for step, *_ in more} == {10}
     assert (10, "images_per_s", 7.0) in more

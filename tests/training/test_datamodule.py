@@ -15,10 +15,10 @@ def test_both_sides_and_what_was_mined(given, tmp_path):
     np.save(tmp_path / "mined.npy", np.zeros((3, 64, 64, 4), dtype=np.uint8))
     np.save(tmp_path / "none.npy", np.zeros((0, 0, 0, 0), dtype=np.uint8))
     data = read(given, [tmp_path / "mined.npy", tmp_path / "none.npy"])
-    assert (len(data.training), len(data.validation), data.mined) == (11, 2, 3)
+    assert (len(data.training), len(data.validation), data.n_mined) == (11, 2, 3)
     assert data.training.channels == 3
     assert data.positive.tolist() == [True, False, True, True] * 2 + [False] * 3
-    assert (data.seen[:, 1] > 0).all()
+    assert (data.validation_pixels[:, 1] > 0).all()
     assert str(data).startswith("11 training patches (6 show the landform, 3 were mined)")
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from lobate.training.dataset import PatchDataset, Sampling, prefetch
+from lobate.training.dataset import BatchSampler, PatchDataset, prefetch
 
-SAMPLING = Sampling(batch=3, crop=32, scales=(1.0,), operations=("noise",), seeds=(1, 2))
+SAMPLING = BatchSampler(batch_size=3, crop=32, scales=(1.0,), operations=("noise",), seeds=(1, 2))
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_whole_patches_keep_it_and_lie_channels_last(patches):
     batch = patches.stack([1, 2])
     assert batch.images.shape == (2, 3, 40, 40)
     assert batch.images.is_contiguous(memory_format=torch.channels_last)
-    assert batch.pixels == (1600 + 600, 0)
+    assert batch.class_pixels == (1600 + 600, 0)
     small = batch.images[1, 0]
     assert (small[:20, :30] == 3).all()
     assert (small[20:] == 128).all(), "padding is grey, as in training, or the IoU would depend on it"
@@ -47,12 +47,12 @@ def test_whole_patches_keep_it_and_lie_channels_last(patches):
 
 
 def test_pixels_are_counted_by_patch(patches):
-    assert patches.pixels().tolist() == [[n, 0] for n in (1600, 1600, 600, 1600, 1600)]
+    assert patches.class_pixels().tolist() == [[n, 0] for n in (1600, 1600, 600, 1600, 1600)]
 
 
 def test_thinned_is_spread_evenly(patches):
-    assert patches.thinned(3).places[:, 1].tolist() == [0, 2, 4]
-    assert len(patches.thinned(99)) == 5
+    assert patches.subsample(3).places[:, 1].tolist() == [0, 2, 4]
+    assert len(patches.subsample(99)) == 5
 
 
 def test_each_epoch_sees_every_patch_once_in_another_order(patches):

@@ -37,8 +37,8 @@ def test_at_first_it_is_short():
 def test_it_learns_nothing_by_itself_and_leaves_the_network_alone():
     network = build(SMALL)
     average = ModelEma(network, 0.9)
-    assert not any(one.requires_grad for one in average.network.parameters())
-    assert all(one.requires_grad for one in network.parameters())
+    assert not any(parameter.requires_grad for parameter in average.network.parameters())
+    assert all(parameter.requires_grad for parameter in network.parameters())
     average.update(network, 5)
     for name, tensor in network.state_dict().items():
         assert torch.equal(average.network.state_dict()[name], tensor)

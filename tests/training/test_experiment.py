@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lobate.settings.training import Network, Schedule
-from lobate.training.experiment import warnings_of
+from lobate.training.experiment import collect_warnings
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from lobate.training.experiment import warnings_of
     ],
 )
 def test_what_a_reader_should_know(schedule, weights, seen, words):
-    plan = SimpleNamespace(schedule=schedule, data=SimpleNamespace(seen=np.array(seen)))
-    found = warnings_of(plan, Network(weights=weights))
+    plan = SimpleNamespace(schedule=schedule, data=SimpleNamespace(validation_pixels=np.array(seen)))
+    found = collect_warnings(plan, Network(weights=weights))
     assert len(found) == len(words)
     assert all(word in one for word, one in zip(words, found, strict=True))

@@ -65,7 +65,7 @@ def test_ground_is_cut_to_the_grid(ground):
 
 
 def test_without_vetoes_there_are_none(ground, tmp_path):
-    assert len(ExclusionZones.read(tmp_path / "polygons.gpkg", tmp_path / "split.gpkg", None).on(GRID).vetoed) == 0
+    assert len(ExclusionZones.read(tmp_path / "polygons.gpkg", tmp_path / "split.gpkg", None).clip_to(GRID).vetoed) == 0
 
 
 def test_each_reason(ground):
@@ -81,7 +81,7 @@ def test_each_reason(ground):
         None,
     ]
     assert judged["area_m2"].to_numpy() == pytest.approx(40_000, rel=2e-3)
-    assert [len(one) for one in judged["windows"]] == [0, 0, 1, 0, 1, 0, 1]
+    assert [len(window) for window in judged["windows"]] == [0, 0, 1, 0, 1, 0, 1]
 
 
 def test_small_ones_are_left_alone(ground):
@@ -148,7 +148,7 @@ def test_what_stands_in_the_review_is_vetoed(ground, tmp_path):
     said.to_file(tmp_path / "said.geojson")
     reviewed = ExclusionZones.read(
         tmp_path / "polygons.gpkg", tmp_path / "split.gpkg", None, [tmp_path / "said.geojson"]
-    ).on(GRID)
+    ).clip_to(GRID)
     found = bodies((300, 0), (300, 100), (300, 200), (300, 300))
     judged = classify_false_positives(found, GRID, reviewed, Mining(min_area_km2=0.03), 40)
     assert reasons(judged) == ["vetoed", "vetoed", None, None]

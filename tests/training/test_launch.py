@@ -8,7 +8,7 @@ import torch
 from lobate.errors import UserError
 from lobate.network.deeplab import build
 from lobate.training.datamodule import read_data
-from lobate.training.launch import ALLOWED, device_count, fit_on_all_devices, launch_ddp
+from lobate.training.launch import GPUS_VARIABLE, device_count, fit_on_all_devices, launch_ddp
 from lobate.training.loop import TrainConfig, fit
 
 TILES = ["A", "B"]
@@ -70,9 +70,9 @@ def test_a_mistake_in_a_worker_is_a_mistake_here(plan, network):
 def test_a_job_uses_what_it_may_and_never_more_than_there_is(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     for said, meant in ((None, 1), ("0", 1), ("3", 3), ("8", 4), ("many", 1)):
-        monkeypatch.delenv(ALLOWED, raising=False)
+        monkeypatch.delenv(GPUS_VARIABLE, raising=False)
         if said is not None:
-            monkeypatch.setenv(ALLOWED, said)
+            monkeypatch.setenv(GPUS_VARIABLE, said)
         assert device_count() == meant
 
 

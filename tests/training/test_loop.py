@@ -46,7 +46,7 @@ def batch():
 def stepped(parts, class_weights):
     network = Red()
     loss = train_step(network, torch.optim.SGD(network.parameters(), lr=1.0), parts, 0.5, class_weights)
-    return loss.item(), [one.item() for one in network.parameters()]
+    return loss.item(), [parameter.item() for parameter in network.parameters()]
 
 
 @pytest.mark.parametrize("class_weights", [None, [1.0, 4.0]])
@@ -72,13 +72,15 @@ def test_the_step_is_the_gradient_of_the_weighted_mean_over_labelled_pixels(batc
     loss.backward()
     found, weights = stepped([Batch.of(images[:2], labels[:2]), Batch.of(images[2:], labels[2:])], [1.0, 4.0])
     assert found == pytest.approx(loss.item(), rel=1e-5)
-    assert weights == pytest.approx([(one - 0.5 * one.grad).item() for one in plain.parameters()], rel=1e-4)
+    assert weights == pytest.approx(
+        [(parameter - 0.5 * parameter.grad).item() for parameter in plain.parameters()], rel=1e-4
+    )
 
 
 def test_the_weight_of_a_batch_counts_labelled_pixels():
     labels = torch.tensor([[[0, 1], [1, 255]]], dtype=torch.uint8)
     batch = Batch.of(torch.zeros(1, 3, 2, 2, dtype=torch.uint8), labels)
-    assert (batch.pixels, batch.weight(), batch.weight([0.5, 4.0])) == ((1, 2), 3.0, 8.5)
+    assert (batch.class_pixels, batch.weight(), batch.weight([0.5, 4.0])) == ((1, 2), 3.0, 8.5)
 
 
 class ThresholdOnRed(nn.Module):

@@ -68,7 +68,10 @@ def region(tmp_path, monkeypatch, caplog):
             file.write(array)
     corners = [(0, 0), (8, 8), (0, 150)]
     windows = [np.s_[:, row : row + SIDE, column : column + SIDE] for row, column in corners]
-    np.save(tmp_path / "A.npy", np.stack([np.moveaxis(np.concatenate([pixels, label])[one], 0, -1) for one in windows]))
+    np.save(
+        tmp_path / "A.npy",
+        np.stack([np.moveaxis(np.concatenate([pixels, label])[window], 0, -1) for window in windows]),
+    )
     ground = gpd.GeoSeries([GRID.crop(*corner, SIDE, SIDE).footprint for corner in corners], crs=GRID.crs).to_crs(
         LONLAT
     )

@@ -4,7 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobate.io.mask_values import PROBABILITY_LEVELS
-from lobate.training.metrics import Tally, best_threshold, confusion, expected_error, iou, named, reliability
+from lobate.training.metrics import (
+    MetricAccumulator,
+    best_threshold,
+    confusion_matrix,
+    expected_calibration_error,
+    iou,
+    iou_by_class,
+    reliability_curve,
+)
 
 LABEL = torch.tensor([[0, 0, 1, 1], [1, 255, 0, 255]])
 PREDICTED = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]])
@@ -12,19 +20,19 @@ PREDICTED = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]])
 
 def test_iou_of_a_hand_computed_case():
     # not ignored: labels 0 0 1 1 1 0, predicted 0 1 1 0 1 0: TP = 2, FP = 1, FN = 1 for the landform
-    counts = confusion(PREDICTED, LABEL)
+    counts = confusion_matrix(PREDICTED, LABEL)
     assert counts.tolist() == [[2, 1], [1, 2]]
     assert iou(counts) == [2 / 4, 2 / 4]
-    assert named(iou(counts)) == {"background": 0.5, "landform": 0.5, "overall": 0.5}
+    assert iou_by_class(iou(counts)) == {"background": 0.5, "landform": 0.5, "overall": 0.5}
 
 
 def test_a_class_no_label_shows_has_no_iou():
-    counts = confusion(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]))
-    assert named(iou(counts)) == {"background": 0.666667, "landform": None, "overall": None}
+    counts = confusion_matrix(torch.tensor([0, 1, 0]), torch.tensor([0, 0, 0]))
+    assert iou_by_class(iou(counts)) == {"background": 0.666667, "landform": None, "overall": None}
 
 
 def test_overall_is_the_mean_over_classes():
-    assert named([0.9, 0.5])["overall"] == pytest.approx(0.7)
+    assert iou_by_class([0.9, 0.5])["overall"] == pytest.approx(0.7)
 
 
 @given(
@@ -33,8 +41,8 @@ def test_overall_is_the_mean_over_classes():
 @settings(max_examples=40, deadline=None)
 def test_counts_pool_over_any_division(pixels, cut):
     predicted, label = (torch.tensor(part) for part in zip(*pixels, strict=True))
-    parts = confusion(predicted[:cut], label[:cut]) + confusion(predicted[cut:], label[cut:])
-    assert parts.equal(confusion(predicted, label))
+    parts = confusion_matrix(predicted[:cut], label[:cut]) + confusion_matrix(predicted[cut:], label[cut:])
+    assert parts.equal(confusion_matrix(predicted, label))
     assert parts.sum() == sum(one != 255 for _, one in pixels)
 
 
@@ -43,10 +51,10 @@ def test_the_tally_is_one_of_all_batches():
     logits = torch.zeros(2, 2, 1, 3)
     logits[:, 1] = torch.tensor([[[2.0, 2.0, -2.0]], [[2.0, -2.0, -2.0]]])
     label = torch.tensor([[[1, 0, 0]], [[1, 1, 255]]])
-    tally = Tally()
+    tally = MetricAccumulator()
     for one in range(2):
-        tally.add(logits[one : one + 1], label[one : one + 1])
-    found = tally.result()
+        tally.update(logits[one : one + 1], label[one : one + 1])
+    found = tally.compute()
     assert found.iou == {
         "background": pytest.approx(1 / 3, abs=1e-6),
         "landform": 0.5,
@@ -75,10 +83,10 @@ def test_iou_to_the_last_digit():
     # 7 hits, 3 false alarms, 4 misses, 11 right background: 7 / 14 and 11 / 18, whose mean is 5 / 9
     label = torch.tensor([1] * 7 + [0] * 3 + [1] * 4 + [0] * 11 + [255] * 5)
     predicted = torch.tensor([1] * 7 + [1] * 3 + [0] * 4 + [0] * 11 + [1] * 5)
-    counts = confusion(predicted, label)
+    counts = confusion_matrix(predicted, label)
     assert counts.tolist() == [[11, 3], [4, 7]]
     assert iou(counts) == [11 / 18, 7 / 14]
-    assert named(iou(counts)) == {"background": 0.611111, "landform": 0.5, "overall": 0.555556}
+    assert iou_by_class(iou(counts)) == {"background": 0.611111, "landform": 0.5, "overall": 0.555556}
 
 
 def test_the_reliability_curve_of_a_hand_computed_case():
@@ -86,10 +94,10 @@ def test_the_reliability_curve_of_a_hand_computed_case():
     levels[0, 0], levels[1, 0] = 90, 10  # said 0, is 0.1
     levels[0, 127], levels[1, 127] = 30, 10  # said 0.5, is 0.25
     levels[1, 254] = 60  # said 1, is 1
-    bins = reliability(levels)
+    bins = reliability_curve(levels)
     assert bins == [(0.0, 0.1, 100), (0.5, 0.25, 40), (1.0, 1.0, 60)]
-    assert expected_error(bins) == (0.1 * 100 + 0.25 * 40) / 200
-    assert expected_error([]) is None
+    assert expected_calibration_error(bins) == (0.1 * 100 + 0.25 * 40) / 200
+    assert expected_calibration_error([]) is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 254), st.integers(1, 50)), max_size=40))
@@ -98,7 +106,7 @@ def test_every_pixel_lies_in_one_bin(pixels):
     levels = torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)
     for label, level, count in pixels:
         levels[label, level] += count
-    bins = reliability(levels)
+    bins = reliability_curve(levels)
     assert sum(count for *_, count in bins) == sum(count for *_, count in pixels)
     assert [predicted for predicted, *_ in bins] == sorted(predicted for predicted, *_ in bins)
     assert sum(observed * count for _, observed, count in bins) == pytest.approx(int(levels[1].sum()), abs=0.01)

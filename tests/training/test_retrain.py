@@ -9,7 +9,7 @@ import pytest
 from shapely.geometry import box
 
 from lobate.io.vector import write_layers
-from lobate.training.checkpoint import SCRATCH
+from lobate.training.checkpoint import SCRATCH_VARIABLE
 from lobate.training.cross_validate import cross_validate
 from lobate.training.train_other import train_other
 
@@ -20,7 +20,7 @@ SIDES = {tile: ["training"] * 4 + ["validation"] for tile in TILES}
 @pytest.fixture
 def again(given, split_writer, tmp_path, monkeypatch):
     """A function that runs one of the two verbs on a split with more columns; mined patches lie where ``ground`` says."""
-    monkeypatch.delenv(SCRATCH, raising=False)
+    monkeypatch.delenv(SCRATCH_VARIABLE, raising=False)
 
     def run(verb, ground=(), name="out", **columns):
         split_writer(given.split, SIDES, **{"fold": -1, "clash": "", "other_side": "dropped"} | columns)

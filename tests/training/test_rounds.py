@@ -3,7 +3,7 @@ import json
 import pytest
 
 from lobate.errors import UserError
-from lobate.training.rounds import augmentation_for_round, copy_previous_round, reached, target_met
+from lobate.training.rounds import augmentation_for_round, copy_previous_round, round_met_target, target_met
 
 STEPS = [["flip"], ["flip", "blur"]]
 
@@ -28,7 +28,7 @@ def test_later_rounds_use_the_last_step():
 )
 def test_a_round_reaches_the_target_or_not(tmp_path, iou, target, answer):
     assert target_met(verdict(tmp_path, iou), target) is answer
-    assert reached(verdict(tmp_path, iou), target) is answer
+    assert round_met_target(verdict(tmp_path, iou), target) is answer
 
 
 def test_nothing_was_reached_before_the_first_round():
@@ -40,10 +40,10 @@ def test_passing_on_copies_every_file(tmp_path):
     for name in ("model", "verdict", "metrics", "events"):
         sources.append(tmp_path / name)
         sources[-1].write_bytes(name.encode())
-    targets = [tmp_path / f"new_{one.name}" for one in sources]
+    targets = [tmp_path / f"new_{source.name}" for source in sources]
     model, before, metrics, events = sources
     copy_previous_round(model, before, metrics, events, targets[0], targets[2], targets[1], targets[3])
-    assert [one.read_bytes() for one in targets] == [one.read_bytes() for one in sources]
+    assert [target.read_bytes() for target in targets] == [source.read_bytes() for source in sources]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"round": 1}', '{"validation_iou": 3, "round": 1}'])

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lobate.settings.training import Schedule
-from lobate.training.schedule import learning_rate, optimizer_of, pixel_loss, to_training_mode
+from lobate.training.schedule import build_optimizer, learning_rate, pixel_loss, to_training_mode
 
 PAPER = Schedule()
 
@@ -32,10 +32,10 @@ def test_loss_is_the_mean_over_labelled_pixels():
 
 def test_decay_spares_norms_and_biases():
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
-    sgd = optimizer_of(network, PAPER)
+    sgd = build_optimizer(network, PAPER)
     assert sgd.defaults["momentum"] == 0.9
     assert [(len(group["params"]), group["weight_decay"]) for group in sgd.param_groups] == [(1, 4e-5), (3, 0.0)]
-    adamw = optimizer_of(network, Schedule(optimizer="adamw"))
+    adamw = build_optimizer(network, Schedule(optimizer="adamw"))
     assert [group["weight_decay"] for group in adamw.param_groups] == [4e-5, 0.0]
 
 
@@ -67,4 +67,4 @@ def test_which_norms_learn(norms, batch, parts, processes, learning):
     to_training_mode(network, Schedule(batch_norm=norms, batch=batch, accumulate=parts), processes)
     assert network.training
     assert network.learning == learning
-    assert all(one.requires_grad for one in network.parameters())  # scale and shift always learn
+    assert all(parameter.requires_grad for parameter in network.parameters())  # scale and shift always learn

@@ -15,10 +15,10 @@ from lobate.errors import UserError
 from lobate.io.vector import write_layers
 from lobate.network.header import KEY, read_header
 from lobate.training.select_model import (
+    common_ranges,
     compare_splits,
     fold_statistics,
-    ranges_of,
-    ranges_only,
+    keep_stretch_ranges,
     read_facts,
     select_model,
 )
@@ -170,9 +170,9 @@ def test_of_an_image_s_facts_only_the_ranges_count(tmp_path):
     """So a cloud that moves in one image does not make the model another one."""
     for share in (0.5, 0.9):
         facts = {"stretch": {"method": "fixed", "ranges": RANGES}, "valid_share": share, "scenes": []}
-        ranges_only(write(tmp_path / "facts.json", facts), tmp_path / f"{share}")
+        keep_stretch_ranges(write(tmp_path / "facts.json", facts), tmp_path / f"{share}")
     assert (tmp_path / "0.5").read_bytes() == (tmp_path / "0.9").read_bytes()
-    assert ranges_of([tmp_path / "0.5"]) == RANGES
+    assert common_ranges([tmp_path / "0.5"]) == RANGES
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pystac.extensions.mlm import MLMExtension
 from safetensors.numpy import save_file
 
 from lobate.network.header import KEY
-from lobate.training.stac import describe
+from lobate.training.stac import stac_item
 
 HEADER = {
     "architecture": {"backbone": "xception71", "weights": "imagenet", "output_stride": 16},
@@ -30,7 +30,7 @@ HEADER = {
 def item(tmp_path):
     state = {"a.weight": np.zeros((2, 3), "f4"), "n.running_mean": np.zeros(7, "f4"), "n.bias": np.zeros(4, "f4")}
     save_file(state, tmp_path / "model.safetensors", metadata={KEY: json.dumps(HEADER)})
-    return describe(HEADER, tmp_path / "model.safetensors", None)
+    return stac_item(HEADER, tmp_path / "model.safetensors", None)
 
 
 def test_the_extension_s_reader_finds_all_it_needs(item):
@@ -51,7 +51,7 @@ def test_the_extension_s_reader_finds_all_it_needs(item):
         ("z-score", 127.5, 127.5),
     ]
     assert made.result.shape == [-1, 2, -1, -1]
-    assert [one.name for one in made.classes] == ["background", "rock_glacier"]
+    assert [class_.name for class_ in made.classes] == ["background", "rock_glacier"]
     assert mlm.total_parameters == 10
     assert mlm.pretrained is True
 
@@ -72,5 +72,5 @@ def test_what_the_schemas_require_is_there(item):
 
 def test_random_weights_are_not_called_pretrained(tmp_path, item):
     header = {**HEADER, "architecture": {**HEADER["architecture"], "weights": "none"}}
-    properties = describe(header, tmp_path / "model.safetensors", None)["properties"]
+    properties = stac_item(header, tmp_path / "model.safetensors", None)["properties"]
     assert (properties["mlm:pretrained"], properties["mlm:pretrained_source"]) == (False, None)

@@ -9,13 +9,13 @@ import torch
 from lobate.errors import UserError
 from lobate.network.modelfile import load
 from lobate.training import loop
-from lobate.training.checkpoint import SCRATCH
-from lobate.training.metrics import Tally
+from lobate.training.checkpoint import SCRATCH_VARIABLE
+from lobate.training.metrics import MetricAccumulator
 
 
 @pytest.fixture(autouse=True)
 def no_scratch(monkeypatch):
-    monkeypatch.delenv(SCRATCH, raising=False)
+    monkeypatch.delenv(SCRATCH_VARIABLE, raising=False)
 
 
 def test_the_verdict_and_the_header_say_how_far_a_probability_can_be_trusted(given):
@@ -70,7 +70,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(given, monkeypatch, tmp_pat
     """Optimiser, schedule, average, sampler and all random choices go on where they were: the bytes say so."""
     given = given.but(**more)
     whole = contents(given.train("whole"))
-    monkeypatch.setenv(SCRATCH, str(tmp_path / "scratch"))
+    monkeypatch.setenv(SCRATCH_VARIABLE, str(tmp_path / "scratch"))
     step = loop.train_step
     taken = []
 
@@ -96,7 +96,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(given, monkeypatch, tmp_pat
 def test_a_checkpoint_between_looks_serves_as_well(given, monkeypatch, tmp_path):
     long = given.but(evaluate_every=6, optimizer="adamw", learning_rate=0.01)
     whole = contents(long.train("whole"))
-    monkeypatch.setenv(SCRATCH, str(tmp_path / "scratch"))
+    monkeypatch.setenv(SCRATCH_VARIABLE, str(tmp_path / "scratch"))
     monkeypatch.setattr(loop.ProgressLog, "EVERY_S", -1)  # tells and keeps after every step
     step, taken = loop.train_step, []
 
@@ -133,13 +133,15 @@ def test_parts_of_a_batch_take_its_step(given):
         schedule = {"batch": 3, "accumulate": parts, "iterations": 1, "batch_norm": "frozen"}
         models.append(load(given.but(**schedule).train(f"in {parts}")["model"])[0].state_dict())
     for name in ("backbone.net.conv_stem.weight", "pyramid.point.0.weight"):
-        for one in models[1:]:
-            torch.testing.assert_close(one[name], models[0][name], rtol=1e-2, atol=1e-3)
+        for model in models[1:]:
+            torch.testing.assert_close(model[name], models[0][name], rtol=1e-2, atol=1e-3)
 
 
 def test_patience_ends_a_round_early_and_a_resumed_one_too(given, monkeypatch, tmp_path, caplog):
-    monkeypatch.setenv(SCRATCH, str(tmp_path / "scratch"))
-    monkeypatch.setattr(loop, "evaluate", lambda *_: Tally().result())  # nothing is ever better than nothing
+    monkeypatch.setenv(SCRATCH_VARIABLE, str(tmp_path / "scratch"))
+    monkeypatch.setattr(
+        loop, "evaluate", lambda *_: MetricAccumulator().compute()
+    )  # nothing is ever better than nothing
     patient = given.but(iterations=50, evaluate_every=1, patience=3)
     caplog.set_level("INFO", logger="lobate")
     facts = [json.loads(patient.train(name)["verdict"].read_text()) for name in ("one", "again")]

@@ -26,7 +26,7 @@ Sample = tuple[Image, Mask]
 Operation = Callable[[Image, Mask, np.random.Generator], Sample]
 
 GREY = 128
-SMALLEST = 32  # px: `crop` leaves at least this much of a side
+MIN_CROP_SIDE = 32  # px: `crop` leaves at least this much of a side
 
 
 def augment(image: Image, mask: Mask, operations: Sequence[str], random: np.random.Generator) -> Sample:
@@ -62,7 +62,7 @@ def crop(image: Image, mask: Mask, random: np.random.Generator) -> Sample:
     """Take 10 or 30 px off every side, where enough is left."""
     off = int(random.choice([10, 30]))
     height, width = mask.shape[-2:]
-    if min(height, width) - 2 * off < SMALLEST:
+    if min(height, width) - 2 * off < MIN_CROP_SIDE:
         return image, mask
     box = off, off, height - 2 * off, width - 2 * off
     return F.crop(image, *box), F.crop(mask, *box)

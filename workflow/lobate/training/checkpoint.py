@@ -18,12 +18,12 @@ from lobate.io.atomic import atomic_write
 
 log = logging.getLogger(__name__)
 
-SCRATCH = "LOBATE_SCRATCH"  # a folder that outlives a killed run; without it nothing is kept
+SCRATCH_VARIABLE = "LOBATE_SCRATCH"  # a folder that outlives a killed run; without it nothing is kept
 
 
 def checkpoint_path() -> Path | None:
     """Return where the checkpoint goes, or None when the environment names no folder."""
-    folder = os.environ.get(SCRATCH)
+    folder = os.environ.get(SCRATCH_VARIABLE)
     if not folder:
         return None
     return Path(folder) / "checkpoint.pt"

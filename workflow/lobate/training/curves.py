@@ -35,8 +35,8 @@ def write_events(path: Path, scalars: Iterable[Scalar]) -> None:
 
 
 COLUMNS = ("iteration", "split", "iou_background", "iou_landform", "iou_overall", "loss", "learning_rate")
-SPEED = "images_per_s"
-LIVE = "curves"
+IMAGES_PER_S = "images_per_s"
+LIVE_FOLDER = "curves"
 """Folder of the curves beside a checkpoint."""
 
 
@@ -58,14 +58,14 @@ def scalars_of(rows: list[dict[str, Any]]) -> Iterator[Scalar]:
         yield from ((step, tag, value) for tag, value in curves.items() if value is not None)
 
 
-def show(checkpoint: Path, rows: list[dict[str, Any]]) -> None:
+def write_live_curves(checkpoint: Path, rows: list[dict[str, Any]]) -> None:
     """Write the curves so far where they can be watched.
 
     TensorBoard reads on where it stopped: the file grows, and what it held stays as it was.
     """
-    folder = checkpoint.parent / LIVE
+    folder = checkpoint.parent / LIVE_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    write_metrics(folder / "metrics.csv", rows, [*COLUMNS, SPEED])
+    write_metrics(folder / "metrics.csv", rows, [*COLUMNS, IMAGES_PER_S])
     write_events(folder / "events.out.tfevents.lobate", _with_speed(rows))
 
 
@@ -73,4 +73,4 @@ def _with_speed(rows: list[dict[str, Any]]) -> Iterator[Scalar]:
     for row in rows:
         yield from scalars_of([row])
         if row["split"] == "training":
-            yield row["iteration"], SPEED, row[SPEED]
+            yield row["iteration"], IMAGES_PER_S, row[IMAGES_PER_S]

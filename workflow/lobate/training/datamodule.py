@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Data:
+class TrainingData:
     """Both sides; ``pixels`` and ``seen`` (n, 2) count background and landform in each training and validation patch.
 
     The last ``mined`` training patches are negatives of earlier rounds.
@@ -29,14 +29,14 @@ class Data:
 
     training: PatchDataset
     validation: PatchDataset
-    pixels: np.ndarray
-    seen: np.ndarray
-    mined: int
+    training_pixels: np.ndarray
+    validation_pixels: np.ndarray
+    n_mined: int
 
     @property
     def positive(self) -> np.ndarray:
         """Which training patches show the landform; shape (n,)."""
-        return self.pixels[:, 1] > 0
+        return self.training_pixels[:, 1] > 0
 
     @cached_property
     def digest(self) -> str:
@@ -50,8 +50,8 @@ class Data:
 
     def __str__(self) -> str:
         return (
-            f"{len(self.training)} training patches ({int(self.positive.sum())} show the landform, {self.mined} were mined) "
-            f"and {len(self.validation)} validation patches ({int((self.seen[:, 1] > 0).sum())} show it)"
+            f"{len(self.training)} training patches ({int(self.positive.sum())} show the landform, {self.n_mined} were mined) "
+            f"and {len(self.validation)} validation patches ({int((self.validation_pixels[:, 1] > 0).sum())} show it)"
         )
 
 
@@ -62,7 +62,7 @@ def read_data(
     mined: list[Path],
     protocol: Protocol = "side",
     footprints: list[Path] | None = None,
-) -> Data:
+) -> TrainingData:
     """Open the patch ``files`` of ``tiles`` as ``split`` says by ``protocol``, and the ``mined`` patches for training.
 
     With ``footprints`` (one file for each of ``mined``, layer `patches`), mined patches that touch validation ground do not
@@ -74,9 +74,9 @@ def read_data(
     extra = [_mined_rows(path) for path in mined]
     for number, path in enumerate(footprints or []):
         extra[number] = _off(extra[number], path, validating)
-    training = gather(files, tiles, rows[rows["side"] == "training"], list(zip(mined, extra, strict=True)))
-    validation = gather(files, tiles, validating, [])
-    data = Data(training, validation, training.pixels(), validation.pixels(), sum(map(len, extra)))
+    training = concat_patches(files, tiles, rows[rows["side"] == "training"], list(zip(mined, extra, strict=True)))
+    validation = concat_patches(files, tiles, validating, [])
+    data = TrainingData(training, validation, training.class_pixels(), validation.class_pixels(), sum(map(len, extra)))
     if not data.positive.any():
         raise EmptySplitError(
             f"None of the {len(training)} training patches shows the landform, so there is nothing to learn. Check that "
@@ -103,7 +103,7 @@ def _off(rows: np.ndarray, footprints: Path, validating: gpd.GeoDataFrame) -> np
     return np.setdiff1d(rows, touching)
 
 
-def gather(
+def concat_patches(
     files: list[Path], tiles: list[str], rows: gpd.GeoDataFrame, mined: list[tuple[Path, np.ndarray]]
 ) -> PatchDataset:
     """Join the patches that ``rows`` of the split name (by tile, row, height and width) and the rows of mined files."""

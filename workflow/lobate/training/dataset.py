@@ -37,7 +37,7 @@ class PatchDataset:
 
     def __reduce__(self) -> tuple[Callable[..., PatchDataset], tuple[object, ...]]:
         """Travel to another process as the files' names, not as their content."""
-        return _reopened, (tuple(getattr(one, "filename", one) for one in self.arrays), self.places)
+        return _reopened, (tuple(getattr(array, "filename", array) for array in self.arrays), self.places)
 
     @property
     def channels(self) -> int:
@@ -59,12 +59,12 @@ class PatchDataset:
         pixels = torch.from_numpy(stacked)
         return Batch.of(pixels[..., :-1].permute(0, 3, 1, 2), pixels[..., -1])
 
-    def thinned(self, at_most: int) -> PatchDataset:
+    def subsample(self, at_most: int) -> PatchDataset:
         """Return ``at_most`` of the patches, evenly spread, or all."""
         count = min(len(self), at_most)
         return PatchDataset(self.arrays, self.places[np.linspace(0, len(self) - 1, count).round().astype(int)])
 
-    def pixels(self) -> np.ndarray:
+    def class_pixels(self) -> np.ndarray:
         """Count the pixels of background and landform in each patch; shape (n, 2)."""
         labels = (self.arrays[file][row, ..., -1] for file, row, *_ in self.places)
         counts = [np.bincount(label.ravel(), minlength=2)[:2] for label in labels]
@@ -72,7 +72,7 @@ class PatchDataset:
 
 
 def _reopened(sources: tuple[str | np.ndarray, ...], places: np.ndarray) -> PatchDataset:
-    opened = (one if isinstance(one, np.ndarray) else np.load(one, mmap_mode="r") for one in sources)
+    opened = (source if isinstance(source, np.ndarray) else np.load(source, mmap_mode="r") for source in sources)
     return PatchDataset(tuple(opened), places)
 
 
@@ -82,7 +82,7 @@ class Batch:
 
     images: Tensor
     labels: Tensor
-    pixels: tuple[int, int]
+    class_pixels: tuple[int, int]
 
     @classmethod
     def of(cls, images: Tensor, labels: Tensor) -> Batch:
@@ -92,25 +92,25 @@ class Batch:
 
     def weight(self, class_weights: Sequence[float] | None = None) -> float:
         """Return the labelled pixels, each counted by its class's weight."""
-        return float(sum(count * one for count, one in zip(self.pixels, class_weights or (1, 1), strict=True)))
+        return float(sum(count * one for count, one in zip(self.class_pixels, class_weights or (1, 1), strict=True)))
 
-    def pinned(self, device: torch.device) -> Batch:
+    def pin_memory(self, device: torch.device) -> Batch:
         """Return the batch where a GPU can fetch it by itself; done ahead, in the thread that made it."""
         if device.type == "cpu":
             return self
-        return Batch(self.images.pin_memory(), self.labels.pin_memory(), self.pixels)
+        return Batch(self.images.pin_memory(), self.labels.pin_memory(), self.class_pixels)
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
         images, labels = (part.to(device, non_blocking=True) for part in (self.images, self.labels))
-        return Batch(images, labels, self.pixels)
+        return Batch(images, labels, self.class_pixels)
 
 
 @dataclass(frozen=True)
-class Sampling:
+class BatchSampler:
     """How training batches are drawn: ``operations`` augment the patches that show the landform."""
 
-    batch: int
+    batch_size: int
     crop: int
     scales: tuple[float, ...]
     operations: tuple[str, ...]
@@ -118,7 +118,7 @@ class Sampling:
 
     def places(self, iteration: int) -> range:
         """Return the places, counted from the training's start, of the samples of one batch."""
-        return range(iteration * self.batch, (iteration + 1) * self.batch)
+        return range(iteration * self.batch_size, (iteration + 1) * self.batch_size)
 
     def draw(self, patches: PatchDataset, positive: np.ndarray, places: Sequence[int]) -> Batch:
         """Return the samples at ``places`` of the training; ``positive`` (n,) says which patches show the landform."""

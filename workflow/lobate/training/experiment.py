@@ -12,17 +12,17 @@ from typing import Any
 from lobate.network.deeplab import DeepLab, build
 from lobate.settings.training import Network, Schedule
 from lobate.training.checkpoint import checkpoint_path
-from lobate.training.curves import LIVE
-from lobate.training.datamodule import Data
+from lobate.training.curves import LIVE_FOLDER
+from lobate.training.datamodule import TrainingData
 from lobate.training.launch import fit_on_all_devices
 from lobate.training.loop import TrainConfig, TrainState, seed_of
-from lobate.training.schedule import smallest_part
+from lobate.training.schedule import smallest_micro_batch
 
 
 def round_record(plan: TrainConfig, course: TrainState, warnings: list[str]) -> dict[str, Any]:
     """Return the facts of the best look; IoUs judge by argmax, ``threshold`` is the best one for the landform."""
     best, data = course.best, plan.data
-    background, landform = (int(count) for count in data.pixels.sum(0))
+    background, landform = (int(count) for count in data.training_pixels.sum(0))
     return {
         "round": plan.seeds[1],
         "iteration": best["iteration"],
@@ -35,13 +35,13 @@ def round_record(plan: TrainConfig, course: TrainState, warnings: list[str]) -> 
         "calibration_error": best["validation"]["calibration_error"],
         "dataset": data.digest,
         "patches": {
-            "training": len(data.training) - data.mined,
-            "mined": data.mined,
+            "training": len(data.training) - data.n_mined,
+            "mined": data.n_mined,
             "showing_landform": int(data.positive.sum()),
             "validation": len(data.validation),
-            "validation_showing_landform": int((data.seen[:, 1] > 0).sum()),
+            "validation_showing_landform": int((data.validation_pixels[:, 1] > 0).sum()),
         },
-        "mined_negatives": data.mined,
+        "mined_negatives": data.n_mined,
         "skipped_batches": course.skipped,
         "landform_share": round(landform / (background + landform), 6),
         "augment": list(plan.operations),
@@ -49,15 +49,15 @@ def round_record(plan: TrainConfig, course: TrainState, warnings: list[str]) -> 
     }
 
 
-def warnings_of(plan: TrainConfig, network: Network) -> list[str]:
+def collect_warnings(plan: TrainConfig, network: Network) -> list[str]:
     """Return, in plain sentences, what a reader of this round's numbers should know; known before the first step."""
     schedule, found = plan.schedule, []
-    if not plan.data.seen[:, 1].any():
+    if not plan.data.validation_pixels[:, 1].any():
         found.append(
             "No validation patch shows the landform: its validation IoU is unknown, and no round can reach the target. "
             "Raise patches.split.validation_share or draw more outlines."
         )
-    if smallest_part(schedule) == 1 and schedule.batch_norm == "trained":
+    if smallest_micro_batch(schedule) == 1 and schedule.batch_norm == "trained":
         whole = "batch" if schedule.batch == 1 else "part of a batch (training.schedule.accumulate)"
         found.append(f"With a {whole} of 1 patch the pyramid's pooled batch norm cannot be trained; it was frozen.")
     if network.weights == "none" and schedule.batch_norm == "frozen":
@@ -71,17 +71,22 @@ log = logging.getLogger(__name__)
 
 
 def run_experiment(
-    data: Data, network: Network, schedule: Schedule, augment: list[str], seeds: tuple[int, int], weights: Path | None
+    data: TrainingData,
+    network: Network,
+    schedule: Schedule,
+    augment: list[str],
+    seeds: tuple[int, int],
+    weights: Path | None,
 ) -> tuple[DeepLab, TrainState, dict[str, Any]]:
     """Train a network on ``data``; ``seeds`` are the region's and the round's. Return it with its course and facts."""
     recipe = f"{seeds} {augment} {network!r} {schedule!r} {data} {data.digest}"
     plan = TrainConfig(data, schedule, tuple(augment), seeds, checkpoint_path(), recipe)
-    warnings = warnings_of(plan, network)
+    warnings = collect_warnings(plan, network)
     log.info("round %d: %s", seeds[1], data)
     if plan.checkpoint:
-        log.info("its curves so far: tensorboard --logdir %s", plan.checkpoint.parent / LIVE)
-    for one in warnings:
-        log.warning("%s", one)
+        log.info("its curves so far: tensorboard --logdir %s", plan.checkpoint.parent / LIVE_FOLDER)
+    for warning in warnings:
+        log.warning("%s", warning)
     net = build(network, channels=data.training.channels, seed=seed_of(*seeds), weights_file=weights)
     course = fit_on_all_devices(net, plan)
     return net, course, round_record(plan, course, warnings)

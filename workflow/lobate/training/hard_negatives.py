@@ -28,7 +28,7 @@ from lobate.io.raster import open_raster
 from lobate.io.vector import LONLAT, geodesic_area_m2, read_layer, read_polygons
 from lobate.settings.training import Mining
 
-SHIFTS = 8  # a window may move by this share of its side, as often as the detection stays inside
+SHIFTS_PER_SIDE = 8  # a window may move by this share of its side, as often as the detection stays inside
 
 Corner = tuple[int, int]
 
@@ -67,7 +67,7 @@ def _parts(first: float, last: float, side: int) -> list[tuple[float, float]]:
 
 def _starts(first: float, last: float, size: int, side: int) -> list[int]:
     """Return where a window may start along one axis, centred first, then further and further off on both sides."""
-    step = max(1, side // SHIFTS)
+    step = max(1, side // SHIFTS_PER_SIDE)
     free = int((side - (last - first)) / 2) // step
     offsets = sorted(range(-free, free + 1), key=lambda n: (abs(n), n))
     centred = round((first + last - side) / 2)
@@ -105,7 +105,7 @@ def read_patch(image: Path, label: Path, corner: Corner, side: int, vetoed: Sequ
     return patch
 
 
-SAME = 0.5  # detections of two tiles are one when they share this much of the smaller
+DUPLICATE_OVERLAP = 0.5  # detections of two tiles are one when they share this much of the smaller
 
 
 @dataclass(frozen=True)
@@ -129,14 +129,14 @@ class ExclusionZones:
             gpd.GeoSeries([*vetoed, *standing(decisions)], crs=LONLAT),
         )
 
-    def on(self, grid: Grid) -> ExclusionZones:
+    def clip_to(self, grid: Grid) -> ExclusionZones:
         """Return what lies on one grid, in its CRS."""
         outline = gpd.GeoSeries([grid.footprint.segmentize(grid.footprint.length / 64)], crs=grid.crs).to_crs(LONLAT)[0]
-        near = [one.iloc[np.sort(one.sindex.query(outline.buffer(1e-3)))] for one in self.all]
+        near = [one.iloc[np.sort(one.sindex.query(outline.buffer(1e-3)))] for one in self.layers]
         return ExclusionZones(*(one.to_crs(grid.crs) for one in near))
 
     @property
-    def all(self) -> tuple[gpd.GeoSeries, gpd.GeoSeries, gpd.GeoSeries]:
+    def layers(self) -> tuple[gpd.GeoSeries, gpd.GeoSeries, gpd.GeoSeries]:
         """Landforms, validation and vetoed ground."""
         return self.landforms, self.validation, self.vetoed
 
@@ -198,7 +198,7 @@ def _repeats(ranked: gpd.GeoDataFrame) -> list[str | None]:
     repeats: list[str | None] = []
     for number, shape in enumerate(shapes):
         earlier = [other for other in sorted(tree.query(shape, predicate="intersects")) if other < number]
-        same = [o for o in earlier if tiles[o] != tiles[number] and _shared(shape, shapes[o]) >= SAME]
+        same = [o for o in earlier if tiles[o] != tiles[number] and _shared(shape, shapes[o]) >= DUPLICATE_OVERLAP]
         repeats.append(tiles[same[0]] if same else None)
     return repeats
 

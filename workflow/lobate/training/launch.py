@@ -24,20 +24,20 @@ from lobate.errors import UserError
 from lobate.network.deeplab import DeepLab
 from lobate.training.distributed import ProcessGroup
 from lobate.training.loop import TrainConfig, TrainState, fit
-from lobate.training.schedule import smallest_part
+from lobate.training.schedule import smallest_micro_batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 log = logging.getLogger(__name__)
 
-ALLOWED = "LOBATE_GPUS"
+GPUS_VARIABLE = "LOBATE_GPUS"
 BACKENDS = "cpu:gloo,cuda:nccl"
 
 
 def device_count() -> int:
     """Return how many devices this job may use, at least 1 (a GPU, or the CPU)."""
-    allowed = os.environ.get(ALLOWED, "1")
+    allowed = os.environ.get(GPUS_VARIABLE, "1")
     return max(1, min(int(allowed) if allowed.isdigit() else 1, torch.cuda.device_count()))
 
 
@@ -49,7 +49,7 @@ def fit_on_all_devices(network: DeepLab, plan: TrainConfig) -> TrainState:
 
 def launch_ddp(network: DeepLab, plan: TrainConfig, size: int) -> TrainState:
     """Train ``network`` in place in ``size`` processes. Raises what ``loop.fit`` raises."""
-    if plan.schedule.batch_norm == "trained" and smallest_part(plan.schedule, size) == 1:
+    if plan.schedule.batch_norm == "trained" and smallest_micro_batch(plan.schedule, size) == 1:
         log.warning("Each of %d devices gets one patch at a time: the pyramid's pooled batch norm is frozen.", size)
     with TemporaryDirectory(prefix="lobate-team-") as folder, _relayed() as queue:
         given = size, folder, network, plan, queue, max(1, torch.get_num_threads() // size)

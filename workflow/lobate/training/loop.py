@@ -29,13 +29,13 @@ from lobate.network.deeplab import DeepLab
 from lobate.progress import Progress
 from lobate.settings.training import Schedule
 from lobate.training.checkpoint import load_checkpoint, save_checkpoint
-from lobate.training.curves import SPEED, show
-from lobate.training.datamodule import Data
-from lobate.training.dataset import Batch, PatchDataset, Sampling, prefetch
+from lobate.training.curves import IMAGES_PER_S, write_live_curves
+from lobate.training.datamodule import TrainingData
+from lobate.training.dataset import Batch, BatchSampler, PatchDataset, prefetch
 from lobate.training.distributed import SINGLE, ProcessGroup
 from lobate.training.ema import ModelEma
-from lobate.training.metrics import Measured, Tally
-from lobate.training.schedule import learning_rate, optimizer_of, pixel_loss, to_training_mode
+from lobate.training.metrics import MetricAccumulator, Metrics
+from lobate.training.schedule import build_optimizer, learning_rate, pixel_loss, to_training_mode
 
 log = logging.getLogger(__name__)
 
@@ -132,18 +132,18 @@ def _loss(network: nn.Module, part: Batch, weight: float, class_weights: list[fl
 
 
 @torch.inference_mode()
-def evaluate(network: nn.Module, patches: PatchDataset, batch: int, team: ProcessGroup = SINGLE) -> Measured:
+def evaluate(network: nn.Module, patches: PatchDataset, batch: int, team: ProcessGroup = SINGLE) -> Metrics:
     """Measure the network on whole patches as they are, with counts pooled over all of them."""
     network.eval()
-    device, tally = next(network.parameters()).device, Tally()
+    device, tally = next(network.parameters()).device, MetricAccumulator()
     mine = team.shard(range(len(patches)))
     parts = [mine[start : start + batch] for start in range(0, len(mine), batch)]
-    for part in prefetch(lambda number: patches.stack(parts[number]).pinned(device), range(len(parts))):
+    for part in prefetch(lambda number: patches.stack(parts[number]).pin_memory(device), range(len(parts))):
         seen = part.to(device)
         with autocast(device):
             logits = network(seen.images)
-        tally.add(logits, seen.labels)
-    return tally.pooled(team, device).result()
+        tally.update(logits, seen.labels)
+    return tally.all_reduce(team, device).compute()
 
 
 def autocast(device: torch.device) -> torch.autocast:
@@ -155,17 +155,17 @@ def autocast(device: torch.device) -> torch.autocast:
 class TrainConfig:
     """What a training is told: data, settings, seeds (seed, round), and where the checkpoint of which recipe goes."""
 
-    data: Data
+    data: TrainingData
     schedule: Schedule
     operations: tuple[str, ...]
     seeds: tuple[int, int]
     checkpoint: Path | None = None
     recipe: str = ""
 
-    def batches(self, iteration: int, team: ProcessGroup) -> list[Batch]:
+    def micro_batches(self, iteration: int, team: ProcessGroup) -> list[Batch]:
         """Draw this process's share of the batch of one step, in as many parts as go through the network in turn."""
         s = self.schedule
-        sampling = Sampling(s.batch, s.crop, tuple(s.scales), self.operations, self.seeds)
+        sampling = BatchSampler(s.batch, s.crop, tuple(s.scales), self.operations, self.seeds)
         places = team.shard(sampling.places(iteration))
         parts = np.array_split(np.array(places), min(s.accumulate, len(places)))
         return [sampling.draw(self.data.training, self.data.positive, part.tolist()) for part in parts]
@@ -213,14 +213,14 @@ class Trainer:
 
     network: DeepLab
     optimizer: Optimizer
-    average: ModelEma | None
-    course: TrainState
+    ema: ModelEma | None
+    state: TrainState
 
     @classmethod
     def start(cls, network: DeepLab, plan: TrainConfig) -> Trainer:
         """Begin anew, or where the checkpoint left off."""
         average = ModelEma(network, plan.schedule.ema) if plan.schedule.ema else None
-        learner = cls(network, optimizer_of(network, plan.schedule), average, TrainState())
+        learner = cls(network, build_optimizer(network, plan.schedule), average, TrainState())
         state = load_checkpoint(plan.checkpoint, plan.recipe) if plan.checkpoint else None
         if state is not None:
             learner._resume(state)
@@ -229,24 +229,24 @@ class Trainer:
     def _resume(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
-        if self.average:
-            self.average.network.load_state_dict(state["average"])
-        self.course = TrainState(**state["course"])
-        log.info("a checkpoint is there: training goes on after iteration %d", self.course.iteration)
+        if self.ema:
+            self.ema.network.load_state_dict(state["average"])
+        self.state = TrainState(**state["course"])
+        log.info("a checkpoint is there: training goes on after iteration %d", self.state.iteration)
 
-    def keep(self, plan: TrainConfig) -> None:
+    def write_checkpoint(self, plan: TrainConfig) -> None:
         """Write a checkpoint."""
         if plan.checkpoint:
-            average = self.average.network.state_dict() if self.average else None
+            average = self.ema.network.state_dict() if self.ema else None
             weights = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
             save_checkpoint(
-                plan.checkpoint, {**weights, "average": average, "course": vars(self.course), "recipe": plan.recipe}
+                plan.checkpoint, {**weights, "average": average, "course": vars(self.state), "recipe": plan.recipe}
             )
 
     @property
-    def measured(self) -> DeepLab:
+    def eval_network(self) -> DeepLab:
         """The network that is measured and kept: the average where there is one."""
-        return self.average.network if self.average else self.network
+        return self.ema.network if self.ema else self.network
 
 
 def fit(network: DeepLab, plan: TrainConfig, team: ProcessGroup = SINGLE) -> TrainState:
@@ -258,32 +258,32 @@ def fit(network: DeepLab, plan: TrainConfig, team: ProcessGroup = SINGLE) -> Tra
     schedule = plan.schedule
     network.to(team.device).to(memory_format=torch.channels_last)
     learner = Trainer.start(network, plan)
-    course = learner.course
+    course = learner.state
     shared = team.wrap_ddp(network)
     to_training_mode(network, schedule, team.size)
     left = range(course.iteration, schedule.iterations)
     with _repeatable(), _memory_told(schedule), ProgressLog(schedule, plan.seeds[1], course, team) as pace:
-        for drawn in prefetch(lambda i: [part.pinned(team.device) for part in plan.batches(i, team)], left):
+        for drawn in prefetch(lambda i: [part.pin_memory(team.device) for part in plan.micro_batches(i, team)], left):
             if should_stop(course, schedule):
                 break
             rate = learning_rate(schedule, course.iteration)
             torch.manual_seed(seed_of(*plan.seeds, course.iteration, *team.extra_seeds))
             parts = [part.to(team.device) for part in drawn]
             course.advance(train_step(shared, learner.optimizer, parts, rate, schedule.class_weights, team))
-            if learner.average:
-                learner.average.update(network, course.iteration)
+            if learner.ema:
+                learner.ema.update(network, course.iteration)
             looking = course.iteration % schedule.evaluate_every == 0 or course.iteration == schedule.iterations
             if looking or pace.is_due(course):
                 check_loss(course, schedule)
                 pace.log(course)
                 if looking:
                     speed = pace.images_per_s
-                    evaluate_and_track(learner.measured, plan, course, rate, team, speed)
+                    evaluate_and_track(learner.eval_network, plan, course, rate, team, speed)
                     to_training_mode(network, schedule, team.size)
                 if team.is_primary:
-                    learner.keep(plan)
+                    learner.write_checkpoint(plan)
                     if looking and plan.checkpoint:
-                        show(plan.checkpoint, course.rows)
+                        write_live_curves(plan.checkpoint, course.rows)
                 pace.reset()
     if course.skipped:
         log.warning("%d batches had no labelled pixel and were skipped", course.skipped)
@@ -313,14 +313,14 @@ def evaluate_and_track(
     """
     batch = plan.schedule.batch
     measured = {
-        "training": evaluate(network, plan.data.training.thinned(plan.schedule.evaluate_at_most), batch, team),
+        "training": evaluate(network, plan.data.training.subsample(plan.schedule.evaluate_at_most), batch, team),
         "validation": evaluate(network, plan.data.validation, batch, team),
     }
     step_loss = course.mean_loss
     for split, one in measured.items():
         row = {"iteration": course.iteration, "split": split, "loss": one.loss, "learning_rate": round(rate, 9)}
         row |= {f"iou_{name}": value for name, value in one.iou.items()} | {"step_loss": step_loss}
-        course.rows.append(row | {SPEED: None if speed is None else round(speed, 1)})
+        course.rows.append(row | {IMAGES_PER_S: None if speed is None else round(speed, 1)})
     course.loss, course.steps = torch.zeros((), dtype=torch.float64), 0
     ious = {split: one.iou["landform"] for split, one in measured.items()}
     log.info("  IoU of the landform: training %s, validation %s", ious["training"], ious["validation"])

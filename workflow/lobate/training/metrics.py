@@ -16,13 +16,13 @@ from lobate.io.mask_values import IGNORE, PROBABILITY_LEVELS, PROBABILITY_SCALE
 from lobate.training.distributed import ProcessGroup
 
 CLASSES = ("background", "landform")
-BINS = 10
-Bin = tuple[float, float, int]
+N_BINS = 10
+CalibrationBin = tuple[float, float, int]
 """Mean predicted probability, observed share of the landform, pixels."""
 THRESHOLDS = tuple(percent / 100 for percent in range(5, 100, 5))
 
 
-def confusion(predicted: Tensor, label: Tensor, classes: int = 2) -> Tensor:
+def confusion_matrix(predicted: Tensor, label: Tensor, classes: int = 2) -> Tensor:
     """Return int64 counts (label, predicted), shape (classes, classes), over pixels that are not ignored."""
     seen = label != IGNORE
     pairs = label[seen].long() * classes + predicted[seen].long()
@@ -36,7 +36,7 @@ def iou(counts: Tensor) -> list[float | None]:
     return [float(h / u) if n else None for h, u, n in zip(hits.double(), union.double(), labelled, strict=True)]
 
 
-def named(ious: list[float | None]) -> dict[str, float | None]:
+def iou_by_class(ious: list[float | None]) -> dict[str, float | None]:
     """Return the IoU of background and landform and their mean, `overall`, to six digits."""
     known = [one for one in ious if one is not None]
     overall = sum(known) / len(known) if len(known) == len(ious) else None
@@ -45,14 +45,14 @@ def named(ious: list[float | None]) -> dict[str, float | None]:
 
 
 @dataclass
-class Tally:
+class MetricAccumulator:
     """Counts pooled over the batches of a set; they stay on the network's device until they are asked for."""
 
     counts: Tensor = field(default_factory=lambda: torch.zeros(2, 2, dtype=torch.int64))
     levels: Tensor = field(default_factory=lambda: torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64))
     loss: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
 
-    def add(self, logits: Tensor, label: Tensor) -> None:
+    def update(self, logits: Tensor, label: Tensor) -> None:
         """Count a batch: logits (N, 2, H, W) float, labels (N, H, W) of 0, 1 and 255."""
         logits = logits.float()
         probability = logits.softmax(1)[:, 1]
@@ -62,25 +62,31 @@ class Tally:
             label[seen].long() * PROBABILITY_LEVELS + level, minlength=2 * PROBABILITY_LEVELS
         ).reshape(2, PROBABILITY_LEVELS)
         loss = cross_entropy(logits, label.long(), ignore_index=IGNORE, reduction="sum").double()
-        self.counts = self.counts.to(logits.device) + confusion(logits.argmax(1), label)
+        self.counts = self.counts.to(logits.device) + confusion_matrix(logits.argmax(1), label)
         self.levels = self.levels.to(logits.device) + levels
         self.loss = self.loss.to(logits.device) + loss
 
-    def pooled(self, team: ProcessGroup, device: torch.device) -> Tally:
+    def all_reduce(self, team: ProcessGroup, device: torch.device) -> MetricAccumulator:
         """Return the counts of all processes together; ``device`` is where this one computes."""
-        return Tally(*(team.all_reduce(one.to(device)) for one in (self.counts, self.levels, self.loss)))
+        return MetricAccumulator(*(team.all_reduce(one.to(device)) for one in (self.counts, self.levels, self.loss)))
 
-    def result(self) -> Measured:
+    def compute(self) -> Metrics:
         """Return what the counts say."""
         pixels = int(self.counts.sum())
         levels = self.levels.cpu()
         mean_loss = round(float(self.loss) / pixels, 6) if pixels else None
-        bins = reliability(levels)
-        return Measured(named(iou(self.counts.cpu())), mean_loss, *best_threshold(levels), bins, expected_error(bins))
+        bins = reliability_curve(levels)
+        return Metrics(
+            iou_by_class(iou(self.counts.cpu())),
+            mean_loss,
+            *best_threshold(levels),
+            bins,
+            expected_calibration_error(bins),
+        )
 
 
 @dataclass(frozen=True)
-class Measured:
+class Metrics:
     """IoU by class (argmax), mean cross-entropy, the threshold that gives the landform class its best IoU, and how far
     its probability can be taken at its word (``reliability``, ``expected_error``)."""
 
@@ -88,7 +94,7 @@ class Measured:
     loss: float | None
     threshold: float
     threshold_iou: float | None
-    calibration: list[Bin]
+    calibration: list[CalibrationBin]
     calibration_error: float | None
 
 
@@ -111,16 +117,16 @@ def best_threshold(levels: Tensor) -> tuple[float, float | None]:
     return best, round(ious[best], 6)
 
 
-def reliability(levels: Tensor) -> list[Bin]:
+def reliability_curve(levels: Tensor) -> list[CalibrationBin]:
     """Return the reliability curve: pixels in ten equally wide bins of probability; bins without pixels are left out.
 
     ``levels`` (2, 255) counts pixels by label and by round(254 p).
     """
     counts = levels.double().numpy()
     probability = np.arange(PROBABILITY_LEVELS) / PROBABILITY_SCALE
-    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    place = np.minimum((probability * N_BINS).astype(int), N_BINS - 1)
     total, landform, predicted = (
-        np.bincount(place, weights, minlength=BINS)
+        np.bincount(place, weights, minlength=N_BINS)
         for weights in (counts.sum(0), counts[1], counts.sum(0) * probability)
     )
     return [
@@ -130,7 +136,7 @@ def reliability(levels: Tensor) -> list[Bin]:
     ]
 
 
-def expected_error(bins: list[Bin]) -> float | None:
+def expected_calibration_error(bins: list[CalibrationBin]) -> float | None:
     """Return the expected calibration error (Naeini et al. 2015): mean gap between predicted and observed, by pixels."""
     pixels = sum(count for *_, count in bins)
     gaps = sum(abs(predicted - observed) * count for predicted, observed, count in bins)

@@ -25,7 +25,7 @@ from lobate.network.header import read_header
 from lobate.settings.patches import Crop
 from lobate.settings.training import Mining
 from lobate.training.hard_negatives import ExclusionZones, classify_false_positives, read_patch, select_top
-from lobate.training.rounds import reached
+from lobate.training.rounds import round_met_target
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def skip_mining(
     np.save(mined, np.zeros((0, 0, 0, 0), dtype=np.uint8))
 
 
-@run_instead_if(reached, instead=skip_mining)
+@run_instead_if(round_met_target, instead=skip_mining)
 def mine_negatives(
     model: Annotated[Path, Input()],
     images: Annotated[list[Path], Input()],
@@ -120,7 +120,7 @@ def _judged(
     with open_raster(image) as dataset:
         grid = Grid.of(dataset)
     log.info("tile %s: %d detections", tile, len(bodies))
-    return classify_false_positives(bodies.assign(tile=tile), grid, ground.on(grid), mining, side).to_crs(LONLAT)
+    return classify_false_positives(bodies.assign(tile=tile), grid, ground.clip_to(grid), mining, side).to_crs(LONLAT)
 
 
 def _one_row_a_patch(chosen: gpd.GeoDataFrame, round: int) -> gpd.GeoDataFrame:
@@ -145,7 +145,7 @@ def _footprints(rows: gpd.GeoDataFrame, images: dict[str, Path], side: int) -> g
 def _patch(image: Path, label: Path, row: Any, ground: ExclusionZones, side: int) -> np.ndarray:
     with open_raster(image) as dataset:
         part = Grid.of(dataset).crop(row.window_row, row.window_col, side, side)
-    return read_patch(image, label, (row.window_row, row.window_col), side, list(ground.on(part).vetoed))
+    return read_patch(image, label, (row.window_row, row.window_col), side, list(ground.clip_to(part).vetoed))
 
 
 def _shape(image: Path, side: int) -> tuple[int, int, int]:

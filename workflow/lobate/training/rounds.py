@@ -49,7 +49,7 @@ def pick_round(verdicts: list[dict[str, Any]], target_iou: float) -> int:
     for place, one in enumerate(verdicts):
         if meets_target(one, target_iou):
             return place
-    ious = [one["validation_iou"]["landform"] for one in verdicts]
+    ious = [verdict["validation_iou"]["landform"] for verdict in verdicts]
     return max(range(len(ious)), key=lambda place: -1.0 if ious[place] is None else ious[place])
 
 
@@ -77,7 +77,7 @@ def copy_previous_round(
         shutil.copyfile(source, target)
 
 
-def reached(
+def round_met_target(
     verdict: Annotated[Path, Input()],
     target_iou: Annotated[float, Setting("training.target_iou")] = 0.80,
 ) -> bool:

@@ -14,21 +14,21 @@ from lobate.network.deeplab import DeepLab
 from lobate.settings.training import Schedule
 
 MOMENTUM = 0.9
-POWER = 0.9
+POLY_POWER = 0.9
 BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
 def learning_rate(schedule: Schedule, iteration: int) -> float:
     """Return the rate of step ``iteration`` (from 0) of n: start * (1 - i / n) ** 0.9, or half a cosine."""
     done = iteration / schedule.iterations
-    fall = (1 - done) ** POWER if schedule.decay == "poly" else (1 + cos(pi * done)) / 2
+    fall = (1 - done) ** POLY_POWER if schedule.decay == "poly" else (1 + cos(pi * done)) / 2
     return schedule.learning_rate * fall
 
 
-def optimizer_of(network: nn.Module, schedule: Schedule) -> Optimizer:
+def build_optimizer(network: nn.Module, schedule: Schedule) -> Optimizer:
     """Return SGD with momentum 0.9 or AdamW; weight decay spares norms and biases, which have one dimension."""
-    weights = [one for one in network.parameters() if one.requires_grad and one.ndim > 1]
-    others = [one for one in network.parameters() if one.requires_grad and one.ndim <= 1]
+    weights = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.ndim > 1]
+    others = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.ndim <= 1]
     groups = [{"params": weights, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
     if schedule.optimizer == "adamw":
         return AdamW(groups, lr=schedule.learning_rate)
@@ -46,7 +46,7 @@ def pixel_loss(logits: Tensor, labels: Tensor, class_weights: list[float] | None
     return cross_entropy(logits, labels.flatten().long(), weight=weight, ignore_index=IGNORE)
 
 
-def smallest_part(schedule: Schedule, processes: int = 1) -> int:
+def smallest_micro_batch(schedule: Schedule, processes: int = 1) -> int:
     """Return how few patches go through the network at once, in the smallest part of a batch."""
     return schedule.batch // processes // schedule.accumulate
 
@@ -58,7 +58,7 @@ def to_training_mode(network: DeepLab, schedule: Schedule, processes: int = 1) -
     frozen.
     """
     network.train()
-    lone = smallest_part(schedule, processes) == 1
+    lone = smallest_micro_batch(schedule, processes) == 1
     frozen = network if schedule.batch_norm == "frozen" else network.pyramid.pooled if lone else None
     for module in frozen.modules() if frozen else ():
         if isinstance(module, BatchNorm):

@@ -19,9 +19,9 @@ from lobate.io.jsonfile import read_json, write_json
 from lobate.network.header import read_header, with_header
 from lobate.training.rounds import meets_target, pick_round, read_verdict
 from lobate.training.split import keep_configured
-from lobate.training.stac import describe
+from lobate.training.stac import stac_item
 
-MEASURES = ("leaked_share", "polygons_on_both_sides", "nearest_m", "training", "validation", "dropped")
+LEAKAGE_MEASURES = ("leaked_share", "polygons_on_both_sides", "nearest_m", "training", "validation", "dropped")
 
 
 def read_facts(path: Path | None, what: str) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def compare_splits(chosen: dict[str, Any], other: dict[str, Any], leakage: dict[
 def _protocol_row(method: str | None, facts: dict[str, Any], leakage: dict[str, Any]) -> dict[str, Any]:
     measured = (leakage.get(method) if method else None) or {}
     ious = {name: facts.get(name) for name in ("validation_iou", "training_iou", "iteration")}
-    return {"method": method, **ious, **{name: measured.get(name) for name in MEASURES}}
+    return {"method": method, **ious, **{name: measured.get(name) for name in LEAKAGE_MEASURES}}
 
 
 def fold_statistics(folds: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -56,7 +56,7 @@ def fold_statistics(folds: list[dict[str, Any]]) -> dict[str, Any] | None:
     """
     if not folds:
         return None
-    ious = [(one.get("validation_iou") or {}).get("landform") for one in folds]
+    ious = [(fold.get("validation_iou") or {}).get("landform") for fold in folds]
     known = [one for one in ious if one is not None]
     return {
         "count": len(folds),
@@ -67,16 +67,16 @@ def fold_statistics(folds: list[dict[str, Any]]) -> dict[str, Any] | None:
     }
 
 
-Ranges = dict[str, dict[str, float]]
+StretchRanges = dict[str, dict[str, float]]
 """Band -> ``lowest`` and ``highest``, the surface reflectance that became 1, and the one that became 255."""
 
 
-def ranges_only(source: Path, target: Path) -> None:
+def keep_stretch_ranges(source: Path, target: Path) -> None:
     """Write of an image's facts the ranges of reflectance alone; null for an image that was 8 bit already."""
     write_json(target, {"stretch": {"ranges": _ranges(source)}})
 
 
-def ranges_of(facts: Iterable[Path]) -> Ranges | None:
+def common_ranges(facts: Iterable[Path]) -> StretchRanges | None:
     """Return what all images show alike; None where every one was 8 bit already, so that nobody knows.
 
     Raises UserError for images that were not stretched alike.
@@ -91,13 +91,13 @@ def ranges_of(facts: Iterable[Path]) -> Ranges | None:
     return found[0][1] if found else None
 
 
-def _ranges(path: Path) -> Ranges | None:
+def _ranges(path: Path) -> StretchRanges | None:
     return (read_facts(path, "an image's facts written by `compose-rgb`").get("stretch") or {}).get("ranges")
 
 
 log = logging.getLogger(__name__)
 
-TAKEN = (
+ROUND_FACTS = (
     *("iteration", "training_iou", "validation_iou", "threshold", "threshold_iou", "patches", "augment", "warnings"),
     *("calibration", "calibration_error", "dataset"),
 )
@@ -113,7 +113,7 @@ def select_model(
     folds: Annotated[list[Path] | None, Input()] = None,
     leakage: Annotated[Path | None, Input()] = None,
     split: Annotated[Path | None, Input(view=keep_configured)] = None,
-    facts: Annotated[list[Path] | None, Input(view=ranges_only)] = None,
+    facts: Annotated[list[Path] | None, Input(view=keep_stretch_ranges)] = None,
     *,
     target_iou: Annotated[float, Setting("training.target_iou")] = 0.80,
     bands: Annotated[list[str] | None, Setting("imagery.bands")] = None,
@@ -146,10 +146,10 @@ def select_model(
         "folds": fold_statistics([read_facts(path, "a record written by `cross-validate`") for path in folds or []]),
     }
     write_json(selection, found)
-    more = {"bands": bands, "licence": licence, "landform": landform, "stretch": ranges_of(facts or [])}
+    more = {"bands": bands, "licence": licence, "landform": landform, "stretch": common_ranges(facts or [])}
     with_header(models[chosen], model, more | {"validation_iou_other": protocols["other"]["validation_iou"]})
     if stac is not None:
-        write_json(stac, describe(read_header(model), model, split))
+        write_json(stac, stac_item(read_header(model), model, split))
     _tell(found, table[chosen]["validation_iou"]["landform"])
 
 
@@ -173,7 +173,7 @@ def _tell(found: dict[str, Any], iou: float | None) -> None:
 
 def _round_row(number: int, facts: dict[str, Any], *, chosen: bool, reached: bool) -> dict[str, Any]:
     """Return one row of the table; ``number`` counts from 0, rounds from 1."""
-    line = {name: facts.get(name) for name in TAKEN}
+    line = {name: facts.get(name) for name in ROUND_FACTS}
     return line | {
         "round": number + 1,
         "trained_in": facts["round"],

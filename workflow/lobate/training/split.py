@@ -14,7 +14,7 @@ from lobate.errors import UserError
 from lobate.io.patches import sides_of_fold
 from lobate.io.vector import read_layer, write_layers
 
-PLACE = ("tile", "row", "height", "width")
+PLACE_COLUMNS = ("tile", "row", "height", "width")
 
 Protocol = str | int
 """``side`` (the configured split), ``other_side`` (the other protocol), or the number of a fold."""
@@ -45,7 +45,7 @@ def _narrow(source: Path, target: Path, *columns: str) -> None:
 
 
 def _there(split: Path, rows: gpd.GeoDataFrame, *columns: str) -> list[str]:
-    wanted = [*PLACE, *columns]
+    wanted = [*PLACE_COLUMNS, *columns]
     if missing := [name for name in wanted if name not in rows.columns]:
         raise UserError(
             f"The split {split} lacks the field {missing[0]}. Give the file that split_patches of this version wrote."
@@ -69,7 +69,7 @@ def read_split(split: Path, protocol: Protocol = "side") -> gpd.GeoDataFrame:
                 f"The split ({split.name}) has no {side} patch{_named(protocol)}. Set patches.split.validation_share so that both "
                 "sides get some, or draw outlines further apart: those whose patches overlap stay on one side."
             )
-    return rows[[*PLACE, "side", "geometry"]]
+    return rows[[*PLACE_COLUMNS, "side", "geometry"]]
 
 
 def _named(protocol: Protocol) -> str:

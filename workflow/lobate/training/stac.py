@@ -20,10 +20,10 @@ EXTENSIONS = [
     "https://stac-extensions.github.io/classification/v2.0.0/schema.json",
 ]
 TASK = "semantic-segmentation"
-ALWAYS = {"start_datetime": "1900-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z", "datetime": None}
+ALL_TIME = {"start_datetime": "1900-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z", "datetime": None}
 
 
-def describe(header: dict[str, Any], model: Path, split: Path | None) -> dict[str, Any]:
+def stac_item(header: dict[str, Any], model: Path, split: Path | None) -> dict[str, Any]:
     """Return the item for a ``model`` file with this ``header``; its ground is the footprints' of ``split``, EPSG:4326."""
     bounds = None
     if split is not None:
@@ -44,7 +44,7 @@ def describe(header: dict[str, Any], model: Path, split: Path | None) -> dict[st
 def _properties(header: dict[str, Any], model: Path) -> dict[str, Any]:
     architecture = header["architecture"]
     return {
-        **ALWAYS,
+        **ALL_TIME,
         "title": f"DeepLabv3+ on {architecture['backbone']} for the landform: {header['landform']}",
         "license": header["licence"],
         "mlm:name": f"DeepLabv3plus-{architecture['backbone']}",  # its schema allows no plus sign

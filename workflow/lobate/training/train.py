@@ -14,7 +14,7 @@ from lobate.training.split import keep_configured
 
 log = logging.getLogger(__name__)
 
-IN_HEADER = ("threshold", "validation_iou", "calibration", "calibration_error", "dataset")
+HEADER_FACTS = ("threshold", "validation_iou", "calibration", "calibration_error", "dataset")
 
 
 @run_instead_if(target_met, instead=copy_previous_round)
@@ -49,7 +49,7 @@ def train(
 
     data = read_data(patches, tiles, split, mined or [])
     net, course, facts = run_experiment(data, network, schedule, augment, (seed, round), weights)
-    save(model, net, {"round": round, "seed": seed} | {name: facts[name] for name in IN_HEADER})
+    save(model, net, {"round": round, "seed": seed} | {name: facts[name] for name in HEADER_FACTS})
     write_metrics(metrics, course.rows)
     write_events(events, scalars_of(course.rows))
     write_json(verdict, facts)
