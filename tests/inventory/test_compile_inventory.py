@@ -12,7 +12,7 @@ from shapely.geometry import box
 
 from lobate.errors import UserError
 from lobate.inventory.attributes import DESCRIBED, INVENTORY, to_schema
-from lobate.inventory.compile_inventory import account, compile_inventory
+from lobate.inventory.compile_inventory import summarize, compile_inventory
 from lobate.io.vector import read_polygons, write_layers
 
 from .conftest import square
@@ -28,8 +28,8 @@ def described(path, shapes, source, rejected=0, **columns):
         "method": "deep learning" if source == "reviewed" else "InSAR",
         "status": "pending" if source == "reviewed" else "mapped",
         "area_km2": 0.1,
-        "longitude": [one.x for one in centres],
-        "latitude": [one.y for one in centres],
+        "longitude": [centre.x for centre in centres],
+        "latitude": [centre.y for centre in centres],
         **columns,
     }
     frame = to_schema(gpd.GeoDataFrame(table, geometry=list(shapes), crs=4326), DESCRIBED, "EPSG:4326")
@@ -189,7 +189,7 @@ def test_known_new_wrong_and_total():
             "velocity": [None] * 4,
         }
     ).astype({"velocity": float})
-    told = account(
+    told = summarize(
         inventory,
         pd.DataFrame({"status": ["edited", "pending"], "source_id": ["drawn_00001", "d00002"]}),
         rejected=3,
@@ -207,7 +207,7 @@ def test_known_new_wrong_and_total():
 
 
 def test_nothing_has_no_altitude_rather_than_zero():
-    told = account(NOTHING, pd.DataFrame({"status": []}), 0, 0, 0)
+    told = summarize(NOTHING, pd.DataFrame({"status": []}), 0, 0, 0)
     assert told["inventory"]["altitude_m"] == {"lowest": None, "highest": None, "mean": None}
     assert told["inventory"]["area_km2"]["mean"] is None
     assert told["inventory"]["total"] == told["detections"]["total"] == 0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shapely.geometry import box
 
 from lobate.inventory.attributes import DESCRIBED, to_schema
-from lobate.inventory.conflation import add_source, as_records, drop_duplicates, matches, method_of
+from lobate.inventory.conflation import add_source, as_records, drop_duplicates, match_records, method_name
 
 from .conftest import STEP, square
 
@@ -116,20 +116,20 @@ def test_neighbours_that_share_a_strip_stay_two():
 
 def test_an_outline_exactly_half_inside_a_record_is_not_mostly_inside():
     known, half, more = box(0, 0, 4, 4), box(3, 0, 5, 2), box(2.75, 0, 4.75, 2)
-    assert matches(described([known]), described([half]), 0.3).empty
-    assert list(matches(described([known]), described([more]), 0.3)["right_share"]) == [0.625]
+    assert match_records(described([known]), described([half]), 0.3).empty
+    assert list(match_records(described([known]), described([more]), 0.3)["right_share"]) == [0.625]
 
 
 def test_records_exactly_half_inside_an_outline_are_not_swallowed():
     known = described([box(0, 0, 2, 1), box(4, 0, 6, 1)])
-    assert matches(known, described([box(1, 0, 5, 1)]), 0.3).empty
-    assert len(matches(known, described([box(0.75, 0, 5.25, 1)]), 0.3)) == 2
+    assert match_records(known, described([box(1, 0, 5, 1)]), 0.3).empty
+    assert len(match_records(known, described([box(0.75, 0, 5.25, 1)]), 0.3)) == 2
 
 
 def test_an_iou_of_exactly_match_iou_is_a_match():
     known, found = described([box(0, 0, 4, 1)]), described([box(2, 0, 10, 1)])
-    assert list(matches(known, found, 0.2)["iou"]) == [0.2]
-    assert matches(known, found, 0.2000001).empty
+    assert list(match_records(known, found, 0.2)["iou"]) == [0.2]
+    assert match_records(known, found, 0.2000001).empty
 
 
 def test_repeated_detections_leave_the_one_a_person_drew():
@@ -156,7 +156,7 @@ def test_a_chain_of_repeats_loses_only_what_is_covered():
     ],
 )
 def test_names_of_methods(methods, several, name):
-    assert method_of(methods, several) == name
+    assert method_name(methods, several) == name
 
 
 places = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8), st.integers(1, 4)), max_size=10, unique=True)
@@ -174,4 +174,4 @@ def test_nothing_is_lost_and_nothing_counted_twice(ours, theirs):
     assert set(names) == {f"insar:i{n}" for n in range(len(ours))} | {f"reviewed:r{n}" for n in range(len(theirs))}
     alone = [names for names in result["sources"] if "insar" not in names]
     assert len(result) == len(ours) + len(alone)
-    assert len(matches(known, result[result["outline_from"] == "reviewed"], 0.3)) == 0
+    assert len(match_records(known, result[result["outline_from"] == "reviewed"], 0.3)) == 0

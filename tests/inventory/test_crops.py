@@ -16,7 +16,7 @@ from rasterio.io import MemoryFile
 from rasterio.transform import from_origin
 
 from lobate.inventory import crops
-from lobate.inventory.crops import Frame, crop_all, nowhere, pixel_bounds
+from lobate.inventory.crops import CropWindow, crop_thumbnails, fallback_grid, pixel_bounds
 from lobate.io.grid import Grid
 
 
@@ -45,7 +45,7 @@ def images(tmp_path):
 
 
 def test_the_tile_that_shows_it_best(images):
-    found = crop_all([at(100, 100), at(230, 100), at(270, 100), at(299, 100), at(480, 100)], images)
+    found = crop_thumbnails([at(100, 100), at(230, 100), at(270, 100), at(299, 100), at(480, 100)], images)
     assert [one.tile for one in found] == ["A", "A", "B", "B", "B"]
     near = found[0].images[-1]
     assert (near["left"], near["top"]) == pytest.approx((100 - 10 - 24, 100 - 10 - 24), abs=1)
@@ -55,18 +55,18 @@ def test_the_tile_that_shows_it_best(images):
 
 def test_no_data_under_it_on_the_first_tile(tmp_path):
     images = {"A": write(tmp_path / "a.tif", 0, value=0), "B": write(tmp_path / "b.tif", 100)}
-    assert [one.tile for one in crop_all([at(150, 150)], images)] == ["B"]
+    assert [one.tile for one in crop_thumbnails([at(150, 150)], images)] == ["B"]
 
 
 def test_off_every_image_is_told(images, caplog):
-    (found,) = crop_all([at(2000, 100)], images)
+    (found,) = crop_thumbnails([at(2000, 100)], images)
     assert (found.tile, found.images) == (None, [])
     assert "1 detections lie on no image" in caplog.text
 
 
 def test_large_landforms_stay_small_pictures(tmp_path, monkeypatch):
-    monkeypatch.setattr(crops, "NEAR_MOST", 64)
-    (found,) = crop_all([at(150, 150, radius=100)], {"A": write(tmp_path / "a.tif", 0)})
+    monkeypatch.setattr(crops, "NEAR_MAX_SIDE", 64)
+    (found,) = crop_thumbnails([at(150, 150, radius=100)], {"A": write(tmp_path / "a.tif", 0)})
     assert max(pixels_of(found.images[-1]).shape) == 64
     assert found.images[-1]["width"] > 200
 
@@ -76,13 +76,13 @@ def test_many_detections_are_packed_harder(tmp_path, monkeypatch):
     with rasterio.open(image["A"], "r+") as dataset:
         dataset.write(np.random.default_rng(0).integers(1, 255, (3, 300, 300), dtype=np.uint8))
     outlines = [at(100 + n, 100) for n in range(5)]
-    full = sum(len(one["source"]) for crop in crop_all(outlines, image) for one in crop.images)
-    monkeypatch.setattr(crops, "MOST_BYTES", full // 2)
-    assert sum(len(one["source"]) for crop in crop_all(outlines, image) for one in crop.images) < 0.7 * full
+    full = sum(len(one["source"]) for crop in crop_thumbnails(outlines, image) for one in crop.images)
+    monkeypatch.setattr(crops, "MAX_BYTES", full // 2)
+    assert sum(len(one["source"]) for crop in crop_thumbnails(outlines, image) for one in crop.images) < 0.7 * full
 
 
 def test_one_band_is_grey(tmp_path):
-    (found,) = crop_all([at(100, 100)], {"A": write(tmp_path / "a.tif", 0, bands=1)})
+    (found,) = crop_thumbnails([at(100, 100)], {"A": write(tmp_path / "a.tif", 0, bands=1)})
     assert len(pixels_of(found.images[0])) == 1
 
 
@@ -101,7 +101,7 @@ def test_polynomials_are_the_projection(crs, x, y):
     grid = Grid(1000, 1000, Affine(10, 0, x, 0, -10, y), CRS.from_epsg(crs))
     to_ground = Transformer.from_crs(crs, 4326, always_xy=True)
     middle = shapely.Point(to_ground.transform(x + 5000, y - 5000)).buffer(0.01)
-    frame = Frame.around(middle, grid, 0.5, 50)
+    frame = CropWindow.around(middle, grid, 0.5, 50)
     fits, (left, top, right, bottom) = frame.polynomials(), frame.window
     rng = np.random.default_rng(0)
     pixels = rng.uniform([left, top], [right, bottom], (200, 2))
@@ -116,11 +116,11 @@ def test_window_holds_the_outline_with_its_margin():
     grid = Grid(100, 100, Affine(1, 0, 0, 0, -1, 50), CRS.from_epsg(4326))
     outline = shapely.box(10, 20, 20, 30)
     assert np.allclose(pixel_bounds(outline, grid), (10, 20, 20, 30))
-    assert Frame.around(outline, grid, 0.5, 2).window == (5, 15, 26, 36)
-    assert Frame.around(outline, grid, 0.1, 7).window == (3, 13, 28, 38)
+    assert CropWindow.around(outline, grid, 0.5, 2).window == (5, 15, 26, 36)
+    assert CropWindow.around(outline, grid, 0.1, 7).window == (3, 13, 28, 38)
 
 
 def test_without_an_image_there_is_a_grid_all_the_same():
     outline = shapely.box(80, 36, 80.01, 36.01)
-    fits = Frame.around(outline, nowhere(outline), 1, 10).polynomials()
+    fits = CropWindow.around(outline, fallback_grid(outline), 1, 10).polynomials()
     assert np.allclose(applied(fits["to_ground"], applied(fits["to_pixel"], [(80.004, 36.002)])), (80.004, 36.002))

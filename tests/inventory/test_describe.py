@@ -16,8 +16,8 @@ from shapely.geometry import box
 from lobate.errors import UserError
 from lobate.inventory.apply_review import apply_review
 from lobate.inventory.attributes import DESCRIBED
-from lobate.inventory.describe import describe, ends, length_along, longer_side, mapped_from, to_plane
-from lobate.inventory.solar import irradiance, year_of_beams
+from lobate.inventory.describe import describe, flow_ends, length_along, longer_side, outline_scenes, to_plane
+from lobate.inventory.solar import irradiance, annual_beams
 from lobate.io.grid import WGS84
 from lobate.io.vector import read_polygons, write_layers
 from lobate.settings.inventory import OtherInventory
@@ -61,7 +61,7 @@ def test_every_attribute_of_a_landform_on_a_plane(tmp_path, dem):
     assert one["slope_deg"] == pytest.approx(np.degrees(np.arctan(0.2)), abs=0.05)
     assert one["aspect_deg"] == pytest.approx(180, abs=0.1)
     assert one["aspect_concentration"] == pytest.approx(1)
-    beams = year_of_beams(36.004, one["elevation_mean_m"])
+    beams = annual_beams(36.004, one["elevation_mean_m"])
     assert one["solar_w_m2"] == pytest.approx(irradiance(beams, np.array([11.31]), np.array([180.0]))[0], rel=2e-3)
     assert one["latitude"] == pytest.approx(36.0039, abs=1e-6)  # the highest row of cells
     assert shape.contains(gpd.points_from_xy([one["longitude"]], [one["latitude"]])[0])
@@ -147,22 +147,22 @@ def test_real_attributes_against_cells_counted_another_way(andes):
     with rasterio.open(dem) as raster:
         z = np.where(raster.read(1) == -32768, np.nan, raster.read(1)).astype(float)
         transform = raster.transform
-    for one in found[found["elevation_mean_m"].notna()].itertuples():
-        cover = _cover(one.geometry, z.shape, transform)
+    for row in found[found["elevation_mean_m"].notna()].itertuples():
+        cover = _cover(row.geometry, z.shape, transform)
         known = (cover > 0) & np.isfinite(z)
-        assert one.elevation_mean_m == pytest.approx(np.average(z[known], weights=cover[known]), abs=1)
-        touched = ~geometry_mask([one.geometry], z.shape, transform, all_touched=True)
-        assert one.elevation_min_m == np.nanmin(z[touched])
-        assert one.elevation_max_m == np.nanmax(z[touched])
-        assert one.dem_share == pytest.approx(cover[known].sum() / cover.sum(), abs=2e-3)
+        assert row.elevation_mean_m == pytest.approx(np.average(z[known], weights=cover[known]), abs=1)
+        touched = ~geometry_mask([row.geometry], z.shape, transform, all_touched=True)
+        assert row.elevation_min_m == np.nanmin(z[touched])
+        assert row.elevation_max_m == np.nanmax(z[touched])
+        assert row.dem_share == pytest.approx(cover[known].sum() / cover.sum(), abs=2e-3)
         slope, east, north = _slope(z, transform)
         known &= np.isfinite(slope)
-        assert one.slope_deg == pytest.approx(np.average(slope[known], weights=cover[known]), abs=0.1)
+        assert row.slope_deg == pytest.approx(np.average(slope[known], weights=cover[known]), abs=0.1)
         steep = np.hypot(east, north)
         mean = np.sum(cover[known] * (-east - 1j * north)[known] / steep[known])
-        assert (90 - np.degrees(np.angle(mean.real + 1j * mean.imag))) % 360 == pytest.approx(one.aspect_deg, abs=1)
-        assert one.area_km2 == pytest.approx(_equal_area_km2(one.geometry), rel=1e-3)
-        assert one.length_m * one.width_m == pytest.approx(one.area_km2 * 1e6, rel=1e-3)
+        assert (90 - np.degrees(np.angle(mean.real + 1j * mean.imag))) % 360 == pytest.approx(row.aspect_deg, abs=1)
+        assert row.area_km2 == pytest.approx(_equal_area_km2(row.geometry), rel=1e-3)
+        assert row.length_m * row.width_m == pytest.approx(row.area_km2 * 1e6, rel=1e-3)
 
 
 def test_real_zonal_means_are_exactextracts_own(andes):
@@ -185,12 +185,12 @@ def test_real_sun_against_hours_summed_one_by_one(andes):
         z = np.where(raster.read(1) == -32768, np.nan, raster.read(1)).astype(float)
         transform = raster.transform
     slope, east, north = _slope(z, transform)
-    for one in found[found["elevation_mean_m"].notna()].itertuples():
-        cover = _cover(one.geometry, z.shape, transform)
+    for row in found[found["elevation_mean_m"].notna()].itertuples():
+        cover = _cover(row.geometry, z.shape, transform)
         known = (cover > 0) & np.isfinite(slope)
         facing = np.degrees(np.arctan2(-east[known], -north[known]))
-        ours = _sun(slope[known], facing, cover[known], one.latitude, one.elevation_mean_m)
-        assert one.solar_w_m2 == pytest.approx(ours, rel=0.01)
+        ours = _sun(slope[known], facing, cover[known], row.latitude, row.elevation_mean_m)
+        assert row.solar_w_m2 == pytest.approx(ours, rel=0.01)
 
 
 def _sun(slope, facing, cover, latitude, altitude):
@@ -261,7 +261,7 @@ def outline(left, top, right, bottom, west=WEST):
 
 def told(outlines, *pairs):
     there = gpd.GeoSeries(outlines, crs=CRS).to_crs(4326)
-    return mapped_from(there, [one for one, _ in pairs], [other for _, other in pairs])
+    return outline_scenes(there, [one for one, _ in pairs], [other for _, other in pairs])
 
 
 def test_shares_and_the_date_of_the_greatest(tmp_path):
@@ -308,7 +308,7 @@ def test_records_and_facts_that_do_not_fit(tmp_path):
     with pytest.raises(UserError, match="scene number 3"):
         told([outline(0, 0, 1, 1)], (record, facts))
     with pytest.raises(UserError, match="one for each image"):
-        mapped_from(gpd.GeoSeries([outline(0, 0, 1, 1)], crs=CRS), [record], [])
+        outline_scenes(gpd.GeoSeries([outline(0, 0, 1, 1)], crs=CRS), [record], [])
 
 
 def test_described_detections_say_what_they_were_mapped_from(tmp_path):
@@ -344,11 +344,11 @@ def test_plane_keeps_distances_from_its_centre():
 
 def test_ends_are_the_highest_and_lowest_tenth():
     x, y = np.arange(20.0), np.zeros(20)
-    top, bottom = ends(x, y, elevation=5000 - x, cover=np.ones(20))
+    top, bottom = flow_ends(x, y, elevation=5000 - x, cover=np.ones(20))
     assert top[0] == pytest.approx(0.5, abs=0.51)
     assert bottom[0] == pytest.approx(18.5, abs=0.51)
 
 
 def test_ends_of_a_single_cell():
     one = np.ones(1)
-    assert ends(one, one, one, one) == ((1, 1), (1, 1))
+    assert flow_ends(one, one, one, one) == ((1, 1), (1, 1))

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from lobate.errors import UserError
-from lobate.inventory.compile_inventory import account
+from lobate.inventory.compile_inventory import summarize
 from lobate.inventory.document_inventory import document_inventory, is_synthetic
 from lobate.io.vector import write_layers
 from lobate.settings.inventory import OtherInventory
@@ -31,7 +31,7 @@ def made(tmp_path):
     """An inventory of two records, its summary, a model and the facts of two images of three scenes."""
     records = compiled([square(0), square(1)], area_km2=[0.2, 0.4], elevation_mean_m=[4500.0, None])
     write_layers(tmp_path / "inventory.gpkg", {"inventory": records})
-    told = account(
+    told = summarize(
         records,
         records.assign(status=["edited", "pending"], source_id=["d00001", "d00002"]),
         rejected=3,
@@ -77,9 +77,9 @@ def test_sources_scenes_model_licence_and_citation(made):
         "kunlun",
         "dem.tif",
     )
-    assert [one["name"] for one in told["sources"]] == ["insar", "reviewed"]
+    assert [source["name"] for source in told["sources"]] == ["insar", "reviewed"]
     assert told["sources"][0]["citation"] == "Somebody 2023"
-    assert [one["name"] for one in told["scenes"]] == ["s1", "s2"]  # s9 gave no pixel
+    assert [scene["name"] for scene in told["scenes"]] == ["s1", "s2"]  # s9 gave no pixel
     assert told["dates"] == ["2018-07-11", "2018-08-02"]
     assert (told["model"]["digest"], told["model"]["round"]) == ("abc", 2)
     for part in (
@@ -109,7 +109,7 @@ def test_the_example_is_called_synthetic(made):
 def test_no_model_no_scenes_nothing_found(tmp_path):
     records = compiled([])
     write_layers(tmp_path / "inventory.gpkg", {"inventory": records})
-    (tmp_path / "summary.json").write_text(json.dumps(account(records, records, 0, 0, 0)))
+    (tmp_path / "summary.json").write_text(json.dumps(summarize(records, records, 0, 0, 0)))
     document_inventory(*(tmp_path / name for name in ("inventory.gpkg", "summary.json", "README.md", "metadata.json")))
     told = json.loads((tmp_path / "metadata.json").read_text())
     assert (told["bounds"], told["model"], told["scenes"]) == (None, None, [])

@@ -14,9 +14,9 @@ import shapely
 
 from lobate.inventory.attributes import INVENTORY, to_schema
 from lobate.inventory.formats import (
-    LONGEST,
+    MAX_NAME_LENGTH,
     field_list,
-    short,
+    short_name,
     write_csv,
     write_geojson,
     write_parquet,
@@ -63,13 +63,13 @@ def csv(frame, path):
 def geojson(frame, path):
     write_geojson(frame, path)
     features = json.loads(path.read_text())["features"]
-    outlines = [shapely.geometry.shape(one["geometry"]) for one in features]
-    return gpd.GeoDataFrame([one["properties"] for one in features], geometry=outlines, crs=4326)
+    outlines = [shapely.geometry.shape(feature["geometry"]) for feature in features]
+    return gpd.GeoDataFrame([feature["properties"] for feature in features], geometry=outlines, crs=4326)
 
 
 def shapefile(frame, path):
     write_shapefile(frame, path)
-    return gpd.read_file(path).rename(columns={short(one.name): one.name for one in INVENTORY})
+    return gpd.read_file(path).rename(columns={short_name(one.name): one.name for one in INVENTORY})
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_geojson_is_as_rfc_7946_wants_it(inventory, tmp_path):
 
 
 def test_short_names_are_short_unique_and_told(inventory, tmp_path):
-    names = [short(one.name) for one in INVENTORY]
-    assert max(map(len, names)) <= LONGEST
+    names = [short_name(one.name) for one in INVENTORY]
+    assert max(map(len, names)) <= MAX_NAME_LENGTH
     assert len({name.lower() for name in names}) == len(names)
     write_shapefile(inventory, tmp_path / "i.shp.zip")
     with zipfile.ZipFile(tmp_path / "i.shp.zip") as archive:

@@ -37,10 +37,10 @@ def made(detections, image, tmp_path, name="review.html", **more):
 
 def test_least_certain_first_with_outlines_and_pictures(detections, image, tmp_path):
     data = data_of(made(detections([square(0), square(1), square(2)]), image, tmp_path, region="demo"))
-    assert [one["id"] for one in data["detections"]] == ["d00002", "d00001", "d00000"]
+    assert [detection["id"] for detection in data["detections"]] == ["d00002", "d00001", "d00000"]
     first = data["detections"][-1]
     assert np.allclose(first["outline"][0][0][0], [80 + 0.9 * STEP, 36])
-    assert all(one["images"] for one in data["detections"])
+    assert all(detection["images"] for detection in data["detections"])
     assert data["context"]["removed"] == [] or data["context"]["removed"][0]["words"] == "left out: too small"
 
 

@@ -10,7 +10,7 @@ import shapely
 
 from lobate.inventory.apply_review import apply_review
 from lobate.inventory.decisions import read_decisions
-from lobate.inventory.reviewers import kappa, match_decisions, merge_reviewers
+from lobate.inventory.reviewers import cohen_kappa, match_decisions, merge_reviewers
 from lobate.io.vector import read_layer
 
 from .conftest import STEP, frame, square
@@ -32,16 +32,16 @@ def test_kappa_of_cohens_own_kind():
     """Of 50 cases both say yes to 20 and no to 15, one alone to 5, the other alone to 10: p_o = 0.7, p_e = 0.5."""
     one = np.array([True] * 20 + [True] * 5 + [False] * 10 + [False] * 15)
     other = np.array([True] * 20 + [False] * 5 + [True] * 10 + [False] * 15)
-    assert kappa(one, other) == pytest.approx(0.4)
-    assert kappa(one, one) == 1
-    assert kappa(one, ~one) < 0
-    assert kappa(one[:5], other[:5]) is None
-    assert kappa(one[:0], other[:0]) is None
+    assert cohen_kappa(one, other) == pytest.approx(0.4)
+    assert cohen_kappa(one, one) == 1
+    assert cohen_kappa(one, ~one) < 0
+    assert cohen_kappa(one[:5], other[:5]) is None
+    assert cohen_kappa(one[:0], other[:0]) is None
 
 
 def test_agreement_and_conflicts(detections, said, tmp_path):
     outlines = [square(n) for n in range(6)]
-    moved = [shapely.affinity.translate(one, STEP / 20) for one in outlines]
+    moved = [shapely.affinity.translate(outline, STEP / 20) for outline in outlines]
     words = ["accepted", "accepted", "rejected", "edited", "rejected", "accepted"]
     one = said("one", outlines, words, activity=["active", None, None, "relict", None, None], reviewer=["A"] * 6)
     words = ["accepted", "rejected", "rejected", "accepted", "accepted", "pending"]

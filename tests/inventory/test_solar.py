@@ -13,7 +13,7 @@ from lobate.inventory.solar import (
     orbit,
     potential_radiation,
     solar_positions,
-    year_of_beams,
+    annual_beams,
 )
 from lobate.inventory.zonal import Cells
 
@@ -62,16 +62,16 @@ def test_a_slope_to_the_equator_is_a_plane_nearer_to_it(latitude, slope, side):
 
 
 def test_facing_the_sun_counts_and_the_air_takes_its_part():
-    beams = year_of_beams(36.0, 4800.0)
+    beams = annual_beams(36.0, 4800.0)
     south, east, west, north, flat = irradiance(
         beams, np.array([25, 25, 25, 25, 0.0]), np.array([180, 90, 270, 0, np.nan])
     )
     assert south > flat > north > 0.4 * south
     assert east == pytest.approx(west, rel=1e-6)
-    assert irradiance(year_of_beams(-36.0, 4800.0), np.array([25.0]), np.array([0.0]))[0] == pytest.approx(
+    assert irradiance(annual_beams(-36.0, 4800.0), np.array([25.0]), np.array([0.0]))[0] == pytest.approx(
         south, rel=0.02
     )
-    low = irradiance(year_of_beams(36.0, 0.0), np.zeros(1), np.zeros(1))[0]
+    low = irradiance(annual_beams(36.0, 0.0), np.zeros(1), np.zeros(1))[0]
     assert 0.5 * 349 < low < flat < 349  # 349 W m-2 without an atmosphere at 36 N
 
 
@@ -79,7 +79,7 @@ def test_a_year_in_steps_is_a_year_of_days():
     """36 days and every half an hour give what every day and every 43 seconds do."""
     fine = np.hstack([solar_positions(day, 36.0, 4800.0, moments=2000) for day in range(1, 366)]) / 365
     slope, aspect = np.array([0, 30, 30, 50.0]), np.array([0, 0, 135, 300.0])
-    assert irradiance(year_of_beams(36.0, 4800.0), slope, aspect) == pytest.approx(
+    assert irradiance(annual_beams(36.0, 4800.0), slope, aspect) == pytest.approx(
         irradiance(fine, slope, aspect), rel=2e-3
     )
 

@@ -6,7 +6,7 @@ import pytest
 from shapely.geometry import Polygon
 
 from lobate.errors import UserError
-from lobate.inventory.sources import mend, read_source
+from lobate.inventory.sources import repair_outlines, read_source
 from lobate.io.vector import write_layers
 from lobate.settings.inventory import OtherInventory
 
@@ -102,7 +102,7 @@ def test_empty_inventory_is_fine(tmp_path):
 
 def test_outlines_are_repaired_or_left_out_aloud(caplog):
     outlines = frame([BOW_TIE, None, square(0)], source_id=["a", "b", "c"])
-    good, removed = mend(outlines)
+    good, removed = repair_outlines(outlines)
     assert list(good["source_id"]) == ["a", "c"]
     assert good.geometry.is_valid.all()
     assert list(removed["source_id"]) == ["b"]

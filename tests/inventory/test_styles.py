@@ -9,8 +9,8 @@ from xml.etree.ElementTree import fromstring
 import pyogrio
 import pytest
 
-from lobate.inventory.detections import PERSONAL
-from lobate.inventory.qgis.styles import REVIEW, SURE, UNSURE, form, read_only, style
+from lobate.inventory.detections import REVIEW_FIELDS
+from lobate.inventory.qgis.styles import REVIEW_STYLES, SURE, UNSURE, form, read_only, style
 from lobate.inventory.review_sheet import review_sheet
 from lobate.inventory.vocabulary import VOCABULARIES
 from lobate.io.qgis.markup import within
@@ -19,7 +19,7 @@ from lobate.io.vector import read_polygons
 
 from .conftest import square
 
-COLUMNS = ("fid", "detection", "status", *PERSONAL, "confidence", "seen")
+COLUMNS = ("fid", "detection", "status", *REVIEW_FIELDS, "confidence", "seen")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def made():
 
 
 def test_every_word_of_the_vocabulary_is_offered_and_no_other(made):
-    for name in {"status", *PERSONAL} & set(VOCABULARIES):
+    for name in {"status", *REVIEW_FIELDS} & set(VOCABULARIES):
         widget = made.find(f"fieldConfiguration/field[@name='{name}']/editWidget")
         assert widget.get("type") == "ValueMap"
         words = [one.get("value") for one in widget.iter("Option") if one.get("value")]
@@ -38,7 +38,7 @@ def test_every_word_of_the_vocabulary_is_offered_and_no_other(made):
 
 def test_only_decisions_may_be_written(made):
     editable = {one.get("name") for one in made.find("editable") if one.get("editable") == "1"}
-    assert editable == {"status", *PERSONAL}
+    assert editable == {"status", *REVIEW_FIELDS}
     assert not [one for one in read_only(COLUMNS)[0] if one.get("editable") != "0"]
 
 
@@ -46,7 +46,7 @@ def test_numbers_and_shown_outlines_are_out_of_sight(made):
     hidden = {one.get("name") for one in made.iter("field") if one.find("editWidget[@type='Hidden']") is not None}
     assert hidden == {"fid", "seen"} == {one.get("name") for one in made.iter("column") if one.get("hidden") == "1"}
     laid_out = [one.get("name") for one in made.iter("attributeEditorField")]
-    assert laid_out == ["status", *PERSONAL, "confidence", "detection"]
+    assert laid_out == ["status", *REVIEW_FIELDS, "confidence", "detection"]
 
 
 def test_a_sheet_without_measures_has_none_in_its_form(made):
@@ -82,8 +82,8 @@ def test_other_programs_still_read_the_layers(sheet):
 
 
 def test_the_legend_tells_the_confidences_that_the_classes_have():
-    assert str(UNSURE) in REVIEW[0].label
-    assert str(SURE) in REVIEW[2].label
+    assert str(UNSURE) in REVIEW_STYLES[0].label
+    assert str(SURE) in REVIEW_STYLES[2].label
     expression = style("review", ["status"])[0].get("attr")
-    for look in REVIEW[:3]:
+    for look in REVIEW_STYLES[:3]:
         assert f"'{look.value}'" in expression

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import box
 
-from lobate.inventory.terrain_attributes import circular_mean, highest_inside, relief
+from lobate.inventory.terrain_attributes import circular_mean, highest_inside, summarize_cells
 from lobate.inventory.zonal import Cells
 
 
@@ -27,14 +27,14 @@ def cells(elevation, cover=None, on_dem=None, slope=None, aspect=None) -> Cells:
 
 
 def test_partial_cells_weigh_less():
-    values = relief(cells([100, 200], cover=[1, 0.25]), 0.75).values
+    values = summarize_cells(cells([100, 200], cover=[1, 0.25]), 0.75).values
     assert values["elevation_mean_m"] == pytest.approx(120)
     assert (values["elevation_min_m"], values["elevation_max_m"], values["elevation_range_m"]) == (100, 200, 100)
     assert (values["dem_share"], values["dem_note"]) == (1, None)
 
 
 def test_some_voids_are_left_out_and_told():
-    values = relief(cells([100, np.nan, 100, 100, 100], slope=[10, np.nan, np.nan, 20, 20]), 0.75).values
+    values = summarize_cells(cells([100, np.nan, 100, 100, 100], slope=[10, np.nan, np.nan, 20, 20]), 0.75).values
     assert values["elevation_mean_m"] == 100
     assert values["slope_deg"] == pytest.approx(50 / 3)
     assert values["dem_note"] == "without the 20.0% of it where the DEM is void; slope and aspect from 60.0% of it"
@@ -50,7 +50,7 @@ def test_some_voids_are_left_out_and_told():
     ],
 )
 def test_what_is_not_known_is_null_with_a_reason(under, note):
-    found = relief(under, 0.75)
+    found = summarize_cells(under, 0.75)
     assert found.values["dem_note"] == note
     assert found.cells is None
     assert set(found.values) == {"dem_share", "dem_note"}

@@ -11,7 +11,7 @@ from affine import Affine
 
 from lobate.errors import UserError
 from lobate.inventory.attributes import INVENTORY, to_schema
-from lobate.inventory.translate_inventory import GO, MA, PM, in_layers, translate_inventory, velocity_class
+from lobate.inventory.translate_inventory import GO, MA, PM, rgik_layers, translate_inventory, velocity_class
 from lobate.io.vector import read_layer, write_layers
 
 from .conftest import square
@@ -26,8 +26,8 @@ def compiled(shapes, **columns):
         "sources": [f"insar:wkl{number:03d};reviewed:d{number}" for number in range(len(shapes))],
         "status": "accepted",
         "outline_type": "Extended",
-        "longitude": [one.x for one in centres],
-        "latitude": [one.y for one in centres],
+        "longitude": [centre.x for centre in centres],
+        "latitude": [centre.y for centre in centres],
         **columns,
     }
     return to_schema(gpd.GeoDataFrame(table, geometry=list(shapes), crs=4326), INVENTORY, "EPSG:4326")
@@ -87,7 +87,7 @@ def test_markers_of_an_empty_inventory_are_still_points(tmp_path):
 
 
 def layers(records, footprints=()):
-    return in_layers(records, list(footprints), "kunlun", "inventory.gpkg")
+    return rgik_layers(records, list(footprints), "kunlun", "inventory.gpkg")
 
 
 def test_markers_outlines_and_moving_areas_are_joined_by_the_primary_id():

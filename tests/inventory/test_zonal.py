@@ -102,7 +102,7 @@ def test_bands_of_rows_change_nothing(monkeypatch):
     outline = box(500_110, 3_999_000, 501_000, 3_999_910)
     with dem(elevation) as raster:
         whole = cells_under(raster, outline)
-        monkeypatch.setattr(module, "CELLS", 100)
+        monkeypatch.setattr(module, "MAX_CELLS", 100)
         parts = cells_under(raster, outline)
     for name in ("x", "y", "cover", "elevation", "slope", "aspect"):
         assert getattr(parts, name) == pytest.approx(getattr(whole, name), rel=1e-6, abs=1e-4), name

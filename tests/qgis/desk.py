@@ -78,7 +78,7 @@ class Desk:
         """Do what the workflow does, with a person's decisions."""
         detections, reviewed = self.results / "mapping/detections.gpkg", self.results / "inventory/reviewed.gpkg"
         files = [decisions] if isinstance(decisions, str) else decisions or []
-        apply_review(detections, reviewed, [self.root / one for one in files])
+        apply_review(detections, reviewed, [self.root / file for file in files])
         review_sheet(detections, self.sheet, [self.results / "inventory/described/insar.gpkg"], reviewed)
         images = [self.results / f"imagery/{tile}.tif" for tile in "AB"]
         review_project(self.sheet, images, self.project, decisions=decisions, region="r")

@@ -56,14 +56,14 @@ def of_outlines(layer):
         "features": layer.featureCount(),
         "renderer": renderer.type(),
         "symbols": classes(layer) if renderer.type() == "categorizedSymbol" else None,
-        "categories": [one.label() for one in renderer.legendSymbolItems()],
+        "categories": [legendSymbolItem.label() for legendSymbolItem in renderer.legendSymbolItems()],
         "labels": labels(layer),
         "read_only": layer.readOnly(),
         "widgets": {one.name(): widget(layer, number) for number, one in enumerate(fields)},
         "editable": [one.name() for number, one in enumerate(fields) if not form.readOnly(number)],
         "form": groups(form),
         "sort": sorted_column(layer),
-        "hidden": [one.name for one in layer.attributeTableConfig().columns() if one.hidden],
+        "hidden": [column.name for column in layer.attributeTableConfig().columns() if column.hidden],
     }
 
 
@@ -71,7 +71,7 @@ def groups(form):
     """The form's groups of fields, where somebody laid it out."""
     if form.layout() != QgsEditFormConfig.TabLayout:
         return None
-    return {group.name(): [one.name() for one in group.children()] for group in form.tabs()}
+    return {group.name(): [child.name() for child in group.children()] for group in form.tabs()}
 
 
 def classes(layer):
@@ -144,7 +144,7 @@ def draw(project, picture):
     job = QgsMapRendererParallelJob(settings)
     job.start()
     job.waitForFinished()
-    assert not job.errors(), [one.message for one in job.errors()]
+    assert not job.errors(), [error.message for error in job.errors()]
     assert job.renderedImage().save(picture)
 
 
@@ -163,7 +163,7 @@ def seen(project, picture=None):
 def package(path):
     """The layers of a GeoPackage, each with the style that QGIS takes from inside it."""
     whole = QgsVectorLayer(path)
-    names = [one.split("!!::!!")[1] for one in whole.dataProvider().subLayers()]
+    names = [subLayer.split("!!::!!")[1] for subLayer in whole.dataProvider().subLayers()]
     layers = {name: QgsVectorLayer(f"{path}|layername={name}", name, "ogr") for name in names}
     return {name: told(layer) for name, layer in layers.items() if layer.isSpatial()}
 
@@ -196,8 +196,8 @@ def edit(project):
     assert layer.commitChanges(), layer.commitErrors()
     request = QgsFeatureRequest().setFilterFids([first, second, third])
     return {
-        one["detection"]: {"status": one["status"], "wkt": one.geometry().asWkt(9)}
-        for one in layer.getFeatures(request)
+        getFeature["detection"]: {"status": getFeature["status"], "wkt": getFeature.geometry().asWkt(9)}
+        for getFeature in layer.getFeatures(request)
     }
 
 
@@ -210,7 +210,7 @@ def add(project):
     feature = QgsVectorLayerUtils.createFeature(layer, outline, {}, expressions(layer))
     assert layer.addFeature(feature)
     assert layer.commitChanges(), layer.commitErrors()
-    return {"status": [one["status"] for one in layer.getFeatures()][-1], "wkt": outline.asWkt(9)}
+    return {"status": [getFeature["status"] for getFeature in layer.getFeatures()][-1], "wkt": outline.asWkt(9)}
 
 
 def main(what, path, *more):

@@ -15,11 +15,11 @@ from tests.inventory.conftest import frame, square
 from tests.qgis import desk
 from tests.qgis.desk import Desk, qgis
 
-from lobate.inventory.qgis.styles import REVIEW
+from lobate.inventory.qgis.styles import REVIEW_STYLES
 from lobate.inventory.vocabulary import ACTIVITY, STATUS, UPSLOPE
 from lobate.io.qgis.package import add_styles
 from lobate.io.vector import read_layer, read_polygons, write_layers
-from lobate.mapping.score import ALARMS, styles
+from lobate.mapping.score import FALSE_ALARM_STYLES, case_styles
 
 DECISIONS = "resources/r/decisions.gpkg"
 
@@ -76,7 +76,7 @@ def test_the_project_opens_whole_wherever_the_folder_lies(laid_out, tmp_path):
     brown, grey = (120, 90, 60), (110, 110, 110)
     assert colours[brown] > 100_000
     assert colours[grey] > 10_000, "nodata is transparent and shows the grey ground"
-    assert all(colours[tuple(map(int, REVIEW[n].colour.split(",")[:3]))] > 100 for n in (0, 1, 2)), (
+    assert all(colours[tuple(map(int, REVIEW_STYLES[n].colour.split(",")[:3]))] > 100 for n in (0, 1, 2)), (
         "pending, by confidence"
     )
 
@@ -87,8 +87,8 @@ def test_the_package_alone_brings_its_styles_and_form(laid_out, tmp_path):
     assert set(layers) == {"review", "others", "removed"}
     review = layers["review"]
     assert review["renderer"] == "categorizedSymbol"
-    assert review["categories"] == [look.label for look in REVIEW]
-    assert review["symbols"] == {REVIEW[0].label: 2, REVIEW[1].label: 2, REVIEW[2].label: 1}
+    assert review["categories"] == [look.label for look in REVIEW_STYLES]
+    assert review["symbols"] == {REVIEW_STYLES[0].label: 2, REVIEW_STYLES[1].label: 2, REVIEW_STYLES[2].label: 1}
     assert review["labels"] == {"text": 'format_number("confidence", 2)', "from": 100_000, "buffer": True}
     assert layers["others"]["labels"]["text"] == '"source_id"'
     assert layers["removed"]["labels"] is None
@@ -102,14 +102,14 @@ def test_the_cases_of_a_score_open_with_their_looks(tmp_path):
     hits = found.assign(reference=list("1234"), iou=0.7)
     layers = {"hits": hits, "misses": hits, "false_alarms": found.assign(account=["wrong", "new", "known", "open"])}
     write_layers(tmp_path / "cases.gpkg", layers)
-    add_styles(tmp_path / "cases.gpkg", styles())
+    add_styles(tmp_path / "cases.gpkg", case_styles())
     seen = qgis("package", tmp_path / "cases.gpkg")
     assert {name: one["renderer"] for name, one in seen.items()} == {
         "hits": "singleSymbol",
         "misses": "singleSymbol",
         "false_alarms": "categorizedSymbol",
     }
-    assert seen["false_alarms"]["symbols"] == {look.label: 1 for look in ALARMS}
+    assert seen["false_alarms"]["symbols"] == {look.label: 1 for look in FALSE_ALARM_STYLES}
     assert [seen[name]["labels"]["text"] for name in ("hits", "misses")] == ['format_number("iou", 2)', '"reference"']
 
 
@@ -156,7 +156,13 @@ def test_what_a_person_saves_in_qgis_is_what_the_review_takes(own_copy):
         assert shapely.hausdorff_distance(reviewed.loc[name, "geometry"], shapely.from_wkt(wkt)) < 1e-8
 
     seen = qgis("project", own_copy.project)["layers"]["outlines_review"]
-    assert seen["symbols"] == {REVIEW[1].label: 1, REVIEW[2].label: 1, "accepted": 1, "edited": 2, "rejected": 1}
+    assert seen["symbols"] == {
+        REVIEW_STYLES[1].label: 1,
+        REVIEW_STYLES[2].label: 1,
+        "accepted": 1,
+        "edited": 2,
+        "rejected": 1,
+    }
     assert [name for _, name in seen["sort"][:2]] == ["d1", "d0"], "what is left to do comes first"
 
 

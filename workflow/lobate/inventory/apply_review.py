@@ -26,7 +26,7 @@ import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.inventory.decisions import check_place, read_decisions
-from lobate.inventory.detections import DRAWN, PERSONAL, read_pending
+from lobate.inventory.detections import DRAWN_PREFIX, REVIEW_FIELDS, read_pending
 from lobate.inventory.overlap import one_to_one, overlaps, share_inside
 from lobate.inventory.reviewers import Agreement, merge_reviewers
 from lobate.io.decisions import STANDING
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 MOSTLY = 0.5
 """Share of an undecided detection that must lie on decided ground to go with it."""
-PIECE = 0.1
+MIN_REJECTED_SHARE = 0.1
 """Share of a rejected outline that a detection must cover to be rejected with it."""
 
 
@@ -156,7 +156,7 @@ def _fitting(decided: gpd.GeoDataFrame, found: gpd.GeoDataFrame, match_iou: floa
 def _pieces_of(rejected: gpd.GeoSeries, outlines: gpd.GeoSeries) -> np.ndarray:
     """Return which outlines lie mostly on rejected ones of which they are no small part, (n,) bool."""
     shares = overlaps(outlines, rejected)
-    large = shares[shares["right_share"] >= PIECE]
+    large = shares[shares["right_share"] >= MIN_REJECTED_SHARE]
     pieces = np.zeros(len(outlines), dtype=bool)
     for one, rows in large.groupby("left"):
         pieces[one] = share_inside(outlines.iloc[[one]], rejected.iloc[rows["right"]])[0] >= MOSTLY
@@ -170,7 +170,7 @@ def _matched(found: gpd.GeoDataFrame, decided: gpd.GeoDataFrame, pairs: pd.DataF
 
 
 def _said(decided: gpd.GeoDataFrame) -> dict[str, pd.Series]:
-    return {field: decided[field] for field in ("status", *PERSONAL)}
+    return {field: decided[field] for field in ("status", *REVIEW_FIELDS)}
 
 
 def _unmatched(
@@ -191,7 +191,7 @@ def _drawn(lone: gpd.GeoDataFrame, found: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Outlines that stand without a detection, with the detections' columns and ids of their own."""
     kept = lone[lone["kept"] == 1]
     frame = kept.reindex(columns=found.columns)
-    frame["detection"] = [f"{DRAWN}{number:05d}" for number in range(1, len(kept) + 1)]
+    frame["detection"] = [f"{DRAWN_PREFIX}{number:05d}" for number in range(1, len(kept) + 1)]
     return frame
 
 

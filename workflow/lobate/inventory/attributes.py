@@ -15,10 +15,10 @@ class Attribute:
 
     name: str
     kind: type
-    about: str
+    meaning: str
 
 
-KNOWLEDGE = (
+INTERPRETATION = (
     Attribute("upslope_connection", str, "what it is connected to upslope, in RGIK's words"),
     Attribute("activity", str, "how active it is, in RGIK's words"),
     Attribute("kinematics", str, "order of magnitude of its velocity, in RGIK's words"),
@@ -27,7 +27,7 @@ KNOWLEDGE = (
 )
 """What only a person or another inventory knows."""
 
-GROUND = (
+MEASUREMENTS = (
     Attribute("area_km2", float, "geodesic area (WGS84)"),
     Attribute("perimeter_m", float, "geodesic length of the outline, holes included"),
     Attribute("length_m", float, "extent along the line from its highest to its lowest tenth"),
@@ -52,7 +52,7 @@ GROUND = (
 )
 """What is measured on the outline and the DEM."""
 
-SEEN = (
+PROVENANCE = (
     Attribute("outline_type", str, "what the outline encloses, in RGIK's words: Extended or Restricted"),
     Attribute("mapping_date", str, "date of the scene that shows most of it, the later of equals"),
     Attribute("scenes", str, "scenes it was mapped from, with their shares, separated by semicolons"),
@@ -60,7 +60,7 @@ SEEN = (
 )
 """What the outline is, and what it was mapped from."""
 
-PERSON = (
+REVIEW = (
     Attribute("status", str, "pending, accepted or edited by a reviewer; mapped where only another inventory knows it"),
     Attribute("confidence", float, "mean probability of the network over the detection, 0 to 1"),
     Attribute("reviewer", str, "who looked at it"),
@@ -72,20 +72,20 @@ DESCRIBED = (
     Attribute("source", str, "short name of the inventory it comes from; reviewed for the detections"),
     Attribute("source_id", str, "its identifier there"),
     Attribute("method", str, "how it was found"),
-    *KNOWLEDGE,
-    *GROUND,
-    *SEEN,
-    *PERSON,
+    *INTERPRETATION,
+    *MEASUREMENTS,
+    *PROVENANCE,
+    *REVIEW,
 )
 """A described outline, before inventories are compiled."""
 
 INVENTORY = (
     Attribute("id", str, "identifier, unique: prefix, latitude and longitude of the marker x 1e4"),
     Attribute("method", str, "how it was found; both where the detections and the other inventory know it"),
-    *KNOWLEDGE,
-    *GROUND,
-    *SEEN,
-    *PERSON,
+    *INTERPRETATION,
+    *MEASUREMENTS,
+    *PROVENANCE,
+    *REVIEW,
     Attribute("outline_from", str, "source whose outline, and measures, stand here"),
     Attribute("outline_why", str, "why that one's"),
     Attribute("sources", str, "all that know it, as source:identifier, separated by semicolons"),
@@ -96,7 +96,7 @@ INVENTORY = (
 
 def to_schema(frame: gpd.GeoDataFrame | pd.DataFrame, attributes: Sequence[Attribute], crs: object) -> gpd.GeoDataFrame:
     """Return exactly these columns, in order and of their kinds, and the geometry; missing ones are null."""
-    columns = {one.name: _column(frame, one) for one in attributes}
+    columns = {attribute.name: _column(frame, attribute) for attribute in attributes}
     return gpd.GeoDataFrame(columns, geometry=list(frame["geometry"]), crs=crs)
 
 

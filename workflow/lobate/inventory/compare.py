@@ -19,7 +19,7 @@ import shapely
 
 from lobate.errors import UserError
 from lobate.inventory.overlap import overlaps
-from lobate.inventory.sources import mend
+from lobate.inventory.sources import repair_outlines
 from lobate.io.atomic import atomic_write
 from lobate.io.vector import LONLAT, geodesic_area_m2, read_polygons, write_layers
 
@@ -63,7 +63,7 @@ def read_inventory(path: Path, layer: str | None = None, id_field: str | None = 
     known = gpd.GeoDataFrame({"source_id": ids.astype(str)}, geometry=frame.geometry.values, crs=frame.crs).to_crs(
         LONLAT
     )
-    good, removed = mend(known)
+    good, removed = repair_outlines(known)
     if len(removed):
         log.warning("%s: %d features without area are left out of the comparison", path, len(removed))
     return good.sort_values("source_id", kind="stable").reset_index(drop=True)
@@ -79,7 +79,7 @@ def compare_inventories(
     """
     groups = list(_linked(before, after, match_iou))
     was, now = (
-        np.array([_union(frame, one[side]) for one in groups], dtype=object)
+        np.array([_union(frame, group[side]) for group in groups], dtype=object)
         for side, frame in enumerate((before, after))
     )
     common = shapely.area(shapely.intersection(was, now))

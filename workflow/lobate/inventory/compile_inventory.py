@@ -15,8 +15,8 @@ import pandas as pd
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.inventory.attributes import INVENTORY, to_schema
-from lobate.inventory.conflation import Outline, add_source, as_records, drop_duplicates, method_of
-from lobate.inventory.detections import DRAWN
+from lobate.inventory.conflation import OutlineChoice, add_source, as_records, drop_duplicates, method_name
+from lobate.inventory.detections import DRAWN_PREFIX
 from lobate.inventory.formats import write_csv, write_geojson, write_parquet, write_shapefile
 from lobate.inventory.identify import disambiguate_ids, identifier
 from lobate.inventory.sources import REVIEWED
@@ -24,7 +24,7 @@ from lobate.io.jsonfile import write_json
 from lobate.io.vector import read_polygons, write_layers
 
 
-def account(
+def summarize(
     inventory: gpd.GeoDataFrame, reviewed: gpd.GeoDataFrame, rejected: int, dropped: int, repeated: int
 ) -> dict[str, Any]:
     """Count detections and landforms, and sum up altitude, area and slope.
@@ -45,7 +45,7 @@ def account(
             "pending_left_out": dropped,
             "repeated": repeated,
             **{name: int(status.get(name, 0)) for name in ("edited", "accepted", "pending")},
-            "drawn": int(reviewed["source_id"].str.startswith(DRAWN).sum()) if len(reviewed) else 0,
+            "drawn": int(reviewed["source_id"].str.startswith(DRAWN_PREFIX).sum()) if len(reviewed) else 0,
         },
         "inventory": {
             "total": len(inventory),
@@ -72,7 +72,7 @@ def _known(inventory: gpd.GeoDataFrame) -> int:
     sources = inventory["sources"].str.split(";")
     known: set[str] = set()
     for names in sources:
-        detections = [one for one in names if one.startswith(f"{REVIEWED}:")]
+        detections = [name for name in names if name.startswith(f"{REVIEWED}:")]
         if len(detections) < len(names):
             known.update(detections)
     return len(known)
@@ -98,7 +98,7 @@ def compile_inventory(
     names: list[str],
     pending: Annotated[Literal["keep", "drop"], Setting("inventory.pending")] = "keep",
     match_iou: Annotated[float, Setting("inventory.match_iou")] = 0.3,
-    outline: Annotated[Outline, Setting("inventory.outline")] = "other",
+    outline: Annotated[OutlineChoice, Setting("inventory.outline")] = "other",
     id_prefix: Annotated[str, Setting("inventory.id_prefix")] = "RGU",
 ) -> None:
     """Compile described outlines (see ``describe``): ``others``, called ``names``, and the reviewed detections.
@@ -112,7 +112,7 @@ def compile_inventory(
             f"{len(others)} other inventories came with {len(names)} names ({', '.join(names)}); give one each."
         )
     found, left_out = _detections(reviewed, pending, match_iou)
-    records = _compiled([_described(one) for one in others], found, match_iou, outline)
+    records = _compiled([_described(other) for other in others], found, match_iou, outline)
     result = _identified(records, id_prefix)
     write_layers(inventory, {"inventory": result, "removed": left_out})
     for write, path in (
@@ -124,12 +124,14 @@ def compile_inventory(
         write(result, path)
     counts = left_out["reason"].value_counts()
     rejected = len(read_polygons(reviewed, "rejected"))
-    told = account(result, found, rejected, int(counts.get(UNSEEN, 0)), int(counts.sum() - counts.get(UNSEEN, 0)))
+    told = summarize(
+        result, found, rejected, int(counts.get(PENDING_REASON, 0)), int(counts.sum() - counts.get(PENDING_REASON, 0))
+    )
     write_json(summary, told)
     log.info("%d landforms: %s", len(result), told["inventory"]["by_method"])
 
 
-UNSEEN = "pending: nobody has looked at it yet, and inventory.pending is drop"
+PENDING_REASON = "pending: nobody has looked at it yet, and inventory.pending is drop"
 
 
 def _described(path: Path) -> gpd.GeoDataFrame:
@@ -140,7 +142,7 @@ def _detections(path: Path, pending: str, match_iou: float) -> tuple[gpd.GeoData
     """The detections that count, and those left out with ``reason``."""
     found, repeated = drop_duplicates(_described(path), match_iou)
     unseen = (found["status"] == "pending") & (pending == "drop")
-    left_out = [part for part in (repeated, found[unseen].assign(reason=UNSEEN)) if len(part)]
+    left_out = [part for part in (repeated, found[unseen].assign(reason=PENDING_REASON)) if len(part)]
     if not left_out:
         return found, repeated
     return found[~unseen].reset_index(drop=True), gpd.GeoDataFrame(
@@ -149,7 +151,7 @@ def _detections(path: Path, pending: str, match_iou: float) -> tuple[gpd.GeoData
 
 
 def _compiled(
-    others: list[gpd.GeoDataFrame], found: gpd.GeoDataFrame, match_iou: float, outline: Outline
+    others: list[gpd.GeoDataFrame], found: gpd.GeoDataFrame, match_iou: float, outline: OutlineChoice
 ) -> gpd.GeoDataFrame:
     if not others:
         records = as_records(found)
@@ -159,7 +161,7 @@ def _compiled(
             records = add_source(records, other, match_iou, "other")
         records = add_source(records, found, match_iou, outline)
     several = len({method for one in others for method in one["method"]}) > 1
-    return records.assign(method=[method_of(methods, several) for methods in records["methods"]])
+    return records.assign(method=[method_name(methods, several) for methods in records["methods"]])
 
 
 def _identified(records: gpd.GeoDataFrame, prefix: str) -> gpd.GeoDataFrame:

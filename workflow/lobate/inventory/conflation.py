@@ -20,31 +20,31 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from lobate.inventory.attributes import GROUND, KNOWLEDGE, PERSON, SEEN
+from lobate.inventory.attributes import MEASUREMENTS, INTERPRETATION, REVIEW, PROVENANCE
 from lobate.inventory.overlap import overlaps
 from lobate.inventory.sources import REVIEWED
 
 MOSTLY = 0.5
 """An outline lies mostly inside another when more than this share of it does."""
 
-MEASURED = [one.name for one in (*GROUND, *SEEN)]
-LEARNED = [one.name for one in (*KNOWLEDGE, *PERSON)]
-RANK = {"edited": 0, "accepted": 1}
+OUTLINE_COLUMNS = [one.name for one in (*MEASUREMENTS, *PROVENANCE)]
+FILLED_COLUMNS = [one.name for one in (*INTERPRETATION, *REVIEW)]
+STATUS_RANK = {"edited": 0, "accepted": 1}
 
-Outline = Literal["other", "detection", "edited"]
+OutlineChoice = Literal["other", "detection", "edited"]
 """Whose outline stands where another inventory and the detections know a landform: see the setting inventory.outline."""
 
-ALONE = "no other source knows it"
-FIRST = "stands before the later inventories'"
-UNEVEN = "where one outline meets several, the other inventory's stands"
-CHOSEN = "by the setting inventory.outline: {}"
+ONLY_SOURCE = "no other source knows it"
+EARLIER_SOURCE = "stands before the later inventories'"
+SEVERAL_MATCHES = "where one outline meets several, the other inventory's stands"
+BY_SETTING = "by the setting inventory.outline: {}"
 
 
 def as_records(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return described outlines of one source as records, with ``outline_from`` and its kin."""
     return frame.assign(
         outline_from=frame["source"],
-        outline_why=ALONE,
+        outline_why=ONLY_SOURCE,
         sources=frame["source"] + ":" + frame["source_id"],
         methods=frame["method"],
         match_iou=np.full(len(frame), np.nan),
@@ -52,13 +52,13 @@ def as_records(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def add_source(
-    records: gpd.GeoDataFrame, later: gpd.GeoDataFrame, match_iou: float, outline: Outline
+    records: gpd.GeoDataFrame, later: gpd.GeoDataFrame, match_iou: float, outline: OutlineChoice
 ) -> gpd.GeoDataFrame:
     """Add the outlines of one more source to the records.
 
     ``outline`` says whose stands where the detections, which come last, and the records know a landform.
     """
-    pairs = matches(records, later, match_iou)
+    pairs = match_records(records, later, match_iou)
     joined = records.reset_index(drop=True)
     if len(pairs):
         found = later.iloc[pairs["right"]].reset_index(drop=True).assign(left=pairs["left"], iou=pairs["iou"])
@@ -69,7 +69,7 @@ def add_source(
     return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=records.crs) if parts else joined
 
 
-def matches(records: gpd.GeoDataFrame, later: gpd.GeoDataFrame, match_iou: float) -> pd.DataFrame:
+def match_records(records: gpd.GeoDataFrame, later: gpd.GeoDataFrame, match_iou: float) -> pd.DataFrame:
     """Pairs (see ``overlaps``) of a record and an outline that are one landform."""
     pairs = overlaps(records.geometry, later.geometry)
     swallowed = pairs["left_share"] > MOSTLY
@@ -92,7 +92,7 @@ def drop_duplicates(frame: gpd.GeoDataFrame, match_iou: float) -> tuple[gpd.GeoD
     What a person edited stands before what was accepted, and that before the rest; then the surer one.
     """
     frame = frame.reset_index(drop=True)
-    order = frame.assign(rank=frame["status"].map(RANK).fillna(2)).sort_values(
+    order = frame.assign(rank=frame["status"].map(STATUS_RANK).fillna(2)).sort_values(
         ["rank", "confidence", "source_id"], ascending=[True, False, True]
     )
     pairs = overlaps(frame.geometry, frame.geometry)
@@ -106,7 +106,7 @@ def drop_duplicates(frame: gpd.GeoDataFrame, match_iou: float) -> tuple[gpd.GeoD
     return frame[stands].reset_index(drop=True), repeated
 
 
-def method_of(methods: str, several: bool) -> str:
+def method_name(methods: str, several: bool) -> str:
     """Name the method of a record: both, where the detections and the only other inventory know it, else all by name."""
     names = list(dict.fromkeys(methods.split(";")))
     return "both" if len(names) == 2 and not several else " and ".join(names)
@@ -120,7 +120,7 @@ def _learn(records: gpd.GeoDataFrame, found: gpd.GeoDataFrame) -> None:
     groups = found.sort_values(["left", "area_km2"], ascending=[True, False], kind="stable").groupby("left")
     rows = np.array(list(groups.groups))
     reviewed = groups["source"].agg(lambda names: (names == REVIEWED).any()).to_numpy()
-    for column in LEARNED:
+    for column in FILLED_COLUMNS:
         told, known = groups[column].first().to_numpy(), records.loc[rows, column].to_numpy()
         takes = pd.notna(told) & (pd.isna(known) | (reviewed if column == "status" else False))
         records.loc[rows[takes], column] = told[takes]
@@ -131,15 +131,17 @@ def _learn(records: gpd.GeoDataFrame, found: gpd.GeoDataFrame) -> None:
     records.loc[rows, "match_iou"] = np.fmax(records.loc[rows, "match_iou"], groups["iou"].max())
 
 
-def _decide(records: gpd.GeoDataFrame, found: gpd.GeoDataFrame, pairs: pd.DataFrame, outline: Outline) -> None:
+def _decide(records: gpd.GeoDataFrame, found: gpd.GeoDataFrame, pairs: pd.DataFrame, outline: OutlineChoice) -> None:
     """Let one outline of each match stand, and say why; the later one only where just the two of them match."""
     detected = found["source"] == REVIEWED
     alone = ~pairs["left"].duplicated(keep=False) & ~pairs["right"].duplicated(keep=False)
     wanted = detected & ((outline == "detection") | ((outline == "edited") & (found["status"] == "edited")))
     flags = pd.DataFrame({"left": pairs["left"], "detected": detected, "uneven": wanted & ~alone}).groupby("left").any()
-    why = np.where(flags["uneven"], UNEVEN, np.where(flags["detected"], CHOSEN.format(outline), FIRST))
+    why = np.where(
+        flags["uneven"], SEVERAL_MATCHES, np.where(flags["detected"], BY_SETTING.format(outline), EARLIER_SOURCE)
+    )
     records.loc[flags.index, "outline_why"] = why
     theirs = found[wanted & alone]
-    for column in [*MEASURED, "geometry"]:
+    for column in [*OUTLINE_COLUMNS, "geometry"]:
         records.loc[theirs["left"], column] = theirs[column].to_numpy()
     records.loc[theirs["left"], "outline_from"] = theirs["source"].to_numpy()

@@ -35,21 +35,21 @@ from shapely import Geometry
 from lobate.io.grid import LONLAT, Grid, transform_points
 from lobate.io.raster import open_raster
 
-POINTS = 9
+FIT_POINTS = 9
 """Along each axis, so many points are fitted."""
-NOWHERE_DEG = 1e-4
+FALLBACK_PIXEL_DEG = 1e-4
 """Side of a pixel where no image shows the ground."""
 
 
 @dataclass(frozen=True)
-class Frame:
+class CropWindow:
     """A window of a grid in pixels, (left, top, right, bottom) as columns and rows, that holds an outline with a margin."""
 
     grid: Grid
     window: tuple[int, int, int, int]
 
     @classmethod
-    def around(cls, outline: Geometry, grid: Grid, margin: float, least: int) -> Frame:
+    def around(cls, outline: Geometry, grid: Grid, margin: float, least: int) -> CropWindow:
         """Return the window round an outline (in EPSG:4326): ``margin`` times its size, at least ``least`` pixels, more."""
         left, top, right, bottom = pixel_bounds(outline, grid)
         more = max(least, margin * max(right - left, bottom - top))
@@ -60,7 +60,8 @@ class Frame:
         """Return ``to_ground`` (pixel -> longitude, latitude) and ``to_pixel``, as `outline.js` takes them."""
         left, top, right, bottom = self.window
         columns, rows = (
-            one.ravel() for one in np.meshgrid(np.linspace(left, right, POINTS), np.linspace(top, bottom, POINTS))
+            one.ravel()
+            for one in np.meshgrid(np.linspace(left, right, FIT_POINTS), np.linspace(top, bottom, FIT_POINTS))
         )
         ground = np.column_stack(
             _transformer(self.grid.crs.to_wkt()).transform(*transform_points(self.grid.transform, columns, rows))
@@ -69,10 +70,10 @@ class Frame:
         return {"to_ground": _fitted(pixels, ground), "to_pixel": _fitted(ground, pixels)}
 
 
-def nowhere(outline: Geometry) -> Grid:
+def fallback_grid(outline: Geometry) -> Grid:
     """Return a grid in degrees for an outline that no image shows."""
     west, _, _, north = outline.bounds
-    return Grid(1, 1, Affine(NOWHERE_DEG, 0, west, 0, -NOWHERE_DEG, north), CRS.from_epsg(4326))
+    return Grid(1, 1, Affine(FALLBACK_PIXEL_DEG, 0, west, 0, -FALLBACK_PIXEL_DEG, north), CRS.from_epsg(4326))
 
 
 def pixel_bounds(outline: Geometry, grid: Grid) -> tuple[float, float, float, float]:
@@ -105,12 +106,12 @@ def _short(numbers: Any) -> list[float]:
 
 log = logging.getLogger(__name__)
 
-NEAR_MARGIN, NEAR_LEAST, NEAR_MOST = 0.35, 24, 1024
+NEAR_MARGIN, NEAR_MIN_MARGIN, NEAR_MAX_SIDE = 0.35, 24, 1024
 """Margin round the outline in sizes of it, in pixels at least, and the side in pixels of the picture at most."""
-FAR_MARGIN, FAR_LEAST, FAR_MOST = 1.5, 120, 240
+FAR_MARGIN, FAR_MIN_MARGIN, FAR_MAX_SIDE = 1.5, 120, 240
 QUALITIES = (88, 70, 50)
 """Of the JPEG; the first with which all pictures together stay below ``MOST_BYTES``, else the last."""
-MOST_BYTES = 24 * 2**20
+MAX_BYTES = 24 * 2**20
 
 
 @dataclass(frozen=True)
@@ -122,14 +123,14 @@ class Thumbnail:
     images: list[dict[str, Any]]
 
 
-def crop_all(outlines: Sequence[Geometry], images: dict[str, Path]) -> list[Thumbnail]:
+def crop_thumbnails(outlines: Sequence[Geometry], images: dict[str, Path]) -> list[Thumbnail]:
     """Return the crops of outlines (EPSG:4326) in their order, from the tiles' images (name -> path)."""
     grids = {tile: _grid(path) for tile, path in images.items()}
     tiles = [_candidates(outline, grids) for outline in outlines]
     for quality in QUALITIES:
         crops = _cropped(outlines, tiles, images, quality)
         size = sum(len(image["source"]) for crop in crops for image in crop.images)
-        if size <= MOST_BYTES:
+        if size <= MAX_BYTES:
             break
     log.info("%d pictures, %.1f MB, JPEG of quality %d", sum(len(crop.images) for crop in crops), size / 1e6, quality)
     if unseen := sum(crop.tile is None for crop in crops):
@@ -169,15 +170,15 @@ def _candidates(outline: Geometry, grids: dict[str, Grid]) -> list[str]:
 def _crop(outline: Geometry, tile: str, dataset: DatasetReader, quality: int) -> Thumbnail | None:
     """Return the crop of an outline, None where the image has no data under it."""
     grid = Grid.of(dataset)
-    near = Frame.around(outline, grid, NEAR_MARGIN, NEAR_LEAST)
-    far = Frame.around(outline, grid, FAR_MARGIN, FAR_LEAST)
-    pictures = [_picture(dataset, far, FAR_MOST, quality - 10), _picture(dataset, near, NEAR_MOST, quality)]
+    near = CropWindow.around(outline, grid, NEAR_MARGIN, NEAR_MIN_MARGIN)
+    far = CropWindow.around(outline, grid, FAR_MARGIN, FAR_MIN_MARGIN)
+    pictures = [_picture(dataset, far, FAR_MAX_SIDE, quality - 10), _picture(dataset, near, NEAR_MAX_SIDE, quality)]
     if pictures[1] is None:
         return None
-    return Thumbnail(tile, far.polynomials(), [one for one in pictures if one])
+    return Thumbnail(tile, far.polynomials(), [picture for picture in pictures if picture])
 
 
-def _picture(dataset: DatasetReader, frame: Frame, most: int, quality: int) -> dict[str, Any] | None:
+def _picture(dataset: DatasetReader, frame: CropWindow, most: int, quality: int) -> dict[str, Any] | None:
     """Return a JPEG of the window as far as the image goes, no side over ``most``, and where it lies in pixels."""
     left, top, right, bottom = np.clip(frame.window, 0, [dataset.width, dataset.height] * 2).tolist()
     width, height = right - left, bottom - top
@@ -204,4 +205,6 @@ def _jpeg(pixels: np.ndarray, quality: int) -> str:
 
 
 def _unseen(outline: Geometry) -> Thumbnail:
-    return Thumbnail(None, Frame.around(outline, nowhere(outline), FAR_MARGIN, FAR_LEAST).polynomials(), [])
+    return Thumbnail(
+        None, CropWindow.around(outline, fallback_grid(outline), FAR_MARGIN, FAR_MIN_MARGIN).polynomials(), []
+    )

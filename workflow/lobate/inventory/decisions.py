@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from lobate.errors import UserError
-from lobate.inventory.detections import PERSONAL
+from lobate.inventory.detections import REVIEW_FIELDS
 from lobate.inventory.overlap import overlaps
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
 from lobate.io.decisions import check_outlines, read_marked
@@ -25,7 +25,7 @@ NEAR_DEG = 0.05
 SAME_IOU = 0.95
 """Two decisions that share this much are about one outline and must not contradict each other."""
 
-SHAPEFILE = 10
+SHAPEFILE_NAME_LENGTH = 10
 """Letters of a field's name that a Shapefile has room for."""
 
 UNCHANGED_IOU = 0.999
@@ -46,7 +46,7 @@ def read_decisions(path: Path) -> gpd.GeoDataFrame:
     decided = frame.to_crs(LONLAT)[["geometry"]]
     decided["decision"] = _texts(frame, "detection")
     decided["status"] = status
-    for field in PERSONAL:
+    for field in REVIEW_FIELDS:
         decided[field] = _texts(frame, field)
         if field in VOCABULARIES:
             decided[field] = canonical(decided[field], VOCABULARIES[field], f"{where}, field {field}")
@@ -100,7 +100,7 @@ def _tell_twins(decided: gpd.GeoDataFrame, where: str) -> None:
 
 def _texts(frame: gpd.GeoDataFrame, field: str) -> list[str | None]:
     if field not in frame:
-        field = field[:SHAPEFILE]  # what a Shapefile leaves of the name
+        field = field[:SHAPEFILE_NAME_LENGTH]  # what a Shapefile leaves of the name
     if field not in frame:
         return [None] * len(frame)
     return [None if pd.isna(value) or not str(value).strip() else str(value) for value in frame[field]]

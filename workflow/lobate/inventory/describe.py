@@ -38,8 +38,8 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.inventory.attributes import DESCRIBED, to_schema
 from lobate.inventory.solar import potential_radiation
-from lobate.inventory.sources import REVIEWED, mend, read_source
-from lobate.inventory.terrain_attributes import Relief, Value, highest_inside, relief
+from lobate.inventory.sources import REVIEWED, repair_outlines, read_source
+from lobate.inventory.terrain_attributes import TerrainAttributes, Value, highest_inside, summarize_cells
 from lobate.inventory.zonal import cells_under
 from lobate.io.dem import check_dem
 from lobate.io.grid import WGS84, Grid
@@ -60,7 +60,7 @@ def to_plane(lonlat: np.ndarray, centre: Point) -> np.ndarray:
     return np.column_stack([distance * np.sin(np.radians(azimuth)), distance * np.cos(np.radians(azimuth))])
 
 
-def ends(x: np.ndarray, y: np.ndarray, elevation: np.ndarray, cover: np.ndarray) -> tuple[Point, Point]:
+def flow_ends(x: np.ndarray, y: np.ndarray, elevation: np.ndarray, cover: np.ndarray) -> tuple[Point, Point]:
     """Return the centroids of the highest and of the lowest tenth of the cells, weighted by their covered part."""
     order = np.argsort(elevation, kind="stable")
     below = np.cumsum(cover[order]) / cover.sum()
@@ -95,10 +95,10 @@ def _in_plane(outline: shapely.Geometry, *points: Point) -> tuple[np.ndarray, np
     return plane[: len(plane) - len(points)], plane[len(plane) - len(points) :]
 
 
-CELLS = 2_000_000
+MAX_CELLS = 2_000_000
 """Pixels of a record held at once."""
 
-SHOWN = 0.0005
+MIN_SCENE_SHARE = 0.0005
 """Scenes that give less of an outline than this are not named."""
 
 
@@ -110,7 +110,9 @@ class SourceScene:
     date: str | None
 
 
-def mapped_from(outlines: gpd.GeoSeries, records: Sequence[Path], facts: Sequence[Path]) -> list[dict[str, str | None]]:
+def outline_scenes(
+    outlines: gpd.GeoSeries, records: Sequence[Path], facts: Sequence[Path]
+) -> list[dict[str, str | None]]:
     """Return ``mapping_date``, ``scenes`` and ``scenes_note`` of each outline (EPSG:4326), in their order.
 
     ``scenes`` names them with their shares, the greatest first; ``mapping_date`` is the first one's date. Raises UserError
@@ -131,7 +133,7 @@ def mapped_from(outlines: gpd.GeoSeries, records: Sequence[Path], facts: Sequenc
                     f"{record} holds the scene number {number}, which {fact} does not name. Compose the image again."
                 )
             pixels[position][scenes[number]] += count
-    return [_told(one, "no image covers it") for one in pixels]
+    return [_told(pixel, "no image covers it") for pixel in pixels]
 
 
 def _scenes(facts: Path) -> dict[int, SourceScene]:
@@ -160,7 +162,7 @@ def _counted(record: Path, outlines: gpd.GeoSeries) -> Iterator[tuple[int, int, 
         if not features:
             return
         found = exact_extract(
-            RasterioRasterSource(raster), features, ["unique", "frac", "count"], max_cells_in_memory=CELLS
+            RasterioRasterSource(raster), features, ["unique", "frac", "count"], max_cells_in_memory=MAX_CELLS
         )
         for position, one in zip(near, found, strict=True):
             of = one["properties"]
@@ -173,7 +175,9 @@ def _told(pixels: Mapping[SourceScene, float], why_none: str) -> dict[str, str |
     if not total:
         return {"mapping_date": None, "scenes": None, "scenes_note": why_none}
     ranked = sorted(pixels, key=lambda scene: (-round(pixels[scene] / total, 3), _later_first(scene), scene.name))
-    named = [f"{scene.name}:{pixels[scene] / total:.3f}" for scene in ranked if pixels[scene] / total >= SHOWN]
+    named = [
+        f"{scene.name}:{pixels[scene] / total:.3f}" for scene in ranked if pixels[scene] / total >= MIN_SCENE_SHARE
+    ]
     date = ranked[0].date
     return {
         "mapping_date": date,
@@ -219,7 +223,7 @@ def describe(
     outlines past the DEM's edge give nulls, with the reason in ``dem_note``. ``records`` and ``facts``, one of each an image,
     tell what the detections were mapped from (see ``scenes``); other inventories say it themselves, in a field.
     """
-    frame, removed = mend(read_source(outlines, source, others_settings))
+    frame, removed = repair_outlines(read_source(outlines, source, others_settings))
     own = frame["outline_type"] if "outline_type" in frame else pd.Series(None, index=frame.index, dtype=object)
     frame["outline_type"] = own.fillna(outline_type)
     with ExitStack() as stack:
@@ -243,7 +247,9 @@ def _with_scenes(frame: gpd.GeoDataFrame, source: str, records: list[Path], fact
         return frame.assign(
             scenes_note=[f"the outline is from {source}, which gives no date" if none else None for none in undated]
         )
-    told = pd.DataFrame(mapped_from(frame.geometry, records, facts), columns=["mapping_date", "scenes", "scenes_note"])
+    told = pd.DataFrame(
+        outline_scenes(frame.geometry, records, facts), columns=["mapping_date", "scenes", "scenes_note"]
+    )
     return frame.assign(**{name: told[name].to_numpy() for name in told})
 
 
@@ -267,17 +273,17 @@ def _ground(
     outline: shapely.Geometry, there: shapely.Geometry, dem: DatasetReader | None, min_dem_share: float
 ) -> dict[str, Value]:
     """Attributes of one outline; ``there`` is the same in the DEM's CRS."""
-    summary = relief(cells_under(dem, there) if dem is not None else None, min_dem_share)
+    summary = summarize_cells(cells_under(dem, there) if dem is not None else None, min_dem_share)
     longitude, latitude = _marker(outline, there, summary, dem)
     sun = potential_radiation(summary.cells, latitude) if "slope_deg" in summary.values and summary.cells else None
     place = {"longitude": longitude, "latitude": latitude}
     return {**summary.values, **_length(outline, summary, dem), "solar_w_m2": sun, **place}
 
 
-def _length(outline: shapely.Geometry, summary: Relief, dem: DatasetReader | None) -> dict[str, Value]:
+def _length(outline: shapely.Geometry, summary: TerrainAttributes, dem: DatasetReader | None) -> dict[str, Value]:
     if summary.cells is not None and dem is not None:
         cells = summary.cells
-        top, bottom = ends(cells.x, cells.y, cells.elevation, cells.cover)
+        top, bottom = flow_ends(cells.x, cells.y, cells.elevation, cells.cover)
         if np.hypot(top[0] - bottom[0], top[1] - bottom[1]) > max(dem.res):
             length = length_along(outline, *_lonlat([top, bottom], dem))
             return {"length_m": length, "length_note": "flow"}
@@ -285,7 +291,7 @@ def _length(outline: shapely.Geometry, summary: Relief, dem: DatasetReader | Non
 
 
 def _marker(
-    outline: shapely.Geometry, there: shapely.Geometry, summary: Relief, dem: DatasetReader | None
+    outline: shapely.Geometry, there: shapely.Geometry, summary: TerrainAttributes, dem: DatasetReader | None
 ) -> tuple[float, float]:
     """The primary marker in degrees: the outline's highest point where it is known, else any point inside."""
     if summary.cells is not None and dem is not None:

@@ -10,10 +10,10 @@ from lobate.errors import UserError
 from lobate.io.vector import LONLAT, read_polygons
 
 LAYER = "kept"
-PERSONAL = ("upslope_connection", "activity", "reviewer", "remark")
+REVIEW_FIELDS = ("upslope_connection", "activity", "reviewer", "remark")
 """Fields that only a person can fill."""
 
-DRAWN = "drawn_"
+DRAWN_PREFIX = "drawn_"
 """Begins the id of an outline that stands by a person's word alone: the model of now has no detection there."""
 
 
@@ -31,7 +31,7 @@ def read_pending(path: Path) -> gpd.GeoDataFrame:
         )
     frame["detection"] = frame["detection"].astype(str)
     frame["status"] = "pending"
-    for field in PERSONAL:
+    for field in REVIEW_FIELDS:
         frame[field] = None
     frame["confidence"] = frame["mean"].astype(float).round(4)
     return frame.sort_values("detection").reset_index(drop=True)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.inventory.attributes import INVENTORY
-from lobate.inventory.sources import DETECTED, REVIEWED, read_compiled
+from lobate.inventory.sources import DETECTION_METHOD, REVIEWED, read_compiled
 from lobate.io.jsonfile import parse_json, read_json, write_json
 from lobate.settings.example import Example
 from lobate.settings.inventory import OtherInventory
@@ -30,10 +30,10 @@ FILES = (
     ("metadata.json", "all that this page says, for programs"),
 )
 SYNTHETIC = "**SYNTHETIC**: this world was made up by lobate to try itself on; nothing in it was ever observed."
-UNSAID = "not said; set `inventory.{}` before you pass it on"
+NOT_GIVEN = "not said; set `inventory.{}` before you pass it on"
 
 
-def readme_of(told: dict[str, Any]) -> str:
+def format_readme(told: dict[str, Any]) -> str:
     """Return the README of an inventory from its metadata (see ``document``), as Markdown."""
     parts = [
         f"# {told['title']}",
@@ -85,17 +85,20 @@ def _numbers(compiled: dict[str, Any], landform: str) -> str:
 
 def _sources_section(sources: list[dict[str, str | None]], dem: str | list[str] | None) -> str:
     rows = (
-        (one["name"], one["method"], one["file"] or "", one["licence"] or "", one["citation"] or "") for one in sources
+        (source["name"], source["method"], source["file"] or "", source["licence"] or "", source["citation"] or "")
+        for source in sources
     )
     table = _table(("name", "method", "file", "licence", "citation"), rows)
     files = [dem] if isinstance(dem, str) else dem or []
-    return f"## Sources\n\n{table}\n\nElevation: {', '.join(f'`{one}`' for one in files) or 'none'}."
+    return f"## Sources\n\n{table}\n\nElevation: {', '.join(f'`{file}`' for file in files) or 'none'}."
 
 
 def _scenes_section(scenes: list[dict[str, Any]]) -> str:
     if not scenes:
         return ""
-    return "## Scenes\n\n" + _table(("scene", "date"), ((f"`{one['name']}`", _said(one["date"])) for one in scenes))
+    return "## Scenes\n\n" + _table(
+        ("scene", "date"), ((f"`{scene['name']}`", _said(scene["date"])) for scene in scenes)
+    )
 
 
 def _model_section(model: dict[str, Any] | None) -> str:
@@ -116,7 +119,7 @@ def _model_section(model: dict[str, Any] | None) -> str:
 
 
 def _terms(told: dict[str, Any]) -> str:
-    licence, citation = (told[name] or UNSAID.format(name) for name in ("licence", "citation"))
+    licence, citation = (told[name] or NOT_GIVEN.format(name) for name in ("licence", "citation"))
     return f"## Licence and citation\n\nLicence: {licence}\n\nCitation: {citation}"
 
 
@@ -175,12 +178,12 @@ def document_inventory(
         "scenes": _scenes(facts or []),
         "model": _model(model) if model else None,
         "attributes": [
-            {"name": a.name, "kind": "text" if a.kind is str else "number", "about": a.about} for a in INVENTORY
+            {"name": a.name, "kind": "text" if a.kind is str else "number", "about": a.meaning} for a in INVENTORY
         ],
     }
-    told["dates"] = sorted({one["date"] for one in told["scenes"] if one["date"]})
+    told["dates"] = sorted({scene["date"] for scene in told["scenes"] if scene["date"]})
     write_json(metadata, told)
-    readme.write_text(readme_of(told), encoding="utf-8")
+    readme.write_text(format_readme(told), encoding="utf-8")
 
 
 def _sources(others: dict[str, OtherInventory]) -> list[dict[str, str | None]]:
@@ -189,7 +192,7 @@ def _sources(others: dict[str, OtherInventory]) -> list[dict[str, str | None]]:
         {"name": name, "method": one.method, "file": one.path, "licence": one.licence, "citation": one.citation}
         for name, one in sorted(others.items())
     ]
-    return [*listed, {"name": REVIEWED, "method": DETECTED, "file": None, "licence": None, "citation": None}]
+    return [*listed, {"name": REVIEWED, "method": DETECTION_METHOD, "file": None, "licence": None, "citation": None}]
 
 
 def _scenes(facts: list[Path]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from lobate.inventory.attributes import INVENTORY
 
 log = logging.getLogger(__name__)
 
-SHORT = {
+SHORT_NAMES = {
     "upslope_connection": "upslope",
     "velocity_error": "vel_error",
     "perimeter_m": "perim_m",
@@ -39,8 +39,8 @@ SHORT = {
 }
 """Names that a Shapefile has no room for, and what they are called there."""
 
-LONGEST = 10
-TEXT = 254
+MAX_NAME_LENGTH = 10
+MAX_TEXT_BYTES = 254
 """Bytes of a text that a Shapefile has room for."""
 
 
@@ -74,28 +74,30 @@ def write_shapefile(inventory: gpd.GeoDataFrame, path: Path) -> None:
                 target.writestr(entry, file.read_bytes())
 
 
-def short(name: str) -> str:
+def short_name(name: str) -> str:
     """Return what an attribute is called in a Shapefile."""
-    return SHORT.get(name, name)
+    return SHORT_NAMES.get(name, name)
 
 
 def field_list() -> str:
     """Return the Shapefile's fields, tab-separated: what they are called there, everywhere else, and what they say."""
-    rows = [(short(one.name), one.name, "text" if one.kind is str else "number", one.about) for one in INVENTORY]
+    rows = [(short_name(one.name), one.name, "text" if one.kind is str else "number", one.meaning) for one in INVENTORY]
     return "".join("\t".join(row) + "\n" for row in [("field", "attribute", "kind", "meaning"), *rows])
 
 
 def _write_shapefile(inventory: gpd.GeoDataFrame, path: Path) -> None:
-    cut = inventory.rename(columns=SHORT)
+    cut = inventory.rename(columns=SHORT_NAMES)
     for one in INVENTORY:
         if one.kind is str:
-            cut[short(one.name)] = [_cut(value) for value in inventory[one.name]]
+            cut[short_name(one.name)] = [_cut(value) for value in inventory[one.name]]
     count = sum(
-        (cut[short(one.name)] != inventory[one.name]).where(inventory[one.name].notna(), False).sum()
+        (cut[short_name(one.name)] != inventory[one.name]).where(inventory[one.name].notna(), False).sum()
         for one in INVENTORY
     )
     if count:
-        log.warning("%d texts are cut to the %d bytes of a Shapefile; the other formats have them whole", count, TEXT)
+        log.warning(
+            "%d texts are cut to the %d bytes of a Shapefile; the other formats have them whole", count, MAX_TEXT_BYTES
+        )
     pyogrio.write_dataframe(
         cut,
         path,
@@ -107,4 +109,4 @@ def _write_shapefile(inventory: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def _cut(text: str | None) -> str | None:
-    return None if pd.isna(text) else str(text).encode()[:TEXT].decode(errors="ignore")
+    return None if pd.isna(text) else str(text).encode()[:MAX_TEXT_BYTES].decode(errors="ignore")

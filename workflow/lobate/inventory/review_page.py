@@ -13,16 +13,16 @@ import shapely
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
-from lobate.inventory.crops import Thumbnail, crop_all
+from lobate.inventory.crops import Thumbnail, crop_thumbnails
 from lobate.inventory.detections import read_pending, read_removed
 from lobate.inventory.page import page as assemble
-from lobate.inventory.sources import mend, read_source
+from lobate.inventory.sources import repair_outlines, read_source
 from lobate.inventory.vocabulary import VOCABULARIES
 from lobate.settings.inventory import OtherInventory
 
 log = logging.getLogger(__name__)
 
-ASKED = ("upslope_connection", "activity")
+FORM_FIELDS = ("upslope_connection", "activity")
 DIGITS = 8
 """Of longitude and latitude: a millimetre."""
 NEAR_DEG = 0.03
@@ -50,13 +50,13 @@ def review_page(
     """
     _check_counts(images, tiles, others or [], names)
     sheet = read_pending(detections).sort_values(["confidence", "detection"]).reset_index(drop=True)
-    crops = crop_all(list(sheet.geometry), dict(zip(tiles, images, strict=True)))
+    crops = crop_thumbnails(list(sheet.geometry), dict(zip(tiles, images, strict=True)))
     near = shapely.union_all(shapely.box(*sheet.bounds.to_numpy().T)).buffer(NEAR_DEG)
     known = [_other(path, name, others_settings) for path, name in zip(others or [], names, strict=True)]
     data: dict[str, Any] = {
         "region": region,
         "match_iou": match_iou,
-        "vocabularies": {field: VOCABULARIES[field] for field in ASKED},
+        "vocabularies": {field: VOCABULARIES[field] for field in FORM_FIELDS},
         "detections": [_shown(one, crop) for one, crop in zip(sheet.to_dict(orient="records"), crops, strict=True)],
         "context": {"others": _near(known, near), "removed": _near([_removed(detections)], near)},
         "layers": {"others": ", ".join(names) or "no other inventory", "removed": "removed by the filters"},
@@ -91,7 +91,7 @@ def _shown(one: dict[str, Any], crop: Thumbnail) -> dict[str, Any]:
 
 
 def _other(path: Path, name: str, settings: dict[str, OtherInventory]) -> gpd.GeoDataFrame:
-    outlines, _ = mend(read_source(path, name, settings))
+    outlines, _ = repair_outlines(read_source(path, name, settings))
     return outlines.assign(words=[f"{name}: {one}" for one in outlines["source_id"]])
 
 
@@ -104,9 +104,9 @@ def _removed(detections: Path) -> gpd.GeoDataFrame:
 def _near(frames: list[gpd.GeoDataFrame], ground: shapely.Geometry) -> list[dict[str, Any]]:
     """Return the outlines (EPSG:4326) that touch the ground, in order, with what is to be said of them."""
     return [
-        {"outline": _coordinates(one.geometry), "words": one.words}
+        {"outline": _coordinates(row.geometry), "words": row.words}
         for frame in frames
-        for one in frame[frame.geometry.intersects(ground)].itertuples()
+        for row in frame[frame.geometry.intersects(ground)].itertuples()
     ]
 
 

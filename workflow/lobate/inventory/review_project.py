@@ -21,7 +21,7 @@ from lobate.io.vector import read_layer
 
 log = logging.getLogger(__name__)
 
-TO_PROJECT = PurePosixPath("../../..")
+TO_ROOT = PurePosixPath("../../..")
 """From results/<region>/inventory, where the project lies, to where the paths of the settings start."""
 
 SHEET = "review.gpkg"
@@ -81,7 +81,7 @@ def _outlines(review: Path, layer: str, name: str, source: str) -> Layer:
 
 def _source(decisions: str) -> str:
     path = PurePosixPath(decisions)
-    place = path if path.is_absolute() else TO_PROJECT / path
+    place = path if path.is_absolute() else TO_ROOT / path
     return f"{place}|layername=review" if path.suffix.lower() in GEOPACKAGES else str(place)
 
 

@@ -17,18 +17,18 @@ import pandas as pd
 
 from lobate.engine.signature import Input, Output
 from lobate.errors import UserError
-from lobate.inventory.detections import PERSONAL, read_pending, read_removed
+from lobate.inventory.detections import REVIEW_FIELDS, read_pending, read_removed
 from lobate.inventory.qgis.styles import style
 from lobate.io.qgis.package import add_styles
 from lobate.io.vector import LONLAT, read_polygons, write_layers
 
-SAID = ("detection", "status", *PERSONAL)
+DECISION_COLUMNS = ("detection", "status", *REVIEW_FIELDS)
 """Columns of the sheet that a decision has."""
 
-FACTS = ("confidence", "area_m2", "elevation_min_m", "slope_mean_deg", "touches_edge", "tiles")
+DETECTION_COLUMNS = ("confidence", "area_m2", "elevation_min_m", "slope_mean_deg", "touches_edge", "tiles")
 """Columns of the sheet that only a detection has, as far as the filters wrote them."""
 
-EARLIER = "earlier "
+EARLIER_PREFIX = "earlier "
 """Begins the name of a decision that fits no detection: its number may be another detection's by now."""
 
 
@@ -43,24 +43,24 @@ def carry_over_decisions(reviewed: Path, found: gpd.GeoDataFrame) -> gpd.GeoData
     standing = standing.assign(seen=_shown(standing, found), detection=standing["detection"].mask(drawn, None))
     rejected = rejected.assign(seen=_wkt(rejected.geometry))
     lone = _lone(unmatched)
-    parts = [part[[*SAID, "seen", "geometry"]] for part in (standing, rejected, lone) if len(part)]
+    parts = [part[[*DECISION_COLUMNS, "seen", "geometry"]] for part in (standing, rejected, lone) if len(part)]
     if not parts:
         return found
     rows = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs=LONLAT)
-    said = {name: rows[name].astype(object).where(rows[name].notna(), None) for name in (*SAID, "seen")}
+    said = {name: rows[name].astype(object).where(rows[name].notna(), None) for name in (*DECISION_COLUMNS, "seen")}
     return rows.assign(**said, **_facts(rows["detection"], found))
 
 
 def _facts(names: pd.Series, found: gpd.GeoDataFrame) -> dict[str, pd.Series]:
     """What is known of the detections with these names, empty where there is none."""
-    known = found.set_index("detection")[[name for name in FACTS if name in found]].reindex(names)
+    known = found.set_index("detection")[[name for name in DETECTION_COLUMNS if name in found]].reindex(names)
     flags = {name: "boolean" for name in known if pd.api.types.is_bool_dtype(found[name])}
     return dict(known.astype(flags).set_index(names.index).items())
 
 
 def _layer(reviewed: Path, name: str) -> gpd.GeoDataFrame:
     frame = read_polygons(reviewed, name).to_crs(LONLAT)
-    wanted = {"status", *PERSONAL, "decision" if name == "unmatched" else "detection"}
+    wanted = {"status", *REVIEW_FIELDS, "decision" if name == "unmatched" else "detection"}
     if missing := sorted(wanted - set(frame.columns)):
         raise UserError(
             f"The layer {name} of {reviewed} lacks the field {', '.join(missing)}. Give the file that apply-review wrote."
@@ -78,7 +78,9 @@ def _shown(standing: gpd.GeoDataFrame, found: gpd.GeoDataFrame) -> pd.Series:
 def _lone(unmatched: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Decisions of which nothing stands among the detections."""
     lone = unmatched[unmatched["kept"] == 0] if "kept" in unmatched else unmatched
-    names = [None if pd.isna(one) else EARLIER + str(one).removeprefix(EARLIER) for one in lone["decision"]]
+    names = [
+        None if pd.isna(one) else EARLIER_PREFIX + str(one).removeprefix(EARLIER_PREFIX) for one in lone["decision"]
+    ]
     return lone.assign(detection=pd.Series(names, index=lone.index, dtype=object), seen=_wkt(lone.geometry))
 
 
@@ -88,7 +90,7 @@ def _wkt(outlines: gpd.GeoSeries) -> pd.Series:
 
 log = logging.getLogger(__name__)
 
-KNOWN = ("source", "source_id", "upslope_connection", "activity", "kinematics", "velocity", "velocity_error")
+OTHERS_COLUMNS = ("source", "source_id", "upslope_connection", "activity", "kinematics", "velocity", "velocity_error")
 """What the sheet shows of another inventory."""
 
 
@@ -128,13 +130,15 @@ def _in_order(sheet: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     if "seen" not in sheet:
         sheet = sheet.assign(seen=sheet.geometry.to_wkt(rounding_precision=7).astype(object))
     sheet = sheet.assign(decided=sheet["status"] != "pending").sort_values(["decided", "confidence", "detection"])
-    sheet = sheet[[*SAID, *(name for name in FACTS if name in sheet), "seen", "geometry"]].reset_index(drop=True)
+    sheet = sheet[
+        [*DECISION_COLUMNS, *(name for name in DETECTION_COLUMNS if name in sheet), "seen", "geometry"]
+    ].reset_index(drop=True)
     return sheet.round({"area_m2": 0, "elevation_min_m": 0, "slope_mean_deg": 1})
 
 
 def _others(paths: list[Path]) -> gpd.GeoDataFrame:
     frames = [read_polygons(path, "described").to_crs(LONLAT) for path in paths]
-    frames = [frame.reindex(columns=[*KNOWN, "geometry"]) for frame in frames if len(frame)]
+    frames = [frame.reindex(columns=[*OTHERS_COLUMNS, "geometry"]) for frame in frames if len(frame)]
     if not frames:
-        return gpd.GeoDataFrame({name: pd.Series(dtype=object) for name in KNOWN}, geometry=[], crs=LONLAT)
+        return gpd.GeoDataFrame({name: pd.Series(dtype=object) for name in OTHERS_COLUMNS}, geometry=[], crs=LONLAT)
     return gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), geometry="geometry", crs=LONLAT)

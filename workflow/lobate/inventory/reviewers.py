@@ -15,17 +15,17 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from lobate.inventory.detections import PERSONAL
+from lobate.inventory.detections import REVIEW_FIELDS
 from lobate.inventory.overlap import one_to_one, overlaps
 from lobate.io.decisions import STANDING
 from lobate.io.vector import LONLAT
 
-ALIKE = 0.8
+MIN_OUTLINE_IOU = 0.8
 """Two people's outlines of one landform that share less than this IoU are not one outline."""
-WORDS = ("upslope_connection", "activity")
+COMPARED_FIELDS = ("upslope_connection", "activity")
 """Fields in which people may contradict each other."""
-COLUMNS = ["geometry", "decision", "status", *PERSONAL, "seen"]
-UNDECIDED = ("status", "outline")
+COLUMNS = ["geometry", "decision", "status", *REVIEW_FIELDS, "seen"]
+DECISIVE = ("status", "outline")
 """What people must agree on for a decision to count."""
 
 
@@ -45,17 +45,17 @@ def merge_reviewers(files: dict[str, gpd.GeoDataFrame], match_iou: float) -> Agr
     groups = _grouped(list(said.values()), match_iou)
     names = list(said)
     conflicts = [_conflict(group, names, about) for group in groups for about in _differences(group)]
-    decided = [_merged(group) for group in groups if not set(_differences(group)) & set(UNDECIDED)]
+    decided = [_merged(group) for group in groups if not set(_differences(group)) & set(DECISIVE)]
     frame = gpd.GeoDataFrame(conflicts, columns=["about", "decision", "said", "geometry"], crs=LONLAT)
     facts = {
         "files": [{"file": name, **_counts(one)} for name, one in said.items()],
         "pairs": [_pair(one, other, said, match_iou) for one, other in combinations(said, 2)],
-        "conflicts": {about: int((frame["about"] == about).sum()) for about in (*UNDECIDED, *WORDS)},
+        "conflicts": {about: int((frame["about"] == about).sum()) for about in (*DECISIVE, *COMPARED_FIELDS)},
     }
     return Agreement(gpd.GeoDataFrame(decided, columns=COLUMNS, crs=LONLAT), frame, facts)
 
 
-def kappa(one: np.ndarray, other: np.ndarray) -> float | None:
+def cohen_kappa(one: np.ndarray, other: np.ndarray) -> float | None:
     """Return Cohen's kappa (1960) of two people's yes and no, both (n,) bool; None where chance alone explains all.
 
     kappa = (p_o - p_e) / (1 - p_e), with p_o the share they agree on and p_e that expected from how often each says yes.
@@ -77,13 +77,13 @@ def match_decisions(one: gpd.GeoDataFrame, other: gpd.GeoDataFrame, match_iou: f
     return one_to_one(pairs[pairs["iou"] >= match_iou].reset_index(drop=True))
 
 
-Said = tuple[int, Any]
+FileDecision = tuple[int, Any]
 """Number of the file and the decision's row."""
 
 
-def _grouped(files: Sequence[gpd.GeoDataFrame], match_iou: float) -> list[list[Said]]:
+def _grouped(files: Sequence[gpd.GeoDataFrame], match_iou: float) -> list[list[FileDecision]]:
     """Return the decisions about each landform, in the order in which the files first name it."""
-    groups: list[list[Said]] = []
+    groups: list[list[FileDecision]] = []
     for number, frame in enumerate(files):
         firsts = gpd.GeoDataFrame([group[0][1] for group in groups], columns=COLUMNS, crs=LONLAT)
         pairs = match_decisions(firsts, frame, match_iou) if groups else pd.DataFrame({"left": [], "right": []})
@@ -96,15 +96,15 @@ def _grouped(files: Sequence[gpd.GeoDataFrame], match_iou: float) -> list[list[S
     return groups
 
 
-def _differences(group: list[Said]) -> list[str]:
+def _differences(group: list[FileDecision]) -> list[str]:
     """Return what people disagree on about one landform."""
     rows = [row for _, row in group]
     stands = [row.status in STANDING for row in rows]
     if any(stands) and not all(stands):
         return ["status"]
     outlines = [row.geometry for row in rows]
-    apart = all(stands) and any(_iou(one, other) < ALIKE for one, other in combinations(outlines, 2))
-    words = [field for field in WORDS if len({getattr(row, field) for row in rows} - {None}) > 1]
+    apart = all(stands) and any(_iou(one, other) < MIN_OUTLINE_IOU for one, other in combinations(outlines, 2))
+    words = [field for field in COMPARED_FIELDS if len({getattr(row, field) for row in rows} - {None}) > 1]
     return [*["outline"] * apart, *words]
 
 
@@ -113,11 +113,11 @@ def _iou(one: Any, other: Any) -> float:
     return common / (one.area + other.area - common)
 
 
-def _merged(group: list[Said]) -> dict[str, Any]:
+def _merged(group: list[FileDecision]) -> dict[str, Any]:
     """Return one decision for all: an edited outline before an accepted one, then the first file's."""
     rows = [row for _, row in group]
     chosen = next((row for row in rows if row.status == "edited"), rows[0])._asdict()
-    fields = {field: {word for row in rows if not pd.isna(word := getattr(row, field))} for field in WORDS}
+    fields = {field: {word for row in rows if not pd.isna(word := getattr(row, field))} for field in COMPARED_FIELDS}
     same = {field: next(iter(words)) if len(words) == 1 else None for field, words in fields.items()}
     return {**chosen, **same, **{field: _listed(rows, field) for field in ("reviewer", "remark")}}
 
@@ -126,7 +126,7 @@ def _listed(rows: list[Any], field: str) -> str | None:
     return "; ".join(dict.fromkeys(str(text) for row in rows if not pd.isna(text := getattr(row, field)))) or None
 
 
-def _conflict(group: list[Said], names: list[str], about: str) -> dict[str, Any]:
+def _conflict(group: list[FileDecision], names: list[str], about: str) -> dict[str, Any]:
     field = "status" if about == "outline" else about
     said = [f"{getattr(row, field)} by {row.reviewer or names[number]} ({names[number]})" for number, row in group]
     first = group[0][1]
@@ -145,4 +145,4 @@ def _pair(one: str, other: str, said: dict[str, gpd.GeoDataFrame], match_iou: fl
     ]
     agree = int((yes[0] == yes[1]).sum())
     share = round(agree / len(pairs), 4) if len(pairs) else None
-    return {"files": [one, other], "both": len(pairs), "agree": agree, "share": share, "kappa": kappa(*yes)}
+    return {"files": [one, other], "both": len(pairs), "agree": agree, "share": share, "kappa": cohen_kappa(*yes)}

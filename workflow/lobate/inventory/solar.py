@@ -23,9 +23,9 @@ SOLAR_CONSTANT = 1361.0
 """W m-2 at the mean distance of the sun."""
 
 TRANSMISSIVITY = 0.75
-DAYS = 36
-PER_DAY = 48
-AT_ONCE = 4096
+DAYS_PER_YEAR = 36
+MOMENTS_PER_DAY = 48
+CELLS_AT_ONCE = 4096
 """Cells taken at once, which bounds memory."""
 
 
@@ -39,7 +39,7 @@ def potential_radiation(cells: Cells, latitude: float) -> float | None:
         return None
     cover = cells.cover[known]
     altitude = float(np.average(cells.elevation[known], weights=cover))
-    beams = year_of_beams(round(latitude, 3), round(altitude, -1))
+    beams = annual_beams(round(latitude, 3), round(altitude, -1))
     return float(np.average(irradiance(beams, cells.slope[known], cells.aspect[known]), weights=cover))
 
 
@@ -47,15 +47,15 @@ def irradiance(beams: np.ndarray, slope: np.ndarray, aspect: np.ndarray) -> np.n
     """W m-2 that slopes (degrees; aspect clockwise from north, NaN where flat) receive of ``beams``; (n,)."""
     tilt, facing = np.radians(slope), np.radians(np.nan_to_num(aspect))
     normals = np.column_stack([np.sin(tilt) * np.sin(facing), np.sin(tilt) * np.cos(facing), np.cos(tilt)])
-    parts = (normals[start : start + AT_ONCE] @ beams for start in range(0, len(normals), AT_ONCE))
+    parts = (normals[start : start + CELLS_AT_ONCE] @ beams for start in range(0, len(normals), CELLS_AT_ONCE))
     return np.concatenate([np.clip(part, 0, None, out=part).sum(axis=1) for part in parts])
 
 
 @lru_cache(maxsize=64)
-def year_of_beams(latitude: float, altitude: float) -> np.ndarray:
+def annual_beams(latitude: float, altitude: float) -> np.ndarray:
     """Beams of the sun through a year (east, north, up; W m-2 over the number of moments), shape (3, m), at degrees and m."""
-    days = 0.5 + (np.arange(DAYS) + 0.5) / DAYS * 365
-    return np.hstack([solar_positions(day, latitude, altitude) for day in days]) / DAYS
+    days = 0.5 + (np.arange(DAYS_PER_YEAR) + 0.5) / DAYS_PER_YEAR * 365
+    return np.hstack([solar_positions(day, latitude, altitude) for day in days]) / DAYS_PER_YEAR
 
 
 def solar_positions(
@@ -64,7 +64,7 @@ def solar_positions(
     altitude: float = 0.0,
     *,
     transmissivity: float = TRANSMISSIVITY,
-    moments: int = PER_DAY,
+    moments: int = MOMENTS_PER_DAY,
 ) -> np.ndarray:
     """Beams of one day of the year (1 to 365), as above; their sum is the day's mean on a plane that always faces the sun."""
     phi = np.radians(latitude)

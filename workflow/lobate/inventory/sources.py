@@ -24,14 +24,14 @@ log = logging.getLogger(__name__)
 REVIEWED = "reviewed"
 """Name of the source that is the reviewed detections."""
 
-DETECTED = "deep learning"
+DETECTION_METHOD = "deep learning"
 """Method of the reviewed detections."""
 
-MAPPED = "mapped"
+MAPPED_STATUS = "mapped"
 """Status of what another inventory knows and no reviewer has looked at."""
 
-NUMBERS = ("velocity", "velocity_error")
-CM = {"mm": 0.1, "cm": 1.0, "m": 100.0}
+NUMERIC_FIELDS = ("velocity", "velocity_error")
+TO_CM = {"mm": 0.1, "cm": 1.0, "m": 100.0}
 """Unit of a velocity -> cm."""
 
 
@@ -42,13 +42,13 @@ def read_source(path: Path, source: str, others: dict[str, OtherInventory]) -> g
     """
     if source == REVIEWED:
         frame = read_polygons(path, REVIEWED).to_crs(LONLAT)
-        return frame.assign(source=source, source_id=frame["detection"], method=DETECTED)
+        return frame.assign(source=source, source_id=frame["detection"], method=DETECTION_METHOD)
     if source not in others:
         raise UserError(f"There is no inventory called {source}. Describe it in the setting inventory.others.{source}.")
     return _read_other(path, source, others[source])
 
 
-def mend(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+def repair_outlines(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return outlines that are valid polygons, and those that cannot be, with ``reason``.
 
     An outline that crosses itself is repaired (shapely.make_valid), which keeps all ground inside its line.
@@ -76,11 +76,11 @@ def _read_other(path: Path, source: str, settings: OtherInventory) -> gpd.GeoDat
             )
     ids = _ids(frame, source, settings, where)
     columns: dict[str, list[Any]] = {name: _known(frame, name, field, where) for name, field in settings.fields.items()}
-    for name in set(NUMBERS) & set(columns):
-        columns[name] = [one * CM[settings.velocity_unit] for one in columns[name]]
+    for name in set(NUMERIC_FIELDS) & set(columns):
+        columns[name] = [one * TO_CM[settings.velocity_unit] for one in columns[name]]
     outlines = gpd.GeoDataFrame({"source_id": ids, **columns}, geometry=frame.geometry.to_numpy(), crs=frame.crs)
     outlines = outlines[_chosen(frame, settings, where)].reset_index(drop=True).to_crs(LONLAT)
-    return outlines.assign(source=source, method=settings.method, status=MAPPED)
+    return outlines.assign(source=source, method=settings.method, status=MAPPED_STATUS)
 
 
 def _ids(frame: gpd.GeoDataFrame, source: str, settings: OtherInventory, where: str) -> list[str]:
@@ -106,7 +106,7 @@ def _known(frame: gpd.GeoDataFrame, name: str, field: str, where: str) -> list[A
         return list(canonical(frame[field], VOCABULARIES[name], f"{where}, field {field}"))
     if name == "mapping_date":
         return [_date(value, f"{where}, field {field}") for value in frame[field]]
-    if name not in NUMBERS:
+    if name not in NUMERIC_FIELDS:
         return [None if pd.isna(value) else str(value) for value in frame[field]]
     numbers = pd.to_numeric(frame[field], errors="coerce").astype(float)
     wrong = np.flatnonzero((frame[field].notna() & ~np.isfinite(numbers)).to_numpy())

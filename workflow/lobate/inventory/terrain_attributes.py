@@ -9,7 +9,7 @@ import shapely
 
 from lobate.inventory.zonal import Cells
 
-EDGE = 1e-6
+ROUNDING = 1e-6
 """Share beyond the DEM that is put down to rounding."""
 
 MIN_SLOPE_SHARE = 0.5
@@ -19,43 +19,43 @@ Value = float | str | None
 
 
 @dataclass(frozen=True)
-class Relief:
+class TerrainAttributes:
     """Elevation, slope and aspect (column -> value), and the cells they stand on; ``cells`` is None where none do."""
 
     values: dict[str, Value]
     cells: Cells | None
 
 
-def relief(cells: Cells | None, min_share: float) -> Relief:
+def summarize_cells(cells: Cells | None, min_share: float) -> TerrainAttributes:
     """Sum up the cells under an outline; ``cells`` is None without a DEM.
 
     An outline that reaches past the DEM has no attributes, since its highest or lowest part is not known. Voids are left
     out where at least ``min_share`` of the outline has an elevation, else the attributes are null too.
     """
     if cells is None:
-        return Relief({"dem_share": None, "dem_note": "no DEM"}, None)
+        return TerrainAttributes({"dem_share": None, "dem_note": "no DEM"}, None)
     total = cells.cover.sum()
     known = np.isfinite(cells.elevation)
     share = float(cells.cover[known].sum() / total)
     beyond = float(cells.cover[~cells.on_dem].sum() / total)
     note = _note(share, beyond, min_share)
     values: dict[str, Value] = {"dem_share": share, "dem_note": note}
-    if beyond > EDGE or share < min_share:
-        return Relief(values, None)
+    if beyond > ROUNDING or share < min_share:
+        return TerrainAttributes(values, None)
     seen = Cells(*(getattr(cells, name)[known] for name in Cells.__dataclass_fields__))
     slope, caveat = _slope(seen, total)
     values["dem_note"] = "; ".join(filter(None, [note, caveat])) or None
-    return Relief({**values, **_heights(seen), **slope}, seen)
+    return TerrainAttributes({**values, **_heights(seen), **slope}, seen)
 
 
 def _note(share: float, beyond: float, min_share: float) -> str | None:
-    if beyond > 1 - EDGE:
+    if beyond > 1 - ROUNDING:
         return "lies outside the DEM"
-    if beyond > EDGE:
+    if beyond > ROUNDING:
         return f"reaches past the DEM ({beyond:.1%} of it)"
     if share < min_share:
         return f"the DEM is void in {1 - share:.1%} of it"
-    return f"without the {1 - share:.1%} of it where the DEM is void" if share < 1 - EDGE else None
+    return f"without the {1 - share:.1%} of it where the DEM is void" if share < 1 - ROUNDING else None
 
 
 def _heights(cells: Cells) -> dict[str, Value]:
@@ -81,7 +81,7 @@ def _slope(cells: Cells, total: float) -> tuple[dict[str, Value], str | None]:
         "aspect_deg": aspect,
         "aspect_concentration": concentration,
     }
-    return slope, f"slope and aspect from {share:.1%} of it" if share < 1 - EDGE else None
+    return slope, f"slope and aspect from {share:.1%} of it" if share < 1 - ROUNDING else None
 
 
 def circular_mean(degrees: np.ndarray, weights: np.ndarray) -> tuple[float | None, float | None]:

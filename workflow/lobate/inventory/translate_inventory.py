@@ -49,10 +49,10 @@ GO = {
 MA = {"PrimaryID": TEXT, "WorkingID": TEXT, "VelClass": TEXT, "Velocity": NUMBER, "VelError": NUMBER, "Comment": TEXT}
 """Column -> kind of each layer; Velocity and VelError (cm a year) are this project's own."""
 
-CLASSES = ((1, "< 1 cm/yr"), (3, "1-3 cm/yr"), (10, "3-10 cm/yr"), (30, "10-30 cm/yr"), (100, "30-100 cm/yr"))
-FASTEST = "> 100 cm/yr"
+VELOCITY_CLASSES = ((1, "< 1 cm/yr"), (3, "1-3 cm/yr"), (10, "3-10 cm/yr"), (30, "10-30 cm/yr"), (100, "30-100 cm/yr"))
+FASTEST_CLASS = "> 100 cm/yr"
 
-WORDS = {
+VOCABULARY_COLUMNS = {
     "Upsl.Con.": "upslope_connection",
     "Acti.Cl.": "activity",
     "Kin.Att.": "kinematics",
@@ -61,7 +61,7 @@ WORDS = {
 """Column of the template -> attribute; all of controlled words."""
 
 
-def in_layers(
+def rgik_layers(
     inventory: gpd.GeoDataFrame, footprints: Sequence[shapely.Geometry], region: str, where: str
 ) -> dict[str, gpd.GeoDataFrame]:
     """Return the template's layers of an inventory (columns ``attributes.INVENTORY``); ``footprints`` of its images (degrees).
@@ -80,7 +80,7 @@ def in_layers(
 
 def velocity_class(velocity: float) -> str:
     """Return the class of a moving area by its velocity in cm a year; its sign, up or down, does not count."""
-    return next((name for limit, name in CLASSES if abs(velocity) < limit), FASTEST)
+    return next((name for limit, name in VELOCITY_CLASSES if abs(velocity) < limit), FASTEST_CLASS)
 
 
 def _with_ids(inventory: gpd.GeoDataFrame, where: str) -> gpd.GeoDataFrame:
@@ -92,9 +92,9 @@ def _with_ids(inventory: gpd.GeoDataFrame, where: str) -> gpd.GeoDataFrame:
         "VelClass": [None if pd.isna(one) else velocity_class(one) for one in inventory["velocity"]],
         "Velocity": inventory["velocity"],
         "VelError": inventory["velocity_error"],
-        "Comment": [_comment(one) for one in inventory[["method", "status", "remark"]].itertuples(index=False)],
+        "Comment": [_comment(row) for row in inventory[["method", "status", "remark"]].itertuples(index=False)],
     }
-    for column, attribute in WORDS.items():
+    for column, attribute in VOCABULARY_COLUMNS.items():
         columns[column] = canonical(inventory[attribute], VOCABULARIES[attribute], f"{where}, field {attribute}")
     return inventory.assign(**columns).sort_values("PrimaryID").reset_index(drop=True)
 
@@ -121,7 +121,7 @@ def _mapped(footprints: Sequence[shapely.Geometry], region: str) -> gpd.GeoDataF
 
 log = logging.getLogger(__name__)
 
-PAPER = {
+PAPER_COLUMNS = {
     "upslope_connection": "upslope_connection",
     "altitude_m": "elevation_mean_m",
     "lowest_m": "elevation_min_m",
@@ -150,9 +150,9 @@ def translate_inventory(
     """
     records = read_compiled(inventory)
     if standard == "paper":
-        layers = {"inventory": in_paper(records)}
+        layers = {"inventory": paper_layer(records)}
     elif standard == "rgik":
-        layers = in_layers(
+        layers = rgik_layers(
             records, [_footprint(image) for image in images or []], region, f"{inventory}, layer inventory"
         )
     else:
@@ -161,13 +161,13 @@ def translate_inventory(
     log.info("%s: %s", standard, ", ".join(f"{len(layer)} in layer {name}" for name, layer in layers.items()))
 
 
-def in_paper(records: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def paper_layer(records: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """The paper's attributes; ``name`` is what another inventory calls the landform, where one knows it."""
     names = [
         next((one.split(":", 1)[1] for one in known.split(";") if not one.startswith(f"{REVIEWED}:")), None)
         for known in records["sources"]
     ]
-    columns = {name: records[attribute] for name, attribute in PAPER.items()}
+    columns = {name: records[attribute] for name, attribute in PAPER_COLUMNS.items()}
     return gpd.GeoDataFrame({"id": records["id"], "name": names, **columns}, geometry=records.geometry, crs=records.crs)
 
 

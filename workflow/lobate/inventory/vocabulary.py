@@ -34,7 +34,7 @@ ACTIVITY = ("active", "active_uncertain", "transitional", "relict_uncertain", "r
 KINEMATICS = ("inf_cm", "cm", "cm_to_dm", "dm", "dm_to_m", "m", "sup_m", "undefined")
 """RGIK `Kin.Att.`: the order of magnitude of its velocity."""
 
-OUTLINE = ("Extended", "Restricted")
+OUTLINE_TYPE = ("Extended", "Restricted")
 """RGIK `Out.Type`: with or without the external parts of the front and the lateral margins."""
 
 VOCABULARIES = {
@@ -42,7 +42,7 @@ VOCABULARIES = {
     "upslope_connection": UPSLOPE,
     "activity": ACTIVITY,
     "kinematics": KINEMATICS,
-    "outline_type": OUTLINE,
+    "outline_type": OUTLINE_TYPE,
 }
 """Attribute -> its words."""
 

@@ -34,7 +34,7 @@ def cell_coverage(grid: Grid, outline: shapely.Geometry) -> np.ndarray:
     return cover.reshape(grid.shape)
 
 
-CELLS = 1_000_000
+MAX_CELLS = 1_000_000
 """Cells read at once."""
 
 
@@ -68,7 +68,7 @@ def _parts(grid: Grid, outline: shapely.Geometry) -> Iterator[Grid]:
     right, bottom = ~grid.transform @ (east, south)
     col, row = int(np.floor(left)), int(np.floor(top))
     width, height = max(1, int(np.ceil(right)) - col), max(1, int(np.ceil(bottom)) - row)
-    for start, stop in row_bands(height, max(1, CELLS // width)):
+    for start, stop in row_bands(height, max(1, MAX_CELLS // width)):
         yield grid.crop(row + start, col, stop - start, width)
 
 
@@ -89,4 +89,4 @@ def _cells_of(dem: DatasetReader, part: Grid, outline: shapely.Geometry) -> Cell
 
 
 def _concatenated(parts: list[Cells]) -> Cells:
-    return Cells(*(np.concatenate([getattr(one, name) for one in parts]) for name in Cells.__dataclass_fields__))
+    return Cells(*(np.concatenate([getattr(part, name) for part in parts]) for name in Cells.__dataclass_fields__))

@@ -61,9 +61,13 @@ def _properties() -> Element:
 
 def _tree(outlines: Sequence[Layer], images: Sequence[Layer]) -> Element:
     group = within(
-        "layer-tree-group", [_entry(one, "gdal") for one in images], name="images", checked="Qt::Checked", expanded=0
+        "layer-tree-group",
+        [_entry(image, "gdal") for image in images],
+        name="images",
+        checked="Qt::Checked",
+        expanded=0,
     )
-    return within("layer-tree-group", [*(_entry(one, "ogr") for one in outlines), group])
+    return within("layer-tree-group", [*(_entry(outline, "ogr") for outline in outlines), group])
 
 
 def _entry(layer: Layer, provider: str) -> Element:

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
-from lobate.inventory.detections import PERSONAL
+from lobate.inventory.detections import REVIEW_FIELDS
 from lobate.inventory.vocabulary import VOCABULARIES
 from lobate.io.qgis.markup import Value, element, option, within
 from lobate.io.qgis.symbols import OutlineStyle, alike, categories, labels
 
-WRITTEN = ("status", *PERSONAL)
+EDITABLE = ("status", *REVIEW_FIELDS)
 """Fields that a person fills."""
 
-SHOWN = ("confidence", "area_m2", "elevation_min_m", "slope_mean_deg", "touches_edge", "tiles", "detection")
+READ_ONLY = ("confidence", "area_m2", "elevation_min_m", "slope_mean_deg", "touches_edge", "tiles", "detection")
 """Fields that tell something about the detection; all others are hidden."""
 
 FLAGS = ("touches_edge",)
@@ -25,37 +25,37 @@ FLAGS = ("touches_edge",)
 NULL = "{2839923C-8B7D-419E-B84B-CA2FE9B80EC7}"
 """What QGIS calls an empty value in a drop-down."""
 
-NAMES = {"area_m2": "area (m²)", "elevation_min_m": "lowest point (m)", "slope_mean_deg": "slope (°)"}
+ALIASES = {"area_m2": "area (m²)", "elevation_min_m": "lowest point (m)", "slope_mean_deg": "slope (°)"}
 
-MENDED = 2e-6
+REDRAWN_DEG = 2e-6
 """Degrees, some 20 cm: an outline farther than this from the one that was shown has been mended."""
 
-STATUS = f"""CASE
+STATUS_EXPRESSION = f"""CASE
 WHEN "status" IS NULL THEN 'edited'
-WHEN "status" IN ('pending', 'accepted') AND hausdorff_distance($geometry, geom_from_wkt("seen")) > {MENDED:f} THEN 'edited'
+WHEN "status" IN ('pending', 'accepted') AND hausdorff_distance($geometry, geom_from_wkt("seen")) > {REDRAWN_DEG:f} THEN 'edited'
 ELSE "status" END"""
 """Whoever mends an outline or draws a new one need not say so."""
 
-FIRST = 'CASE WHEN "status" = \'pending\' THEN 0 ELSE 2 END + coalesce("confidence", 1)'
+SORT_EXPRESSION = 'CASE WHEN "status" = \'pending\' THEN 0 ELSE 2 END + coalesce("confidence", 1)'
 """Order of the table: what is to be decided, the least certain first; then what is decided."""
 
-ENTRY = "format_number(\"confidence\", 2) || '  ' || coalesce(\"status\", '')"
+PREVIEW_EXPRESSION = "format_number(\"confidence\", 2) || '  ' || coalesce(\"status\", '')"
 """What a row is called in the form's list."""
 
 
 def form(columns: Sequence[str]) -> list[Element]:
     """Return the elements of a layer's style that make the form and the table, for a layer with these columns."""
-    written, shown = ([one for one in names if one in columns] for names in (WRITTEN, SHOWN))
+    written, shown = ([one for one in names if one in columns] for names in (EDITABLE, READ_ONLY))
     return [
         within("fieldConfiguration", [_field(name) for name in columns]),
         within("aliases", [element("alias", field=name, name=_name(name)) for name in columns]),
-        within("defaults", [element("default", field="status", expression=STATUS, applyOnUpdate=1)]),
+        within("defaults", [element("default", field="status", expression=STATUS_EXPRESSION, applyOnUpdate=1)]),
         _table([*written, *shown], columns),
         element("editorlayout", "tablayout"),
         within("attributeEditorForm", [_group("Your decision", written), _group("The detection", shown)]),
-        within("editable", [element("field", name=name, editable=int(name in WRITTEN)) for name in columns]),
+        within("editable", [element("field", name=name, editable=int(name in EDITABLE)) for name in columns]),
         within("reuseLastValue", [element("field", name="reviewer", reuseLastValue=1)]),
-        element("previewExpression", ENTRY),
+        element("previewExpression", PREVIEW_EXPRESSION),
     ]
 
 
@@ -78,18 +78,18 @@ def _widget(name: str) -> tuple[str, dict[str, Value]]:
     """The widget of a field: a drop-down of the vocabulary's words, of the names used so far, a tick, or a text."""
     if name == "status":
         return "ValueMap", {"map": [{word: word} for word in VOCABULARIES[name]]}
-    if name in WRITTEN and name in VOCABULARIES:
+    if name in EDITABLE and name in VOCABULARIES:
         words: list[Value] = [{word.replace("_", " "): word} for word in VOCABULARIES[name]]
         return "ValueMap", {"map": [{"(not said)": NULL}, *words]}
     if name == "reviewer":
         return "UniqueValues", {"Editable": True}
     if name in FLAGS:
         return "CheckBox", {"CheckedState": "", "UncheckedState": ""}
-    return ("TextEdit", {"IsMultiline": False}) if name in (*WRITTEN, *SHOWN) else ("Hidden", {})
+    return ("TextEdit", {"IsMultiline": False}) if name in (*EDITABLE, *READ_ONLY) else ("Hidden", {})
 
 
 def _name(field: str) -> str:
-    return NAMES.get(field, field.replace("_", " "))
+    return ALIASES.get(field, field.replace("_", " "))
 
 
 def _table(visible: Sequence[str], columns: Sequence[str]) -> Element:
@@ -97,7 +97,7 @@ def _table(visible: Sequence[str], columns: Sequence[str]) -> Element:
     listed = [
         element("column", type="field", name=name, hidden=int(name in rest), width=-1) for name in [*visible, *rest]
     ]
-    return within("attributetableconfig", [within("columns", listed)], sortExpression=FIRST, sortOrder=0)
+    return within("attributetableconfig", [within("columns", listed)], sortExpression=SORT_EXPRESSION, sortOrder=0)
 
 
 def _group(title: str, fields: Sequence[str]) -> Element:
@@ -108,12 +108,12 @@ def _group(title: str, fields: Sequence[str]) -> Element:
 UNSURE, SURE = 0.7, 0.9
 """Confidences between which a detection is fairly sure."""
 
-CLASS = f"""CASE WHEN "status" = 'pending' THEN CASE
+CLASS_EXPRESSION = f"""CASE WHEN "status" = 'pending' THEN CASE
 WHEN "confidence" < {UNSURE} THEN 'unsure' WHEN "confidence" < {SURE} THEN 'fair' ELSE 'sure' END
 ELSE "status" END"""
 """Status and confidence in one."""
 
-REVIEW = (
+REVIEW_STYLES = (
     OutlineStyle("unsure", f"pending, confidence below {UNSURE}", "255,242,0,255", 0.9),
     OutlineStyle("fair", f"pending, confidence {UNSURE} to {SURE}", "255,176,0,255", 0.7),
     OutlineStyle("sure", f"pending, confidence from {SURE} on", "255,110,20,255", 0.5),
@@ -122,8 +122,8 @@ REVIEW = (
     OutlineStyle("rejected", "rejected", "255,90,220,255", 0.5, "dash"),
     OutlineStyle("", "no status yet", "255,255,255,255", 0.5, "dot"),
 )
-OTHERS = OutlineStyle("", "other inventory", "120,255,255,255", 0.4, "dash dot")
-REMOVED = OutlineStyle("", "removed by the filters", "210,210,210,255", 0.3, "dot")
+OTHERS_STYLE = OutlineStyle("", "other inventory", "120,255,255,255", 0.4, "dash dot")
+REMOVED_STYLE = OutlineStyle("", "removed by the filters", "210,210,210,255", 0.3, "dot")
 
 LABELLED_FROM = 100_000
 """Labels are shown from this scale on."""
@@ -133,7 +133,7 @@ def style(layer: str, columns: Sequence[str]) -> list[Element]:
     """Return the elements of the style of one of the sheet's layers, which has these columns."""
     if layer == "review":
         return [
-            categories(CLASS, REVIEW),
+            categories(CLASS_EXPRESSION, REVIEW_STYLES),
             labels('format_number("confidence", 2)', "255,255,255,255", LABELLED_FROM),
             *form(columns),
             element(
@@ -142,9 +142,9 @@ def style(layer: str, columns: Sequence[str]) -> list[Element]:
         ]
     if layer == "others":
         return [
-            alike(OTHERS),
+            alike(OTHERS_STYLE),
             labels('"source_id"', "120,255,255,255", LABELLED_FROM),
             *read_only(columns),
             element("mapTip", '[% "source" %] [% "source_id" %]'),
         ]
-    return [alike(REMOVED), *read_only(columns), element("mapTip", '[% "reason" %]')]
+    return [alike(REMOVED_STYLE), *read_only(columns), element("mapTip", '[% "reason" %]')]
