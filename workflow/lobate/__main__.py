@@ -1,4 +1,4 @@
-"""``python -m lobate``."""
+"""Entry point of ``python -m lobate``."""
 
 import sys
 

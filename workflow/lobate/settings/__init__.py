@@ -1,4 +1,4 @@
-"""One model for each section of the configuration: the single source of defaults, limits, units and descriptions."""
+"""One pydantic model per section of the configuration: its defaults, limits, units and descriptions."""
 
 from lobate.settings.region import Region
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A closed, frozen part of the configuration: an unknown key is an error. It holds values, never behaviour."""
+    """A closed, frozen part of the configuration: an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -22,24 +22,24 @@ class InProject:
 def _plain(path: str) -> str:
     if not path.strip():
         raise ValueError("is empty; give a path relative to the project")
-    # Snakemake takes {name} for a wildcard, and a line break or NUL for the end of a path
+    # Snakemake reads {name} as a wildcard, and ends a path at a line break or NUL
     if re.search(r"[{}\x00-\x1f]", path):
-        raise ValueError("has braces or control characters in it, which Snakemake takes for its own; rename the file")
+        raise ValueError("contains braces or control characters, which have a meaning in Snakemake; rename the file")
     return str(PurePosixPath(path))
 
 
 ProjectPath = Annotated[str, AfterValidator(_plain), InProject()]
-"""A path relative to the project's root (an absolute one works, but only on this machine)."""
+"""A path relative to the project's root. An absolute path works on this machine only."""
 
 
 class PolygonFile(Section):
     """One vector file of outlines."""
 
     path: ProjectPath
-    """Shapefile, GeoPackage, GeoJSON or any other vector file with a CRS."""
+    """Shapefile, GeoPackage, GeoJSON or other vector file with a CRS."""
     layer: str | None = None
     """Layer, if the file has several."""
     id_field: str | None = None
     """Field with each outline's identifier; without it, identifiers are file name and feature number."""
     where: dict[str, str | int | float | bool] = {}
-    """Keep only features whose fields have these values, for instance {Out.Type: Extended}."""
+    """Keep only features with these field values, for instance {Out.Type: Extended}."""

@@ -15,12 +15,12 @@ class Example(Section):
     side: Annotated[int, Field(ge=256, le=4096, multiple_of=2)] = 1024
     """Side of each of the two tiles, in pixels of 10 m."""
     overlap: Annotated[int, Field(ge=20, multiple_of=2)] = 200
-    """Pixels that the two tiles share."""
+    """Overlap of the two tiles, in pixels."""
     landforms: Annotated[int, Field(ge=5, le=500)] = 40
-    """Landforms in the world."""
+    """Number of landforms."""
     lookalikes: Annotated[int, Field(ge=0, le=500)] = 20
-    """Look-alikes in the world."""
+    """Number of look-alikes."""
     hidden: Annotated[float, Field(ge=0, lt=1)] = 0.25
     """Share of the landforms that are in no file of outlines, left to discover."""
     truth: ProjectPath
-    """All landforms of the world; only scores may read it."""
+    """File of all landforms; only the scores read it."""

@@ -14,14 +14,14 @@ Example = Literal["training", "validation", "new", "mended"]
 
 
 class Motion(Section):
-    """One landform with an interferogram beside the image (the paper's figure 4)."""
+    """Figure of one landform with an interferogram beside the image (the paper's figure 4)."""
 
     phase: ProjectPath | None = None
-    """Raster of an interferogram's phase over the landform, in radians (wrapped here) or complex; none: the image alone."""
+    """Raster of interferometric phase over the landform: complex, or in radians (wrapped by the figure); none: the image alone."""
     landform: str | None = None
     """Identifier in the inventory; none: the fastest landform, or the largest if no velocity is known."""
     reference_point: tuple[Longitude, Latitude] | None = None
-    """Longitude and latitude of the reference point of the phase correction, in degrees; none: no red dot."""
+    """Longitude and latitude of the reference point of the phase correction, in degrees; none: it is not marked."""
     direction_deg: Annotated[float, Field(ge=0, lt=360)] | None = None
     """Direction of motion, in degrees clockwise from true north; none: the arrow shows the mean aspect, with a note."""
 
@@ -30,10 +30,10 @@ class Figures(Section):
     """Figures of the results."""
 
     dpi: Annotated[int, Field(ge=50, le=1200)] = 300
-    """Resolution of the PNG files."""
+    """Resolution of the PNG files, in dots per inch."""
     credit: str = "Contains modified Copernicus Sentinel data"
     """Credit line under every map."""
     examples: dict[Example, str] = {}
     """Identifiers of the example outlines: polygons of the labels, detections. By default a rule picks them."""
     motion: Motion = Motion()
-    """The landform shown with its motion."""
+    """The figure of one landform's motion."""

@@ -12,7 +12,7 @@ from lobate.settings.base import ProjectPath, Section
 
 def _free(name: str) -> str:
     if name in ("stretch", "dem") or name.endswith("_scene"):
-        raise ValueError("is what another result of the room is called (stretch, dem, ..._scene); choose another name")
+        raise ValueError("is the name of another result of imagery (stretch, dem, ..._scene); choose another name")
     return name
 
 
@@ -28,7 +28,7 @@ class Find(Section):
     """The query for scenes: an area, and the same months of one or more years."""
 
     area: ProjectPath
-    """Outline of the region: any vector file of polygons with a CRS."""
+    """Outline of the region: a vector file of polygons with a CRS."""
     layer: str | None = None
     """Layer of the area, if its file has several."""
     years: Annotated[list[Year], Field(min_length=1)]
@@ -40,15 +40,17 @@ class Find(Section):
     @classmethod
     def _once(cls, numbers: list[int]) -> list[int]:
         if len(set(numbers)) < len(numbers):
-            raise ValueError("names one of them twice")
+            raise ValueError("has a number twice")
         return numbers
 
     @field_validator("months")
     @classmethod
     def _in_order(cls, months: list[int]) -> list[int]:
-        turns = [(one, after) for one, after in pairwise(months) if after < one]
+        turns = [(month, following) for month, following in pairwise(months) if following < month]
         if turns and turns != [(12, 1)]:
-            raise ValueError("is out of order; give months as they pass, [7, 8], or over New Year [12, 1, 2]")
+            raise ValueError(
+                "is out of order; give months in the order of the season: [7, 8], or over New Year [12, 1, 2]"
+            )
         return months
 
 
@@ -75,7 +77,7 @@ class Catalogue(Section):
     @model_validator(mode="after")
     def _complete(self) -> Catalogue:
         if self.url and not self.collection:
-            raise ValueError("a catalogue given by url needs the name of its collection too")
+            raise ValueError("a catalogue given by url also needs the name of its collection")
         return self
 
 
@@ -121,7 +123,7 @@ class Clouds(Section):
     max_scene_cloud: Annotated[float, Field(ge=0, le=100)] = 5.0
     """Scenes with more cloud cover than this, in per cent, are left out, and the reason is recorded."""
     invalid_classes: list[Annotated[int, Field(ge=0, le=11)]] = [0, 1, 3, 8, 9, 10]
-    """Classes of the scene classification (SCL) that are masked; snow (11) stays."""
+    """Masked classes of the scene classification (SCL); by default snow (11) is not masked."""
     dilate_m: Annotated[float, Field(ge=0)] = 0.0
     """Distance in metres by which masked areas grow, between the centres of the classification's cells."""
 
@@ -152,16 +154,16 @@ class Imagery(Section):
     @classmethod
     def _told_apart(cls, order: list[str] | None) -> list[str] | None:
         if order and len({name.lower() for name in order}) < len(order):
-            raise ValueError("names a band twice; call those that are not wanted by names of their own")
+            raise ValueError("names a band twice; give unused bands names of their own")
         return order
 
     @model_validator(mode="after")
     def _one_source(self) -> Imagery:
         if self.scenes and self.tiles:
-            raise ValueError("scenes and tiles both say which scenes to use; keep one of them")
+            raise ValueError("scenes and tiles both name the scenes to use; keep one of them")
         if not (self.scenes or self.tiles or self.find):
             raise ValueError(
-                "it names no scenes. Give tiles (products that are here already), scenes (a table of scenes to fetch), or "
+                "it names no scenes. Give tiles (local products), scenes (a table of scenes to fetch), or "
                 "find (area, years and months), and run snakemake find_scenes for such a table"
             )
         return self

@@ -17,13 +17,13 @@ class Labels(Section):
     negatives: list[PolygonFile] = []
     """Files of outlines of look-alikes and of ground without the landform. Their label is 0."""
     removed: ProjectPath | None = None
-    """CSV with the columns id and reason: outlines left out of training because they cannot be recognised."""
+    """CSV with the columns id and reason: outlines excluded from training because they cannot be recognised."""
     min_area_m2: Annotated[float, Field(ge=0)] = 100.0
     """Smaller outlines are slivers; they are removed, with the reason."""
     min_width_m: Annotated[float, Field(ge=0)] = 1.0
     """Outlines with a smaller mean width (twice the area over the perimeter) are slivers too."""
     fold_field: str | None = None
-    """Field of all these files that gives an outline's side (training or validation) or fold (a number), for the split
-    `field` of patches."""
+    """Field in all these files with each outline's side (training or validation) or fold (a number), for
+    patches.split.method: field."""
     ring_m: Annotated[float, Field(ge=0)] = 0.0
-    """Pixels within this distance of an outline are ignored (255), for the uncertainty of the line itself."""
+    """Pixels within this distance of an outline are ignored (255), since the line itself is uncertain."""

@@ -1,4 +1,4 @@
-"""Reading a configuration: every mistake in it in one message, each with the nearest known key."""
+"""Reading of a configuration; all mistakes come in one message, unknown keys with the nearest known one."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ LARGEST = 1_000_000
 
 
 def load(files: Iterable[str | Path]) -> Region:
-    """Read one configuration file, or several of which later ones overrule earlier ones key by key.
+    """Read one configuration file, or several, of which later ones override earlier ones key by key.
 
-    Raises UserErrors, all of them at once.
+    Raises UserErrors with all mistakes.
     """
     merged: dict[str, Any] = {}
     for file in files:
@@ -35,14 +35,14 @@ def load(files: Iterable[str | Path]) -> Region:
 def parse(config: Mapping[str, Any]) -> Region:
     """Turn a mapping, such as Snakemake's ``config``, into a region's settings.
 
-    Raises UserErrors, all of them at once.
+    Raises UserErrors with all mistakes.
     """
     _check_finite(config)
     try:
         ours = {key: value for key, value in config.items() if key not in NOT_OURS}
         return Region.model_validate(_without_empty(ours, Region))
     except ValidationError as error:
-        raise UserErrors(sorted({_told(one) for one in error.errors()})) from None
+        raise UserErrors(sorted({_message(details) for details in error.errors()})) from None
 
 
 def resolved(region: Region) -> str:
@@ -52,8 +52,8 @@ def resolved(region: Region) -> str:
 
 def schema() -> str:
     """Return the configuration's JSON schema, as text."""
-    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Region.model_json_schema()}
-    return json_text(made, sort_keys=False)
+    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Region.model_json_schema()}
+    return json_text(document, sort_keys=False)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def _read(file: Path) -> dict[str, Any]:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"The configuration file {file} does not exist. Check the path.") from None
-    # what YAML takes for a number or a date and Python does not, and brackets without end, are no YAMLErrors
+    # dates and numbers that Python refuses, and endless brackets, raise other errors than YAMLError
     except (yaml.YAMLError, ValueError, LookupError, TypeError, OSError, RecursionError, AttributeError) as error:
         raise UserError(
             f"The configuration file {file} cannot be read: {' '.join(str(error).split())}. Mend it there."
@@ -75,26 +75,26 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _check_finite(content: Mapping[str, Any]) -> None:
-    """Refuse what aliases (``&a``, ``*a``) blow up or close into a ring, before anything walks all of it.
+    """Raise UserError if aliases (``&a``, ``*a``) form a ring or expand to too many values, before anything walks them.
 
-    Raises UserError. Counts what stands behind an alias once for each place that uses it.
+    The values behind an alias count once for each place that uses it.
     """
     sizes: dict[int, int] = {}
     path: set[int] = set()
     waiting: list[tuple[Any, bool]] = [(content, False)]
     while waiting:
-        one, ready = waiting.pop()
-        inner = [*one.values()] if isinstance(one, Mapping) else one if isinstance(one, list) else []
+        node, ready = waiting.pop()
+        inner = [*node.values()] if isinstance(node, Mapping) else node if isinstance(node, list) else []
         if ready:
-            path.discard(id(one))
-            sizes[id(one)] = 1 + sum(sizes.get(id(each), 1) for each in inner)
-        elif id(one) in path or len(path) > DEEPEST:
+            path.discard(id(node))
+            sizes[id(node)] = 1 + sum(sizes.get(id(child), 1) for child in inner)
+        elif id(node) in path or len(path) > DEEPEST:
             raise UserError(
                 f"The configuration is nested without end, or deeper than {DEEPEST} times. Write it out plainly."
             )
-        elif inner and id(one) not in sizes:
-            path.add(id(one))
-            waiting += [(one, True), *((each, False) for each in inner)]
+        elif inner and id(node) not in sizes:
+            path.add(id(node))
+            waiting += [(node, True), *((child, False) for child in inner)]
     if sizes.get(id(content), 0) > LARGEST:
         raise UserError(
             f"The configuration has more than {LARGEST:,} values once its aliases (*name) are followed. Write it out plainly, "
@@ -111,7 +111,7 @@ def _overlaid(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_empty(given: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
-    """Give a section its defaults where all lines in it are commented out, which YAML calls null."""
+    """Give a section its defaults if all its lines are commented out, which YAML reads as null."""
     kept = dict(given)
     for name, field in model.model_fields.items():
         inner = field.annotation
@@ -121,7 +121,7 @@ def _without_empty(given: Mapping[str, Any], model: type[BaseModel]) -> dict[str
     return kept
 
 
-def _told(error: ErrorDetails) -> str:
+def _message(error: ErrorDetails) -> str:
     place = [part for part in error["loc"] if not str(part).startswith(("function-", "list[", "dict["))]
     name = ".".join(str(part) for part in place) or "the configuration"
     if error["type"] == "extra_forbidden":
@@ -146,7 +146,7 @@ def _nearest(place: list[Any]) -> str:
 
 
 def _keys(model: Any, place: list[str]) -> list[str]:
-    """Return the keys known at a place, walking models, lists and mappings."""
+    """Return the known keys at a place; walks models, lists and mappings."""
     for inner in _models(model):
         if not place:
             return list(inner.model_fields)
@@ -163,8 +163,8 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _inside(annotation: Any) -> Any:
-    """Return what a list or mapping holds, also behind ``Annotated`` and ``| None``."""
-    for one in (annotation, *get_args(annotation)):
-        if get_origin(one) in (list, dict):
-            return get_args(one)[-1]
+    """Return the type of a list's or mapping's values, also behind ``Annotated`` and ``| None``."""
+    for part in (annotation, *get_args(annotation)):
+        if get_origin(part) in (list, dict):
+            return get_args(part)[-1]
     return Union[get_args(annotation)] if get_origin(annotation) is Union else None  # noqa: UP007

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from lobate.settings.base import PolygonFile, ProjectPath, Section
 
 
-class Looks(Section):
+class Tta(Section):
     """Test-time augmentation: the mean of several predictions of each window."""
 
     symmetries: bool = False
@@ -24,7 +24,7 @@ class Predict(Section):
     window: Annotated[int, Field(ge=32, multiple_of=16)] = 480
     """Side of a window, in pixels."""
     overlap: Annotated[int, Field(ge=0)] = 160
-    """Pixels shared by neighbouring windows."""
+    """Overlap of neighbouring windows, in pixels."""
     blend: Literal["ramp", "crop"] = "ramp"
     """ramp: weights fall towards a window's edge; crop: each pixel comes from the window with the nearest centre."""
     batch: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
@@ -35,7 +35,7 @@ class Predict(Section):
     """Whether to use torch.compile. On two CPU cores it saved a fifth of the time of MobileNetV2 (0.12 s a window), after
     half a minute of compiling. It needs a C++ compiler and about 0.5 GB more memory. auto: for networks of over
     20 million weights on images of over 500 windows, where mapping takes hours."""
-    tta: Looks = Looks()
+    tta: Tta = Tta()
     """Test-time augmentation."""
     ensemble: list[ProjectPath] = []
     """Further model files. The map is the mean over the selected model and these, and its second band holds their
@@ -49,7 +49,7 @@ class Predict(Section):
 
 
 class Vectorize(Section):
-    """From probability to outlines."""
+    """Conversion of probabilities to outlines."""
 
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Pixels with at least this probability are landform; the default is the model's own best threshold."""
@@ -94,12 +94,12 @@ class Filter(Section):
 
 
 class Mapping(Section):
-    """From the model to scored detections."""
+    """Mapping with the model: detections and their scores."""
 
     predict: Predict = Predict()
     """Windows and their blending."""
     vectorize: Vectorize = Vectorize()
-    """Outlines."""
+    """Conversion to outlines."""
     merge: Merge = Merge()
     """Merging across tiles."""
     filter: Filter = Filter()

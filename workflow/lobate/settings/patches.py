@@ -15,7 +15,7 @@ class Crop(Section):
     """Patches cut from sub-images."""
 
     buffer_m: Annotated[float, Field(ge=0)] = 1500.0
-    """Ground kept round each outline, as a rectangle, in metres."""
+    """Buffer round each outline's bounding rectangle, in metres."""
     core: Annotated[int, Field(ge=16)] = 160
     """Side of a patch's core, in pixels."""
     margin: Annotated[int, Field(ge=0)] = 160
@@ -45,7 +45,7 @@ class Split(Section):
     @classmethod
     def _none_or_several(cls, folds: int) -> int:
         if folds == 1:
-            raise ValueError("one fold is none: give 0, or at least 2")
+            raise ValueError("one fold is no cross-validation: give 0, or at least 2")
         return folds
 
 
@@ -57,7 +57,7 @@ class Sheet(Section):
 
 
 class Patches(Section):
-    """Training units and their split."""
+    """Training patches and their split."""
 
     crop: Crop = Crop()
     """Cutting."""

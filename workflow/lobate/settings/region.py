@@ -31,7 +31,7 @@ class Region(Section):
     labels: Labels
     """Outlines."""
     patches: Patches = Patches()
-    """Training units."""
+    """Patches and their split."""
     training: Training = Training()
     """Network and rounds."""
     mapping: Mapping = Mapping()
@@ -41,4 +41,4 @@ class Region(Section):
     figures: Figures = Figures()
     """Figures."""
     example: Example | None = None
-    """Only in the embedded example."""
+    """Synthetic world; only in the embedded example."""

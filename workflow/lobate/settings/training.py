@@ -17,20 +17,20 @@ class Network(Section):
     backbone: str = "xception71"
     """Any timm model with feature outputs that can be dilated (xception41/65/71, mobilenetv2_100, resnet50, ...)."""
     output_stride: Literal[8, 16] = 16
-    """Stride of the encoder in training; a model trained at 16 can map at 8."""
+    """Output stride of the encoder in training; a model trained at 16 can map at 8."""
     weights: str = "imagenet"
     """imagenet (from the timm hub), none (random weights), or the path of a weights file."""
     aspp_channels: Annotated[int, Field(ge=8)] = 256
-    """Width of the atrous pyramid and of the decoder."""
+    """Channels of the atrous pyramid (ASPP) and of the decoder."""
     low_level_channels: Annotated[int, Field(ge=8)] = 48
-    """Width of the stride-4 features in the decoder."""
+    """Channels of the stride-4 features in the decoder."""
 
 
 class Schedule(Section):
     """The optimisation of one round."""
 
     iterations: Annotated[int, Field(ge=1)] = 30_000
-    """Optimiser steps a round."""
+    """Optimiser steps per round."""
     batch: Annotated[int, Field(ge=1)] = 8
     """Patches a step, over all devices together. With a batch of 1, the batch norm after the pyramid's pooling stays
     frozen."""
@@ -48,14 +48,14 @@ class Schedule(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 4e-5
     """Weight decay of weights; biases and norms have none."""
     batch_norm: Literal["frozen", "trained"] = "frozen"
-    """frozen as in the group's runs with pre-trained weights; trained is needed with random weights."""
+    """frozen: as in the group's runs with pre-trained weights; trained: needed with random weights."""
     class_weights: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)] | None = None
-    """Weight of background and landform in the loss; none as in the paper."""
+    """Weights of background and landform in the loss; null as in the paper."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Decay of an exponential moving average of the weights, such as 0.999. The average is evaluated and kept instead of
     the weights. none: no average, as in the paper."""
     scales: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]
-    """Scales drawn from for each patch, before the crop."""
+    """Random scales of each patch, applied before the crop."""
     evaluate_every: Annotated[int, Field(ge=1)] = 1_000
     """Iterations between two evaluations of the IoU on training and validation set."""
     evaluate_at_most: Annotated[int, Field(ge=1)] = 500
@@ -66,7 +66,7 @@ class Schedule(Section):
     @model_validator(mode="after")
     def _divisible(self) -> Schedule:
         if self.accumulate > self.batch:
-            raise ValueError(f"accumulate must not exceed the batch of {self.batch}, each part needs a patch")
+            raise ValueError(f"accumulate must not exceed the batch of {self.batch}: each part needs a patch")
         return self
 
 
