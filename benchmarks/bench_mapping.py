@@ -19,8 +19,8 @@ from lobate.io.grid import Grid
 from lobate.io.raster import CogWriter
 from lobate.network.deeplab import build, landform_probability
 from lobate.network.inference_graph import fuse_batch_norms
-from lobate.network.sliding_window import probability_map
-from lobate.network.window_weights import lay_out
+from lobate.network.sliding_window import write_probability_map
+from lobate.network.window_weights import layout_windows
 from lobate.settings.mapping import Predict
 from lobate.settings.training import Network
 
@@ -56,7 +56,7 @@ def predict_vs_bare(folder: Path) -> dict[str, Figure]:
     lean, plain = landform_probability(fuse_batch_norms(model)), landform_probability(model)
     lean_batch, batch = (best_batch(one, windows[:4]) for one in (lean, plain))
     works = {
-        "predict": lambda: probability_map(lean, image, target, window=WINDOW, overlap=OVERLAP),
+        "predict": lambda: write_probability_map(lean, image, target, window=WINDOW, overlap=OVERLAP),
         "lean": bare(lean, windows, lean_batch),
         "plain": bare(plain, windows, batch),
     }
@@ -78,7 +78,7 @@ def cut(image: Path) -> list[Tensor]:
     """Return the windows of an image as predict lays them, (3, h, w) uint8."""
     with rasterio.open(image) as dataset:
         pixels = torch.from_numpy(dataset.read())
-    rows, columns = (lay_out(size, WINDOW, OVERLAP) for size in pixels.shape[1:])
+    rows, columns = (layout_windows(size, WINDOW, OVERLAP) for size in pixels.shape[1:])
     return [
         pixels[:, row : row + rows.length, column : column + columns.length]
         for row in rows.starts
@@ -108,7 +108,7 @@ def predict_streaming(folder: Path) -> dict[str, Figure]:
     """What predict costs beside the network: time over plain input and output, and memory, on a whole tile."""
     image, target = make_image(folder / "image.tif", TILE, TILE), folder / "map.tif"
     overhead = ratio(
-        lambda: probability_map(at_once, image, target, window=WINDOW, overlap=OVERLAP),
+        lambda: write_probability_map(at_once, image, target, window=WINDOW, overlap=OVERLAP),
         lambda: plainly(image, target),
         pairs=3,
     )

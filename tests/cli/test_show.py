@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from lobate.cli.main import main
 from lobate.cli.show import describe_model
-from lobate.network.header import KEY
+from lobate.network.header import METADATA_KEY
 
 HEADER = {
     "architecture": {"backbone": "xception71", "output_stride": 16, "weights": "imagenet"},
@@ -37,7 +37,7 @@ HEADER = {
 @pytest.fixture
 def model(tmp_path):
     state = {"a.weight": np.zeros((500, 3), "f4"), "n.running_var": np.zeros(9, "f4")}
-    save_file(state, tmp_path / "model.safetensors", metadata={KEY: json.dumps(HEADER)})
+    save_file(state, tmp_path / "model.safetensors", metadata={METADATA_KEY: json.dumps(HEADER)})
     return tmp_path / "model.safetensors"
 
 
@@ -62,7 +62,7 @@ def test_a_person_reads_every_fact(model):
 
 def test_bands_stretched_apart_are_told_apart(tmp_path):
     ranges = {"B03": {"lowest": 0.0, "highest": 0.25}, "B04": {"lowest": 0.02, "highest": 0.31}}
-    save_file({"a": np.zeros(1, "f4")}, tmp_path / "m", metadata={KEY: json.dumps(HEADER | {"stretch": ranges})})
+    save_file({"a": np.zeros(1, "f4")}, tmp_path / "m", metadata={METADATA_KEY: json.dumps(HEADER | {"stretch": ranges})})
     assert "reflectance range    B03 0 to 0.25, B04 0.02 to 0.31, as 1 to 255\n" in describe_model(tmp_path / "m")
 
 
@@ -75,7 +75,7 @@ def test_the_reliability_curve_marks_what_was_predicted_on_a_bar_of_what_was_obs
 
 def test_an_older_model_lacks_some_of_it(tmp_path):
     few = {name: HEADER[name] for name in ("architecture", "channels", "classes", "preprocessing", "lobate")}
-    save_file({"a": np.zeros(1, "f4")}, tmp_path / "m.safetensors", metadata={KEY: json.dumps(few)})
+    save_file({"a": np.zeros(1, "f4")}, tmp_path / "m.safetensors", metadata={METADATA_KEY: json.dumps(few)})
     text = describe_model(tmp_path / "m.safetensors")
     assert "licence" not in text
     assert "predicted" not in text

@@ -38,7 +38,7 @@ class Workshop:
 
     def detections(self, name: str, grid: Grid, outlines: Iterable[shapely.Polygon], **columns: object) -> Path:
         """Write outlines in the grid's CRS, cut to the grid, as vectorize would; ``columns`` replace its own."""
-        parts = [part for one in outlines for part in _pieces(one.intersection(grid.footprint))]
+        parts = [part for outline in outlines for part in _pieces(outline.intersection(grid.footprint))]
         frame = gpd.GeoDataFrame(
             {
                 "detection": np.array([f"{name}_{n:05d}" for n in range(len(parts))], dtype=object),

@@ -16,11 +16,11 @@ from lobate.io.dem import cell_size_m
 from lobate.io.grid import Grid
 from lobate.io.vector import geodesic_area_m2, read_layer
 from lobate.mapping.filter_detections import (
-    DEGREE_M,
+    METRES_PER_DEGREE,
+    count_occurrences,
     filter_detections,
-    occurrences,
-    simplified,
-    terrain_under,
+    measure_terrain,
+    simplify_outlines,
     width_to_length,
 )
 from lobate.mapping.merge_detections import merge_detections
@@ -154,7 +154,7 @@ def test_coarse_pixels_of_120_m_are_filtered_alike(workshop):
     assert (kept["detection"].tolist(), removed["detection"].tolist()) == (["d2"], ["d1"])
 
 
-STEP = 10 / DEGREE_M
+STEP = 10 / METRES_PER_DEGREE
 
 
 def stairs(length=40, lat=0.0, lon=0.0, pixel=STEP):
@@ -171,18 +171,18 @@ def as_outlines(mask, lon=0.0, lat=0.0, pixel=STEP):
 
 def test_stairs_become_a_line_within_the_tolerance():
     outline = stairs()
-    (simple,), (stuck,) = simplified(np.array([outline]), 10)
+    (simple,), (stuck,) = simplify_outlines(np.array([outline]), 10)
     assert not stuck
     assert shapely.get_num_coordinates(simple) < 10
-    assert simple.hausdorff_distance(outline) * DEGREE_M <= 10 + 1e-6
+    assert simple.hausdorff_distance(outline) * METRES_PER_DEGREE <= 10 + 1e-6
     assert simple.area == pytest.approx(outline.area, rel=0.03)
 
 
 def test_metres_are_metres_far_north_too():
     """At 60 N a metre is twice as wide in degrees; a corner 8 m off a side goes at 9 m and stays at 7 m."""
     metres = np.array([(0, 0), (400, 0), (408, 150), (400, 300), (0, 300)])
-    outline = shapely.Polygon(metres * [2, 1] / DEGREE_M + [80, 60])
-    kept, gone = (simplified(np.array([outline]), tolerance)[0][0] for tolerance in (7, 9))
+    outline = shapely.Polygon(metres * [2, 1] / METRES_PER_DEGREE + [80, 60])
+    kept, gone = (simplify_outlines(np.array([outline]), tolerance)[0][0] for tolerance in (7, 9))
     assert kept is outline
     assert shapely.get_num_coordinates(gone) == 5
 
@@ -197,7 +197,7 @@ def test_interlocked_neighbours_do_not_run_into_each_other():
     lone = shapely.transform(comb, lambda xy: xy + np.array([1000, 0]))
     outlines = shapely.transform(np.array([comb, other, lone]), lambda xy: xy * STEP / 10)
     assert shapely.intersects(outlines[0], outlines[1]) == np.False_
-    simple, stuck = simplified(outlines, 60)
+    simple, stuck = simplify_outlines(outlines, 60)
     assert stuck.tolist() == [True, True, False]
     assert simple[0] is outlines[0] and simple[1] is outlines[1]
     assert simple[2].area != outlines[2].area
@@ -209,7 +209,7 @@ def test_any_map_stays_valid_and_apart(seed, threshold, tolerance):
     noise = np.random.default_rng(seed).random((26, 26))
     smooth = (noise[:-2, :-2] + noise[1:-1, 1:-1] + noise[2:, 2:] + noise[:-2, 2:] + noise[2:, :-2]) / 5
     outlines = as_outlines(smooth > threshold, 81, 36)
-    simple, _ = simplified(outlines, tolerance)
+    simple, _ = simplify_outlines(outlines, tolerance)
     assert shapely.is_valid(simple).all()
     assert (shapely.area(simple) > 0).all()
     left, right = shapely.STRtree(simple).query(simple, predicate="intersects")
@@ -219,7 +219,7 @@ def test_any_map_stays_valid_and_apart(seed, threshold, tolerance):
 
 
 def test_nothing_is_simplified_to_nothing():
-    simple, stuck = simplified(np.array([], dtype=object), 10)
+    simple, stuck = simplify_outlines(np.array([], dtype=object), 10)
     assert len(simple) == len(stuck) == 0
 
 
@@ -237,7 +237,7 @@ def ramp(tmp_path):
 
 
 def under(dem, *boxes):
-    return terrain_under(gpd.GeoSeries([shapely.box(*box) for box in boxes], crs=4326), dem)
+    return measure_terrain(gpd.GeoSeries([shapely.box(*box) for box in boxes], crs=4326), dem)
 
 
 def test_slope_and_lowest_point_of_a_plane(ramp):
@@ -292,12 +292,12 @@ def test_it_is_counted_on_how_many_dates_each_occurs(workshop):
         PolygonFile(path="b.gpkg", where={"grade": "sure"}),
         PolygonFile(path="c.gpkg"),
     ]
-    assert occurrences(here, dates, files).tolist() == [2, 1, 0]
+    assert count_occurrences(here, dates, files).tolist() == [2, 1, 0]
 
 
 def test_other_files_than_the_setting_names_are_a_mistake(workshop):
     with pytest.raises(UserError, match="names 1 files, but 0 were given"):
-        occurrences(np.array([], dtype=object), [], [PolygonFile(path="a.gpkg")])
+        count_occurrences(np.array([], dtype=object), [], [PolygonFile(path="a.gpkg")])
 
 
 def test_a_field_that_is_not_there_is_told_with_its_setting(workshop):
@@ -305,7 +305,7 @@ def test_a_field_that_is_not_there_is_told_with_its_setting(workshop):
     with pytest.raises(
         UserError, match=r"no field grad, which mapping\.filter\.occurrence_files names; did you mean grade"
     ):
-        occurrences(np.array([square(0)]), [date], [PolygonFile(path="a.gpkg", where={"grad": 1})])
+        count_occurrences(np.array([square(0)]), [date], [PolygonFile(path="a.gpkg", where={"grad": 1})])
 
 
 def test_proportions_do_not_depend_on_latitude_or_direction():

@@ -4,19 +4,19 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lobate.mapping.linking import component_ids, overlap_ratio, shared_pairs
+from lobate.mapping.linking import component_ids, cross_tile_pairs, overlap_ratio
 
 WEST, EAST = shapely.box(0, 0, 11, 10), shapely.box(10, 0, 20, 10)
 
 
 def test_only_outlines_of_different_tiles_that_touch_are_paired():
     outlines = np.array([shapely.box(9, 1, 11, 2), shapely.box(10, 1, 12, 2), shapely.box(10, 1, 11, 3)])
-    left, right = shared_pairs(outlines, np.array([0, 1, 1]))
+    left, right = cross_tile_pairs(outlines, np.array([0, 1, 1]))
     assert (left.tolist(), right.tolist()) == ([0, 0], [1, 2])
 
 
 def test_nothing_pairs_with_nothing():
-    left, right = shared_pairs(np.array([], dtype=object), np.array([], dtype=int))
+    left, right = cross_tile_pairs(np.array([], dtype=object), np.array([], dtype=int))
     assert len(left) == len(right) == len(component_ids(0, (left, right))) == 0
 
 
@@ -72,7 +72,7 @@ def test_one_body_overlapped_by_thousands_takes_no_square_of_time():
             return plain(ones, others)
 
         patch.setattr(shapely, "intersection", counting)
-        pairs = shared_pairs(outlines, tile)
+        pairs = cross_tile_pairs(outlines, tile)
         share = overlap_ratio(outlines, tile, np.array([shapely.box(-1, -1, 1, 1)] * 2), pairs)
     assert len(pairs[0]) > 2_000
     assert sum(overlaid) < 300 * len(pairs[0]) + 20 * 20_000
@@ -86,7 +86,7 @@ def test_tiles_that_abut_share_a_line_and_thousands_of_bodies_at_it():
     small = shapely.box(10, np.arange(0, 10, 0.01), 10.5, np.arange(0, 10, 0.01) + 0.005)
     corner = shapely.box(8, 10, 10, 11)
     outlines, tile = np.array([long_one, *small, corner], dtype=object), np.array([0] + [1] * len(small) + [1])
-    pairs = shared_pairs(outlines, tile)
+    pairs = cross_tile_pairs(outlines, tile)
     share = overlap_ratio(outlines, tile, np.array([west, east]), pairs)
     assert len(share) == len(small) + 1
     assert (share[:-1] == 1).all()

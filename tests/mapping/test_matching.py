@@ -4,7 +4,14 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lobate.mapping.matching import match, overlaps_any, polygon_scores, rates, ratio, touching
+from lobate.mapping.matching import (
+    match_outlines,
+    overlaps_any,
+    polygon_scores,
+    precision_recall_f1,
+    ratio,
+    touches_any,
+)
 
 NONE = np.array([], dtype=object)
 
@@ -19,7 +26,7 @@ def all_of(outlines):
 
 def test_an_inventory_against_itself_is_perfect():
     outlines = boxes((0, 0, 2, 2), (3, 0, 5, 2), (6, 0, 7, 1))
-    scores = polygon_scores(match(outlines, outlines), all_of(outlines), all_of(outlines), 0.5)
+    scores = polygon_scores(match_outlines(outlines, outlines), all_of(outlines), all_of(outlines), 0.5)
     assert (scores["precision"], scores["recall"], scores["f1"], scores["mean_f1"]) == (1, 1, 1, 1)
     assert scores["thresholds"]["0.9"]["right"] == 3
 
@@ -27,14 +34,14 @@ def test_an_inventory_against_itself_is_perfect():
 def test_each_is_matched_once_the_best_first():
     found = boxes((0, 0, 10, 10), (0, 0, 10, 9))
     there = boxes((0, 0, 10, 9))
-    matches = match(found, there)
+    matches = match_outlines(found, there)
     assert (matches.detection.tolist(), matches.reference.tolist(), matches.iou.tolist()) == ([1], [0], [1])
     assert matches.best_detection.tolist() == pytest.approx([0.9, 1])
 
 
 def test_scores_fall_with_the_threshold():
     found, there = boxes((0, 0, 10, 10)), boxes((0, 0, 10, 6))
-    scores = polygon_scores(match(found, there), all_of(found), all_of(there), 0.5)
+    scores = polygon_scores(match_outlines(found, there), all_of(found), all_of(there), 0.5)
     assert scores["f1"] == 1
     assert [scores["thresholds"][t]["f1"] for t in ("0.1", "0.5", "0.6", "0.9")] == [1, 1, 0, 0]
     assert scores["mean_f1"] == pytest.approx(5 / 9, abs=1e-6)
@@ -46,7 +53,7 @@ def test_scores_fall_with_the_threshold():
 )
 def test_no_outline_is_matched_twice_and_only_with_what_it_meets(ones, others):
     found, there = (boxes(*[(x, y, x + w, y + h) for x, y, w, h in some]) for some in (ones, others))
-    matches = match(found, there)
+    matches = match_outlines(found, there)
     assert len(set(matches.detection)) == len(matches.detection) == len(set(matches.reference))
     assert np.all(np.diff(matches.iou) <= 0)
     for one, other, iou in zip(matches.detection, matches.reference, matches.iou, strict=True):
@@ -58,7 +65,7 @@ def test_no_outline_is_matched_twice_and_only_with_what_it_meets(ones, others):
 
 def test_an_overlap_of_exactly_the_limit_is_not_above_it():
     found, there = boxes((0, 0, 2, 1)), boxes((0, 0, 1, 1))
-    matches = match(found, there)
+    matches = match_outlines(found, there)
     assert matches.iou.tolist() == [0.5]
     assert len(matches.above(0.5).iou) == 0
     assert len(matches.above(np.nextafter(0.5, 0)).iou) == 1
@@ -73,9 +80,9 @@ def test_exactly_a_tenth_of_the_smaller_is_an_overlap():
 
 def test_nothing_against_something():
     there = boxes((0, 0, 1, 1))
-    scores = polygon_scores(match(NONE, there), all_of(NONE), all_of(there), 0.5)
+    scores = polygon_scores(match_outlines(NONE, there), all_of(NONE), all_of(there), 0.5)
     assert (scores["precision"], scores["recall"], scores["f1"]) == (None, 0, 0)
-    scores = polygon_scores(match(there, NONE), all_of(there), all_of(NONE), 0.5)
+    scores = polygon_scores(match_outlines(there, NONE), all_of(there), all_of(NONE), 0.5)
     assert (scores["precision"], scores["recall"], scores["f1"], scores["mean_f1"]) == (0, None, None, None)
 
 
@@ -87,11 +94,11 @@ def test_a_sliver_in_common_is_no_overlap():
 
 
 def test_touching_asks_for_any_footprint():
-    assert touching(boxes((0, 0, 1, 1), (5, 5, 6, 6)), boxes((1, 1, 2, 2))).tolist() == [True, False]
-    assert touching(boxes((0, 0, 1, 1)), NONE).tolist() == [False]
+    assert touches_any(boxes((0, 0, 1, 1), (5, 5, 6, 6)), boxes((1, 1, 2, 2))).tolist() == [True, False]
+    assert touches_any(boxes((0, 0, 1, 1)), NONE).tolist() == [False]
 
 
 def test_rates():
     assert ratio(1, 0) is None
-    assert rates(0.5, 1.0) == {"precision": 0.5, "recall": 1.0, "f1": 0.666667}
-    assert rates(0.0, 0.0)["f1"] == 0
+    assert precision_recall_f1(0.5, 1.0) == {"precision": 0.5, "recall": 1.0, "f1": 0.666667}
+    assert precision_recall_f1(0.0, 0.0)["f1"] == 0

@@ -13,7 +13,7 @@ from pyproj import Geod
 
 from lobate.errors import UserError
 from lobate.io.vector import geodesic_area_m2, read_layer
-from lobate.mapping.merge_detections import dissolve, grouped, merge_detections, statistics
+from lobate.mapping.merge_detections import dissolve, members_by_body, merge_detections, pooled_statistics
 from lobate.settings.mapping import Merge
 
 X, Y = 500_000.0, 4_000_000.0  # the middle of UTM zone 44 at 36 N
@@ -311,14 +311,14 @@ def test_area_is_geodesic_to_a_millionth_across_a_zone_border(workshop, latitude
 def test_statistics_of_parts_are_those_of_their_pixels_together(samples):
     parts = gpd.GeoDataFrame(
         {
-            "mean": [np.mean(one) for one in samples],
-            "median": [np.median(one) for one in samples],
-            "minimum": [min(one) for one in samples],
-            "deviation": [np.std(one) for one in samples],
+            "mean": [np.mean(sample) for sample in samples],
+            "median": [np.median(sample) for sample in samples],
+            "minimum": [min(sample) for sample in samples],
+            "deviation": [np.std(sample) for sample in samples],
         }
     )
-    weight, pooled = np.array([len(one) for one in samples], dtype=float), np.concatenate(samples)
-    (row,) = statistics(parts, weight, np.zeros(len(samples), dtype=int)).to_dict("records")
+    weight, pooled = np.array([len(sample) for sample in samples], dtype=float), np.concatenate(samples)
+    (row,) = pooled_statistics(parts, weight, np.zeros(len(samples), dtype=int)).to_dict("records")
     assert row["mean"] == pytest.approx(pooled.mean(), abs=2e-6)
     assert row["deviation"] == pytest.approx(pooled.std(), abs=2e-4)
     assert row["minimum"] == pooled.min()
@@ -327,7 +327,7 @@ def test_statistics_of_parts_are_those_of_their_pixels_together(samples):
 
 def test_parts_that_add_nothing_do_not_count():
     parts = gpd.GeoDataFrame({"mean": [0.9, 0.1], "median": [0.9, 0.1], "minimum": [0.8, 0.0], "deviation": [0.1, 0.3]})
-    table = statistics(parts, np.array([10.0, 0.0]), np.array([0, 0]))
+    table = pooled_statistics(parts, np.array([10.0, 0.0]), np.array([0, 0]))
     assert table.to_numpy().tolist() == [[0.9, 0.9, 0.8, 0.1]]
 
 
@@ -349,6 +349,6 @@ def test_loose_pieces_are_united_whole():
 @given(st.lists(st.integers(0, 5), max_size=20))
 def test_grouped_gives_each_its_own(numbers):
     body = np.unique(numbers, return_inverse=True)[1].astype(int)
-    members = grouped(body)
+    members = members_by_body(body)
     assert sorted(np.concatenate([*members, []])) == list(range(len(numbers)))
     assert all(set(body[which]) == {number} for number, which in enumerate(members))

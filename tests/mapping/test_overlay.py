@@ -3,7 +3,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lobate.mapping.overlay import MOST, cells, common_areas
+from lobate.mapping.overlay import MAX_VERTICES, common_areas, subdivide
 
 
 def star(vertices, seed=0):
@@ -17,8 +17,8 @@ def star(vertices, seed=0):
 @given(st.lists(st.sampled_from([5, 200, 1500, 3000]), max_size=3))
 def test_cells_make_up_the_outlines(sizes):
     outlines = np.array([star(size, seed) for seed, size in enumerate(sizes)], dtype=object)
-    parts, owner = cells(outlines)
-    assert (shapely.get_num_coordinates(parts) <= MOST).all()
+    parts, owner = subdivide(outlines)
+    assert (shapely.get_num_coordinates(parts) <= MAX_VERTICES).all()
     for number, outline in enumerate(outlines):
         mine = parts[owner == number]
         assert np.isclose(shapely.area(mine).sum(), outline.area, rtol=1e-12)
@@ -27,7 +27,7 @@ def test_cells_make_up_the_outlines(sizes):
 
 def test_a_small_outline_is_its_own_cell():
     outlines = np.array([shapely.box(0, 0, 1, 1), shapely.Point(3, 3).buffer(1)], dtype=object)
-    parts, owner = cells(outlines)
+    parts, owner = subdivide(outlines)
     assert owner.tolist() == [0, 1]
     assert all(part is outline for part, outline in zip(parts, outlines, strict=True))
 

@@ -9,11 +9,11 @@ from lobate.errors import UserError
 from lobate.io.grid import Grid
 from lobate.io.raster import CogWriter
 from lobate.io.vector import read_layer
-from lobate.mapping.predict import predict, without_files
+from lobate.mapping.predict import predict, without_ensemble_paths
 from lobate.mapping.vectorize import vectorize
 from lobate.network import inference_graph, modelfile, sliding_window
 from lobate.network.deeplab import build, landform_probability, set_output_stride
-from lobate.settings.mapping import Looks, Predict, Vectorize
+from lobate.settings.mapping import Predict, Tta, Vectorize
 from lobate.settings.training import Network
 
 X, Y = 500_000.0, 4_000_000.0
@@ -125,7 +125,7 @@ def test_a_damaged_model_among_several_is_a_mistake(workshop, model):
 def test_symmetries_are_the_mean_of_eight_looks(workshop, model):
     pixels = noise(3, 96, 96)
     values, _ = predicted(
-        workshop, image(workshop, pixels), model, WHOLE.model_copy(update={"tta": Looks(symmetries=True)})
+        workshop, image(workshop, pixels), model, WHOLE.model_copy(update={"tta": Tta(symmetries=True)})
     )
     looks = []
     for quarters, mirrored in product(range(4), (False, True)):
@@ -140,8 +140,8 @@ def test_scales_are_averaged(workshop, model):
     pixels = noise(3, 96, 96)
     path = image(workshop, pixels)
     plain, _ = predicted(workshop, path, model)
-    values, _ = predicted(workshop, path, model, WHOLE.model_copy(update={"tta": Looks(scales=[0.5, 1.0])}))
-    small, _ = predicted(workshop, path, model, WHOLE.model_copy(update={"tta": Looks(scales=[0.5])}))
+    values, _ = predicted(workshop, path, model, WHOLE.model_copy(update={"tta": Tta(scales=[0.5, 1.0])}))
+    small, _ = predicted(workshop, path, model, WHOLE.model_copy(update={"tta": Tta(scales=[0.5])}))
     assert np.abs(small.astype(int) - plain).mean() > 2
     assert np.abs(values - (small.astype(float) + plain) / 2).max() <= 1.01
 
@@ -204,7 +204,7 @@ def test_the_order_of_bands_counts(workshop):
 
 def test_the_names_of_an_ensemble_s_files_do_not_count():
     settings = Predict(ensemble=["resources/models/other.safetensors"], batch=2)
-    assert without_files(settings) == Predict(batch=2)
+    assert without_ensemble_paths(settings) == Predict(batch=2)
 
 
 def test_the_image_is_opened_to_be_described_and_to_be_read(workshop, model, other, monkeypatch):

@@ -3,7 +3,7 @@ import pytest
 import shapely
 
 from lobate.errors import UserError
-from lobate.mapping.reference import known_outlines, make_valid, read_reference, training_footprints
+from lobate.mapping.reference import known_outlines, read_reference, training_footprints, valid_polygons
 from lobate.settings.base import PolygonFile
 
 BOW_TIE = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
@@ -67,4 +67,4 @@ def test_only_training_patches_are_footprints_of_training(workshop):
 
 def test_invalid_outlines_are_repaired_and_lines_have_no_area(workshop):
     frame = workshop.lonlat([BOW_TIE, None, shapely.Polygon()], epsg=4326)
-    assert shapely.area(make_valid(frame.geometry)).tolist() == [0.5, 0, 0]
+    assert shapely.area(valid_polygons(frame.geometry)).tolist() == [0.5, 0, 0]

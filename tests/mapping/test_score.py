@@ -18,7 +18,7 @@ from lobate.io.raster import CogWriter
 from lobate.io.vector import read_layer
 from lobate.mapping.filter_detections import filter_detections
 from lobate.mapping.merge_detections import merge_detections
-from lobate.mapping.score import ALARMS, pixel_counts, score
+from lobate.mapping.score import FALSE_ALARM_STYLES, pixel_counts, score
 from lobate.mapping.valid_area import ValidArea
 from lobate.mapping.vectorize import vectorize
 from lobate.settings.base import PolygonFile
@@ -112,7 +112,7 @@ def test_the_cases_bring_their_looks_made_of_columns_that_they_have(workshop, sc
         ]
         fields = set(re.findall(r'"(\w+)"', " ".join(said)))
         assert fields and fields <= set(layers[name].columns), name
-    assert {look.value for look in ALARMS} >= {"known", "new", "wrong"}
+    assert {look.value for look in FALSE_ALARM_STYLES} >= {"known", "new", "wrong"}
 
 
 def test_the_same_score_is_the_same_bytes(workshop, scored):

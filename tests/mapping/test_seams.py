@@ -17,8 +17,8 @@ from lobate.mapping.filter_detections import filter_detections
 from lobate.mapping.merge_detections import merge_detections
 from lobate.mapping.vectorize import vectorize
 from lobate.network.deeplab import build, landform_probability
-from lobate.network.sliding_window import probability_map
-from lobate.network.window_weights import lay_out
+from lobate.network.sliding_window import write_probability_map
+from lobate.network.window_weights import layout_windows
 from lobate.settings.mapping import Filter, Merge, Vectorize
 from lobate.settings.training import Network
 
@@ -39,7 +39,11 @@ def brightness(images):
 def ground(grid, outlines):
     """Pixels (3, H, W) of a ground on which ``outlines`` (in the grid's CRS) are bright."""
     burned = rasterio.features.rasterize(
-        [(one, BRIGHT) for one in outlines], out_shape=grid.shape, transform=grid.transform, fill=DARK, dtype="uint8"
+        [(outline, BRIGHT) for outline in outlines],
+        out_shape=grid.shape,
+        transform=grid.transform,
+        fill=DARK,
+        dtype="uint8",
     )
     return np.stack([burned] * 3)
 
@@ -49,7 +53,7 @@ def detected(workshop, name, grid, pixels, network=brightness):
     image, probability, detections = (workshop.folder / f"{name}{end}" for end in (".tif", "_p.tif", ".gpkg"))
     with CogWriter(image, grid, count=3, nodata=0) as writer:
         writer.write(pixels, 0)
-    probability_map(network, image, probability, **WINDOWS)
+    write_probability_map(network, image, probability, **WINDOWS)
     settings = Vectorize(threshold=0.5)
     vectorize(probability, workshop.folder / "no model", detections, tile=name, vectorize_settings=settings)
     return probability, detections
@@ -66,8 +70,8 @@ def kept(workshop, found, **limits):
 
 def seams(size):
     """Pixels at which windows begin or end, inside the image."""
-    axis = lay_out(size, **WINDOWS)
-    return [int(one) for one in (*axis.starts[1:], *(axis.starts[:-1] + axis.length))]
+    axis = layout_windows(size, **WINDOWS)
+    return [int(start) for start in (*axis.starts[1:], *(axis.starts[:-1] + axis.length))]
 
 
 def test_bodies_that_cross_every_seam_are_whole(workshop):
@@ -115,7 +119,7 @@ def test_a_small_body_across_a_seam_and_two_tiles_survives_the_filter(workshop, 
     assert found["area_m2"].iloc[0] == pytest.approx(40_000, rel=0.06)
     if shared < 40 and epsg == 32644:
         parts, _ = zip(*(kept(workshop, {name: tile}, min_area_km2=0.03) for name, tile in tiles.items()), strict=True)
-        assert sum(len(one) for one in parts) == 0, "either tile alone sees too little of it"
+        assert sum(len(part) for part in parts) == 0, "either tile alone sees too little of it"
 
 
 def test_the_difference_that_windows_make_to_a_deeplab_is_small_and_told(workshop, caplog):
@@ -156,7 +160,7 @@ def test_a_seam_leaves_no_step(workshop):
     probability, _ = detected(workshop, "T", grid, np.full((3, 96, 288), 99, np.uint8), moody)
     with rasterio.open(probability) as dataset:
         values = dataset.read(1)[0] / 254
-    axis = lay_out(288, **WINDOWS)
+    axis = layout_windows(288, **WINDOWS)
     for number, start in enumerate(axis.starts[1:], 1):
         rim = values[start : axis.starts[number - 1] + axis.length]
         assert {round(rim[0], 2), round(rim[-1], 2)} == {0.2, 0.6}

@@ -23,11 +23,11 @@ def points(workshop, *places):
 
 def test_points_are_seen_where_the_tile_has_a_value(workshop):
     asked = points(workshop, (395, 500), (405, 500), (595, 5), (605, 995), (-5, 500), (500, 1005))
-    assert ground_with_hole(workshop).sees(asked).tolist() == [True, False, False, True, False, False]
+    assert ground_with_hole(workshop).has_data_at(asked).tolist() == [True, False, False, True, False, False]
 
 
 def test_no_points_is_no_question(workshop):
-    assert ground_with_hole(workshop).sees(np.array([], dtype=object)).tolist() == []
+    assert ground_with_hole(workshop).has_data_at(np.array([], dtype=object)).tolist() == []
 
 
 def test_outlines_are_cut_to_the_pixel_where_nodata_begins(workshop):
@@ -38,7 +38,7 @@ def test_outlines_are_cut_to_the_pixel_where_nodata_begins(workshop):
         shapely.box(X - 300, Y - 300, X + 100, Y - 100),
         shapely.box(X - 900, Y - 300, X - 500, Y - 100),
     ]
-    parts = ground_with_hole(workshop).seen_parts(np.asarray(workshop.lonlat(outlines).geometry.values, dtype=object))
+    parts = ground_with_hole(workshop).valid_parts(np.asarray(workshop.lonlat(outlines).geometry.values, dtype=object))
     local = workshop.lonlat(parts, epsg=4326).to_crs(32644).geometry
     expected = [
         outlines[0],

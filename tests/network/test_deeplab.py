@@ -8,15 +8,15 @@ from torch import nn
 
 from lobate.errors import UserError
 from lobate.network.deeplab import (
+    ASPP,
     Decoder,
     Preprocessing,
-    Pyramid,
     build,
-    enlarge,
     initialise,
     landform_probability,
     normalise,
     set_output_stride,
+    upsample,
 )
 from lobate.settings.training import Network
 
@@ -160,7 +160,7 @@ def table(module):
 
 
 def test_the_pyramid_is_the_reference_s():
-    pyramid = Pyramid(2048, 256)
+    pyramid = ASPP(2048, 256)
     separable = [row for rate in (6, 12, 18) for row in ((2048, 2048, 3, 2048, rate), (2048, 256, 1, 1, 1))]
     assert table(pyramid) == [(2048, 256, 1, 1, 1), (2048, 256, 1, 1, 1), *separable, (1280, 256, 1, 1, 1)]
     pyramid.set_output_stride(8)
@@ -178,13 +178,13 @@ def test_the_heads_have_as_many_parameters_as_counted_by_hand():
         return sum(parameter.numel() for parameter in module.parameters())
 
     separable = 9 * 2048 + 2 * 2048 + 2048 * 256 + 2 * 256
-    assert count(Pyramid(2048, 256)) == 2 * (2048 * 256 + 512) + 3 * separable + 1280 * 256 + 512
+    assert count(ASPP(2048, 256)) == 2 * (2048 * 256 + 512) + 3 * separable + 1280 * 256 + 512
     refine = (9 * 304 + 608 + 304 * 256 + 512) + (9 * 256 + 512 + 256 * 256 + 512)
     assert count(Decoder(256, 48, 256, 2)) == (256 * 48 + 96) + refine + (256 * 2 + 2)
 
 
 def test_every_convolution_but_the_logits_has_norm_and_relu():
-    for head in (Pyramid(64, 16), Decoder(24, 8, 16, 2)):
+    for head in (ASPP(64, 16), Decoder(24, 8, 16, 2)):
         kinds = [module for module in head.modules() if isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.ReLU)]
         names = "".join(type(module).__name__[0] for module in kinds)
         assert names.removesuffix("C") == "CBR" * (len(kinds) // 3)
@@ -193,15 +193,15 @@ def test_every_convolution_but_the_logits_has_norm_and_relu():
 
 def test_enlarging_leaves_each_feature_on_its_pixel():
     features = torch.arange(6.0).reshape(1, 1, 2, 3)
-    larger = enlarge(features, 4)
+    larger = upsample(features, 4)
     assert larger.shape == (1, 1, 8, 12)
     torch.testing.assert_close(larger[..., ::4, ::4], features)
     torch.testing.assert_close(larger[0, 0, 0], torch.tensor([0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2, 2, 2]))
-    assert enlarge(features, 1) is features
+    assert upsample(features, 1) is features
 
 
 def test_a_batch_of_one_cannot_train_the_pooled_norm():
-    pyramid = Pyramid(8, 8)
+    pyramid = ASPP(8, 8)
     with pytest.raises(UserError, match="batch"):
         pyramid(torch.zeros(1, 8, 4, 4))
     for module in pyramid.modules():
@@ -212,7 +212,7 @@ def test_a_batch_of_one_cannot_train_the_pooled_norm():
 
 def test_initial_weights_keep_the_variance():
     torch.manual_seed(0)
-    pyramid = Pyramid(64, 64)
+    pyramid = ASPP(64, 64)
     initialise(pyramid)
     spread = pyramid.eval()(torch.randn(2, 64, 48, 48)).std()
     assert 0.1 < spread < 3

@@ -42,7 +42,7 @@ def test_parity_with_the_model(written, shape):
 
 
 def test_the_header_goes_along_in_one_file(written):
-    kept = {one.key: one.value for one in onnx.load(written / "model.onnx").metadata_props}
+    kept = {prop.key: prop.value for prop in onnx.load(written / "model.onnx").metadata_props}
     assert json.loads(kept["lobate"])["threshold"] == 0.35
     assert kept["licence"] == "CC-BY-4.0"
     assert {one.name for one in written.iterdir()} == {"model.safetensors", "model.onnx"}
@@ -50,8 +50,8 @@ def test_the_header_goes_along_in_one_file(written):
 
 def test_an_export_that_differs_is_not_left_behind(written, tmp_path, monkeypatch):
     target = tmp_path / "model.onnx"
-    monkeypatch.setattr(export, "_write", lambda *arguments: target.write_bytes(b""))
-    monkeypatch.setattr(export, "_difference", lambda *arguments: float("nan"))
+    monkeypatch.setattr(export, "_export", lambda *arguments: target.write_bytes(b""))
+    monkeypatch.setattr(export, "_max_difference", lambda *arguments: float("nan"))
     with pytest.raises(UserError, match="nothing was written"):
         export.export_onnx(written / "model.safetensors", target)
     assert not target.exists()

@@ -33,7 +33,7 @@ def rewrite(path, header=None, state=None):
     with safe_open(path, framework="pt") as file:
         old = json.loads(file.metadata()["lobate"])
     state = state or load_file(path)
-    full = {**old, **(header or {}), "digest": modelfile.digest(state)}
+    full = {**old, **(header or {}), "digest": modelfile.state_digest(state)}
     save_file(state, path, metadata={"lobate": json.dumps(full)})
 
 

@@ -169,7 +169,7 @@ def test_small_and_coarse_rasters_have_bodies_too(tmp_path):
 
 
 def test_noise_is_a_mistake_before_it_fills_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("lobate.network.polygonize.MOST_RUNS", 500)
+    monkeypatch.setattr("lobate.network.polygonize.MAX_RUNS", 500)
     checks = (np.indices((1100, 20)).sum(axis=0) % 2 * 254).astype(np.uint8)
     with pytest.raises(UserError, match="more than 500 stretches: this is no map of bodies but noise"):
         polygonize(write(tmp_path / "map.tif", checks), 0.5)

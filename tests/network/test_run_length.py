@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from lobate.network.run_length import adjacent, encode, join, label_components
+from lobate.network.run_length import adjacent, concatenate, encode, label_components
 
 masks = st.tuples(st.integers(1, 12), st.integers(1, 12)).flatmap(lambda shape: arrays(bool, shape))
 
@@ -28,7 +28,7 @@ def test_runs_paint_the_mask_again(mask):
 @given(masks, st.integers(1, 12))
 def test_bands_joined_are_the_whole(mask, rows):
     parts = [encode(mask[at : at + rows], mask.shape, at) for at in range(0, len(mask), rows)]
-    joined, whole = join(parts), encode(mask)
+    joined, whole = concatenate(parts), encode(mask)
     for name in ("row", "start", "stop"):
         assert (getattr(joined, name) == getattr(whole, name)).all()
 

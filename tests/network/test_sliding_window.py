@@ -23,8 +23,8 @@ from lobate.io import raster
 from lobate.io.grid import Grid
 from lobate.network import sliding_window
 from lobate.network.deeplab import build, landform_probability
-from lobate.network.sliding_window import ImageHeader, check_image, probability_map, read_ahead
-from lobate.network.window_weights import lay_out
+from lobate.network.sliding_window import ImageHeader, check_image, read_ahead, write_probability_map
+from lobate.network.window_weights import layout_windows
 from lobate.settings.training import Network
 
 TRANSFORM = Affine(10, 0, 500_000, 0, -10, 4_000_000)
@@ -70,7 +70,7 @@ def test_a_local_network_gives_the_same_by_windows_everywhere(tmp_path, blend, s
     pixels = noise(*size)
     image = write_image(tmp_path / "image.tif", pixels)
     network = local(7)  # sees 15 pixels, one less than the overlap
-    probability_map(network, image, tmp_path / "map.tif", window=64, overlap=16, blend=blend, batch=3)
+    write_probability_map(network, image, tmp_path / "map.tif", window=64, overlap=16, blend=blend, batch=3)
     assert np.abs(read(tmp_path / "map.tif") - at_once(network, pixels)).max() <= 0.51
 
 
@@ -84,7 +84,7 @@ def test_windows_are_exact_while_the_network_sees_less_than_the_overlap(
     network = local((overlap - 1) // 2, seed)
     image = write_image(folder / "image.tif", pixels)
     blend = "ramp" if ramp else "crop"
-    probability_map(network, image, folder / "map.tif", window=window, overlap=overlap, blend=blend, batch=batch)
+    write_probability_map(network, image, folder / "map.tif", window=window, overlap=overlap, blend=blend, batch=batch)
     assert np.abs(read(folder / "map.tif") - at_once(network, pixels)).max() <= 0.51
 
 
@@ -96,7 +96,7 @@ def test_the_ramp_of_the_default_overlap_is_exact_for_what_sees_15_16_of_it(tmp_
     def network(images):
         return torch.sigmoid(functional.conv2d(images.float() / 255 - 0.3, column, padding=(0, 75))[:, 0])
 
-    probability_map(network, image, tmp_path / "map.tif", window=320, overlap=160)
+    write_probability_map(network, image, tmp_path / "map.tif", window=320, overlap=160)
     found, wanted = read(tmp_path / "map.tif"), at_once(network, pixels)
     assert wanted.std() > 15
     assert np.abs(found - wanted).max() <= 0.51
@@ -110,7 +110,7 @@ def test_layers_are_bands_that_are_blended_alike(tmp_path):
     def network(images):
         return torch.stack([local(3)(images), local(3, seed=1)(images)], 1)
 
-    probability_map(network, image, tmp_path / "map.tif", window=48, overlap=16, layers=("probability", "spread"))
+    write_probability_map(network, image, tmp_path / "map.tif", window=48, overlap=16, layers=("probability", "spread"))
     with rasterio.open(tmp_path / "map.tif") as dataset:
         found = dataset.read()
         assert (dataset.descriptions, dataset.nodata) == (("probability", "spread"), 255)
@@ -124,7 +124,7 @@ def test_layers_are_bands_that_are_blended_alike(tmp_path):
 def test_rows_are_written_in_a_thread_of_their_own_while_the_network_goes_on(tmp_path, monkeypatch):
     image = write_image(tmp_path / "image.tif", noise(200, 40))
     threads, second = set(), threading.Event()
-    write, calls = sliding_window._write, []
+    write, calls = sliding_window._write_rows, []
 
     def waiting(*arguments):
         threads.add(threading.get_ident())
@@ -137,15 +137,15 @@ def test_rows_are_written_in_a_thread_of_their_own_while_the_network_goes_on(tmp
             second.set()
         return local(1)(images)
 
-    monkeypatch.setattr(sliding_window, "_write", waiting)
-    probability_map(network, image, tmp_path / "map.tif", window=48, overlap=8)
+    monkeypatch.setattr(sliding_window, "_write_rows", waiting)
+    write_probability_map(network, image, tmp_path / "map.tif", window=48, overlap=8)
     assert len(threads) == 1 and not threads & set(calls)
 
 
 def test_progress_is_told_by_rows(tmp_path, caplog):
     image = write_image(tmp_path / "image.tif", noise(200, 40))
     with caplog.at_level("INFO"):
-        probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=8)
+        write_probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=8)
     told = [record.message for record in caplog.records if "of the rows" in record.message]
     assert told[0].startswith("12 % of the rows done, about") and told[-1].startswith("100 % of the rows done, in")
     assert len(told) <= 10
@@ -153,7 +153,7 @@ def test_progress_is_told_by_rows(tmp_path, caplog):
 
 def test_the_map_lies_on_the_image_s_grid_and_is_a_cog(tmp_path):
     image = write_image(tmp_path / "image.tif", noise(70, 90))
-    probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=8)
+    write_probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=8)
     with rasterio.open(tmp_path / "map.tif") as dataset:
         assert (dataset.dtypes, dataset.nodata) == (("uint8",), 255)
         assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
@@ -163,7 +163,7 @@ def test_the_map_lies_on_the_image_s_grid_and_is_a_cog(tmp_path):
 def test_the_same_image_gives_the_same_bytes_whatever_the_batch(tmp_path):
     image = write_image(tmp_path / "image.tif", noise(100, 120))
     for name, batch in (("one.tif", 1), ("five.tif", 5)):
-        probability_map(local(2), image, tmp_path / name, window=48, overlap=16, batch=batch)
+        write_probability_map(local(2), image, tmp_path / name, window=48, overlap=16, batch=batch)
     assert (tmp_path / "one.tif").read_bytes() == (tmp_path / "five.tif").read_bytes()
 
 
@@ -179,7 +179,7 @@ def test_no_data_stays_no_data_and_empty_windows_are_skipped(tmp_path):
         seen.append(len(images))
         return torch.full((len(images), *images.shape[-2:]), 0.5)
 
-    probability_map(network, image, tmp_path / "map.tif", window=32, overlap=0, batch=2)
+    write_probability_map(network, image, tmp_path / "map.tif", window=32, overlap=0, batch=2)
     found = read(tmp_path / "map.tif")
     assert ((found == 255) == ~pixels.any(axis=0)).all()
     assert set(np.unique(found)) == {127, 255}
@@ -188,7 +188,7 @@ def test_no_data_stays_no_data_and_empty_windows_are_skipped(tmp_path):
 
 def test_an_image_without_data_is_all_no_data(tmp_path):
     image = write_image(tmp_path / "image.tif", np.zeros((3, 40, 50), np.uint8))
-    probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=8)
+    write_probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=8)
     assert (read(tmp_path / "map.tif") == 255).all()
 
 
@@ -199,7 +199,7 @@ def test_a_seam_of_the_real_network_is_small(tmp_path):
     )
     pixels = noise(160, 224)
     image = write_image(tmp_path / "image.tif", pixels)
-    probability_map(network, image, tmp_path / "map.tif", window=96, overlap=48)
+    write_probability_map(network, image, tmp_path / "map.tif", window=96, overlap=48)
     steps = np.abs(np.diff(read(tmp_path / "map.tif").astype(int), axis=1))
     assert steps[:, 90:100].mean() <= 1.5 * steps.mean() + 1
 
@@ -207,7 +207,7 @@ def test_a_seam_of_the_real_network_is_small(tmp_path):
 def test_probabilities_of_zero_and_one(tmp_path):
     image = write_image(tmp_path / "image.tif", noise(50, 50))
     for value in (0.0, 1.0):
-        probability_map(
+        write_probability_map(
             lambda images, value=value: torch.full((len(images), *images.shape[-2:]), value),
             image,
             tmp_path / "map.tif",
@@ -228,7 +228,7 @@ def test_short_memory_takes_fewer_windows_at_once_for_good(tmp_path, caplog):
             raise torch.OutOfMemoryError("out of memory")
         return local(2)(images)
 
-    probability_map(network, image, tmp_path / "map.tif", window=64, overlap=16, batch=4)
+    write_probability_map(network, image, tmp_path / "map.tif", window=64, overlap=16, batch=4)
     assert np.abs(read(tmp_path / "map.tif") - at_once(local(2), pixels)).max() <= 0.51
     assert sizes == [4, 2] + [1] * 12
     assert caplog.text.count("Memory is short") == 2
@@ -240,7 +240,7 @@ def test_images_that_the_model_cannot_take(tmp_path):
     four = write_image(tmp_path / "four.tif", noise(20, 20, bands=4))
     for image, what in [(wide, "8-bit"), (four, "4 bands"), (tmp_path / "none.tif", "does not exist")]:
         with pytest.raises(UserError, match=what):
-            probability_map(local(1), image, target, window=32, overlap=8, channels=3)
+            write_probability_map(local(1), image, target, window=32, overlap=8, channels=3)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["four.tif", "wide.tif"]
 
 
@@ -248,14 +248,14 @@ def test_an_image_cut_short_ends_in_a_mistake_and_leaves_nothing(tmp_path):
     image = write_image(tmp_path / "image.tif", noise(300, 300))
     image.write_bytes(image.read_bytes()[:-100_000])
     with pytest.raises(UserError, match="cannot be read"):
-        probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=8)
+        write_probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=8)
     assert [path.name for path in tmp_path.iterdir()] == ["image.tif"]
 
 
 def test_a_network_without_numbers_is_told(tmp_path):
     image = write_image(tmp_path / "image.tif", noise(40, 40))
     with pytest.raises(UserError, match="no numbers"):
-        probability_map(
+        write_probability_map(
             lambda images: torch.full((len(images), *images.shape[-2:]), torch.nan),
             image,
             tmp_path / "map.tif",
@@ -267,7 +267,7 @@ def test_a_network_without_numbers_is_told(tmp_path):
 def test_a_mistake_of_the_network_comes_through(tmp_path):
     image = write_image(tmp_path / "image.tif", noise(40, 40))
     with pytest.raises(ZeroDivisionError):
-        probability_map(lambda images: 1 / 0, image, tmp_path / "map.tif", window=32, overlap=8)
+        write_probability_map(lambda images: 1 / 0, image, tmp_path / "map.tif", window=32, overlap=8)
     assert [path.name for path in tmp_path.iterdir()] == ["image.tif"]
 
 
@@ -278,7 +278,7 @@ def test_modules_are_networks_too(tmp_path):
 
     pixels = noise(40, 60)
     image = write_image(tmp_path / "image.tif", pixels)
-    probability_map(Brightness(), image, tmp_path / "map.tif", window=32, overlap=8)
+    write_probability_map(Brightness(), image, tmp_path / "map.tif", window=32, overlap=8)
     assert np.abs(read(tmp_path / "map.tif") - pixels.mean(0) * 254 / 255).max() <= 0.51
 
 
@@ -308,7 +308,7 @@ def test_bands_are_the_image_s_rows(tmp_path_factory, height, window, data):
     pixels = noise(height, 7)
     pixels[:, :: data.draw(st.integers(2, 9)), 2] = 0
     path = write_bands(tmp_path_factory.mktemp("rows") / "image.tif", pixels)
-    rows = lay_out(height, window, data.draw(st.integers(0, window - 1)))
+    rows = layout_windows(height, window, data.draw(st.integers(0, window - 1)))
     with read_ahead(path, rows) as bands:
         found = list(bands)
     assert len(found) == len(rows)
@@ -339,7 +339,7 @@ def test_each_row_is_asked_for_once_in_a_thread_of_its_own(tmp_path, monkeypatch
             return self.dataset.read(out=out, window=window)
 
     monkeypatch.setattr(sliding_window, "open_raster", watched)
-    with read_ahead(path, lay_out(200, 32, 12)) as bands:
+    with read_ahead(path, layout_windows(200, 32, 12)) as bands:
         assert len(list(bands)) == 10
     assert asked == list(range(200))
     assert len(threads) == 1 and threading.get_ident() not in threads
@@ -348,7 +348,7 @@ def test_each_row_is_asked_for_once_in_a_thread_of_its_own(tmp_path, monkeypatch
 def test_the_next_band_is_read_while_the_last_one_is_worked_on(tmp_path, monkeypatch):
     path = write_bands(tmp_path / "image.tif", noise(100, 20))
     second = threading.Event()
-    read = sliding_window._bands
+    read = sliding_window._read_bands
 
     def watched(image, rows):
         for number, band in enumerate(read(image, rows)):
@@ -356,8 +356,8 @@ def test_the_next_band_is_read_while_the_last_one_is_worked_on(tmp_path, monkeyp
                 second.set()
             yield band
 
-    monkeypatch.setattr(sliding_window, "_bands", watched)
-    with read_ahead(path, lay_out(100, 32, 0)) as bands:
+    monkeypatch.setattr(sliding_window, "_read_bands", watched)
+    with read_ahead(path, layout_windows(100, 32, 0)) as bands:
         next(bands)
         assert second.wait(timeout=30)
 
@@ -368,7 +368,7 @@ def test_each_block_is_decoded_once_however_wide_the_image(tmp_path, width):
         tmp_path / "image.tif", noise(1100, width), tiled=True, blockxsize=512, blockysize=512, compress="deflate"
     )
     cache = checked(path).cache_bytes(1)
-    with rasterio.Env(GDAL_CACHEMAX=cache), read_ahead(path, lay_out(1100, 480, 160)) as bands:
+    with rasterio.Env(GDAL_CACHEMAX=cache), read_ahead(path, layout_windows(1100, 480, 160)) as bands:
         before = bytes_read()
         for _ in bands:
             pass

@@ -57,8 +57,8 @@ def heads(stride: int, classes: int = 2) -> list[Conv]:
 def found(module: nn.Module) -> Counter[Conv]:
     convs = [one for one in module.modules() if isinstance(one, nn.Conv2d)]
     return Counter(
-        (one.in_channels, one.out_channels, one.kernel_size[0], one.groups, one.stride[0], one.dilation[0] if one.kernel_size[0] > 1 else 1)
-        for one in convs
+        (conv.in_channels, conv.out_channels, conv.kernel_size[0], conv.groups, conv.stride[0], conv.dilation[0] if conv.kernel_size[0] > 1 else 1)
+        for conv in convs
     )  # fmt: skip
 
 
@@ -83,10 +83,10 @@ def test_every_layer_is_the_reference_s(network, stride):
 
 def test_every_parameter_has_its_shape_and_none_is_left_over(network):
     convs = backbone(16) + heads(16)
-    assert Counter(tuple(one.shape) for one in network.parameters()) == shapes(convs)
+    assert Counter(tuple(parameter.shape) for parameter in network.parameters()) == shapes(convs)
     counted = sum(out * channels // groups * side**2 for channels, out, side, groups, *_ in convs)
     counted += sum(2 * out for _, out, *_ in convs[:-1]) + convs[-1][1]
-    assert sum(one.numel() for one in network.parameters()) == counted
+    assert sum(parameter.numel() for parameter in network.parameters()) == counted
 
 
 def test_norms_have_the_reference_s_epsilon(network):

@@ -9,7 +9,7 @@ import pytest
 from pystac.extensions.mlm import MLMExtension
 from safetensors.numpy import save_file
 
-from lobate.network.header import KEY
+from lobate.network.header import METADATA_KEY
 from lobate.training.stac import stac_item
 
 HEADER = {
@@ -29,7 +29,7 @@ HEADER = {
 @pytest.fixture
 def item(tmp_path):
     state = {"a.weight": np.zeros((2, 3), "f4"), "n.running_mean": np.zeros(7, "f4"), "n.bias": np.zeros(4, "f4")}
-    save_file(state, tmp_path / "model.safetensors", metadata={KEY: json.dumps(HEADER)})
+    save_file(state, tmp_path / "model.safetensors", metadata={METADATA_KEY: json.dumps(HEADER)})
     return stac_item(HEADER, tmp_path / "model.safetensors", None)
 
 

@@ -34,7 +34,7 @@ from lobate.io.grid import WGS84, Grid
 from lobate.io.raster import open_raster
 from lobate.io.vector import LONLAT, geodesic_area_m2, geodesic_measures, read_layer, write_layers
 from lobate.mapping.matching import overlaps_any
-from lobate.mapping.reference import make_valid, select_features
+from lobate.mapping.reference import select_features, valid_polygons
 from lobate.settings.base import PolygonFile
 from lobate.settings.mapping import Filter
 
@@ -60,19 +60,22 @@ def _proportion(box: shapely.Geometry) -> float:
     return float(min(one, other) / max(one, other))
 
 
-DEGREE_M = np.pi / 180 * WGS84.a
+METRES_PER_DEGREE = np.pi / 180 * WGS84.a
 GAIN = 1e-6
 """Two outlines may overlap by this share of the smaller one more than before: rounding, not ground."""
 
 
-def simplified(outlines: np.ndarray, tolerance_m: float) -> tuple[np.ndarray, np.ndarray]:
+def simplify_outlines(outlines: np.ndarray, tolerance_m: float) -> tuple[np.ndarray, np.ndarray]:
     """Return valid outlines (n,) of EPSG:4326 that leave out vertices within ``tolerance_m`` of the new line.
 
     The second array (n,) tells which could not be simplified: nothing would be left, or they would run into a neighbour.
     A degree counts as one of the equator, of longitude shrunk by the cosine of each outline's middle latitude.
     """
     bounds = shapely.bounds(outlines).reshape(-1, 4)
-    metres = np.stack([np.cos(np.radians((bounds[:, 1] + bounds[:, 3]) / 2)), np.ones(len(bounds))], axis=1) * DEGREE_M
+    metres = (
+        np.stack([np.cos(np.radians((bounds[:, 1] + bounds[:, 3]) / 2)), np.ones(len(bounds))], axis=1)
+        * METRES_PER_DEGREE
+    )
     flat = shapely.simplify(_stretched(outlines, metres), tolerance_m, preserve_topology=True)
     simple = _stretched(flat, 1 / metres)
     stuck = ~shapely.is_valid(simple) | (shapely.area(simple) == 0)
@@ -111,7 +114,7 @@ log = logging.getLogger(__name__)
 SETTING = "mapping.filter.occurrence_files"
 
 
-def occurrences(outlines: np.ndarray, paths: Sequence[Path], files: Sequence[PolygonFile]) -> np.ndarray:
+def count_occurrences(outlines: np.ndarray, paths: Sequence[Path], files: Sequence[PolygonFile]) -> np.ndarray:
     """Return in how many of the ``paths`` (outlines of other dates, read as ``files`` say) each outline (n,) occurs.
 
     ``outlines`` are in EPSG:4326. One occurs where it shares a tenth of the smaller of both with an outline of that date.
@@ -124,7 +127,7 @@ def occurrences(outlines: np.ndarray, paths: Sequence[Path], files: Sequence[Pol
         )
     counts = np.zeros(len(outlines), dtype=int)
     for path, file in zip(paths, files, strict=True):
-        others = make_valid(select_features(path, file, SETTING).to_crs(LONLAT).geometry)
+        others = valid_polygons(select_features(path, file, SETTING).to_crs(LONLAT).geometry)
         found = overlaps_any(outlines, others)
         counts += found
         log.info(
@@ -134,10 +137,10 @@ def occurrences(outlines: np.ndarray, paths: Sequence[Path], files: Sequence[Pol
 
 
 CELL = 1024  # outlines that start in the same CELL x CELL pixels of the DEM are measured together
-COLUMNS = ["elevation_min_m", "slope_mean_deg", "dem_share"]
+TERRAIN_COLUMNS = ["elevation_min_m", "slope_mean_deg", "dem_share"]
 
 
-def terrain_under(outlines: gpd.GeoSeries, dem: Path) -> pd.DataFrame:
+def measure_terrain(outlines: gpd.GeoSeries, dem: Path) -> pd.DataFrame:
     """Return `elevation_min_m`, `slope_mean_deg` and `dem_share` (of the area that has an elevation) of each outline.
 
     Pixels count by the share of them that an outline covers (exactextract). Where the DEM has nothing, the first two are
@@ -147,7 +150,7 @@ def terrain_under(outlines: gpd.GeoSeries, dem: Path) -> pd.DataFrame:
         grid = Grid.of(dataset)
         check_dem(dataset)
         local = outlines.to_crs(grid.crs)
-        table = pd.DataFrame(np.nan, index=outlines.index, columns=COLUMNS)
+        table = pd.DataFrame(np.nan, index=outlines.index, columns=TERRAIN_COLUMNS)
         groups = list(_groups(local, grid))
         if len(local) and not groups:
             raise UserError(
@@ -214,7 +217,7 @@ def filter_detections(
     the old. UserError when a limit of elevation or slope is set and there is no DEM.
     """
     frame = read_layer(merged, "detections")
-    frame[COLUMNS] = _terrain(frame, dem, filter_settings)
+    frame[TERRAIN_COLUMNS] = _terrain(frame, dem, filter_settings)
     if filter_settings.occurrence_files or occurrences:
         frame["occurrences"] = _count(frame, occurrences or [], filter_settings)
     reasons = _reasons(frame, filter_settings)
@@ -232,7 +235,7 @@ def _count(frame: gpd.GeoDataFrame, paths: Sequence[Path], limits: Filter) -> np
     pass
 
     outlines = np.asarray(frame.geometry.to_crs(LONLAT).values, dtype=object)
-    return occurrences(outlines, paths, limits.occurrence_files)
+    return count_occurrences(outlines, paths, limits.occurrence_files)
 
 
 def _simplified(kept: gpd.GeoDataFrame, tolerance_m: float) -> gpd.GeoDataFrame:
@@ -240,7 +243,7 @@ def _simplified(kept: gpd.GeoDataFrame, tolerance_m: float) -> gpd.GeoDataFrame:
     pass
 
     outlines = np.asarray(kept.geometry.to_crs(LONLAT).values, dtype=object)
-    simple, stuck = simplified(outlines, tolerance_m)
+    simple, stuck = simplify_outlines(outlines, tolerance_m)
     before = geodesic_area_m2(kept)
     lines = gpd.GeoSeries(simple, index=kept.index, crs=LONLAT).to_crs(kept.crs)
     kept = kept.set_geometry(lines)
@@ -262,13 +265,13 @@ def _simplified(kept: gpd.GeoDataFrame, tolerance_m: float) -> gpd.GeoDataFrame:
 def _terrain(frame: gpd.GeoDataFrame, dem: Path | None, limits: Filter) -> pd.DataFrame:
     asked = [name for name in ("min_elevation_m", "max_slope_deg") if getattr(limits, name) is not None]
     if not asked:
-        return pd.DataFrame(np.nan, index=frame.index, columns=COLUMNS)
+        return pd.DataFrame(np.nan, index=frame.index, columns=TERRAIN_COLUMNS)
     if dem is None:
         raise UserError(
             f"The setting mapping.filter.{asked[0]} needs elevations, but inventory.dem names no DEM. Give a DEM there, "
             f"or take {' and '.join(asked)} out of mapping.filter."
         )
-    table = terrain_under(frame.geometry, dem)
+    table = measure_terrain(frame.geometry, dem)
     bare, partly = (table["dem_share"] == 0).sum(), table["dem_share"].between(0, 0.5, inclusive="neither").sum()
     log.info("%d detections have no elevation in the DEM at all and are not judged by it.", bare)
     log.info("%d more have one on less than half of their area.", partly)

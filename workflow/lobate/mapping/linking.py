@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from lobate.mapping.overlay import cells
+from lobate.mapping.overlay import subdivide
 
 Links = tuple[np.ndarray, np.ndarray]
 
-NEAR = 1e-8  # degrees, a millimetre: how far apart lines may lie that were one before they were reprojected
+TOLERANCE_DEG = 1e-8  # degrees, a millimetre: how far apart lines may lie that were one before they were reprojected
 
 
 def touching_pairs(outlines: np.ndarray) -> Links:
@@ -24,9 +24,9 @@ def touching_pairs(outlines: np.ndarray) -> Links:
     return left[left < right], right[left < right]
 
 
-def shared_pairs(outlines: np.ndarray, tile: np.ndarray) -> Links:
+def cross_tile_pairs(outlines: np.ndarray, tile: np.ndarray) -> Links:
     """Return index arrays (left, right), left < right, of outlines (n,) that touch and come from different tiles (n,)."""
-    around = shapely.box(*(shapely.bounds(outlines).reshape(-1, 4) + NEAR * np.array([-1, -1, 1, 1])).T)
+    around = shapely.box(*(shapely.bounds(outlines).reshape(-1, 4) + TOLERANCE_DEG * np.array([-1, -1, 1, 1])).T)
     left, right = shapely.STRtree(outlines).query(around)
     foreign = (left < right) & (tile[left] != tile[right])
     left, right = left[foreign], right[foreign]
@@ -34,7 +34,7 @@ def shared_pairs(outlines: np.ndarray, tile: np.ndarray) -> Links:
     size = shapely.get_num_coordinates(outlines)
     asked, other = np.where(size[left] >= size[right], (left, right), (right, left))
     shapely.prepare(outlines[asked])
-    meet = np.flatnonzero(shapely.dwithin(outlines[asked], outlines[other], NEAR))
+    meet = np.flatnonzero(shapely.dwithin(outlines[asked], outlines[other], TOLERANCE_DEG))
     shapely.destroy_prepared(outlines[asked])
     order = meet[np.lexsort((right[meet], left[meet]))]
     return left[order], right[order]
@@ -53,7 +53,7 @@ def overlap_ratio(outlines: np.ndarray, tile: np.ndarray, footprints: np.ndarray
     whole = np.minimum(*shapely.area(outlines)[np.stack(pairs)])
     abut = np.minimum(*shapely.area(clipped)[np.stack([one, other])]) <= 1e-6 * whole
     beside = tuple(side[abut] for side in pairs)
-    borders, one, other = _clips(outlines, tile, shapely.buffer(footprints, 10 * NEAR), beside)
+    borders, one, other = _clips(outlines, tile, shapely.buffer(footprints, 10 * TOLERANCE_DEG), beside)
     share[abut] = _line_in_common(borders[one], borders[other])
     return share
 
@@ -76,7 +76,7 @@ def _share(clipped: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarra
     """Return what the outlines ``one`` and ``other`` (k,), indices of ``clipped``, share of the smaller: together or by their
     best piece, whichever is more."""
     pieces, of = shapely.get_parts(clipped, return_index=True)
-    cut, piece = cells(pieces)
+    cut, piece = subdivide(pieces)
     left, right = shapely.STRtree(cut).query(cut)
     pair = _find(one * len(clipped) + other, of[piece[left]] * len(clipped) + of[piece[right]])
     left, right, pair = left[pair >= 0], right[pair >= 0], pair[pair >= 0]
@@ -105,8 +105,8 @@ def _of_smaller(common: np.ndarray, areas: np.ndarray) -> np.ndarray:
 
 
 def _line_in_common(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    common = shapely.intersection(shapely.boundary(ones), shapely.buffer(others, 2 * NEAR))
-    return shapely.length(common) > 100 * NEAR  # more than a corner
+    common = shapely.intersection(shapely.boundary(ones), shapely.buffer(others, 2 * TOLERANCE_DEG))
+    return shapely.length(common) > 100 * TOLERANCE_DEG  # more than a corner
 
 
 def component_ids(count: int, links: Links) -> np.ndarray:

@@ -9,8 +9,8 @@ import shapely
 
 from lobate.mapping.overlay import common_areas
 
-THRESHOLDS = tuple(number / 10 for number in range(1, 10))
-OVERLAP = 0.1
+IOU_THRESHOLDS = tuple(number / 10 for number in range(1, 10))
+MIN_OVERLAP = 0.1
 """Two outlines show the same landform, for the account of known and new, from this share of the smaller on."""
 
 
@@ -35,7 +35,7 @@ class Matches:
         )
 
 
-def match(detections: np.ndarray, references: np.ndarray) -> Matches:
+def match_outlines(detections: np.ndarray, references: np.ndarray) -> Matches:
     """Match outlines (n,) and (m,) greedily by falling IoU; each at most once."""
     one, other, common = common_areas(detections, references)
     iou = common / (shapely.area(detections[one]) + shapely.area(references[other]) - common)
@@ -59,11 +59,11 @@ def overlaps_any(detections: np.ndarray, outlines: np.ndarray) -> np.ndarray:
     one, other, common = common_areas(detections, outlines)
     share = common / np.minimum(shapely.area(detections[one]), shapely.area(outlines[other]))
     found = np.zeros(len(detections), dtype=bool)
-    found[one[share >= OVERLAP]] = True
+    found[one[share >= MIN_OVERLAP]] = True
     return found
 
 
-def touching(outlines: np.ndarray, footprints: np.ndarray) -> np.ndarray:
+def touches_any(outlines: np.ndarray, footprints: np.ndarray) -> np.ndarray:
     """Return whether each outline (n,) meets any of the footprints; bool (n,)."""
     found = np.zeros(len(outlines), dtype=bool)
     found[shapely.STRtree(footprints).query(outlines, predicate="intersects")[0]] = True
@@ -75,7 +75,7 @@ def polygon_scores(matches: Matches, detections: np.ndarray, references: np.ndar
 
     A detection is right, and a reference found, when they are matched at all, also with one that is not selected.
     """
-    by_threshold = {f"{t:g}": _at(matches.above(t), detections, references) for t in THRESHOLDS}
+    by_threshold = {f"{t:g}": _at(matches.above(t), detections, references) for t in IOU_THRESHOLDS}
     f1 = [score for row in by_threshold.values() if (score := row["f1"]) is not None]
     return {
         "match_iou": match_iou,
@@ -88,7 +88,7 @@ def polygon_scores(matches: Matches, detections: np.ndarray, references: np.ndar
 def _at(matches: Matches, detections: np.ndarray, references: np.ndarray) -> dict[str, float | int | None]:
     right, found = int(detections[matches.detection].sum()), int(references[matches.reference].sum())
     counts = {"detections": int(detections.sum()), "right": right, "references": int(references.sum()), "found": found}
-    return {**counts, **rates(ratio(right, counts["detections"]), ratio(found, counts["references"]))}
+    return {**counts, **precision_recall_f1(ratio(right, counts["detections"]), ratio(found, counts["references"]))}
 
 
 def ratio(part: float, whole: float) -> float | None:
@@ -96,7 +96,7 @@ def ratio(part: float, whole: float) -> float | None:
     return round(part / whole, 6) if whole else None
 
 
-def rates(precision: float | None, recall: float | None) -> dict[str, float | None]:
+def precision_recall_f1(precision: float | None, recall: float | None) -> dict[str, float | None]:
     """Return precision, recall and their harmonic mean, F1 = 2 P R / (P + R); None where it is not defined.
 
     With nothing detected there is no precision, and F1 is 0 as long as there was something to find.

@@ -24,7 +24,7 @@ import shapely
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.vector import LONLAT, geodesic_measures, read_layer, write_layers
-from lobate.mapping.linking import NEAR, Links, component_ids, overlap_ratio, shared_pairs, touching_pairs
+from lobate.mapping.linking import TOLERANCE_DEG, Links, component_ids, cross_tile_pairs, overlap_ratio, touching_pairs
 from lobate.mapping.valid_area import ValidArea, to_lonlat
 from lobate.settings.mapping import Merge
 
@@ -45,7 +45,7 @@ def clip_to_tile(
     return own
 
 
-def grouped(body: np.ndarray) -> list[np.ndarray]:
+def members_by_body(body: np.ndarray) -> list[np.ndarray]:
     """Return, for each body, the indices of its parts, in order."""
     order = np.argsort(body, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(body[order])) + 1) if len(body) else []
@@ -71,9 +71,9 @@ def dissolve(
 def _union(outlines: np.ndarray, own: np.ndarray, smallest_hole: float) -> shapely.Geometry:
     united = shapely.union_all(own)
     if united.geom_type != "Polygon":
-        united = shapely.union_all(own, grid_size=NEAR)  # closes the seam of tiles that only abut
+        united = shapely.union_all(own, grid_size=TOLERANCE_DEG)  # closes the seam of tiles that only abut
     if _is_loose(united):
-        united = shapely.union_all(outlines, grid_size=NEAR)
+        united = shapely.union_all(outlines, grid_size=TOLERANCE_DEG)
     pieces = [_without_small_holes(piece, smallest_hole) for piece in shapely.get_parts(united)]
     return pieces[0] if len(pieces) == 1 else shapely.MultiPolygon(pieces)
 
@@ -89,7 +89,7 @@ def _without_small_holes(polygon: shapely.Polygon, smallest: float) -> shapely.P
     return polygon if len(holes) == len(polygon.interiors) else shapely.Polygon(polygon.exterior, holes)
 
 
-def statistics(parts: gpd.GeoDataFrame, weight: np.ndarray, body: np.ndarray) -> pd.DataFrame:
+def pooled_statistics(parts: gpd.GeoDataFrame, weight: np.ndarray, body: np.ndarray) -> pd.DataFrame:
     """Return ``mean, median, minimum, deviation`` (of probability) per body, its parts weighted by ``weight`` pixels.
 
     The mean and the deviation are those of the pixels pooled, ``var = sum w (sd^2 + mean^2) / sum w - mean^2``; the
@@ -195,7 +195,7 @@ def _valid(outlines: np.ndarray) -> np.ndarray:
 def _links(parts: gpd.GeoDataFrame, grounds: Sequence[ValidArea], min_overlap: float) -> Links:
     """Return the pairs of parts that agree enough to be one body; those that meet but do not are told."""
     outlines, seat = np.asarray(parts.geometry.values, dtype=object), parts["seat"].to_numpy(dtype=int)
-    left, right = shared_pairs(outlines, seat)
+    left, right = cross_tile_pairs(outlines, seat)
     footprints = np.array([ground.footprint for ground in grounds], dtype=object)
     share = overlap_ratio(outlines, seat, footprints, (left, right))
     linked = share >= min_overlap
@@ -219,7 +219,7 @@ def _assemble(
     area, own_area = shapely.area(outlines), shapely.area(own)
     weight = pixels * np.divide(own_area, area, out=np.zeros_like(area), where=area > 0)
     pixel_area = np.bincount(body, area) / np.bincount(body, pixels) if len(body) else np.zeros(0)
-    members = grouped(body)
+    members = members_by_body(body)
     united = dissolve(outlines, own, members, pixel_area)
     alone = np.bincount(body) == 1
     still_cut = np.where(alone, _any(body, edge), _any(body, edge) & _at_outer_edge(united, grounds))
@@ -227,7 +227,7 @@ def _assemble(
         {
             "parts": _joined(members, parts["detection"].to_numpy(dtype=object)),
             "tiles": _joined(members, np.asarray(names, dtype=object)[seat]),
-            **statistics(parts, weight, body),
+            **pooled_statistics(parts, weight, body),
             "pixels": (shapely.area(united) / pixel_area).round().astype(int),
             "touches_edge": still_cut,
             "touches_nodata": _any(body, nodata & (weight > 0)),
@@ -272,6 +272,6 @@ def _seen_by(frame: gpd.GeoDataFrame, names: Sequence[str], grounds: Sequence[Va
     for name, ground in zip(names, grounds, strict=True):
         within = np.sort(tree.query(ground.footprint, predicate="contains"))
         others = np.array([row for row in within if name not in seen[row]], dtype=int)
-        for row in others[ground.sees(points[others])]:
+        for row in others[ground.has_data_at(points[others])]:
             seen[row].add(name)
     return pd.Series([",".join(sorted(some)) for some in seen], index=frame.index, dtype=object)

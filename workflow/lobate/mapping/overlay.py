@@ -11,16 +11,16 @@ import shapely
 
 from lobate.io.polygons import POLYGONAL
 
-MOST = 256
+MAX_VERTICES = 256
 """Vertices of a cell at most; few landforms drawn in pixels have more."""
 DEEPEST = 40
 
 
-def cells(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def subdivide(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return polygons that make up ``polygons`` (n,), each of `MOST` vertices at most, and the index each belongs to."""
     owner, found, owners = np.arange(len(polygons)), [], []
     for _ in range(DEEPEST):
-        large = shapely.get_num_coordinates(polygons) > MOST
+        large = shapely.get_num_coordinates(polygons) > MAX_VERTICES
         found.append(polygons[~large])
         owners.append(owner[~large])
         polygons, which = shapely.get_parts(_halves(polygons[large]), return_index=True)
@@ -33,8 +33,8 @@ def cells(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def common_areas(ones: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return index arrays (one, other) of all outlines (n,) and (m,) that share ground, sorted, and the area they share."""
-    left, of_left = cells(ones)
-    right, of_right = cells(others)
+    left, of_left = subdivide(ones)
+    right, of_right = subdivide(others)
     here, there = shapely.STRtree(right).query(left)
     area = shapely.area(shapely.intersection(left[here], right[there]))
     pairs = np.stack([of_left[here], of_right[there]], axis=1)[area > 0]

@@ -24,7 +24,7 @@ LARGE, MANY = 20_000_000, 500
 """Weights of a network and windows of an image from which compiling pays (settings.mapping.Predict.compile)."""
 
 
-def without_files(settings: Predict) -> Predict:
+def without_ensemble_paths(settings: Predict) -> Predict:
     """Return the settings without the ensemble's paths: its models are inputs, and what they hold counts."""
     return settings.model_copy(update={"ensemble": []})
 
@@ -35,7 +35,7 @@ def predict(
     probability: Annotated[Path, Output()],
     more_models: Annotated[list[Path] | None, Input()] = None,
     *,
-    predict_settings: Annotated[Predict, Setting("mapping.predict", view=without_files)],
+    predict_settings: Annotated[Predict, Setting("mapping.predict", view=without_ensemble_paths)],
 ) -> None:
     """Write ``probability``, a uint8 COG on the image's grid: p = value / 254, 255 where the image has no data.
 
@@ -46,7 +46,7 @@ def predict(
     """
     import torch
 
-    from lobate.network.sliding_window import PROBABILITY, SPREAD, ImageHeader, probability_map
+    from lobate.network.sliding_window import ENSEMBLE_LAYERS, PROBABILITY_LAYERS, ImageHeader, write_probability_map
     from lobate.network.tta import ensemble
 
     files = [model, *(more_models or [])]
@@ -54,7 +54,7 @@ def predict(
     described = ImageHeader.read(image)
     networks, headers = zip(*(_network(file, described.grid, device, predict_settings) for file in files), strict=True)
     names = _bands_of(files, headers)
-    probability_map(
+    write_probability_map(
         networks[0] if len(networks) == 1 else ensemble(networks),
         described,
         probability,
@@ -64,7 +64,7 @@ def predict(
         batch=predict_settings.batch,
         channels=headers[0]["channels"],
         names=names,
-        layers=PROBABILITY if len(networks) == 1 else SPREAD,
+        layers=PROBABILITY_LAYERS if len(networks) == 1 else ENSEMBLE_LAYERS,
         device=device,
     )
 

@@ -50,7 +50,7 @@ def read_reference(path: Path, file: PolygonFile | None) -> Reference:
 
 
 def _reference(frame: gpd.GeoDataFrame, names: pd.Series, what: str, path: Path) -> Reference:
-    outlines = make_valid(frame.to_crs(LONLAT).geometry)
+    outlines = valid_polygons(frame.to_crs(LONLAT).geometry)
     usable = shapely.area(outlines) > 0
     if not usable.any():
         raise UserError(
@@ -85,7 +85,7 @@ def _field(frame: gpd.GeoDataFrame, field: str, path: Path, setting: str) -> pd.
 def known_outlines(polygons: Path) -> np.ndarray:
     """Return all positive outlines a person has drawn, in EPSG:4326, also those left out of training."""
     layers = [read_layer(polygons, name) for name in ("kept", "removed")]
-    outlines = [make_valid(layer[layer["class"] == "positive"].to_crs(LONLAT).geometry) for layer in layers]
+    outlines = [valid_polygons(layer[layer["class"] == "positive"].to_crs(LONLAT).geometry) for layer in layers]
     together = np.concatenate(outlines)
     return together[shapely.area(together) > 0]
 
@@ -97,10 +97,10 @@ def training_footprints(split: Path, mined: Path | None = None) -> np.ndarray:
     """
     frame = read_layer(split, "split")
     layers = [frame[frame["side"] == "training"], *([read_layer(mined, "patches")] if mined else [])]
-    return np.concatenate([np.asarray(one.to_crs(LONLAT).geometry.values, dtype=object) for one in layers])
+    return np.concatenate([np.asarray(layer.to_crs(LONLAT).geometry.values, dtype=object) for layer in layers])
 
 
-def make_valid(outlines: gpd.GeoSeries) -> np.ndarray:
+def valid_polygons(outlines: gpd.GeoSeries) -> np.ndarray:
     """Return the polygons (n,) of possibly missing or invalid outlines; empty where there is no area."""
     plain = np.asarray(outlines.values, dtype=object).copy()
     plain[shapely.is_missing(plain)] = shapely.Polygon()

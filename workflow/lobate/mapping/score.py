@@ -41,14 +41,22 @@ from lobate.io.qgis.package import add_styles
 from lobate.io.qgis.symbols import OutlineStyle, alike, categories, labels
 from lobate.io.raster import open_raster, row_bands
 from lobate.io.vector import LONLAT, geodesic_area_m2, read_layer, write_layers
-from lobate.mapping.matching import Matches, match, overlaps_any, polygon_scores, rates, ratio, touching
+from lobate.mapping.matching import (
+    Matches,
+    match_outlines,
+    overlaps_any,
+    polygon_scores,
+    precision_recall_f1,
+    ratio,
+    touches_any,
+)
 from lobate.mapping.reference import Reference, known_outlines, read_reference, training_footprints
 from lobate.mapping.valid_area import ValidArea, from_lonlat, valid_in_any
 from lobate.settings.base import PolygonFile
 
 HIT = OutlineStyle("", "found", "0,230,150,255", 0.6)
 MISS = OutlineStyle("", "missed", "86,190,255,255", 0.7, "dash")
-ALARMS = (
+FALSE_ALARM_STYLES = (
     OutlineStyle("wrong", "wrong: no outline is there", "255,90,220,255", 0.6),
     OutlineStyle("new", "new: overlaps an outline of the reference", "255,242,0,255", 0.6),
     OutlineStyle("known", "known: overlaps an outline given to labels", "255,176,0,255", 0.6),
@@ -60,7 +68,7 @@ LABELLED_FROM = 100_000
 """Labels are shown from this scale on."""
 
 
-def styles() -> dict[str, list[Element]]:
+def case_styles() -> dict[str, list[Element]]:
     """Return the style of each layer of the score's cases."""
     return {
         "hits": [
@@ -74,7 +82,7 @@ def styles() -> dict[str, list[Element]]:
             element("mapTip", '[% "reference" %], best IoU [% format_number("best_iou", 2) %]'),
         ],
         "false_alarms": [
-            categories('"account"', ALARMS),
+            categories('"account"', FALSE_ALARM_STYLES),
             labels('format_number("mean", 2)', "255,255,255,255", LABELLED_FROM),
             element("mapTip", '[% "detection" %]: [% "account" %], best IoU [% format_number("best_iou", 2) %]'),
         ],
@@ -198,13 +206,13 @@ def score(
     clipped to the mapped area (where any of the ``probabilities`` has a value); those outside are left out and counted.
     ``mined`` are the negatives that the chosen round was trained with. UserError when no reference lies within the area.
     """
-    grounds = [ValidArea.of(one) for one in probabilities]
+    grounds = [ValidArea.of(probability) for probability in probabilities]
     frame, footprints = read_layer(detections, "kept"), training_footprints(split, mined)
     truth = read_reference(reference, reference_file)
     inside, account_of_reference = _clipped(truth, grounds, reference)
     found, there = _plain(frame), _plain(inside)
-    matches = match(found, there)
-    frame["unseen"], inside["unseen"] = ~touching(found, footprints), ~touching(there, footprints)
+    matches = match_outlines(found, there)
+    frame["unseen"], inside["unseen"] = ~touches_any(found, footprints), ~touches_any(there, footprints)
     frame["account"] = _account(found, there, known_outlines(known), judged=reference_file is not None)
     pixels = pixel_counts(grounds, found, _plain(truth.outlines), footprints)
     result = {
@@ -220,7 +228,7 @@ def score(
     }
     write_json(scores, result)
     write_layers(cases, _cases(frame, inside, matches, match_iou))
-    add_styles(cases, styles())
+    add_styles(cases, case_styles())
     _tell(result, landform)
 
 
@@ -289,7 +297,7 @@ def _scores(
     by_pixel = {
         **table,
         "iou": ratio(hit, hit + alarm + miss),
-        **rates(ratio(hit, hit + alarm), ratio(hit, hit + miss)),
+        **precision_recall_f1(ratio(hit, hit + alarm), ratio(hit, hit + miss)),
     }
     return {"pixels": by_pixel, "polygons": polygon_scores(matches, detections, references, match_iou)}
 

@@ -46,7 +46,7 @@ class ValidArea:
         shapely.prepare(outline)
         return cls(probability, grid, outline)
 
-    def sees(self, points: np.ndarray) -> np.ndarray:
+    def has_data_at(self, points: np.ndarray) -> np.ndarray:
         """Return whether each point (n,) in EPSG:4326 lies on a pixel that is not nodata; bool (n,)."""
         seen = np.zeros(len(points), dtype=bool)
         inside = np.flatnonzero(shapely.contains(self.footprint, points))
@@ -60,7 +60,7 @@ class ValidArea:
         seen[inside[order]] = values != PROBABILITY_NODATA
         return seen
 
-    def seen_parts(self, outlines: np.ndarray) -> np.ndarray:
+    def valid_parts(self, outlines: np.ndarray) -> np.ndarray:
         """Return the part of each outline (n,), EPSG:4326, that the tile sees, to the pixel; empty where it sees none."""
         parts = np.full(len(outlines), shapely.Polygon(), dtype=object)
         near = np.flatnonzero(shapely.intersects(self.footprint, outlines))
@@ -97,7 +97,7 @@ def valid_in_any(outlines: np.ndarray, grounds: Sequence[ValidArea]) -> np.ndarr
     """Return the part of each outline (n,), EPSG:4326, that some tile sees; empty where none does."""
     tree = shapely.STRtree(outlines)
     near = [np.sort(tree.query(ground.footprint)) for ground in grounds]
-    parts = [ground.seen_parts(outlines[which]) for ground, which in zip(grounds, near, strict=True)]
+    parts = [ground.valid_parts(outlines[which]) for ground, which in zip(grounds, near, strict=True)]
     owner, part = (np.concatenate([*some, []]) for some in (near, parts))
     order = np.argsort(owner, kind="stable")
     begins = np.flatnonzero(np.diff(owner[order], prepend=-1))

@@ -24,7 +24,7 @@ from lobate.errors import UserError
 
 log = logging.getLogger(__name__)
 
-LOW_LEVEL = 4
+LOW_LEVEL_STRIDE = 4
 """Stride of the features that the decoder takes from inside the backbone."""
 
 PROBE = 256
@@ -39,7 +39,7 @@ class Backbone(nn.Module):
 
     def __init__(self, name: str, channels: int, **weights: Any) -> None:
         super().__init__()
-        taps = find_taps(name, channels)
+        taps = find_out_indices(name, channels)
         self.reductions = measure_reductions(name, channels, taps)
         self.net = timm.create_model(name, features_only=True, out_indices=taps, in_chans=channels, **weights)
         self.low_channels, self.high_channels = _feature_info(self.net).channels()
@@ -54,7 +54,7 @@ class Backbone(nn.Module):
         dilate(self.net, self.reductions, stride)
 
 
-def imagine(name: str, channels: int, **options: Any) -> nn.Module:
+def create_on_meta(name: str, channels: int, **options: Any) -> nn.Module:
     """Return a timm model without memory for its weights; an unknown name is a mistake."""
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
@@ -64,11 +64,11 @@ def imagine(name: str, channels: int, **options: Any) -> nn.Module:
         return timm.create_model(name, in_chans=channels, **options).eval()
 
 
-def find_taps(name: str, channels: int) -> tuple[int, int]:
+def find_out_indices(name: str, channels: int) -> tuple[int, int]:
     """Return which of a timm model's features are the stride-4 map and the deepest one."""
     try:
-        reductions = _feature_info(imagine(name, channels, features_only=True)).reduction()
-        return reductions.index(LOW_LEVEL), len(reductions) - 1
+        reductions = _feature_info(create_on_meta(name, channels, features_only=True)).reduction()
+        return reductions.index(LOW_LEVEL_STRIDE), len(reductions) - 1
     except (RuntimeError, ValueError, AttributeError, AssertionError) as error:
         raise _not_usable(name, "it gives no pyramid of features with one at stride 4") from error
 
@@ -83,7 +83,7 @@ def measure_reductions(name: str, channels: int, taps: tuple[int, int]) -> dict[
 
     Also tries output strides 16 and 8, so that a backbone that cannot be dilated is refused before any work.
     """
-    net = imagine(name, channels, features_only=True, out_indices=taps)
+    net = create_on_meta(name, channels, features_only=True, out_indices=taps)
     reductions: dict[str, int] = {}
     try:
         hooks = [
@@ -99,7 +99,7 @@ def measure_reductions(name: str, channels: int, taps: tuple[int, int]) -> dict[
             hook.remove()
         for stride in (16, 8):
             dilate(net, reductions, stride)
-            if [PROBE // features.shape[-1] for features in net(images)] != [LOW_LEVEL, stride]:
+            if [PROBE // features.shape[-1] for features in net(images)] != [LOW_LEVEL_STRIDE, stride]:
                 raise _not_usable(name, f"it does not reach an output stride of {stride}")
     except (RuntimeError, ValueError, AssertionError) as error:
         raise _not_usable(name, "its strides cannot be turned into dilations") from error
@@ -151,7 +151,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def load_backbone(name: str, channels: int, path: Path) -> Backbone:
     """Return the backbone with the weights of a local file; all but the classifier must be there and fit."""
     state = read_weights(path)
-    wanted = imagine(name, channels).state_dict()
+    wanted = create_on_meta(name, channels).state_dict()
     ours, first = _entries(name)
     ignored = sorted(key for key in state if key not in wanted or key.startswith(ours))
     foreign = [key for key in ignored if not key.startswith(ours)]
@@ -174,7 +174,7 @@ def load_backbone(name: str, channels: int, path: Path) -> Backbone:
 
 def fetch_backbone(name: str, channels: int) -> Backbone:
     """Return the backbone with timm's ImageNet weights, fetched from the hub or taken from its cache."""
-    imagine(name, channels)
+    create_on_meta(name, channels)
     config = timm.get_pretrained_cfg(name)
     if config is None or not config.has_weights:
         raise UserError(

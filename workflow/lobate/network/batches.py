@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 Network = Callable[[Tensor], Tensor]
 """From images (N, C, H, W) uint8 to values 0..1, (N, H, W) or one map of several, (N, L, H, W), on the same device."""
 
-BATCH = {"cuda": 16}
+DEFAULT_BATCH = {"cuda": 16}
 """Windows at once where the size is to be found. A GPU is busy with 16, and takes fewer when its memory is smaller. On a
 CPU one at a time is fastest (0.11 s a window instead of 0.20 s in batches of 4, MobileNetV2, two cores): what the layers
 hand on stays in the caches."""
@@ -34,7 +34,7 @@ class BatchRunner:
     def __init__(self, network: Network, size: int | Literal["auto"], device: str | torch.device) -> None:
         self._network = network
         self._device = torch.device(device)
-        self.size = BATCH.get(self._device.type, 1) if size == "auto" else size
+        self.size = DEFAULT_BATCH.get(self._device.type, 1) if size == "auto" else size
 
     def run(self, windows: Sequence[Tensor]) -> Iterator[Tensor]:
         """Yield the network's values (L, H, W), float32, for each of ``windows`` (C, H, W), which are all of one size.

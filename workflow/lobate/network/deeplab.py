@@ -25,31 +25,31 @@ from torch.nn import functional
 
 from lobate.errors import UserError
 from lobate.io.mask_values import LANDFORM
-from lobate.network.backbone import LOW_LEVEL, Backbone, fetch_backbone, imagine, load_backbone
+from lobate.network.backbone import LOW_LEVEL_STRIDE, Backbone, create_on_meta, fetch_backbone, load_backbone
 from lobate.settings.training import Network
 
-RATES = (6, 12, 18)
+ATROUS_RATES = (6, 12, 18)
 """Dilations of the pyramid at output stride 16; they double at 8."""
 
-EPSILON = 1e-5
+BN_EPS = 1e-5
 DROPOUT = 0.1
 
 
-def conv(channels: int, out: int, kernel: int = 1, *, groups: int = 1) -> nn.Sequential:
+def conv_bn_relu(channels: int, out: int, kernel: int = 1, *, groups: int = 1) -> nn.Sequential:
     """Return convolution (no bias, same size), batch norm, ReLU."""
     return nn.Sequential(
         nn.Conv2d(channels, out, kernel, padding=kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(out, eps=EPSILON),
+        nn.BatchNorm2d(out, eps=BN_EPS),
         nn.ReLU(inplace=True),
     )
 
 
-def separable(channels: int, out: int) -> nn.Sequential:
+def separable_conv(channels: int, out: int) -> nn.Sequential:
     """Return a depthwise 3x3 and a pointwise convolution, each with batch norm and ReLU."""
-    return nn.Sequential(conv(channels, channels, 3, groups=channels), conv(channels, out))
+    return nn.Sequential(conv_bn_relu(channels, channels, 3, groups=channels), conv_bn_relu(channels, out))
 
 
-def enlarge(features: Tensor, factor: int) -> Tensor:
+def upsample(features: Tensor, factor: int) -> Tensor:
     """Return ``features`` (N, C, h, w) ``factor`` times larger, bilinearly.
 
     Feature i lies exactly at pixel ``factor * i``, where the strided convolutions before it had their centre (in the
@@ -64,21 +64,21 @@ def enlarge(features: Tensor, factor: int) -> Tensor:
     return larger[..., :height, :width]
 
 
-class Pyramid(nn.Module):
+class ASPP(nn.Module):
     """Atrous spatial pyramid pooling: 1x1, three separable 3x3 at growing rates, and the mean of the whole image."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.pooled = conv(channels, width)
-        self.point = conv(channels, width)
-        self.atrous = nn.ModuleList(separable(channels, width) for _ in RATES)
-        self.project = conv((2 + len(RATES)) * width, width)
+        self.pooled = conv_bn_relu(channels, width)
+        self.point = conv_bn_relu(channels, width)
+        self.atrous = nn.ModuleList(separable_conv(channels, width) for _ in ATROUS_RATES)
+        self.project = conv_bn_relu((2 + len(ATROUS_RATES)) * width, width)
         self.dropout = nn.Dropout(DROPOUT)
         self.set_output_stride(16)
 
     def set_output_stride(self, stride: int) -> None:
         """Scale the rates to the stride of the features."""
-        for rate, branch in zip(RATES, self.atrous, strict=True):
+        for rate, branch in zip(ATROUS_RATES, self.atrous, strict=True):
             depthwise = cast(nn.Conv2d, branch.get_submodule("0.0"))
             depthwise.dilation = depthwise.padding = (rate * 16 // stride,) * 2
 
@@ -102,14 +102,14 @@ class Decoder(nn.Module):
 
     def __init__(self, low_channels: int, low_width: int, width: int, classes: int) -> None:
         super().__init__()
-        self.low = conv(low_channels, low_width)
-        self.refine = nn.Sequential(separable(width + low_width, width), separable(width, width))
+        self.low = conv_bn_relu(low_channels, low_width)
+        self.refine = nn.Sequential(separable_conv(width + low_width, width), separable_conv(width, width))
         self.logits = nn.Conv2d(width, classes, 1)
 
     def forward(self, low: Tensor, pyramid: Tensor, factor: int) -> Tensor:
         """Return logits at the size of ``low``; ``pyramid`` is ``factor`` times coarser."""
         height, width = low.shape[-2:]
-        coarse = enlarge(pyramid, factor)[..., :height, :width]
+        coarse = upsample(pyramid, factor)[..., :height, :width]
         return self.logits(self.refine(torch.cat([coarse, self.low(low)], dim=1)))
 
 
@@ -169,7 +169,7 @@ class DeepLab(nn.Module):
         self.channels = len(preprocessing.mean)
         self.classes = classes
         self.backbone = backbone
-        self.pyramid = Pyramid(backbone.high_channels, settings.aspp_channels)
+        self.pyramid = ASPP(backbone.high_channels, settings.aspp_channels)
         self.decoder = Decoder(backbone.low_channels, settings.low_level_channels, settings.aspp_channels, classes)
         self.output_stride = 0
         set_output_stride(self, settings.output_stride)
@@ -185,8 +185,8 @@ class DeepLab(nn.Module):
         if height % 16 or width % 16:
             images = functional.pad(images, (0, -width % 16, 0, -height % 16))
         low, high = self.backbone(images)
-        logits = self.decoder(low, self.pyramid(high), self.output_stride // LOW_LEVEL)
-        return enlarge(logits, LOW_LEVEL)[..., :height, :width]
+        logits = self.decoder(low, self.pyramid(high), self.output_stride // LOW_LEVEL_STRIDE)
+        return upsample(logits, LOW_LEVEL_STRIDE)[..., :height, :width]
 
 
 def set_output_stride(model: DeepLab, stride: int) -> None:
@@ -226,9 +226,9 @@ def build(
     return model.train()
 
 
-def skeleton(settings: Network, preprocessing: Preprocessing, *, classes: int = 2) -> DeepLab:
+def build_uninitialised(settings: Network, preprocessing: Preprocessing, *, classes: int = 2) -> DeepLab:
     """Return a network whose weights are still to be loaded."""
-    imagine(settings.backbone, len(preprocessing.mean))
+    create_on_meta(settings.backbone, len(preprocessing.mean))
     with torch.random.fork_rng(devices=[]):
         return DeepLab(settings, Backbone(settings.backbone, len(preprocessing.mean)), classes, preprocessing)
 

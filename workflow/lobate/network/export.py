@@ -28,7 +28,7 @@ MOST = 1024
 """Sides are free up to this many times 16 pixels."""
 
 
-class Probability(nn.Module):
+class ProbabilityModel(nn.Module):
     """Probability of every class (N, K, H, W) of images (N, C, H, W) of 0..255, as float32."""
 
     def __init__(self, model: DeepLab) -> None:
@@ -46,9 +46,9 @@ def export_onnx(source: Path, target: Path) -> float:
     The header goes along as the file's metadata. Raises UserError when the file written does not do what the model does.
     """
     model, header = load(source)
-    network = Probability(model).eval()
-    _write(network, model.channels, header, target)
-    difference = _difference(network, model.channels, target)
+    network = ProbabilityModel(model).eval()
+    _export(network, model.channels, header, target)
+    difference = _max_difference(network, model.channels, target)
     if not difference < TOLERANCE:
         target.unlink()
         raise UserError(
@@ -59,7 +59,7 @@ def export_onnx(source: Path, target: Path) -> float:
     return difference
 
 
-def _write(network: nn.Module, channels: int, header: dict[str, Any], target: Path) -> None:
+def _export(network: nn.Module, channels: int, header: dict[str, Any], target: Path) -> None:
     batch, rows, columns = (torch.export.Dim(name, min=1, max=MOST) for name in ("batch", "rows", "columns"))
     free = {0: batch, 2: STEP * rows, 3: STEP * columns}
     example = torch.zeros(2, channels, 6 * STEP, 4 * STEP)
@@ -81,7 +81,7 @@ def _write(network: nn.Module, channels: int, header: dict[str, Any], target: Pa
     program.save(target, external_data=False)
 
 
-def _difference(network: nn.Module, channels: int, file: Path) -> float:
+def _max_difference(network: nn.Module, channels: int, file: Path) -> float:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])

@@ -103,8 +103,10 @@ def _pairs(model: DeepLab, probe: Tensor) -> list[Pair]:
         if id(inputs[0]) in outputs:
             pairs.append((outputs[id(inputs[0])][0], norm))
 
-    hooks = [one.register_forward_hook(sent) for one in model.modules() if isinstance(one, nn.Conv2d)]
-    hooks += [one.register_forward_pre_hook(taken) for one in model.modules() if isinstance(one, nn.BatchNorm2d)]
+    hooks = [module.register_forward_hook(sent) for module in model.modules() if isinstance(module, nn.Conv2d)]
+    hooks += [
+        module.register_forward_pre_hook(taken) for module in model.modules() if isinstance(module, nn.BatchNorm2d)
+    ]
     model(probe)
     for hook in hooks:
         hook.remove()

@@ -19,8 +19,8 @@ from torch import Tensor
 
 import lobate
 from lobate.errors import UserError
-from lobate.network.deeplab import DeepLab, Preprocessing, skeleton
-from lobate.network.header import KEY, damaged, header_of, opened, text_of
+from lobate.network.deeplab import DeepLab, Preprocessing, build_uninitialised
+from lobate.network.header import METADATA_KEY, damage_error, header_text, open_safetensors, parse_header
 from lobate.settings.training import Network
 
 LIBRARIES = ("numpy", "safetensors", "timm", "torch", "torchvision")
@@ -41,9 +41,9 @@ def save(path: Path, model: DeepLab, header: dict[str, Any]) -> None:
         "channels": model.channels,
         "classes": model.classes,
         "preprocessing": {"mean": list(model.preprocessing.mean), "std": list(model.preprocessing.std)},
-        "digest": digest(state),
+        "digest": state_digest(state),
     }
-    save_file(state, path, metadata={KEY: text_of(full)})
+    save_file(state, path, metadata={METADATA_KEY: header_text(full)})
 
 
 def load(path: Path) -> tuple[DeepLab, dict[str, Any]]:
@@ -51,21 +51,21 @@ def load(path: Path) -> tuple[DeepLab, dict[str, Any]]:
 
     Raises UserError when the file is no model of lobate, is damaged, or holds weights of another architecture than it says.
     """
-    with opened(path, "pt") as file:
-        header = header_of(path, file.metadata())
+    with open_safetensors(path, "pt") as file:
+        header = parse_header(path, file.metadata())
         try:
             state = {name: file.get_tensor(name) for name in sorted(file.keys())}
         except (SafetensorError, RuntimeError, OSError) as error:
-            raise damaged(path, str(error)) from error
-    if digest(state) != header.get("digest"):
-        raise damaged(path, "its weights do not have the digest its header gives")
+            raise damage_error(path, str(error)) from error
+    if state_digest(state) != header.get("digest"):
+        raise damage_error(path, "its weights do not have the digest its header gives")
     model = _model(path, header)
     _check_fit(path, model.state_dict(), state)
     model.load_state_dict(state)
     return model.eval(), header
 
 
-def digest(state: dict[str, Tensor]) -> str:
+def state_digest(state: dict[str, Tensor]) -> str:
     """Return the sha256 of tensors, by name, type, shape and values; it does not depend on how they are stored."""
     total = hashlib.sha256()
     for name, tensor in sorted(state.items()):
@@ -78,7 +78,7 @@ def _model(path: Path, header: dict[str, Any]) -> DeepLab:
     try:
         settings = Network.model_validate(header["architecture"])
         fed = Preprocessing(*(tuple(header["preprocessing"][key]) for key in ("mean", "std")))
-        return skeleton(settings, fed, classes=header["classes"])
+        return build_uninitialised(settings, fed, classes=header["classes"])
     except (KeyError, TypeError, ValidationError, UserError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(

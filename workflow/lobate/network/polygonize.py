@@ -22,8 +22,8 @@ from lobate.io.grid import Grid
 from lobate.io.mask_values import PROBABILITY_NODATA, PROBABILITY_SCALE, lowest_level
 from lobate.io.raster import open_raster, row_bands
 from lobate.io.vector import geodesic_area_m2
-from lobate.network.run_length import Runs, adjacent, encode, join, label_components
-from lobate.network.trace_rings import Rings, trace
+from lobate.network.run_length import Runs, adjacent, concatenate, encode, label_components
+from lobate.network.trace_rings import Rings, trace_rings
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ COLUMNS = ("mean", "median", "minimum", "deviation", "pixels", "touches_edge", "
 SPREAD = "spread"
 """Only where several models made the map."""
 
-MOST_RUNS = 5_000_000
+MAX_RUNS = 5_000_000
 """More stretches of pixels than this, some ten times what a tile full of bodies has, are noise, and would fill the memory:
 about 600 bytes are needed for each."""
 
@@ -56,10 +56,10 @@ def polygonize(probability: Path, threshold: float, *, fill_holes_m2: float = 0)
         return _frame([], {name: np.empty(0) for name in scan.columns}, grid)
     part, body = label_components(scan.runs)
     if fill_holes_m2:
-        rings, within = _fill(trace(scan.runs, body), grid, fill_holes_m2)
+        rings, within = _fill(trace_rings(scan.runs, body), grid, fill_holes_m2)
         body, outlines = np.unique(within[body], return_inverse=True)[1], _repaired(_polygons(rings, grid))
     else:
-        outlines = _together(_polygons(trace(scan.runs, part), grid), part, body)
+        outlines = _together(_polygons(trace_rings(scan.runs, part), grid), part, body)
     facts = _describe(scan, body)
     log.info("%d bodies reach a probability of %g in %s.", len(outlines), threshold, probability.name)
     return _frame(outlines, facts, grid)
@@ -97,16 +97,16 @@ def _scan(dataset: DatasetReader, least: int) -> _Scan:
         runs.append(encode(mask, dataset.shape, start))
         empty.append(encode(band == PROBABILITY_NODATA, dataset.shape, start))
         values.append(band[mask])
-        if sum(map(len, runs)) > MOST_RUNS:
+        if sum(map(len, runs)) > MAX_RUNS:
             raise UserError(
-                f"{dataset.name}: the pixels that reach the threshold form more than {MOST_RUNS:,} stretches: this is no map "
+                f"{dataset.name}: the pixels that reach the threshold form more than {MAX_RUNS:,} stretches: this is no map "
                 "of bodies but noise. Look at it, raise mapping.vectorize.threshold, or train the model better."
             )
         if dataset.count == 2 and len(runs[-1]):
             spread.append(dataset.read(2, window=window)[mask])
     none = np.zeros(0, np.uint8)
     spreads = np.concatenate([none, *spread]) if dataset.count == 2 else None
-    return _Scan(join(runs), np.concatenate([none, *values]), spreads, join(empty))
+    return _Scan(concatenate(runs), np.concatenate([none, *values]), spreads, concatenate(empty))
 
 
 def _describe(scan: _Scan, body: np.ndarray) -> dict[str, np.ndarray]:

@@ -48,7 +48,7 @@ def encode(mask: np.ndarray, shape: tuple[int, int] | None = None, first_row: in
     return Runs(row[::2] + first_row, column[::2], column[1::2], shape or mask.shape)
 
 
-def join(parts: list[Runs]) -> Runs:
+def concatenate(parts: list[Runs]) -> Runs:
     """Put the runs of bands of one raster together, from top to bottom."""
     row, start, stop = (np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "start", "stop"))
     return Runs(row, start, stop, parts[0].shape)

@@ -31,7 +31,7 @@ from lobate.io.grid import Grid
 from lobate.io.mask_values import PROBABILITY_NODATA, PROBABILITY_SCALE
 from lobate.io.raster import BLOCK, CogWriter, open_raster
 from lobate.network.batches import BatchRunner, Network
-from lobate.network.window_weights import Axis, Blend, lay_out
+from lobate.network.window_weights import Blend, WindowAxis, layout_windows
 from lobate.progress import Progress
 
 SENTINEL = re.compile("B[0-9][0-9A]")
@@ -106,7 +106,7 @@ def _listed(names: Sequence[str] | None) -> str:
     return f", {', '.join(names)}," if names else ""
 
 
-def _bands(image: Path, rows: Axis) -> Generator[Band, None, None]:
+def _read_bands(image: Path, rows: WindowAxis) -> Generator[Band, None, None]:
     """Yield a band for each row of windows; what neighbours share is kept, not read again."""
     with open_raster(image) as dataset:
         band = np.empty((dataset.count, rows.length, dataset.width), np.uint8)
@@ -122,9 +122,9 @@ def _bands(image: Path, rows: Axis) -> Generator[Band, None, None]:
 
 
 @contextmanager
-def read_ahead(image: Path, rows: Axis) -> Iterator[Iterator[Band]]:
+def read_ahead(image: Path, rows: WindowAxis) -> Iterator[Iterator[Band]]:
     """Read the bands in a thread of their own, one ahead of what is asked for; the file is closed there too."""
-    bands = _bands(image, rows)
+    bands = _read_bands(image, rows)
     with ThreadPoolExecutor(1) as reading:
         try:
             yield _ahead(reading, bands)
@@ -142,12 +142,12 @@ def _ahead(reading: ThreadPoolExecutor, bands: Iterator[Band]) -> Iterator[Band]
 log = logging.getLogger(__name__)
 
 
-PROBABILITY = ("probability",)
-SPREAD = ("probability", "spread")
+PROBABILITY_LAYERS = ("probability",)
+ENSEMBLE_LAYERS = ("probability", "spread")
 """Descriptions of the map's bands."""
 
 
-def probability_map(
+def write_probability_map(
     network: Network,
     image: Path | ImageHeader,
     target: Path,
@@ -158,7 +158,7 @@ def probability_map(
     batch: int | Literal["auto"] = "auto",
     channels: int | None = None,
     names: Sequence[str] | None = None,
-    layers: Sequence[str] = PROBABILITY,
+    layers: Sequence[str] = PROBABILITY_LAYERS,
     device: str | torch.device = "cpu",
 ) -> None:
     """Write the network's answer to ``image`` (uint8, 0 in all bands = no data) to ``target`` (uint8 COG).
@@ -172,7 +172,7 @@ def probability_map(
     header = image if isinstance(image, ImageHeader) else ImageHeader.read(image)
     check_image(header, channels=channels, names=names)
     grid = header.grid
-    rows, columns = (lay_out(size, window, overlap, blend) for size in grid.shape)
+    rows, columns = (layout_windows(size, window, overlap, blend) for size in grid.shape)
     batches = BatchRunner(network, batch, device)
     log.info(
         "Mapping %s: %d x %d pixels in %d windows of %d, batches of %d, on %s.",
@@ -189,7 +189,7 @@ def probability_map(
         written: deque[Future[None]] = deque()
         mapped = progress.task("rows", grid.height)
         for start, values, valid in _settled_rows(bands, batches, rows, columns, len(layers), device):
-            written.append(writing.submit(_write, writer, values, valid, start))
+            written.append(writing.submit(_write_rows, writer, values, valid, start))
             if len(written) > 1:
                 written.popleft().result()
             mapped.at(start + len(valid))
@@ -198,7 +198,12 @@ def probability_map(
 
 
 def _settled_rows(
-    bands: Iterator[Band], batches: BatchRunner, rows: Axis, columns: Axis, layers: int, device: str | torch.device
+    bands: Iterator[Band],
+    batches: BatchRunner,
+    rows: WindowAxis,
+    columns: WindowAxis,
+    layers: int,
+    device: str | torch.device,
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Yield first row, bytes (L, h, W) and validity (h, W) of the rows that are done, from top to bottom."""
     total = torch.zeros(layers, rows.length, columns.size, device=device)
@@ -236,5 +241,5 @@ def _to_bytes(values: Tensor) -> np.ndarray:
     return (values * PROBABILITY_SCALE).round_().clamp_(0, PROBABILITY_SCALE).to(torch.uint8).cpu().numpy()
 
 
-def _write(writer: CogWriter, values: np.ndarray, valid: np.ndarray, start: int) -> None:
+def _write_rows(writer: CogWriter, values: np.ndarray, valid: np.ndarray, start: int) -> None:
     writer.write(np.where(valid, values, np.uint8(PROBABILITY_NODATA)), start)

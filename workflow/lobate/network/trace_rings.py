@@ -35,7 +35,7 @@ class Rings:
         return shapely.linearrings(xy, indices=np.repeat(np.arange(len(sizes)), sizes))
 
 
-def trace(runs: Runs, owner: np.ndarray) -> Rings:
+def trace_rings(runs: Runs, owner: np.ndarray) -> Rings:
     """Return the rings of what ``runs`` make up, by the ``owner`` (n,) of each run; the shell of each before its holes.
 
     Runs that touch at a side must have one owner. With parts (connected by sides) as owners, each ring is simple, and a

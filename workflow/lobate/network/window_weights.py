@@ -23,7 +23,7 @@ LEAST = 1e-6
 
 
 @dataclass(frozen=True)
-class Axis:
+class WindowAxis:
     """Windows along one axis: ``starts`` (n,), all of ``length`` pixels, ``weights`` (n, length) float32."""
 
     size: int
@@ -39,7 +39,7 @@ class Axis:
         return int(self.starts[number + 1]) if number + 1 < len(self) else self.size
 
 
-def lay_out(size: int, window: int, overlap: int, blend: Blend = "ramp") -> Axis:
+def layout_windows(size: int, window: int, overlap: int, blend: Blend = "ramp") -> WindowAxis:
     """Cover ``size`` pixels with windows of ``window`` pixels that share at least ``overlap`` with their neighbours.
 
     The last window lies flush with the border; an axis shorter than a window has one window of its own size. With
@@ -56,7 +56,7 @@ def lay_out(size: int, window: int, overlap: int, blend: Blend = "ramp") -> Axis
     for start, weight in zip(starts, weights, strict=True):
         total[start : start + length] += weight
     scaled = [weight / total[start : start + length] for start, weight in zip(starts, weights, strict=True)]
-    return Axis(size, length, starts, np.array(scaled, dtype=np.float32))
+    return WindowAxis(size, length, starts, np.array(scaled, dtype=np.float32))
 
 
 def _ramps(starts: np.ndarray, length: int, overlap: int) -> np.ndarray:

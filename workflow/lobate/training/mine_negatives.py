@@ -97,7 +97,7 @@ def _detections(model: Path, images: list[Path], mining: Mining, crop: Crop) -> 
     from lobate.network.inference_graph import fuse_batch_norms
     from lobate.network.modelfile import load
     from lobate.network.polygonize import polygonize
-    from lobate.network.sliding_window import probability_map
+    from lobate.network.sliding_window import write_probability_map
 
     net, _ = load(model)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -107,7 +107,7 @@ def _detections(model: Path, images: list[Path], mining: Mining, crop: Crop) -> 
         with TemporaryDirectory() as folder:
             target = Path(folder) / "probability.tif"
             overlap = min(crop.margin, window) // 2
-            probability_map(
+            write_probability_map(
                 network, image, target, window=window, overlap=overlap, channels=net.channels, device=device
             )
             yield polygonize(target, mining.min_probability)

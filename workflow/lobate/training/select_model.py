@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.jsonfile import read_json, write_json
-from lobate.network.header import read_header, with_header
+from lobate.network.header import copy_with_header, read_header
 from lobate.training.rounds import meets_target, pick_round, read_verdict
 from lobate.training.split import keep_configured
 from lobate.training.stac import stac_item
@@ -147,7 +147,7 @@ def select_model(
     }
     write_json(selection, found)
     more = {"bands": bands, "licence": licence, "landform": landform, "stretch": common_ranges(facts or [])}
-    with_header(models[chosen], model, more | {"validation_iou_other": protocols["other"]["validation_iou"]})
+    copy_with_header(models[chosen], model, more | {"validation_iou_other": protocols["other"]["validation_iou"]})
     if stac is not None:
         write_json(stac, stac_item(read_header(model), model, split))
     _tell(found, table[chosen]["validation_iou"]["landform"])
