@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lobate.example.make_example import make_example
-from lobate.example.product import ProductName, WorldLayout, lay_out
+from lobate.example.product import ProductName, WorldLayout, make_layout
 from lobate.example.scenario import Scenario, generate
 from lobate.settings.example import Example
 
@@ -47,9 +47,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(scope="session")
 def layout() -> WorldLayout:
-    return lay_out([ProductName.of(Path(name)) for name in SCENES], EXAMPLE)
+    return make_layout([ProductName.parse(Path(name)) for name in SCENES], EXAMPLE)
 
 
 @pytest.fixture(scope="session")
-def story(layout: WorldLayout) -> Scenario:
+def scenario(layout: WorldLayout) -> Scenario:
     return generate(layout, EXAMPLE, 0)

@@ -17,17 +17,17 @@ def test_dem_covers_both_tiles_with_few_voids(world, layout):
     assert 4000 < heights[~void].min() < heights[~void].max() < 6500
 
 
-def test_dem_is_the_ground_a_little_wrong(world, story):
-    back = np.full(story.surface.shape, np.nan, np.float32)
+def test_dem_is_the_ground_a_little_wrong(world, scenario):
+    back = np.full(scenario.surface.shape, np.nan, np.float32)
     with rasterio.open(world.folder / "dem.tif") as dem:
         reproject(
             rasterio.band(dem, 1),
             back,
-            dst_transform=story.layout.world.transform,
-            dst_crs=story.layout.world.crs,
+            dst_transform=scenario.layout.world.transform,
+            dst_crs=scenario.layout.world.crs,
             dst_nodata=np.nan,
             resampling=Resampling.bilinear,
         )
-    error = (back - story.surface)[~np.isnan(back)]
+    error = (back - scenario.surface)[~np.isnan(back)]
     assert abs(np.median(error)) < 1
     assert 0.5 < np.std(error) < 15

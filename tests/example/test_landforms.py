@@ -7,26 +7,26 @@ from scipy import ndimage
 from lobate.example.landforms import (
     DEBRIS_GLACIER,
     LAKE,
+    RELIEF,
     ROCK_GLACIER,
-    SHAPES,
     SOLIFLUCTION,
     VILLAGE,
     add_relief,
-    descent,
+    blob_shape,
+    flow_line,
     front_steepness,
     furrows,
-    patch,
     tongue_shape,
 )
 
 
 def tongue_of(kind):
-    way = np.stack([np.arange(80.0) + 30, np.full(80, 60.0)], axis=1)
-    return tongue_shape(kind, way, np.full(80, 14.0), 0.5, np.random.default_rng(1))
+    line = np.stack([np.arange(80.0) + 30, np.full(80, 60.0)], axis=1)
+    return tongue_shape(kind, line, np.full(80, 14.0), 0.5, np.random.default_rng(1))
 
 
-def patch_of(kind):
-    return patch(kind, (60, 60), 15, np.array([1.0, 0.0]), np.random.default_rng(1))
+def blob_of(kind):
+    return blob_shape(kind, (60, 60), 15, np.array([1.0, 0.0]), np.random.default_rng(1))
 
 
 @pytest.fixture
@@ -35,24 +35,24 @@ def surface():
     return (plane + np.random.default_rng(0).normal(0, 1, plane.shape)).astype(np.float32)
 
 
-@pytest.mark.parametrize("kind", sorted(SHAPES))
+@pytest.mark.parametrize("kind", sorted(RELIEF))
 def test_only_the_neighbourhood_changes_and_the_input_stays(surface, kind):
-    body = (tongue_of if kind in (ROCK_GLACIER, DEBRIS_GLACIER) else patch_of)(kind)
+    body = (tongue_of if kind in (ROCK_GLACIER, DEBRIS_GLACIER) else blob_of)(kind)
     before = surface.copy()
-    shaped = add_relief(surface, [body])
+    relief = add_relief(surface, [body])
     assert np.array_equal(surface, before)
     away = np.ones(surface.shape, dtype=bool)
     away[body.window] = False
-    assert np.array_equal(shaped[away], surface[away])
-    assert not np.array_equal(shaped[body.window][body.mask], surface[body.window][body.mask])
+    assert np.array_equal(relief[away], surface[away])
+    assert not np.array_equal(relief[body.window][body.mask], surface[body.window][body.mask])
 
 
 def test_a_rock_glacier_stands_above_its_ground(surface):
     body = tongue_of(ROCK_GLACIER)
     raised = (add_relief(surface, [body]) - surface)[body.window]
-    deep = body.inside > 5
+    deep = body.edge_distance > 5
     assert 8 < raised[deep].mean() < 30
-    assert abs(raised[body.inside < -3]).mean() < 1
+    assert abs(raised[body.edge_distance < -3]).mean() < 1
 
 
 def test_furrows_cross_the_tongue_and_are_bent_downslope():
@@ -69,21 +69,21 @@ def test_the_front_is_the_rim_of_the_lower_part():
     front = front_steepness(tongue_of(ROCK_GLACIER)) > 0.5
     body = tongue_of(ROCK_GLACIER)
     assert body.along[front].min() > 0.5 * body.length
-    assert body.inside[front].max() < 4
+    assert body.edge_distance[front].max() < 4
 
 
 def test_a_lake_is_level(surface):
-    body = patch_of(LAKE)
-    shaped = add_relief(surface, [body])[body.window]
-    assert np.ptp(shaped[body.inside > 2]) < 1
+    body = blob_of(LAKE)
+    relief = add_relief(surface, [body])[body.window]
+    assert np.ptp(relief[body.edge_distance > 2]) < 1
 
 
 def test_fine_debris_is_smoother_than_the_ground(surface):
-    body = patch_of(VILLAGE)
-    shaped = add_relief(surface, [body])[body.window]
-    rough = [np.abs(ndimage.laplace(part))[body.inside > 4].mean() for part in (shaped, surface[body.window])]
+    body = blob_of(VILLAGE)
+    relief = add_relief(surface, [body])[body.window]
+    rough = [np.abs(ndimage.laplace(part))[body.edge_distance > 4].mean() for part in (relief, surface[body.window])]
     assert rough[0] < rough[1] / 2
-    assert SOLIFLUCTION in SHAPES
+    assert SOLIFLUCTION in RELIEF
 
 
 @pytest.fixture
@@ -92,25 +92,25 @@ def rng():
 
 
 def straight_tongue(rng, wobble=0.0, widths=8.0):
-    way = np.stack([np.arange(60.0) + 40, np.full(60, 70.0)], axis=1)
-    return tongue_shape(ROCK_GLACIER, way, np.full(60, widths), wobble, rng)
+    line = np.stack([np.arange(60.0) + 40, np.full(60, 70.0)], axis=1)
+    return tongue_shape(ROCK_GLACIER, line, np.full(60, widths), wobble, rng)
 
 
-def test_descent_goes_down_and_ends_on_level_ground():
+def test_a_flow_line_goes_down_and_ends_on_level_ground():
     rows = np.minimum(np.arange(100), 70)[:, None]
     valley = -3.0 * rows + np.zeros((100, 60))
-    way = descent(valley, (10, 30), 200)
-    assert 55 <= len(way) <= 65
-    assert np.allclose(way[:, 1], 30)
-    assert np.allclose(np.diff(way[:, 0]), 1)
+    line = flow_line(valley, (10, 30), 200)
+    assert 55 <= len(line) <= 65
+    assert np.allclose(line[:, 1], 30)
+    assert np.allclose(np.diff(line[:, 0]), 1)
 
 
-def test_descent_ends_at_the_edge_of_the_world():
+def test_a_flow_line_ends_at_the_edge_of_the_world():
     slope = -3.0 * np.arange(40)[:, None] + np.zeros((40, 40))
-    assert len(descent(slope, (5, 20), 500)) < 40
+    assert len(flow_line(slope, (5, 20), 500)) < 40
 
 
-def test_tongue_knows_its_own_coordinates(rng):
+def test_a_tongue_carries_its_own_coordinates(rng):
     body = straight_tongue(rng)
     rows, cols = np.nonzero(body.mask)
     assert body.along[rows, cols].min() == 0
@@ -133,23 +133,23 @@ def test_outline_is_one_polygon_of_the_masks_area(rng):
     assert col + body.col <= body.outline.bounds[2]
 
 
-def test_inside_is_the_distance_to_the_edge(rng):
+def test_edge_distance_is_the_distance_to_the_edge(rng):
     body = straight_tongue(rng)
-    assert (body.inside > 0).sum() == body.mask.sum()
-    assert abs(body.inside.max() - 8) <= 1
-    assert np.abs(np.diff(body.inside, axis=0)).max() <= 1.5
+    assert (body.edge_distance > 0).sum() == body.mask.sum()
+    assert abs(body.edge_distance.max() - 8) <= 1
+    assert np.abs(np.diff(body.edge_distance, axis=0)).max() <= 1.5
 
 
 def test_a_tongue_cut_to_pieces_is_none(rng):
     assert straight_tongue(rng, wobble=40.0, widths=2.0) is None
 
 
-def test_patch_lies_round_its_centre(rng):
-    body = patch(LAKE, (100, 120), 12, np.array([1.0, 0.0]), rng)
+def test_blob_lies_round_its_centre(rng):
+    body = blob_shape(LAKE, (100, 120), 12, np.array([1.0, 0.0]), rng)
     assert body.outline.centroid.distance(body.outline.centroid.__class__(120.5, 100.5)) < 8
     assert 0.4 < body.mask.sum() / (np.pi * 12**2) < 2.5
 
 
-def test_random_is_the_bodys_own(rng):
+def test_the_generator_is_the_bodys_own(rng):
     body = straight_tongue(rng)
-    assert body.random().random() == body.random().random()
+    assert body.rng().random() == body.rng().random()

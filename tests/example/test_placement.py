@@ -3,15 +3,15 @@ import pytest
 
 from lobate.errors import UserError
 from lobate.example.landforms import ROCK_GLACIER
-from lobate.example.placement import GAP, PlacementMap, place_landforms
+from lobate.example.placement import GAP_PX, PlacementMap, place_landforms
 from lobate.example.terrain import heights
 
 
 @pytest.fixture(scope="module")
 def populated():
     surface = heights((420, 620), np.random.default_rng(3))
-    ground = PlacementMap(surface, 40, np.random.default_rng(4))
-    return ground, *place_landforms(ground, 8, 5, seam=320)
+    placement = PlacementMap(surface, 40, np.random.default_rng(4))
+    return placement, *place_landforms(placement, 8, 5, seam=320)
 
 
 def test_as_many_as_wanted(populated):
@@ -35,20 +35,20 @@ def test_the_first_lies_across_the_seam(populated):
 
 
 def test_bodies_keep_their_distance_and_the_border_free(populated):
-    ground, landforms, lookalikes = populated
+    placement, landforms, lookalikes = populated
     outlines = [body.outline for body in landforms + lookalikes]
-    for number, one in enumerate(outlines):
-        assert all(one.distance(other) >= GAP - 2 for other in outlines[:number])
-        left, top, right, bottom = one.bounds
+    for number, outline in enumerate(outlines):
+        assert all(outline.distance(earlier) >= GAP_PX - 2 for earlier in outlines[:number])
+        left, top, right, bottom = outline.bounds
         assert min(left, top) >= 40
-        assert right <= ground.surface.shape[1] - 40
-        assert bottom <= ground.surface.shape[0] - 40
+        assert right <= placement.surface.shape[1] - 40
+        assert bottom <= placement.surface.shape[0] - 40
 
 
 def test_tongues_run_down(populated):
-    ground, landforms, _ = populated
+    placement, landforms, _ = populated
     for body in landforms:
-        part, rows = ground.smooth[body.window], body.along
+        part, rows = placement.smooth[body.window], body.along
         assert part[body.mask & (rows < 8)].mean() > part[body.mask & (rows > body.length - 8)].mean()
 
 

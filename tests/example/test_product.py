@@ -8,7 +8,7 @@ import pytest
 import rasterio
 
 from lobate.errors import UserError
-from lobate.example.product import ProductName, digital_numbers, lay_out, product_metadata, tile_metadata
+from lobate.example.product import ProductName, digital_numbers, make_layout, product_metadata, tile_metadata
 from lobate.settings.example import Example
 
 
@@ -64,17 +64,19 @@ LATE = "S2B_MSIL2A_20180802T050659_N0500_R019_T44SPC_20230802T101532.SAFE"
 
 
 def parsed(name):
-    text = product_metadata(ProductName.of(Path(name)), "GRANULE/L2A_T44SPC", ["GRANULE/L2A_T44SPC/IMG_DATA/a"], 3.25)
+    text = product_metadata(
+        ProductName.parse(Path(name)), "GRANULE/L2A_T44SPC", ["GRANULE/L2A_T44SPC/IMG_DATA/a"], 3.25
+    )
     assert "SYNTHETIC" in text
     return ElementTree.fromstring(text.encode())
 
 
-def test_the_product_says_what_its_numbers_mean():
+def test_the_product_metadata_hold_offset_quantification_and_cloud():
     root = parsed(LATE)
     assert root.find(".//BOA_QUANTIFICATION_VALUE").text == "10000"
     offsets = root.findall(".//BOA_ADD_OFFSET_VALUES_LIST/BOA_ADD_OFFSET")
     assert len(offsets) == 13
-    assert {one.text for one in offsets} == {"-1000"}
+    assert {offset.text for offset in offsets} == {"-1000"}
     assert root.find(".//PROCESSING_BASELINE").text == "05.00"
     assert float(root.find(".//Cloud_Coverage_Assessment").text) == 3.25
     assert root.find(".//PRODUCT_START_TIME").text == "2018-08-02T05:06:59.000Z"
@@ -86,37 +88,37 @@ def test_before_baseline_4_there_is_no_offset():
     assert root.find(".//BOA_QUANTIFICATION_VALUE").text == "10000"
 
 
-def test_the_granule_says_where_it_lies(layout):
+def test_the_tile_metadata_hold_the_grid(layout):
     grid = layout.tiles["44SPC"]
-    root = ElementTree.fromstring(tile_metadata(ProductName.of(Path(EARLY)), grid, 1.0).encode())
+    root = ElementTree.fromstring(tile_metadata(ProductName.parse(Path(EARLY)), grid, 1.0).encode())
     assert root.find(".//HORIZONTAL_CS_CODE").text == "EPSG:32644"
-    assert [one.text for one in root.findall(".//NROWS")] == ["320", "160"]
+    assert [rows.text for rows in root.findall(".//NROWS")] == ["320", "160"]
     assert float(root.find(".//ULX").text) == pytest.approx(grid.bounds[0])
 
 
 def test_the_files_list_their_images(world):
     for scene in world.scenes:
         root = ElementTree.parse(scene / "MTD_MSIL2A.xml").getroot()
-        listed = [one.text for one in root.findall(".//IMAGE_FILE")]
-        assert len(listed) == 5
-        assert all((scene / f"{name}.jp2").is_file() for name in listed)
+        images = [image.text for image in root.findall(".//IMAGE_FILE")]
+        assert len(images) == 5
+        assert all((scene / f"{name}.jp2").is_file() for name in images)
         assert len(list(scene.glob("GRANULE/*/MTD_TL.xml"))) == 1
 
 
 LATE_SCENE = "S2B_MSIL2A_20180802T050659_N0500_R019_T44SQC_20230802T101532.SAFE"
 
 
-def test_a_name_says_tile_date_and_baseline():
-    product = ProductName.of(Path("any") / EARLY)
+def test_a_name_gives_tile_date_and_baseline():
+    product = ProductName.parse(Path("any") / EARLY)
     assert (product.satellite, product.tile, product.sensed) == ("S2A", "44SPC", "20180711T051651")
-    assert (product.baseline, product.added) == ((2, 8), 0)
-    assert ProductName.of(Path(LATE_SCENE)).added == 1000, "from baseline 04.00 on"
+    assert (product.baseline, product.dn_offset) == ((2, 8), 0)
+    assert ProductName.parse(Path(LATE_SCENE)).dn_offset == 1000, "from baseline 04.00 on"
 
 
 @pytest.mark.parametrize("name", ["scene.SAFE", EARLY.replace("L2A", "L1C"), EARLY.replace("T44", "T31"), EARLY[:-5]])
 def test_other_names_are_a_mistake(name):
     with pytest.raises(UserError, match=r"cannot make a scene called .* Name it in imagery\.tiles"):
-        ProductName.of(Path(name))
+        ProductName.parse(Path(name))
 
 
 def test_tiles_overlap_and_lie_in_the_world(layout):
@@ -130,17 +132,17 @@ def test_tiles_overlap_and_lie_in_the_world(layout):
     assert west.transform.c % 20 == 0, "pixels of 20 m must fit"
 
 
-def test_parts_are_the_tiles_in_the_worlds_arrays(layout):
-    rows, cols = layout.part("44SQC")
+def test_tile_windows_are_the_tiles_in_the_worlds_arrays(layout):
+    rows, cols = layout.tile_window("44SQC")
     assert layout.world.crop(rows.start, cols.start, 320, 320) == layout.tiles["44SQC"]
     assert layout.seam == layout.margin + 320
 
 
 def test_one_tile_or_too_much_overlap_is_a_mistake():
     with pytest.raises(UserError, match="two tiles"):
-        lay_out([ProductName.of(Path(EARLY))], Example(truth="t.gpkg"))
+        make_layout([ProductName.parse(Path(EARLY))], Example(truth="t.gpkg"))
     with pytest.raises(UserError, match=r"example\.overlap"):
-        lay_out(
-            [ProductName.of(Path(EARLY)), ProductName.of(Path(LATE_SCENE))],
+        make_layout(
+            [ProductName.parse(Path(EARLY)), ProductName.parse(Path(LATE_SCENE))],
             Example(side=256, overlap=256, truth="t.gpkg"),
         )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lobate.example.terrain import PIXEL, fractal, heights, illumination, slope, smoothstep
+from lobate.example.terrain import PIXEL_M, fractal, heights, illumination, slope, smoothstep
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +33,14 @@ def test_water_finds_its_way_out(surface):
 
 
 def test_slope_of_a_plane_is_its_gradient():
-    plane = np.arange(20)[:, None] * PIXEL * 0.3 + np.zeros((20, 20))
+    plane = np.arange(20)[:, None] * PIXEL_M * 0.3 + np.zeros((20, 20))
     assert np.allclose(slope(plane), 0.3)
 
 
 @pytest.mark.parametrize(("azimuth", "towards"), [(0, (1, 0)), (180, (-1, 0)), (90, (0, -1)), (270, (0, 1))])
 def test_slopes_that_look_at_the_sun_are_brighter(azimuth, towards):
     """A slope that rises along ``towards`` (row, col) looks the other way."""
-    rows, cols = np.mgrid[:20, :20] * PIXEL * 0.4
+    rows, cols = np.mgrid[:20, :20] * PIXEL_M * 0.4
     sunny = illumination(rows * towards[0] + cols * towards[1], azimuth, 50)
     shady = illumination(-rows * towards[0] - cols * towards[1], azimuth, 50)
     level = np.sin(np.radians(50))

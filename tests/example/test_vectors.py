@@ -14,7 +14,7 @@ def files(world):
     return {name: gpd.read_file(world.folder / file) for name, file in names.items()}
 
 
-def test_outlines_are_in_another_crs_than_the_scenes_and_say_that_they_are_synthetic(files):
+def test_outlines_are_in_another_crs_than_the_scenes_and_marked_as_synthetic(files):
     for table in files.values():
         assert table.crs.to_epsg() == 4326
         assert set(table["synthetic"]) == {"yes"}
@@ -31,12 +31,12 @@ def test_truth_holds_all_and_positives_all_but_the_hidden(files):
 
 def test_drawn_outlines_follow_the_truth_closely(files):
     truth = files["truth"].set_index("id").geometry
-    for one, outline in files["positives"].set_index("id").geometry.items():
-        iou = outline.intersection(truth[one]).area / outline.union(truth[one]).area
-        assert iou > (0.75 if one == "wkl002" else 0.9)
+    for identifier, outline in files["positives"].set_index("id").geometry.items():
+        iou = outline.intersection(truth[identifier]).area / outline.union(truth[identifier]).area
+        assert iou > (0.75 if identifier == "wkl002" else 0.9)
 
 
-def test_insar_knows_a_part_of_both_slightly_shifted(files):
+def test_insar_holds_a_part_of_both_slightly_shifted(files):
     truth, insar = files["truth"], files["insar"]
     assert len(insar) == truth["insar"].sum()
     assert 0 < truth.loc[truth["hidden"] == 1, "insar"].sum() < (truth["hidden"] == 1).sum()

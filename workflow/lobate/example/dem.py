@@ -1,4 +1,4 @@
-"""The DEM that a user would bring: coarser than the world, a little wrong, and with voids."""
+"""The synthetic DEM: coarser than the world, with noise and voids."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from rasterio.warp import Resampling, reproject, transform_bounds
 from lobate.example.product import NOTICE, WorldLayout
 from lobate.example.terrain import fractal
 
-STEP = 1 / 3600
+ARC_SECOND = 1 / 3600
 """One arc second, about 30 m."""
 NODATA = -32768
-VOIDS = 0.004
-"""Share of the DEM without a height."""
+VOID_SHARE = 0.004
+"""Share of the DEM's cells without a height."""
 
 
 def write_dem(path: Path, surface: np.ndarray, layout: WorldLayout, rng: np.random.Generator) -> None:
-    """Write a DEM of both tiles: whole metres (int16) on a grid of one arc second in EPSG:4326, -32768 in its voids."""
-    transform, height, width = _grid(layout)
+    """Write a DEM of both tiles: whole metres (int16) on a grid of one arc second in EPSG:4326, voids as -32768."""
+    transform, height, width = _dem_grid(layout)
     elevation = np.full((height, width), np.nan, dtype=np.float32)
     reproject(
         surface,
@@ -34,8 +34,8 @@ def write_dem(path: Path, surface: np.ndarray, layout: WorldLayout, rng: np.rand
         dst_nodata=np.nan,
     )
     elevation += 1.5 * fractal(elevation.shape, rng, 1.5)
-    holes = fractal(elevation.shape, rng, 3.0)
-    elevation[holes > np.quantile(holes, 1 - VOIDS)] = np.nan
+    void_noise = fractal(elevation.shape, rng, 3.0)
+    elevation[void_noise > np.quantile(void_noise, 1 - VOID_SHARE)] = np.nan
     metres = np.where(np.isnan(elevation), NODATA, np.rint(elevation)).astype(np.int16)
     profile = {"height": height, "width": width, "transform": transform, "crs": "EPSG:4326", "nodata": NODATA}
     with rasterio.open(path, "w", driver="GTiff", count=1, dtype="int16", compress="deflate", **profile) as target:
@@ -43,11 +43,11 @@ def write_dem(path: Path, surface: np.ndarray, layout: WorldLayout, rng: np.rand
         target.update_tags(TIFFTAG_IMAGEDESCRIPTION=NOTICE)
 
 
-def _grid(layout: WorldLayout) -> tuple[Affine, int, int]:
+def _dem_grid(layout: WorldLayout) -> tuple[Affine, int, int]:
     """Return transform, height and width of the arc-second grid that covers both tiles and stays in the world."""
     bounds = np.array([grid.bounds for grid in layout.tiles.values()])
-    around = (*bounds[:, :2].min(axis=0) - 60, *bounds[:, 2:].max(axis=0) + 60)
-    left, bottom, right, top = transform_bounds(layout.world.crs, "EPSG:4326", *around)
-    west, north = np.floor(left / STEP), np.ceil(top / STEP)
-    width, height = int(np.ceil(right / STEP) - west), int(north - np.floor(bottom / STEP))
-    return Affine(STEP, 0, west * STEP, 0, -STEP, north * STEP), height, width
+    padded = (*bounds[:, :2].min(axis=0) - 60, *bounds[:, 2:].max(axis=0) + 60)
+    left, bottom, right, top = transform_bounds(layout.world.crs, "EPSG:4326", *padded)
+    west, north = np.floor(left / ARC_SECOND), np.ceil(top / ARC_SECOND)
+    width, height = int(np.ceil(right / ARC_SECOND) - west), int(north - np.floor(bottom / ARC_SECOND))
+    return Affine(ARC_SECOND, 0, west * ARC_SECOND, 0, -ARC_SECOND, north * ARC_SECOND), height, width

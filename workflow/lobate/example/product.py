@@ -1,13 +1,8 @@
-"""Writing a scene as ESA lays out a Level-2A product: metadata, and lossless JPEG 2000 bands in a granule.
+"""The synthetic scenes as Level-2A products: names, grids of the two tiles, metadata, and lossless JPEG 2000 bands.
 
-Where the synthetic world lies and what its scenes are called.
-
-Two neighbouring tiles share ``overlap`` pixels; a margin round both gives slopes, shadows and the DEM something to lean
-on. The place is real (between T44SPC and T44SQC, on the north-western Tibetan Plateau), the world on it is not.
-
-The two metadata files of a Level-2A product, with what a reader looks for: offset, quantification, cloud, grid.
-
-Their structure is that of ESA's product specification (PSD 14); parts that nobody reads here are left out.
+Two neighbouring tiles share ``overlap`` pixels. A margin round both serves slopes, shadows and the DEM at their edges. The
+place is real (between T44SPC and T44SQC, on the north-western Tibetan Plateau), the world on it is not. The metadata follow
+ESA's product specification (PSD 14), reduced to offset, quantification, cloud cover and grid.
 """
 
 from __future__ import annotations
@@ -27,16 +22,18 @@ from lobate.example.surface import BANDS, CLOUD_HIGH, CLOUD_MEDIUM, NODATA
 from lobate.io.grid import Grid
 from lobate.settings.example import Example
 
-PRODUCT = re.compile(r"(S2[ABC])_MSIL2A_(\d{8}T\d{6})_N(\d\d)(\d\d)_R(\d{3})_T(44\w{3})_(\d{8}T\d{6})\.SAFE")
-CRS_OF_WORLD = CRS.from_epsg(32644)
+PRODUCT_NAME = re.compile(r"(S2[ABC])_MSIL2A_(\d{8}T\d{6})_N(\d\d)(\d\d)_R(\d{3})_T(44\w{3})_(\d{8}T\d{6})\.SAFE")
+WORLD_CRS = CRS.from_epsg(32644)
 EAST_TILE_LEFT, TOP = 699960.0, 3768060.0
 """Left border of the eastern tile as ESA cuts it, and the world's northern border, in metres."""
+BAND_COUNT = 13
+QUANTIFICATION = 10000
 NOTICE = "SYNTHETIC: made by lobate make-example; nothing in it was ever observed"
 
 
 @dataclass(frozen=True)
 class ProductName:
-    """One scene, as its name says."""
+    """A scene's path and the fields of its name; ``sensed`` and ``generated`` are times as ESA writes them."""
 
     path: Path
     satellite: str
@@ -44,48 +41,48 @@ class ProductName:
     baseline: tuple[int, int]
     orbit: str
     tile: str
-    made: str
+    generated: str
 
     @classmethod
-    def of(cls, path: Path) -> ProductName:
-        """Read a path; UserError when its last part is not called as ESA calls a Level-2A product of zone 44."""
-        match = PRODUCT.fullmatch(path.name)
+    def parse(cls, path: Path) -> ProductName:
+        """Parse a path; UserError when its last part is not the name of a Level-2A product of UTM zone 44."""
+        match = PRODUCT_NAME.fullmatch(path.name)
         if not match:
             raise UserError(
                 f"The example cannot make a scene called {path.name}. Name it in imagery.tiles as ESA names Level-2A products "
                 "of UTM zone 44, for instance S2A_MSIL2A_20180711T051651_N0208_R062_T44SPC_20180711T081241.SAFE."
             )
-        satellite, sensed, major, minor, orbit, tile, made = match.groups()
-        return cls(path, satellite, sensed, (int(major), int(minor)), orbit, tile, made)
+        satellite, sensed, major, minor, orbit, tile, generated = match.groups()
+        return cls(path, satellite, sensed, (int(major), int(minor)), orbit, tile, generated)
 
     @property
-    def added(self) -> int:
-        """What its digital numbers carry on top of 10000 x reflectance: 1000 from baseline 04.00 on."""
+    def dn_offset(self) -> int:
+        """Offset of the digital numbers from 10000 x reflectance: 1000 from baseline 04.00 on, else 0."""
         return 1000 if self.baseline >= (4, 0) else 0
 
 
 @dataclass(frozen=True)
 class WorldLayout:
-    """The grid of the whole world with its ``margin`` in pixels, and the tiles' grids by name, west to east."""
+    """Grid of the whole world with its ``margin`` in pixels, and grids of the tiles by name, west to east."""
 
     world: Grid
     margin: int
     tiles: dict[str, Grid]
 
-    def part(self, tile: str) -> tuple[slice, slice]:
-        """Return where a tile lies in the world's arrays."""
+    def tile_window(self, tile: str) -> tuple[slice, slice]:
+        """Return the rows and columns of a tile in the world's arrays."""
         grid = self.tiles[tile]
         col, row = ~self.world.transform @ (grid.transform.c, grid.transform.f)
         return slice(round(row), round(row) + grid.height), slice(round(col), round(col) + grid.width)
 
     @property
     def seam(self) -> int:
-        """The world's column at which the western tile ends."""
-        return self.part(next(iter(self.tiles)))[1].stop
+        """The world's column where the western tile ends."""
+        return self.tile_window(next(iter(self.tiles)))[1].stop
 
 
-def lay_out(products: list[ProductName], example: Example) -> WorldLayout:
-    """Return the layout of two tiles, named west to east by the order of their scenes.
+def make_layout(products: list[ProductName], example: Example) -> WorldLayout:
+    """Return the layout of two tiles; their scenes name them from west to east.
 
     Raises UserError when there are not two tiles, or when their overlap does not fit.
     """
@@ -97,123 +94,28 @@ def lay_out(products: list[ProductName], example: Example) -> WorldLayout:
     side, step = example.side, example.side - example.overlap
     margin = 48 + 2 * (side // 100)
     left = EAST_TILE_LEFT - 10 * step
-    west = Grid(side, side, Affine(10, 0, left, 0, -10, TOP), CRS_OF_WORLD)
+    west = Grid(side, side, Affine(10, 0, left, 0, -10, TOP), WORLD_CRS)
     world = west.crop(-margin, -margin, side + 2 * margin, side + step + 2 * margin)
     return WorldLayout(world, margin, {names[0]: west, names[1]: west.crop(0, step, side, side)})
-
-
-BAND_COUNT = 13
-
-
-def product_metadata(product: ProductName, granule: str, images: list[str], cloud: float) -> str:
-    """Return MTD_MSIL2A.xml. ``images`` are its rasters, without their extension; ``cloud`` is in per cent."""
-    root = ElementTree.Element(
-        "n1:Level-2A_User_Product", {"xmlns:n1": "https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-2A.xsd"}
-    )
-    general = _add(root, "n1:General_Info")
-    info = _add(general, "Product_Info")
-    _add(info, "PRODUCT_START_TIME", _time(product.sensed))
-    _add(info, "PRODUCT_STOP_TIME", _time(product.sensed))
-    _add(info, "PRODUCT_URI", product.path.name)
-    _add(info, "PROCESSING_LEVEL", "Level-2A")
-    _add(info, "PRODUCT_TYPE", "S2MSI2A")
-    _add(info, "PROCESSING_BASELINE", _baseline(product))
-    _add(info, "GENERATION_TIME", _time(product.made))
-    take = _add(info, "Datatake", datatakeIdentifier=f"GS{product.satellite}_{product.sensed}_SYNTHETIC")
-    _add(take, "SPACECRAFT_NAME", f"Sentinel-{product.satellite[1:]}")
-    _add(take, "SENSING_ORBIT_NUMBER", str(int(product.orbit)))
-    files = _add(_add(_add(info, "Product_Organisation"), "Granule_List"), "Granule", imageFormat="JPEG2000")
-    files.set("granuleIdentifier", granule.rpartition("/")[2])
-    for image in images:
-        _add(files, "IMAGE_FILE", image)
-    _characteristics(_add(general, "Product_Image_Characteristics"), product)
-    quality = _add(root, "n1:Quality_Indicators_Info")
-    _add(quality, "Cloud_Coverage_Assessment", f"{cloud:.6f}")
-    return _text(root)
-
-
-def tile_metadata(product: ProductName, grid: Grid, cloud: float) -> str:
-    """Return MTD_TL.xml: where the granule's grids lie."""
-    root = ElementTree.Element(
-        "n1:Level-2A_Tile_ID", {"xmlns:n1": "https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_Level-2A_Tile_Metadata.xsd"}
-    )
-    general = _add(root, "n1:General_Info")
-    _add(general, "TILE_ID", f"{product.satellite}_OPER_MSI_L2A_TL_SYNTHETIC_T{product.tile}_N{_baseline(product)}")
-    _add(general, "SENSING_TIME", _time(product.sensed))
-    coding = _add(_add(root, "n1:Geometric_Info"), "Tile_Geocoding")
-    _add(coding, "HORIZONTAL_CS_NAME", "WGS84 / UTM zone 44N")
-    _add(coding, "HORIZONTAL_CS_CODE", f"EPSG:{grid.crs.to_epsg()}")
-    for metres in (10, 20):
-        size = _add(coding, "Size", resolution=str(metres))
-        _add(size, "NROWS", str(-(-grid.height * 10 // metres)))
-        _add(size, "NCOLS", str(-(-grid.width * 10 // metres)))
-    for metres in (10, 20):
-        place = _add(coding, "Geoposition", resolution=str(metres))
-        for name, value in zip(("ULX", "ULY", "XDIM", "YDIM"), (*_corner(grid), metres, -metres), strict=True):
-            _add(place, name, str(value))
-    indices = _add(_add(root, "n1:Quality_Indicators_Info"), "Image_Content_QI")
-    _add(indices, "CLOUDY_PIXEL_PERCENTAGE", f"{cloud:.6f}")
-    return _text(root)
-
-
-def _characteristics(parent: ElementTree.Element, product: ProductName) -> None:
-    for text, value in (("NODATA", 0), ("SATURATED", 65535)):
-        special = _add(parent, "Special_Values")
-        _add(special, "SPECIAL_VALUE_TEXT", text)
-        _add(special, "SPECIAL_VALUE_INDEX", str(value))
-    values = _add(parent, "QUANTIFICATION_VALUES_LIST")
-    _add(values, "BOA_QUANTIFICATION_VALUE", "10000", unit="none")
-    if product.added:
-        offsets = _add(parent, "BOA_ADD_OFFSET_VALUES_LIST")
-        for band in range(BAND_COUNT):
-            _add(offsets, "BOA_ADD_OFFSET", str(-product.added), band_id=str(band))
-
-
-def _corner(grid: Grid) -> tuple[int, int]:
-    return round(grid.transform.c), round(grid.transform.f)
-
-
-def _baseline(product: ProductName) -> str:
-    return "{:02d}.{:02d}".format(*product.baseline)
-
-
-def _time(compact: str) -> str:
-    day, clock = compact.split("T")
-    return f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}.000Z"
-
-
-def _add(parent: ElementTree.Element, tag: str, text: str | None = None, **attributes: str) -> ElementTree.Element:
-    child = ElementTree.SubElement(parent, tag, attributes)
-    child.text = text
-    return child
-
-
-def _text(root: ElementTree.Element) -> str:
-    ElementTree.indent(root, "  ")
-    body = ElementTree.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n<!-- {NOTICE} -->\n{body}\n'
-
-
-QUANTIFICATION = 10000
 
 
 def write_product(product: ProductName, grid: Grid, reflectance: np.ndarray, classes: np.ndarray) -> float:
     """Write one scene and return its cloud cover in per cent.
 
-    ``reflectance`` (4, height, width), NaN where nothing was seen, lies on ``grid`` (10 m), as do ``classes`` (SCL), which
-    are written at 20 m. Digital numbers are 10000 x reflectance, plus 1000 from baseline 04.00 on; 0 is nodata.
+    ``reflectance`` (4, height, width), NaN outside the swath, and ``classes`` (SCL; height, width) lie on ``grid`` (10 m).
+    The classes are written at 20 m. Digital numbers are 10000 x reflectance, plus 1000 from baseline 04.00 on; 0 is nodata.
     """
-    coarse = classes[::2, ::2]
-    cloud = 100 * float(np.isin(coarse, (CLOUD_MEDIUM, CLOUD_HIGH)).sum() / max((coarse != NODATA).sum(), 1))
+    classes_20m = classes[::2, ::2]
+    cloud = 100 * float(np.isin(classes_20m, (CLOUD_MEDIUM, CLOUD_HIGH)).sum() / max((classes_20m != NODATA).sum(), 1))
     granule = f"GRANULE/L2A_T{product.tile}_A015942_{product.sensed}"
     stem = f"T{product.tile}_{product.sensed}"
     images = {name: f"{granule}/IMG_DATA/R10m/{stem}_{name}_10m" for name in BANDS}
     images["SCL"] = f"{granule}/IMG_DATA/R20m/{stem}_SCL_20m"
     for folder in ("R10m", "R20m"):
         (product.path / granule / "IMG_DATA" / folder).mkdir(parents=True)
-    for name, band in zip(BANDS, digital_numbers(reflectance, product.added), strict=True):
+    for name, band in zip(BANDS, digital_numbers(reflectance, product.dn_offset), strict=True):
         _write_jp2(product.path / f"{images[name]}.jp2", band, grid)
-    _write_jp2(product.path / f"{images['SCL']}.jp2", coarse, _coarser(grid))
+    _write_jp2(product.path / f"{images['SCL']}.jp2", classes_20m, _grid_20m(grid))
     metadata = product_metadata(product, granule, list(images.values()), cloud)
     (product.path / "MTD_MSIL2A.xml").write_text(metadata, encoding="utf-8")
     (product.path / granule / "MTD_TL.xml").write_text(tile_metadata(product, grid, cloud), encoding="utf-8")
@@ -221,13 +123,13 @@ def write_product(product: ProductName, grid: Grid, reflectance: np.ndarray, cla
     return cloud
 
 
-def digital_numbers(reflectance: np.ndarray, added: int) -> np.ndarray:
-    """Return uint16 numbers: 0 where nothing was seen, else 10000 x reflectance + ``added``, at least 1."""
-    numbers = np.rint(reflectance * QUANTIFICATION) + added
+def digital_numbers(reflectance: np.ndarray, offset: int) -> np.ndarray:
+    """Return uint16 numbers: 0 where reflectance is NaN, else 10000 x reflectance + ``offset``, at least 1."""
+    numbers = np.rint(reflectance * QUANTIFICATION) + offset
     return np.where(np.isnan(numbers), 0, np.clip(numbers, 1, 65535)).astype(np.uint16)
 
 
-def _coarser(grid: Grid) -> Grid:
+def _grid_20m(grid: Grid) -> Grid:
     return Grid((grid.height + 1) // 2, (grid.width + 1) // 2, grid.transform @ grid.transform.scale(2), grid.crs)
 
 
@@ -235,3 +137,98 @@ def _write_jp2(path: Path, band: np.ndarray, grid: Grid) -> None:
     options = {"driver": "JP2OpenJPEG", "quality": "100", "reversible": "YES", "resolutions": 4}
     with rasterio.open(path, "w", count=1, dtype=band.dtype, **grid.profile(), **options) as target:
         target.write(band, 1)
+
+
+def product_metadata(product: ProductName, granule: str, images: list[str], cloud: float) -> str:
+    """Return MTD_MSIL2A.xml. ``images`` are raster paths without extension; ``cloud`` is in per cent."""
+    root = ElementTree.Element(
+        "n1:Level-2A_User_Product", {"xmlns:n1": "https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-2A.xsd"}
+    )
+    general = _add_element(root, "n1:General_Info")
+    info = _add_element(general, "Product_Info")
+    _add_element(info, "PRODUCT_START_TIME", _iso_time(product.sensed))
+    _add_element(info, "PRODUCT_STOP_TIME", _iso_time(product.sensed))
+    _add_element(info, "PRODUCT_URI", product.path.name)
+    _add_element(info, "PROCESSING_LEVEL", "Level-2A")
+    _add_element(info, "PRODUCT_TYPE", "S2MSI2A")
+    _add_element(info, "PROCESSING_BASELINE", _baseline_text(product))
+    _add_element(info, "GENERATION_TIME", _iso_time(product.generated))
+    take = _add_element(info, "Datatake", datatakeIdentifier=f"GS{product.satellite}_{product.sensed}_SYNTHETIC")
+    _add_element(take, "SPACECRAFT_NAME", f"Sentinel-{product.satellite[1:]}")
+    _add_element(take, "SENSING_ORBIT_NUMBER", str(int(product.orbit)))
+    files = _add_element(
+        _add_element(_add_element(info, "Product_Organisation"), "Granule_List"), "Granule", imageFormat="JPEG2000"
+    )
+    files.set("granuleIdentifier", granule.rpartition("/")[2])
+    for image in images:
+        _add_element(files, "IMAGE_FILE", image)
+    _add_image_characteristics(_add_element(general, "Product_Image_Characteristics"), product)
+    quality = _add_element(root, "n1:Quality_Indicators_Info")
+    _add_element(quality, "Cloud_Coverage_Assessment", f"{cloud:.6f}")
+    return _to_xml(root)
+
+
+def tile_metadata(product: ProductName, grid: Grid, cloud: float) -> str:
+    """Return MTD_TL.xml with the grids of the granule; ``cloud`` is in per cent."""
+    root = ElementTree.Element(
+        "n1:Level-2A_Tile_ID", {"xmlns:n1": "https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_Level-2A_Tile_Metadata.xsd"}
+    )
+    general = _add_element(root, "n1:General_Info")
+    _add_element(
+        general, "TILE_ID", f"{product.satellite}_OPER_MSI_L2A_TL_SYNTHETIC_T{product.tile}_N{_baseline_text(product)}"
+    )
+    _add_element(general, "SENSING_TIME", _iso_time(product.sensed))
+    coding = _add_element(_add_element(root, "n1:Geometric_Info"), "Tile_Geocoding")
+    _add_element(coding, "HORIZONTAL_CS_NAME", "WGS84 / UTM zone 44N")
+    _add_element(coding, "HORIZONTAL_CS_CODE", f"EPSG:{grid.crs.to_epsg()}")
+    for metres in (10, 20):
+        size = _add_element(coding, "Size", resolution=str(metres))
+        _add_element(size, "NROWS", str(-(-grid.height * 10 // metres)))
+        _add_element(size, "NCOLS", str(-(-grid.width * 10 // metres)))
+    for metres in (10, 20):
+        place = _add_element(coding, "Geoposition", resolution=str(metres))
+        for name, value in zip(("ULX", "ULY", "XDIM", "YDIM"), (*_upper_left(grid), metres, -metres), strict=True):
+            _add_element(place, name, str(value))
+    indices = _add_element(_add_element(root, "n1:Quality_Indicators_Info"), "Image_Content_QI")
+    _add_element(indices, "CLOUDY_PIXEL_PERCENTAGE", f"{cloud:.6f}")
+    return _to_xml(root)
+
+
+def _add_image_characteristics(parent: ElementTree.Element, product: ProductName) -> None:
+    for text, value in (("NODATA", 0), ("SATURATED", 65535)):
+        special = _add_element(parent, "Special_Values")
+        _add_element(special, "SPECIAL_VALUE_TEXT", text)
+        _add_element(special, "SPECIAL_VALUE_INDEX", str(value))
+    values = _add_element(parent, "QUANTIFICATION_VALUES_LIST")
+    _add_element(values, "BOA_QUANTIFICATION_VALUE", str(QUANTIFICATION), unit="none")
+    if product.dn_offset:
+        offsets = _add_element(parent, "BOA_ADD_OFFSET_VALUES_LIST")
+        for band in range(BAND_COUNT):
+            _add_element(offsets, "BOA_ADD_OFFSET", str(-product.dn_offset), band_id=str(band))
+
+
+def _upper_left(grid: Grid) -> tuple[int, int]:
+    return round(grid.transform.c), round(grid.transform.f)
+
+
+def _baseline_text(product: ProductName) -> str:
+    return "{:02d}.{:02d}".format(*product.baseline)
+
+
+def _iso_time(text: str) -> str:
+    date, clock = text.split("T")
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}.000Z"
+
+
+def _add_element(
+    parent: ElementTree.Element, tag: str, text: str | None = None, **attributes: str
+) -> ElementTree.Element:
+    child = ElementTree.SubElement(parent, tag, attributes)
+    child.text = text
+    return child
+
+
+def _to_xml(root: ElementTree.Element) -> str:
+    ElementTree.indent(root, "  ")
+    body = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n<!-- {NOTICE} -->\n{body}\n'

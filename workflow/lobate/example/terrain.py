@@ -1,9 +1,8 @@
-"""Mountains carved by water: a coarse surface rises and is eroded, then gets the fine relief of rock and debris.
+"""Synthetic terrain: a coarse surface of uplift and erosion with the fine relief of rock and debris, and random fields.
 
-The coarse surface follows the stream-power law dh/dt = U - K A^m S in the implicit scheme of Braun and Willett (2013),
-with slopes limited to an angle of repose; so valleys branch and join as real ones do.
-
-Random fields with a power spectrum of f^-power: the raw material of heights, tones and outlines.
+The coarse surface follows the stream-power law dh/dt = U - K A^m S in the implicit scheme of Braun and Willett (2013), with
+slopes limited to an angle of repose. The random fields have a power spectrum of f^-power; heights, tones and outlines use
+them.
 """
 
 from __future__ import annotations
@@ -11,12 +10,22 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+PIXEL_M = 10.0
+"""Side of a pixel, in metres."""
+CELL_M = 120.0
+"""Side of a cell of the coarse surface, in metres."""
+STEPS, STEP_YEARS = 36, 3e4
+UPLIFT, ERODIBILITY, AREA_POWER, REPOSE = 1.2e-3, 1.7e-5, 0.45, 0.78
+"""Metres a year, m^(1 - 2m) a year, m, and the steepest slope."""
+BASE_M = 4150.0
+NEIGHBOURS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
+
 
 def fractal(shape: tuple[int, int], rng: np.random.Generator, power: float = 3.0, *, cells: float = 1.0) -> np.ndarray:
     """Return a float32 field of ``shape`` with mean 0 and deviation 1; a larger ``power`` makes it smoother.
 
-    Waves shorter than ``cells`` pixels are left out. The field is periodic, as made by an inverse Fourier transform of
-    white noise times f^(-power / 2).
+    Waves shorter than ``cells`` pixels are left out. The field is periodic: the inverse Fourier transform of white noise
+    times f^(-power / 2).
     """
     frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None])
     frequency[0, 0] = np.inf
@@ -31,22 +40,11 @@ def smoothstep(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return t * t * (3 - 2 * t)
 
 
-PIXEL = 10.0
-"""Metres."""
-CELL = 120.0
-"""Side of a cell of the coarse surface, in metres."""
-STEPS, STEP_YEARS = 36, 3e4
-UPLIFT, ERODIBILITY, AREA_POWER, REPOSE = 1.2e-3, 1.7e-5, 0.45, 0.78
-"""Metres a year, m^(1 - 2m) a year, m, and the steepest slope."""
-BASE_M = 4150.0
-NEIGHBOURS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
-
-
 def heights(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     """Return heights in metres, float32, on pixels of 10 m: a range that drains to its northern and southern edge."""
-    ratio = int(CELL / PIXEL)
+    ratio = int(CELL_M / PIXEL_M)
     pad = 4
-    coarse = ndimage.gaussian_filter(_eroded((shape[0] // ratio + 2 * pad, shape[1] // ratio + 2 * pad), rng), 0.8)
+    coarse = ndimage.gaussian_filter(_erode((shape[0] // ratio + 2 * pad, shape[1] // ratio + 2 * pad), rng), 0.8)
     rows, cols = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     rows += 10 * fractal(shape, rng)
     cols += 10 * fractal(shape, rng)
@@ -57,12 +55,12 @@ def heights(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
 def slope(surface: np.ndarray, sigma: float = 0.0) -> np.ndarray:
     """Return the gradient (metres a metre) of heights on 10 m pixels, after smoothing by ``sigma`` pixels."""
     smooth = ndimage.gaussian_filter(surface, sigma) if sigma else surface
-    return np.hypot(*np.gradient(smooth, PIXEL))
+    return np.hypot(*np.gradient(smooth, PIXEL_M))
 
 
 def illumination(surface: np.ndarray, azimuth: float, elevation: float) -> np.ndarray:
     """Return the cosine between the surface's normal and the sun (degrees; azimuth from north), 0 in its own shadow."""
-    towards_south, towards_east = np.gradient(surface, PIXEL)
+    towards_south, towards_east = np.gradient(surface, PIXEL_M)
     azimuth, elevation = np.radians(azimuth), np.radians(elevation)
     horizontal = towards_south * np.cos(azimuth) - towards_east * np.sin(azimuth)
     normal = np.sqrt(1 + towards_south**2 + towards_east**2)
@@ -70,15 +68,15 @@ def illumination(surface: np.ndarray, azimuth: float, elevation: float) -> np.nd
 
 
 def _fine_relief(smooth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Rock is rough where it is steep; debris below is smoother."""
+    """Return the fine relief in metres: rough on steep rock, smoother on debris below."""
     steep = smoothstep(slope(smooth, 6), 0.3, 0.75)
     gullies = -np.abs(fractal(smooth.shape, rng, 3.0))
     swell, grain = fractal(smooth.shape, rng, 3.6), fractal(smooth.shape, rng, 2.4)
     return 25 * swell + 45 * gullies * (0.12 + steep) + 4 * grain * (0.06 + steep)
 
 
-def _eroded(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Let a gentle roof with a winding ridge rise and be carved; its northern and southern edge stay at 0."""
+def _erode(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Return a gentle roof with a winding ridge after uplift and erosion; its northern and southern edge stay at 0."""
     edge = np.zeros(shape, dtype=bool)
     edge[[0, -1]] = True
     row = np.linspace(0, 1, shape[0])[:, None]
@@ -87,16 +85,16 @@ def _eroded(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     surface[edge] = 0
     for _ in range(STEPS):
         surface[~edge] += UPLIFT * STEP_YEARS
-        surface = _carved(surface, edge)
+        surface = _erosion_step(surface, edge)
         surface = np.where(edge, surface, ndimage.gaussian_filter(surface, 0.5))
     return surface
 
 
-def _carved(surface: np.ndarray, edge: np.ndarray) -> np.ndarray:
-    """Take one implicit step: from the outlets upstream, each cell comes down towards the one it drains to."""
+def _erosion_step(surface: np.ndarray, edge: np.ndarray) -> np.ndarray:
+    """Return the surface after one implicit step: from the outlets upstream, each cell is lowered towards its receiver."""
     receiver, distance = _receivers(surface, edge)
-    levels = _levels(receiver)
-    area = np.full(surface.size, CELL**2)
+    levels = _cells_by_steps(receiver)
+    area = np.full(surface.size, CELL_M**2)
     for cells in reversed(levels[1:]):
         np.add.at(area, receiver[cells], area[cells])
     pull = ERODIBILITY * STEP_YEARS * area**AREA_POWER / distance
@@ -109,22 +107,22 @@ def _carved(surface: np.ndarray, edge: np.ndarray) -> np.ndarray:
 
 
 def _receivers(surface: np.ndarray, edge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each cell the flat index of its steepest lower neighbour (itself where it is a pit) and how far it is."""
+    """Return each cell's steepest lower neighbour as a flat index (itself in a pit), and the distance to it."""
     number = np.arange(surface.size).reshape(surface.shape)
     height, width = surface.shape
     walled, numbers = np.pad(surface, 1, constant_values=np.inf), np.pad(number, 1)
-    receiver, steepest, distance = number.copy(), np.zeros(surface.shape), np.full(surface.shape, CELL)
+    receiver, steepest, distance = number.copy(), np.zeros(surface.shape), np.full(surface.shape, CELL_M)
     for dy, dx in NEIGHBOURS:
         window = slice(1 + dy, 1 + dy + height), slice(1 + dx, 1 + dx + width)
-        away = CELL * np.hypot(dy, dx)
+        away = CELL_M * np.hypot(dy, dx)
         fall = (surface - walled[window]) / away
         better = (fall > steepest) & ~edge
         steepest[better], receiver[better], distance[better] = fall[better], numbers[window][better], away
     return receiver.ravel(), distance.ravel()
 
 
-def _levels(receiver: np.ndarray) -> list[np.ndarray]:
-    """Return the cells by their number of steps to the outlet, found by doubling the leap each time."""
+def _cells_by_steps(receiver: np.ndarray) -> list[np.ndarray]:
+    """Return the cells by their number of steps to the outlet; each pass doubles the leap."""
     leap, steps = receiver.copy(), (receiver != np.arange(receiver.size)).astype(int)
     while (further := steps + steps[leap]).max() > steps.max():
         steps, leap = further, leap[leap]
