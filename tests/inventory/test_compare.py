@@ -133,7 +133,7 @@ def test_the_command_writes_layers_and_a_table(tmp_path, capsys):
 def test_inventories_that_cannot_be_compared(tmp_path):
     frame = gpd.GeoDataFrame({"id": ["x", "x"]}, geometry=[square(0), square(1)], crs=4326)
     write_layers(tmp_path / "a.gpkg", {"inventory": frame})
-    with pytest.raises(UserError, match="1 outlines have no id, or one that another has too"):
+    with pytest.raises(UserError, match="1 outlines have no id, or share it with another outline"):
         read_inventory(tmp_path / "a.gpkg")
     with pytest.raises(UserError, match="has no field name"):
         read_inventory(tmp_path / "a.gpkg", id_field="name")

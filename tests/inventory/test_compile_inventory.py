@@ -12,7 +12,7 @@ from shapely.geometry import box
 
 from lobate.errors import UserError
 from lobate.inventory.attributes import DESCRIBED, INVENTORY, to_schema
-from lobate.inventory.compile_inventory import summarize, compile_inventory
+from lobate.inventory.compile_inventory import compile_inventory, summarize
 from lobate.io.vector import read_polygons, write_layers
 
 from .conftest import square

@@ -6,7 +6,7 @@ import pytest
 
 from lobate.inventory.decisions import read_decisions
 from lobate.inventory.review_sheet import review_sheet
-from lobate.io.decisions import rejected, standing
+from lobate.io.decisions import confirmed_outlines, rejected_outlines
 from lobate.settings.load import parse
 
 from .conftest import frame, square
@@ -32,7 +32,7 @@ def test_a_spoilt_memory_of_what_was_shown_does_no_harm(tmp_path, seen):
 
 def test_two_ids_alike_are_told(tmp_path, caplog):
     read_decisions(written(tmp_path, square(0), square(1), status=["accepted"] * 2, detection=["d1", "d1"]))
-    assert "1 ids stand there more than once (d1); outlines count, not ids" in caplog.text
+    assert "1 ids stand there more than once (d1); outlines are matched, not ids" in caplog.text
 
 
 def test_a_copy_of_an_empty_sheet_decides_nothing(detections, tmp_path):
@@ -40,7 +40,9 @@ def test_a_copy_of_an_empty_sheet_decides_nothing(detections, tmp_path):
     review_sheet(detections([]), tmp_path / "copy.gpkg")
     assert read_decisions(tmp_path / "copy.gpkg").empty
     assert (
-        len(standing([tmp_path / "copy.gpkg"])) == len(rejected(tmp_path / "copy.gpkg", [tmp_path / "copy.gpkg"])) == 0
+        len(confirmed_outlines([tmp_path / "copy.gpkg"]))
+        == len(rejected_outlines(tmp_path / "copy.gpkg", [tmp_path / "copy.gpkg"]))
+        == 0
     )
 
 

@@ -17,7 +17,7 @@ from lobate.errors import UserError
 from lobate.inventory.apply_review import apply_review
 from lobate.inventory.attributes import DESCRIBED
 from lobate.inventory.describe import describe, flow_ends, length_along, longer_side, outline_scenes, to_plane
-from lobate.inventory.solar import irradiance, annual_beams
+from lobate.inventory.solar import annual_beams, irradiance
 from lobate.io.grid import WGS84
 from lobate.io.vector import read_polygons, write_layers
 from lobate.settings.inventory import OtherInventory

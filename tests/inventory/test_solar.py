@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from lobate.inventory.solar import (
     SOLAR_CONSTANT,
+    annual_beams,
     irradiance,
     orbit,
     potential_radiation,
     solar_positions,
-    annual_beams,
 )
 from lobate.inventory.zonal import Cells
 

@@ -6,7 +6,7 @@ import pytest
 from shapely.geometry import Polygon
 
 from lobate.errors import UserError
-from lobate.inventory.sources import repair_outlines, read_source
+from lobate.inventory.sources import read_source, repair_outlines
 from lobate.io.vector import write_layers
 from lobate.settings.inventory import OtherInventory
 

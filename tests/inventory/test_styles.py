@@ -13,8 +13,8 @@ from lobate.inventory.detections import REVIEW_FIELDS
 from lobate.inventory.qgis.styles import REVIEW_STYLES, SURE, UNSURE, form, read_only, style
 from lobate.inventory.review_sheet import review_sheet
 from lobate.inventory.vocabulary import VOCABULARIES
-from lobate.io.qgis.markup import within
-from lobate.io.qgis.package import NEVER
+from lobate.io.qgis.markup import element_with
+from lobate.io.qgis.package import FIXED_TIME
 from lobate.io.vector import read_polygons
 
 from .conftest import square
@@ -24,7 +24,7 @@ COLUMNS = ("fid", "detection", "status", *REVIEW_FIELDS, "confidence", "seen")
 
 @pytest.fixture
 def made():
-    return within("qgis", form(COLUMNS))
+    return element_with("qgis", form(COLUMNS))
 
 
 def test_every_word_of_the_vocabulary_is_offered_and_no_other(made):
@@ -64,7 +64,7 @@ def test_every_layer_has_its_style(sheet):
         rows = package.execute(
             'SELECT f_table_name, f_geometry_column, "styleName", "useAsDefault", update_time, "styleQML" FROM layer_styles'
         ).fetchall()
-    assert [row[:5] for row in rows] == [(name, "geom", name, 1, NEVER) for name in ("review", "others", "removed")]
+    assert [row[:5] for row in rows] == [(name, "geom", name, 1, FIXED_TIME) for name in ("review", "others", "removed")]
     for *_, qml in rows:
         root = fromstring(qml)
         assert root.find("renderer-v2") is not None

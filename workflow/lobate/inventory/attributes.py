@@ -25,7 +25,7 @@ INTERPRETATION = (
     Attribute("velocity", float, "downslope velocity, cm a year"),
     Attribute("velocity_error", float, "its error, cm a year"),
 )
-"""What only a person or another inventory knows."""
+"""Attributes that only a person or another inventory gives."""
 
 MEASUREMENTS = (
     Attribute("area_km2", float, "geodesic area (WGS84)"),
@@ -50,7 +50,7 @@ MEASUREMENTS = (
     Attribute("dem_share", float, "share of the outline with an elevation"),
     Attribute("dem_note", str, "why elevations are null or incomplete"),
 )
-"""What is measured on the outline and the DEM."""
+"""Attributes measured on the outline and the DEM."""
 
 PROVENANCE = (
     Attribute("outline_type", str, "what the outline encloses, in RGIK's words: Extended or Restricted"),
@@ -58,7 +58,7 @@ PROVENANCE = (
     Attribute("scenes", str, "scenes it was mapped from, with their shares, separated by semicolons"),
     Attribute("scenes_note", str, "why scenes or date are null"),
 )
-"""What the outline is, and what it was mapped from."""
+"""Type of the outline, and the scenes it was mapped from."""
 
 REVIEW = (
     Attribute("status", str, "pending, accepted or edited by a reviewer; mapped where only another inventory knows it"),
@@ -66,7 +66,7 @@ REVIEW = (
     Attribute("reviewer", str, "who looked at it"),
     Attribute("remark", str, "what they had to say"),
 )
-"""What the review says."""
+"""Attributes that the review sets."""
 
 DESCRIBED = (
     Attribute("source", str, "short name of the inventory it comes from; reviewed for the detections"),
@@ -95,7 +95,7 @@ INVENTORY = (
 
 
 def to_schema(frame: gpd.GeoDataFrame | pd.DataFrame, attributes: Sequence[Attribute], crs: object) -> gpd.GeoDataFrame:
-    """Return exactly these columns, in order and of their kinds, and the geometry; missing ones are null."""
+    """Return a frame with exactly these columns, in this order and of these kinds, and the geometry; missing ones are null."""
     columns = {attribute.name: _column(frame, attribute) for attribute in attributes}
     return gpd.GeoDataFrame(columns, geometry=list(frame["geometry"]), crs=crs)
 

@@ -1,7 +1,7 @@
-"""What changed between two inventories: two years, or two models.
+"""Changes between two inventories, of two years or of two models.
 
-Outlines of the two belong together when their IoU reaches match_iou, or when one of them lies mostly inside the other; what
-is linked so, directly or through others, is one change. Each outline stands in exactly one. Areas are geodesic (WGS84).
+Outlines of the two belong together when their IoU reaches match_iou, or when one of them lies mostly inside the other. All
+outlines linked so, directly or through others, are one change; each outline stands in exactly one. Areas are geodesic (WGS84).
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ from lobate.io.vector import LONLAT, geodesic_area_m2, read_polygons, write_laye
 log = logging.getLogger(__name__)
 
 KINDS = ("appeared", "vanished", "grown", "shrunk", "unchanged", "split", "merged", "rearranged")
-"""Of one and none, none and one, one and one (by area, three times), one and several, several and one, several and several."""
+"""Outlines after and before: one and none, none and one, one and one (three kinds, by area), several and one, one and several,
+several and several."""
 
 MOSTLY = 0.5
+"""An outline lies mostly inside another when more than this share of it does."""
 
 COLUMNS = (
     "kind",
@@ -44,9 +46,9 @@ COLUMNS = (
 
 
 def read_inventory(path: Path, layer: str | None = None, id_field: str | None = None) -> gpd.GeoDataFrame:
-    """Read outlines in EPSG:4326 with ``source_id``; the layer ``inventory`` and the field ``id`` where there are such.
+    """Read outlines in EPSG:4326 with ``source_id``, from the layer ``inventory`` and the field ``id`` where they exist.
 
-    Without ids, features are called by their number. Raises UserError without a CRS, and for ids that are empty or alike.
+    Without ids, features are numbered. Raises UserError for a file without a CRS, and for empty or repeated ids.
     """
     frame = read_polygons(path, layer or _inventory_layer(path))
     field = id_field or ("id" if "id" in frame else None)
@@ -58,51 +60,49 @@ def read_inventory(path: Path, layer: str | None = None, id_field: str | None = 
     if ids.isna().any() or ids.duplicated().any():
         wrong = int(ids.isna().sum() + ids.dropna().duplicated().sum())
         raise UserError(
-            f"{path}: {wrong} outlines have no {field}, or one that another has too. Make them unique, or name another field."
+            f"{path}: {wrong} outlines have no {field}, or share it with another outline. Make them unique, or name another field."
         )
-    known = gpd.GeoDataFrame({"source_id": ids.astype(str)}, geometry=frame.geometry.values, crs=frame.crs).to_crs(
-        LONLAT
-    )
-    good, removed = repair_outlines(known)
+    outlines = gpd.GeoDataFrame({"source_id": ids.astype(str)}, geometry=frame.geometry.values, crs=frame.crs)
+    valid, removed = repair_outlines(outlines.to_crs(LONLAT))
     if len(removed):
         log.warning("%s: %d features without area are left out of the comparison", path, len(removed))
-    return good.sort_values("source_id", kind="stable").reset_index(drop=True)
+    return valid.sort_values("source_id", kind="stable").reset_index(drop=True)
 
 
 def compare_inventories(
     before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, *, match_iou: float = 0.3, tolerance: float = 0.1
 ) -> gpd.GeoDataFrame:
-    """Return one row for each change, by kind and ids, with areas in km2 and IoU; its outline is the later, or what vanished.
+    """Return one row for each change, ordered by kind and ids, with areas in km2 and IoU.
 
-    ``before`` and ``after`` hold ids, separated by semicolons. One and one have grown or shrunk when their area changed by
-    more than ``tolerance`` of the area before.
+    The columns ``before`` and ``after`` hold ids, separated by semicolons. The geometry is the later outline, or the
+    vanished one. A single outline has grown or shrunk when its area changed by more than ``tolerance`` of the area before.
     """
-    groups = list(_linked(before, after, match_iou))
-    was, now = (
+    groups = list(_linked_groups(before, after, match_iou))
+    old, new = (
         np.array([_union(frame, group[side]) for group in groups], dtype=object)
         for side, frame in enumerate((before, after))
     )
-    common = shapely.area(shapely.intersection(was, now))
-    area_was, area_now, gained, lost = (
-        geodesic_area_m2(gpd.GeoSeries(part, crs=LONLAT)) / 1e6
-        for part in (was, now, shapely.difference(now, was), shapely.difference(was, now))
+    common = shapely.area(shapely.intersection(old, new))
+    area_before, area_after, gained, lost = (
+        geodesic_area_m2(gpd.GeoSeries(outlines, crs=LONLAT)) / 1e6
+        for outlines in (old, new, shapely.difference(new, old), shapely.difference(old, new))
     )
     table = gpd.GeoDataFrame(
         {
             "kind": [
-                _kind(len(old), len(new), old_area, new_area, tolerance)
-                for (old, new), old_area, new_area in zip(groups, area_was, area_now, strict=True)
+                _kind(*map(len, group), *areas, tolerance)
+                for group, *areas in zip(groups, area_before, area_after, strict=True)
             ],
-            "before": [";".join(before["source_id"].iloc[old]) or None for old, _ in groups],
-            "after": [";".join(after["source_id"].iloc[new]) or None for _, new in groups],
-            "area_before_km2": area_was.round(6),
-            "area_after_km2": area_now.round(6),
-            "change_km2": (area_now - area_was).round(6),
+            "before": [";".join(before["source_id"].iloc[positions]) or None for positions, _ in groups],
+            "after": [";".join(after["source_id"].iloc[positions]) or None for _, positions in groups],
+            "area_before_km2": area_before.round(6),
+            "area_after_km2": area_after.round(6),
+            "change_km2": (area_after - area_before).round(6),
             "gained_km2": gained.round(6),
             "lost_km2": lost.round(6),
-            "iou": (common / (shapely.area(was) + shapely.area(now) - common)).round(4),
+            "iou": (common / (shapely.area(old) + shapely.area(new) - common)).round(4),
         },
-        geometry=np.where(shapely.is_empty(now), was, now),
+        geometry=np.where(shapely.is_empty(new), old, new),
         crs=LONLAT,
     )
     rank = table["kind"].map(KINDS.index)
@@ -110,9 +110,11 @@ def compare_inventories(
 
 
 def write_changes(changes: gpd.GeoDataFrame, out: Path) -> None:
-    """Write a GeoPackage with a layer for each kind, empty ones too, and the same rows as a table beside it (.csv)."""
+    """Write a GeoPackage with a layer for each kind, also empty ones, and the same rows as a CSV table beside it."""
     if out.suffix.lower() != ".gpkg":
-        raise UserError(f"The changes are written as a GeoPackage, but {out} does not end in .gpkg. Name it so.")
+        raise UserError(
+            f"The changes are written as a GeoPackage, but {out} does not end in .gpkg. Give a name that does."
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(out, out.with_name(f"{out.name}.new.gpkg")) as new:
         write_layers(new, {kind: changes[changes["kind"] == kind].reset_index(drop=True) for kind in KINDS})
@@ -122,7 +124,7 @@ def write_changes(changes: gpd.GeoDataFrame, out: Path) -> None:
 
 
 def change_summary(changes: gpd.GeoDataFrame) -> str:
-    """Return the changes summed up, a line for each kind."""
+    """Return a table of counts and areas as text, a line for each kind."""
     sums = changes.groupby("kind")[["area_before_km2", "area_after_km2", "change_km2"]].sum()
     lines = [f"{'':12}{'number':>8}{'before km2':>12}{'after km2':>12}{'change km2':>12}"]
     for kind in KINDS:
@@ -137,11 +139,11 @@ def _inventory_layer(path: Path) -> str | None:
     try:
         names = pyogrio.list_layers(path)[:, 0]
     except (pyogrio.errors.DataSourceError, RuntimeError):
-        return None  # read_polygons says what is wrong with the file
+        return None  # read_polygons raises a clear error for this file
     return "inventory" if "inventory" in names else None
 
 
-def _linked(
+def _linked_groups(
     before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, match_iou: float
 ) -> Iterator[tuple[list[int], list[int]]]:
     """Yield the positions, before and after, of each group of outlines that belong together."""
@@ -154,18 +156,21 @@ def _linked(
     links = (np.ones(len(pairs)), (pairs["left"], pairs["right"] + len(before)))
     _, groups = connected_components(coo_matrix(links, shape=(count, count)), directed=False)
     for members in pd.Series(np.arange(count)).groupby(groups):
-        places = members[1].to_numpy()
-        yield [int(p) for p in places if p < len(before)], [int(p) - len(before) for p in places if p >= len(before)]
+        positions = members[1].to_numpy()
+        in_before = positions < len(before)
+        yield positions[in_before].tolist(), (positions[~in_before] - len(before)).tolist()
 
 
-def _union(frame: gpd.GeoDataFrame, places: list[int]) -> shapely.Geometry:
-    return frame.geometry.iloc[places[0]] if len(places) == 1 else shapely.union_all(frame.geometry.values[places])
+def _union(frame: gpd.GeoDataFrame, positions: list[int]) -> shapely.Geometry:
+    if len(positions) == 1:
+        return frame.geometry.iloc[positions[0]]
+    return shapely.union_all(frame.geometry.values[positions])
 
 
-def _kind(old: int, new: int, was: float, now: float, tolerance: float) -> str:
-    if old == 1 and new == 1:
-        share = (now - was) / was
-        return "grown" if share > tolerance else "shrunk" if share < -tolerance else "unchanged"
-    if not old or not new:
-        return "vanished" if old else "appeared"
-    return "split" if old == 1 else "merged" if new == 1 else "rearranged"
+def _kind(count_before: int, count_after: int, area_before: float, area_after: float, tolerance: float) -> str:
+    if count_before == 1 and count_after == 1:
+        growth = (area_after - area_before) / area_before
+        return "grown" if growth > tolerance else "shrunk" if growth < -tolerance else "unchanged"
+    if not count_before or not count_after:
+        return "vanished" if count_before else "appeared"
+    return "split" if count_before == 1 else "merged" if count_after == 1 else "rearranged"

@@ -1,6 +1,6 @@
 """The verb `compile-inventory`: reviewed detections and other inventories as one, no landform twice.
 
-The paper's account: what the detections turned out to be, and the inventory in numbers (METHOD section 3).
+The summary is the paper's account (METHOD section 3): what the detections turned out to be, and the inventory in numbers.
 """
 
 from __future__ import annotations
@@ -23,66 +23,9 @@ from lobate.inventory.sources import REVIEWED
 from lobate.io.jsonfile import write_json
 from lobate.io.vector import read_polygons, write_layers
 
-
-def summarize(
-    inventory: gpd.GeoDataFrame, reviewed: gpd.GeoDataFrame, rejected: int, dropped: int, repeated: int
-) -> dict[str, Any]:
-    """Count detections and landforms, and sum up altitude, area and slope.
-
-    ``reviewed``: the detections that went into the inventory. ``rejected``, ``dropped`` and ``repeated``: how many were
-    refused by a person, left out as pending, or left out as the same ground as another. Known detections stand in a record
-    that another inventory knows too; new ones do not; wrong ones were rejected. ``drawn`` of them are no detections of this
-    model, but stand by a person's word alone. What has no value is None, never 0.
-    """
-    known = _known(inventory)
-    status = reviewed["status"].value_counts()
-    return {
-        "detections": {
-            "total": len(reviewed) + rejected + dropped + repeated,
-            "known": known,
-            "new": len(reviewed) - known,
-            "wrong": rejected,
-            "pending_left_out": dropped,
-            "repeated": repeated,
-            **{name: int(status.get(name, 0)) for name in ("edited", "accepted", "pending")},
-            "drawn": int(reviewed["source_id"].str.startswith(DRAWN_PREFIX).sum()) if len(reviewed) else 0,
-        },
-        "inventory": {
-            "total": len(inventory),
-            "by_method": {str(name): int(count) for name, count in sorted(inventory["method"].value_counts().items())},
-            "without_elevation": int(inventory["elevation_mean_m"].isna().sum()),
-            "altitude_m": {
-                "lowest": _rounded(inventory["elevation_min_m"].min()),
-                "highest": _rounded(inventory["elevation_max_m"].max()),
-                "mean": _rounded(inventory["elevation_mean_m"].mean()),
-            },
-            "area_km2": {
-                "total": _rounded(inventory["area_km2"].sum(), 4),
-                "mean": _rounded(inventory["area_km2"].mean(), 4),
-                "median": _rounded(inventory["area_km2"].median(), 4),
-            },
-            "mean_slope_deg": _rounded(inventory["slope_deg"].mean(), 2),
-            "mean_velocity": _rounded(inventory["velocity"].mean(), 2),
-        },
-    }
-
-
-def _known(inventory: gpd.GeoDataFrame) -> int:
-    """Detections, each once, that share a record with another source."""
-    sources = inventory["sources"].str.split(";")
-    known: set[str] = set()
-    for names in sources:
-        detections = [name for name in names if name.startswith(f"{REVIEWED}:")]
-        if len(detections) < len(names):
-            known.update(detections)
-    return len(known)
-
-
-def _rounded(value: float, decimals: int = 1) -> float | None:
-    return None if pd.isna(value) else round(float(value), decimals)
-
-
 log = logging.getLogger(__name__)
+
+PENDING_REASON = "pending: nobody has looked at it yet, and inventory.pending is drop"
 
 
 def compile_inventory(
@@ -104,16 +47,16 @@ def compile_inventory(
     """Compile described outlines (see ``describe``): ``others``, called ``names``, and the reviewed detections.
 
     Writes the same records (columns: ``attributes.INVENTORY``) as GeoPackage (layer ``inventory``, and ``removed`` with
-    ``reason``), GeoParquet, CSV (outline as WKT), GeoJSON and zipped Shapefile, all in EPSG:4326 and in order of ``id``, and
-    the paper's account as JSON. Where another inventory and the detections know a landform, its outline and measures are those of ``outline``.
+    ``reason``), GeoParquet, CSV (outline as WKT), GeoJSON and zipped Shapefile, all in EPSG:4326 and in order of ``id``,
+    and the summary as JSON. ``outline`` names the source that gives outline and measures of a landform that several know.
     """
     if len(names) != len(others):
         raise UserError(
             f"{len(others)} other inventories came with {len(names)} names ({', '.join(names)}); give one each."
         )
-    found, left_out = _detections(reviewed, pending, match_iou)
-    records = _compiled([_described(other) for other in others], found, match_iou, outline)
-    result = _identified(records, id_prefix)
+    detections, left_out = _read_detections(reviewed, pending, match_iou)
+    records = _merge_sources([_read_described(other) for other in others], detections, match_iou, outline)
+    result = _with_ids(records, id_prefix)
     write_layers(inventory, {"inventory": result, "removed": left_out})
     for write, path in (
         (write_parquet, parquet),
@@ -123,50 +66,102 @@ def compile_inventory(
     ):
         write(result, path)
     counts = left_out["reason"].value_counts()
-    rejected = len(read_polygons(reviewed, "rejected"))
-    told = summarize(
-        result, found, rejected, int(counts.get(PENDING_REASON, 0)), int(counts.sum() - counts.get(PENDING_REASON, 0))
-    )
-    write_json(summary, told)
-    log.info("%d landforms: %s", len(result), told["inventory"]["by_method"])
+    rejected, dropped = len(read_polygons(reviewed, "rejected")), int(counts.get(PENDING_REASON, 0))
+    account = summarize(result, detections, rejected, dropped, int(counts.sum()) - dropped)
+    write_json(summary, account)
+    log.info("%d landforms: %s", len(result), account["inventory"]["by_method"])
 
 
-PENDING_REASON = "pending: nobody has looked at it yet, and inventory.pending is drop"
-
-
-def _described(path: Path) -> gpd.GeoDataFrame:
+def _read_described(path: Path) -> gpd.GeoDataFrame:
     return read_polygons(path, "described")
 
 
-def _detections(path: Path, pending: str, match_iou: float) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """The detections that count, and those left out with ``reason``."""
-    found, repeated = drop_duplicates(_described(path), match_iou)
-    unseen = (found["status"] == "pending") & (pending == "drop")
-    left_out = [part for part in (repeated, found[unseen].assign(reason=PENDING_REASON)) if len(part)]
+def _read_detections(path: Path, pending: str, match_iou: float) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Return the detections that count, and those left out with ``reason``."""
+    detections, repeated = drop_duplicates(_read_described(path), match_iou)
+    dropped = (detections["status"] == "pending") & (pending == "drop")
+    left_out = [part for part in (repeated, detections[dropped].assign(reason=PENDING_REASON)) if len(part)]
     if not left_out:
-        return found, repeated
-    return found[~unseen].reset_index(drop=True), gpd.GeoDataFrame(
-        pd.concat(left_out, ignore_index=True), crs=found.crs
-    )
+        return detections, repeated
+    removed = gpd.GeoDataFrame(pd.concat(left_out, ignore_index=True), crs=detections.crs)
+    return detections[~dropped].reset_index(drop=True), removed
 
 
-def _compiled(
-    others: list[gpd.GeoDataFrame], found: gpd.GeoDataFrame, match_iou: float, outline: OutlineChoice
+def _merge_sources(
+    others: list[gpd.GeoDataFrame], detections: gpd.GeoDataFrame, match_iou: float, outline: OutlineChoice
 ) -> gpd.GeoDataFrame:
     if not others:
-        records = as_records(found)
+        records = as_records(detections)
     else:
         records = as_records(others[0])
         for other in others[1:]:
             records = add_source(records, other, match_iou, "other")
-        records = add_source(records, found, match_iou, outline)
-    several = len({method for one in others for method in one["method"]}) > 1
+        records = add_source(records, detections, match_iou, outline)
+    several = len({method for other in others for method in other["method"]}) > 1
     return records.assign(method=[method_name(methods, several) for methods in records["methods"]])
 
 
-def _identified(records: gpd.GeoDataFrame, prefix: str) -> gpd.GeoDataFrame:
-    """Records with unique ids, in their order; among equals the one first in the compilation keeps the plain id."""
-    ids = [identifier(*where, prefix) for where in zip(records["longitude"], records["latitude"], strict=True)]
+def _with_ids(records: gpd.GeoDataFrame, prefix: str) -> gpd.GeoDataFrame:
+    """Return the records with unique ids, in their order; of several with one id the first compiled keeps the plain id."""
+    ids = [identifier(*marker, prefix) for marker in zip(records["longitude"], records["latitude"], strict=True)]
     result = to_schema(records.assign(id=disambiguate_ids(ids)), INVENTORY, records.crs)
     result["match_iou"] = result["match_iou"].round(4)
     return result.sort_values("id").reset_index(drop=True)
+
+
+def summarize(
+    inventory: gpd.GeoDataFrame, reviewed: gpd.GeoDataFrame, rejected: int, dropped: int, repeated: int
+) -> dict[str, Any]:
+    """Count detections and landforms, and summarize altitude, area and slope; a missing value is None, never 0.
+
+    ``reviewed``: the detections in the inventory. ``rejected``, ``dropped`` and ``repeated``: numbers of detections rejected
+    by a person, left out as pending, and left out as the same ground as another. Known detections share a record with
+    another inventory, new ones do not, and wrong ones were rejected. ``drawn`` counts outlines that stand by a person's
+    decision alone, without a detection of this model.
+    """
+    known = _count_known(inventory)
+    status = reviewed["status"].value_counts()
+    return {
+        "detections": {
+            "total": len(reviewed) + rejected + dropped + repeated,
+            "known": known,
+            "new": len(reviewed) - known,
+            "wrong": rejected,
+            "pending_left_out": dropped,
+            "repeated": repeated,
+            **{name: int(status.get(name, 0)) for name in ("edited", "accepted", "pending")},
+            "drawn": int(reviewed["source_id"].str.startswith(DRAWN_PREFIX).sum()) if len(reviewed) else 0,
+        },
+        "inventory": {
+            "total": len(inventory),
+            "by_method": {str(name): int(count) for name, count in sorted(inventory["method"].value_counts().items())},
+            "without_elevation": int(inventory["elevation_mean_m"].isna().sum()),
+            "altitude_m": {
+                "lowest": _round(inventory["elevation_min_m"].min()),
+                "highest": _round(inventory["elevation_max_m"].max()),
+                "mean": _round(inventory["elevation_mean_m"].mean()),
+            },
+            "area_km2": {
+                "total": _round(inventory["area_km2"].sum(), 4),
+                "mean": _round(inventory["area_km2"].mean(), 4),
+                "median": _round(inventory["area_km2"].median(), 4),
+            },
+            "mean_slope_deg": _round(inventory["slope_deg"].mean(), 2),
+            "mean_velocity": _round(inventory["velocity"].mean(), 2),
+        },
+    }
+
+
+def _count_known(inventory: gpd.GeoDataFrame) -> int:
+    """Count the detections, each once, that share a record with another source."""
+    sources = inventory["sources"].str.split(";")
+    known: set[str] = set()
+    for names in sources:
+        detections = [name for name in names if name.startswith(f"{REVIEWED}:")]
+        if len(detections) < len(names):
+            known.update(detections)
+    return len(known)
+
+
+def _round(value: float, decimals: int = 1) -> float | None:
+    return None if pd.isna(value) else round(float(value), decimals)

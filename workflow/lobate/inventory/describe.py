@@ -38,7 +38,7 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.inventory.attributes import DESCRIBED, to_schema
 from lobate.inventory.solar import potential_radiation
-from lobate.inventory.sources import REVIEWED, repair_outlines, read_source
+from lobate.inventory.sources import REVIEWED, read_source, repair_outlines
 from lobate.inventory.terrain_attributes import TerrainAttributes, Value, highest_inside, summarize_cells
 from lobate.inventory.zonal import cells_under
 from lobate.io.dem import check_dem
@@ -155,7 +155,7 @@ def _counted(record: Path, outlines: gpd.GeoSeries) -> Iterator[tuple[int, int, 
 
     with open_raster(record) as raster:
         there = outlines.to_crs(raster.crs)
-        near = [n for n, one in enumerate(there) if one.intersects(Grid.of(raster).footprint)]
+        near = [n for n, one in enumerate(there) if one.intersects(Grid.from_raster(raster).footprint)]
         features = [
             {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(there.iloc[n])} for n in near
         ]

@@ -1,4 +1,4 @@
-"""The filtered detections as the review sees them: the network's outlines with the fields a person fills."""
+"""The filtered detections with the fields that a person fills in the review."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from lobate.io.vector import LONLAT, read_polygons
 
 LAYER = "kept"
 REVIEW_FIELDS = ("upslope_connection", "activity", "reviewer", "remark")
-"""Fields that only a person can fill."""
+"""Fields that only a person fills."""
 
 DRAWN_PREFIX = "drawn_"
-"""Begins the id of an outline that stands by a person's word alone: the model of now has no detection there."""
+"""Prefix of the id of an outline that stands by a person's decision alone, without a detection of this model."""
 
 
 def read_pending(path: Path) -> gpd.GeoDataFrame:
-    """Read the kept detections in EPSG:4326, all pending, with empty personal fields, in order of ``detection``.
+    """Read the kept detections in EPSG:4326, all pending, with empty review fields, in order of ``detection``.
 
     ``confidence`` is the network's mean probability over the outline, 0 to 1 (the column ``mean`` of the detections).
     """

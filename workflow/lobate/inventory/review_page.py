@@ -16,7 +16,7 @@ from lobate.errors import UserError
 from lobate.inventory.crops import Thumbnail, crop_thumbnails
 from lobate.inventory.detections import read_pending, read_removed
 from lobate.inventory.page import page as assemble
-from lobate.inventory.sources import repair_outlines, read_source
+from lobate.inventory.sources import read_source, repair_outlines
 from lobate.inventory.vocabulary import VOCABULARIES
 from lobate.settings.inventory import OtherInventory
 

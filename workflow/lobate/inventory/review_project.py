@@ -90,7 +90,7 @@ def _pictures(images: list[Path]) -> tuple[list[tuple[Layer, int]], Bounds]:
     layers, bounds, first = [], [], None
     for number, path in enumerate(images):
         with open_raster(path) as image:
-            grid, bands = Grid.of(image), image.count
+            grid, bands = Grid.from_raster(image), image.count
         first = first or grid.crs
         layers.append(
             (Layer(f"image_of_tile_{number}", path.stem, f"../imagery/{path.name}", grid.crs.to_wkt()), bands)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from lobate.inventory.detections import REVIEW_FIELDS
 from lobate.inventory.overlap import one_to_one, overlaps
-from lobate.io.decisions import STANDING
+from lobate.io.decisions import CONFIRMED
 from lobate.io.vector import LONLAT
 
 MIN_OUTLINE_IOU = 0.8
@@ -99,7 +99,7 @@ def _grouped(files: Sequence[gpd.GeoDataFrame], match_iou: float) -> list[list[F
 def _differences(group: list[FileDecision]) -> list[str]:
     """Return what people disagree on about one landform."""
     rows = [row for _, row in group]
-    stands = [row.status in STANDING for row in rows]
+    stands = [row.status in CONFIRMED for row in rows]
     if any(stands) and not all(stands):
         return ["status"]
     outlines = [row.geometry for row in rows]
@@ -134,13 +134,13 @@ def _conflict(group: list[FileDecision], names: list[str], about: str) -> dict[s
 
 
 def _counts(said: gpd.GeoDataFrame) -> dict[str, int]:
-    return {status: int((said["status"] == status).sum()) for status in (*STANDING, "rejected")}
+    return {status: int((said["status"] == status).sum()) for status in (*CONFIRMED, "rejected")}
 
 
 def _pair(one: str, other: str, said: dict[str, gpd.GeoDataFrame], match_iou: float) -> dict[str, Any]:
     pairs = match_decisions(said[one], said[other], match_iou)
     yes = [
-        said[name]["status"].isin(STANDING).to_numpy()[pairs[side].to_numpy(dtype=int)]
+        said[name]["status"].isin(CONFIRMED).to_numpy()[pairs[side].to_numpy(dtype=int)]
         for name, side in ((one, "left"), (other, "right"))
     ]
     agree = int((yes[0] == yes[1]).sum())

@@ -15,9 +15,9 @@ import numpy as np
 import shapely
 from rasterio.io import DatasetReader
 
-from lobate.io.dem import cell_size_m, horn, read_elevation
+from lobate.io.dem import cell_size_m, horn_gradient, read_elevation
 from lobate.io.grid import Grid, transform_points
-from lobate.io.raster import row_bands
+from lobate.io.raster import row_blocks
 
 
 def cell_coverage(grid: Grid, outline: shapely.Geometry) -> np.ndarray:
@@ -57,7 +57,7 @@ class Cells:
 
 def cells_under(dem: DatasetReader, outline: shapely.Geometry) -> Cells:
     """Return the cells that ``outline`` (in the DEM's CRS) touches, with those it touches beyond the DEM's edge."""
-    grid = Grid.of(dem)
+    grid = Grid.from_raster(dem)
     return _concatenated([_cells_of(dem, part, outline) for part in _parts(grid, outline)])
 
 
@@ -68,7 +68,7 @@ def _parts(grid: Grid, outline: shapely.Geometry) -> Iterator[Grid]:
     right, bottom = ~grid.transform @ (east, south)
     col, row = int(np.floor(left)), int(np.floor(top))
     width, height = max(1, int(np.ceil(right)) - col), max(1, int(np.ceil(bottom)) - row)
-    for start, stop in row_bands(height, max(1, MAX_CELLS // width)):
+    for start, stop in row_blocks(height, max(1, MAX_CELLS // width)):
         yield grid.crop(row + start, col, stop - start, width)
 
 
@@ -76,7 +76,7 @@ def _cells_of(dem: DatasetReader, part: Grid, outline: shapely.Geometry) -> Cell
     col, row = (round(one) for one in ~dem.transform @ (part.transform.c, part.transform.f))
     wide = read_elevation(dem, row - 1, col - 1, part.height + 2, part.width + 2)
     width, height, turn = cell_size_m(part)
-    east, north = horn(wide, width, height)
+    east, north = horn_gradient(wide, width, height)
     cover = cell_coverage(part, outline)
     r, c = np.nonzero(cover > 0)
     x, y = transform_points(part.transform, c + 0.5, r + 0.5)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-from lobate.io.qgis.markup import document, element, reference_system, within
+from lobate.io.qgis.markup import document, element, reference_system, element_with
 
 Bounds = tuple[float, float, float, float]
 
@@ -39,7 +39,7 @@ def project_text(title: str, outlines: Sequence[Layer], images: Sequence[tuple[L
             _tree(outlines, [image for image, _ in images]),
             _canvas(wkt, bounds),
             _view(wkt, bounds),
-            within("projectlayers", [*map(_outlines, outlines), *(_image(*one) for one in images)]),
+            element_with("projectlayers", [*map(_outlines, outlines), *(_image(*one) for one in images)]),
             _properties(),
         ],
         projectname=title,
@@ -49,25 +49,25 @@ def project_text(title: str, outlines: Sequence[Layer], images: Sequence[tuple[L
 def _properties() -> Element:
     """Paths are relative, layers are brought into the project's CRS, and nodata is grey, which snow is not."""
     grey = [element(f"CanvasColor{part}Part", "110", type="int") for part in ("Red", "Green", "Blue")]
-    return within(
+    return element_with(
         "properties",
         [
-            within("Paths", [element("Absolute", "false", type="bool")]),
-            within("SpatialRefSys", [element("ProjectionsEnabled", "1", type="int")]),
-            within("Gui", grey),
+            element_with("Paths", [element("Absolute", "false", type="bool")]),
+            element_with("SpatialRefSys", [element("ProjectionsEnabled", "1", type="int")]),
+            element_with("Gui", grey),
         ],
     )
 
 
 def _tree(outlines: Sequence[Layer], images: Sequence[Layer]) -> Element:
-    group = within(
+    group = element_with(
         "layer-tree-group",
         [_entry(image, "gdal") for image in images],
         name="images",
         checked="Qt::Checked",
         expanded=0,
     )
-    return within("layer-tree-group", [*(_entry(outline, "ogr") for outline in outlines), group])
+    return element_with("layer-tree-group", [*(_entry(outline, "ogr") for outline in outlines), group])
 
 
 def _entry(layer: Layer, provider: str) -> Element:
@@ -84,8 +84,8 @@ def _entry(layer: Layer, provider: str) -> Element:
 
 def _canvas(wkt: str, bounds: Bounds) -> Element:
     sides = zip(("xmin", "ymin", "xmax", "ymax"), bounds, strict=True)
-    extent = within("extent", [element(name, f"{value:.10g}") for name, value in sides])
-    return within("mapcanvas", [extent, reference_system("destinationsrs", wkt)], name="theMapCanvas")
+    extent = element_with("extent", [element(name, f"{value:.10g}") for name, value in sides])
+    return element_with("mapcanvas", [extent, reference_system("destinationsrs", wkt)], name="theMapCanvas")
 
 
 def _view(wkt: str, bounds: Bounds) -> Element:
@@ -93,7 +93,7 @@ def _view(wkt: str, bounds: Bounds) -> Element:
     sides = {name: f"{value:.10g}" for name, value in zip(("xmin", "ymin", "xmax", "ymax"), bounds, strict=True)}
     extent = reference_system("DefaultViewExtent", wkt)
     extent.attrib.update(sides)
-    return within("ProjectViewSettings", [extent], UseProjectScales=0)
+    return element_with("ProjectViewSettings", [extent], UseProjectScales=0)
 
 
 def _outlines(layer: Layer) -> Element:
@@ -118,7 +118,7 @@ def _image(layer: Layer, bands: int) -> Element:
     else:
         drawn = element("rasterrenderer", type="singlebandgray", grayBand=1, opacity=1, alphaBand=-1)
     nodata = [element("noDataList", bandNo=band, useSrcNoData=1) for band in range(1, bands + 1)]
-    return _map_layer(layer, "gdal", [within("noData", nodata), within("pipe", [drawn])], type="raster")
+    return _map_layer(layer, "gdal", [element_with("noData", nodata), element_with("pipe", [drawn])], type="raster")
 
 
 def _map_layer(layer: Layer, provider: str, style: Sequence[Element], **attributes: object) -> Element:
@@ -129,4 +129,4 @@ def _map_layer(layer: Layer, provider: str, style: Sequence[Element], **attribut
         reference_system("srs", layer.wkt),
         element("provider", provider, encoding="UTF-8"),
     ]
-    return within("maplayer", [*facts, *style], styleCategories="AllStyleCategories", **attributes)
+    return element_with("maplayer", [*facts, *style], styleCategories="AllStyleCategories", **attributes)

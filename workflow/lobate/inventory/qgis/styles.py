@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element
 
 from lobate.inventory.detections import REVIEW_FIELDS
 from lobate.inventory.vocabulary import VOCABULARIES
-from lobate.io.qgis.markup import Value, element, option, within
-from lobate.io.qgis.symbols import OutlineStyle, alike, categories, labels
+from lobate.io.qgis.markup import Value, element, option, element_with
+from lobate.io.qgis.symbols import OutlineStyle, single_symbol_renderer, categorized_renderer, labeling
 
 EDITABLE = ("status", *REVIEW_FIELDS)
 """Fields that a person fills."""
@@ -47,28 +47,28 @@ def form(columns: Sequence[str]) -> list[Element]:
     """Return the elements of a layer's style that make the form and the table, for a layer with these columns."""
     written, shown = ([one for one in names if one in columns] for names in (EDITABLE, READ_ONLY))
     return [
-        within("fieldConfiguration", [_field(name) for name in columns]),
-        within("aliases", [element("alias", field=name, name=_name(name)) for name in columns]),
-        within("defaults", [element("default", field="status", expression=STATUS_EXPRESSION, applyOnUpdate=1)]),
+        element_with("fieldConfiguration", [_field(name) for name in columns]),
+        element_with("aliases", [element("alias", field=name, name=_name(name)) for name in columns]),
+        element_with("defaults", [element("default", field="status", expression=STATUS_EXPRESSION, applyOnUpdate=1)]),
         _table([*written, *shown], columns),
         element("editorlayout", "tablayout"),
-        within("attributeEditorForm", [_group("Your decision", written), _group("The detection", shown)]),
-        within("editable", [element("field", name=name, editable=int(name in EDITABLE)) for name in columns]),
-        within("reuseLastValue", [element("field", name="reviewer", reuseLastValue=1)]),
+        element_with("attributeEditorForm", [_group("Your decision", written), _group("The detection", shown)]),
+        element_with("editable", [element("field", name=name, editable=int(name in EDITABLE)) for name in columns]),
+        element_with("reuseLastValue", [element("field", name="reviewer", reuseLastValue=1)]),
         element("previewExpression", PREVIEW_EXPRESSION),
     ]
 
 
 def read_only(columns: Sequence[str]) -> list[Element]:
     """Return the elements for a layer that is only to look at."""
-    return [within("editable", [element("field", name=name, editable=0) for name in columns])]
+    return [element_with("editable", [element("field", name=name, editable=0) for name in columns])]
 
 
 def _field(name: str) -> Element:
     kind, settings = _widget(name)
-    return within(
+    return element_with(
         "field",
-        [within("editWidget", [within("config", [option(settings)])], type=kind)],
+        [element_with("editWidget", [element_with("config", [option(settings)])], type=kind)],
         name=name,
         configurationFlags="None",
     )
@@ -97,12 +97,12 @@ def _table(visible: Sequence[str], columns: Sequence[str]) -> Element:
     listed = [
         element("column", type="field", name=name, hidden=int(name in rest), width=-1) for name in [*visible, *rest]
     ]
-    return within("attributetableconfig", [within("columns", listed)], sortExpression=SORT_EXPRESSION, sortOrder=0)
+    return element_with("attributetableconfig", [element_with("columns", listed)], sortExpression=SORT_EXPRESSION, sortOrder=0)
 
 
 def _group(title: str, fields: Sequence[str]) -> Element:
     listed = [element("attributeEditorField", name=name, showLabel=1) for name in fields]
-    return within("attributeEditorContainer", listed, name=title, groupBox=1, columnCount=1, showLabel=1)
+    return element_with("attributeEditorContainer", listed, name=title, groupBox=1, columnCount=1, showLabel=1)
 
 
 UNSURE, SURE = 0.7, 0.9
@@ -133,8 +133,8 @@ def style(layer: str, columns: Sequence[str]) -> list[Element]:
     """Return the elements of the style of one of the sheet's layers, which has these columns."""
     if layer == "review":
         return [
-            categories(CLASS_EXPRESSION, REVIEW_STYLES),
-            labels('format_number("confidence", 2)', "255,255,255,255", LABELLED_FROM),
+            categorized_renderer(CLASS_EXPRESSION, REVIEW_STYLES),
+            labeling('format_number("confidence", 2)', "255,255,255,255", LABELLED_FROM),
             *form(columns),
             element(
                 "mapTip", '<b>[% "status" %]</b>, confidence [% format_number("confidence", 2) %]<br>[% "remark" %]'
@@ -142,9 +142,9 @@ def style(layer: str, columns: Sequence[str]) -> list[Element]:
         ]
     if layer == "others":
         return [
-            alike(OTHERS_STYLE),
-            labels('"source_id"', "120,255,255,255", LABELLED_FROM),
+            single_symbol_renderer(OTHERS_STYLE),
+            labeling('"source_id"', "120,255,255,255", LABELLED_FROM),
             *read_only(columns),
             element("mapTip", '[% "source" %] [% "source_id" %]'),
         ]
-    return [alike(REMOVED_STYLE), *read_only(columns), element("mapTip", '[% "reason" %]')]
+    return [single_symbol_renderer(REMOVED_STYLE), *read_only(columns), element("mapTip", '[% "reason" %]')]
