@@ -64,7 +64,9 @@ def test_every_layer_has_its_style(sheet):
         rows = package.execute(
             'SELECT f_table_name, f_geometry_column, "styleName", "useAsDefault", update_time, "styleQML" FROM layer_styles'
         ).fetchall()
-    assert [row[:5] for row in rows] == [(name, "geom", name, 1, FIXED_TIME) for name in ("review", "others", "removed")]
+    assert [row[:5] for row in rows] == [
+        (name, "geom", name, 1, FIXED_TIME) for name in ("review", "others", "removed")
+    ]
     for *_, qml in rows:
         root = fromstring(qml)
         assert root.find("renderer-v2") is not None

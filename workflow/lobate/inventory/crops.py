@@ -85,7 +85,7 @@ def _crop_all(
 
 def _grid(path: Path) -> Grid:
     with open_raster(path) as dataset:
-        return Grid.of(dataset)
+        return Grid.from_raster(dataset)
 
 
 def _candidates(outline: Geometry, grids: dict[str, Grid]) -> list[str]:
@@ -102,7 +102,7 @@ def _candidates(outline: Geometry, grids: dict[str, Grid]) -> list[str]:
 
 def _crop(outline: Geometry, tile: str, dataset: DatasetReader, quality: int) -> Thumbnail | None:
     """Return the crop of an outline, None where the image has no data under it."""
-    grid = Grid.of(dataset)
+    grid = Grid.from_raster(dataset)
     near = CropWindow.around(outline, grid, NEAR_MARGIN, NEAR_MIN_MARGIN)
     far = CropWindow.around(outline, grid, FAR_MARGIN, FAR_MIN_MARGIN)
     pictures = [
@@ -153,7 +153,7 @@ class CropWindow:
     grid: Grid
     window: tuple[int, int, int, int]
 
-from_raster    @classmethod
+    @classmethod
     def around(cls, outline: Geometry, grid: Grid, margin: float, min_margin: int) -> CropWindow:
         """Return the window round an outline (EPSG:4326), wider by ``margin`` times its size, at least ``min_margin`` pixels."""
         left, top, right, bottom = pixel_bounds(outline, grid)
@@ -169,7 +169,7 @@ from_raster    @classmethod
         to_lonlat = _transformer(self.grid.crs.to_wkt())
         ground = np.column_stack(to_lonlat.transform(*transform_points(self.grid.transform, columns, rows)))
         pixels = np.column_stack([columns, rows])
-        return {from_rastero_ground": _fit_polynomial(pixels, ground), "to_pixel": _fit_polynomial(ground, pixels)}
+        return {"to_ground": _fit_polynomial(pixels, ground), "to_pixel": _fit_polynomial(ground, pixels)}
 
 
 def fallback_grid(outline: Geometry) -> Grid:

@@ -173,5 +173,7 @@ def paper_layer(records: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 def _footprint(image: Path) -> shapely.Geometry:
     with open_raster(image) as raster:
-        corners = shapely.segmentize(Grid.from_raster(raster).footprint, max(raster.width, raster.height) * max(raster.res) / 16)
+        corners = shapely.segmentize(
+            Grid.from_raster(raster).footprint, max(raster.width, raster.height) * max(raster.res) / 16
+        )
         return shapely.geometry.shape(transform_geom(raster.crs, "EPSG:4326", shapely.geometry.mapping(corners)))

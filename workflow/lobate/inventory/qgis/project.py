@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-from lobate.io.qgis.markup import document, element, reference_system, element_with
+from lobate.io.qgis.markup import document, element, element_with, reference_system
 
 Bounds = tuple[float, float, float, float]
 

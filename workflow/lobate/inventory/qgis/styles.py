@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element
 
 from lobate.inventory.detections import REVIEW_FIELDS
 from lobate.inventory.vocabulary import VOCABULARIES
-from lobate.io.qgis.markup import Value, element, option, element_with
-from lobate.io.qgis.symbols import OutlineStyle, single_symbol_renderer, categorized_renderer, labeling
+from lobate.io.qgis.markup import Value, element, element_with, option
+from lobate.io.qgis.symbols import OutlineStyle, categorized_renderer, labeling, single_symbol_renderer
 
 EDITABLE = ("status", *REVIEW_FIELDS)
 """Fields that a person fills."""
@@ -97,7 +97,9 @@ def _table(visible: Sequence[str], columns: Sequence[str]) -> Element:
     listed = [
         element("column", type="field", name=name, hidden=int(name in rest), width=-1) for name in [*visible, *rest]
     ]
-    return element_with("attributetableconfig", [element_with("columns", listed)], sortExpression=SORT_EXPRESSION, sortOrder=0)
+    return element_with(
+        "attributetableconfig", [element_with("columns", listed)], sortExpression=SORT_EXPRESSION, sortOrder=0
+    )
 
 
 def _group(title: str, fields: Sequence[str]) -> Element:
