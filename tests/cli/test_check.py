@@ -61,7 +61,7 @@ def test_all_that_is_wrong_comes_at_once(world):
         "inventory.others.insar: p.gpkg has no layer zzz",
     ):
         assert part in text
-    assert len(told.value.found) == 5
+    assert len(told.value.messages) == 5
 
 
 def test_every_missing_file_is_named_with_its_setting(world):
@@ -73,7 +73,7 @@ def test_every_missing_file_is_named_with_its_setting(world):
     )
     with pytest.raises(UserErrors) as told:
         check_region(wrong)
-    named = [one.split()[1] for one in told.value.found]
+    named = [one.split()[1] for one in told.value.messages]
     assert named == [
         "imagery.tiles.T[1]",
         "inventory.dem",
@@ -104,7 +104,7 @@ def test_images_come_before_the_outlines_that_are_drawn_on_them(world):
         check_region(region(labels=labels))
     with pytest.raises(UserErrors) as told:
         check_region(region(labels=labels, inventory={"dem": "gone.tif"}), undrawn=True)
-    assert len(told.value.found) == 3, "who has to mend something is told everything"
+    assert len(told.value.messages) == 3, "who has to mend something is told everything"
 
 
 def test_scene_that_cannot_be_read_is_told(world, tmp_path):
@@ -153,7 +153,7 @@ def test_a_region_that_only_says_what_to_find_needs_only_its_area(world):
     find = {"area": "gone.gpkg", "years": [2018], "months": [7]}
     with pytest.raises(UserErrors, match=r"imagery\.find\.area names gone\.gpkg") as told:
         check_region(region(imagery={"find": find}, labels={"positives": [{"path": "drawn later.gpkg"}]}))
-    assert len(told.value.found) == 1
+    assert len(told.value.messages) == 1
     begun = region(imagery={"find": {**find, "area": "p.gpkg"}}, labels={"positives": [{"path": "drawn later.gpkg"}]})
     assert check_region(begun) == ["drawn later.gpkg (labels.positives[0].path)"]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from lobate.engine.bound_call import bind, plain_settings, resolve_args
+from lobate.engine.bound_call import bind, json_settings, resolve_args
 from lobate.engine.signature import Input, Output, Setting, run_instead_if
 from lobate.errors import UserError
 from lobate.settings.load import parse
@@ -94,8 +94,8 @@ def test_paths_and_scalars_of_the_caller_and_settings_of_the_region(region):
 
 def test_arguments_by_their_markers(region):
     call = bind(learn, GIVEN, region)
-    assert call.marked(Input) == {"patches": (Input(), True, [Path("a.npy"), Path("b.npy")])}
-    assert list(call.marked(Output)) == ["model", "sheet"]
+    assert call.with_marker(Input) == {"patches": (Input(), True, [Path("a.npy"), Path("b.npy")])}
+    assert list(call.with_marker(Output)) == ["model", "sheet"]
     assert call.targets == {
         "model": [OutputTarget(Path("out/m"), False)],
         "sheet": [OutputTarget(Path("out/s"), True)],
@@ -147,7 +147,7 @@ def test_several_missing_settings_are_one_settings_file():
 
 def test_settings_become_json_values_in_sorted_order(region):
     values = {"whole": region.figures, "pair": (Vectorize(), 1), "by_name": {"a": Vectorize(fill_holes_m2=2)}}
-    plain = plain_settings(four_settings, {**values, "no_setting": 1})
+    plain = json_settings(four_settings, {**values, "no_setting": 1})
     assert list(plain) == ["by_name", "pair", "whole"]
     assert plain["by_name"] == {"a": {"threshold": None, "fill_holes_m2": 2.0}}
     assert plain["pair"] == [{"threshold": None, "fill_holes_m2": 0.0}, 1]

@@ -33,8 +33,8 @@ def package(tmp_path, monkeypatch):
 
     def fresh() -> None:
         inner = (
-            code_digest._reached,
-            ast_cache.source_of,
+            code_digest._reachable_modules,
+            ast_cache.source_file,
             ast_cache.parsed_module,
             ast_cache._cache,
             code_digest._imported_names,
@@ -102,7 +102,7 @@ def test_files_of_other_languages_in_a_package_are_code(package):
 
 def test_no_library_has_to_be_looked_for_among_all_that_are_installed(monkeypatch):
     monkeypatch.setattr(code_digest.metadata, "packages_distributions", lambda: pytest.fail("add it to DISTRIBUTIONS"))
-    code_digest._version.cache_clear()
+    code_digest._installed_version.cache_clear()
     for verb in registry.ROOM_OF:
         code_digest.libraries.__wrapped__(frozenset({registry.load(verb).__module__}))
 
@@ -177,7 +177,7 @@ def test_two_processes_lose_nothing_of_each_other(module, tmp_path):
 
 
 def test_the_oldest_are_forgotten(module, tmp_path, monkeypatch):
-    monkeypatch.setattr(ast_cache, "LIMIT", 2)
+    monkeypatch.setattr(ast_cache, "MAX_ENTRIES", 2)
     memory = AstCache(tmp_path)
     for number in range(3):
         module.write_text(f"x = {number}\n")

@@ -26,9 +26,9 @@ def test_the_text_gives_what_the_signature_gives(every_option, verb):
     assert [(option.name, option.marker) for option in every_option[verb]] == [
         (parameter.name, marker) for parameter, marker in zip(parameters, markers, strict=True)
     ]
-    lists = {parameter.name: parameter.many for parameter in parameters}
+    lists = {parameter.name: parameter.is_list for parameter in parameters}
     for option in every_option[verb]:
-        assert option.marker == "Setting" or option.many == lists[option.name], option.name
+        assert option.marker == "Setting" or option.is_list == lists[option.name], option.name
 
 
 def test_a_verb_with_a_stand_in_has_the_options_of_both_and_of_the_condition(every_option):

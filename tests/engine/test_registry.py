@@ -32,7 +32,7 @@ def verb(
 
 def test_signature_is_read():
     read = signature.parameters(verb)
-    assert {name: (type(one.marker).__name__, one.many, one.required) for name, one in read.items()} == {
+    assert {name: (type(one.marker).__name__, one.is_list, one.required) for name, one in read.items()} == {
         "sources": ("Input", True, True),
         "made": ("Output", False, True),
         "weights": ("Input", False, False),

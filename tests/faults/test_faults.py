@@ -144,8 +144,8 @@ def test_every_one_of_200_flipped_bytes_is_found_and_built_again(tmp_path):
     """A bit in each of 200 objects: half are found when they are asked for, half by `store verify`; none is served."""
     store, dice = Store(tmp_path / "store"), random.Random(0)
     keys = [publish(store, number, tmp_path) for number in range(200)]
-    before = {key: store.find(key)["outputs"]["made"][0][""] for key in keys}
-    damage({store.object(one): dice.randrange(store.object(one).stat().st_size) for one in before.values()})
+    before = {key: store.read_record(key)["outputs"]["made"][0][""] for key in keys}
+    damage({store.object_path(one): dice.randrange(store.object_path(one).stat().st_size) for one in before.values()})
     for key in keys[:100]:
         target = tmp_path / "out" / key
         assert not store.checkout(key, {"made": [OutputTarget(target)]})

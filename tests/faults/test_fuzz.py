@@ -86,8 +86,8 @@ RECORD = json.dumps({"key": "0" * 64, "outputs": {"made": [{"": "0" * 64}]}, "so
 
 def known(path: Path) -> object:
     store, key = Store(path.parent / "store"), "0" * 64
-    store.recipe(key).parent.mkdir(parents=True, exist_ok=True)
-    path.replace(store.recipe(key))
+    store.recipe_path(key).parent.mkdir(parents=True, exist_ok=True)
+    path.replace(store.recipe_path(key))
     return store.has(key)
 
 

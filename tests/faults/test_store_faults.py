@@ -53,7 +53,7 @@ def filled(folder: Path) -> Store:
 
 
 def the_object(store: Store) -> Path:
-    return store.object(store.find(KEY)["outputs"]["made"][0][""])
+    return store.object_path(store.read_record(KEY)["outputs"]["made"][0][""])
 
 
 def replaced(path: Path, by: Callable[[Path], object]) -> None:
@@ -70,12 +70,14 @@ ODD: dict[str, Callable[[Store], object]] = {
         for name in ("README", "objects/README", "recipes/x.json", "made/x", "links/y", "work/z")
         if (store.root / name).parent.mkdir(exist_ok=True) is None
     ],
-    "an object without a record": lambda store: store.recipe(KEY).unlink(),
+    "an object without a record": lambda store: store.recipe_path(KEY).unlink(),
     "a record without its object": lambda store: the_object(store).unlink(),
-    "a truncated record": lambda store: os.truncate(store.recipe(KEY), 40),
-    "an empty record": lambda store: os.truncate(store.recipe(KEY), 0),
-    "a record of other things": lambda store: store.recipe(KEY).write_text(f'{{"key":"{KEY}","outputs":{{"made":7}}}}'),
-    "a very deep record": lambda store: store.recipe(KEY).write_text("[" * 200_000),
+    "a truncated record": lambda store: os.truncate(store.recipe_path(KEY), 40),
+    "an empty record": lambda store: os.truncate(store.recipe_path(KEY), 0),
+    "a record of other things": lambda store: store.recipe_path(KEY).write_text(
+        f'{{"key":"{KEY}","outputs":{{"made":7}}}}'
+    ),
+    "a very deep record": lambda store: store.recipe_path(KEY).write_text("[" * 200_000),
     "a folder in place of an object": lambda store: replaced(
         the_object(store), lambda path: (path / "x").mkdir(parents=True)
     ),
@@ -86,10 +88,10 @@ ODD: dict[str, Callable[[Store], object]] = {
     "a link to nowhere": lambda store: replaced(the_object(store), lambda path: path.symlink_to("/nowhere")),
     "a link to a folder outside": lambda store: (store.root / "objects/zz").symlink_to(store.root.parent),
     "a file in place of a folder": lambda store: replaced(store.root / "objects", lambda path: path.write_text("no")),
-    "a folder in place of a record": lambda store: replaced(store.recipe(KEY), Path.mkdir),
+    "a folder in place of a record": lambda store: replaced(store.recipe_path(KEY), Path.mkdir),
     "names that are no UTF-8": lambda store: [
         Path(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe")).write_text("")
-        for folder in (store.root / "objects", the_object(store).parent, store.recipe(KEY).parent, store.root)
+        for folder in (store.root / "objects", the_object(store).parent, store.recipe_path(KEY).parent, store.root)
     ],
     "jobs with strange names": lambda store: [
         (store.root / "work" / os.fsdecode(name)).mkdir(parents=True)
@@ -137,16 +139,16 @@ def test_a_store_that_is_not_there_is_told(tmp_path):
 def test_a_record_cannot_name_files_outside(tmp_path, name):
     """Neither as an object, which would be read and, since it is not what its name says, thrown away, nor as a target."""
     store = filled(tmp_path)
-    text = store.recipe("b" * 64).read_text()
+    text = store.recipe_path("b" * 64).read_text()
     for changed in (text.replace("deep/two", name), text.replace(the_digest(store), name)):
-        store.recipe("b" * 64).write_text(changed)
+        store.recipe_path("b" * 64).write_text(changed)
         assert not store.checkout("b" * 64, {"made": [OutputTarget(tmp_path / "out/tree")]})
     assert (tmp_path / "one").read_text() == "theirs"
     assert not (tmp_path / "out").exists()
 
 
 def the_digest(store: Store) -> str:
-    return store.find("b" * 64)["outputs"]["made"][0]["deep/two"]
+    return store.read_record("b" * 64)["outputs"]["made"][0]["deep/two"]
 
 
 def test_a_result_is_never_a_link_to_something_outside(tmp_path):
@@ -293,5 +295,5 @@ def test_results_and_files_whose_names_are_no_utf_8(tmp_path):
     target = tmp_path / os.fsdecode(b"r\xe9sultat")
     assert store.checkout(KEY, {"made": [OutputTarget(target)]})
     assert (target / name).read_text() == "bytes"
-    assert store.linked(target) is not None
+    assert store.linked_digest(target) is not None
     assert run(store.root, "store", "gc").stdout == "deleted: 0 recipes, 0 objects, 0 bytes\n"

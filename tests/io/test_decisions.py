@@ -11,7 +11,13 @@ import pytest
 import shapely
 
 from lobate.errors import UserError
-from lobate.io.decisions import read_marked, rejected, rejected_outlines, standing, standing_outlines
+from lobate.io.decisions import (
+    confirmed_outlines,
+    confirmed_view,
+    read_decisions_layer,
+    rejected_outlines,
+    rejected_view,
+)
 from lobate.labels.outlines import read_outlines
 from lobate.settings.base import PolygonFile
 
@@ -35,8 +41,8 @@ def test_a_lens_gives_what_the_file_gives(tmp_path, name):
     part = tmp_path / "part" / name
     part.parent.mkdir()
     for view, read, columns in (
-        (lambda: rejected_outlines(path, part, [path]), lambda one: rejected(one, [one]), (0,)),
-        (lambda: standing_outlines(path, part), lambda one: standing([one]), (1, 2)),
+        (lambda: rejected_view(path, part, [path]), lambda one: rejected_outlines(one, [one]), (0,)),
+        (lambda: confirmed_view(path, part), lambda one: confirmed_outlines([one]), (1, 2)),
     ):
         view()
         wanted = [square(column).normalize() for column in columns]
@@ -63,8 +69,8 @@ def test_lenses_see_nothing_of_what_does_not_concern_them(tmp_path):
     def seen(outlines, statuses, **columns):
         path = said(tmp_path / "said.gpkg", outlines, statuses, **columns)
         for name, view in (
-            ("r", lambda to: rejected_outlines(path, to, [path])),
-            ("s", lambda to: standing_outlines(path, to)),
+            ("r", lambda to: rejected_view(path, to, [path])),
+            ("s", lambda to: confirmed_view(path, to)),
         ):
             view(tmp_path / name)
         return [(tmp_path / name).read_bytes() for name in "rs"]
@@ -80,7 +86,7 @@ def test_lenses_see_nothing_of_what_does_not_concern_them(tmp_path):
 def test_what_another_reviewer_lets_stand_is_no_negative(tmp_path):
     one = said(tmp_path / "one.gpkg", [square(0), square(1), square(2)], ["rejected"] * 3)
     other = said(tmp_path / "other.gpkg", [square(0), square(1, side=SIDE / 2)], ["accepted", "edited"])
-    left = rejected(one, [one, other])
+    left = rejected_outlines(one, [one, other])
     assert len(left) == 2
     assert np.allclose(sorted(shapely.area(left)), [0.75 * SIDE**2, SIDE**2])
     assert (
@@ -91,26 +97,26 @@ def test_what_another_reviewer_lets_stand_is_no_negative(tmp_path):
 
 def test_in_another_crs(tmp_path):
     path = said(tmp_path / "said.gpkg", [square(0)], ["rejected"], crs=32644)
-    assert rejected(path, [path])[0].normalize().equals_exact(square(0).normalize(), 1e-9)
+    assert rejected_outlines(path, [path])[0].normalize().equals_exact(square(0).normalize(), 1e-9)
 
 
 def test_nothing_decided(tmp_path):
     path = said(tmp_path / "said.gpkg", [square(0)], ["pending"])
-    rejected_outlines(path, tmp_path / "part.gpkg", [path])
-    assert len(rejected(tmp_path / "part.gpkg", [])) == 0
-    assert len(standing([])) == 0
+    rejected_view(path, tmp_path / "part.gpkg", [path])
+    assert len(rejected_outlines(tmp_path / "part.gpkg", [])) == 0
+    assert len(confirmed_outlines([])) == 0
 
 
 def test_mistakes(tmp_path):
     bow_tie = shapely.Polygon([(80, 36), (80.002, 36.002), (80.002, 36), (80, 36.002)])
     path = said(tmp_path / "said.gpkg", [bow_tie], ["rejected"])
     with pytest.raises(UserError, match="feature 0 is not a valid polygon"):
-        rejected(path, [path])
+        rejected_outlines(path, [path])
     gpd.GeoDataFrame({"a": [1]}, geometry=[square(0)], crs=4326).to_file(tmp_path / "bare.gpkg")
     with pytest.raises(UserError, match="no field status"):
-        read_marked(tmp_path / "bare.gpkg")
+        read_decisions_layer(tmp_path / "bare.gpkg")
     with pytest.raises(UserError, match="does not exist"):
-        standing([tmp_path / "nowhere.gpkg"])
+        confirmed_outlines([tmp_path / "nowhere.gpkg"])
 
 
 def test_changes_that_are_not_in_the_file_yet_are_told(tmp_path):
@@ -118,9 +124,9 @@ def test_changes_that_are_not_in_the_file_yet_are_told(tmp_path):
     path = said(tmp_path / "said.gpkg", [square(0)], ["pending"], remark=["none"])
     with closing(sqlite3.connect(path)) as package:
         package.execute("PRAGMA journal_mode=WAL")
-        read_marked(path)
+        read_decisions_layer(path)
         package.execute("CREATE TABLE more (a INTEGER)")
         package.commit()
         with pytest.raises(UserError, match=r"said\.gpkg-wal beside it\. Save the edits and close"):
-            read_marked(path)
-    assert len(read_marked(path)[0]) == 1
+            read_decisions_layer(path)
+    assert len(read_decisions_layer(path)[0]) == 1

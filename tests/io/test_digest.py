@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lobate.errors import UserError
-from lobate.io.digest import canonical, content_digest, file_in, files_of
+from lobate.io.digest import canonical_json, content_digest, file_in, files_of
 
 
 def test_folder_counts_names_and_contents_but_not_times(tmp_path):
@@ -69,6 +69,6 @@ def test_missing_is_a_mistake(tmp_path):
 
 
 def test_canonical_text_is_the_same_for_the_same_value():
-    assert canonical({"b": [1, 2.5], "a": None}) == '{"a":null,"b":[1,2.5]}'
+    assert canonical_json({"b": [1, 2.5], "a": None}) == '{"a":null,"b":[1,2.5]}'
     with pytest.raises(ValueError, match="not JSON compliant"):
-        canonical(float("nan"))
+        canonical_json(float("nan"))

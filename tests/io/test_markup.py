@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import fromstring, tostring
 
-from lobate.io.qgis.markup import document, element, option, reference_system, within
+from lobate.io.qgis.markup import document, element, element_with, option, reference_system
 
 
 def test_options_have_their_types():
@@ -21,7 +21,7 @@ def test_words_that_python_keeps_for_itself():
 
 def test_documents_escape_what_comes_from_data_and_are_the_same_again():
     def made():
-        return document([within("a", [element("b", '<&">')], name='"x" < y')], kind=1)
+        return document([element_with("a", [element("b", '<&">')], name='"x" < y')], kind=1)
 
     text = made()
     assert text.startswith("<!DOCTYPE qgis PUBLIC")

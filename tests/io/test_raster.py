@@ -9,7 +9,7 @@ from rio_cogeo import cog_validate
 
 from lobate.errors import UserError
 from lobate.io.grid import Grid
-from lobate.io.raster import CogWriter, open_raster, row_bands
+from lobate.io.raster import CogWriter, open_raster, row_blocks
 
 GRID = Grid(1300, 1100, Affine(10, 0, 500000, 0, -10, 4000000), CRS.from_epsg(32644))
 
@@ -17,7 +17,7 @@ GRID = Grid(1300, 1100, Affine(10, 0, 500000, 0, -10, 4000000), CRS.from_epsg(32
 def written(path, rows=300, count=3):
     pixels = np.random.default_rng(1).integers(0, 255, (count, *GRID.shape), dtype=np.uint8)
     with CogWriter(path, GRID, count=count, nodata=0, photometric_rgb=count == 3) as cog:
-        for start, stop in row_bands(GRID.height, rows):
+        for start, stop in row_blocks(GRID.height, rows):
             cog.write(pixels[:, start:stop], start)
     return pixels
 
@@ -26,7 +26,7 @@ def test_pixels_come_back_from_a_valid_cog_with_overviews(tmp_path):
     pixels = written(tmp_path / "a.tif")
     with rasterio.open(tmp_path / "a.tif") as cog:
         assert (cog.read() == pixels).all()
-        assert Grid.of(cog).same_as(GRID)
+        assert Grid.from_raster(cog).same_as(GRID)
         assert cog.overviews(1)
         assert [one.name for one in cog.colorinterp] == ["red", "green", "blue"]
         assert cog.nodata == 0
@@ -66,7 +66,7 @@ def test_bad_rasters_are_mistakes(tmp_path):
         pass
     with pytest.raises(UserError, match="no coordinate reference system"), open_raster(tmp_path / "bare.tif"):
         pass
-    with open_raster(tmp_path / "bare.tif", need_crs=False) as bare:
+    with open_raster(tmp_path / "bare.tif", require_crs=False) as bare:
         assert bare.width == 2
 
 

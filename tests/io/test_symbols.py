@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from lobate.io.qgis.symbols import CASING, OutlineStyle, alike, categories, labels
+from lobate.io.qgis.symbols import CASING, OutlineStyle, categorized_renderer, labeling, single_symbol_renderer
 
 LOOKS = (OutlineStyle("a", "the first", "1,2,3,255", 0.5, "dash"), OutlineStyle("", "the rest", "4,5,6,255"))
 
 
 def test_each_class_has_its_symbol():
-    renderer = categories('"status"', LOOKS)
+    renderer = categorized_renderer('"status"', LOOKS)
     assert renderer.get("attr") == '"status"'
     assert [(one.get("value"), one.get("label"), one.get("symbol")) for one in renderer.iter("category")] == [
         ("a", "the first", "0"),
@@ -18,7 +18,7 @@ def test_each_class_has_its_symbol():
 
 
 def test_all_alike_need_no_classes():
-    renderer = alike(LOOKS[0])
+    renderer = single_symbol_renderer(LOOKS[0])
     assert renderer.get("type") == "singleSymbol"
     assert [one.get("name") for one in renderer.iter("symbol")] == ["0"]
     assert renderer.find("categories") is None
@@ -27,7 +27,7 @@ def test_all_alike_need_no_classes():
 def test_lines_lie_on_a_wider_casing_and_nothing_is_filled():
     casing, line = (
         {one.get("name"): one.get("value") for one in layer.iter("Option")}
-        for layer in categories('""', LOOKS).find("symbols/symbol").iter("layer")
+        for layer in categorized_renderer('""', LOOKS).find("symbols/symbol").iter("layer")
     )
     assert (casing["outline_color"], line["outline_color"]) == (CASING, "1,2,3,255")
     assert float(casing["outline_width"]) > float(line["outline_width"]) == 0.5
@@ -36,7 +36,7 @@ def test_lines_lie_on_a_wider_casing_and_nothing_is_filled():
 
 
 def test_labels_are_an_expression_seen_from_a_scale_on():
-    made = labels('"a" || 1', "0,0,0,255", 5000)
+    made = labeling('"a" || 1', "0,0,0,255", 5000)
     assert made.find("settings/text-style").get("fieldName") == '"a" || 1'
     assert made.find("settings/text-style").get("isExpression") == "1"
     assert made.find("settings/rendering").get("scaleMax") == "5000"

@@ -19,7 +19,7 @@ from lobate.io.vector import (
     geodesic_perimeter_m,
     read_layer,
     read_polygons,
-    readable,
+    readable_path,
     write_layers,
 )
 
@@ -88,9 +88,11 @@ def test_measures_of_many_are_those_of_one_at_a_time():
     holed = ring.difference(box(81.005, 36.002, 81.01, 36.006))
     outlines = [ring, holed, MultiPolygon([holed, box(82, -70, 82.1, -69.9)]), Polygon(), None]
     area, perimeter = geodesic_measures(gpd.GeoSeries(outlines, crs=4326))
-    alone = [abs(WGS84.geometry_area_perimeter(orient_polygons(one))[0]) if one else 0 for one in outlines]
+    alone = [abs(WGS84.geometry_area_perimeter(orient_polygons(outline))[0]) if outline else 0 for outline in outlines]
     assert area == pytest.approx(alone, rel=1e-9)
-    assert perimeter == pytest.approx([WGS84.geometry_length(one.boundary) if one else 0 for one in outlines], rel=1e-9)
+    assert perimeter == pytest.approx(
+        [WGS84.geometry_length(outline.boundary) if outline else 0 for outline in outlines], rel=1e-9
+    )
     assert geodesic_measures(gpd.GeoSeries([], crs=4326))[0].shape == (0,)
 
 
@@ -144,13 +146,13 @@ def test_a_shapefile_in_a_zip_without_prj_is_told_by_the_zips_name(files, tmp_pa
 )
 def test_nothing_leaves_the_folder(tmp_path, name):
     path = packed(tmp_path / "a.zip", {name: b"{}"})
-    with pytest.raises(UserError, match=r"a\.zip wants to write outside its folder"), readable(path):
+    with pytest.raises(UserError, match=r"a\.zip wants to write outside its folder"), readable_path(path):
         pass
 
 
 def test_a_bomb_is_not_unpacked(tmp_path):
     path = packed(tmp_path / "a.zip", {f"{n}.geojson": b" " * 2**25 for n in range(3)})
-    with pytest.raises(UserError, match="would unpack to 96 MiB"), readable(path):
+    with pytest.raises(UserError, match="would unpack to 96 MiB"), readable_path(path):
         pass
 
 
@@ -158,13 +160,13 @@ def test_a_size_that_lies_is_found(files, tmp_path):
     path = packed(tmp_path / "a.zip", {"doc.kml": b"x" * 5000})
     content = path.read_bytes()
     path.write_bytes(content.replace((5000).to_bytes(4, "little"), (50).to_bytes(4, "little")))
-    with pytest.raises(UserError, match="cannot be unpacked"), readable(path):
+    with pytest.raises(UserError, match="cannot be unpacked"), readable_path(path):
         pass
 
 
 def test_what_needs_nothing_is_yielded_as_it_is(files, tmp_path):
     for name in ("rocks.shp", "doc.kml", "none.gpkg", "none.zip"):
-        with readable(tmp_path / "made" / name) as path:
+        with readable_path(tmp_path / "made" / name) as path:
             assert path == tmp_path / "made" / name
 
 

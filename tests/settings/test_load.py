@@ -6,7 +6,7 @@ import pytest
 
 from lobate.errors import UserErrors
 from lobate.settings import Region
-from lobate.settings.load import load, parse, resolved, schema
+from lobate.settings.load import json_schema, load, parse, resolved_json
 
 LEAST = {"region": "r", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": [{"path": "p.shp"}]}}
 
@@ -22,7 +22,7 @@ def test_defaults_are_the_papers_values():
 
 
 def test_schema_file_is_in_step_with_the_models(project):
-    assert (project / "workflow/schemas/config.schema.json").read_text() == schema(), "run: make schema"
+    assert (project / "workflow/schemas/config.schema.json").read_text() == json_schema(), "run: make schema"
 
 
 def test_every_setting_is_described():
@@ -45,8 +45,8 @@ def test_all_mistakes_come_at_once_with_the_nearest_key():
     }
     with pytest.raises(UserErrors) as told:
         parse(bad)
-    text = "\n".join(told.value.found)
-    assert len(told.value.found) == 4
+    text = "\n".join(told.value.messages)
+    assert len(told.value.messages) == 4
     assert "Setting trainig is not known; the nearest known key is training." in text
     assert "the nearest known key is patches.crop.buffer_m" in text
     assert "Setting training.target_iou is 3: input should be less than or equal to 1" in text
@@ -101,4 +101,4 @@ def test_unreadable_configuration_is_a_mistake(tmp_path, text):
 
 def test_resolved_settings_read_back_alike():
     region = parse(LEAST)
-    assert parse(json.loads(resolved(region))) == region
+    assert parse(json.loads(resolved_json(region))) == region

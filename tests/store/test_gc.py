@@ -15,7 +15,7 @@ from tests.kept import filled, key, publish
 
 from lobate.store import gc
 from lobate.store.gc import collect
-from lobate.store.lineage import lineage
+from lobate.store.lineage import trace_lineage
 from lobate.store.store import OutputTarget, Store
 from lobate.store.verify import Usage, disk_usage, verify
 
@@ -78,13 +78,13 @@ def test_what_jobs_at_work_might_use_is_put_aside_and_dropped_when_they_have_end
     assert store.checkout(key(2), wanted(tmp_path / "out"))
     first = elsewhere(store)
     done = collect(store)
-    assert (done.dropped, done.aside, [job.host for job in done.jobs]) == (NOTHING, Usage(2, 2, 3), ["node7"])
+    assert (done.dropped, done.waiting, [job.host for job in done.jobs]) == (NOTHING, Usage(2, 2, 3), ["node7"])
     assert disk_usage(store) == Usage(1, 1, 3)
     later = elsewhere(store, "node8")
-    assert collect(store).aside == Usage(2, 2, 3), "the job is still at work"
+    assert collect(store).waiting == Usage(2, 2, 3), "the job is still at work"
     first.rmdir()
     done = collect(store)
-    assert (done.dropped, done.aside, done.jobs) == (Usage(2, 2, 3), NOTHING, []), (
+    assert (done.dropped, done.waiting, done.jobs) == (Usage(2, 2, 3), NOTHING, []), (
         "one that came later needs none of it"
     )
     assert later.exists()
@@ -96,14 +96,14 @@ def test_a_job_takes_back_what_was_put_aside_under_its_hands(tmp_path, elsewhere
     """It saw that the objects are there, or began later and asks for them: both is served, nothing is computed again."""
     store = filled(tmp_path, 3)
     job = elsewhere(store)
-    assert collect(store).aside.objects == 3
+    assert collect(store).waiting.objects == 3
     assert store.has(key(0))
     assert store.checkout(key(0), wanted(tmp_path / "out"))
     publish(store, 1, tmp_path)
     assert store.checkout(key(1), wanted(tmp_path / "other"))
     job.rmdir()
     assert collect(store).dropped == Usage(1, 1, 3)
-    assert store.find(key(0)) and store.find(key(1))
+    assert store.read_record(key(0)) and store.read_record(key(1))
     assert lineage_is_told(tmp_path, store)
 
 
@@ -113,7 +113,7 @@ def lineage_is_told(folder: Path, store: Store) -> bool:
     store.commit(key(9), {"recipe": recipe, "sources": {}, "run": {}}, {"made": [folder / "made.bin"]})
     store.checkout(key(9), wanted(folder / "told"))
     collect(store)
-    return lineage(folder / "told", store)["key"] == key(9)
+    return trace_lineage(folder / "told", store)["key"] == key(9)
 
 
 def test_a_result_that_came_between_the_two_looks_is_kept(tmp_path, monkeypatch):
@@ -129,7 +129,7 @@ def test_a_result_that_came_between_the_two_looks_is_kept(tmp_path, monkeypatch)
             (tmp_path / "copy").replace(tmp_path / "out")
             aside = store.root / "aside"
             (batch,) = aside.iterdir()
-            for home in (store.recipe(key(0)), next((store.root / "objects").glob("*/*"))):
+            for home in (store.recipe_path(key(0)), next((store.root / "objects").glob("*/*"))):
                 home.rename(batch / home.name)
         return left
 
@@ -145,11 +145,11 @@ def test_a_note_on_a_result_that_came_back_is_kept(tmp_path, elsewhere):
     out.rename(tmp_path / "away")
     job = elsewhere(store)
     collect(store)
-    assert not store.link_note(out).exists()
+    assert not store.link_note_path(out).exists()
     (tmp_path / "away").rename(out)
     job.rmdir()
     collect(store)
-    assert store.linked(out) is not None
+    assert store.linked_digest(out) is not None
 
 
 def test_a_collection_that_was_killed_is_ended_by_the_next(tmp_path, monkeypatch):
@@ -306,8 +306,8 @@ def test_jobs_and_collections_race_and_some_are_killed(tmp_path, seed):
     assert not list((store.root / "work").iterdir())
     results = [one for name in ("w0", "w1", "w2") for one in (tmp_path / name).iterdir() if one.suffix in (".0", ".1")]
     assert results
-    for one in results:
-        assert store.has(key(int(one.stem))), "a result's recipe and objects are there"
+    for result in results:
+        assert store.has(key(int(result.stem))), "a result's recipe and objects are there"
     assert verify(store) == []
     used = {one.stat().st_ino for one in tmp_path.glob("w*/*")}
     assert disk_usage(store).recipes <= 12

@@ -19,8 +19,8 @@ def said(caplog, monkeypatch):
     """What is told of links and copies, as if nothing had been told before."""
     monkeypatch.setattr(logging.getLogger("lobate"), "propagate", True)
     caplog.set_level("INFO", logger="lobate.store.link")
-    link._say_that_links_cannot_be.cache_clear()
-    link._say_that_blocks_are_shared.cache_clear()
+    link._log_no_hard_links.cache_clear()
+    link._log_shared_blocks.cache_clear()
     return caplog
 
 
@@ -82,8 +82,8 @@ def test_without_links_results_are_copied_and_it_is_said_once(tmp_path, monkeypa
     monkeypatch.setattr(link.os, "link", refuse)
     targets = [OutputTarget(tmp_path / "out" / name) for name in "abc"]
     assert store.checkout(KEY, {"made": targets})
-    assert [one.path.read_text() for one in targets] == ["a", "b", "c"]
-    assert {one.path.stat().st_nlink for one in targets} == {1}
+    assert [target.path.read_text() for target in targets] == ["a", "b", "c"]
+    assert {target.path.stat().st_nlink for target in targets} == {1}
     assert said.text.count("cannot be linked") == 1
     assert os.strerror(refusal) in said.text
 

@@ -53,8 +53,8 @@ def test_a_plan_takes_results_for_what_was_linked_there_and_reads_only_the_rest(
         store.commit("k" * 64, {"recipe": {}, "sources": {}, "run": {}}, {"found": [made]})
         assert store.checkout("k" * 64, {"found": [OutputTarget(result)]})
     monkeypatch.setattr(stage, "content_digest", lambda path: read.append(path.name) or content_digest(path))
-    assert store.linked(result) == file_digest(result)
-    assert store.linked(own) is None
+    assert store.linked_digest(result) == file_digest(result)
+    assert store.linked_digest(own) is None
     for path in (result, own):
         assert not stage.is_cached("review_sheet", {"detections": path, "review": tmp_path / "r.gpkg"}, None, store)
     assert read == ["mine.gpkg"]

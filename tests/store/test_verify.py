@@ -95,7 +95,7 @@ def test_a_killed_verification_leaves_the_next_one_nothing_to_stumble_over(tmp_p
 
 def test_verification_tells_how_far_it_is(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(logging.getLogger("lobate"), "propagate", True)
-    monkeypatch.setattr("lobate.store.verify.EVERY_S", -1)
+    monkeypatch.setattr("lobate.store.verify.LOG_EVERY_S", -1)
     caplog.set_level("INFO", logger="lobate.progress")
     store = filled(tmp_path, 3)
     verify(store)
@@ -120,7 +120,7 @@ def sparse_objects(store: Store, number: int, size: int) -> None:
     """Write objects of nothing but zeros, each a byte longer than the one before, under their right names."""
     zeros = hashlib.sha256(bytes(size))
     for _ in range(number):
-        home = store.object(zeros.hexdigest())
+        home = store.object_path(zeros.hexdigest())
         home.parent.mkdir(parents=True, exist_ok=True)
         home.touch()
         os.truncate(home, size)

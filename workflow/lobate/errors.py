@@ -13,6 +13,11 @@ class UserError(Exception):
 class UserErrors(UserError):
     """Several mistakes found together, so that a user mends them all in one go."""
 
-    def __init__(self, found: list[str]) -> None:
-        self.found = list(found)
-        super().__init__("\n".join(f"- {one}" for one in self.found) if len(found) > 1 else found[0])
+    def __init__(self, messages: list[str]) -> None:
+        self.messages = list(messages)
+        super().__init__("\n".join(f"- {one}" for one in self.messages) if len(messages) > 1 else messages[0])
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of a library's error, 200 characters at most, or its type where it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

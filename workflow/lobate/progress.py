@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LINES = 10
+LINES_PER_TASK = 10
 """Lines about a whole task where no interval is set."""
 
 MB = 1e6
@@ -42,13 +42,13 @@ class Task:
     def _begin(self) -> None:
         self._start, self._began = self.done, time.monotonic()
 
-    def begin(self, done: float, total: float | None) -> None:
+    def start(self, done: float, total: float | None) -> None:
         """Measure the pace from ``done`` of ``total`` on."""
         self.done, self.total = done, total
         self._begin()
         self._show(self)
 
-    def at(self, done: float) -> None:
+    def update(self, done: float) -> None:
         """Show that ``done`` of the total is behind us."""
         self.done = done
         self._show(self)
@@ -65,7 +65,7 @@ class Task:
         return due
 
     def _tenths(self, done: float) -> int:
-        return int(LINES * done // (self.total or 1))
+        return int(LINES_PER_TASK * done // (self.total or 1))
 
     @property
     def elapsed_s(self) -> float:
@@ -78,14 +78,14 @@ class Task:
         return (self.done - self._start) / self.elapsed_s
 
     @property
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Amount not yet done; 0 where the total is unknown."""
         return max((self.total or 0) - self.done, 0)
 
     @property
     def remaining_s(self) -> float:
         """Seconds that the amount left takes at this pace."""
-        return self.elapsed_s * self.left / max(self.done - self._start, 1)
+        return self.elapsed_s * self.remaining / max(self.done - self._start, 1)
 
 
 class Progress:
@@ -126,7 +126,7 @@ class Progress:
         with self._lock:
             if name not in self._tasks:
                 self._tasks[name] = Task(name, f"{self._title} {name}".strip(), self._show)
-        self._tasks[name].begin(done, total)
+        self._tasks[name].start(done, total)
         return self._tasks[name]
 
     def _show(self, task: Task) -> None:
@@ -166,14 +166,14 @@ def _new_bars(unit: str) -> RichProgress:
 def pace(task: Task, unit: str) -> str:
     """Return rate and remaining time of a task, as far as they are known."""
     rate = f"{task.rate / MB:.1f} MB/s" if unit == "bytes" else f"{task.rate:.1f} {unit}/s"
-    left = f"about {duration(task.remaining_s)} left" if task.left and task.rate else ""
+    left = f"about {duration(task.remaining_s)} left" if task.remaining and task.rate else ""
     return ", ".join(filter(None, (rate if unit else "", left)))
 
 
 def summary(task: Task) -> str:
     """Return the line about a task: the share done, and the time left or spent."""
     percent = int(100 * task.done // (task.total or 1))
-    time_left = f"about {duration(task.remaining_s)} left" if task.left else f"in {duration(task.elapsed_s)}"
+    time_left = f"about {duration(task.remaining_s)} left" if task.remaining else f"in {duration(task.elapsed_s)}"
     return f"{percent} % of the {task.name} done, {time_left}."
 
 

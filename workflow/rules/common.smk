@@ -65,7 +65,7 @@ def command(verb: str, environment: str = "") -> str:
 
 def command_option(option) -> str:
     """Return one option with Snakemake's placeholder for its value; "" for a setting, which the settings file holds."""
-    section = {"Input": "input", "Output": "output", "Setting": "", "": "params" if option.many else "wildcards"}
+    section = {"Input": "input", "Output": "output", "Setting": "", "": "params" if option.is_list else "wildcards"}
     place = section[option.marker]
     return place and f"--{option.name.replace('_', '-')} {{{place}.{option.name}:q}}"
 
@@ -163,7 +163,7 @@ def is_cached(verb: str, wildcards, input, scalars: dict[str, object]) -> bool:
     outputs = {name: str(path).format(**values) for name, path in getattr(rules, verb).output.items()}
     arguments = {**inputs, **outputs, **scalars, **wildcard_values(wildcards)}
     try:
-        return stage.is_cached(verb, arguments, REGION, Store.here())
+        return stage.is_cached(verb, arguments, REGION, Store.from_environment())
     except UserError:  # an input is missing, as in a dry run, or is wrong; the job itself reports that
         return False
 
@@ -283,7 +283,7 @@ def exit_with(paragraph: str) -> None:
 
 def write_settings() -> str:
     """Write the settings, with every default filled in, to the file that each verb reads; return its path."""
-    path, text = Path(results("settings.json")), settings.resolved(REGION)
+    path, text = Path(results("settings.json")), settings.resolved_json(REGION)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as new:

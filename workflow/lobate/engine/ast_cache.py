@@ -20,8 +20,8 @@ from lobate.io.digest import file_digest, text_digest
 
 PACKAGE = "lobate"
 ROOT = Path(__file__).parents[1]
-MARKERS = ("Input", "Output", "Setting")
-LIMIT = 2000
+MARKER_NAMES = ("Input", "Output", "Setting")
+MAX_ENTRIES = 2000
 """Texts remembered; beyond, the oldest are forgotten."""
 
 
@@ -33,7 +33,7 @@ class Import(NamedTuple):
     parts: list[str]
 
 
-class FunctionText(NamedTuple):
+class ParsedFunction(NamedTuple):
     """A function with marked parameters, as written.
 
     ``parameters`` are triples of name, marker ("Input", "Output", "Setting" or "") and whether it is a list;
@@ -53,7 +53,7 @@ class ParsedModule(NamedTuple):
 
     code: str
     imports: list[Import]
-    functions: dict[str, FunctionText]
+    functions: dict[str, ParsedFunction]
 
 
 class AstCache:
@@ -62,7 +62,7 @@ class AstCache:
     def __init__(self, root: Path) -> None:
         own = file_digest(Path(__file__))[:16]
         self.file = root / "__pycache__" / f"parsed.{sys.implementation.cache_tag}.{own}.json"
-        self.known = _read(self.file)
+        self.known = _read_entries(self.file)
         self.kept = len(self.known)
 
     def parse(self, source: Path) -> ParsedModule:
@@ -79,47 +79,56 @@ class AstCache:
         with suppress(OSError):  # an installation of another user, a full disk: it costs time only
             self.file.parent.mkdir(exist_ok=True)
             with atomic_write(self.file) as part:
-                part.write_text(json.dumps(dict([*(_read(self.file) | self.known).items()][-LIMIT:])), encoding="utf-8")
+                part.write_text(
+                    json.dumps(dict([*(_read_entries(self.file) | self.known).items()][-MAX_ENTRIES:])),
+                    encoding="utf-8",
+                )
         self.kept = len(self.known)
 
 
-def _read(file: Path) -> dict[str, ParsedModule]:
+def _read_entries(file: Path) -> dict[str, ParsedModule]:
     try:
         known = json.loads(file.read_bytes())
-        return {text: _from_json(*fields) for text, fields in known.items()}
+        return {text: _module_from_json(*fields) for text, fields in known.items()}
     except (OSError, ValueError, TypeError, AttributeError):  # none yet, or damaged
         return {}
 
 
-def _from_json(code: str, imports: list[Any], functions: dict[str, Any]) -> ParsedModule:
-    texts = {name: FunctionText([(*row,) for row in rows], others) for name, (rows, others) in functions.items()}
+def _module_from_json(code: str, imports: list[Any], functions: dict[str, Any]) -> ParsedModule:
+    texts = {name: ParsedFunction([(*row,) for row in rows], others) for name, (rows, others) in functions.items()}
     return ParsedModule(code, [Import(*fields) for fields in imports], texts)
 
 
 def _parse(text: bytes) -> ParsedModule:
     tree = ast.parse(text)
-    imports = [written for node in ast.walk(tree) for written in _imports(node)]
+    imports = [written for node in ast.walk(tree) for written in _imports_of(node)]
     functions = {
-        node.name: function for node in tree.body if isinstance(node, ast.FunctionDef) and (function := _function(node))
+        node.name: function
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and (function := _parse_function(node))
     }
     for node in ast.walk(tree):
         for field in ("body", "orelse", "finalbody"):
             block = getattr(node, field, None)
             if isinstance(block, list):
-                setattr(node, field, [one for one in block if not _is_text(one)] or ([ast.Pass()] if block else []))
+                setattr(
+                    node,
+                    field,
+                    [one for one in block if not _is_string_statement(one)] or ([ast.Pass()] if block else []),
+                )
     return ParsedModule(text_digest(ast.unparse(tree)), imports, functions)
 
 
-def _imports(node: ast.AST) -> Iterator[Import]:
+def _imports_of(node: ast.AST) -> Iterator[Import]:
     if isinstance(node, ast.Import):
         yield from (Import(0, alias.name, []) for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
         yield Import(node.level, node.module or "", [alias.name for alias in node.names])
 
 
-def _function(node: ast.FunctionDef) -> FunctionText | None:
+def _parse_function(node: ast.FunctionDef) -> ParsedFunction | None:
     listed = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-    parameters = [_parameter(argument) for argument in listed]
+    parameters = [_parse_parameter(argument) for argument in listed]
     substitutes = [
         name.id
         for call in node.decorator_list
@@ -128,17 +137,17 @@ def _function(node: ast.FunctionDef) -> FunctionText | None:
         if isinstance(name, ast.Name)
     ]
     marked = any(marker for _, marker, _ in parameters)
-    return FunctionText(parameters, substitutes) if marked else None
+    return ParsedFunction(parameters, substitutes) if marked else None
 
 
-def _parameter(argument: ast.arg) -> tuple[str, str, bool]:
+def _parse_parameter(argument: ast.arg) -> tuple[str, str, bool]:
     """Return name, marker and whether it is a list, of ``x: Annotated[list[Path], Input(...)]`` and the like."""
     nodes = [*ast.walk(argument.annotation)] if argument.annotation else []
     marker = next(
         (
             node.func.id
             for node in nodes
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKERS
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKER_NAMES
         ),
         "",
     )
@@ -149,12 +158,12 @@ def _parameter(argument: ast.arg) -> tuple[str, str, bool]:
     return argument.arg, marker, is_list
 
 
-def _is_text(node: ast.stmt) -> bool:
+def _is_string_statement(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 @cache
-def source_of(module: str) -> Path | None:
+def source_file(module: str) -> Path | None:
     """Return the file of a module of this package, None for anything else."""
     first, *rest = module.split(".")
     if first != PACKAGE:
@@ -174,7 +183,7 @@ def _cache() -> AstCache:
 @cache
 def parsed_module(module: str) -> ParsedModule:
     """Return what a module of the package says. Raises ValueError for any other."""
-    source = source_of(module)
+    source = source_file(module)
     if source is None:
         raise ValueError(f"{module} is no module of {PACKAGE}")
     return _cache().parse(source)

@@ -43,10 +43,10 @@ class BoundCall:
         """All parameters of the function, also those without an argument."""
         return parameters(self.function)
 
-    def marked(self, marker: type[Input | Output]) -> dict[str, tuple[Any, bool, list[Path]]]:
+    def with_marker(self, marker: type[Input | Output]) -> dict[str, tuple[Any, bool, list[Path]]]:
         """Return name -> marker, whether it is a list, and paths of the arguments with this kind of marker."""
         return {
-            name: (parameter.marker, parameter.many, as_paths(self.arguments[name]))
+            name: (parameter.marker, parameter.is_list, as_paths(self.arguments[name]))
             for name, parameter in self.parameters.items()
             if isinstance(parameter.marker, marker) and name in self.arguments
         }
@@ -56,13 +56,13 @@ class BoundCall:
         """Where each output is wanted."""
         return {
             name: [OutputTarget(path, marker.editable) for path in paths]
-            for name, (marker, _, paths) in self.marked(Output).items()
+            for name, (marker, _, paths) in self.with_marker(Output).items()
         }
 
     @property
     def settings(self) -> dict[str, Any]:
         """The settings among the arguments, as JSON values."""
-        return plain_settings(self.function, self.arguments)
+        return json_settings(self.function, self.arguments)
 
     @property
     def scalars(self) -> dict[str, Any]:
@@ -85,40 +85,40 @@ class BoundCall:
         return self
 
 
-def bind(function: Function, given: dict[str, Any], region: Region | None) -> BoundCall:
+def bind(function: Function, arguments: dict[str, Any], region: Region | None) -> BoundCall:
     """Return the call of a verb, or of its stand-in where its condition is true."""
-    given = normalize_args(function, given)
+    arguments = normalize_args(function, arguments)
     other = alternative(function)
-    if other and other.when(**resolve_args(other.when, given, region)):
+    if other and other.when(**resolve_args(other.when, arguments, region)):
         function = other.instead
-    return BoundCall(function, resolve_args(function, given, region), {})
+    return BoundCall(function, resolve_args(function, arguments, region), {})
 
 
-def resolve_args(function: Function, given: dict[str, Any], region: Region | None) -> dict[str, Any]:
+def resolve_args(function: Function, caller_arguments: dict[str, Any], region: Region | None) -> dict[str, Any]:
     """Return the arguments of ``function`` by name: those given, and settings of the region."""
-    arguments = pick_args(function, given)
+    arguments = pick_args(function, caller_arguments)
     for name, parameter in parameters(function).items():
         if isinstance(parameter.marker, Setting) and name not in arguments and region is not None:
-            arguments[name] = _setting(parameter.marker, region, given)
+            arguments[name] = _resolve_setting(parameter.marker, region, caller_arguments)
     return arguments
 
 
-def _setting(marker: Setting, region: Region, given: dict[str, Any]) -> Any:
+def _resolve_setting(marker: Setting, region: Region, given: dict[str, Any]) -> Any:
     value: Any = region
     for part in filter(None, marker.name.split(".")):
         value = getattr(value, part)
     return marker.view(value, **pick_args(marker.view, given)) if marker.view else value
 
 
-def plain_settings(function: Function, arguments: dict[str, Any]) -> dict[str, Any]:
+def json_settings(function: Function, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the settings among ``arguments`` as JSON values, by name in sorted order."""
     marked = {name for name, parameter in parameters(function).items() if isinstance(parameter.marker, Setting)}
-    return {name: _jsonable(arguments[name]) for name in sorted(marked & set(arguments))}
+    return {name: _json_value(arguments[name]) for name in sorted(marked & set(arguments))}
 
 
-def _jsonable(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, dict):
-        return {key: _jsonable(inner) for key, inner in value.items()}
-    return [_jsonable(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {key: _json_value(inner) for key, inner in value.items()}
+    return [_json_value(inner) for inner in value] if isinstance(value, list | tuple) else value

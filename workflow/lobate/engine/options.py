@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lobate.engine.ast_cache import FunctionText, parsed_module, save_cache, source_of
+from lobate.engine.ast_cache import ParsedFunction, parsed_module, save_cache, source_file
 from lobate.engine.registry import ROOM_OF, module_of
 
 
@@ -17,7 +17,7 @@ class Option(NamedTuple):
 
     name: str
     marker: str
-    many: bool
+    is_list: bool
 
 
 def options_of(verb: str) -> list[Option]:
@@ -25,8 +25,8 @@ def options_of(verb: str) -> list[Option]:
 
     Raises KeyError for what is no verb.
     """
-    function = _function(module_of(verb), verb)
-    when_and_instead = [_function(*_home(module_of(verb), name)) for name in function.substitutes]
+    function = _parsed_function(module_of(verb), verb)
+    when_and_instead = [_parsed_function(*_defining_module(module_of(verb), name)) for name in function.substitutes]
     options: dict[str, Option] = {}
     for text in [function, *reversed(when_and_instead)]:
         for row in text.parameters:
@@ -41,13 +41,13 @@ def all_options() -> dict[str, list[Option]]:
     return options
 
 
-def _function(module: str, name: str) -> FunctionText:
+def _parsed_function(module: str, name: str) -> ParsedFunction:
     return parsed_module(module).functions[name]
 
 
-def _home(module: str, name: str) -> tuple[str, str]:
+def _defining_module(module: str, name: str) -> tuple[str, str]:
     """Return the module in which a name that ``module`` uses is defined, and the name."""
     for written in parsed_module(module).imports:
-        if name in written.parts and not written.level and source_of(written.name):
+        if name in written.parts and not written.level and source_file(written.name):
             return written.name, name
     return module, name

@@ -103,7 +103,7 @@ class Parameter:
     name: str
     marker: Marker | None
     type: Any
-    many: bool
+    is_list: bool
     default: Any
 
     @property
@@ -159,7 +159,7 @@ def is_uncached(function: Function) -> bool:
     return getattr(function, "uncached", False)
 
 
-def functions_of(function: Function) -> tuple[Function, ...]:
+def functions_of_verb(function: Function) -> tuple[Function, ...]:
     """Return the verb's function and, where it has an alternative, its condition and its stand-in."""
     other = alternative(function)
     return (function, other.when, other.instead) if other else (function,)
@@ -184,17 +184,17 @@ def pick_args(function: Function, arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: arguments[name] for name in inspect.signature(function).parameters if name in arguments}
 
 
-def normalize_args(function: Function, given: dict[str, Any]) -> dict[str, Any]:
+def normalize_args(function: Function, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return arguments from a command line or a rule as the verb expects them: paths, and one or none for no list."""
     known = all_parameters(function)
-    return {name: _normalize(known[name], value) for name, value in given.items() if name in known}
+    return {name: _normalize(known[name], value) for name, value in arguments.items() if name in known}
 
 
 def _normalize(parameter: Parameter, value: Any) -> Any:
     if not isinstance(parameter.marker, Input | Output):
         return value
     paths = as_paths(value)
-    return paths if parameter.many else next(iter(paths), None)
+    return paths if parameter.is_list else next(iter(paths), None)
 
 
 def as_paths(value: Any) -> list[Path]:

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import lobate
-from lobate.engine.bound_call import BoundCall, bind, plain_settings, resolve_args
+from lobate.engine.bound_call import BoundCall, bind, json_settings, resolve_args
 from lobate.engine.code_digest import code_digest, libraries
 from lobate.engine.registry import load
-from lobate.engine.signature import Function, Input, all_parameters, as_paths, functions_of, is_uncached, pick_args
+from lobate.engine.signature import Function, Input, all_parameters, as_paths, functions_of_verb, is_uncached, pick_args
 from lobate.errors import UserError
-from lobate.io.digest import canonical, content_digest, files_of, text_digest
+from lobate.io.digest import canonical_json, content_digest, files_of, text_digest
 from lobate.settings import Region
 from lobate.store import jobs
 from lobate.store.os_errors import convert_os_errors
@@ -32,18 +32,18 @@ from lobate.store.store import Store
 log = logging.getLogger(__name__)
 
 
-def run(verb: str, given: dict[str, Any], region: Region | None, store: Store) -> str:
+def run(verb: str, arguments: dict[str, Any], region: Region | None, store: Store) -> str:
     """Make a verb's outputs, or link them from the store where they are known; return the key ("" for an uncached verb).
 
     ``given`` holds paths and scalars by name, ``region`` the settings. Raises UserError for what a user can mend.
     """
     function = load(verb)
     if is_uncached(function):
-        return _run_uncached(function, given, region)
+        return _run_uncached(function, arguments, region)
     with convert_os_errors(store.root), store.workdir(verb) as folder:
-        call = hash_inputs(bind(function, given, region).check_complete(), folder / "seen", store)
+        call = hash_inputs(bind(function, arguments, region).check_complete(), folder / "seen", store)
         recipe = _recipe(call)
-        key = text_digest(canonical(recipe))
+        key = text_digest(canonical_json(recipe))
         if store.checkout(key, call.targets):
             log.info("restored %s %s", call.stage, key)
             return key
@@ -57,9 +57,9 @@ def run(verb: str, given: dict[str, Any], region: Region | None, store: Store) -
         return key
 
 
-def _run_uncached(function: Function, given: dict[str, Any], region: Region | None) -> str:
-    call = bind(function, given, region).check_complete()
-    for _, _, paths in call.marked(Input).values():
+def _run_uncached(function: Function, arguments: dict[str, Any], region: Region | None) -> str:
+    call = bind(function, arguments, region).check_complete()
+    for _, _, paths in call.with_marker(Input).values():
         for path in paths:
             content_digest(path)  # names a missing input, as for any stage
     folders = [target.path.parent for targets in call.targets.values() for target in targets]
@@ -75,7 +75,7 @@ def _run_uncached(function: Function, given: dict[str, Any], region: Region | No
     return ""
 
 
-def is_cached(verb: str, given: dict[str, Any], region: Region | None, store: Store) -> bool:
+def is_cached(verb: str, arguments: dict[str, Any], region: Region | None, store: Store) -> bool:
     """Whether the store has the result, or a lighter stage passes it on. Raises UserError where an input is missing.
 
     Results among the inputs keep the digest that they were linked with and are not read: a plan of hundreds of tiles must
@@ -84,29 +84,29 @@ def is_cached(verb: str, given: dict[str, Any], region: Region | None, store: St
     function = load(verb)
     for name, parameter in all_parameters(function).items():
         if isinstance(parameter.marker, Input):
-            for path in as_paths(given.get(name)):
+            for path in as_paths(arguments.get(name)):
                 files_of(path)  # names a missing input before a folder is made: in a first plan most are missing
     with convert_os_errors(store.root), store.workdir(verb) as folder:
-        call = hash_inputs(bind(function, given, region), folder, store, trusting=True)
-        return call.function is not function or store.has(text_digest(canonical(_recipe(call))))
+        call = hash_inputs(bind(function, arguments, region), folder, store, trusting=True)
+        return call.function is not function or store.has(text_digest(canonical_json(_recipe(call))))
 
 
 def fingerprint(verb: str, region: Region, scalars: dict[str, Any]) -> str:
     """Return a digest of all but the inputs: code, libraries and settings. A rule puts it into its ``params``."""
-    functions = functions_of(load(verb))
+    functions = functions_of_verb(load(verb))
     modules = frozenset(function.__module__ for function in functions)
     settings = {
         f"{function.__name__}.{name}": value
         for function in functions
-        for name, value in plain_settings(function, resolve_args(function, scalars, region)).items()
+        for name, value in json_settings(function, resolve_args(function, scalars, region)).items()
     }
-    return text_digest(canonical([code_digest(modules), libraries(modules), settings]))
+    return text_digest(canonical_json([code_digest(modules), libraries(modules), settings]))
 
 
 def hash_inputs(call: BoundCall, folder: Path, store: Store, *, trusting: bool = False) -> BoundCall:
     """Digest every input, and put the part that the verb may see in its place where it has a view."""
     arguments, sources = dict(call.arguments), {}
-    for name, (marker, many, paths) in call.marked(Input).items():
+    for name, (marker, many, paths) in call.with_marker(Input).items():
         sources[name] = [_source(path, store, trusting) for path in paths]
         if marker.view:
             parts = [apply_view(marker.view, path, folder / name / str(n), call) for n, path in enumerate(paths)]
@@ -118,8 +118,8 @@ def hash_inputs(call: BoundCall, folder: Path, store: Store, *, trusting: bool =
 
 
 def _source(path: Path, store: Store, trusting: bool) -> dict[str, str]:
-    digest = (store.linked(path) if trusting and path.exists() else None) or content_digest(path)
-    store.check_untouched(path, digest)
+    digest = (store.linked_digest(path) if trusting and path.exists() else None) or content_digest(path)
+    store.check_unmodified(path, digest)
     return {"path": str(path), "name": path.name, "digest": digest}
 
 
@@ -156,8 +156,8 @@ def _compute(call: BoundCall, recipe: dict[str, Any], key: str, folder: Path, st
         made[name] = [folder / name / str(n) / target.path.name for n, target in enumerate(targets)]
         for path in made[name]:
             path.parent.mkdir(parents=True)
-    places = {name: paths if call.parameters[name].many else next(iter(paths), None) for name, paths in made.items()}
-    os.environ["LOBATE_SCRATCH"] = str(store.scratch(key))
+    places = {name: paths if call.parameters[name].is_list else next(iter(paths), None) for name, paths in made.items()}
+    os.environ["LOBATE_SCRATCH"] = str(store.scratch_folder(key))
     began = time.monotonic()
     with jobs.guard_workdir(folder):
         call.function(**{**call.arguments, **places})

@@ -24,7 +24,7 @@ def atomic_write(path: Path, temporary: Path | None = None, *, fsync: bool = Fal
     try:
         yield new
         if fsync:
-            flush_file(new)
+            fsync_file(new)
         new.replace(path)
     finally:  # on success too: a rename between two hard links of one file does nothing
         with suppress(OSError):
@@ -39,7 +39,7 @@ def temporary_path(path: Path) -> Path:
     return path.parent / f".{uuid.uuid4().hex}.new"
 
 
-def flush_file(path: Path) -> None:
+def fsync_file(path: Path) -> None:
     """Wait until the content of the file is on disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())

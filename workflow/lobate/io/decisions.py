@@ -17,25 +17,25 @@ import shapely
 
 from lobate.errors import UserError
 from lobate.io.polygons import polygons_in
-from lobate.io.vector import LONLAT, check_saved, read_polygons
+from lobate.io.vector import LONLAT, check_no_pending_edits, read_polygons
 
-STANDING = ("accepted", "edited")
+CONFIRMED = ("accepted", "edited")
 REJECTED = ("rejected",)
 LAYER = "review"
-OF_NO_FOLD = "rejected in the review"
+REJECTED_FOLD = "rejected in the review"
 """What stands where drawn outlines have their side or fold: a rejected place has no such field, and trains."""
-SEEN = "outlines out of a decisions file, as hexadecimal WKB\n"
+VIEW_HEADER = "outlines out of a decisions file, as hexadecimal WKB\n"
 """First line of what the lenses write: plain text, whatever the decisions file's format is."""
 
 
-def read_marked(path: Path) -> tuple[gpd.GeoDataFrame, str]:
+def read_decisions_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     """Return the features of a decisions file in its own CRS, and words that name file and layer.
 
     The layer is ``review`` where the file has one, else its only layer. Raises UserError for a file without outlines, CRS or
     the field status.
     """
-    check_saved(path)
-    layer = _layer(path)
+    check_no_pending_edits(path)
+    layer = _review_layer(path)
     frame = read_polygons(path, layer)
     where = f"The decisions file {path}" + (f", layer {layer}" if layer else "")
     if "status" not in frame:
@@ -55,57 +55,57 @@ def check_outlines(frame: gpd.GeoDataFrame, where: str) -> None:
             )
 
 
-def standing_outlines(source: Path, target: Path) -> None:
+def confirmed_view(source: Path, target: Path) -> None:
     """Write the outlines of ``source`` that a person accepted or edited: a view."""
-    _write(target, standing([source]))
+    _write_view(target, confirmed_outlines([source]))
 
 
-def rejected_outlines(source: Path, target: Path, decisions: list[Path]) -> None:
+def rejected_view(source: Path, target: Path, decisions: list[Path]) -> None:
     """Write the outlines of ``source`` that a person rejected, less what any of ``decisions`` lets stand: a view."""
-    _write(target, rejected(source, decisions))
+    _write_view(target, rejected_outlines(source, decisions))
 
 
-def standing(decisions: Iterable[Path]) -> np.ndarray:
+def confirmed_outlines(decisions: Iterable[Path]) -> np.ndarray:
     """Return all outlines (EPSG:4326) that a person accepted or edited, or what a view left of the files, (n,)."""
-    return np.concatenate([np.zeros(0, dtype=object), *(_outlines(path, STANDING) for path in decisions)])
+    return np.concatenate([np.zeros(0, dtype=object), *(_outlines(path, CONFIRMED) for path in decisions)])
 
 
-def rejected(path: Path, decisions: Iterable[Path]) -> np.ndarray:
+def rejected_outlines(path: Path, decisions: Iterable[Path]) -> np.ndarray:
     """Return the outlines (EPSG:4326) rejected in ``path``, (n,), or what a view left of the file.
 
     Ground that another reviewer lets stand is taken off, and what loses half its area by that is left out: what people
     disagree on teaches nothing.
     """
-    if _is_seen(path):
+    if _is_view(path):
         return _outlines(path, REJECTED)
-    refused, stands = _outlines(path, REJECTED), shapely.union_all(standing(decisions))
+    refused, stands = _outlines(path, REJECTED), shapely.union_all(confirmed_outlines(decisions))
     left = np.array([shapely.union_all(polygons_in(one)) for one in shapely.difference(refused, stands)], dtype=object)
     return left[shapely.area(left) > shapely.area(refused) / 2]
 
 
 def _outlines(path: Path, statuses: tuple[str, ...]) -> np.ndarray:
-    if _is_seen(path):
+    if _is_view(path):
         lines = path.read_text(encoding="ascii").splitlines()[1:]
         return shapely.from_wkb(np.array(lines, dtype=object)) if lines else np.zeros(0, dtype=object)
-    frame, where = read_marked(path)
+    frame, where = read_decisions_layer(path)
     chosen = frame[frame["status"].astype(str).str.strip().str.lower().isin(statuses)]
     check_outlines(chosen, where)
     return np.array(chosen.geometry.to_crs(LONLAT).values, dtype=object)
 
 
-def _write(target: Path, outlines: np.ndarray) -> None:
+def _write_view(target: Path, outlines: np.ndarray) -> None:
     lines = sorted(shapely.to_wkb(shapely.normalize(outlines), hex=True).tolist())
-    target.write_text(SEEN + "".join(f"{line}\n" for line in lines), encoding="ascii")
+    target.write_text(VIEW_HEADER + "".join(f"{line}\n" for line in lines), encoding="ascii")
 
 
-def _is_seen(path: Path) -> bool:
+def _is_view(path: Path) -> bool:
     if not path.is_file():
         return False  # read_polygons says what is wrong
     with path.open("rb") as file:
-        return file.read(len(SEEN)) == SEEN.encode()
+        return file.read(len(VIEW_HEADER)) == VIEW_HEADER.encode()
 
 
-def _layer(path: Path) -> str | None:
+def _review_layer(path: Path) -> str | None:
     try:
         names = [str(name) for name, kind in pyogrio.list_layers(path) if kind]
     except (pyogrio.errors.DataSourceError, RuntimeError, ValueError):

@@ -13,7 +13,7 @@ from rasterio.windows import Window
 from lobate.errors import UserError
 from lobate.io.grid import WGS84, Grid
 
-PLAUSIBLE_M = (-500.0, 9000.0)
+PLAUSIBLE_RANGE_M = (-500.0, 9000.0)
 """No land lies lower or higher; -32768 and -9999 are voids even in files that do not declare them."""
 
 
@@ -33,12 +33,14 @@ def read_elevation(dem: DatasetReader, row: int, col: int, height: int, width: i
         return result
     read = dem.read(1, window=Window(left, top, right - left, bottom - top), masked=True)
     values = np.ma.filled(read.astype(float), np.nan) * dem.scales[0] + dem.offsets[0]
-    values[(values < PLAUSIBLE_M[0]) | (values > PLAUSIBLE_M[1])] = np.nan
+    values[(values < PLAUSIBLE_RANGE_M[0]) | (values > PLAUSIBLE_RANGE_M[1])] = np.nan
     result[top - row : bottom - row, left - col : right - col] = values
     return result
 
 
-def horn(elevation: np.ndarray, dx: np.ndarray | float, dy: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+def horn_gradient(
+    elevation: np.ndarray, dx: np.ndarray | float, dy: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return dz/d(east) and dz/d(north) of the inner cells by Horn's formula.
 
     ``elevation`` (h + 2, w + 2) in metres, north up; ``dx``, ``dy`` in metres, broadcast to (h, w). With z1 z2 z3 the row

@@ -15,16 +15,16 @@ from typing import Any
 
 from lobate.errors import UserError
 
-SIDE_FILES = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 MANIFEST = "checksums.json"
 MAIN_FILE = ""
-PLACE = (b"<SRS", b"<GeoTransform", b"<NoDataValue", b"<GCPList")
+GEOREFERENCE_TAGS = (b"<SRS", b"<GeoTransform", b"<NoDataValue", b"<GCPList")
 """What in GDAL's .aux.xml changes a raster's meaning; programs that only look leave statistics there."""
-BESIDE_NAME, BESIDE_STEM = ("*.aux.xml", "*.msk"), ("*.tfw", "*.wld")
+SIDECARS_BY_NAME, SIDECARS_BY_STEM = ("*.aux.xml", "*.msk"), ("*.tfw", "*.wld")
 """Files beside a raster, named after its whole name and after its stem; no file in a folder is called so."""
-SMALL = 1 << 22
+READ_UP_TO = 1 << 22
 """Bytes that are read as quickly as looked up."""
-NOT_CONTENT = ".snakemake_timestamp"
+SNAKEMAKE_TIMESTAMP = ".snakemake_timestamp"
 """Snakemake leaves this in folders that a rule made."""
 
 
@@ -36,28 +36,28 @@ def files_of(path: Path) -> dict[str, Path]:
     if path.name == MANIFEST and path.exists():
         path = path.parent
     if path.is_dir():
-        files = (one for one in sorted(path.rglob("*")) if one.is_file() and one.name != NOT_CONTENT)
-        return {one.relative_to(path).as_posix(): one for one in files}
+        files = (one for one in sorted(path.rglob("*")) if one.is_file() and one.name != SNAKEMAKE_TIMESTAMP)
+        return {file.relative_to(path).as_posix(): file for file in files}
     if not path.exists():
         raise UserError(f"The file {path} does not exist. Check its path, or run the step that makes it.")
     if path.suffix.lower() != ".shp":
-        return {MAIN_FILE: path, **_beside_raster(path)}
-    beside = {one.suffix.lower(): one for one in sorted(path.parent.glob(f"{_escaped(path.stem)}.*"))}
-    return {suffix: beside[suffix] for suffix in SIDE_FILES if suffix in beside}
+        return {MAIN_FILE: path, **_raster_sidecars(path)}
+    beside = {one.suffix.lower(): one for one in sorted(path.parent.glob(f"{_escape_glob(path.stem)}.*"))}
+    return {suffix: beside[suffix] for suffix in SHAPEFILE_PARTS if suffix in beside}
 
 
-def _beside_raster(path: Path) -> dict[str, Path]:
+def _raster_sidecars(path: Path) -> dict[str, Path]:
     """Return the files beside a raster that say where it lies, what is nodata, or what is masked."""
-    names = BESIDE_NAME if path.suffix.lower() not in (".tif", ".tiff") else (*BESIDE_NAME, *BESIDE_STEM)
+    names = SIDECARS_BY_NAME if path.suffix.lower() not in (".tif", ".tiff") else (*SIDECARS_BY_NAME, *SIDECARS_BY_STEM)
     found = {name: file_in(path, name) for name in names}
-    return {name: one for name, one in found.items() if one.is_file() and _says_something(one)}
+    return {name: one for name, one in found.items() if one.is_file() and _changes_meaning(one)}
 
 
-def _says_something(side: Path) -> bool:
-    return side.suffix != ".xml" or any(word in side.read_bytes() for word in PLACE)
+def _changes_meaning(side: Path) -> bool:
+    return side.suffix != ".xml" or any(word in side.read_bytes() for word in GEOREFERENCE_TAGS)
 
 
-def _escaped(stem: str) -> str:
+def _escape_glob(stem: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in stem)
 
 
@@ -65,9 +65,9 @@ def file_in(path: Path, name: str) -> Path:
     """Return where the file called ``name`` in the family of ``path`` stands."""
     if name == MAIN_FILE:
         return path
-    if name in BESIDE_NAME:
+    if name in SIDECARS_BY_NAME:
         return path.with_name(path.name + name[1:])
-    if name in BESIDE_STEM:
+    if name in SIDECARS_BY_STEM:
         return path.with_suffix(name[1:])
     return path.with_suffix(name) if path.suffix.lower() == ".shp" else path / name
 
@@ -105,7 +105,7 @@ def quick_fingerprint(path: Path) -> str:
     looks = ((name, one, one.stat()) for name, one in ({MAIN_FILE: path} if path.is_dir() else files_of(path)).items())
     return family_digest(
         {
-            name: file_digest(one) if one.is_file() and at.st_size <= SMALL else f"{at.st_size} {at.st_mtime_ns}"
+            name: file_digest(one) if one.is_file() and at.st_size <= READ_UP_TO else f"{at.st_size} {at.st_mtime_ns}"
             for name, one, at in looks
         }
     )
@@ -116,6 +116,6 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def canonical(value: Any) -> str:
+def canonical_json(value: Any) -> str:
     """Return JSON that is the same text for the same value."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

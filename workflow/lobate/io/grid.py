@@ -39,11 +39,11 @@ class Grid:
     crs: CRS
 
     @classmethod
-    def of(cls, raster: str | Path | DatasetReader) -> Grid:
+    def from_raster(cls, raster: str | Path | DatasetReader) -> Grid:
         """Return the grid of a raster file or of an open dataset."""
         if isinstance(raster, str | Path):
             with rasterio.open(raster) as dataset:
-                return cls.of(dataset)
+                return cls.from_raster(dataset)
         return cls(raster.height, raster.width, raster.transform, raster.crs)
 
     @property

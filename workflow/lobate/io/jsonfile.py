@@ -41,7 +41,7 @@ def read_json(path: Path, what: str, advice: str = RERUN, *, allow_nan: bool = T
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}). It should be {what}. {advice}") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not valid JSON ({_flaw(error)}). It should be {what}. {advice}") from error
+        raise UserError(f"{path} is not valid JSON ({_json_flaw(error)}). It should be {what}. {advice}") from error
     if not isinstance(value, dict):
         raise UserError(f"{path} is not {what} (it holds no object with names and values). {advice}")
     return value
@@ -58,10 +58,10 @@ def parse_json(
     try:
         return parse(content)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise UserError(f"{path} is not {what} ({_lack(error)}). {advice}") from error
+        raise UserError(f"{path} is not {what} ({_parse_flaw(error)}). {advice}") from error
 
 
-def _flaw(error: Exception) -> str:
+def _json_flaw(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"line {error.lineno}, column {error.colno}: {error.msg}"
     if isinstance(error, UnicodeDecodeError):
@@ -69,7 +69,7 @@ def _flaw(error: Exception) -> str:
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
-def _lack(error: Exception) -> str:
+def _parse_flaw(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"{error.args[0]!r} is missing" if error.args else "a key is missing"
     return f"{type(error).__name__}: {str(error)[:100]}"

@@ -15,7 +15,7 @@ PROBABILITY_NODATA = 255
 """Byte of a probability map where the image has no data."""
 PROBABILITY_LEVELS = PROBABILITY_SCALE + 1
 """Number of bytes that stand for a probability, 0 to 254."""
-ROUNDING = 1e-9
+ROUNDING_TOLERANCE = 1e-9
 
 IMAGE_NODATA = 0
 """Byte of an image without data; reflectance becomes 1 to 255."""
@@ -23,4 +23,4 @@ IMAGE_NODATA = 0
 
 def lowest_level(threshold: float) -> int:
     """Return the lowest level of a probability map with level / 254 >= threshold, also where a product is rounded up."""
-    return ceil(threshold * PROBABILITY_SCALE - ROUNDING)
+    return ceil(threshold * PROBABILITY_SCALE - ROUNDING_TOLERANCE)

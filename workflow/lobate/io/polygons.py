@@ -1,4 +1,4 @@
-"""The polygonal part of geometries: overlays and repairs leave lines and points beside polygons."""
+"""Polygons in geometries: the polygonal part of overlays, which leave lines and points too, and the repair of invalid outlines."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import shapely
 
 POLYGON = int(shapely.GeometryType.POLYGON)
 POLYGONAL = (POLYGON, int(shapely.GeometryType.MULTIPOLYGON))
-FIRST_OF_MANY = int(shapely.GeometryType.MULTIPOINT)
+FIRST_MULTIPART = int(shapely.GeometryType.MULTIPOINT)
 """Types from this one on have parts."""
 
 
 def polygons_in(shape: shapely.Geometry | None) -> np.ndarray:
     """Return all single polygons in a geometry (k,), in their order, also those in collections of collections."""
     parts = shapely.get_parts(shape)
-    while (shapely.get_type_id(parts) >= FIRST_OF_MANY).any():
+    while (shapely.get_type_id(parts) >= FIRST_MULTIPART).any():
         parts = shapely.get_parts(parts)
     return parts[shapely.get_type_id(parts) == POLYGON]
 
@@ -28,3 +28,15 @@ def polygonal(shapes: np.ndarray) -> np.ndarray:
     for place in np.flatnonzero(~np.isin(shapely.get_type_id(whole), POLYGONAL)):
         whole[place] = shapely.union_all(polygons_in(whole[place])) or shapely.Polygon()
     return whole
+
+
+def make_valid(shapes: np.ndarray) -> np.ndarray:
+    """Return polygonal geometries (n,) with invalid ones repaired by GEOS's structure method: rings joined, holes cut.
+
+    Valid and missing ones stay as they are; a repaired one without area becomes empty. Parts of a repaired one may still
+    share an edge.
+    """
+    repaired = np.array(shapes, dtype=object)
+    invalid = ~shapely.is_valid(repaired) & ~shapely.is_missing(repaired)
+    repaired[invalid] = polygonal(shapely.make_valid(repaired[invalid], method="structure", keep_collapsed=False))
+    return repaired

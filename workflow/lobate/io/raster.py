@@ -21,7 +21,7 @@ from lobate.io.grid import Grid
 
 BLOCK = 512
 
-SELF_CONTAINED = ("GTiff", "JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID", "JP2Lura")
+SINGLE_FILE_DRIVERS = ("GTiff", "JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID", "JP2Lura")
 """Formats that lead to no other file or address, as a VRT does: what came from elsewhere is opened only as one of these."""
 
 # GDAL's own cache would grow with the machine (5 % of its memory); bands of rows never need more than this.
@@ -30,7 +30,7 @@ os.environ.setdefault("GDAL_CACHEMAX", "64")
 
 @contextmanager
 def open_raster(
-    path: str | Path, *, need_crs: bool = True, drivers: Sequence[str] | None = None
+    path: str | Path, *, require_crs: bool = True, drivers: Sequence[str] | None = None
 ) -> Iterator[DatasetReader]:
     """Open a raster; what GDAL cannot read, then or while it is read in the block, becomes a UserError.
 
@@ -39,8 +39,8 @@ def open_raster(
     if not str(path).startswith("/vsi") and not Path(path).exists():
         raise UserError(f"The raster {path} does not exist. Check the path in the configuration, or make the file.")
     try:
-        with rasterio.open(path) if drivers is None else opened_as(path, drivers) as dataset:
-            if need_crs and dataset.crs is None:
+        with rasterio.open(path) if drivers is None else open_with_drivers(path, drivers) as dataset:
+            if require_crs and dataset.crs is None:
                 raise UserError(
                     f"The raster {path} has no coordinate reference system, so its place on Earth is unknown. "
                     "Assign the right one, for instance with gdal_edit.py -a_srs, and run again."
@@ -53,7 +53,7 @@ def open_raster(
         ) from error
 
 
-def opened_as(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
+def open_with_drivers(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
     """Open a raster if it is of one of these formats; ``rasterio.open`` knows of one at most."""
     with rasterio.Env():
         return DatasetReader(path, driver=list(drivers))
@@ -64,7 +64,7 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(cause).split()).rstrip(".")
 
 
-def row_bands(height: int, rows: int = BLOCK) -> Iterator[tuple[int, int]]:
+def row_blocks(height: int, rows: int = BLOCK) -> Iterator[tuple[int, int]]:
     """Yield (start, stop) of bands of ``rows`` rows that cover ``height``; the last may be lower."""
     for start in range(0, height, rows):
         yield start, min(start + rows, height)
@@ -149,7 +149,7 @@ class CogWriter:
             raise ValueError(f"{self._rows} of {self._profile['height']} rows were written to {self.path}")
         # the COG driver takes overviews that are there; its own go through a compressed file and back
         with rasterio.open(self._part, "r+") as part:
-            part.build_overviews(self._factors(), Resampling.average if self._average else Resampling.nearest)
+            part.build_overviews(self._overview_factors(), Resampling.average if self._average else Resampling.nearest)
         rasterio.shutil.copy(
             self._part,
             self.path,
@@ -163,7 +163,7 @@ class CogWriter:
             sparse_ok="YES",
         )
 
-    def _factors(self) -> list[int]:
+    def _overview_factors(self) -> list[int]:
         """Return how many times smaller each overview is: halved until one block holds it."""
         factors = [2]
         while max(self._profile["height"], self._profile["width"]) > factors[-1] * BLOCK:

@@ -29,36 +29,36 @@ from lobate.io.polygons import POLYGONAL
 
 log = logging.getLogger(__name__)
 
-OPTION = "SHAPE_RESTORE_SHX"
-PACKED = (".zip", ".kmz")
-OUTLINES = (".shp", ".gpkg", ".geojson", ".json", ".kml", ".fgb", ".gml")
-BESIDE = (".shx", ".dbf", ".prj", ".cpg")
-MOST_BYTES = 4 * 2**30
+RESTORE_INDEX = "SHAPE_RESTORE_SHX"
+ARCHIVES = (".zip", ".kmz")
+VECTOR_FILES = (".shp", ".gpkg", ".geojson", ".json", ".kml", ".fgb", ".gml")
+SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
+MAX_UNPACKED_BYTES = 4 * 2**30
 """What a zip may hold unpacked; a Shapefile's parts end at 2 GiB each."""
-MOST_TIMES = 200
+MAX_COMPRESSION = 200
 """How many times its packed size a large zip may hold: outlines as text shrink to a twentieth at best."""
-SMALL = 64 * 2**20
+ALWAYS_ALLOWED_BYTES = 64 * 2**20
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[Path]:
+def readable_path(path: Path) -> Iterator[Path]:
     """Yield a path that OGR can read: ``path`` itself, or what was made of it in a folder of its own.
 
     Raises UserError for a zip that is damaged, unsafe, or holds no outlines or several files of them, and for a GeoPackage
     whose latest changes are not in it yet.
     """
-    check_saved(path)
-    if path.suffix.lower() not in PACKED or not path.is_file():
-        with _indexed(path) as whole:
+    check_no_pending_edits(path)
+    if path.suffix.lower() not in ARCHIVES or not path.is_file():
+        with _with_index(path) as whole:
             yield whole
         return
-    with TemporaryDirectory() as folder, _naming(folder, str(path)):
+    with TemporaryDirectory() as folder, _name_original(folder, str(path)):
         _unpack(path, Path(folder))
-        with _indexed(_only_file(path, Path(folder))) as whole:
+        with _with_index(_outline_file(path, Path(folder))) as whole:
             yield whole
 
 
-def check_saved(path: Path) -> None:
+def check_no_pending_edits(path: Path) -> None:
     """Raise UserError while changes lie beside a GeoPackage and not in it: its own bytes, and time stamp, are the old ones."""
     waiting = path.with_name(f"{path.name}-wal")
     if waiting.exists() and waiting.stat().st_size:
@@ -70,7 +70,7 @@ def check_saved(path: Path) -> None:
 
 
 @contextmanager
-def _naming(folder: str, path: str) -> Iterator[None]:
+def _name_original(folder: str, path: str) -> Iterator[None]:
     """Let mistakes name the user's file, not the folder where it was made readable."""
     try:
         yield
@@ -94,7 +94,9 @@ def _unpack(path: Path, folder: Path) -> None:
 
 def _is_wanted(one: ZipInfo) -> bool:
     inside = PurePosixPath(one.filename)
-    return inside.suffix.lower() in OUTLINES + BESIDE and not inside.name.startswith(".") and not one.is_dir()
+    return (
+        inside.suffix.lower() in VECTOR_FILES + SHAPEFILE_PARTS and not inside.name.startswith(".") and not one.is_dir()
+    )
 
 
 def _check_safe(path: Path, wanted: list[ZipInfo]) -> None:
@@ -105,16 +107,16 @@ def _check_safe(path: Path, wanted: list[ZipInfo]) -> None:
                 "it; get the outlines from their author as a GeoPackage."
             )
     size, packed = sum(one.file_size for one in wanted), sum(one.compress_size for one in wanted)
-    if size > MOST_BYTES or size > max(SMALL, MOST_TIMES * packed):
+    if size > MAX_UNPACKED_BYTES or size > max(ALWAYS_ALLOWED_BYTES, MAX_COMPRESSION * packed):
         raise UserError(
             f"The zip {path} ({packed / 2**20:.1f} MiB) would unpack to {size / 2**20:.0f} MiB, more than outlines can be. If "
             "it is honest all the same, unpack it and name the file inside."
         )
 
 
-def _only_file(path: Path, folder: Path) -> Path:
+def _outline_file(path: Path, folder: Path) -> Path:
     """Return the file of outlines in a folder, or its folder where there are several Shapefiles: they are layers then."""
-    found = sorted(one for one in folder.rglob("*") if one.suffix.lower() in OUTLINES)
+    found = sorted(one for one in folder.rglob("*") if one.suffix.lower() in VECTOR_FILES)
     if len(found) > 1 and {(one.parent, one.suffix.lower()) for one in found} == {(found[0].parent, ".shp")}:
         return found[0].parent
     if len(found) != 1:
@@ -127,14 +129,14 @@ def _only_file(path: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def _indexed(path: Path) -> Iterator[Path]:
+def _with_index(path: Path) -> Iterator[Path]:
     """Yield ``path``, or where it is a Shapefile without its index (.shx) a copy with one."""
     family = [file for file in path.parent.glob("*") if path.suffix.lower() == ".shp" and file.stem == path.stem]
     if not family or any(file.suffix.lower() == ".shx" for file in family):
         yield path
         return
     log.info("%s has no .shx; its index is made again from the shapes (save the file anew to mend it)", path.name)
-    with TemporaryDirectory() as folder, _naming(folder, str(path.parent)):
+    with TemporaryDirectory() as folder, _name_original(folder, str(path.parent)):
         for file in family:
             shutil.copyfile(file, Path(folder) / file.name)
         _restore_index(Path(folder) / path.name)
@@ -143,17 +145,17 @@ def _indexed(path: Path) -> Iterator[Path]:
 
 def _restore_index(path: Path) -> None:
     """Let GDAL write the index while it opens the file; one it cannot open is told when it is read."""
-    pyogrio.set_gdal_config_options({OPTION: "YES"})
+    pyogrio.set_gdal_config_options({RESTORE_INDEX: "YES"})
     try:
         pyogrio.list_layers(path)
     except pyogrio.errors.DataSourceError as error:
         log.debug("%s", error)
     finally:
-        pyogrio.set_gdal_config_options({OPTION: None})
+        pyogrio.set_gdal_config_options({RESTORE_INDEX: None})
 
 
 # a ring that is not closed, a field that says it holds what it does not: each library has errors of its own
-UNREADABLE = (
+READ_ERRORS = (
     pyogrio.errors.DataSourceError,
     pyogrio.errors.DataLayerError,
     shapely.errors.ShapelyError,
@@ -173,10 +175,10 @@ def read_layer(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
     """
     if not Path(path).exists():
         raise UserError(f"The vector file {path} does not exist. Check the path in the configuration.")
-    with readable(Path(path)) as whole:
+    with readable_path(Path(path)) as whole:
         frame = _read(whole, layer)
     frame = frame.rename_geometry("geometry") if frame.geometry.name != "geometry" else frame
-    frame["geometry"] = gpd.GeoSeries(_single(frame.geometry.values), index=frame.index, crs=frame.crs)
+    frame["geometry"] = gpd.GeoSeries(_unwrap_single(frame.geometry.values), index=frame.index, crs=frame.crs)
     return frame
 
 
@@ -186,7 +188,7 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             frame = gpd.read_file(path, layer=_layer_name(path, layer), engine="pyogrio", force_2d=True)
-    except UNREADABLE as error:
+    except READ_ERRORS as error:
         raise UserError(
             f"The vector file {where} cannot be read: {' '.join(str(error).split()).rstrip('.')}. Open it in QGIS to see "
             "whether it is whole, and export it again as GeoPackage."
@@ -214,7 +216,7 @@ def _layer_name(path: str | Path, layer: str | None) -> str | None:
     return layer
 
 
-def _single(geometries: np.ndarray) -> np.ndarray:
+def _unwrap_single(geometries: np.ndarray) -> np.ndarray:
     plain = np.asarray(geometries, dtype=object)
     multi = shapely.get_type_id(plain) >= int(shapely.GeometryType.MULTIPOINT)
     lone = multi & (shapely.get_type_id(plain) < int(shapely.GeometryType.GEOMETRYCOLLECTION))
@@ -248,12 +250,12 @@ def write_layers(path: str | Path, layers: Mapping[str, gpd.GeoDataFrame], point
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
     try:
         for number, (name, frame) in enumerate(layers.items()):
-            _write_layer(path, name, frame, "Point" if name in points else _kind(frame), append=number > 0)
+            _write_layer(path, name, frame, "Point" if name in points else _geometry_type(frame), append=number > 0)
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": previous})
 
 
-def _kind(frame: gpd.GeoDataFrame) -> str | None:
+def _geometry_type(frame: gpd.GeoDataFrame) -> str | None:
     polygonal = np.isin(shapely.get_type_id(frame.geometry.values), (*POLYGONAL, -1)).all()
     return "MultiPolygon" if polygonal else None
 

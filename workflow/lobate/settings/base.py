@@ -15,11 +15,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class InProject:
+class ProjectFile:
     """Marker of a setting that names a file or folder, by which `check` finds it."""
 
 
-def _plain(path: str) -> str:
+def _normalize_path(path: str) -> str:
     if not path.strip():
         raise ValueError("is empty; give a path relative to the project")
     # Snakemake reads {name} as a wildcard, and ends a path at a line break or NUL
@@ -28,7 +28,7 @@ def _plain(path: str) -> str:
     return str(PurePosixPath(path))
 
 
-ProjectPath = Annotated[str, AfterValidator(_plain), InProject()]
+ProjectPath = Annotated[str, AfterValidator(_normalize_path), ProjectFile()]
 """A path relative to the project's root. An absolute path works on this machine only."""
 
 

@@ -10,13 +10,13 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from lobate.settings.base import ProjectPath, Section
 
 
-def _free(name: str) -> str:
+def _not_reserved(name: str) -> str:
     if name in ("stretch", "dem") or name.endswith("_scene"):
         raise ValueError("is the name of another result of imagery (stretch, dem, ..._scene); choose another name")
     return name
 
 
-TileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$"), AfterValidator(_free)]
+TileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$"), AfterValidator(_not_reserved)]
 Reflectance = Annotated[float, Field(ge=-1, le=10)]
 Share = Annotated[float, Field(ge=0, le=1)]
 WebAddress = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
@@ -38,7 +38,7 @@ class Find(Section):
 
     @field_validator("years", "months")
     @classmethod
-    def _once(cls, numbers: list[int]) -> list[int]:
+    def _no_repeats(cls, numbers: list[int]) -> list[int]:
         if len(set(numbers)) < len(numbers):
             raise ValueError("has a number twice")
         return numbers
@@ -152,7 +152,7 @@ class Imagery(Section):
 
     @field_validator("band_order")
     @classmethod
-    def _told_apart(cls, order: list[str] | None) -> list[str] | None:
+    def _distinct_bands(cls, order: list[str] | None) -> list[str] | None:
         if order and len({name.lower() for name in order}) < len(order):
             raise ValueError("names a band twice; give unused bands names of their own")
         return order

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from lobate.settings.base import PolygonFile, ProjectPath, Section
 
-Known = Literal[
+AttributeName = Literal[
     "upslope_connection",
     "activity",
     "kinematics",
@@ -25,7 +25,7 @@ class OtherInventory(PolygonFile):
 
     method: Annotated[str, Field(min_length=1)] = "InSAR"
     """Name of the method, as in the compiled inventory."""
-    fields: dict[Known, str] = {}
+    fields: dict[AttributeName, str] = {}
     """Inventory attribute -> field of this file, for instance {velocity: vel_cm_yr, velocity_error: vel_err}."""
 
     velocity_unit: Literal["mm", "cm", "m"] = "cm"

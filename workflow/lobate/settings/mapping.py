@@ -87,7 +87,7 @@ class Filter(Section):
     outlines follow the pixels. The column area_before_m2 keeps the area before."""
 
     @model_validator(mode="after")
-    def _occurs_somewhere(self) -> Filter:
+    def _enough_occurrence_files(self) -> Filter:
         if (self.min_occurrences or 0) > len(self.occurrence_files):
             raise ValueError("min_occurrences must not exceed the number of occurrence_files")
         return self

@@ -30,13 +30,13 @@ from typing import Any, TypeVar
 
 from lobate.store import jobs
 from lobate.store.os_errors import convert_os_errors, is_disk_full
-from lobate.store.store import DIGEST, Store, digests
-from lobate.store.verify import Usage, files, objects, recipe_keys, scandir_sorted
+from lobate.store.store import DIGEST, Store, output_digests
+from lobate.store.verify import Usage, objects, recipe_keys, scan_fan_out, scandir_sorted
 
 READERS = 8  # a network file system answers many at once
-AT_ONCE = 200
-Thing = TypeVar("Thing")
-Result = TypeVar("Result")
+PER_TASK = 200
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,16 @@ def reachable(store: Store) -> Reachable:
     stale: list[Path] = []
     wanted: set[str] = set()
     with ThreadPoolExecutor(READERS) as pool:
-        for path, key in _each(pool, lambda one: (one, note_key(one)), map(Path, _notes(store))):
+        for path, key in _map_batched(pool, lambda one: (one, note_key(one)), map(Path, _note_paths(store))):
             wanted.add(key) if key else stale.append(path)
-        records = dict(_each(pool, lambda key: (key, _record(store, key)), wanted))
+        records = dict(_map_batched(pool, lambda key: (key, _record(store, key)), wanted))
         kept = {digest for known in records.values() for digest in known.outputs}
         shared = {one.digest for one in objects(store) if one.links > 1}
-        makers = _makers(store)
+        makers = _producers(store)
         waiting = {key for digest in shared - kept for key in makers[digest]}
         waiting |= {key for known in records.values() for digest in known.sources for key in makers[digest]}
         while waiting := waiting - records.keys():
-            more = dict(_each(pool, lambda key: (key, _record(store, key)), waiting))
+            more = dict(_map_batched(pool, lambda key: (key, _record(store, key)), waiting))
             records |= more
             waiting = {key for known in more.values() for digest in known.sources for key in makers[digest]}
     return Reachable(set(records), kept | shared, stale)
@@ -79,11 +79,11 @@ class _Record:
 
 
 def _record(store: Store, key: str) -> _Record:
-    known = store.find(key)
+    known = store.read_record(key)
     if known is None:
         return _Record()
     sources = (one["digest"] for listed in known["sources"].values() for one in listed)
-    return _Record(tuple(digests(known)), tuple(sources))
+    return _Record(tuple(output_digests(known)), tuple(sources))
 
 
 def note_key(note: Path) -> str | None:
@@ -96,29 +96,29 @@ def note_key(note: Path) -> str | None:
         return None
 
 
-def _notes(store: Store) -> Iterator[str]:
-    return (one.path for one in files(store.root / "links") if one.name.endswith(".json"))
+def _note_paths(store: Store) -> Iterator[str]:
+    return (file.path for file in scan_fan_out(store.root / "links") if file.name.endswith(".json"))
 
 
-def _makers(store: Store) -> defaultdict[str, list[str]]:
+def _producers(store: Store) -> defaultdict[str, list[str]]:
     """Return digest -> keys of the recipes that made it, in one go over all markers."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for marker in files(store.root / "made"):
+    for marker in scan_fan_out(store.root / "made"):
         digest, _, key = marker.name.partition(".")
         found[digest].append(key)
     return found
 
 
-def _each(pool: ThreadPoolExecutor, function: Callable[[Thing], Result], things: Iterable[Thing]) -> Iterator[Result]:
+def _map_batched(pool: ThreadPoolExecutor, function: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
     """Do something with each of many small files, some hundred a task: a task has its price."""
     listed = list(things)
-    parts = [listed[first : first + AT_ONCE] for first in range(0, len(listed), AT_ONCE)]
+    parts = [listed[first : first + PER_TASK] for first in range(0, len(listed), PER_TASK)]
     for done in pool.map(lambda part: [function(one) for one in part], parts):
         yield from done
 
 
 OBJECT, RECIPE, NOTE = "", ".json", ".note"
-JOBS = "jobs"
+JOBS_FILE = "jobs"
 """In a batch: the folders of the jobs that were at work when it was closed."""
 
 
@@ -127,27 +127,27 @@ class Collected:
     """What was dropped, what lies aside for a later collection, and the jobs at work that it waits for."""
 
     dropped: Usage
-    aside: Usage
+    waiting: Usage
     jobs: list[jobs.Job]
 
 
 @dataclass(frozen=True)
-class _Thing:
+class _Item:
     """Something that may go: its place in the store, what it is, its size, and whether other files share it."""
 
-    home: Path
+    path: Path
     kind: str
     size: int = 0
     shared: bool = False
 
     @property
     def name(self) -> str:
-        return self.home.name.removesuffix(".json") + self.kind
+        return self.path.name.removesuffix(".json") + self.kind
 
     def is_used(self, by: Reachable) -> bool:
         if self.kind == RECIPE:
-            return self.home.stem in by.keys
-        return self.kind == OBJECT and self.home.name in by.digests
+            return self.path.stem in by.keys
+        return self.kind == OBJECT and self.path.name in by.digests
 
 
 def collect(store: Store, *, dry_run: bool = False, abandoned: Collection[str] = ()) -> Collected:
@@ -158,42 +158,46 @@ def collect(store: Store, *, dry_run: bool = False, abandoned: Collection[str] =
     """
     with convert_os_errors(store.root):
         at_work = jobs.remove_dead(store.root / "work", abandoned, dry_run=dry_run)
-        going = _unused(store, reachable(store))
+        going = _unused_items(store, reachable(store))
         if dry_run:
-            return Collected(_usage(going + _aside(store)), Usage(0, 0, 0), at_work)
-        dropped: list[_Thing] = []
+            return Collected(_usage(going + _trashed_items(store)), Usage(0, 0, 0), at_work)
+        dropped: list[_Item] = []
         while True:
             left = move_to_trash(store, going)
-            gone, held, at_work = _drop(store)
+            gone, held, at_work = _drop_batches(store)
             dropped += gone
             if not left or not gone:
                 return Collected(_usage(dropped), _usage(held), at_work if held else [])
             going = left  # the disk was full: now there is room to go on
 
 
-def _usage(things: list[_Thing]) -> Usage:
-    bytes_of_each = [one.size for one in things if one.kind == OBJECT]
-    return Usage(sum(one.kind == RECIPE for one in things), len(bytes_of_each), sum(bytes_of_each))
+def _usage(things: list[_Item]) -> Usage:
+    bytes_of_each = [thing.size for thing in things if thing.kind == OBJECT]
+    return Usage(sum(thing.kind == RECIPE for thing in things), len(bytes_of_each), sum(bytes_of_each))
 
 
-def _unused(store: Store, by: Reachable) -> list[_Thing]:
+def _unused_items(store: Store, by: Reachable) -> list[_Item]:
     """Return what is in its place and not used: recipes first, for a recipe should name no object that is not there."""
     return [
-        *(_Thing(store.recipe(key), RECIPE) for key in recipe_keys(store) if key not in by.keys),
-        *(_Thing(store.object(one.digest), OBJECT, one.size) for one in objects(store) if one.digest not in by.digests),
-        *(_Thing(note, NOTE) for note in by.stale),
+        *(_Item(store.recipe_path(key), RECIPE) for key in recipe_keys(store) if key not in by.keys),
+        *(
+            _Item(store.object_path(one.digest), OBJECT, one.size)
+            for one in objects(store)
+            if one.digest not in by.digests
+        ),
+        *(_Item(note, NOTE) for note in by.stale),
     ]
 
 
-def move_to_trash(store: Store, things: list[_Thing]) -> list[_Thing]:
+def move_to_trash(store: Store, things: list[_Item]) -> list[_Item]:
     """Put things aside, as many as there is room for in the list of a folder on a full disk; return those left."""
     batch, moved = store.root / "aside" / uuid.uuid4().hex, 0
     try:
         if things:
             batch.mkdir(parents=True)
-        for one in things:
+        for thing in things:
             with suppress(FileNotFoundError):  # gone, or the whole batch is another collection's by now
-                os.rename(one.home, batch / one.name)  # noqa: PTH104 - a hundred thousand times
+                os.rename(thing.path, batch / thing.name)  # noqa: PTH104 - a hundred thousand times
             moved += 1
     except OSError as error:
         if not (moved and is_disk_full(error)):
@@ -201,7 +205,7 @@ def move_to_trash(store: Store, things: list[_Thing]) -> list[_Thing]:
     return things[moved:]
 
 
-def _drop(store: Store) -> tuple[list[_Thing], list[_Thing], list[jobs.Job]]:
+def _drop_batches(store: Store) -> tuple[list[_Item], list[_Item], list[jobs.Job]]:
     """Drop the batches that wait for nobody; return what went, what stays aside, and who is at work."""
     batches = [mine for one in scandir_sorted(store.root / "aside") if (mine := claim(Path(one.path)))]
     at_work = jobs.running_jobs(store.root / "work")  # after the last rename into any of these batches
@@ -210,7 +214,7 @@ def _drop(store: Store) -> tuple[list[_Thing], list[_Thing], list[jobs.Job]]:
     by = reachable(store) if ready else None  # after the list of jobs: what has ended by then is seen
     dropped = [one for batch in ready if by for one in purge(store, batch, by)]
     drop_backrefs(store)
-    return dropped, _aside(store), at_work
+    return dropped, _trashed_items(store), at_work
 
 
 def claim(batch: Path) -> Path | None:
@@ -224,7 +228,7 @@ def claim(batch: Path) -> Path | None:
 
 def snapshot_jobs(batch: Path, at_work: set[str]) -> set[str]:
     """Write down who was at work when nothing more could come into the batch, unless it is written; return them."""
-    listed, part = batch / JOBS, batch / f"{JOBS}.new"
+    listed, part = batch / JOBS_FILE, batch / f"{JOBS_FILE}.new"
     try:
         return set(os.fsdecode(listed.read_bytes()).splitlines())
     except FileNotFoundError:
@@ -238,37 +242,37 @@ def snapshot_jobs(batch: Path, at_work: set[str]) -> set[str]:
     return at_work
 
 
-def _things(store: Store, batch: Path) -> list[_Thing]:
+def _batch_items(store: Store, batch: Path) -> list[_Item]:
     """Return what lies in a batch: recipes, objects, notes."""
     found = []
     for entry in scandir_sorted(batch):
         name, kind = os.path.splitext(entry.name)  # noqa: PTH122
         if DIGEST.fullmatch(name) and kind in (OBJECT, RECIPE, NOTE):
-            home = {OBJECT: store.object, RECIPE: store.recipe, NOTE: store.note}[kind](name)
+            home = {OBJECT: store.object_path, RECIPE: store.recipe_path, NOTE: store.note_path}[kind](name)
             with suppress(FileNotFoundError):
                 stat = entry.stat(follow_symlinks=False)
-                found.append(_Thing(home, kind, stat.st_size, stat.st_nlink > 1))
+                found.append(_Item(home, kind, stat.st_size, stat.st_nlink > 1))
     return found
 
 
-def _aside(store: Store) -> list[_Thing]:
-    return [one for batch in scandir_sorted(store.root / "aside") for one in _things(store, Path(batch.path))]
+def _trashed_items(store: Store) -> list[_Item]:
+    return [thing for batch in scandir_sorted(store.root / "aside") for thing in _batch_items(store, Path(batch.path))]
 
 
-def purge(store: Store, batch: Path, by: Reachable) -> list[_Thing]:
+def purge(store: Store, batch: Path, by: Reachable) -> list[_Item]:
     """Give back what is used after all, objects before recipes, and drop the rest of a batch; return what was dropped."""
-    things = sorted(_things(store, batch), key=lambda one: one.kind)
+    things = sorted(_batch_items(store, batch), key=lambda one: one.kind)
     dropped = []
-    for one in things:
+    for thing in things:
         try:
-            if one.shared or one.is_used(by) or (one.kind == NOTE and note_key(batch / one.name)):
-                untrash(batch / one.name, one.home)
+            if thing.shared or thing.is_used(by) or (thing.kind == NOTE and note_key(batch / thing.name)):
+                untrash(batch / thing.name, thing.path)
             else:
-                os.unlink(batch / one.name)  # noqa: PTH108 - a hundred thousand times
-                dropped.append(one)
+                os.unlink(batch / thing.name)  # noqa: PTH108 - a hundred thousand times
+                dropped.append(thing)
         except FileNotFoundError:  # a job has taken it back
             continue
-    for name in (JOBS, f"{JOBS}.new"):
+    for name in (JOBS_FILE, f"{JOBS_FILE}.new"):
         (batch / name).unlink(missing_ok=True)
     with suppress(OSError):  # what stays is nothing of the store's
         batch.rmdir()
@@ -292,8 +296,8 @@ def untrash(lying: Path, home: Path) -> None:
 
 def drop_backrefs(store: Store) -> None:
     """Remove the markers of recipes that are gone; a recipe is written before its markers."""
-    known = {*recipe_keys(store), *(one.home.stem for one in _aside(store) if one.kind == RECIPE)}
-    for marker in files(store.root / "made"):
+    known = {*recipe_keys(store), *(one.path.stem for one in _trashed_items(store) if one.kind == RECIPE)}
+    for marker in scan_fan_out(store.root / "made"):
         key = marker.name.partition(".")[2]
-        if DIGEST.fullmatch(key) and key not in known and not store.recipe(key).exists():
+        if DIGEST.fullmatch(key) and key not in known and not store.recipe_path(key).exists():
             Path(marker.path).unlink(missing_ok=True)

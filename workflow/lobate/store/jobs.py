@@ -24,8 +24,8 @@ from pathlib import Path
 from lobate.errors import UserError
 from lobate.io.digest import text_digest
 
-NUMBER_SPACES = ("pid", "time")
-ENDED = "ended."
+NAMESPACES = ("pid", "time")
+ENDED_PREFIX = "ended."
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Job:
     stage: str
     host: str
     pid: str
-    place: str = ""
-    began: str = ""
+    machine: str = ""
+    start_ticks: str = ""
 
     def __str__(self) -> str:
         said = f"{self.stage} on {self.host}, process {self.pid}"
@@ -45,16 +45,16 @@ class Job:
 
     def is_remote(self) -> bool:
         """Whether it cannot be seen from here if this job lives."""
-        return not self.place or self.place != _place()
+        return not self.machine or self.machine != _machine_digest()
 
     def is_dead(self) -> bool:
         """Whether this job is seen to have ended; False where that cannot be seen from here."""
-        return not self.is_remote() and not _lives(int(self.pid), self.began)
+        return not self.is_remote() and not _is_alive(int(self.pid), self.start_ticks)
 
 
 def register(work: Path, stage: str) -> Path:
     """Make a folder for a job of this process and return it."""
-    name = f"{stage}@{socket.gethostname()}@{os.getpid()}@{_place()}.{_began(os.getpid())}@"
+    name = f"{stage}@{socket.gethostname()}@{os.getpid()}@{_machine_digest()}.{_start_ticks(os.getpid())}@"
     return Path(tempfile.mkdtemp(prefix=name, dir=work))
 
 
@@ -64,10 +64,10 @@ def running_jobs(work: Path) -> list[Job]:
         folders = sorted(work.iterdir())
     except FileNotFoundError:
         return []
-    return [_read(one, one.name.split("@")) for one in folders if one.name.count("@") in (3, 4)]
+    return [_parse_job(folder, folder.name.split("@")) for folder in folders if folder.name.count("@") in (3, 4)]
 
 
-def _read(folder: Path, words: list[str]) -> Job:
+def _parse_job(folder: Path, words: list[str]) -> Job:
     place, _, began = words[3].partition(".") if len(words) == 5 and words[2].isdigit() else ("", "", "")
     return Job(folder, words[0], words[1], words[2], place, began)
 
@@ -95,7 +95,7 @@ def remove_dead(work: Path, abandoned: Collection[str] = (), *, dry_run: bool = 
 def _remove(work: Path, job: Job) -> None:
     """Remove a folder, out of its place at once: should the job live after all, it is to miss everything or nothing."""
     try:
-        job.folder.rename(work / f"{ENDED}{uuid.uuid4().hex}")
+        job.folder.rename(work / f"{ENDED_PREFIX}{uuid.uuid4().hex}")
     except FileNotFoundError:  # another collection was faster
         pass
     except PermissionError as error:
@@ -103,7 +103,7 @@ def _remove(work: Path, job: Job) -> None:
             f"The folder {job.folder} of a job that has ended ({job}) cannot be removed: it belongs to somebody else. Ask "
             "its owner to run lobate store gc, or to remove it."
         ) from error
-    for one in work.glob(f"{ENDED}*"):
+    for one in work.glob(f"{ENDED_PREFIX}*"):
         shutil.rmtree(one, ignore_errors=True)
 
 
@@ -118,12 +118,12 @@ def guard_workdir(folder: Path) -> Iterator[None]:
     except Exception as error:
         if token.exists():
             raise
-        raise _disturbed(folder) from error
+        raise _folder_removed(folder) from error
     if not token.exists():
-        raise _disturbed(folder)
+        raise _folder_removed(folder)
 
 
-def _disturbed(folder: Path) -> UserError:
+def _folder_removed(folder: Path) -> UserError:
     return UserError(
         f"The folder {folder} was removed while a job was at work there. lobate store gc --abandoned does that, where "
         "somebody says that no job runs on this host. Nothing of it was kept; run again."
@@ -131,13 +131,13 @@ def _disturbed(folder: Path) -> UserError:
 
 
 @cache
-def _place() -> str:
+def _machine_digest() -> str:
     """Return a digest of this boot of this machine and of its process numbers, '' where Linux does not tell."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()
         spaces = [
             str(Path(f"/proc/self/ns/{one}").readlink())
-            for one in NUMBER_SPACES
+            for one in NAMESPACES
             if os.path.lexists(f"/proc/self/ns/{one}")
         ]
     except OSError:
@@ -145,7 +145,7 @@ def _place() -> str:
     return text_digest(" ".join([boot, *spaces]))[:12]
 
 
-def _began(pid: int) -> str:
+def _start_ticks(pid: int) -> str:
     """Return when a process began, in ticks since the boot; '' for one that cannot be seen, 'ended' for a zombie."""
     try:
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -154,11 +154,11 @@ def _began(pid: int) -> str:
     return "ended" if words[0] == "Z" else words[19]
 
 
-def _lives(pid: int, began: str) -> bool:
+def _is_alive(pid: int, began: str) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except (PermissionError, OverflowError):
         pass
-    return _began(pid) in (began, "")
+    return _start_ticks(pid) in (began, "")

@@ -13,20 +13,20 @@ from lobate.store.store import DIGEST, Store
 Node = dict[str, Any]
 
 
-def lineage(path: Path, store: Store) -> Node:
+def trace_lineage(path: Path, store: Store) -> Node:
     """Return the tree behind a file: digest, the record of its making, and the same for each of its inputs.
 
     Raises UserError when the file was not made by lobate, or has changed since.
     """
     digest = content_digest(path)
-    store.check_untouched(path, digest)
+    store.check_unmodified(path, digest)
     node = _node(str(path), digest, store)
     if "stage" not in node:
-        raise _unknown(path, digest, store)
+        raise _unknown_file_error(path, digest, store)
     return node
 
 
-def _unknown(path: Path, digest: str, store: Store) -> UserError:
+def _unknown_file_error(path: Path, digest: str, store: Store) -> UserError:
     return UserError(
         f"Nothing in the store {store.root} made the file {path} as it is now (sha256 {digest[:12]}...). Either it is raw "
         "data, or it was changed by hand, or it was made with another store: name that one in LOBATE_STORE."
@@ -35,7 +35,7 @@ def _unknown(path: Path, digest: str, store: Store) -> UserError:
 
 def _node(path: str, digest: str, store: Store) -> Node:
     node: Node = {"path": path, "digest": digest}
-    known = _maker(path, digest, store)
+    known = _producer(path, digest, store)
     if known is None:
         return node
     recipe = known["recipe"]
@@ -46,36 +46,38 @@ def _node(path: str, digest: str, store: Store) -> Node:
     return {**node, "key": known["key"], **facts, "run": known["run"], "inputs": inputs}
 
 
-def _maker(path: str, digest: str, store: Store) -> Node | None:
-    noted = _noted(path, store)
+def _producer(path: str, digest: str, store: Store) -> Node | None:
+    noted = _noted_key(path, store)
     ordered = [noted, *store.producers(digest)] if noted else store.producers(digest)
-    return next((known for key in ordered if (known := store.find(key)) and digest in _made(known)), None)
+    return next(
+        (known for key in ordered if (known := store.read_record(key)) and digest in _produced_digests(known)), None
+    )
 
 
-def _made(known: Node) -> set[str]:
+def _produced_digests(known: Node) -> set[str]:
     families = [files for listed in known["outputs"].values() for files in listed]
     return {digest for files in families for digest in (family_digest(files), *files.values())}
 
 
-def _noted(path: str, store: Store) -> str | None:
+def _noted_key(path: str, store: Store) -> str | None:
     try:
-        key = json.loads(store.link_note(Path(path)).read_bytes())["key"]
+        key = json.loads(store.link_note_path(Path(path)).read_bytes())["key"]
         return key if isinstance(key, str) and DIGEST.fullmatch(key) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def steps(path: Path, store: Store) -> dict[str, Node]:
+def lineage_steps(path: Path, store: Store) -> dict[str, Node]:
     """Return every step behind a file once, key -> its record, the file's own step first.
 
     Each input names its path, its digest and the key of the step that made it, None for raw data. Raises UserError as
     ``lineage`` does.
     """
     digest = content_digest(path)
-    store.check_untouched(path, digest)
-    own = _maker(str(path), digest, store)
+    store.check_unmodified(path, digest)
+    own = _producer(str(path), digest, store)
     if own is None:
-        raise _unknown(path, digest, store)
+        raise _unknown_file_error(path, digest, store)
     found: dict[str, Node] = {}
     waiting = [own]
     while waiting:
@@ -84,7 +86,7 @@ def steps(path: Path, store: Store) -> dict[str, Node]:
             continue
         inputs: dict[str, list[Node]] = {}
         for name, listed in sorted(known["sources"].items()):
-            makers = [_maker(one["path"], one["digest"], store) for one in listed]
+            makers = [_producer(one["path"], one["digest"], store) for one in listed]
             inputs[name] = [
                 {"path": one["path"], "digest": one["digest"], "step": maker and maker["key"]}
                 for one, maker in zip(listed, makers, strict=True)

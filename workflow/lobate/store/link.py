@@ -21,9 +21,9 @@ from lobate.io.digest import MAIN_FILE, file_in
 
 log = logging.getLogger(__name__)
 
-ITS_OWN_AND_THE_STORES = 2
+UNSHARED_LINKS = 2
 FICLONE = 0x40049409  # ioctl of Linux: share the blocks of another file, as btrfs and XFS can
-Using = Callable[[str, Callable[[Path], None]], None]
+UseObject = Callable[[str, Callable[[Path], None]], None]
 """A digest, and what to do with the store's file that has these bytes."""
 
 
@@ -35,23 +35,23 @@ class OutputTarget:
     editable: bool = False
 
 
-def link_output(target: OutputTarget, files: Mapping[str, str], using: Using) -> None:
+def link_output(target: OutputTarget, files: Mapping[str, str], using: UseObject) -> None:
     """Put a family of files, relative name -> digest, at its target; each replaces what stood there."""
     target.path.parent.mkdir(parents=True, exist_ok=True)
     if MAIN_FILE in files or target.path.suffix.lower() == ".shp":
         for name in sorted(files, key=lambda one: one in (MAIN_FILE, ".shp")):
-            _use(using, files[name], file_in(target.path, name), target.editable)
+            _link_object(using, files[name], file_in(target.path, name), target.editable)
     else:
-        _place_folder(target, files, using)
+        _link_folder(target, files, using)
 
 
-def _place_folder(target: OutputTarget, files: Mapping[str, str], using: Using) -> None:
+def _link_folder(target: OutputTarget, files: Mapping[str, str], using: UseObject) -> None:
     new = temporary_path(target.path)
     new.mkdir()
     try:
         for name, digest in files.items():
             (new / name).parent.mkdir(parents=True, exist_ok=True)
-            _use(using, digest, new / name, target.editable)
+            _link_object(using, digest, new / name, target.editable)
         if target.path.is_symlink():
             target.path.unlink()
         elif target.path.is_dir():
@@ -62,11 +62,11 @@ def _place_folder(target: OutputTarget, files: Mapping[str, str], using: Using) 
         raise
 
 
-def _use(using: Using, digest: str, place: Path, editable: bool) -> None:
-    using(digest, lambda source: _place_file(source, place, editable))
+def _link_object(using: UseObject, digest: str, place: Path, editable: bool) -> None:
+    using(digest, lambda source: _link_file(source, place, editable))
 
 
-def _place_file(source: Path, place: Path, editable: bool) -> None:
+def _link_file(source: Path, place: Path, editable: bool) -> None:
     with atomic_write(place) as new:
         if editable or not _hard_link(source, new, place):
             _copy(source, new)
@@ -80,7 +80,7 @@ def _hard_link(source: Path, new: Path, place: Path) -> bool:
             place.unlink()
     try:
         os.link(source, new)
-        if new.stat().st_nlink == ITS_OWN_AND_THE_STORES:
+        if new.stat().st_nlink == UNSHARED_LINKS:
             # Snakemake compares time stamps: an output must not be older than the inputs it was restored for
             os.utime(new)
             return True
@@ -88,14 +88,14 @@ def _hard_link(source: Path, new: Path, place: Path) -> bool:
         raise
     except OSError as error:  # another file system, one without links, or an object that somebody else owns
         new.unlink(missing_ok=True)
-        _say_that_links_cannot_be(error.strerror)
+        _log_no_hard_links(error.strerror)
         return False
     new.unlink()
     return False
 
 
 @cache
-def _say_that_links_cannot_be(why: str | None) -> None:
+def _log_no_hard_links(why: str | None) -> None:
     """Say it once, not for each file."""
     log.info("results cannot be linked to the store's files (%s): they are copied", why)
 
@@ -105,11 +105,11 @@ def _copy(source: Path, new: Path) -> None:
     with source.open("rb") as old, new.open("xb") as copy:
         try:
             fcntl.ioctl(copy.fileno(), FICLONE, old.fileno())
-            _say_that_blocks_are_shared()
+            _log_shared_blocks()
         except OSError:
             shutil.copyfileobj(old, copy, 1 << 20)
 
 
 @cache
-def _say_that_blocks_are_shared() -> None:
+def _log_shared_blocks() -> None:
     log.info("copies share their blocks with the store's files and take no room of their own")

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lobate.progress import Progress, Task
-from lobate.store.os_errors import REFUSED, convert_os_errors
+from lobate.store.os_errors import PERMISSION_CODES, convert_os_errors
 from lobate.store.store import DIGEST, Store
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 10
+LOG_EVERY_S = 10
 """Seconds between two lines about a verification."""
 
 GB = 1e9
@@ -32,7 +32,7 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Object:
+class StoredObject:
     """One object as it stands on disk."""
 
     digest: str
@@ -53,13 +53,13 @@ def verify(store: Store) -> list[str]:
     A store that may only be read is read all the same, with a warning about each object that cannot be thrown away.
     """
     with convert_os_errors(store.root):
-        broken = sorted(_broken(store, list(objects(store))))
+        broken = sorted(_damaged_objects(store, list(objects(store))))
         for digest in broken:
-            _throw_away(store, digest)
+            _discard(store, digest)
         return broken
 
 
-def _broken(store: Store, waiting: list[Object]) -> Iterator[str]:
+def _damaged_objects(store: Store, waiting: list[StoredObject]) -> Iterator[str]:
     """Yield the damaged objects; several threads read the largest first, so that none has one of them left at the end."""
     waiting.sort(key=lambda item: -item.size)
     count = 0
@@ -68,7 +68,7 @@ def _broken(store: Store, waiting: list[Object]) -> Iterator[str]:
         return f"read {count} of {len(waiting)} objects, {task.done / GB:.1f} of {(task.total or 0) / GB:.1f} GB"
 
     readers = ThreadPoolExecutor(os.cpu_count())
-    with Progress(line, every_s=EVERY_S, unit="bytes") as progress:
+    with Progress(line, every_s=LOG_EVERY_S, unit="bytes") as progress:
         task = progress.task("objects", sum(item.size for item in waiting))
         checks = readers.map(store.is_intact, [item.digest for item in waiting])
         try:
@@ -76,41 +76,43 @@ def _broken(store: Store, waiting: list[Object]) -> Iterator[str]:
                 if not is_intact:
                     yield item.digest
                 count += 1
-                task.at(task.done + item.size)
+                task.update(task.done + item.size)
         finally:
             readers.shutdown(cancel_futures=True)
 
 
-def _throw_away(store: Store, digest: str) -> None:
+def _discard(store: Store, digest: str) -> None:
     try:
         store.discard(digest)
     except OSError as error:
-        if error.errno not in REFUSED:
+        if error.errno not in PERMISSION_CODES:
             raise
-        log.warning("%s is damaged and cannot be thrown away: %s", store.object(digest), error.strerror)
+        log.warning("%s is damaged and cannot be thrown away: %s", store.object_path(digest), error.strerror)
 
 
-def objects(store: Store) -> Iterator[Object]:
+def objects(store: Store) -> Iterator[StoredObject]:
     """Yield the objects in their places, in order; whatever has another name is none."""
-    for one in files(store.root / "objects"):
-        if DIGEST.fullmatch(one.name):
+    for file in scan_fan_out(store.root / "objects"):
+        if DIGEST.fullmatch(file.name):
             with suppress(FileNotFoundError):  # dropped meanwhile
-                yield stat_object(one)
+                yield stat_object(file)
 
 
-def stat_object(entry: os.DirEntry[str]) -> Object:
+def stat_object(entry: os.DirEntry[str]) -> StoredObject:
     """Return the object of a folder's entry; a link is not followed."""
     status = entry.stat(follow_symlinks=False)
-    return Object(entry.name, status.st_size, status.st_nlink)
+    return StoredObject(entry.name, status.st_size, status.st_nlink)
 
 
 def recipe_keys(store: Store) -> list[str]:
     """Return the keys of the recipes in their places, in order."""
-    stems = (one.name.removesuffix(".json") for one in files(store.root / "recipes") if one.name.endswith(".json"))
+    stems = (
+        file.name.removesuffix(".json") for file in scan_fan_out(store.root / "recipes") if file.name.endswith(".json")
+    )
     return [stem for stem in stems if DIGEST.fullmatch(stem)]
 
 
-def files(folder: Path) -> Iterator[os.DirEntry[str]]:
+def scan_fan_out(folder: Path) -> Iterator[os.DirEntry[str]]:
     """Yield the entries two levels down, in order; a hundred thousand of them in half a second."""
     for fan in scandir_sorted(folder):
         if fan.is_dir(follow_symlinks=False):

@@ -20,7 +20,7 @@ def element(tag: str, text: str | None = None, /, **attributes: object) -> Eleme
     return made
 
 
-def within(tag: str, children: Sequence[Element], /, **attributes: object) -> Element:
+def element_with(tag: str, children: Sequence[Element], /, **attributes: object) -> Element:
     """Return an element with these children."""
     made = element(tag, **attributes)
     made.extend(children)

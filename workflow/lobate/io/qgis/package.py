@@ -19,7 +19,7 @@ CREATE TABLE "layer_styles" ( "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "
 "styleQML" TEXT, "styleSLD" TEXT, "useAsDefault" BOOLEAN, "description" TEXT, "owner" TEXT(30), "ui" TEXT(30),
 "update_time" DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"""
 
-NEVER = "2000-01-01T00:00:00.000Z"
+FIXED_TIME = "2000-01-01T00:00:00.000Z"
 """The time in all GeoPackages of lobate, so that the same content is the same bytes."""
 
 
@@ -39,12 +39,12 @@ def add_styles(path: Path, styles: Mapping[str, Sequence[Element]]) -> None:
         package.execute(
             "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) "
             "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
-            [NEVER],
+            [FIXED_TIME],
         )
         for name, elements in styles.items():
             package.execute(
                 'INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, "styleName", '
                 '"styleQML", "useAsDefault", description, update_time) '
                 "SELECT '', '', table_name, column_name, ?, ?, 1, ?, ? FROM gpkg_geometry_columns WHERE table_name = ?",
-                [name, qml(elements), "by lobate", NEVER, name],
+                [name, qml(elements), "by lobate", FIXED_TIME, name],
             )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from lobate.io.qgis.markup import Value, element, option, within
+from lobate.io.qgis.markup import Value, element, element_with, option
 
 CASING = "0,0,0,150"
 
@@ -26,16 +26,16 @@ class OutlineStyle:
     line: str = "solid"
 
 
-def categories(expression: str, looks: Sequence[OutlineStyle]) -> Element:
+def categorized_renderer(expression: str, styles: Sequence[OutlineStyle]) -> Element:
     """Return a renderer that draws each class its own way; the value '' stands for all that is in no other class."""
     listed = [
         element("category", value=look.value, label=look.label, symbol=number, render="true")
-        for number, look in enumerate(looks)
+        for number, look in enumerate(styles)
     ]
-    symbols = [_symbol(str(number), look) for number, look in enumerate(looks)]
-    return within(
+    symbols = [_symbol(str(number), look) for number, look in enumerate(styles)]
+    return element_with(
         "renderer-v2",
-        [within("categories", listed), within("symbols", symbols)],
+        [element_with("categories", listed), element_with("symbols", symbols)],
         type="categorizedSymbol",
         attr=expression,
         symbollevels=0,
@@ -44,14 +44,16 @@ def categories(expression: str, looks: Sequence[OutlineStyle]) -> Element:
     )
 
 
-def alike(look: OutlineStyle) -> Element:
+def single_symbol_renderer(style: OutlineStyle) -> Element:
     """Return a renderer that draws all outlines one way."""
-    return within("renderer-v2", [within("symbols", [_symbol("0", look)])], type="singleSymbol", symbollevels=0)
+    return element_with(
+        "renderer-v2", [element_with("symbols", [_symbol("0", style)])], type="singleSymbol", symbollevels=0
+    )
 
 
-def _symbol(name: str, look: OutlineStyle) -> Element:
-    lines = [_line(CASING, look.width + 0.5, "solid"), _line(look.colour, look.width, look.line)]
-    return within("symbol", lines, name=name, type="fill", alpha=1, clip_to_extent=1, force_rhr=0)
+def _symbol(name: str, style: OutlineStyle) -> Element:
+    lines = [_line(CASING, style.width + 0.5, "solid"), _line(style.colour, style.width, style.line)]
+    return element_with("symbol", lines, name=name, type="fill", alpha=1, clip_to_extent=1, force_rhr=0)
 
 
 def _line(colour: str, width: float, line: str) -> Element:
@@ -64,15 +66,15 @@ def _line(colour: str, width: float, line: str) -> Element:
         "outline_width_unit": "MM",
         "joinstyle": "round",
     }
-    return within("layer", [option(drawn)], class_="SimpleFill", enabled=1, locked=0, **{"pass": 0})
+    return element_with("layer", [option(drawn)], class_="SimpleFill", enabled=1, locked=0, **{"pass": 0})
 
 
-def labels(expression: str, colour: str, smallest_scale: int) -> Element:
+def labeling(expression: str, colour: str, smallest_scale: int) -> Element:
     """Return dark-rimmed labels beside their outlines, shown from the scale 1 : ``smallest_scale`` on."""
     rim = element(
         "text-buffer", bufferDraw=1, bufferSize=0.8, bufferSizeUnits="MM", bufferColor="0,0,0,200", bufferOpacity=1
     )
-    text = within(
+    text = element_with(
         "text-style",
         [rim],
         fieldName=expression,
@@ -85,4 +87,4 @@ def labels(expression: str, colour: str, smallest_scale: int) -> Element:
     )
     shown = element("rendering", drawLabels=1, scaleVisibility=1, scaleMin=0, scaleMax=smallest_scale, obstacle=0)
     placed = element("placement", placement=8, dist=1, centroidWhole=0, polygonPlacementFlags=2)
-    return within("labeling", [within("settings", [text, placed, shown])], type="simple")
+    return element_with("labeling", [element_with("settings", [text, placed, shown])], type="simple")
