@@ -1,8 +1,7 @@
-"""The verb `describe`: the same attributes for every outline, whichever inventory it comes from.
+"""The verb `describe`: measure the same attributes on every outline, whichever inventory it comes from.
 
-Length and width of an outline, in the plane of metres round its middle.
-
-The length is the extent of the outline along the straight line from its upper to its lower end,
+**Length and width** are taken in the plane of metres round the middle of the outline. The length is the extent of the
+outline along the straight line from its upper to its lower end,
 
     L = max(v . u) - min(v . u) over the vertices v,   u = (h - l) / |h - l|,
 
@@ -10,10 +9,9 @@ where h and l are the centroids of the highest and the lowest tenth of its cells
 across that line. Where the ends are unknown (no DEM) or nearer to each other than a cell, L is the longer side of the
 smallest rotated rectangle round the outline.
 
-Which scenes an outline was mapped from, and when: read off the records that composing an image left.
-
-A record (`imagery/<tile>_scene.tif`) holds for each pixel the number of the scene it is from, 0 for none; the facts beside it
-(`imagery/<tile>.json`) name the scenes. Shares are of the outline's mapped part, by exactextract.
+**Scenes and mapping date** come from the records of `compose-rgb`. A record (`imagery/<tile>_scene.tif`) holds the number
+of the scene of each pixel, 0 for none; the facts beside it (`imagery/<tile>.json`) hold the scenes' names and dates. Shares
+are shares of the mapped part of the outline, by exactextract.
 """
 
 from __future__ import annotations
@@ -30,7 +28,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 from rasterio.warp import transform as warp_points
 
@@ -42,165 +39,28 @@ from lobate.inventory.sources import REVIEWED, read_source, repair_outlines
 from lobate.inventory.terrain_attributes import TerrainAttributes, Value, highest_inside, summarize_cells
 from lobate.inventory.zonal import cells_under
 from lobate.io.dem import check_dem
-from lobate.io.grid import WGS84, Grid
+from lobate.io.grid import LONLAT, WGS84, Grid
 from lobate.io.jsonfile import parse_json
 from lobate.io.raster import open_raster
 from lobate.io.vector import geodesic_area_m2, geodesic_perimeter_m, read_polygons, write_layers
 from lobate.settings.inventory import OtherInventory
 
-TENTH = 0.1
-
-Point = tuple[float, float]
-
-
-def to_plane(lonlat: np.ndarray, centre: Point) -> np.ndarray:
-    """Return (n, 2) metres east and north of ``centre`` in the azimuthal equidistant plane, from (n, 2) degrees."""
-    start = np.broadcast_to(centre, lonlat.shape)
-    azimuth, _, distance = WGS84.inv(start[:, 0], start[:, 1], lonlat[:, 0], lonlat[:, 1])
-    return np.column_stack([distance * np.sin(np.radians(azimuth)), distance * np.cos(np.radians(azimuth))])
-
-
-def flow_ends(x: np.ndarray, y: np.ndarray, elevation: np.ndarray, cover: np.ndarray) -> tuple[Point, Point]:
-    """Return the centroids of the highest and of the lowest tenth of the cells, weighted by their covered part."""
-    order = np.argsort(elevation, kind="stable")
-    below = np.cumsum(cover[order]) / cover.sum()
-    low = elevation <= elevation[order][np.searchsorted(below, TENTH)]  # equals go together, or the ends lean to a side
-    high = elevation >= elevation[order][np.searchsorted(below, 1 - TENTH)]
-    top, bottom = (
-        (float(np.average(x[part], weights=cover[part])), float(np.average(y[part], weights=cover[part])))
-        for part in (high, low)
-    )
-    return top, bottom
-
-
-def length_along(outline: shapely.Geometry, highest: Point, lowest: Point) -> float:
-    """Extent in metres of an outline in degrees along the line from ``highest`` to ``lowest`` (degrees)."""
-    vertices, (top, bottom) = _in_plane(outline, highest, lowest)
-    direction = (top - bottom) / np.hypot(*(top - bottom))
-    along = vertices @ direction
-    return float(along.max() - along.min())
-
-
-def longer_side(outline: shapely.Geometry) -> float:
-    """Longer side in metres of the smallest rotated rectangle round an outline in degrees."""
-    vertices, _ = _in_plane(outline)
-    corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(shapely.MultiPoint(vertices)))
-    return float(np.hypot(*np.diff(corners, axis=0).T).max())
-
-
-def _in_plane(outline: shapely.Geometry, *points: Point) -> tuple[np.ndarray, np.ndarray]:
-    middle = outline.centroid
-    both = np.vstack([shapely.get_coordinates(outline), np.reshape(points, (-1, 2))])
-    plane = to_plane(both, (middle.x, middle.y))
-    return plane[: len(plane) - len(points)], plane[len(plane) - len(points) :]
-
-
-MAX_CELLS = 2_000_000
-"""Pixels of a record held at once."""
-
-MIN_SCENE_SHARE = 0.0005
-"""Scenes that give less of an outline than this are not named."""
-
-
-@dataclass(frozen=True)
-class SourceScene:
-    """A scene by its name, and its ISO date, None where unknown."""
-
-    name: str
-    date: str | None
-
-
-def outline_scenes(
-    outlines: gpd.GeoSeries, records: Sequence[Path], facts: Sequence[Path]
-) -> list[dict[str, str | None]]:
-    """Return ``mapping_date``, ``scenes`` and ``scenes_note`` of each outline (EPSG:4326), in their order.
-
-    ``scenes`` names them with their shares, the greatest first; ``mapping_date`` is the first one's date. Raises UserError
-    where records and facts are not pairs, or do not fit each other.
-    """
-    if len(records) != len(facts):
-        raise UserError(
-            f"{len(records)} records of scenes came with {len(facts)} files of facts; give one for each image."
-        )
-    if not records:
-        return [_told({}, "no record of scenes")] * len(outlines)
-    pixels: list[defaultdict[SourceScene, float]] = [defaultdict(float) for _ in outlines]
-    for record, fact in zip(records, facts, strict=True):
-        scenes = _scenes(fact)
-        for position, number, count in _counted(record, outlines):
-            if number not in scenes:
-                raise UserError(
-                    f"{record} holds the scene number {number}, which {fact} does not name. Compose the image again."
-                )
-            pixels[position][scenes[number]] += count
-    return [_told(pixel, "no image covers it") for pixel in pixels]
-
-
-def _scenes(facts: Path) -> dict[int, SourceScene]:
-    what, advice = "an image's facts written by `compose-rgb`", "Give the file that compose-rgb wrote beside the image."
-    return parse_json(facts, _scenes_by_number, what, advice)
-
-
-def _scenes_by_number(facts: dict[str, Any]) -> dict[int, SourceScene]:
-    return {
-        int(scene["number"]): SourceScene(str(scene["name"]), (scene["date"] or "")[:10] or None)
-        for scene in facts["scenes"]
-    }
-
-
-def _counted(record: Path, outlines: gpd.GeoSeries) -> Iterator[tuple[int, int, float]]:
-    """Yield (position of the outline, number of the scene, covered pixels) of outlines that touch the record."""
-    from exactextract import exact_extract
-    from exactextract.raster import RasterioRasterSource
-
-    with open_raster(record) as raster:
-        there = outlines.to_crs(raster.crs)
-        near = [n for n, one in enumerate(there) if one.intersects(Grid.from_raster(raster).footprint)]
-        features = [
-            {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(there.iloc[n])} for n in near
-        ]
-        if not features:
-            return
-        found = exact_extract(
-            RasterioRasterSource(raster), features, ["unique", "frac", "count"], max_cells_in_memory=MAX_CELLS
-        )
-        for position, one in zip(near, found, strict=True):
-            of = one["properties"]
-            for number, share in zip(of["unique"], of["frac"], strict=True):
-                yield position, int(number), float(share) * float(of["count"])
-
-
-def _told(pixels: Mapping[SourceScene, float], why_none: str) -> dict[str, str | None]:
-    total = sum(pixels.values())
-    if not total:
-        return {"mapping_date": None, "scenes": None, "scenes_note": why_none}
-    ranked = sorted(pixels, key=lambda scene: (-round(pixels[scene] / total, 3), _later_first(scene), scene.name))
-    named = [
-        f"{scene.name}:{pixels[scene] / total:.3f}" for scene in ranked if pixels[scene] / total >= MIN_SCENE_SHARE
-    ]
-    date = ranked[0].date
-    return {
-        "mapping_date": date,
-        "scenes": ";".join(named),
-        "scenes_note": None if date else "the scene's date is not known",
-    }
-
-
-def _later_first(scene: SourceScene) -> int:
-    return -int("".join(filter(str.isdigit, scene.date or "")) or 0)
-
-
 log = logging.getLogger(__name__)
 
 DECIMALS = {"dem_share": 4, "aspect_concentration": 4, "longitude": 6, "latitude": 6, "area_km2": 6, "slope_deg": 2}
 """Decimals of measures; the others, in metres and degrees, have one."""
+TENTH = 0.1
+MAX_CELLS = 2_000_000
+"""Pixels of a record held at once."""
+MIN_SCENE_SHARE = 0.0005
+"""Scenes with a smaller share of an outline are not listed."""
 
-LONLAT = CRS.from_epsg(4326)
+Point = tuple[float, float]
 
 
 def only_source(others: dict[str, OtherInventory], source: str) -> dict[str, OtherInventory]:
-    """Narrow the other inventories to the one described."""
-    return {name: one for name, one in others.items() if name == source}
+    """Return only the settings of the inventory that is described."""
+    return {name: settings for name, settings in others.items() if name == source}
 
 
 def describe(
@@ -218,14 +78,14 @@ def describe(
     """Measure the outlines of ``source``: "reviewed" for reviewed.gpkg, else a name in ``others_settings``.
 
     Writes, in EPSG:4326, the layers ``described`` (columns: ``attributes.DESCRIBED``), ``removed`` (outlines without area,
-    with ``reason``) and ``rejected`` (passed on from the review; empty for others). Areas and lengths are geodesic;
-    elevation, slope and aspect come from the DEM cells under the outline, partly covered ones by their part. Voids and
-    outlines past the DEM's edge give nulls, with the reason in ``dem_note``. ``records`` and ``facts``, one of each an image,
-    tell what the detections were mapped from (see ``scenes``); other inventories say it themselves, in a field.
+    with ``reason``) and ``rejected`` (passed on from the review; empty for others). Areas and lengths are geodesic.
+    Elevation, slope and aspect come from the DEM cells under the outline, weighted by their covered part. Voids, and
+    outlines past the DEM's edge, give nulls, with the reason in ``dem_note``. ``records`` and ``facts``, one of each per
+    image, give the scenes of the detections (see ``outline_scenes``); other inventories may have a field for the date.
     """
     frame, removed = repair_outlines(read_source(outlines, source, others_settings))
-    own = frame["outline_type"] if "outline_type" in frame else pd.Series(None, index=frame.index, dtype=object)
-    frame["outline_type"] = own.fillna(outline_type)
+    own_type = frame["outline_type"] if "outline_type" in frame else pd.Series(None, index=frame.index, dtype=object)
+    frame["outline_type"] = own_type.fillna(outline_type)
     with ExitStack() as stack:
         raster = stack.enter_context(open_raster(dem)) if dem else None
         result = measure(_with_scenes(frame, source, records or [], facts or []), raster, min_dem_share)
@@ -238,19 +98,7 @@ def describe(
             "rejected": rejected.to_crs(LONLAT)[["geometry"]],
         },
     )
-    _tell(result)
-
-
-def _with_scenes(frame: gpd.GeoDataFrame, source: str, records: list[Path], facts: list[Path]) -> gpd.GeoDataFrame:
-    if source != REVIEWED:
-        undated = frame["mapping_date"].isna() if "mapping_date" in frame else pd.Series(True, index=frame.index)
-        return frame.assign(
-            scenes_note=[f"the outline is from {source}, which gives no date" if none else None for none in undated]
-        )
-    told = pd.DataFrame(
-        outline_scenes(frame.geometry, records, facts), columns=["mapping_date", "scenes", "scenes_note"]
-    )
-    return frame.assign(**{name: told[name].to_numpy() for name in told})
+    _log_summary(result)
 
 
 def measure(frame: gpd.GeoDataFrame, dem: DatasetReader | None, min_dem_share: float) -> gpd.GeoDataFrame:
@@ -259,66 +107,208 @@ def measure(frame: gpd.GeoDataFrame, dem: DatasetReader | None, min_dem_share: f
     if dem is not None:
         check_dem(dem)
     on_dem = frame.geometry.to_crs(dem.crs) if dem is not None else frame.geometry
-    rows = [_ground(one, there, dem, min_dem_share) for one, there in zip(frame.geometry, on_dem, strict=True)]
-    ground = pd.DataFrame(rows, index=frame.index)
-    ground["area_km2"] = geodesic_area_m2(frame) / 1e6
-    ground["perimeter_m"] = geodesic_perimeter_m(frame)
+    rows = [_measure_outline(*pair, dem, min_dem_share) for pair in zip(frame.geometry, on_dem, strict=True)]
+    measures = pd.DataFrame(rows, index=frame.index)
+    measures["area_km2"] = geodesic_area_m2(frame) / 1e6
+    measures["perimeter_m"] = geodesic_perimeter_m(frame)
     if len(frame):
-        ground["width_m"] = ground["area_km2"] * 1e6 / ground["length_m"]
-    known = frame.drop(columns=[name for name in ground if name in frame])
-    return _rounded(to_schema(pd.concat([known, ground], axis=1), DESCRIBED, frame.crs))
+        measures["width_m"] = measures["area_km2"] * 1e6 / measures["length_m"]
+    own = frame.drop(columns=[name for name in measures if name in frame])
+    return _round(to_schema(pd.concat([own, measures], axis=1), DESCRIBED, frame.crs))
 
 
-def _ground(
-    outline: shapely.Geometry, there: shapely.Geometry, dem: DatasetReader | None, min_dem_share: float
+def _measure_outline(
+    outline: shapely.Geometry, on_dem: shapely.Geometry, dem: DatasetReader | None, min_dem_share: float
 ) -> dict[str, Value]:
-    """Attributes of one outline; ``there`` is the same in the DEM's CRS."""
-    summary = summarize_cells(cells_under(dem, there) if dem is not None else None, min_dem_share)
-    longitude, latitude = _marker(outline, there, summary, dem)
-    sun = potential_radiation(summary.cells, latitude) if "slope_deg" in summary.values and summary.cells else None
-    place = {"longitude": longitude, "latitude": latitude}
-    return {**summary.values, **_length(outline, summary, dem), "solar_w_m2": sun, **place}
-
-
-def _length(outline: shapely.Geometry, summary: TerrainAttributes, dem: DatasetReader | None) -> dict[str, Value]:
-    if summary.cells is not None and dem is not None:
-        cells = summary.cells
-        top, bottom = flow_ends(cells.x, cells.y, cells.elevation, cells.cover)
-        if np.hypot(top[0] - bottom[0], top[1] - bottom[1]) > max(dem.res):
-            length = length_along(outline, *_lonlat([top, bottom], dem))
-            return {"length_m": length, "length_note": "flow"}
-    return {"length_m": longer_side(outline), "length_note": "rectangle"}
+    """Return the attributes of one outline; ``on_dem`` is the same in the DEM's CRS."""
+    terrain = summarize_cells(cells_under(dem, on_dem) if dem is not None else None, min_dem_share)
+    longitude, latitude = _marker(outline, on_dem, terrain, dem)
+    solar = potential_radiation(terrain.cells, latitude) if "slope_deg" in terrain.values and terrain.cells else None
+    marker = {"longitude": longitude, "latitude": latitude}
+    return {**terrain.values, **_length(outline, terrain, dem), "solar_w_m2": solar, **marker}
 
 
 def _marker(
-    outline: shapely.Geometry, there: shapely.Geometry, summary: TerrainAttributes, dem: DatasetReader | None
-) -> tuple[float, float]:
-    """The primary marker in degrees: the outline's highest point where it is known, else any point inside."""
-    if summary.cells is not None and dem is not None:
-        highest = highest_inside(summary.cells, there)
+    outline: shapely.Geometry, on_dem: shapely.Geometry, terrain: TerrainAttributes, dem: DatasetReader | None
+) -> Point:
+    """Return the primary marker in degrees: the highest point of the outline where it is known, else any inner point."""
+    if terrain.cells is not None and dem is not None:
+        highest = highest_inside(terrain.cells, on_dem)
         if highest is not None:
-            return _lonlat([highest], dem)[0]
+            return _to_lonlat([highest], dem)[0]
     point = outline.representative_point()
     return point.x, point.y
 
 
-def _lonlat(points: list[tuple[float, float]], dem: DatasetReader) -> list[tuple[float, float]]:
+def _to_lonlat(points: list[Point], dem: DatasetReader) -> list[Point]:
     longitudes, latitudes = warp_points(dem.crs, LONLAT, *zip(*points, strict=True))
     return list(zip(longitudes, latitudes, strict=True))
 
 
-def _rounded(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    for one in DESCRIBED:
-        if one.kind is float and one.name not in ("confidence", "velocity", "velocity_error"):
-            frame[one.name] = frame[one.name].round(DECIMALS.get(one.name, 1))
+def _round(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    for attribute in DESCRIBED:
+        if attribute.kind is float and attribute.name not in ("confidence", "velocity", "velocity_error"):
+            frame[attribute.name] = frame[attribute.name].round(DECIMALS.get(attribute.name, 1))
     return frame
 
 
-def _tell(frame: gpd.GeoDataFrame) -> None:
-    """Say how many outlines have elevations, and why the others have none."""
+def _log_summary(frame: gpd.GeoDataFrame) -> None:
+    """Log how many outlines have elevations, and why the others have none."""
     bare = frame["elevation_mean_m"].isna()
     gaps = int((~bare & frame["dem_note"].notna()).sum())
     log.info("%d outlines described; %d without elevation, %d over gaps in the DEM", len(frame), bare.sum(), gaps)
     reasons = frame.loc[bare, "dem_note"].str.replace(r" \(.*\)| in [\d.]+% of it", "", regex=True)
     for reason, count in reasons.value_counts().items():
         log.info("without elevation, %d: %s", count, reason)
+
+
+def _length(outline: shapely.Geometry, terrain: TerrainAttributes, dem: DatasetReader | None) -> dict[str, Value]:
+    if terrain.cells is not None and dem is not None:
+        cells = terrain.cells
+        top, bottom = flow_ends(cells.x, cells.y, cells.elevation, cells.cover)
+        if np.hypot(top[0] - bottom[0], top[1] - bottom[1]) > max(dem.res):
+            length = length_along(outline, *_to_lonlat([top, bottom], dem))
+            return {"length_m": length, "length_note": "flow"}
+    return {"length_m": longer_side(outline), "length_note": "rectangle"}
+
+
+def flow_ends(x: np.ndarray, y: np.ndarray, elevation: np.ndarray, cover: np.ndarray) -> tuple[Point, Point]:
+    """Return the centroids of the highest and of the lowest tenth of the cells, weighted by their covered part."""
+    order = np.argsort(elevation, kind="stable")
+    below = np.cumsum(cover[order]) / cover.sum()
+    low = elevation <= elevation[order][np.searchsorted(below, TENTH)]  # equals go together, or the ends lean to a side
+    high = elevation >= elevation[order][np.searchsorted(below, 1 - TENTH)]
+    top, bottom = (
+        (float(np.average(x[part], weights=cover[part])), float(np.average(y[part], weights=cover[part])))
+        for part in (high, low)
+    )
+    return top, bottom
+
+
+def length_along(outline: shapely.Geometry, highest: Point, lowest: Point) -> float:
+    """Return the extent in metres of an outline in degrees along the line from ``highest`` to ``lowest`` (degrees)."""
+    vertices, (top, bottom) = _in_plane(outline, highest, lowest)
+    direction = (top - bottom) / np.hypot(*(top - bottom))
+    along = vertices @ direction
+    return float(along.max() - along.min())
+
+
+def longer_side(outline: shapely.Geometry) -> float:
+    """Return the longer side in metres of the smallest rotated rectangle round an outline in degrees."""
+    vertices, _ = _in_plane(outline)
+    corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(shapely.MultiPoint(vertices)))
+    return float(np.hypot(*np.diff(corners, axis=0).T).max())
+
+
+def to_plane(lonlat: np.ndarray, centre: Point) -> np.ndarray:
+    """Return (n, 2) metres east and north of ``centre`` in the azimuthal equidistant plane, from (n, 2) degrees."""
+    start = np.broadcast_to(centre, lonlat.shape)
+    azimuth, _, distance = WGS84.inv(start[:, 0], start[:, 1], lonlat[:, 0], lonlat[:, 1])
+    return np.column_stack([distance * np.sin(np.radians(azimuth)), distance * np.cos(np.radians(azimuth))])
+
+
+def _in_plane(outline: shapely.Geometry, *points: Point) -> tuple[np.ndarray, np.ndarray]:
+    """Return the vertices of an outline and further points in the plane round the outline's centroid."""
+    middle = outline.centroid
+    vertices = shapely.get_coordinates(outline)
+    plane = to_plane(np.vstack([vertices, np.reshape(points, (-1, 2))]), (middle.x, middle.y))
+    return plane[: len(vertices)], plane[len(vertices) :]
+
+
+@dataclass(frozen=True)
+class SourceScene:
+    """A scene by its name, and its ISO date, None where unknown."""
+
+    name: str
+    date: str | None
+
+
+def _with_scenes(frame: gpd.GeoDataFrame, source: str, records: list[Path], facts: list[Path]) -> gpd.GeoDataFrame:
+    if source != REVIEWED:
+        undated = frame["mapping_date"].isna() if "mapping_date" in frame else pd.Series(True, index=frame.index)
+        note = f"the outline is from {source}, which gives no date"
+        return frame.assign(scenes_note=[note if missing else None for missing in undated])
+    columns = ["mapping_date", "scenes", "scenes_note"]
+    scenes = pd.DataFrame(outline_scenes(frame.geometry, records, facts), columns=columns)
+    return frame.assign(**{name: scenes[name].to_numpy() for name in columns})
+
+
+def outline_scenes(
+    outlines: gpd.GeoSeries, records: Sequence[Path], facts: Sequence[Path]
+) -> list[dict[str, str | None]]:
+    """Return ``mapping_date``, ``scenes`` and ``scenes_note`` of each outline (EPSG:4326), in their order.
+
+    ``scenes`` lists names and shares, largest first; ``mapping_date`` is the date of the first. Raises UserError where
+    records and facts are not pairs, or do not fit each other.
+    """
+    if len(records) != len(facts):
+        raise UserError(
+            f"{len(records)} records of scenes came with {len(facts)} files of facts; give one for each image."
+        )
+    if not records:
+        return [_scene_columns({}, "no record of scenes")] * len(outlines)
+    pixels: list[defaultdict[SourceScene, float]] = [defaultdict(float) for _ in outlines]
+    for record, fact in zip(records, facts, strict=True):
+        scenes = _read_scenes(fact)
+        for position, number, count in _count_pixels(record, outlines):
+            if number not in scenes:
+                raise UserError(
+                    f"{record} holds the scene number {number}, which {fact} does not name. Compose the image again."
+                )
+            pixels[position][scenes[number]] += count
+    return [_scene_columns(counts, "no image covers it") for counts in pixels]
+
+
+def _read_scenes(facts: Path) -> dict[int, SourceScene]:
+    what, advice = "an image's facts written by `compose-rgb`", "Give the file that compose-rgb wrote beside the image."
+    return parse_json(facts, _scenes_by_number, what, advice)
+
+
+def _scenes_by_number(facts: dict[str, Any]) -> dict[int, SourceScene]:
+    return {
+        int(scene["number"]): SourceScene(str(scene["name"]), (scene["date"] or "")[:10] or None)
+        for scene in facts["scenes"]
+    }
+
+
+def _count_pixels(record: Path, outlines: gpd.GeoSeries) -> Iterator[tuple[int, int, float]]:
+    """Yield (position of the outline, number of the scene, covered pixels) for outlines that touch the record."""
+    from exactextract import exact_extract
+    from exactextract.raster import RasterioRasterSource
+
+    with open_raster(record) as raster:
+        projected = outlines.to_crs(raster.crs)
+        near = np.flatnonzero(projected.intersects(Grid.from_raster(raster).footprint))
+        features = [
+            {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(projected.iloc[position])}
+            for position in near
+        ]
+        if not features:
+            return
+        counted = exact_extract(
+            RasterioRasterSource(raster), features, ["unique", "frac", "count"], max_cells_in_memory=MAX_CELLS
+        )
+        for position, feature in zip(near.tolist(), counted, strict=True):
+            statistics = feature["properties"]
+            for number, share in zip(statistics["unique"], statistics["frac"], strict=True):
+                yield position, int(number), float(share) * float(statistics["count"])
+
+
+def _scene_columns(pixels: Mapping[SourceScene, float], why_none: str) -> dict[str, str | None]:
+    total = sum(pixels.values())
+    if not total:
+        return {"mapping_date": None, "scenes": None, "scenes_note": why_none}
+    ranked = sorted(pixels, key=lambda scene: (-round(pixels[scene] / total, 3), _later_first(scene), scene.name))
+    shares = [
+        f"{scene.name}:{pixels[scene] / total:.3f}" for scene in ranked if pixels[scene] / total >= MIN_SCENE_SHARE
+    ]
+    date = ranked[0].date
+    return {
+        "mapping_date": date,
+        "scenes": ";".join(shares),
+        "scenes_note": None if date else "the scene's date is not known",
+    }
+
+
+def _later_first(scene: SourceScene) -> int:
+    return -int("".join(filter(str.isdigit, scene.date or "")) or 0)

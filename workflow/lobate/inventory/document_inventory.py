@@ -1,7 +1,4 @@
-"""The verb `document-inventory`: what the compiled inventory is, for people (README.md) and for programs (metadata.json).
-
-The text beside a compiled inventory: what is in it, the paper's account, and how to cite it.
-"""
+"""The verb `document-inventory`: the compiled inventory's README.md for people and metadata.json for programs."""
 
 from __future__ import annotations
 
@@ -30,114 +27,24 @@ FILES = (
     ("metadata.json", "all that this page says, for programs"),
 )
 SYNTHETIC = "**SYNTHETIC**: this world was made up by lobate to try itself on; nothing in it was ever observed."
+MODEL_FIELDS = (
+    "architecture",
+    "bands",
+    "digest",
+    "round",
+    "threshold",
+    "validation_iou",
+    "dataset",
+    "licence",
+    "lobate",
+    "libraries",
+)
+"""Fields of the model's header in metadata.json."""
 NOT_GIVEN = "not said; set `inventory.{}` before you pass it on"
 
 
-def format_readme(told: dict[str, Any]) -> str:
-    """Return the README of an inventory from its metadata (see ``document``), as Markdown."""
-    parts = [
-        f"# {told['title']}",
-        SYNTHETIC if told["synthetic"] else "",
-        _account(told["account"]["detections"]),
-        _numbers(told["account"]["inventory"], told["landform"]),
-        "## Files\n\n" + _table(("file", "what it is"), ((f"`{name}`", about) for name, about in FILES)),
-        _sources_section(told["sources"], told["elevation"]),
-        _scenes_section(told["scenes"]),
-        _model_section(told["model"]),
-        _terms(told),
-        "## Attributes\n\n"
-        + _table(("name", "kind", "meaning"), ((f"`{a['name']}`", a["kind"], a["about"]) for a in told["attributes"])),
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _account(found: dict[str, int]) -> str:
-    rows = [
-        ("known: another inventory has them too", found["known"]),
-        ("new: only detected", found["new"]),
-        ("wrong: rejected in the review", found["wrong"]),
-        ("left out: pending", found["pending_left_out"]),
-        ("left out: the same ground as another detection", found["repeated"]),
-        ("**total**", found["total"]),
-        ("of the known and new: outline edited by a person", found["edited"]),
-        ("of the known and new: accepted as they are", found["accepted"]),
-        ("of the known and new: pending, nobody has looked yet", found["pending"]),
-        ("of the known and new: by a person's word alone, this model detects nothing there", found["drawn"]),
-    ]
-    return "## What the detections turned out to be\n\n" + _table(("detections", "number"), rows)
-
-
-def _numbers(compiled: dict[str, Any], landform: str) -> str:
-    altitude, area = compiled["altitude_m"], compiled["area_km2"]
-    rows = [
-        *((f"known by: {method}", count) for method, count in sorted(compiled["by_method"].items())),
-        (f"**{landform}s in all**", compiled["total"]),
-        ("altitude, lowest to highest (m)", f"{_said(altitude['lowest'])} to {_said(altitude['highest'])}"),
-        ("mean altitude (m)", _said(altitude["mean"])),
-        ("area, total (km2)", _said(area["total"])),
-        ("area, mean and median (km2)", f"{_said(area['mean'])} and {_said(area['median'])}"),
-        ("mean slope (degrees)", _said(compiled["mean_slope_deg"])),
-        ("mean velocity (cm a year)", _said(compiled["mean_velocity"])),
-        ("without elevation", compiled["without_elevation"]),
-    ]
-    return "## The inventory in numbers\n\n" + _table(("", ""), rows)
-
-
-def _sources_section(sources: list[dict[str, str | None]], dem: str | list[str] | None) -> str:
-    rows = (
-        (source["name"], source["method"], source["file"] or "", source["licence"] or "", source["citation"] or "")
-        for source in sources
-    )
-    table = _table(("name", "method", "file", "licence", "citation"), rows)
-    files = [dem] if isinstance(dem, str) else dem or []
-    return f"## Sources\n\n{table}\n\nElevation: {', '.join(f'`{file}`' for file in files) or 'none'}."
-
-
-def _scenes_section(scenes: list[dict[str, Any]]) -> str:
-    if not scenes:
-        return ""
-    return "## Scenes\n\n" + _table(
-        ("scene", "date"), ((f"`{scene['name']}`", _said(scene["date"])) for scene in scenes)
-    )
-
-
-def _model_section(model: dict[str, Any] | None) -> str:
-    if model is None:
-        return ""
-    ious = model["validation_iou"]
-    iou = ious.get("landform") if isinstance(ious, dict) else ious
-    rows = [
-        ("network", f"DeepLabv3+ on {model['architecture']['backbone']}"),
-        ("bands", ", ".join(model["bands"] or []) or "unknown"),
-        ("trained in round", _said(model["round"])),
-        ("validation IoU of the landform", _said(iou)),
-        ("digest of the weights", f"`{model['digest']}`"),
-        ("licence of the model", _said(model["licence"])),
-        ("made by", f"lobate {model['lobate']}"),
-    ]
-    return "## Model\n\n" + _table(("", ""), rows)
-
-
-def _terms(told: dict[str, Any]) -> str:
-    licence, citation = (told[name] or NOT_GIVEN.format(name) for name in ("licence", "citation"))
-    return f"## Licence and citation\n\nLicence: {licence}\n\nCitation: {citation}"
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(_cell(one) for one in line) + " |" for line in lines)
-
-
-def _cell(value: Any) -> str:
-    return " ".join(str(value).replace("|", "\\|").split())
-
-
-def _said(value: Any) -> str:
-    return "unknown" if value is None else str(value)
-
-
 def is_synthetic(example: Example | None) -> bool:
-    """Whether the region is the embedded example."""
+    """Return whether the region is the embedded example."""
     return example is not None
 
 
@@ -159,11 +66,11 @@ def document_inventory(
 ) -> None:
     """Write the inventory's sources, scenes and their dates, model, licence and citation, and the paper's account.
 
-    ``model``: the model file that detected; ``facts``: what composing wrote beside each image. Nothing in it tells when it
-    was written, so the same inventory has the same metadata.
+    ``model``: the model file behind the detections; ``facts``: the JSON that compose-rgb wrote beside each image. There is
+    no time of writing in them, so the same inventory has the same metadata.
     """
     records = read_compiled(inventory)
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "title": f"Inventory of {landform}s, region {region}",
         "region": region,
         "landform": landform,
@@ -171,32 +78,44 @@ def document_inventory(
         "licence": licence,
         "citation": citation,
         "crs": "EPSG:4326",
-        "bounds": [round(float(one), 6) for one in records.total_bounds] if len(records) else None,
+        "bounds": [round(float(bound), 6) for bound in records.total_bounds] if len(records) else None,
         "account": read_json(summary, "a summary.json written by `compile-inventory`"),
-        "sources": _sources(others or {}),
+        "sources": _list_sources(others or {}),
         "elevation": dem,
-        "scenes": _scenes(facts or []),
-        "model": _model(model) if model else None,
+        "scenes": _list_scenes(facts or []),
+        "model": _read_model(model) if model else None,
         "attributes": [
-            {"name": a.name, "kind": "text" if a.kind is str else "number", "about": a.meaning} for a in INVENTORY
+            {
+                "name": attribute.name,
+                "kind": "text" if attribute.kind is str else "number",
+                "about": attribute.meaning,
+            }
+            for attribute in INVENTORY
         ],
     }
-    told["dates"] = sorted({scene["date"] for scene in told["scenes"] if scene["date"]})
-    write_json(metadata, told)
-    readme.write_text(format_readme(told), encoding="utf-8")
+    document["dates"] = sorted({scene["date"] for scene in document["scenes"] if scene["date"]})
+    write_json(metadata, document)
+    readme.write_text(format_readme(document), encoding="utf-8")
 
 
-def _sources(others: dict[str, OtherInventory]) -> list[dict[str, str | None]]:
-    """The inventories compiled, in their order, the detections last."""
-    listed = [
-        {"name": name, "method": one.method, "file": one.path, "licence": one.licence, "citation": one.citation}
-        for name, one in sorted(others.items())
+def _list_sources(others: dict[str, OtherInventory]) -> list[dict[str, str | None]]:
+    """Return the compiled inventories, in their order, the detections last."""
+    sources: list[dict[str, str | None]] = [
+        {
+            "name": name,
+            "method": settings.method,
+            "file": settings.path,
+            "licence": settings.licence,
+            "citation": settings.citation,
+        }
+        for name, settings in sorted(others.items())
     ]
-    return [*listed, {"name": REVIEWED, "method": DETECTION_METHOD, "file": None, "licence": None, "citation": None}]
+    detections = {"name": REVIEWED, "method": DETECTION_METHOD, "file": None, "licence": None, "citation": None}
+    return [*sources, detections]
 
 
-def _scenes(facts: list[Path]) -> list[dict[str, Any]]:
-    """The scenes that gave pixels to any image, each once, by date."""
+def _list_scenes(facts: list[Path]) -> list[dict[str, Any]]:
+    """Return the scenes with pixels in any image, each once, by date."""
     what, advice = "an image's facts written by `compose-rgb`", "Give the file that compose-rgb wrote."
     scenes = [scene for path in facts for scene in parse_json(path, _scenes_with_pixels, what, advice)]
     by_name = {scene["name"]: scene for scene in scenes}
@@ -211,8 +130,8 @@ def _scenes_with_pixels(facts: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _model(path: Path) -> dict[str, Any]:
-    """What the model says of itself in the header of its file; the weights are not read."""
+def _read_model(path: Path) -> dict[str, Any]:
+    """Return the fields of the model's header that describe it; the weights are not read."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -222,16 +141,110 @@ def _model(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path} is no model of lobate, or is damaged ({error}). Give the model.safetensors that select-model chose."
         ) from error
-    wanted = (
-        "architecture",
-        "bands",
-        "digest",
-        "round",
-        "threshold",
-        "validation_iou",
-        "dataset",
-        "licence",
-        "lobate",
-        "libraries",
+    return {name: header.get(name) for name in MODEL_FIELDS}
+
+
+def format_readme(metadata: dict[str, Any]) -> str:
+    """Return the README of an inventory as Markdown, from its metadata."""
+    parts = [
+        f"# {metadata['title']}",
+        SYNTHETIC if metadata["synthetic"] else "",
+        _detections_section(metadata["account"]["detections"]),
+        _numbers_section(metadata["account"]["inventory"], metadata["landform"]),
+        "## Files\n\n" + _table(("file", "what it is"), ((f"`{name}`", about) for name, about in FILES)),
+        _sources_section(metadata["sources"], metadata["elevation"]),
+        _scenes_section(metadata["scenes"]),
+        _model_section(metadata["model"]),
+        _licence_section(metadata),
+        "## Attributes\n\n" + _table(("name", "kind", "meaning"), _attribute_rows(metadata["attributes"])),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _attribute_rows(attributes: list[dict[str, str]]) -> Iterable[tuple[str, ...]]:
+    return ((f"`{attribute['name']}`", attribute["kind"], attribute["about"]) for attribute in attributes)
+
+
+def _detections_section(counts: dict[str, int]) -> str:
+    rows = [
+        ("known: another inventory has them too", counts["known"]),
+        ("new: only detected", counts["new"]),
+        ("wrong: rejected in the review", counts["wrong"]),
+        ("left out: pending", counts["pending_left_out"]),
+        ("left out: the same ground as another detection", counts["repeated"]),
+        ("**total**", counts["total"]),
+        ("of the known and new: outline edited by a person", counts["edited"]),
+        ("of the known and new: accepted as they are", counts["accepted"]),
+        ("of the known and new: pending, nobody has looked yet", counts["pending"]),
+        ("of the known and new: by a person's word alone, this model detects nothing there", counts["drawn"]),
+    ]
+    return "## What the detections turned out to be\n\n" + _table(("detections", "number"), rows)
+
+
+def _numbers_section(compiled: dict[str, Any], landform: str) -> str:
+    altitude, area = compiled["altitude_m"], compiled["area_km2"]
+    rows = [
+        *((f"known by: {method}", count) for method, count in sorted(compiled["by_method"].items())),
+        (f"**{landform}s in all**", compiled["total"]),
+        ("altitude, lowest to highest (m)", f"{_or_unknown(altitude['lowest'])} to {_or_unknown(altitude['highest'])}"),
+        ("mean altitude (m)", _or_unknown(altitude["mean"])),
+        ("area, total (km2)", _or_unknown(area["total"])),
+        ("area, mean and median (km2)", f"{_or_unknown(area['mean'])} and {_or_unknown(area['median'])}"),
+        ("mean slope (degrees)", _or_unknown(compiled["mean_slope_deg"])),
+        ("mean velocity (cm a year)", _or_unknown(compiled["mean_velocity"])),
+        ("without elevation", compiled["without_elevation"]),
+    ]
+    return "## The inventory in numbers\n\n" + _table(("", ""), rows)
+
+
+def _sources_section(sources: list[dict[str, str | None]], dem: str | list[str] | None) -> str:
+    rows = (
+        (source["name"], source["method"], source["file"] or "", source["licence"] or "", source["citation"] or "")
+        for source in sources
     )
-    return {name: header.get(name) for name in wanted}
+    table = _table(("name", "method", "file", "licence", "citation"), rows)
+    files = [dem] if isinstance(dem, str) else dem or []
+    return f"## Sources\n\n{table}\n\nElevation: {', '.join(f'`{file}`' for file in files) or 'none'}."
+
+
+def _scenes_section(scenes: list[dict[str, Any]]) -> str:
+    if not scenes:
+        return ""
+    return "## Scenes\n\n" + _table(
+        ("scene", "date"), ((f"`{scene['name']}`", _or_unknown(scene["date"])) for scene in scenes)
+    )
+
+
+def _model_section(model: dict[str, Any] | None) -> str:
+    if model is None:
+        return ""
+    ious = model["validation_iou"]
+    iou = ious.get("landform") if isinstance(ious, dict) else ious
+    rows = [
+        ("network", f"DeepLabv3+ on {model['architecture']['backbone']}"),
+        ("bands", ", ".join(model["bands"] or []) or "unknown"),
+        ("trained in round", _or_unknown(model["round"])),
+        ("validation IoU of the landform", _or_unknown(iou)),
+        ("digest of the weights", f"`{model['digest']}`"),
+        ("licence of the model", _or_unknown(model["licence"])),
+        ("made by", f"lobate {model['lobate']}"),
+    ]
+    return "## Model\n\n" + _table(("", ""), rows)
+
+
+def _licence_section(metadata: dict[str, Any]) -> str:
+    licence, citation = (metadata[name] or NOT_GIVEN.format(name) for name in ("licence", "citation"))
+    return f"## Licence and citation\n\nLicence: {licence}\n\nCitation: {citation}"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    return " ".join(str(value).replace("|", "\\|").split())
+
+
+def _or_unknown(value: Any) -> str:
+    return "unknown" if value is None else str(value)
