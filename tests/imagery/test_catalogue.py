@@ -169,11 +169,11 @@ def test_the_server_says_how_long_to_wait_within_reason(fake):
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (send(500), "it says 500 Internal Server Error, and so 3 times in a row"),
-        (send(403), "it says 403"),
-        (send(200, b"<html>"), "its answer is no JSON"),
-        (send(200, b"[" * 100_000), "its answer is no JSON"),
-        (cut, "half of one"),
+        (send(500), "it answers 500 Internal Server Error, 3 times in a row"),
+        (send(403), "it answers 403"),
+        (send(200, b"<html>"), "its answer is not JSON"),
+        (send(200, b"[" * 100_000), "its answer is not JSON"),
+        (cut, "or an incomplete one"),
         (hang_up, "no answer"),
     ],
 )
@@ -279,7 +279,7 @@ def test_a_catalogue_leads_to_no_file_of_this_machine(fake, tmp_path):
 
 
 def test_a_host_that_is_not_there_is_told(fake):
-    with pytest.raises(UserError, match=r"cannot be asked: The host nowhere\.invalid cannot be found"):
+    with pytest.raises(UserError, match=r"cannot be reached: The host nowhere\.invalid cannot be found"):
         asked(fake, url="http://nowhere.invalid/v1", allow_private=False)
     assert fake.waits == [1, 2]
 

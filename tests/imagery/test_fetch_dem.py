@@ -189,10 +189,10 @@ def test_a_real_stac_api_lists_the_tiles(fetch, tiles, stac_server):
 
 def test_who_cannot_reach_the_catalogue_is_told_how_to_do_without(monkeypatch, tmp_path):
     def nobody(*_):
-        raise UserError("The catalogue cannot be asked.")
+        raise UserError("The catalogue cannot be reached.")
 
     monkeypatch.setattr(catalogue, "search", nobody)
     gpd.GeoDataFrame(geometry=[box(15.2, 46.2, 15.4, 46.4)], crs=4326).to_file(tmp_path / "area.gpkg")
     find = Find(area="area.gpkg", years=[2018], months=[7])
-    with pytest.raises(UserError, match=r"cannot be asked\. Or bring a DEM of your own .* inventory\.dem; without"):
+    with pytest.raises(UserError, match=r"cannot be reached\. Or bring a DEM of your own .* inventory\.dem; without"):
         fetch_dem(tmp_path / "area.gpkg", tmp_path / "dem.tif", find=find, catalogue=LOCAL)

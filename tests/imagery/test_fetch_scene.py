@@ -223,7 +223,7 @@ def test_signatures_are_asked_for_renewed_and_written_nowhere(scene):
 def test_a_page_instead_of_a_band_is_told(scene):
     (scene.folder / "B04.tif").write_text("<html>Please log in</html>")
     scene.change("red", **{"file:checksum": ""})
-    with pytest.raises(UserError, match=r"B04 of scene .* is no image that can be read.*<html>Please log in"):
+    with pytest.raises(UserError, match=r"B04 of scene .* is no readable image.*<html>Please log in"):
         scene.fetch()
     assert "B04.tif" not in here(scene)
 
@@ -259,7 +259,7 @@ def test_a_place_on_earth_may_stand_beside_the_band(scene):
         ({"checksums": "B04=1220" + "0" * 64}, "is no longer that of the scene table"),
         ({"scene": "S2A_other"}, f"has no scene '{SCENE}'"),
         ({"source": "ftp://example.org/x"}, "the source is"),
-        ({"source": "http://[x"}, "cannot be asked for"),
+        ({"source": "http://[x"}, "cannot be requested"),
     ],
 )
 def test_what_the_table_says_wrongly_is_told(scene, changed, said):

@@ -234,7 +234,7 @@ def test_without_a_section_find_the_verb_says_so(tmp_path):
     [
         (box(5e5, 3.9e6, 5.4e5, 3.94e6), "lies nowhere on Earth"),
         (Polygon(), "is empty"),
-        (box(0, 0, 1, 1), "cannot be asked"),
+        (box(0, 0, 1, 1), "cannot be reached"),
     ],
     ids=["nowhere", "empty", "down"],
 )

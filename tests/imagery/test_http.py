@@ -77,7 +77,7 @@ def test_the_server_says_how_long_to_wait(fetch, file_server, served, caplog):
 
 def test_a_refusal_that_stays_is_told(fetch, file_server, served, tmp_path):
     file_server.fail(served, *[Fault(503)] * 3)
-    with pytest.raises(UserError, match=r"B04\.tif cannot be fetched: the server says 503 .*3 times in a row"):
+    with pytest.raises(UserError, match=r"B04\.tif cannot be fetched: the server answers 503 .*3 times in a row"):
         fetch()
     assert leftovers(tmp_path) == []
 
@@ -87,7 +87,7 @@ def test_a_refusal_that_stays_is_told(fetch, file_server, served, tmp_path):
 )
 def test_a_plain_no_is_not_asked_again(fetch, file_server, served, status, kind):
     file_server.fail(served, Fault(status))
-    with pytest.raises(kind, match=f"the server says {status}"):
+    with pytest.raises(kind, match=f"the server answers {status}"):
         fetch()
     assert len(file_server.asked(served)) == 1
 
@@ -120,14 +120,14 @@ def test_a_server_that_cannot_go_on_is_not_asked_for_ever(fetch, file_server, se
 def test_a_refusal_that_a_signature_may_lift_says_so(fetch, file_server, served):
     file_server.fail(served, *[Fault(403)] * 3)
     with pytest.raises(
-        UserError, match=r"403 Forbidden \(some archives want signed addresses: imagery\.catalogue\.signing\)"
+        UserError, match=r"403 Forbidden \(some archives require signed addresses: imagery\.catalogue\.signing\)"
     ):
         fetch()
 
 
 def test_the_next_process_goes_on_where_the_last_one_ended(fetch, file_server, served):
     file_server.fail(served, Fault(share=0.5))
-    with pytest.raises(UserError, match="what has come so far is kept"):
+    with pytest.raises(UserError, match="what has been downloaded so far is kept"):
         fetch(RetryPolicy(tries=1))
     assert fetch().read_bytes() == CONTENT
     assert file_server.asked(served)[-1].range == "bytes=1500000-"
@@ -157,13 +157,13 @@ def test_all_here_but_not_yet_named_is_not_fetched_again(fetch, file_server, ser
 def test_wrong_bytes_are_thrown_away_and_fetched_once_more(fetch, file_server, served, caplog):
     file_server.fail(served, Fault(flipped=True))
     assert fetch().read_bytes() == CONTENT
-    assert "is wrong and is thrown away: its sha256 is not the catalogue's" in caplog.text
+    assert "is wrong and is deleted: its sha256 is not the catalogue's" in caplog.text
     assert [(one.status, one.range) for one in file_server.asked(served)] == [(200, ""), (200, "")]
 
 
 def test_bytes_that_stay_wrong_are_told_and_not_kept(fetch, file_server, served, tmp_path):
     file_server.fail(served, Fault(flipped=True), Fault(flipped=True))
-    with pytest.raises(UserError, match="arrived whole and wrong, twice"):
+    with pytest.raises(UserError, match="was downloaded completely twice, and was wrong both times: its sha256"):
         fetch()
     assert leftovers(tmp_path) == []
 
@@ -260,7 +260,7 @@ def test_a_transfer_stops_when_told_and_keeps_what_came(fetch, file_server, serv
     assert (tmp_path / "workshop" / "B04.tif.part").stat().st_size > 0
 
 
-@pytest.mark.parametrize(("number", "hint"), [(errno.ENOSPC, "Free some room"), (errno.EACCES, "the right to write")])
+@pytest.mark.parametrize(("number", "hint"), [(errno.ENOSPC, "Free some disk space"), (errno.EACCES, "Make the folder writable")])
 def test_a_disk_that_takes_no_more_is_told(fetch, monkeypatch, number, hint):
     def refused(*_, **__):
         raise OSError(number, "no")

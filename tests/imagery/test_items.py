@@ -119,15 +119,15 @@ def test_the_footprint_is_cut_at_the_antimeridian_and_may_be_a_box():
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"id": "../../evil_44SPC"}, "no name of a folder"),
-        ({"id": ""}, "no name of a folder"),
-        ({"id": "S2A_44SPC_" + "x" * 200}, "no name of a folder"),
-        ({"id": "scene_20180711"}, "which MGRS tile"),
+        ({"id": "../../evil_44SPC"}, "cannot be the name of a folder"),
+        ({"id": ""}, "cannot be the name of a folder"),
+        ({"id": "S2A_44SPC_" + "x" * 200}, "cannot be the name of a folder"),
+        ({"id": "scene_20180711"}, "hold an MGRS tile"),
         ({"id": "S2A_44SPC_x", "datetime": "yesterday"}, "no date"),
         ({"geometry": None}, "no footprint"),
         ({"geometry": {"type": "Point", "coordinates": [1, 2]}}, "no footprint"),
         ({"geometry": {"type": "Polygon", "coordinates": "no"}, "bbox": [1, 2]}, "no footprint"),
-        ({"properties": "none", "id": "x"}, "which MGRS tile"),
+        ({"properties": "none", "id": "x"}, "hold an MGRS tile"),
     ],
 )
 def test_an_item_that_is_no_scene_is_told(changed, said, caplog):

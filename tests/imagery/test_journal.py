@@ -150,7 +150,7 @@ def test_json_is_written_whole_and_the_same(tmp_path):
 
 @pytest.mark.parametrize(
     ("number", "hint"),
-    [(errno.ENOSPC, "Free some room"), (errno.EDQUOT, "Free some room"), (errno.EROFS, "the right to write")],
+    [(errno.ENOSPC, "Free some disk space"), (errno.EDQUOT, "Free some disk space"), (errno.EROFS, "Make the folder writable")],
 )
 def test_a_failure_to_write_is_told_with_what_to_do(number, hint):
     with pytest.raises(UserError, match=rf"a/b cannot be written: .*{hint}"), os_errors(Path("a/b")):

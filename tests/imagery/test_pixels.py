@@ -75,7 +75,7 @@ def test_it_is_what_gdal_makes_of_it(products, tmp_path, metres, shift):
     coarse = np.random.default_rng(1).integers(1, 12, (30, 25)).astype(np.uint8)
     products.write_raster(tmp_path / "c.tif", coarse, metres=metres, origin=(500_000.0 + shift, 4_000_000.0 - shift))
     fine = products.write_raster(tmp_path / "f.tif", np.zeros((40, 60), np.uint8))
-    grid = Grid.of(fine)
+    grid = Grid.from_raster(fine)
     with rasterio.open(tmp_path / "c.tif") as dataset:
         own = Resampled(dataset, 1, grid)
         bands = [own.read(start, min(start + 7, 40)) for start in range(0, 40, 7)]
@@ -87,7 +87,7 @@ def test_another_crs_is_a_mistake(products, tmp_path):
     products.write_raster(tmp_path / "c.tif", np.ones((4, 4), np.uint8), crs="EPSG:32645")
     fine = products.write_raster(tmp_path / "f.tif", np.zeros((4, 4), np.uint8))
     with rasterio.open(tmp_path / "c.tif") as dataset, pytest.raises(UserError, match="share a CRS"):
-        Resampled(dataset, 1, Grid.of(fine))
+        Resampled(dataset, 1, Grid.from_raster(fine))
 
 
 @settings(max_examples=60, deadline=None)

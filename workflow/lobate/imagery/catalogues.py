@@ -1,4 +1,4 @@
-"""The public catalogues that settings may name: their address, their collection of scenes, and the service that signs."""
+"""Public STAC catalogues by name: their URL, their collection of Level-2A scenes, and the service that signs URLs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lobate.settings.imagery import Catalogue
 
 @dataclass(frozen=True)
 class PublicCatalogue:
-    """A public catalogue: its address, its collection of Level-2A scenes, and what signs the addresses of its files."""
+    """URL, collection of Level-2A scenes, and URL of the signing service of one catalogue."""
 
     url: str
     collection: str
@@ -27,10 +27,10 @@ PUBLIC_CATALOGUES = {
 
 
 def catalogue_url(settings: Catalogue) -> str:
-    """Return the catalogue's address."""
+    """Return the URL of the catalogue in the settings."""
     return settings.url or PUBLIC_CATALOGUES[settings.name].url
 
 
 def scene_collection(settings: Catalogue) -> str:
-    """Return the collection of scenes."""
+    """Return the collection of scenes in the settings, else the catalogue's own."""
     return settings.collection or PUBLIC_CATALOGUES[settings.name].collection

@@ -1,7 +1,7 @@
-"""fetch-dem: the Copernicus DEM of the area, from the catalogue of the scenes, as one raster with its voids.
+"""fetch-dem: download the Copernicus DEM of the area, and mosaic it into one raster with its voids.
 
-Tiles of one degree that touch the area, or come near it, are kept in `resources/dem/tiles/` and not fetched again. Whoever
-has a DEM of his own names it in `inventory.dem`, and nothing is fetched.
+The one-degree tiles on and near the area stay in `resources/dem/tiles/` and are not downloaded again. For a DEM of your
+own in `inventory.dem` nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from shapely.geometry.base import BaseGeometry
 
 from lobate.engine.signature import Input, Output, Setting, uncached
 from lobate.errors import UserError
-from lobate.imagery.fetching.assets import Asset, AssetDownload, asset_download, elevation_asset, missing
+from lobate.imagery.fetching.assets import Asset, asset_download, elevation_asset, missing
 from lobate.imagery.fetching.journal import Journal, open_journal
 from lobate.imagery.finding.area import query_outline, read_area
+from lobate.imagery.finding.items import flat_bbox
 from lobate.io.atomic import atomic_write
 from lobate.settings.imagery import Catalogue, Find
 
@@ -27,9 +28,9 @@ log = logging.getLogger(__name__)
 
 TILES_DIR = "tiles"
 MARGIN_DEG = 0.05
-"""Degrees round the area that need elevation, too: slopes at its edge, and outlines that reach past it."""
+"""Degrees around the area that need elevation as well: for slopes at its edge, and outlines that reach past it."""
 MAX_NAMED = 12
-"""Tiles that are named one by one."""
+"""Missing tiles listed by name; of the others only the number is given."""
 OWN_DEM_ADVICE = (
     "Or bring a DEM of your own and name it in inventory.dem; without that setting nothing is fetched, and elevation, slope "
     "and aspect stay empty."
@@ -44,9 +45,9 @@ def fetch_dem(
     find: Annotated[Find | None, Setting("imagery.find")],
     catalogue: Annotated[Catalogue, Setting("imagery.catalogue")],
 ) -> None:
-    """Fetch elevation of the area and mosaic it; what no tile knows stays void (-9999).
+    """Fetch elevation of the area and mosaic it; pixels without elevation are void (-9999).
 
-    Raises UserError when the catalogue has none for the area, or tiles cannot be had; those that arrived stay.
+    Raises UserError when the catalogue has none for the area, or when a tile cannot be downloaded; the others stay.
     """
     from lobate.imagery.mosaic import write_mosaic
 
@@ -69,65 +70,59 @@ def _area_with_margin(area: Path, find: Find) -> BaseGeometry:
     west, _, east, _ = ground.bounds
     if east - west > 180:
         raise UserError(
-            f"The area of interest {area} lies on both sides of the 180th meridian, where one DEM in degrees would go round "
-            "the Earth. Map each side as a region of its own, or bring a DEM in another CRS and name it in inventory.dem."
+            f"The area of interest {area} lies on both sides of the 180th meridian, so one DEM in degrees would span the whole "
+            "Earth. Map each side as a region of its own, or bring a DEM in another CRS and name it in inventory.dem."
         )
     return ground
 
 
 def _find_tiles(catalogue: Catalogue, ground: BaseGeometry) -> list[Asset]:
-    """Return the tiles of the area, in order of their names; degrees of which the catalogue has none are told."""
+    """Return the tiles of the area, sorted by name; log which square degrees the catalogue lacks."""
     from lobate.imagery.catalogues import catalogue_url
     from lobate.imagery.finding.catalogue import search
 
     try:
-        known = search(catalogue, catalogue.dem_collection, query_outline(ground))
-    except UserError as mistake:
-        raise UserError(f"{mistake} {OWN_DEM_ADVICE}") from None
-    items = [one for one in known if _bounds(one).intersects(ground)]
+        results = search(catalogue, catalogue.dem_collection, query_outline(ground))
+    except UserError as error:
+        raise UserError(f"{error} {OWN_DEM_ADVICE}") from None
+    items = [item for item in results if _item_box(item).intersects(ground)]
     base = f"{catalogue_url(catalogue).rstrip('/')}/collections/{catalogue.dem_collection}/items/"
-    assets = {one.file: one for one in (elevation_asset(item, base) for item in items)}
+    assets = {asset.file: asset for asset in (elevation_asset(item, base) for item in items)}
     if not assets:
         raise UserError(
             f"The catalogue {catalogue_url(catalogue)} has no elevation in {catalogue.dem_collection} for the area. Choose another "
             "collection in imagery.catalogue.dem_collection, or bring a DEM of your own and name it in inventory.dem."
         )
-    _warn_of_missing_tiles(ground, [_bounds(item) for item in items])
+    _warn_of_missing_tiles(ground, [_item_box(item) for item in items])
     return [assets[file] for file in sorted(assets)]
 
 
-def _bounds(item: dict[str, Any]) -> BaseGeometry:
-    """Return an item's extent in longitude and latitude, empty where it does not say."""
+def _item_box(item: dict[str, Any]) -> BaseGeometry:
+    """Return an item's bounding box in longitude and latitude, empty where it has none."""
     try:
-        west, south, *_, east, north = (float(one) for one in _flat(item["bbox"]))
+        return box(*flat_bbox([float(value) for value in item["bbox"]]))
     except (KeyError, TypeError, ValueError):
         return shapely.Point()
-    return box(west, south, east, north)
 
 
-def _flat(bounds: list[Any]) -> list[Any]:
-    """Return west, south, east and north of a box that may have heights, too."""
-    return bounds if len(bounds) == 4 else [*bounds[:2], *bounds[3:5]]
-
-
-def _warn_of_missing_tiles(ground: BaseGeometry, there: list[BaseGeometry]) -> None:
-    """Say which square degrees of the area no tile covers."""
+def _warn_of_missing_tiles(ground: BaseGeometry, tiles: list[BaseGeometry]) -> None:
+    """Log which square degrees of the area no tile covers."""
     west, south, east, north = ground.bounds
     cells = [box(x, y, x + 1, y + 1) for y in range(floor(south), ceil(north)) for x in range(floor(west), ceil(east))]
-    covered = shapely.union_all(there)
-    lack = [
+    covered = shapely.union_all(tiles)
+    missing_cells = [
         _cell_name(cell)
         for cell in cells
         if cell.intersects(ground) and not shapely.contains_xy(covered, cell.centroid.x, cell.centroid.y)
     ]
-    if lack:
-        more = f" and {len(lack) - MAX_NAMED} more" if len(lack) > MAX_NAMED else ""
+    if missing_cells:
+        rest = len(missing_cells) - MAX_NAMED
         log.warning(
             "The catalogue has no elevation for %d square degrees of the area (%s%s): they stay void. Open sea has none; if "
             "that is land, bring a DEM of your own and name it in inventory.dem.",
-            len(lack),
-            ", ".join(lack[:MAX_NAMED]),
-            more,
+            len(missing_cells),
+            ", ".join(missing_cells[:MAX_NAMED]),
+            f" and {rest} more" if rest > 0 else "",
         )
 
 
@@ -139,9 +134,9 @@ def _cell_name(cell: BaseGeometry) -> str:
 def _fetch_tiles(journal: Journal, catalogue: Catalogue, assets: list[Asset]) -> None:
     from lobate.imagery.fetching.download import download_all, open_downloader
 
-    orders: list[AssetDownload] = [asset_download(asset, f"elevation tile {Path(asset.file).stem}") for asset in assets]
-    waiting = missing(journal, orders)
-    log.info("%d elevation tiles, of which %d are here already", len(orders), len(orders) - len(waiting))
-    if waiting:
+    downloads = [asset_download(asset, f"elevation tile {Path(asset.file).stem}") for asset in assets]
+    pending = missing(journal, downloads)
+    log.info("%d elevation tiles, of which %d are here already", len(downloads), len(downloads) - len(pending))
+    if pending:
         with open_downloader(catalogue, "elevation") as downloader:
-            download_all(downloader, journal, waiting)
+            download_all(downloader, journal, pending)

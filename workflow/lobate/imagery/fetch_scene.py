@@ -1,7 +1,7 @@
-"""fetch-scene: a scene of the table comes here, its bands, its classification and what its numbers mean.
+"""fetch-scene: download one scene: bands, scene classification (SCL) and calibration metadata.
 
-`resources/scenes/<scene>/` then holds the files, the STAC item with their names in it, and, written last, checksums.json,
-which stands for the whole. A scene that is here already is not asked for again.
+`resources/scenes/<scene>/` then holds the files, the STAC item with links to them, and, written last, checksums.json. A
+scene that is complete is not downloaded again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def fetch_scene(
 ) -> None:
     """Fetch one scene of a scene table into the folder of ``manifest`` (`resources/scenes/<scene>/checksums.json`).
 
-    Raises UserError naming the files that could not be had; what did arrive stays, and the next call fetches the rest.
+    Raises UserError with the files that failed. The others stay, and the next call downloads the rest.
     """
     from lobate.imagery.fetching.download import download_all, open_downloader
 
@@ -47,7 +47,7 @@ def fetch_scene(
                 download_all(downloader, journal, missing(journal, scene_downloads(item, row, bands)))
                 download_all(downloader, journal, sidecar_downloads(journal, item, row, bands))
         else:
-            log.info("all of scene %s is here already", scene)
+            log.info("scene %s is here already, complete", scene)
         _write_manifest(journal, item, row, manifest)
 
 
@@ -61,10 +61,10 @@ def _table_row(table: Path, scene: str) -> Row:
 
 
 def _cached_item(journal: Journal, row: Row) -> dict[str, Any] | None:
-    """Return the item as it was when the scene was fetched from the same source, if it was."""
+    """Return the item in the journal if it came from the same source, else None."""
     item = journal.notes.get("item")
-    same = journal.notes.get("source") == row["source"]
-    return item if same and isinstance(item, dict) and isinstance(item.get("assets"), dict) else None
+    same_source = journal.notes.get("source") == row["source"]
+    return item if same_source and isinstance(item, dict) and isinstance(item.get("assets"), dict) else None
 
 
 def _download_item(read: Callable[[str], bytes], journal: Journal, row: Row) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def _download_item(read: Callable[[str], bytes], journal: Journal, row: Row) -> 
 
 
 def _write_manifest(journal: Journal, item: dict[str, Any], row: Row, manifest: Path) -> None:
-    """Write the item, and last of all the manifest; the same files give the same bytes."""
+    """Write the item and then the manifest; the same files give the same bytes."""
     files = journal.complete()
     path = journal.folder / f"{row['scene']}.json"
     write_json_atomically(path, local_item(item, row["source"], {name: entry["href"] for name, entry in files.items()}))

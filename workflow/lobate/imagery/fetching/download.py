@@ -1,4 +1,4 @@
-"""Several files at a time, from the catalogue of the settings, into one folder."""
+"""Downloads of several files at a time into one folder, as the settings of the catalogue say."""
 
 from __future__ import annotations
 
@@ -21,24 +21,65 @@ from lobate.settings.imagery import Catalogue
 log = logging.getLogger(__name__)
 
 MAX_THREADS = 4
-"""Files fetched at a time: archives slow down those who ask for many more."""
-
+"""Files downloaded at a time: archives throttle clients with many more."""
 LOG_EVERY_S = 15.0
-"""Seconds between two lines about one file."""
+"""Seconds between two log lines on one file."""
 
 
 @contextmanager
 def open_downloader(catalogue: Catalogue, title: str) -> Iterator[Downloader]:
-    """Give a downloader that asks, signs, waits and reports as the settings say."""
-    patience = RetryPolicy(tries=catalogue.tries, timeout_s=catalogue.timeout_s)
+    """Open a downloader with the retries, signatures and progress display of the settings."""
+    retry_policy = RetryPolicy(tries=catalogue.tries, timeout_s=catalogue.timeout_s)
     with open_session(private=catalogue.allow_private) as session, transfer_progress(title) as progress:
-        signer = _signer(catalogue, Downloader(session, retry_policy=patience))
-        yield Downloader(session, retry_policy=patience, signer=signer, progress=progress)
+        signer = _signer(catalogue, Downloader(session, retry_policy=retry_policy))
+        yield Downloader(session, retry_policy=retry_policy, signer=signer, progress=progress)
 
 
 def transfer_progress(title: str) -> Progress:
-    """Return the progress of several files, with a bar or lines each."""
+    """Return a progress display in bytes for several files, with a bar or log lines for each."""
     return Progress(lambda task: _transfer_line(title, task), title=title, every_s=LOG_EVERY_S, unit="bytes")
+
+
+def download_all(downloader: Downloader, journal: Journal, downloads: list[AssetDownload]) -> None:
+    """Download files, a few at a time. A failure of one does not touch the others.
+
+    Raises UserErrors with one message for each file that failed.
+    """
+    with ThreadPoolExecutor(max_workers=MAX_THREADS) as threads:
+        futures = [threads.submit(_download, downloader, journal, download) for download in downloads]
+        try:
+            errors = [future.exception() for future in futures]
+        except BaseException:  # an interrupt: running transfers stop at their next chunk
+            downloader.stop.set()
+            threads.shutdown(cancel_futures=True)
+            raise
+    messages = []
+    for download, error in zip(downloads, errors, strict=True):
+        if isinstance(error, UserError):
+            messages.append(f"{download.label}: {error}")
+        elif error is not None:
+            raise error
+    if messages:
+        raise UserErrors(messages)
+
+
+def _download(downloader: Downloader, journal: Journal, download: AssetDownload) -> None:
+    target = journal.folder / download.file
+    try:
+        downloader.fetch(DownloadRequest(download.url, target, journal.work_dir, download.checksum, download.size))
+    except NotFoundError:
+        if not download.optional:
+            raise
+        journal.record_absent(download.file)
+        log.info("%s: the archive has none", download.label)
+        return
+    try:
+        download.check(target)
+    except UserError:
+        target.unlink()
+        raise
+    journal.record(download.file, download.url)
+    log.info("%s: fetched, %.1f MB", download.label, target.stat().st_size / MB)
 
 
 def _transfer_line(title: str, task: Task) -> str:
@@ -51,45 +92,3 @@ def _signer(catalogue: Catalogue, downloader: Downloader) -> Signer:
         return url_signer(catalogue.signing, downloader.read)
     service = None if catalogue.url else PUBLIC_CATALOGUES[catalogue.name].signing
     return token_signer(service, downloader.read) if service else Unsigned()
-
-
-def download_all(downloader: Downloader, journal: Journal, orders: list[AssetDownload]) -> None:
-    """Fetch files, a few at a time. What arrives stays, whatever happens to the others.
-
-    Raises UserErrors, one for each file that could not be had.
-    """
-    with ThreadPoolExecutor(max_workers=MAX_THREADS) as threads:
-        jobs = [threads.submit(_download, downloader, journal, one) for one in orders]
-        try:
-            failures = [job.exception() for job in jobs]
-        except BaseException:  # an interrupt: those at work stop at their next piece
-            downloader.stop.set()
-            threads.shutdown(cancel_futures=True)
-            raise
-    told = []
-    for order, failure in zip(orders, failures, strict=True):
-        if isinstance(failure, UserError):
-            told.append(f"{order.label}: {failure}")
-        elif failure is not None:
-            raise failure
-    if told:
-        raise UserErrors(told)
-
-
-def _download(downloader: Downloader, journal: Journal, order: AssetDownload) -> None:
-    target = journal.folder / order.file
-    try:
-        downloader.fetch(DownloadRequest(order.url, target, journal.work_dir, order.checksum, order.size))
-    except NotFoundError:
-        if not order.optional:
-            raise
-        journal.record_absent(order.file)
-        log.info("%s: the archive has none", order.label)
-        return
-    try:
-        order.check(target)
-    except UserError:
-        target.unlink()
-        raise
-    journal.record(order.file, order.url)
-    log.info("%s: fetched, %.1f MB", order.label, target.stat().st_size / 1e6)

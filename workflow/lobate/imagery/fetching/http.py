@@ -1,13 +1,11 @@
-"""Files over HTTP from archives that are slow, busy, or cut the line: each arrives whole and right, or not at all.
+"""Downloads over HTTP from slow, busy or unreliable archives: a file arrives complete and correct, or not at all.
 
-A file grows in a ``Part``; a transfer that breaks goes on where it broke, in this process or the next. What may pass by
-itself (403, 408, 425, 429, 5xx, a cut or silent connection) is tried again after waits of 1, 2, 4, ... seconds, or as long
-as the server asks. Length and checksum are compared before the file gets its name.
+Failures that may pass are tried again, with exponential backoff: status 403, 408, 425, 429 and 5xx, a cut or stalled
+connection. A broken transfer is resumed, by this process or the next. Length and checksum are compared before the file
+gets its name.
 
-A file that is half here: its bytes so far, and of which version of the remote file they are.
-
-The bytes lie in ``<name>.part``, their origin in ``<name>.part.json`` beside it. More bytes are only ever added to those of
-the same version, which the server vouches for (``If-Range`` with a strong ETag, else with the time of the last change).
+A partial file is ``<name>.part``; ``<name>.part.json`` beside it holds its URL and the version of the remote file. Bytes
+are appended only to the same version (``If-Range`` with a strong ETag, else with ``Last-Modified``).
 """
 
 from __future__ import annotations
@@ -31,15 +29,60 @@ from urllib3.exceptions import HTTPError
 from lobate.errors import UserError
 from lobate.imagery.fetching.checksum import Checksum
 from lobate.imagery.fetching.journal import os_errors
-from lobate.imagery.fetching.retry import RetryableError, RetryPolicy, StallGuard, parse_retry_after
+from lobate.imagery.fetching.retry import (
+    RetryableError,
+    RetryPolicy,
+    StallGuard,
+    is_retryable,
+    parse_retry_after,
+)
 from lobate.imagery.fetching.signing import Signer, Unsigned
 from lobate.imagery.fetching.ssrf_guard import UnresolvedHost
-from lobate.imagery.fetching.urls import strip_query
+from lobate.imagery.fetching.urls import one_line, strip_query
 from lobate.progress import Progress
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+CHUNK_BYTES = 1 << 18
+PROGRESS_BYTES = 1 << 20
+"""A broken transfer that brought so many bytes does not count as a failure in a row."""
+MAX_FILE_BYTES = 16 << 30
+MAX_DOCUMENT_BYTES = 64 << 20
+ATTEMPTS_PER_FILE = 2
+"""A complete download with a wrong checksum is repeated once."""
+
+
+class NotFoundError(UserError):
+    """The server does not have the file (404 or 410)."""
+
+
+class DownloadStopped(Exception):
+    """Another thread stopped the transfer; the partial file is kept."""
+
+
+@dataclass(frozen=True)
+class DownloadRequest:
+    """One file to download: its URL, its target, and its expected content."""
+
+    url: str
+    target: Path
+    work_dir: Path
+    """Folder of partial files, on the target's file system."""
+    checksum: Checksum | None = None
+    size: int | None = None
+    """Bytes, where the catalogue has it; ignored where there is a checksum."""
+
+    def mismatch(self, path: Path) -> str:
+        """Return what is wrong with the downloaded bytes, empty where nothing is."""
+        if self.checksum:
+            return "" if self.checksum.matches(path) else f"its {self.checksum.algorithm} is not the catalogue's"
+        size = path.stat().st_size
+        return "" if self.size in (None, size) else f"it has {size} bytes, not {self.size} as in the catalogue"
 
 
 class PartialFile:
-    """The bytes fetched so far of the file at ``url``; ``path`` is where they lie."""
+    """The bytes at ``path`` that have been downloaded so far from ``url``."""
 
     def __init__(self, path: Path, url: str) -> None:
         self.path = path
@@ -49,49 +92,50 @@ class PartialFile:
 
     @property
     def size(self) -> int:
-        """How many bytes are here."""
+        """Number of bytes so far."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def has_grown(self, min_bytes: int) -> bool:
-        """Whether it has ``worth`` bytes more than it ever had when this was asked, or when it began."""
+        """Whether the file is ``min_bytes`` larger than at any former call, or at the start."""
         grown = self.size - self._max_size >= min_bytes
         self._max_size = max(self._max_size, self.size)
         return grown
 
     def range_headers(self) -> dict[str, str]:
-        """Return the headers that ask for the bytes which are lacking, of the same version; else for all of them."""
+        """Return the request headers for the remaining bytes of the same version; empty where all bytes are needed."""
         validator = self._read_origin().get("validator")
         if not validator or not self.size:
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": validator}
 
     def start(self, response: requests.Response) -> int | None:
-        """Make ready for the answer's bytes: keep those it goes on from, or drop all; return how many bytes the whole has.
+        """Prepare for the response's bytes, and return the file's total size, None where the server does not send it.
 
-        None where the answer does not tell. Raises Trouble when it brings bytes from the middle that do not follow.
+        The bytes so far are kept where the response continues them, else dropped. Raises RetryableError for a response with
+        another range than requested.
         """
         start, total = _content_range(response.headers)
         if response.status_code != requests.codes.partial_content or start != self.size:
             self.discard()
             if response.status_code == requests.codes.partial_content:
-                raise RetryableError("the server sent other bytes than were asked for")
+                raise RetryableError("the server sent other bytes than were requested")
             total = _content_length(response.headers)
         self._origin_file.write_text(
             json.dumps({"url": self._url, "validator": _validator(response.headers)}), encoding="utf-8"
         )
         return total
 
-    def is_complete(self, refusal: requests.Response) -> bool:
-        """Whether the server refused to send more because there is no more (``416`` with ``Content-Range: bytes */1000``)."""
-        return refusal.headers.get("Content-Range", "").strip() == f"bytes */{self.size}"
+    def is_complete(self, response: requests.Response) -> bool:
+        """Whether a 416 response means that no bytes remain (``Content-Range: bytes */1000``)."""
+        return response.headers.get("Content-Range", "").strip() == f"bytes */{self.size}"
 
     def discard(self) -> None:
-        """Forget what is here."""
-        for one in (self._origin_file, self.path):
-            one.unlink(missing_ok=True)
+        """Delete the bytes so far."""
+        for path in (self._origin_file, self.path):
+            path.unlink(missing_ok=True)
 
     def commit(self, target: Path) -> None:
-        """Turn into the finished file, at once and for good."""
+        """Rename to the finished file, with its bytes safe on disk."""
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -100,79 +144,14 @@ class PartialFile:
 
     def _read_origin(self) -> dict[str, Any]:
         try:
-            note = json.loads(self._origin_file.read_bytes())
+            origin = json.loads(self._origin_file.read_bytes())
         except (OSError, ValueError):
             return {}
-        return note if isinstance(note, dict) and note.get("url") == self._url else {}
-
-
-def _content_range(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
-    """Return first byte and length of the whole, of ``Content-Range: bytes 100-999/1000``."""
-    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", "").strip())
-    if not match:
-        return None, None
-    return int(match[1]), None if match[2] == "*" else int(match[2])
-
-
-def _content_length(headers: Mapping[str, str]) -> int | None:
-    text = headers.get("Content-Length", "")
-    return int(text) if text.isdecimal() and not is_encoded(headers) else None
-
-
-def is_encoded(headers: Mapping[str, str]) -> bool:
-    """Whether the answer comes compressed although nobody asked for that; its length is then not the file's."""
-    return headers.get("Content-Encoding", "identity").lower() not in ("", "identity")
-
-
-def _validator(headers: Mapping[str, str]) -> str:
-    etag = headers.get("ETag", "")
-    if is_encoded(headers):
-        return ""
-    return headers.get("Last-Modified", "") if not etag or etag.startswith("W/") else etag
-
-
-log = logging.getLogger(__name__)
-T = TypeVar("T")
-
-RETRYABLE = {403, 408, 425, 429}
-"""Refusals that may be others in a while, as all of the server's own faults (5xx) may."""
-CHUNK_BYTES = 1 << 18
-PROGRESS_BYTES = 1 << 20
-"""Bytes that make a broken transfer count as one that moves on."""
-MAX_FILE_BYTES = 16 << 30
-MAX_DOCUMENT_BYTES = 64 << 20
-
-
-@dataclass(frozen=True)
-class DownloadRequest:
-    """One file: where it is, what it must be, and where it is to stand."""
-
-    url: str
-    target: Path
-    work_dir: Path
-    """Folder of half-fetched files, in the target's file system."""
-    checksum: Checksum | None = None
-    size: int | None = None
-    """Bytes, where the catalogue tells; a checksum overrules it."""
-
-    def mismatch(self, path: Path) -> str:
-        """Return what is wrong with the fetched bytes, empty where nothing is."""
-        if self.checksum:
-            return "" if self.checksum.matches(path) else f"its {self.checksum.algorithm} is not the catalogue's"
-        size = path.stat().st_size
-        return "" if self.size in (None, size) else f"it has {size} bytes, not {self.size} as the catalogue says"
-
-
-class NotFoundError(UserError):
-    """The server has no such file."""
-
-
-class DownloadStopped(Exception):
-    """The transfer was told to stop; what has come so far is kept."""
+        return origin if isinstance(origin, dict) and origin.get("url") == self._url else {}
 
 
 class Downloader:
-    """Fetches files and documents; one is enough for many files and threads."""
+    """Downloads files and documents; threads may share it."""
 
     def __init__(
         self,
@@ -189,106 +168,109 @@ class Downloader:
         self.stop = Event()
 
     def read(self, url: str) -> bytes:
-        """Return a small document of the catalogue, which needs no signature. Raises Missing, or UserError when it cannot be had."""
+        """Return a small document, which needs no signature. Raises NotFoundError, or UserError for another failure."""
         return self._retry(url, lambda: self._read_document(url))
 
     def fetch(self, request: DownloadRequest) -> None:
-        """Fetch a file, going on from what an earlier transfer left.
+        """Download a file, resuming an earlier transfer.
 
-        A file whose bytes are wrong is thrown away and fetched once more. Raises Missing, or UserError when it cannot be had.
+        A file with wrong content is deleted and downloaded once more. Raises NotFoundError, or UserError for another failure.
         """
         with os_errors(request.work_dir):
             request.work_dir.mkdir(parents=True, exist_ok=True)
         part = PartialFile(request.work_dir / f"{request.target.name}.part", request.url)
-        fault = ""
-        for _ in range(2):
+        mismatch = ""
+        for _ in range(ATTEMPTS_PER_FILE):
             self._retry(request.url, lambda: self._resume(request.url, part, request.target.name))
-            fault = request.mismatch(part.path)
-            if not fault:
+            mismatch = request.mismatch(part.path)
+            if not mismatch:
                 with os_errors(request.target):
                     part.commit(request.target)
                 return
             part.discard()
-            log.warning("%s is wrong and is thrown away: %s", strip_query(request.url), fault)
+            log.warning("%s is wrong and is deleted: %s", strip_query(request.url), mismatch)
         raise UserError(
-            f"{strip_query(request.url)} arrived whole and wrong, twice: {fault}. The archive or the catalogue has changed or damaged "
-            "it; find the scene again to get its present checksum, or take it from another catalogue."
+            f"{strip_query(request.url)} was downloaded completely twice, and was wrong both times: {mismatch}. The file changed or "
+            "was damaged in the archive, or the catalogue is out of date. Find the scene again to get its present checksum, or "
+            "take it from another catalogue."
         )
 
     def _retry(self, url: str, attempt: Callable[[], T]) -> T:
-        """Return what ``attempt`` returns, trying again after trouble that may pass."""
+        """Return the result of ``attempt``, called again after failures that may pass."""
         failures = 0
         while True:
             try:
                 return attempt()
-            except RetryableError as trouble:
-                failures = 1 if trouble.made_progress else failures + 1
+            except RetryableError as error:
+                failures = 1 if error.made_progress else failures + 1
                 if failures >= self._retry_policy.tries:
                     raise UserError(
-                        f"{strip_query(url)} cannot be fetched: {trouble}, and so {failures} times in a row. Try again later: what "
-                        "has come so far is kept. If it stays so, look at the address in a browser, or raise "
+                        f"{strip_query(url)} cannot be fetched: {error}, {failures} times in a row. Try again later: what has been "
+                        "downloaded so far is kept. If the error stays, open the address in a browser, or raise "
                         "imagery.catalogue.tries."
                     ) from None
-                wait = self._retry_policy.wait_s(failures, trouble.retry_after_s)
-                log.info("%s: %s; trying again in %g s", strip_query(url), trouble, wait)
+                wait = self._retry_policy.wait_s(failures, error.retry_after_s)
+                log.info("%s: %s; trying again in %g s", strip_query(url), error, wait)
             if self.stop.wait(wait):
                 raise DownloadStopped
 
     def _read_document(self, url: str) -> bytes:
-        with closing(self._get(url, {}, Unsigned())) as answer:
-            pieces = bytearray()
-            while piece := self._next_chunk(answer):
-                pieces += piece
-                if len(pieces) > MAX_DOCUMENT_BYTES:
+        with closing(self._get(url, {}, Unsigned())) as response:
+            content = bytearray()
+            while chunk := self._next_chunk(response):
+                content += chunk
+                if len(content) > MAX_DOCUMENT_BYTES:
                     raise UserError(
                         f"{strip_query(url)} is larger than any document of a catalogue; check its address."
                     )
-            return bytes(pieces)
+            return bytes(content)
 
     def _resume(self, url: str, part: PartialFile, name: str) -> None:
-        """Add what is lacking to ``part``; Trouble when the line breaks."""
-        with closing(self._get(url, part.range_headers(), self._signer)) as answer:
-            if answer.status_code == requests.codes.requested_range_not_satisfiable:
-                if part.is_complete(answer):
+        """Append the remaining bytes to ``part``. Raises RetryableError when the connection breaks."""
+        with closing(self._get(url, part.range_headers(), self._signer)) as response:
+            if response.status_code == requests.codes.requested_range_not_satisfiable:
+                if part.is_complete(response):
                     return
                 part.discard()
                 raise RetryableError("the file has become shorter")
             with os_errors(part.path):
-                total = part.start(answer)
+                total = part.start(response)
             try:
-                self._write_body(answer, part, name, total)
-            except RetryableError as trouble:
-                trouble.made_progress = part.has_grown(PROGRESS_BYTES)
+                self._write_body(response, part, name, total)
+            except RetryableError as error:
+                error.made_progress = part.has_grown(PROGRESS_BYTES)
                 raise
 
-    def _write_body(self, answer: requests.Response, part: PartialFile, name: str, total: int | None) -> None:
-        size, pace = part.size, StallGuard(self._retry_policy.timeout_s)
-        arrived = self._progress.task(name, total, size)
+    def _write_body(self, response: requests.Response, part: PartialFile, name: str, total: int | None) -> None:
+        size, stall_guard = part.size, StallGuard(self._retry_policy.timeout_s)
+        task = self._progress.task(name, total, size)
         with os_errors(part.path), part.path.open("ab") as file:
-            while piece := self._next_chunk(answer):
-                file.write(piece)
-                size += len(piece)
-                arrived.at(size)
-                pace.check(len(piece))
+            while chunk := self._next_chunk(response):
+                file.write(chunk)
+                size += len(chunk)
+                task.update(size)
+                stall_guard.check(len(chunk))
                 if size > MAX_FILE_BYTES:
-                    raise UserError(f"{strip_query(answer.url)} does not end; no file of a scene is larger than 16 GB.")
+                    raise UserError(
+                        f"{strip_query(response.url)} does not end; no file of a scene is larger than 16 GB."
+                    )
         if total is not None and size != total:
             raise RetryableError(f"the connection was cut after {size} of {total} bytes")
 
-    def _next_chunk(self, answer: requests.Response) -> bytes:
-        """Return the bytes that come next, none at the end."""
+    def _next_chunk(self, response: requests.Response) -> bytes:
+        """Return the next bytes, none at the end."""
         if self.stop.is_set():
             raise DownloadStopped
         try:
-            return answer.raw.read1(CHUNK_BYTES, decode_content=is_encoded(answer.headers))
+            return response.raw.read1(CHUNK_BYTES, decode_content=is_encoded(response.headers))
         except (HTTPError, OSError) as error:
             raise RetryableError(f"the connection broke ({root_cause(error)})") from None
 
     def _get(self, url: str, headers: dict[str, str], signer: Signer) -> requests.Response:
-        """Return the answer with its body still to come: 200, 206 or 416."""
+        """Return the response (200, 206 or 416) with its body still to be read."""
         signed = signer.sign(url)
         try:
-            answer = self._session.get(
+            response = self._session.get(
                 signed,
                 headers={"Accept-Encoding": "identity", **headers},
                 stream=True,
@@ -302,34 +284,59 @@ class Downloader:
             raise RetryableError(f"no answer ({root_cause(error)})") from None
         except RequestException as error:
             raise UserError(
-                f"{strip_query(url)} cannot be asked for: {root_cause(error)}. Correct the address, in the scene table or the catalogue."
+                f"{strip_query(url)} cannot be requested: {root_cause(error)}. Correct the address, in the scene table or the catalogue."
             ) from None
-        if answer.status_code in (200, 206) or (answer.status_code == 416 and "Range" in headers):
-            return answer
-        with answer:
-            if answer.status_code == requests.codes.forbidden:
+        if response.status_code in (200, 206) or (response.status_code == 416 and "Range" in headers):
+            return response
+        with response:
+            if response.status_code == requests.codes.forbidden:
                 signer.renew(url, signed)
-            raise _status_error(url, answer)
+            raise _status_error(url, response)
 
 
-def _status_error(url: str, answer: requests.Response) -> Exception:
-    said = f"the server says {answer.status_code} {answer.reason or ''}".rstrip()
-    if answer.status_code == requests.codes.forbidden:
-        said += " (some archives want signed addresses: imagery.catalogue.signing)"
-    if answer.status_code in RETRYABLE or answer.status_code >= requests.codes.internal_server_error:
-        return RetryableError(said, retry_after_s=parse_retry_after(answer.headers.get("Retry-After", "")))
-    kind = NotFoundError if answer.status_code in (404, 410) else UserError
-    return kind(
-        f"{strip_query(url)} cannot be fetched: {said}. Look whether the catalogue still lists it (find the scene again), or "
-        "take the scene from another catalogue."
-    )
+def is_encoded(headers: Mapping[str, str]) -> bool:
+    """Whether the body is compressed although no client asked for that; Content-Length is then not the file's."""
+    return headers.get("Content-Encoding", "identity").lower() not in ("", "identity")
 
 
 def root_cause(error: Exception) -> str:
-    """Return the innermost cause of an error in one line, without queries (they may hold signatures)."""
+    """Return the text of an error's innermost cause in one line."""
     cause: BaseException = error
     while inner := getattr(cause, "reason", None) or cause.__cause__ or cause.__context__:
         if not isinstance(inner, BaseException) or inner is cause:
             break
         cause = inner
-    return " ".join(str(cause).partition("?")[0].split())[:200] or type(cause).__name__
+    return one_line(cause)
+
+
+def _status_error(url: str, response: requests.Response) -> Exception:
+    answer = f"the server answers {response.status_code} {response.reason or ''}".rstrip()
+    if response.status_code == requests.codes.forbidden:
+        answer += " (some archives require signed addresses: imagery.catalogue.signing)"
+    if is_retryable(response.status_code):
+        return RetryableError(answer, retry_after_s=parse_retry_after(response.headers.get("Retry-After", "")))
+    kind = NotFoundError if response.status_code in (404, 410) else UserError
+    return kind(
+        f"{strip_query(url)} cannot be fetched: {answer}. Check whether the catalogue still lists it (find the scene again), or "
+        "take the scene from another catalogue."
+    )
+
+
+def _content_range(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """Return first byte and total size of ``Content-Range: bytes 100-999/1000``."""
+    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", "").strip())
+    if not match:
+        return None, None
+    return int(match[1]), None if match[2] == "*" else int(match[2])
+
+
+def _content_length(headers: Mapping[str, str]) -> int | None:
+    text = headers.get("Content-Length", "")
+    return int(text) if text.isdecimal() and not is_encoded(headers) else None
+
+
+def _validator(headers: Mapping[str, str]) -> str:
+    etag = headers.get("ETag", "")
+    if is_encoded(headers):
+        return ""
+    return headers.get("Last-Modified", "") if not etag or etag.startswith("W/") else etag

@@ -1,4 +1,4 @@
-"""How long the other side is waited for, and how often it is asked again."""
+"""Retries: which failures are tried again, how long to wait between attempts, and when a connection has stalled."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import monotonic
 
+RETRYABLE = {403, 408, 425, 429}
+"""HTTP status codes of refusals that may pass. A 403 may mean that a signature has expired."""
+SERVER_ERROR = 500
 MIN_BYTES_PER_S = 1024
-"""Bytes a second; a connection that brings less over a whole time-out counts as cut."""
+"""A connection that is slower over a whole time-out counts as cut."""
 
 
 class RetryableError(Exception):
-    """One try failed in a way that may pass.
+    """One attempt failed in a way that may pass.
 
-    ``retry_after_s``: seconds that the server wants to be left alone; ``made_progress``: whether the try brought the transfer on.
+    ``retry_after_s``: seconds for which the server asks not to be called; ``made_progress``: whether the attempt brought
+    enough bytes for the count of failures to start again.
     """
 
     def __init__(self, reason: str, *, retry_after_s: float = 0.0) -> None:
@@ -24,7 +28,7 @@ class RetryableError(Exception):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often, and how long, the other side is waited for."""
+    """Number of attempts, time-out, and exponential backoff."""
 
     tries: int = 5
     timeout_s: float = 60.0
@@ -32,18 +36,18 @@ class RetryPolicy:
     max_wait_s: float = 120.0
 
     def wait_s(self, failures: int, retry_after_s: float) -> float:
-        """Return how long to wait after so many failures in a row, at least as long as the server asked, within reason."""
+        """Return the seconds to wait after so many failures in a row: at least what the server asks, at most the maximum."""
         return min(max(self.first_wait_s * 2 ** (failures - 1), retry_after_s), self.max_wait_s)
 
 
 class StallGuard:
-    """Finds out that a connection has slowed down to a drip."""
+    """Detects a connection that has slowed down to almost nothing."""
 
     def __init__(self, window_s: float) -> None:
         self._window_s, self._since, self._bytes = window_s, monotonic(), 0
 
     def check(self, count: int) -> None:
-        """Count bytes that came; Trouble when they were too few over a whole window."""
+        """Count received bytes. Raises RetryableError when a whole window brought too few."""
         self._bytes += count
         passed = monotonic() - self._since
         if passed < self._window_s:
@@ -53,8 +57,13 @@ class StallGuard:
         self._since, self._bytes = monotonic(), 0
 
 
+def is_retryable(status: int) -> bool:
+    """Whether an HTTP status may be another one after a while."""
+    return status in RETRYABLE or status >= SERVER_ERROR
+
+
 def parse_retry_after(text: str) -> float:
-    """Return the seconds that ``Retry-After`` asks for, as a number or as a date; 0 where it says nothing."""
+    """Return the seconds in a ``Retry-After`` header, which holds a number or a date; 0 for anything else."""
     if text.strip().isdecimal():
         return float(text)
     try:

@@ -1,8 +1,8 @@
-"""Addresses that must be signed before the archive answers, and signatures that expire.
+"""Signed URLs: signatures that some archives require, and that expire.
 
-Two ways are known. A *token service* gives one token for each storage account and container, good for all files in there
-(Planetary Computer: ``<service>/token/<account>/<container>``). Any other *signing service* is asked for each address
-(``<service>?href=...``). Both answer with ``msft:expiry`` where signatures end; they are renewed before, and after a 403.
+A *token service* gives one token for all files of a storage account and container (Planetary Computer:
+``<service>/token/<account>/<container>``). A *signing service* signs one URL at a time (``<service>?href=...``). Both
+answer with ``msft:expiry`` where signatures end; these are renewed before that time, and after a 403.
 """
 
 from __future__ import annotations
@@ -18,102 +18,106 @@ from lobate.errors import UserError
 
 STORAGE_HOST = ".blob.core.windows.net"
 RENEW_BEFORE = timedelta(minutes=2)
-"""Signatures that end sooner than this are renewed: an address is signed when its transfer begins."""
+"""Signatures that end sooner than this are renewed: a URL is signed when its transfer begins."""
 
 ReadDocument = Callable[[str], bytes]
-"""Fetches a small document."""
+"""Downloads a small document."""
 Clock = Callable[[], datetime]
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Signer(Protocol):
-    """Turns an address from the catalogue into one that the archive answers."""
+    """Turns a URL of the catalogue into one that the archive serves."""
 
     def sign(self, url: str) -> str:
-        """Return the address to ask."""
+        """Return the signed URL."""
 
     def renew(self, url: str, refused: str) -> None:
-        """Forget the signature of ``refused``, which stood for ``url``."""
+        """Forget the signature of ``url``, which the archive refused as ``refused``."""
 
 
 class Unsigned:
-    """For archives that are open to all."""
+    """For archives that need no signature."""
 
     def sign(self, url: str) -> str:
-        """Return the address as it is."""
+        """Return the URL unchanged."""
         return url
 
     def renew(self, url: str, refused: str) -> None:
-        """There is nothing to forget."""
+        """Do nothing."""
 
 
 class SignatureCache:
-    """Signatures of one service, kept until shortly before they end; threads share them.
+    """Signatures of one service, kept until shortly before they expire; threads share them.
 
-    ``key`` says which addresses share a signature (None: the address needs none), ``address`` what the service is asked for
-    it, ``apply`` puts the answer to use.
+    ``key`` returns what URLs with the same signature have in common (None: no signature is needed). ``request_url`` returns
+    the request to the service for a key, and ``apply`` signs a URL with the service's answer.
     """
 
     def __init__(
         self,
-        ask: ReadDocument,
+        read: ReadDocument,
         key: Callable[[str], str | None],
-        address: Callable[[str], str],
+        request_url: Callable[[str], str],
         apply: Callable[[str, dict[str, Any]], str],
-        now: Clock = lambda: datetime.now(UTC),
+        now: Clock,
     ) -> None:
-        self._ask, self._key, self._address, self._apply, self._now = ask, key, address, apply, now
+        self._read, self._key, self._request_url, self._apply, self._now = read, key, request_url, apply, now
         self._answers: dict[str, dict[str, Any]] = {}
         self._lock = Lock()
 
     def sign(self, url: str) -> str:
-        """Return the signed address. Raises UserError when the service's answer is none."""
+        """Return the signed URL. Raises UserError for an answer of the service without a signature."""
         key = self._key(url)
         if key is None:
             return url
         with self._lock:
             if key not in self._answers or _expiry(self._answers[key]) - self._now() < RENEW_BEFORE:
-                self._answers[key] = self._answer(key)
+                self._answers[key] = self._request(key)
             return self._apply(url, self._answers[key])
 
     def renew(self, url: str, refused: str) -> None:
-        """Forget the signature that was refused, unless another thread has renewed it already."""
+        """Forget the refused signature, unless another thread has renewed it already."""
         key = self._key(url)
         with self._lock:
             if key in self._answers and self._apply(url, self._answers[key]) == refused:
                 del self._answers[key]
 
-    def _answer(self, key: str) -> dict[str, Any]:
-        address = self._address(key)
+    def _request(self, key: str) -> dict[str, Any]:
+        url = self._request_url(key)
         try:
-            answer = json.loads(self._ask(address))
+            answer = json.loads(self._read(url))
             self._apply(key, answer)
             _expiry(answer)
         except (ValueError, TypeError, KeyError, AttributeError):
             raise UserError(
-                f"The signing service {address.partition('?')[0]} gave no signature that could be understood. Check "
-                "imagery.catalogue.name and imagery.catalogue.signing."
+                f"The answer of the signing service {url.partition('?')[0]} holds no signature. Check imagery.catalogue.name "
+                "and imagery.catalogue.signing."
             ) from None
         return answer
 
 
-def token_signer(service: str, ask: ReadDocument, **more: Any) -> SignatureCache:
-    """Return signatures of a token service; only files in its kind of storage are signed."""
-    return SignatureCache(ask, _container_of, lambda key: f"{service}/token/{key}", _with_token, **more)
+def token_signer(service: str, read: ReadDocument, now: Clock = _utc_now) -> SignatureCache:
+    """Return the signer of a token service; it signs only files in Azure storage."""
+    return SignatureCache(read, _container_of, lambda key: f"{service}/token/{key}", _with_token, now)
 
 
-def url_signer(service: str, ask: ReadDocument, **more: Any) -> SignatureCache:
-    """Return signatures of a service that signs one address at a time."""
+def url_signer(service: str, read: ReadDocument, now: Clock = _utc_now) -> SignatureCache:
+    """Return the signer of a service that signs one URL at a time."""
     return SignatureCache(
-        ask,
+        read,
         lambda url: url,
         lambda url: f"{service}?href={quote(url, safe='')}",
         lambda _, answer: _require_text(answer["href"]),
-        **more,
+        now,
     )
 
 
 def _container_of(url: str) -> str | None:
-    """Return ``account/container`` of a file in the storage that needs tokens, None for others and where one is there."""
+    """Return ``account/container`` of a file in Azure storage; None for other files and for signed URLs."""
     parts = urlsplit(url)
     host, container = parts.hostname or "", parts.path.strip("/").partition("/")[0]
     if not host.endswith(STORAGE_HOST) or not container or "sig=" in parts.query:
@@ -133,7 +137,7 @@ def _require_text(value: Any) -> str:
 
 
 def _expiry(answer: dict[str, Any]) -> datetime:
-    """Return when a signature ends; one that does not say never does."""
+    """Return when a signature expires; without ``msft:expiry`` it never does."""
     text = answer.get("msft:expiry")
     if text is None:
         return datetime.max.replace(tzinfo=UTC)

@@ -1,8 +1,7 @@
-"""Which addresses a catalogue may lead to: the public web, never this machine or the network it stands in.
+"""Guard against server-side request forgery (SSRF): URLs from a catalogue may lead to the public web only.
 
-A catalogue is data, and its items name addresses that this machine then asks. So every address is looked at when it
-comes (``check_url``), again at each request and each redirect, and once more when the connection stands, where a name
-that has meanwhile come to mean another machine is found out (``open_session``).
+A catalogue is data from outside, and this machine requests the URLs of its items. ``check_url`` checks a URL. The session
+of ``open_session`` checks each request and redirect, and then the connection's peer: DNS may have changed in between.
 """
 
 from __future__ import annotations
@@ -24,26 +23,26 @@ from lobate.errors import UserError
 
 SCHEMES = ("http", "https")
 POOL_SIZE = 16
-"""Connections kept open to one host."""
+"""Open connections to one host."""
 EMBEDDED_IPV4 = ("ipv4_mapped", "sixtofour", "teredo")
-"""Ways in which an IPv6 address leads to an IPv4 one."""
+"""Attributes of an IPv6 address that hold an IPv4 address."""
 
 Address = IPv4Address | IPv6Address
 
 
 class RefusedUrl(UserError):
-    """An address that leads where no catalogue may lead."""
+    """A URL that is not http(s), or that leads into this machine or its network."""
 
 
 class UnresolvedHost(UserError):
-    """A host whose name nobody knows, or not now."""
+    """A host name that DNS does not resolve, perhaps only now."""
 
 
 def check_url(url: str, *, private: bool) -> None:
-    """Refuse an address that is not http(s) or leads into this machine or its network.
+    """Refuse a URL that is not http(s), or that leads into this machine or its network.
 
-    ``private``: let it lead there (setting ``imagery.catalogue.allow_private``). Raises Refused, or Unresolved where the
-    host has no address. Behind a proxy of the environment names are the proxy's to resolve.
+    ``private`` allows such hosts (setting ``imagery.catalogue.allow_private``). Raises RefusedUrl, and UnresolvedHost for a
+    host without an address. Where the environment names a proxy, the proxy resolves host names.
     """
     parts = _split_url(url)
     if private:
@@ -60,7 +59,7 @@ def check_url(url: str, *, private: bool) -> None:
 
 
 def open_session(*, private: bool) -> requests.Session:
-    """Return a session of ``requests`` whose every request, redirect and connection is checked."""
+    """Return a session of ``requests`` that checks each request, redirect and connection."""
     session = requests.Session()
     session.headers["User-Agent"] = f"lobate/{lobate.__version__}"
     session.adapters.clear()
@@ -69,22 +68,22 @@ def open_session(*, private: bool) -> requests.Session:
 
 
 class GuardedAdapter(HTTPAdapter):
-    """Sends a request only to an address that ``check_url`` lets pass; redirects come by here as well."""
+    """Sends requests, redirects included, only to URLs that ``check_url`` accepts."""
 
     def __init__(self, *, private: bool) -> None:
         self._private = private
         super().__init__(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)
 
-    def init_poolmanager(self, *arguments: Any, **more: Any) -> None:
-        """Make the pools of connections, of the guarded kind."""
-        super().init_poolmanager(*arguments, **more)
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Create connection pools that check the peer."""
+        super().init_poolmanager(*args, **kwargs)
         if not self._private:
             self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
-    def send(self, request: requests.PreparedRequest, *arguments: Any, **more: Any) -> requests.Response:
-        """Check the address, then send."""
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Check the URL, then send the request."""
         check_url(str(request.url), private=self._private)
-        return super().send(request, *arguments, **more)
+        return super().send(request, *args, **kwargs)
 
 
 class _Connection(HTTPConnection):
@@ -108,7 +107,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 def _check_peer(connection: HTTPConnection) -> None:
-    """Refuse a connection that ended elsewhere than its host's name said a moment ago."""
+    """Refuse a connection to a private address, whatever the host name resolved to before."""
     peer = ip_address(str(connection.sock.getpeername()[0]).partition("%")[0])
     if not _is_public(peer):
         connection.close()
@@ -123,7 +122,7 @@ def _split_url(url: str) -> SplitResult:
         legal = False
     if not legal or any(letter.isspace() or not letter.isprintable() or letter == "\\" for letter in url):
         raise RefusedUrl(
-            f"The address {url[:200]!r} is no web address (http:// or https:// and a host), and lobate follows no other. It "
+            f"The address {url[:200]!r} is no web address (http:// or https:// and a host), and lobate requests no other. It "
             "comes from the catalogue or from the scene table: correct it there, or take the scene from another catalogue."
         )
     return parts
@@ -138,21 +137,21 @@ def _ip_literal(host: str) -> Address | None:
 
 def _resolve(host: str, port: int) -> Iterable[Address]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise UnresolvedHost(
             f"The host {host} cannot be found ({error}). Check the network and the spelling of the address, in the scene "
             "table or in imagery.catalogue.url."
         ) from None
-    return [ip_address(str(place[4][0]).partition("%")[0]) for place in found]
+    return [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in entries]
 
 
 def _is_public(address: Address) -> bool:
-    """Whether an address belongs to the public network, and so does any IPv4 address inside it."""
-    inner = next((one for name in EMBEDDED_IPV4 if (one := getattr(address, name, None))), None)
-    if isinstance(inner, tuple):  # teredo: server and client
-        return all(_is_public(one) for one in inner)
-    return _is_public(inner) if inner else address.is_global and not address.is_multicast
+    """Whether an address, or the IPv4 address embedded in it, belongs to the public network."""
+    embedded = next((ipv4 for name in EMBEDDED_IPV4 if (ipv4 := getattr(address, name, None))), None)
+    if isinstance(embedded, tuple):  # teredo: server and client
+        return all(_is_public(ipv4) for ipv4 in embedded)
+    return _is_public(embedded) if embedded else address.is_global and not address.is_multicast
 
 
 def _refused_url(url: str, host: str, leads_to: str) -> RefusedUrl:

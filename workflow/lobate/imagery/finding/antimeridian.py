@@ -1,6 +1,6 @@
-"""Polygons in longitude and latitude that cross the antimeridian, whichever way they were written.
+"""Polygons in longitude and latitude that cross the antimeridian.
 
-Some are cut there, some go on beyond 180 degrees, some jump from 179 to -179. All become cut ones.
+Such polygons are cut there, or have longitudes beyond 180 degrees, or jump from 179 to -179. All become cut ones.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from lobate.io.polygons import polygons_in
 
 
 class PolarRingError(ValueError):
-    """A ring that goes round a pole; what is inside it cannot be told in longitude and latitude."""
+    """A ring around a pole: its interior is undefined in longitude and latitude."""
 
 
 def cut_at_antimeridian(ground: BaseGeometry) -> BaseGeometry:
     """Return the polygons of ``ground`` as one valid geometry between -180 and 180 degrees.
 
-    An edge that spans more than half the globe is taken the short way round. Raises RoundAPole.
+    An edge that spans more than half the globe is taken the short way round. Raises PolarRingError.
     """
     polygons = [polygon for polygon in polygons_in(ground) if not polygon.is_empty]
     pieces = [piece for polygon in polygons for piece in _cut(_unwrap_polygon(polygon))]
@@ -37,10 +37,10 @@ def _unwrap_polygon(polygon: Polygon) -> BaseGeometry:
 
 
 def _unwrap_ring(ring: BaseGeometry) -> np.ndarray:
-    """Return a ring's coordinates (n, 2) without jumps, its longitudes going on beyond 180 where they must."""
+    """Return a ring's coordinates, (n, 2), without jumps: longitudes continue beyond 180 degrees."""
     coordinates = shapely.get_coordinates(ring)
     steps = np.diff(coordinates[:, 0])
-    jump = (np.abs(steps) > 180) & (np.abs(steps) < 360)  # 360 is the edge of a map of the world
+    jump = (np.abs(steps) > 180) & (np.abs(steps) < 360)  # a step of 360 is the edge of a world map
     turns = np.cumsum(np.where(jump, -360 * np.sign(steps), 0))
     if turns.size and turns[-1]:
         raise PolarRingError("a ring goes round a pole")

@@ -1,7 +1,7 @@
-"""A STAC API, spoken to by pystac-client: patient with a server that is busy, strict with answers that are none.
+"""Search of a STAC API with pystac-client, with retries and strict checks of its answers.
 
-Every request goes through ``Line``: its address is checked, what may pass by itself (403, 408, 425, 429, 5xx, a cut or
-silent connection, half an answer) is tried again, and what does not pass ends in one paragraph.
+``StacTransport`` makes all requests. It checks each URL, and tries again after failures that may pass: status 403, 408,
+425, 429 and 5xx, a cut or stalled connection, an incomplete answer. Other failures become a UserError.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from urllib3.exceptions import HTTPError
 
 from lobate.errors import UserError
 from lobate.imagery.catalogues import catalogue_url
-from lobate.imagery.fetching.http import RETRYABLE
-from lobate.imagery.fetching.retry import RetryableError, RetryPolicy, StallGuard, parse_retry_after
+from lobate.imagery.fetching.http import root_cause
+from lobate.imagery.fetching.retry import RetryableError, RetryPolicy, StallGuard, is_retryable, parse_retry_after
 from lobate.imagery.fetching.ssrf_guard import UnresolvedHost, open_session
+from lobate.imagery.fetching.urls import one_line
 from lobate.settings.imagery import Catalogue
 
 log = logging.getLogger(__name__)
@@ -38,33 +39,33 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 PAGE_SIZE = 100
-"""Items asked for at a time."""
+"""Items requested at a time."""
 MAX_STALE_PAGES = 3
-"""Pages in a row without a new item, after which paging counts as broken."""
+"""After so many pages in a row without a new item, paging counts as broken."""
 CHUNK_BYTES = 1 << 16
 MAX_ANSWER_BYTES = 256 << 20
-"""Bytes of an answer; a page of a hundred items has some two million."""
+"""A page of a hundred items has about two million bytes."""
 
 
 def search(
     settings: Catalogue, collection: str, ground: BaseGeometry, days: tuple[date, date] | None = None
 ) -> list[Json]:
-    """Return all items of a collection that touch ``ground`` (longitude and latitude), as the catalogue orders them.
+    """Return all items of a collection that touch ``ground`` (longitude and latitude), in the catalogue's order.
 
-    ``days``: first and last, in UTC; without them, of any time. Raises UserError when the catalogue is down, is no STAC API,
-    has no such collection, or never ends.
+    ``days``: first and last day in UTC; without them, items of any date. Raises UserError when the catalogue is down, is no
+    STAC API, has no such collection, or repeats its pages without end.
     """
-    url, line = catalogue_url(settings), StacTransport(settings)
-    asked = {
+    url, transport = catalogue_url(settings), StacTransport(settings)
+    query = {
         "collections": [collection],
         "intersects": mapping(ground),
         "datetime": _interval(days) if days else None,
         "limit": PAGE_SIZE,
     }
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PystacClientWarning)  # what a catalogue leaves out shows in its answers
-        client = _call(url, lambda: Client.open(url, stac_io=line))
-        pages = _pages(line, _call(url, lambda: client.search(method=_search_method(client), **asked)))
+        warnings.simplefilter("ignore", PystacClientWarning)  # of features that the catalogue does not declare
+        client = _call(url, lambda: Client.open(url, stac_io=transport))
+        pages = _pages(transport, _call(url, lambda: client.search(method=_search_method(client), **query)))
     items = [item for page in _items_by_page(url, pages) for item in page]
     if not items:
         _check_collection(client, url, collection)
@@ -72,7 +73,7 @@ def search(
 
 
 class StacTransport(StacApiIO):
-    """pystac-client's way out to the web, with checked addresses and patience."""
+    """The HTTP transport of pystac-client, with checked URLs and retries."""
 
     def __init__(self, settings: Catalogue) -> None:
         super().__init__(max_retries=None)
@@ -80,11 +81,11 @@ class StacTransport(StacApiIO):
         self._url = catalogue_url(settings)
         self._retry_policy = RetryPolicy(tries=settings.tries, timeout_s=settings.timeout_s)
 
-    def read_text(self, source: Any, *arguments: Any, **more: Any) -> str:
-        """Return an answer; pystac-client would open an address without a scheme as a file of this machine."""
+    def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:
+        """Return the answer's text. The method of pystac-client would open a URL without a scheme as a local file."""
         if isinstance(source, Link):
-            return super().read_text(source, *arguments, **more)
-        return self.request(str(source), *arguments, **more)
+            return super().read_text(source, *args, **kwargs)
+        return self.request(str(source), *args, **kwargs)
 
     def request(
         self,
@@ -93,24 +94,26 @@ class StacTransport(StacApiIO):
         headers: dict[str, str] | None = None,
         parameters: dict[str, Any] | None = None,
     ) -> str:
-        """Return the JSON text of an answer. Raises UserError when there is none after all tries."""
+        """Return the JSON text of an answer. Raises UserError when all attempts fail."""
         method = (method or "GET").upper()
         body = {"json": parameters} if method == "POST" else {"params": parameters}
         for failures in range(1, self._retry_policy.tries + 1):
             try:
                 return self._request_once(method, href, headers=headers, **body)
-            except RetryableError as trouble:
+            except RetryableError as error:
                 if failures == self._retry_policy.tries:
-                    raise self._unavailable(str(trouble), failures) from None
-                wait = self._retry_policy.wait_s(failures, trouble.retry_after_s)
-                log.info("the catalogue %s: %s; asking again in %g s", self._url, trouble, wait)
+                    raise self._unavailable(str(error), failures) from None
+                wait = self._retry_policy.wait_s(failures, error.retry_after_s)
+                log.info("the catalogue %s: %s; trying again in %g s", self._url, error, wait)
                 sleep(wait)
         raise AssertionError("tries is at least 1")
 
-    def _request_once(self, method: str, href: str, **more: Any) -> str:
+    def _request_once(self, method: str, href: str, **options: Any) -> str:
         try:
-            with self.session.request(method, href, stream=True, timeout=self._retry_policy.timeout_s, **more) as answer:
-                return self._json_text(answer)
+            with self.session.request(
+                method, href, stream=True, timeout=self._retry_policy.timeout_s, **options
+            ) as response:
+                return self._json_text(response)
         except UnresolvedHost as error:
             raise RetryableError(str(error).partition(". ")[0]) from None
         except (requests.ConnectionError, requests.Timeout, HTTPError, OSError) as error:
@@ -118,73 +121,73 @@ class StacTransport(StacApiIO):
                 error, requests.ConnectionError | requests.Timeout
             ):
                 raise _not_stac(self._url, error) from None
-            raise RetryableError(f"no answer, or half of one ({_short(error)})") from None
+            raise RetryableError(f"no answer, or an incomplete one ({root_cause(error)})") from None
 
-    def _json_text(self, answer: requests.Response) -> str:
-        if answer.status_code in RETRYABLE or answer.status_code >= requests.codes.internal_server_error:
-            said = f"it says {answer.status_code} {answer.reason or ''}".rstrip()
-            raise RetryableError(said, retry_after_s=parse_retry_after(answer.headers.get("Retry-After", "")))
-        text = self._read_body(answer)
-        if not answer.ok:
-            raise APIError.from_response(answer)
+    def _json_text(self, response: requests.Response) -> str:
+        if is_retryable(response.status_code):
+            answer = f"it answers {response.status_code} {response.reason or ''}".rstrip()
+            raise RetryableError(answer, retry_after_s=parse_retry_after(response.headers.get("Retry-After", "")))
+        text = self._read_body(response)
+        if not response.ok:
+            raise APIError.from_response(response)
         try:
             json.loads(text)
         except (ValueError, RecursionError):
-            raise RetryableError(f"its answer is no JSON ({text[:40]!r}...)") from None
+            raise RetryableError(f"its answer is not JSON ({text[:40]!r}...)") from None
         return text.decode("utf-8")
 
-    def _read_body(self, answer: requests.Response) -> bytes:
-        pieces, pace = bytearray(), StallGuard(self._retry_policy.timeout_s)
-        while piece := answer.raw.read1(CHUNK_BYTES, decode_content=True):
-            pieces += piece
-            pace.check(len(piece))
-            if len(pieces) > MAX_ANSWER_BYTES:
+    def _read_body(self, response: requests.Response) -> bytes:
+        content, stall_guard = bytearray(), StallGuard(self._retry_policy.timeout_s)
+        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
+            content += chunk
+            stall_guard.check(len(chunk))
+            if len(content) > MAX_ANSWER_BYTES:
                 raise UserError(
                     f"An answer of the catalogue {self._url} does not end. Name another in imagery.catalogue."
                 )
-        return bytes(pieces)
+        return bytes(content)
 
-    def _unavailable(self, trouble: str, failures: int) -> UserError:
-        times = f", and so {failures} times in a row" if failures > 1 else ""
+    def _unavailable(self, reason: str, failures: int) -> UserError:
+        times = f", {failures} times in a row" if failures > 1 else ""
         return UserError(
-            f"The catalogue {self._url} cannot be asked: {trouble}{times}. Check the network, try again later, or name another "
+            f"The catalogue {self._url} cannot be reached: {reason}{times}. Check the network, try again later, or name another "
             "catalogue in imagery.catalogue."
         )
 
 
-def _pages(line: StacTransport, asked: ItemSearch) -> Iterator[Json]:
-    """Yield all pages of an answer; pystac-client's own paging takes a page without items, or garbage, for the end."""
-    parameters = asked.get_parameters()
-    page = line.read_json(asked.url, method=asked.method, parameters=parameters)
+def _pages(transport: StacTransport, query: ItemSearch) -> Iterator[Json]:
+    """Yield all pages of an answer. The paging of pystac-client would stop at an empty or broken page."""
+    parameters = query.get_parameters()
+    page = transport.read_json(query.url, method=query.method, parameters=parameters)
     while True:
         yield page
-        after = next((link for link in page.get("links", []) if link["rel"] == "next"), None)
-        if after is None:
+        link = next((link for link in page.get("links", []) if link["rel"] == "next"), None)
+        if link is None:
             return
-        page = line.read_json(Link.from_dict(after), parameters=parameters)
+        page = transport.read_json(Link.from_dict(link), parameters=parameters)
 
 
 def _items_by_page(url: str, pages: Iterator[Json]) -> Iterator[list[Json]]:
-    """Yield the items of each page; pages that say nothing new mean that paging goes round in circles."""
+    """Yield the items of each page. Raises UserError when page after page holds no new item."""
     seen: set[str] = set()
     stale = 0
     while (page := _call(url, lambda: next(pages, None))) is not None:
         items = _call(url, partial(_items, page))
-        fresh = {json.dumps([item.get("collection"), item.get("id")]) for item in items} - seen
-        stale = 0 if fresh else stale + 1
+        new = {json.dumps([item.get("collection"), item.get("id")]) for item in items} - seen
+        stale = 0 if new else stale + 1
         if stale == MAX_STALE_PAGES:
             raise UserError(
                 f"The catalogue {url} gives the same page of items again and again ({len(seen)} items so far). Its paging is "
-                "broken: tell its keepers, or name another catalogue in imagery.catalogue."
+                "broken: tell its operators, or name another catalogue in imagery.catalogue."
             )
-        seen |= fresh
+        seen |= new
         yield items
 
 
-def _call(url: str, ask: Callable[[], T]) -> T:
-    """Return what pystac-client makes of an answer; what it cannot make sense of may fail in any way at all."""
+def _call(url: str, function: Callable[[], T]) -> T:
+    """Return the result of a call of pystac-client, which may raise anything for an answer outside the standard."""
     try:
-        return ask()
+        return function()
     except UserError:
         raise
     except Exception as error:
@@ -193,7 +196,7 @@ def _call(url: str, ask: Callable[[], T]) -> T:
 
 def _not_stac(url: str, error: Exception) -> UserError:
     return UserError(
-        f"The catalogue {url} answers, but not as a STAC API does ({type(error).__name__}: {_short(error)}). Check the address "
+        f"The catalogue {url} answers, but not as a STAC API does ({type(error).__name__}: {one_line(error)}). Check the address "
         "in imagery.catalogue.url: it is the one of the API's landing page, such as .../v1."
     )
 
@@ -203,7 +206,7 @@ def _items(page: Json) -> list[Json]:
 
 
 def _search_method(client: Client) -> str:
-    """Return how the catalogue may be searched: GET is what every one knows, POST holds larger outlines."""
+    """Return POST, which holds larger outlines, where the catalogue offers it, else GET."""
     methods = {str(link.extra_fields.get("method", "GET")).upper() for link in client.get_links("search")}
     return "POST" if "POST" in methods else "GET"
 
@@ -215,15 +218,11 @@ def _interval(days: tuple[date, date]) -> list[datetime]:
 
 
 def _check_collection(client: Client, url: str, name: str) -> None:
-    """Refuse a collection that is not there: many catalogues answer a search in it with no items, not with an error."""
+    """Raise UserError for a missing collection: many catalogues answer a search in one with no items and no error."""
     names = _call(url, lambda: sorted(collection.id for collection in client.get_collections()))
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0) or ["none at all"]
+        nearest = difflib.get_close_matches(name, names, n=3, cutoff=0) or ["none at all"]
         raise UserError(
-            f"The catalogue {url} has no collection {name}; the nearest of its {len(names)} is {near[0]}. Correct "
+            f"The catalogue {url} has no collection {name}; the nearest of its {len(names)} is {nearest[0]}. Correct "
             "imagery.catalogue.collection."
         )
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).partition("?")[0].split())[:200] or type(error).__name__

@@ -1,4 +1,4 @@
-"""Which part of an area how many scenes show, by exact geometry on an equal-area map of the area's own."""
+"""Coverage of an area by scenes: how many show each part, by exact geometry on an equal-area map."""
 
 from __future__ import annotations
 
@@ -15,41 +15,42 @@ from lobate.io.polygons import polygons_in
 from lobate.io.vector import LONLAT
 
 MAX_EDGE_DEG = 0.1
-"""Degrees; an edge straight in longitude and latitude is a curve on the map, and is drawn in steps of this."""
+"""Longest edge before projection, in degrees: an edge that is straight in degrees is a curve on the map."""
 SNAP_M = 1.0
-"""Metres; footprints that say the same edge with other decimals leave no slivers between them."""
+"""Grid size in metres, so that the same edge with other decimals in two footprints leaves no slivers."""
 MAX_COUNT = 6
-"""Scenes beyond which nobody counts."""
+"""Larger numbers of scenes count as one class."""
 MIN_GAP_M2 = 10_000.0
-"""Ground that no one misses: a hundred pixels."""
+"""Smaller gaps, of less than a hundred pixels, are ignored."""
 
 
 @dataclass(frozen=True)
 class EqualAreaMap:
-    """Lambert's azimuthal equal-area map round an area's middle, in metres; the antimeridian is nothing special on it."""
+    """Lambert's azimuthal equal-area map in metres, centred on an area; the antimeridian needs no special care on it."""
 
     crs: CRS
 
     @classmethod
     def around(cls, ground: BaseGeometry) -> EqualAreaMap:
-        """Return the map round the middle of ``ground`` (longitude and latitude)."""
+        """Return the map with the centroid of ``ground`` (longitude and latitude) as its centre."""
         lon, lat = np.radians(shapely.get_coordinates(ground)).T
-        x, y, z = (one.mean() for one in (np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)))
+        xyz = (np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat))
+        x, y, z = (coordinate.mean() for coordinate in xyz)
         rough = cls.centred_at(*np.degrees([np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))]))
-        middle = rough.project(ground).centroid
-        return cls.centred_at(*rough.lonlat(middle.x, middle.y))
+        centroid = rough.project(ground).centroid
+        return cls.centred_at(*rough.lonlat(centroid.x, centroid.y))
 
     @classmethod
     def centred_at(cls, lon: float, lat: float) -> EqualAreaMap:
-        """Return the map round a place."""
+        """Return the map with this place as its centre."""
         return cls(CRS.from_dict({"proj": "laea", "lon_0": round(lon, 6), "lat_0": round(lat, 6), "ellps": "WGS84"}))
 
     def project(self, ground: BaseGeometry) -> BaseGeometry:
-        """Return geometry in longitude and latitude on the map."""
-        fine = shapely.segmentize(ground, MAX_EDGE_DEG)
-        points = shapely.transform(fine, lambda xy: np.column_stack(self._transformer.transform(*xy.T)))
-        # the two sides of the antimeridian touch, and become one
-        return shapely.union_all(polygons_in(shapely.make_valid(points)))
+        """Return geometry in longitude and latitude as geometry on the map."""
+        dense = shapely.segmentize(ground, MAX_EDGE_DEG)
+        projected = shapely.transform(dense, lambda xy: np.column_stack(self._transformer.transform(*xy.T)))
+        # the two sides of the antimeridian touch on the map, and are merged
+        return shapely.union_all(polygons_in(shapely.make_valid(projected)))
 
     def lonlat(self, x: float, y: float) -> tuple[float, float]:
         """Return longitude and latitude of a place on the map."""
@@ -62,31 +63,31 @@ class EqualAreaMap:
 
 @dataclass(frozen=True)
 class Coverage:
-    """An area cut into cells, each shown by one number of scenes; geometry on ``map``."""
+    """An area cut into cells with one number of scenes each; geometry on ``map``."""
 
     map: EqualAreaMap
     cells: np.ndarray
     """Polygons, shape (n,)."""
     counts: np.ndarray
-    """Scenes that show each cell, shape (n,)."""
+    """Number of scenes that show each cell, shape (n,)."""
 
     def areas_m2(self) -> np.ndarray:
-        """Return the square metres that 0, 1, 2, ... scenes show."""
+        """Return the area in square metres that 0, 1, 2, ... scenes show."""
         return np.bincount(self.counts, shapely.area(self.cells))
 
     def shares(self) -> dict[int, float]:
-        """Return the share of the area that so many scenes show, ``MANY`` standing for more too; all add up to 1."""
+        """Return number of scenes -> share of the area; ``MAX_COUNT`` includes larger numbers, and the sum is 1."""
         areas = np.bincount(np.minimum(self.counts, MAX_COUNT), shapely.area(self.cells))
         return {count: float(area / areas.sum()) for count, area in enumerate(areas) if area > 0}
 
     def gaps(self) -> BaseGeometry:
-        """Return the ground that no scene shows, less trifles; empty where there is none."""
+        """Return the ground that no scene shows, without tiny parts; empty where there is none."""
         parts = shapely.get_parts(shapely.union_all(self.cells[self.counts == 0]))
         return shapely.union_all(parts[shapely.area(parts) >= MIN_GAP_M2])
 
     def largest_gaps(self) -> list[tuple[float, tuple[float, float]]]:
-        """Return square metres, and longitude and latitude of a place inside, of each gap, the largest first."""
-        parts = sorted(shapely.get_parts(self.gaps()), key=lambda one: (-one.area, one.bounds))
+        """Return the area (m2) and the longitude and latitude of an inner point of each gap, the largest first."""
+        parts = sorted(shapely.get_parts(self.gaps()), key=lambda part: (-part.area, part.bounds))
         return [
             (part.area, self.map.lonlat(part.representative_point().x, part.representative_point().y)) for part in parts
         ]
@@ -98,15 +99,16 @@ def count_in_words(count: int) -> str:
 
 
 def measure_coverage(ground: BaseGeometry, footprints: Sequence[BaseGeometry]) -> Coverage:
-    """Return how many of the footprints show each part of ``ground``; all in longitude and latitude."""
+    """Return the coverage of ``ground`` by footprints; all in longitude and latitude."""
     map_ = EqualAreaMap.around(ground)
     area = map_.project(ground)
-    prints = shapely.intersection(np.array([map_.project(footprint) for footprint in footprints], dtype=object), area)
-    prints = prints[shapely.area(prints) > 0]
-    edges = shapely.union_all([*shapely.boundary(prints), area.boundary], grid_size=SNAP_M)
+    projected = np.array([map_.project(footprint) for footprint in footprints], dtype=object)
+    clipped = shapely.intersection(projected, area)
+    clipped = clipped[shapely.area(clipped) > 0]
+    edges = shapely.union_all([*shapely.boundary(clipped), area.boundary], grid_size=SNAP_M)
     cells = shapely.get_parts(shapely.polygonize([edges]))
-    inside = shapely.point_on_surface(cells)
-    within = shapely.intersects(area, inside)
-    cells, inside = cells[within], inside[within]
-    place, _ = shapely.STRtree(prints).query(inside, predicate="intersects")
-    return Coverage(map_, cells, np.bincount(place, minlength=len(cells)))
+    points = shapely.point_on_surface(cells)
+    within = shapely.intersects(area, points)
+    cells, points = cells[within], points[within]
+    cell_numbers, _ = shapely.STRtree(clipped).query(points, predicate="intersects")
+    return Coverage(map_, cells, np.bincount(cell_numbers, minlength=len(cells)))

@@ -1,4 +1,4 @@
-"""The picture of coverage: which part of the area has 0, 1, 2, ... scenes, on an equal-area map."""
+"""Map of coverage: which part of the area has 0, 1, 2, ... scenes, drawn with matplotlib."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LABEL_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.7, "
 
 
 def draw_coverage(covered: Coverage, scenes: Sequence[CatalogueScene], path: Path) -> None:
-    """Write the picture as PNG; same coverage, same bytes."""
+    """Write the map as PNG; the same coverage gives the same bytes."""
     west, south, east, north = shapely.total_bounds(covered.cells)
     figure = Figure(figsize=(9, float(np.clip(7 * (north - south) / (east - west), 3, 12))), layout="constrained")
     FigureCanvasAgg(figure)
@@ -55,17 +55,17 @@ def _colour(level: int) -> str:
 
 
 def _draw_tiles(axes, covered: Coverage, scenes: Sequence[CatalogueScene]) -> None:  # noqa: ANN001 - matplotlib's axes
-    """Name each tile where its scenes show the area."""
+    """Draw the outline and name of each tile where its scenes show the area."""
     area = shapely.coverage_union_all(covered.cells)
     for tile in sorted({scene.tile for scene in scenes}):
-        seen = (
+        shown = (
             shapely.union_all([covered.map.project(scene.footprint) for scene in scenes if scene.tile == tile]) & area
         )
         axes.add_collection(
-            PatchCollection([_patch(one) for one in polygons_in(seen)], facecolor="none", edgecolor="0.25", lw=0.6)
+            PatchCollection([_patch(part) for part in polygons_in(shown)], facecolor="none", edgecolor="0.25", lw=0.6)
         )
-        place = seen.representative_point()
-        axes.annotate(tile, (place.x / 1000, place.y / 1000), ha="center", va="center", fontsize=7, bbox=LABEL_BOX)
+        point = shown.representative_point()
+        axes.annotate(tile, (point.x / 1000, point.y / 1000), ha="center", va="center", fontsize=7, bbox=LABEL_BOX)
 
 
 def _patch(polygon: BaseGeometry) -> PathPatch:

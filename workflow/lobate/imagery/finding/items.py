@@ -1,7 +1,7 @@
-"""From a STAC item to what the scene table says of a scene, whichever catalogue wrote the item.
+"""STAC items of any catalogue, parsed into scenes: the rows of the scene table, with their footprints.
 
-Catalogues differ in where they say which tile and which processing baseline a scene has, and some say nothing of clouds;
-the product's name says the rest. What cannot be used is told, never dropped in silence.
+Catalogues differ in the properties for tile and processing baseline, and some have no cloud cover. The product's name
+fills what is missing. Unusable items are logged.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ BAND_OF_ASSET = {
     **{name: name for name in COMMON_NAMES},
     **{b: a for a, b in COMMON_NAMES.items()},
 }
-"""Names of assets, and the bands they are."""
+"""Key of an asset -> its band."""
 SAME_PRODUCT_OVERLAP = 0.5
-"""Of one pass over one tile, footprints that overlap by more than this share are one product, delivered twice."""
+"""Share of the smaller footprint: two scenes of one pass and tile that overlap by more are one product, delivered twice."""
 
 
 @dataclass(frozen=True)
 class CatalogueScene:
-    """One scene in the catalogue; ``footprint`` in longitude and latitude, within -180 and 180."""
+    """One scene of the catalogue; ``footprint`` in longitude and latitude, between -180 and 180 degrees."""
 
     scene: str
     tile: str
@@ -51,14 +51,14 @@ class CatalogueScene:
     source: str
     footprint: BaseGeometry = field(repr=False)
     overpass: str = ""
-    """Satellite and start of the pass: the same for all deliveries of one product."""
+    """Satellite and start of the pass, the same for all deliveries of one product."""
     generated: str = ""
-    """When the product was made."""
+    """Time of the product's generation."""
     checksums: dict[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def row(self) -> Row:
-        """Its line in the scene table."""
+        """Its row in the scene table."""
         return {
             "scene": self.scene,
             "tile": self.tile,
@@ -71,30 +71,31 @@ class CatalogueScene:
 
 
 class UnusableItem(Exception):
-    """An item that lacks what a scene must have."""
+    """An item without a property that a scene needs."""
 
 
 def read_items(items: Iterable[Json], collection_url: str) -> list[CatalogueScene]:
-    """Return the scenes that items describe, sorted by tile, date and name; items that are none are told.
+    """Return the scenes of items, sorted by tile, date and name; log unusable items.
 
-    ``collection_url``: where an item stands that does not say so itself.
+    ``collection_url`` is the base URL of items without a link to themselves.
     """
-    found: dict[str, CatalogueScene] = {}
+    scenes: dict[str, CatalogueScene] = {}
     for item in items:
         try:
-            one = read_item(item, collection_url)
-            found.setdefault(one.scene, one)
-        except UnusableItem as why:
-            log.warning("The catalogue's item %.80s is left out: %s.", item.get("id"), why)
-    return sort_items(found.values())
+            scene = read_item(item, collection_url)
+            scenes.setdefault(scene.scene, scene)
+        except UnusableItem as reason:
+            log.warning("The catalogue's item %.80s is left out: %s.", item.get("id"), reason)
+    return sort_items(scenes.values())
 
 
 def read_item(item: Json, collection_url: str) -> CatalogueScene:
-    """Return the scene that an item describes. Raises Unusable."""
+    """Return the scene of an item. Raises UnusableItem."""
     scene, properties = str(item.get("id", "")), _mapping(item.get("properties"))
     if not SCENE_NAME.fullmatch(scene):
-        raise UnusableItem("its identifier is no name of a folder")
-    names = [str(one) for one in (properties.get("s2:product_uri"), properties.get("s2:datatake_id"), scene) if one]
+        raise UnusableItem("its identifier cannot be the name of a folder")
+    identifiers = (properties.get("s2:product_uri"), properties.get("s2:datatake_id"), scene)
+    names = [str(name) for name in identifiers if name]
     return CatalogueScene(
         scene,
         _tile(properties, names),
@@ -110,16 +111,16 @@ def read_item(item: Json, collection_url: str) -> CatalogueScene:
 
 
 def latest_revision(scenes: list[CatalogueScene]) -> list[CatalogueScene]:
-    """Return the scenes less those of which a newer processing is there; each that goes is told.
+    """Return the newest processing of each product; log the scenes that are left out.
 
-    Two products of one pass over one tile stay where they show different parts of it.
+    Two products of one pass over one tile both stay where they show different parts of it.
     """
-    kept: dict[tuple[str, str], list[CatalogueScene]] = {}
-    for scene in sorted(scenes, key=lambda one: (one.baseline, one.generated, one.scene), reverse=True):
-        passes = kept.setdefault((scene.tile, scene.overpass), [])
-        newer = next((other for other in passes if _is_same_product(scene, other)), None)
+    latest: dict[tuple[str, str], list[CatalogueScene]] = {}
+    for scene in sorted(scenes, key=lambda scene: (scene.baseline, scene.generated, scene.scene), reverse=True):
+        products = latest.setdefault((scene.tile, scene.overpass), [])
+        newer = next((product for product in products if _is_same_product(scene, product)), None)
         if newer is None:
-            passes.append(scene)
+            products.append(scene)
             continue
         log.warning(
             "The scene %s (baseline %s) is left out: %s (baseline %s) is a newer processing of the same product.",
@@ -128,17 +129,17 @@ def latest_revision(scenes: list[CatalogueScene]) -> list[CatalogueScene]:
             newer.scene,
             newer.baseline or "unknown",
         )
-    return sort_items(one for passes in kept.values() for one in passes)
+    return sort_items(scene for products in latest.values() for scene in products)
 
 
 def sort_items(scenes: Iterable[CatalogueScene]) -> list[CatalogueScene]:
-    """Return scenes as the table lists them."""
-    return sorted(scenes, key=lambda one: (one.tile, one.date, one.scene))
+    """Return scenes in the order of the table: tile, date, name."""
+    return sorted(scenes, key=lambda scene: (scene.tile, scene.date, scene.scene))
 
 
-def _is_same_product(one: CatalogueScene, other: CatalogueScene) -> bool:
-    smaller = min(one.footprint.area, other.footprint.area)
-    return one.footprint.intersection(other.footprint).area > SAME_PRODUCT_OVERLAP * smaller
+def _is_same_product(first: CatalogueScene, second: CatalogueScene) -> bool:
+    smaller = min(first.footprint.area, second.footprint.area)
+    return first.footprint.intersection(second.footprint).area > SAME_PRODUCT_OVERLAP * smaller
 
 
 def _mapping(value: Any) -> Json:
@@ -147,16 +148,16 @@ def _mapping(value: Any) -> Json:
 
 def _tile(properties: Json, names: list[str]) -> str:
     parts = [properties.get(f"mgrs:{part}") for part in ("utm_zone", "latitude_band", "grid_square")]
-    said = [
+    codes = [
         properties.get("s2:mgrs_tile"),
         properties.get("grid:code"),
         "".join(map(str, parts)) if all(parts) else None,
     ]
-    for text in (*filter(None, said), *names):
+    for text in (*filter(None, codes), *names):
         match = TILE_PATTERN.search(str(text).removesuffix(".SAFE"))
         if match:
             return f"{int(match[1]):02d}{match[2]}{match[3]}"
-    raise UnusableItem("neither its properties nor its name say which MGRS tile it shows")
+    raise UnusableItem("neither its properties nor its name hold an MGRS tile")
 
 
 def _date(properties: Json, scene: str) -> date:
@@ -181,10 +182,11 @@ def _baseline(properties: Json, names: list[str]) -> str:
         match = re.fullmatch(r"(\d{1,2})\.(\d{2})", str(properties.get(key)))
         if match:
             return f"{int(match[1]):02d}.{match[2]}"
-    match = next(
-        (one for one in map(BASELINE_PATTERN.search, (name.removesuffix(".SAFE") for name in names)) if one), None
-    )
-    return f"{match[1]}.{match[2]}" if match else ""
+    for name in names:
+        match = BASELINE_PATTERN.search(name.removesuffix(".SAFE"))
+        if match:
+            return f"{match[1]}.{match[2]}"
+    return ""
 
 
 def _source(item: Json, collection_url: str) -> str:
@@ -197,27 +199,27 @@ def _source(item: Json, collection_url: str) -> str:
 
 
 def _footprint(item: Json) -> BaseGeometry:
-    for describe in (lambda: shape(item["geometry"]), lambda: box(*flat_bbox(item["bbox"]))):
+    for read in (lambda: shape(item["geometry"]), lambda: box(*flat_bbox(item["bbox"]))):
         try:
-            ground = cut_at_antimeridian(shapely.force_2d(describe()))
+            footprint = cut_at_antimeridian(shapely.force_2d(read()))
         except Exception:  # a geometry from outside may be wrong in any way
             continue
-        if ground.area > 0 and shapely.is_valid(ground):
-            return ground
-    raise UnusableItem("it has no footprint that covers any ground")
+        if footprint.area > 0 and shapely.is_valid(footprint):
+            return footprint
+    raise UnusableItem("it has no footprint with an area")
 
 
 def flat_bbox(bbox: list[float]) -> tuple[float, float, float, float]:
-    """Return a bounding box without heights; one over the antimeridian has its west beyond its east."""
+    """Return west, south, east and north of a box, which may have heights; across the antimeridian, east is over 180."""
     west, south, east, north = bbox if len(bbox) == 4 else (*bbox[:2], *bbox[3:5])
     return west, south, east + 360 if east < west else east, north
 
 
 def _overpass(properties: Json, names: list[str]) -> str:
-    """Return satellite (S2A) and start of the pass, by the product's names, else by the moment the item gives."""
-    started = next((match[1] for match in map(TIME_PATTERN.search, names) if match), None)
+    """Return satellite (S2A) and start of the pass, from the product's names, else from the item's time."""
+    start = next((match[1] for match in map(TIME_PATTERN.search, names) if match), None)
     satellite = names[0].removeprefix("G")[:3]
-    return f"{satellite} {started or str(properties.get('datetime'))[:19]}"
+    return f"{satellite} {start or str(properties.get('datetime'))[:19]}"
 
 
 def _checksums(assets: Json) -> dict[str, str]:
@@ -226,4 +228,8 @@ def _checksums(assets: Json) -> dict[str, str]:
         for name, asset in assets.items()
         if name in BAND_OF_ASSET
     }
-    return {band: one for band, one in digests.items() if isinstance(one, str) and re.fullmatch(r"[0-9a-fA-F]+", one)}
+    return {
+        band: digest
+        for band, digest in digests.items()
+        if isinstance(digest, str) and re.fullmatch(r"[0-9a-fA-F]+", digest)
+    }
