@@ -157,7 +157,7 @@ def test_the_map_lies_on_the_image_s_grid_and_is_a_cog(tmp_path):
     with rasterio.open(tmp_path / "map.tif") as dataset:
         assert (dataset.dtypes, dataset.nodata) == (("uint8",), 255)
         assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
-    assert Grid.of(tmp_path / "map.tif").same_as(Grid.of(image))
+    assert Grid.from_raster(tmp_path / "map.tif").same_as(Grid.from_raster(image))
 
 
 def test_the_same_image_gives_the_same_bytes_whatever_the_batch(tmp_path):
@@ -254,7 +254,7 @@ def test_an_image_cut_short_ends_in_a_mistake_and_leaves_nothing(tmp_path):
 
 def test_a_network_without_numbers_is_told(tmp_path):
     image = write_image(tmp_path / "image.tif", noise(40, 40))
-    with pytest.raises(UserError, match="no numbers"):
+    with pytest.raises(UserError, match="not numbers"):
         write_probability_map(
             lambda images: torch.full((len(images), *images.shape[-2:]), torch.nan),
             image,

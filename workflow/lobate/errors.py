@@ -1,4 +1,4 @@
-"""What a user's mistake looks like: one paragraph that says what is wrong, where, and how to mend it."""
+"""Errors that a user can mend: one paragraph with what is wrong, where, and how to mend it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class UserError(Exception):
 
 
 class UserErrors(UserError):
-    """Several mistakes found together, so that a user mends them all in one go."""
+    """Several mistakes at once, so that a user mends them all in one go."""
 
     def __init__(self, messages: list[str]) -> None:
         self.messages = list(messages)
-        super().__init__("\n".join(f"- {one}" for one in self.messages) if len(messages) > 1 else messages[0])
+        super().__init__("\n".join(f"- {message}" for message in messages) if len(messages) > 1 else messages[0])
 
 
 def first_line(error: BaseException) -> str:

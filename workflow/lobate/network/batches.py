@@ -1,4 +1,4 @@
-"""Windows through a network, as many at once as memory allows."""
+"""Windows through a network in batches, as large as memory allows."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from lobate.errors import UserError
 log = logging.getLogger(__name__)
 
 Network = Callable[[Tensor], Tensor]
-"""From images (N, C, H, W) uint8 to values 0..1, (N, H, W) or one map of several, (N, L, H, W), on the same device."""
+"""Maps images (N, C, H, W) uint8 to values 0..1, (N, H, W) or (N, L, H, W) with L layers, on the same device."""
 
 DEFAULT_BATCH = {"cuda": 16}
-"""Windows at once where the size is to be found. A GPU is busy with 16, and takes fewer when its memory is smaller. On a
-CPU one at a time is fastest (0.11 s a window instead of 0.20 s in batches of 4, MobileNetV2, two cores): what the layers
-hand on stays in the caches."""
+"""Batch size of ``auto`` by device. 16 windows keep a GPU busy; the batch is halved when its memory is too small. On a CPU
+one at a time is fastest (0.11 s a window instead of 0.20 s in batches of 4, MobileNetV2, two cores): activations stay in
+the caches."""
 
-SHORT = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
-"""What errors say that are about memory, where their type does not."""
+OOM_TEXTS = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
+"""Texts of errors about memory that have no type of their own."""
 
 
 class BatchRunner:
-    """Runs windows through ``network``; a batch that did not fit is halved, for good, and that is told.
+    """Runs windows through ``network`` in batches of ``size``, or of the device's default for ``auto``.
 
-    ``size`` is how many go at once, or ``auto``.
+    After a batch that does not fit into memory, the size is halved for good and a warning is logged.
     """
 
     def __init__(self, network: Network, size: int | Literal["auto"], device: str | torch.device) -> None:
@@ -37,45 +37,45 @@ class BatchRunner:
         self.size = DEFAULT_BATCH.get(self._device.type, 1) if size == "auto" else size
 
     def run(self, windows: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Yield the network's values (L, H, W), float32, for each of ``windows`` (C, H, W), which are all of one size.
+        """Yield the network's values (L, H, W), float32, for each of ``windows`` (C, H, W), all of one size.
 
-        The batches are as even as can be. Raises UserError when memory is too short for one window alone.
+        Batches are as even as possible. Raises UserError when memory is too short for a single window.
         """
         done = 0
         while done < len(windows):
-            left = len(windows) - done
-            taken = -(-left // -(-left // self.size))
-            answers = self._tried(torch.stack(list(windows[done : done + taken])))
-            if answers is None:
-                self.halve(taken)
+            remaining = len(windows) - done
+            size = -(-remaining // -(-remaining // self.size))
+            values = self._try_batch(torch.stack(list(windows[done : done + size])))
+            if values is None:
+                self.halve(size)
                 continue
-            yield from answers
-            done += taken
+            yield from values
+            done += size
 
-    def _tried(self, images: Tensor) -> Tensor | None:
-        """Return the answers (N, L, H, W), or None when memory was short; what was held until then is free again."""
+    def _try_batch(self, images: Tensor) -> Tensor | None:
+        """Return the values (N, L, H, W), or None when memory is short; the failed pass has freed its memory by then."""
         try:
-            answers = self._network(images).float()
+            values = self._network(images).float()
         except (MemoryError, RuntimeError) as error:
             if not is_oom(error):
                 raise
             return None
-        return answers if answers.ndim == images.ndim else answers.unsqueeze(1)
+        return values if values.ndim == images.ndim else values.unsqueeze(1)
 
-    def halve(self, taken: int) -> None:
-        """Halve the batch after one that did not fit into memory."""
+    def halve(self, failed: int) -> None:
+        """Halve the batch size after a batch of ``failed`` windows did not fit. Raises UserError for a single window."""
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-        if taken == 1:
+        if failed == 1:
             raise UserError(
                 f"Memory ({self._device}) is too short for the network on a single window. Make mapping.predict.window "
                 "smaller (or --window), take larger scales out of mapping.predict.tta, or use a machine with more memory."
             )
-        self.size = taken // 2
-        log.warning("Memory is short for %d windows at once; taking %d from here on.", taken, self.size)
+        self.size = failed // 2
+        log.warning("Memory is short for %d windows at once; taking %d from here on.", failed, self.size)
 
 
 def is_oom(error: BaseException) -> bool:
-    """Whether an error says that memory is short, of the device or of the machine."""
-    short = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return short or any(words in str(error) for words in SHORT)
+    """Return whether an error means that the memory of the device or of the machine is short."""
+    typed = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return typed or any(text in str(error) for text in OOM_TEXTS)

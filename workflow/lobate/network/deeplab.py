@@ -1,14 +1,14 @@
-"""DeepLabv3+ (Chen et al. 2018), faithful to its TensorFlow reference, on any timm backbone that can be dilated.
-
-A backbone gives features at stride 4 and at the output stride; the pyramid looks at the latter at several rates, the
-decoder joins both, and the logits are enlarged to the image. A model trained at output stride 16 maps at 8 with the same
-weights after :func:`set_output_stride`. How a pixel value becomes a number travels with the model.
-
-The two heads of DeepLabv3+ as in the TensorFlow reference: atrous spatial pyramid pooling, and the decoder.
+"""DeepLabv3+, faithful to its TensorFlow reference, on any timm backbone that can be dilated.
 
 Chen, Zhu, Papandreou, Schroff and Adam (2018), 'Encoder-decoder with atrous separable convolution for semantic image
-segmentation'; numbers in METHOD section 2. Every convolution but the last is followed by batch norm (eps 1e-5) and ReLU;
-a separable one has both after its depthwise and after its pointwise half.
+segmentation'; numbers in METHOD section 2.
+
+The backbone gives features at stride 4 and at the output stride. Atrous spatial pyramid pooling (ASPP) takes the latter,
+the decoder joins both, and the logits are upsampled to the image. Every convolution of these two heads but the last is
+followed by batch norm (eps 1e-5) and ReLU, in separable ones after the depthwise and after the pointwise half.
+
+A model trained at output stride 16 maps at 8 with the same weights after :func:`set_output_stride`. The preprocessing of
+pixel values is part of the model.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from lobate.network.backbone import LOW_LEVEL_STRIDE, Backbone, create_on_meta, 
 from lobate.settings.training import Network
 
 ATROUS_RATES = (6, 12, 18)
-"""Dilations of the pyramid at output stride 16; they double at 8."""
+"""Dilations of the ASPP branches at output stride 16; they double at 8."""
 
 BN_EPS = 1e-5
 DROPOUT = 0.1
@@ -50,11 +50,11 @@ def separable_conv(channels: int, out: int) -> nn.Sequential:
 
 
 def upsample(features: Tensor, factor: int) -> Tensor:
-    """Return ``features`` (N, C, h, w) ``factor`` times larger, bilinearly.
+    """Return ``features`` (N, C, h, w) ``factor`` times larger, by bilinear interpolation.
 
-    Feature i lies exactly at pixel ``factor * i``, where the strided convolutions before it had their centre (in the
-    reference: align_corners at sizes of n * stride + 1); so the same network at strides 8 and 16 sees no shift. What
-    lies past the last feature repeats it.
+    Feature i lies exactly at pixel ``factor * i``, the centre of the strided convolutions before it (in the reference:
+    align_corners at sizes of n * stride + 1). So output strides 8 and 16 give no shift against each other. Pixels past
+    the last feature repeat it.
     """
     if factor == 1:
         return features
@@ -83,7 +83,7 @@ class ASPP(nn.Module):
             depthwise.dilation = depthwise.padding = (rate * 16 // stride,) * 2
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return (N, width, h, w) of ``features`` (N, C, h, w)."""
+        """Return the pooled features (N, width, h, w) of ``features`` (N, C, h, w)."""
         branches = [self.point(features), *(branch(features) for branch in self.atrous)]
         pooled = self._pool(features).expand(-1, -1, *features.shape[-2:])
         return self.dropout(self.project(torch.cat([pooled, *branches], dim=1)))
@@ -98,7 +98,7 @@ class ASPP(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Joins the pyramid with the stride-4 features: 1x1 on the latter, two separable 3x3 on both, 1x1 logits."""
+    """Joins the ASPP output with the stride-4 features: 1x1 on the latter, two separable 3x3 on both, 1x1 logits."""
 
     def __init__(self, low_channels: int, low_width: int, width: int, classes: int) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class Decoder(nn.Module):
 
 
 def initialise(head: nn.Module) -> None:
-    """Draw a head's weights: variance kept through ReLU (He et al. 2015), small logits with no bias as in the reference."""
+    """Draw a head's weights: He et al. (2015), which keeps the variance through ReLU; small logits without bias."""
     for module in head.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
@@ -125,19 +125,19 @@ def initialise(head: nn.Module) -> None:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Mean and deviation of each channel, as shares of 255, that the weights were trained with."""
+    """Mean and standard deviation of each channel, as shares of 255, by which images are normalised."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
     @classmethod
     def centred(cls, channels: int) -> Preprocessing:
-        """Return what maps 0..255 to -1..1, as the reference does."""
+        """Return the preprocessing that maps 0..255 to -1..1, as in the reference."""
         return cls((0.5,) * channels, (0.5,) * channels)
 
     @classmethod
     def of_backbone(cls, name: str, channels: int) -> Preprocessing:
-        """Return what the ImageNet weights of a timm model want; channels beyond theirs take the average."""
+        """Return the preprocessing of a timm model's ImageNet weights; for another number of channels, their average."""
         config = timm.get_pretrained_cfg(name)
         if config is None:
             return cls.centred(channels)
@@ -150,7 +150,7 @@ class Preprocessing:
 
 
 def normalise(images: Tensor, preprocessing: Preprocessing | None = None) -> Tensor:
-    """Return ``images`` (N, C, H, W, 0..255) as float32 that the network takes; without preprocessing in -1..1."""
+    """Return ``images`` (N, C, H, W), 0..255, as float32 input of the network; without ``preprocessing`` in -1..1."""
     preprocessing = preprocessing or Preprocessing.centred(images.shape[1])
     mean, std = (
         torch.tensor(values, dtype=torch.float32, device=images.device).view(1, -1, 1, 1)
@@ -160,7 +160,7 @@ def normalise(images: Tensor, preprocessing: Preprocessing | None = None) -> Ten
 
 
 class DeepLab(nn.Module):
-    """DeepLabv3+: ``settings`` say how it is made; ``preprocessing`` what it is fed."""
+    """DeepLabv3+ of the architecture in ``settings``; ``preprocessing`` normalises its uint8 images."""
 
     def __init__(self, settings: Network, backbone: Backbone, classes: int, preprocessing: Preprocessing) -> None:
         super().__init__()
@@ -175,9 +175,9 @@ class DeepLab(nn.Module):
         set_output_stride(self, settings.output_stride)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits (N, classes, H, W) of ``images`` (N, C, H, W): uint8 as read, or float as normalised.
+        """Return logits (N, classes, H, W) of ``images`` (N, C, H, W), either uint8 or already normalised floats.
 
-        Sides that do not divide by 16 are padded with the mean value (as in the reference) and cropped again.
+        Sides that are not multiples of 16 are padded with the mean value (as in the reference) and cropped again.
         """
         if images.dtype == torch.uint8:
             images = normalise(images, self.preprocessing)
@@ -190,7 +190,7 @@ class DeepLab(nn.Module):
 
 
 def set_output_stride(model: DeepLab, stride: int) -> None:
-    """Let a model run at output stride 8 or 16 with the weights it has: strides, dilations and rates change in place."""
+    """Run a model at output stride 8 or 16 with its own weights: strides, dilations and rates change in place."""
     if stride not in (8, 16):
         raise UserError(f"an output stride of {stride} is not possible: take 8 or 16.")
     model.backbone.set_output_stride(stride)
@@ -203,10 +203,10 @@ def build(
 ) -> DeepLab:
     """Return a network ready to be trained, in training mode, on the CPU.
 
-    The backbone starts from ``weights_file`` where given, else from what ``settings.weights`` says: ``imagenet`` (the timm
-    hub or its cache), ``none`` (random) or a path. What is random follows from ``seed`` alone, and leaves torch's own
-    random state as it was. Raises UserError for a backbone that is unknown or cannot be dilated, and for weights that are out
-    of reach or do not fit.
+    The backbone starts from ``weights_file`` or else from ``settings.weights``: ``imagenet`` (the timm hub or its cache),
+    ``none`` (random) or a path. Random weights depend on ``seed`` alone, and torch's global random state stays as it was.
+    Raises UserError for a backbone that is unknown or cannot be dilated, and for weights that are out of reach or do not
+    fit.
     """
     if weights_file is None and settings.weights not in ("imagenet", "none"):
         weights_file = Path(settings.weights)
@@ -219,15 +219,16 @@ def build(
             backbone = load_backbone(settings.backbone, channels, weights_file)
         else:
             backbone = fetch_backbone(settings.backbone, channels)
-        fed = Preprocessing.centred(channels) if random else Preprocessing.of_backbone(settings.backbone, channels)
-        model = DeepLab(settings, backbone, classes, fed)
+        centred = Preprocessing.centred(channels)
+        preprocessing = centred if random else Preprocessing.of_backbone(settings.backbone, channels)
+        model = DeepLab(settings, backbone, classes, preprocessing)
         initialise(model.pyramid)
         initialise(model.decoder)
     return model.train()
 
 
 def build_uninitialised(settings: Network, preprocessing: Preprocessing, *, classes: int = 2) -> DeepLab:
-    """Return a network whose weights are still to be loaded."""
+    """Return a network of this architecture, without meaningful weights, to load a state dict into."""
     create_on_meta(settings.backbone, len(preprocessing.mean))
     with torch.random.fork_rng(devices=[]):
         return DeepLab(settings, Backbone(settings.backbone, len(preprocessing.mean)), classes, preprocessing)
@@ -236,8 +237,8 @@ def build_uninitialised(settings: Network, preprocessing: Preprocessing, *, clas
 def landform_probability(model: DeepLab, device: str | torch.device | None = None) -> Callable[[Tensor], Tensor]:
     """Return the function from images (N, C, H, W) uint8 on ``device`` to the landform's probability (N, H, W), 0..1.
 
-    The model is moved to ``device`` (it stays where it is when that is not given), into evaluation mode and into
-    channels-last order, which is faster everywhere; on a GPU it computes in bfloat16.
+    The model is moved to ``device`` (without one it stays in place), into evaluation mode and into channels-last order,
+    which is faster everywhere. On a GPU it computes in bfloat16.
     """
     device = device or next(model.parameters()).device
     kind = torch.device(device).type

@@ -1,7 +1,7 @@
-"""The model as ONNX, for programs that know nothing of torch: 8-bit image in, probability of each class out.
+"""The model as ONNX, for programs without torch: 8-bit image in, probability of each class out.
 
-Batch, height and width are free; the sides must divide by 16, as the padding of others would have to be decided when the file
-is made. The written file is run once, and must give what the model gives.
+Batch, height and width are free. The sides must be multiples of 16, because padding would have to be fixed at export. The
+written file is run once and compared with the model.
 """
 
 from __future__ import annotations
@@ -22,47 +22,51 @@ from lobate.network.modelfile import load
 
 log = logging.getLogger(__name__)
 
-STEP = 16
-TOLERANCE = 1e-4
-MOST = 1024
+SIDE_MULTIPLE = 16
+"""The sides of an image are multiples of this many pixels."""
+
+MAX_DIFFERENCE = 1e-4
+"""Of probabilities of the ONNX file and of the model."""
+
+MAX_SIDE_STEPS = 1024
 """Sides are free up to this many times 16 pixels."""
 
 
 class ProbabilityModel(nn.Module):
-    """Probability of every class (N, K, H, W) of images (N, C, H, W) of 0..255, as float32."""
+    """A model with its preprocessing and softmax: images (N, C, H, W), 0..255 as float32, to probabilities (N, K, H, W)."""
 
     def __init__(self, model: DeepLab) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return probabilities, 0..1."""
+        """Return the probability of every class, 0..1."""
         return self.model(normalise(images, self.model.preprocessing)).softmax(1)
 
 
 def export_onnx(source: Path, target: Path) -> float:
-    """Write the model file ``source`` as ONNX and return the largest difference found between the two, a probability.
+    """Write the model file ``source`` as ONNX and return the largest difference between their probabilities.
 
-    The header goes along as the file's metadata. Raises UserError when the file written does not do what the model does.
+    The header becomes the file's metadata. Raises UserError, and removes the file, when the difference is too large.
     """
     model, header = load(source)
     network = ProbabilityModel(model).eval()
     _export(network, model.channels, header, target)
     difference = _max_difference(network, model.channels, target)
-    if not difference < TOLERANCE:
+    if not difference < MAX_DIFFERENCE:
         target.unlink()
         raise UserError(
             f"{source}: as ONNX the model gives probabilities that differ by {difference:.2g}, so nothing was written. The "
             "versions of torch and onnxruntime may not fit together: install those of envs/requirements.lock."
         )
-    log.info("%s gives what the model gives, to %.1g", target, difference)
+    log.info("%s gives the probabilities of the model, to within %.1g.", target, difference)
     return difference
 
 
 def _export(network: nn.Module, channels: int, header: dict[str, Any], target: Path) -> None:
-    batch, rows, columns = (torch.export.Dim(name, min=1, max=MOST) for name in ("batch", "rows", "columns"))
-    free = {0: batch, 2: STEP * rows, 3: STEP * columns}
-    example = torch.zeros(2, channels, 6 * STEP, 4 * STEP)
+    batch, rows, columns = (torch.export.Dim(name, min=1, max=MAX_SIDE_STEPS) for name in ("batch", "rows", "columns"))
+    free = {0: batch, 2: SIDE_MULTIPLE * rows, 3: SIDE_MULTIPLE * columns}
+    example = torch.zeros(2, channels, 6 * SIDE_MULTIPLE, 4 * SIDE_MULTIPLE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exported = torch.onnx.export(
@@ -85,11 +89,14 @@ def _max_difference(network: nn.Module, channels: int, file: Path) -> float:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    random, most = np.random.default_rng(0), 0.0
-    for shape in ((1, channels, 4 * STEP, 5 * STEP), (3, channels, 2 * STEP, 2 * STEP)):
+    random, largest = np.random.default_rng(0), 0.0
+    for shape in (
+        (1, channels, 4 * SIDE_MULTIPLE, 5 * SIDE_MULTIPLE),
+        (3, channels, 2 * SIDE_MULTIPLE, 2 * SIDE_MULTIPLE),
+    ):
         images = random.integers(0, 256, shape).astype(np.float32)
         with torch.inference_mode():
-            wanted = network(torch.from_numpy(images)).numpy()
-        (found,) = session.run(None, {"image": images})
-        most = max(most, float(np.abs(found - wanted).max()))
-    return most
+            expected = network(torch.from_numpy(images)).numpy()
+        (exported,) = session.run(None, {"image": images})
+        largest = max(largest, float(np.abs(exported - expected).max()))
+    return largest

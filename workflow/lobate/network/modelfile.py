@@ -1,7 +1,7 @@
-"""The model as one file: a safetensors file of the weights, with all that is needed to use them in its header.
+"""The model as one file: a safetensors file of the weights, with everything needed to use them in its header.
 
-The same model and header give the same bytes: tensors lie in a fixed order, the header is one sorted JSON text, nothing
-in it tells the time. A digest of the tensors makes damage visible that the format itself would let pass.
+The same model and header give the same bytes: tensors in a fixed order, the header one sorted JSON text without a time. A
+digest of the tensors reveals damage that the format itself does not.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from lobate.network.header import METADATA_KEY, damage_error, header_text, open_
 from lobate.settings.training import Network
 
 LIBRARIES = ("numpy", "safetensors", "timm", "torch", "torchvision")
+"""Their versions are written into the header."""
 
 
 def save(path: Path, model: DeepLab, header: dict[str, Any]) -> None:
     """Write ``model`` and ``header`` (anything JSON can hold) to ``path``.
 
-    What the model itself knows (architecture, channels, classes, preprocessing), the digest of its weights and the
-    versions of the libraries are filled in.
+    Architecture, channels, classes and preprocessing of the model, the digest of its weights and the versions of the
+    libraries are added to the header.
     """
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
     full = {
@@ -49,7 +50,7 @@ def save(path: Path, model: DeepLab, header: dict[str, Any]) -> None:
 def load(path: Path) -> tuple[DeepLab, dict[str, Any]]:
     """Return the model of a file, in evaluation mode on the CPU, and its header.
 
-    Raises UserError when the file is no model of lobate, is damaged, or holds weights of another architecture than it says.
+    Raises UserError when the file is not a model of lobate, is damaged, or its weights do not fit its architecture.
     """
     with open_safetensors(path, "pt") as file:
         header = parse_header(path, file.metadata())
@@ -59,26 +60,26 @@ def load(path: Path) -> tuple[DeepLab, dict[str, Any]]:
             raise damage_error(path, str(error)) from error
     if state_digest(state) != header.get("digest"):
         raise damage_error(path, "its weights do not have the digest its header gives")
-    model = _model(path, header)
+    model = _build_from_header(path, header)
     _check_fit(path, model.state_dict(), state)
     model.load_state_dict(state)
     return model.eval(), header
 
 
 def state_digest(state: dict[str, Tensor]) -> str:
-    """Return the sha256 of tensors, by name, type, shape and values; it does not depend on how they are stored."""
-    total = hashlib.sha256()
+    """Return the sha256 of tensors by name, type, shape and values, whatever their layout in memory."""
+    digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
-        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        total.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return total.hexdigest()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
-def _model(path: Path, header: dict[str, Any]) -> DeepLab:
+def _build_from_header(path: Path, header: dict[str, Any]) -> DeepLab:
     try:
         settings = Network.model_validate(header["architecture"])
-        fed = Preprocessing(*(tuple(header["preprocessing"][key]) for key in ("mean", "std")))
-        return build_uninitialised(settings, fed, classes=header["classes"])
+        preprocessing = Preprocessing(*(tuple(header["preprocessing"][key]) for key in ("mean", "std")))
+        return build_uninitialised(settings, preprocessing, classes=header["classes"])
     except (KeyError, TypeError, ValidationError, UserError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(
@@ -87,13 +88,15 @@ def _model(path: Path, header: dict[str, Any]) -> DeepLab:
         ) from error
 
 
-def _check_fit(path: Path, wanted: dict[str, Tensor], found: dict[str, Tensor]) -> None:
+def _check_fit(path: Path, expected: dict[str, Tensor], stored: dict[str, Tensor]) -> None:
+    """Raise UserError unless both state dicts have the same names and shapes."""
+
     def shapes(state: dict[str, Tensor]) -> set[tuple[str, tuple[int, ...]]]:
         return {(name, tuple(tensor.shape)) for name, tensor in state.items()}
 
-    strange = sorted(name for name, _ in shapes(wanted) ^ shapes(found))
-    if strange:
+    misfits = sorted(name for name, _ in shapes(expected) ^ shapes(stored))
+    if misfits:
         raise UserError(
-            f"{path}: its weights are of another architecture than its header says: {len(set(strange))} tensors are "
-            f"missing, left over or of another shape, the first {strange[0]}. Use the file as `train` wrote it."
+            f"{path}: its weights are of another architecture than its header gives: {len(set(misfits))} tensors are "
+            f"missing, left over or of another shape, the first {misfits[0]}. Use the file as `train` wrote it."
         )

@@ -1,7 +1,7 @@
-"""A raster mask as runs: stretches of set pixels along a row. What is connected follows from the runs alone.
+"""A raster mask as run lengths: stretches of set pixels along a row, and their connected components.
 
-A tile of 120 million pixels holds some hundred thousand runs, so labels, neighbours and outlines of its bodies take
-little memory and no second look at the pixels.
+A tile of 120 million pixels holds some hundred thousand runs. Labels, neighbours and outlines of its bodies follow from
+the runs alone, in little memory.
 """
 
 from __future__ import annotations
@@ -49,54 +49,55 @@ def encode(mask: np.ndarray, shape: tuple[int, int] | None = None, first_row: in
 
 
 def concatenate(parts: list[Runs]) -> Runs:
-    """Put the runs of bands of one raster together, from top to bottom."""
+    """Return the runs of all bands of one raster together, from top to bottom."""
     row, start, stop = (np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "start", "stop"))
     return Runs(row, start, stop, parts[0].shape)
 
 
-def adjacent(runs: Runs, others: Runs, down: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return all pairs (index in ``runs``, index in ``others``) whose pixels touch, corners included.
+def adjacent(runs: Runs, others: Runs, row_offset: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return all pairs (index in ``runs``, index in ``others``) of runs that touch at a side or a corner.
 
-    Of ``others``, those ``down`` rows further down are looked at: -1, 0 or 1.
+    Each run is compared with ``others`` that lie ``row_offset`` rows further down: -1, 0 or 1.
     """
     stride = runs.shape[1] + 2
-    wanted = (runs.row + down) * stride
-    first = np.searchsorted(others.row * stride + others.stop, wanted + runs.start)
-    past = np.searchsorted(others.row * stride + others.start, wanted + runs.stop, side="right")
-    counts = np.maximum(past - first, 0)
-    mine = np.repeat(np.arange(len(runs)), counts)
-    offsets = np.arange(len(mine)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return mine, first[mine] + offsets
+    row_start = (runs.row + row_offset) * stride
+    first = np.searchsorted(others.row * stride + others.stop, row_start + runs.start)
+    stop = np.searchsorted(others.row * stride + others.start, row_start + runs.stop, side="right")
+    counts = np.maximum(stop - first, 0)
+    run = np.repeat(np.arange(len(runs)), counts)
+    offsets = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return run, first[run] + offsets
 
 
 def label_components(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
-    """Return of each run (n,) its part, connected by sides, and its body, connected by sides or corners.
+    """Return the part of each run (n,), connected by sides, and its body, connected by sides or corners.
 
     Both are numbered by their first pixel in raster order.
     """
     upper, lower = adjacent(runs, runs, 1)
     beside = (runs.start[upper] < runs.stop[lower]) & (runs.start[lower] < runs.stop[upper])
-    part = _components(np.arange(len(runs)), upper[beside], lower[beside])
-    body = _components(part, upper[~beside], lower[~beside])
-    return _numbered(part), _numbered(body)
+    part = _connect(np.arange(len(runs)), upper[beside], lower[beside])
+    body = _connect(part, upper[~beside], lower[~beside])
+    return _renumber(part), _renumber(body)
 
 
-def _components(root: np.ndarray, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the least element that each is linked to, over any number of links, beginning from ``root`` (n,).
+def _connect(root: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the root (n,) of each element after linking ``left`` and ``right`` (k,): the least element of its component.
 
-    A root hooks on to the least one it is linked to, then all follow their roots; roots halve every second time.
+    Union-find on arrays, from the roots ``root`` (n,) on: each root hooks on to the least root linked to it, then paths
+    are compressed. At least half of the roots go in every second pass.
     """
     root = root.copy()
-    while len(ones):
-        one, other = root[ones], root[others]
-        np.minimum.at(root, np.maximum(one, other), np.minimum(one, other))
-        while not np.array_equal(further := root[root], root):
-            root = further
-        apart = root[ones] != root[others]
-        ones, others = ones[apart], others[apart]
+    while len(left):
+        left_root, right_root = root[left], root[right]
+        np.minimum.at(root, np.maximum(left_root, right_root), np.minimum(left_root, right_root))
+        while not np.array_equal(compressed := root[root], root):
+            root = compressed
+        apart = root[left] != root[right]
+        left, right = left[apart], right[apart]
     return root
 
 
-def _numbered(root: np.ndarray) -> np.ndarray:
-    """Return the roots as 0, 1, ... in their order."""
+def _renumber(root: np.ndarray) -> np.ndarray:
+    """Return the roots renumbered 0, 1, ... in ascending order."""
     return (np.cumsum(root == np.arange(len(root))) - 1)[root]
