@@ -40,7 +40,7 @@ def test_the_table_says_what_each_round_had_and_gave(folder, tmp_path, monkeypat
         asked.append(path)
         return {"run": {"seconds": 90.0}}
 
-    monkeypatch.setattr("lobate.cli.rounds.lineage", made)
+    monkeypatch.setattr("lobate.cli.rounds.trace_lineage", made)
     assert rounds_table(folder, Store(tmp_path / "store")).splitlines() == [
         "round  patches  mined  augmentation  training  validation  threshold  minutes",
         "1      80 + 12  0      flip, rotate  0.900     0.812       0.45       1.5      chosen",
