@@ -136,7 +136,7 @@ def test_all_missing_options_are_named_at_once():
     with pytest.raises(UserError) as mistake:
         bind(write_seed, {}, None).check_complete()
     assert str(mistake.value) == (
-        "lobate write-seed needs --result and --settings FILE and --count; lobate write-seed --help says what it is."
+        "lobate write-seed needs --result and --settings FILE and --count; lobate write-seed --help describes each option."
     )
 
 

@@ -173,7 +173,7 @@ def test_two_processes_lose_nothing_of_each_other(module, tmp_path):
     two.parse(other)
     one.save()
     two.save()
-    assert len(AstCache(tmp_path).known) == 2
+    assert len(AstCache(tmp_path).modules) == 2
 
 
 def test_the_oldest_are_forgotten(module, tmp_path, monkeypatch):
@@ -183,7 +183,7 @@ def test_the_oldest_are_forgotten(module, tmp_path, monkeypatch):
         module.write_text(f"x = {number}\n")
         memory.parse(module)
     memory.save()
-    assert [*json.loads(memory.file.read_text())] == [*memory.known][1:]
+    assert [*json.loads(memory.file.read_text())] == [*memory.modules][1:]
 
 
 def test_where_nothing_can_be_written_it_only_costs_time(module, tmp_path):

@@ -57,7 +57,7 @@ def run(clock, total, seconds, until=None):
         rows = shown.task("rows", total)
         for done in range(1, (until or total) + 1):
             clock.now = seconds * done / total
-            rows.at(done)
+            rows.update(done)
 
 
 def test_a_log_gets_a_line_every_tenth(clock, caplog):
@@ -112,8 +112,8 @@ def test_each_file_gets_a_line_every_fifteen_seconds(clock, caplog):
         files = shown.task("B04.tif", 60 * 10**6), shown.task("SCL.tif", None)
         for second in range(37):
             clock.now = second
-            files[0].at(second * 10**6)
-            files[1].at(second * 10**5)
+            files[0].update(second * 10**6)
+            files[1].update(second * 10**5)
     assert caplog.messages == [
         "S2A: B04.tif: 15.0 of 60.0 MB (25 %)",
         "S2A: SCL.tif: 1.5 MB",
@@ -130,10 +130,10 @@ def test_a_terminal_gets_a_bar_for_each_file_unless_there_is_a_log(monkeypatch, 
     with transfer_progress("[S2A]") as shown:
         files = shown.task("B04.tif", None), shown.task("SCL.tif", 2 * 10**6)
         clock.now = 2.0
-        files[0].at(3 * 10**6)
+        files[0].update(3 * 10**6)
         shown.task("B04.tif", 10 * 10**6, 4 * 10**6)  # the connection broke, and the transfer goes on
         clock.now = 3.0
-        files[0].at(5 * 10**6)
+        files[0].update(5 * 10**6)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
     is_shown = is_terminal and not is_logged
     assert ("[S2A] SCL.tif" in text) == is_shown
@@ -143,7 +143,7 @@ def test_a_terminal_gets_a_bar_for_each_file_unless_there_is_a_log(monkeypatch, 
 
 def test_a_transfer_that_goes_on_keeps_the_time_of_its_last_line(clock, caplog):
     with caplog.at_level(logging.INFO), transfer_progress("S2A") as shown:
-        shown.task("B04.tif", 40 * 10**6).at(10**6)
+        shown.task("B04.tif", 40 * 10**6).update(10**6)
         clock.now = 10
         shown.task("B04.tif", 40 * 10**6, 10**7)
         clock.now = 16
@@ -153,7 +153,7 @@ def test_a_transfer_that_goes_on_keeps_the_time_of_its_last_line(clock, caplog):
 
 def test_rich_is_imported_where_a_bar_is_shown_only():
     code = (
-        "import sys, lobate.progress as p; p.Progress().__enter__().task('rows', 2).at(1); print('rich' in sys.modules)"
+        "import sys, lobate.progress as p; p.Progress().__enter__().task('rows', 2).update(1); print('rich' in sys.modules)"
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process.stdout == "False\n"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LINES_PER_TASK = 10
-"""Lines about a whole task where no interval is set."""
+"""Number of log lines about a whole task, where no interval is set."""
 
 MB = 1e6
 
@@ -40,7 +40,7 @@ class Task:
         self._begin()
 
     def _begin(self) -> None:
-        self._start, self._began = self.done, time.monotonic()
+        self._done_at_start, self._started_at = self.done, time.monotonic()
 
     def start(self, done: float, total: float | None) -> None:
         """Measure the pace from ``done`` of ``total`` on."""
@@ -49,12 +49,12 @@ class Task:
         self._show(self)
 
     def update(self, done: float) -> None:
-        """Show that ``done`` of the total is behind us."""
+        """Set the amount done, and show it."""
         self.done = done
         self._show(self)
 
     def is_due(self, every_s: float | None) -> bool:
-        """Return whether a line is due, ``every_s`` after the last one or at each tenth, and take it as written."""
+        """Return whether a line is due, ``every_s`` after the last one or at each tenth; a due line counts as written."""
         if every_s is None:
             due = self._tenths(self.done) > self._tenths(self._logged)
             self._logged = self.done
@@ -69,13 +69,13 @@ class Task:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the pace is measured."""
-        return max(time.monotonic() - self._began, 1e-9)
+        """Seconds since the measurement of the pace began."""
+        return max(time.monotonic() - self._started_at, 1e-9)
 
     @property
     def rate(self) -> float:
-        """Amount done in a second."""
-        return (self.done - self._start) / self.elapsed_s
+        """Amount done per second."""
+        return (self.done - self._done_at_start) / self.elapsed_s
 
     @property
     def remaining(self) -> float:
@@ -84,16 +84,16 @@ class Task:
 
     @property
     def remaining_s(self) -> float:
-        """Seconds that the amount left takes at this pace."""
-        return self.elapsed_s * self.remaining / max(self.done - self._start, 1)
+        """Seconds that the remaining amount takes at this pace."""
+        return self.elapsed_s * self.remaining / max(self.done - self._done_at_start, 1)
 
 
 class Progress:
-    """Tasks of a job, each with a bar or lines, while it is used as a context; threads may share it.
+    """A context that shows a job's tasks as bars or log lines; threads may share it.
 
-    ``line`` words a line, which is written every ``every_s`` seconds or at each tenth of a task. ``title`` stands before
-    the name at each bar. ``unit`` names what is counted; "bytes" are shown as MB. ``bars`` are shown on a terminal without
-    a log file ("auto"), on any terminal ("always") or "never".
+    ``line`` returns the text of a log line. A line is written every ``every_s`` seconds, or at each tenth of a task.
+    ``title`` stands before the name at each bar. ``unit`` is the unit of the amounts; "bytes" are shown as MB. ``bars``
+    are shown on a terminal without a log file ("auto"), on any terminal ("always") or "never".
     """
 
     def __init__(
@@ -105,14 +105,15 @@ class Progress:
         unit: str = "",
         bars: Literal["auto", "always", "never"] = "auto",
     ) -> None:
-        self._line, self._every_s, self._unit, self._where = line or summary, every_s, unit, bars
+        self._line, self._every_s, self._unit, self._show_bars = line or summary, every_s, unit, bars
         self._title = title
         self._tasks: dict[str, Task] = {}
         self._bars: RichProgress | None = None
         self._lock = Lock()
 
     def __enter__(self) -> Progress:
-        if self._where != "never" and sys.stderr.isatty() and (self._where == "always" or not _has_log_file()):
+        wanted = self._show_bars == "always" or (self._show_bars == "auto" and not _has_log_file())
+        if wanted and sys.stderr.isatty():
             self._bars = _new_bars(self._unit)
             self._bars.start()
         return self
@@ -122,7 +123,7 @@ class Progress:
             self._bars.stop()
 
     def task(self, name: str, total: float | None, done: float = 0) -> Task:
-        """Return the task of this name; one that begins again keeps its bar and the time of its last line."""
+        """Return the task of this name; a task that starts again keeps its bar and the time of its last line."""
         with self._lock:
             if name not in self._tasks:
                 self._tasks[name] = Task(name, f"{self._title} {name}".strip(), self._show)
@@ -132,11 +133,11 @@ class Progress:
     def _show(self, task: Task) -> None:
         with self._lock:
             if self._bars is not None:
-                self._move(self._bars, task)
+                self._update_bar(self._bars, task)
             elif task.is_due(self._every_s):
                 log.info("%s", self._line(task))
 
-    def _move(self, bars: RichProgress, task: Task) -> None:
+    def _update_bar(self, bars: RichProgress, task: Task) -> None:
         if task.bar is None:
             task.bar = bars.add_task(task.description, total=task.total, pace="")
         bars.update(
@@ -164,7 +165,7 @@ def _new_bars(unit: str) -> RichProgress:
 
 
 def pace(task: Task, unit: str) -> str:
-    """Return rate and remaining time of a task, as far as they are known."""
+    """Return the rate and the remaining time of a task, as far as they can be estimated."""
     rate = f"{task.rate / MB:.1f} MB/s" if unit == "bytes" else f"{task.rate:.1f} {unit}/s"
     left = f"about {duration(task.remaining_s)} left" if task.remaining and task.rate else ""
     return ", ".join(filter(None, (rate if unit else "", left)))
@@ -178,7 +179,7 @@ def summary(task: Task) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in the unit that a reader expects: 40 s, 3 min, 2 h 05 min."""
+    """Return a time in a unit that suits its length: 40 s, 3 min, 2 h 05 min."""
     minutes, hours = round(seconds / 60), round(seconds / 60) // 60
     if seconds < 99.5:
         return f"{seconds:.0f} s"

@@ -1,7 +1,7 @@
-"""What the package's modules say, read from their text and not by importing them.
+"""Imports, signatures and code digests of the package's modules, parsed from their source without importing them.
 
-Parsing a few hundred modules takes seconds, and every job asks. So the findings are kept beside the bytecode, under the
-digest of the text: a changed text, another Python or a change of this module is never taken for the same.
+Parsing a few hundred modules takes seconds, and every job needs the results. So they are cached beside the bytecode.
+An entry's key is the digest of the source; the file's name holds the version of Python and the digest of this module.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ PACKAGE = "lobate"
 ROOT = Path(__file__).parents[1]
 MARKER_NAMES = ("Input", "Output", "Setting")
 MAX_ENTRIES = 2000
-"""Texts remembered; beyond, the oldest are forgotten."""
+"""Entries in the cache file; the oldest are dropped beyond that."""
 
 
 class Import(NamedTuple):
-    """An import as it is written: the dots before the name, the name, and what is taken from it."""
+    """An import as it is written: the number of dots before the name, the name, and the names imported from it."""
 
     level: int
     name: str
@@ -34,10 +34,10 @@ class Import(NamedTuple):
 
 
 class ParsedFunction(NamedTuple):
-    """A function with marked parameters, as written.
+    """A function with marked parameters.
 
-    ``parameters`` are triples of name, marker ("Input", "Output", "Setting" or "") and whether it is a list;
-    ``substitutes`` names the condition and the stand-in of ``run_instead_if``, or is empty.
+    ``parameters`` are triples of name, marker ("Input", "Output", "Setting" or "") and whether it is a list.
+    ``substitutes`` holds the names of the condition and the stand-in of ``run_instead_if``, or is empty.
     """
 
     parameters: list[tuple[str, str, bool]]
@@ -45,10 +45,10 @@ class ParsedFunction(NamedTuple):
 
 
 class ParsedModule(NamedTuple):
-    """What a module's text says.
+    """The parsed content of a module.
 
-    ``code``: a digest without comments, docstrings and formatting; ``imports``: at the top or inside a function;
-    ``functions``: those with marked parameters.
+    ``code`` is a digest without comments, docstrings and formatting. ``imports`` are those at the top and inside
+    functions. ``functions`` are those with marked parameters, by name.
     """
 
     code: str
@@ -57,66 +57,68 @@ class ParsedModule(NamedTuple):
 
 
 class AstCache:
-    """What the modules of the package in the folder ``root`` say."""
+    """Parsed modules of the package in the folder ``root``, cached in a file there."""
 
     def __init__(self, root: Path) -> None:
         own = file_digest(Path(__file__))[:16]
         self.file = root / "__pycache__" / f"parsed.{sys.implementation.cache_tag}.{own}.json"
-        self.known = _read_entries(self.file)
-        self.kept = len(self.known)
+        self.modules = _read_entries(self.file)
+        self._saved = len(self.modules)
 
     def parse(self, source: Path) -> ParsedModule:
-        """Return what the module in the file ``source`` says."""
-        text = file_digest(source)
-        if text not in self.known:
-            self.known[text] = _parse(source.read_bytes())
-        return self.known[text]
+        """Return the content of the module in the file ``source``."""
+        digest = file_digest(source)
+        if digest not in self.modules:
+            self.modules[digest] = _parse(source.read_bytes())
+        return self.modules[digest]
 
     def save(self) -> None:
-        """Write what is new, where the folder lets itself be written; other processes may do the same meanwhile."""
-        if len(self.known) == self.kept:
+        """Add new entries to the cache file, unless the folder is not writable; other processes may do so meanwhile."""
+        if len(self.modules) == self._saved:
             return
-        with suppress(OSError):  # an installation of another user, a full disk: it costs time only
+        with suppress(OSError):  # an installation of another user, a full disk: the next process parses again
             self.file.parent.mkdir(exist_ok=True)
+            entries = [*(_read_entries(self.file) | self.modules).items()][-MAX_ENTRIES:]
             with atomic_write(self.file) as part:
-                part.write_text(
-                    json.dumps(dict([*(_read_entries(self.file) | self.known).items()][-MAX_ENTRIES:])),
-                    encoding="utf-8",
-                )
-        self.kept = len(self.known)
+                part.write_text(json.dumps(dict(entries)), encoding="utf-8")
+        self._saved = len(self.modules)
 
 
 def _read_entries(file: Path) -> dict[str, ParsedModule]:
     try:
-        known = json.loads(file.read_bytes())
-        return {text: _module_from_json(*fields) for text, fields in known.items()}
-    except (OSError, ValueError, TypeError, AttributeError):  # none yet, or damaged
+        entries = json.loads(file.read_bytes())
+        return {digest: _module_from_json(*fields) for digest, fields in entries.items()}
+    except (OSError, ValueError, TypeError, AttributeError):  # no file yet, or a damaged one
         return {}
 
 
 def _module_from_json(code: str, imports: list[Any], functions: dict[str, Any]) -> ParsedModule:
-    texts = {name: ParsedFunction([(*row,) for row in rows], others) for name, (rows, others) in functions.items()}
-    return ParsedModule(code, [Import(*fields) for fields in imports], texts)
+    parsed = {
+        name: ParsedFunction([(*parameter,) for parameter in parameters], substitutes)
+        for name, (parameters, substitutes) in functions.items()
+    }
+    return ParsedModule(code, [Import(*fields) for fields in imports], parsed)
 
 
 def _parse(text: bytes) -> ParsedModule:
     tree = ast.parse(text)
-    imports = [written for node in ast.walk(tree) for written in _imports_of(node)]
+    imports = [imported for node in ast.walk(tree) for imported in _imports_of(node)]
     functions = {
         node.name: function
         for node in tree.body
         if isinstance(node, ast.FunctionDef) and (function := _parse_function(node))
     }
+    _remove_docstrings(tree)
+    return ParsedModule(text_digest(ast.unparse(tree)), imports, functions)
+
+
+def _remove_docstrings(tree: ast.Module) -> None:
     for node in ast.walk(tree):
         for field in ("body", "orelse", "finalbody"):
             block = getattr(node, field, None)
-            if isinstance(block, list):
-                setattr(
-                    node,
-                    field,
-                    [one for one in block if not _is_string_statement(one)] or ([ast.Pass()] if block else []),
-                )
-    return ParsedModule(text_digest(ast.unparse(tree)), imports, functions)
+            if isinstance(block, list) and block:
+                code = [statement for statement in block if not _is_string_statement(statement)]
+                setattr(node, field, code or [ast.Pass()])
 
 
 def _imports_of(node: ast.AST) -> Iterator[Import]:
@@ -127,8 +129,8 @@ def _imports_of(node: ast.AST) -> Iterator[Import]:
 
 
 def _parse_function(node: ast.FunctionDef) -> ParsedFunction | None:
-    listed = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-    parameters = [_parse_parameter(argument) for argument in listed]
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    parameters = [_parse_parameter(argument) for argument in arguments]
     substitutes = [
         name.id
         for call in node.decorator_list
@@ -136,8 +138,8 @@ def _parse_function(node: ast.FunctionDef) -> ParsedFunction | None:
         for name in (*call.args, *(keyword.value for keyword in call.keywords))
         if isinstance(name, ast.Name)
     ]
-    marked = any(marker for _, marker, _ in parameters)
-    return ParsedFunction(parameters, substitutes) if marked else None
+    has_markers = any(marker for _, marker, _ in parameters)
+    return ParsedFunction(parameters, substitutes) if has_markers else None
 
 
 def _parse_parameter(argument: ast.arg) -> tuple[str, str, bool]:
@@ -164,7 +166,7 @@ def _is_string_statement(node: ast.stmt) -> bool:
 
 @cache
 def source_file(module: str) -> Path | None:
-    """Return the file of a module of this package, None for anything else."""
+    """Return the file of a module of this package, or None for any other name."""
     first, *rest = module.split(".")
     if first != PACKAGE:
         return None
@@ -182,13 +184,13 @@ def _cache() -> AstCache:
 
 @cache
 def parsed_module(module: str) -> ParsedModule:
-    """Return what a module of the package says. Raises ValueError for any other."""
+    """Return the parsed content of a module of the package. Raises ValueError for any other name."""
     source = source_file(module)
     if source is None:
-        raise ValueError(f"{module} is no module of {PACKAGE}")
+        raise ValueError(f"{module} is not a module of {PACKAGE}")
     return _cache().parse(source)
 
 
 def save_cache() -> None:
-    """Keep the findings for later processes."""
+    """Save the parsed modules for later processes."""
     _cache().save()

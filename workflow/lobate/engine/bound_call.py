@@ -1,4 +1,4 @@
-"""A verb's function with all its arguments: paths and scalars of the caller, settings of the region."""
+"""A verb's function with all its arguments: paths and scalars from the caller, settings from the region."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from lobate.store.link import OutputTarget
 
 @dataclass(frozen=True)
 class BoundCall:
-    """One function with all its arguments, ready to run; ``sources`` holds the origin of each input, once hashed."""
+    """A function with all its arguments, ready to run; ``sources`` holds path and digest of each input, once hashed."""
 
     function: Function
     arguments: dict[str, Any]
@@ -44,7 +44,7 @@ class BoundCall:
         return parameters(self.function)
 
     def with_marker(self, marker: type[Input | Output]) -> dict[str, tuple[Any, bool, list[Path]]]:
-        """Return name -> marker, whether it is a list, and paths of the arguments with this kind of marker."""
+        """Return the arguments with this kind of marker: name -> marker, whether it is a list, and its paths."""
         return {
             name: (parameter.marker, parameter.is_list, as_paths(self.arguments[name]))
             for name, parameter in self.parameters.items()
@@ -53,7 +53,7 @@ class BoundCall:
 
     @property
     def targets(self) -> dict[str, list[OutputTarget]]:
-        """Where each output is wanted."""
+        """Where to link each output."""
         return {
             name: [OutputTarget(path, marker.editable) for path in paths]
             for name, (marker, _, paths) in self.with_marker(Output).items()
@@ -71,16 +71,20 @@ class BoundCall:
         return {name: self.arguments[name] for name in unmarked if name in self.arguments}
 
     def check_complete(self) -> BoundCall:
-        """Return the call itself. Raises UserError naming the options that its function lacks."""
-        lacking = [one for name, one in self.parameters.items() if one.required and name not in self.arguments]
+        """Return the call itself. Raises UserError that names the missing options."""
+        missing = [
+            parameter
+            for name, parameter in self.parameters.items()
+            if parameter.required and name not in self.arguments
+        ]
         options = [
-            "--settings FILE" if isinstance(one.marker, Setting) else f"--{one.name.replace('_', '-')}"
-            for one in lacking
+            "--settings FILE" if isinstance(parameter.marker, Setting) else f"--{parameter.name.replace('_', '-')}"
+            for parameter in missing
         ]
         if options:
             verb = self.stage.replace("_", "-")
             raise UserError(
-                f"lobate {verb} needs {' and '.join(dict.fromkeys(options))}; lobate {verb} --help says what it is."
+                f"lobate {verb} needs {' and '.join(dict.fromkeys(options))}; lobate {verb} --help describes each option."
             )
         return self
 
@@ -88,14 +92,14 @@ class BoundCall:
 def bind(function: Function, arguments: dict[str, Any], region: Region | None) -> BoundCall:
     """Return the call of a verb, or of its stand-in where its condition is true."""
     arguments = normalize_args(function, arguments)
-    other = alternative(function)
-    if other and other.when(**resolve_args(other.when, arguments, region)):
-        function = other.instead
+    substitute = alternative(function)
+    if substitute and substitute.when(**resolve_args(substitute.when, arguments, region)):
+        function = substitute.instead
     return BoundCall(function, resolve_args(function, arguments, region), {})
 
 
 def resolve_args(function: Function, caller_arguments: dict[str, Any], region: Region | None) -> dict[str, Any]:
-    """Return the arguments of ``function`` by name: those given, and settings of the region."""
+    """Return the arguments of ``function`` by name: the caller's, and settings of the region."""
     arguments = pick_args(function, caller_arguments)
     for name, parameter in parameters(function).items():
         if isinstance(parameter.marker, Setting) and name not in arguments and region is not None:
@@ -112,8 +116,8 @@ def _resolve_setting(marker: Setting, region: Region, given: dict[str, Any]) -> 
 
 def json_settings(function: Function, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the settings among ``arguments`` as JSON values, by name in sorted order."""
-    marked = {name for name, parameter in parameters(function).items() if isinstance(parameter.marker, Setting)}
-    return {name: _json_value(arguments[name]) for name in sorted(marked & set(arguments))}
+    settings = {name for name, parameter in parameters(function).items() if isinstance(parameter.marker, Setting)}
+    return {name: _json_value(arguments[name]) for name in sorted(settings & set(arguments))}
 
 
 def _json_value(value: Any) -> Any:

@@ -1,6 +1,6 @@
-"""A verb's command-line options, read from its module's text.
+"""A verb's command-line options, parsed from the source of its module.
 
-The rules' commands are made of them while Snakemake parses, in every job on a cluster too: importing all verbs would take
+Snakemake derives each rule's command from them, also in every job on a cluster. Importing all verbs instead would take
 longer than many jobs.
 """
 
@@ -23,19 +23,20 @@ class Option(NamedTuple):
 def options_of(verb: str) -> list[Option]:
     """Return the parameters of a verb, then those of its stand-in and its condition, in the order of the signatures.
 
-    Raises KeyError for what is no verb.
+    Raises KeyError for an unknown verb.
     """
     function = _parsed_function(module_of(verb), verb)
     when_and_instead = [_parsed_function(*_defining_module(module_of(verb), name)) for name in function.substitutes]
     options: dict[str, Option] = {}
-    for text in [function, *reversed(when_and_instead)]:
-        for row in text.parameters:
-            options.setdefault(row[0], Option(*row))
+    for parsed in [function, *reversed(when_and_instead)]:
+        for parameter in parsed.parameters:
+            option = Option(*parameter)
+            options.setdefault(option.name, option)
     return list(options.values())
 
 
 def all_options() -> dict[str, list[Option]]:
-    """Return the options of every verb, and keep what was read of the modules for later processes."""
+    """Return the options of every verb, and save the parsed modules for later processes."""
     options = {verb: options_of(verb) for verb in ROOM_OF}
     save_cache()
     return options
@@ -46,8 +47,8 @@ def _parsed_function(module: str, name: str) -> ParsedFunction:
 
 
 def _defining_module(module: str, name: str) -> tuple[str, str]:
-    """Return the module in which a name that ``module`` uses is defined, and the name."""
-    for written in parsed_module(module).imports:
-        if name in written.parts and not written.level and source_file(written.name):
-            return written.name, name
+    """Return the module that defines a name which ``module`` uses, and the name."""
+    for imported in parsed_module(module).imports:
+        if name in imported.parts and not imported.level and source_file(imported.name):
+            return imported.name, name
     return module, name

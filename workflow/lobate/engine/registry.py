@@ -1,7 +1,7 @@
-"""Which verbs there are, and where each stands.
+"""The registry of verbs.
 
-A verb's function has the verb's name and stands in the module of that name in its room: ``lobate.labels.clean_labels`` holds
-``clean_labels``. The module is imported only when that verb is asked for.
+A verb's function stands in the module of its own name in its room: ``lobate.labels.clean_labels`` holds ``clean_labels``.
+The module is imported only when the verb is loaded.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "report",
     ),
 }
-"""Room -> its verbs, both in the order of the data's flow; the command line and the documentation list them so."""
+"""Room -> its verbs, both in the order of the data's flow, as in the command line's help and the documentation."""
 
 ROOM_OF: dict[str, str] = {verb: room for room, verbs in ROOMS.items() for verb in verbs}
 """Verb -> room, in the order of `ROOMS`."""
 
 
 def module_of(verb: str) -> str:
-    """Return the full name of a verb's module. Raises KeyError for what is no verb."""
+    """Return the full name of a verb's module. Raises KeyError for an unknown verb."""
     return f"lobate.{ROOM_OF[verb]}.{verb}"
 
 

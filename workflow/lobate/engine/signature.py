@@ -1,4 +1,4 @@
-"""How a verb's function says which of its parameters are inputs, outputs and settings, and how that is read.
+"""Markers of a verb's parameters (inputs, outputs and settings), and the reader of its signature.
 
 A verb is a plain function; the stage, the command line and the rules all read its signature:
 
@@ -12,7 +12,7 @@ A verb is a plain function; the stage, the command line and the rules all read i
 
 Inputs and outputs are paths (``list[Path]`` for several, ``Path | None`` where one may be absent), settings come from
 the region's configuration by their dotted name, anything else is a scalar of the command line. No result depends on this
-module's code: what a signature says stands in the recipe itself.
+module's code, because the arguments are in the recipe itself.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ F = TypeVar("F", bound=Function)
 class Input:
     """A file, a folder or a Shapefile (with its side files) that the verb reads.
 
-    ``view(source, target, **others)`` writes to ``target`` the part of ``source`` that the verb may see; it may ask by
-    name for other arguments of the verb. The part, not the whole, then decides whether the verb has to run again.
+    ``view(source, target, **arguments)`` writes the part of ``source`` that the verb may see to ``target``. It may take
+    other arguments of the verb, by name. The part, not the whole, then decides whether the verb has to run again.
     """
 
     view: Callable[..., None] | None = None
@@ -42,9 +42,9 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """A file, folder or Shapefile that the verb writes; it is given a path in an empty folder.
+    """A file, folder or Shapefile that the verb writes, to a path in an empty folder.
 
-    What a person may change by hand afterwards is ``editable``: a copy of its own, not a read-only link into the store.
+    An ``editable`` result is a copy that a person may change by hand, not a read-only link into the store.
     """
 
     editable: bool = False
@@ -52,9 +52,9 @@ class Output:
 
 @dataclass(frozen=True)
 class Setting:
-    """A value of the region's configuration, by its dotted name (``training.schedule``); all of it by "".
+    """A value of the region's configuration, by its dotted name (``training.schedule``); "" is the whole configuration.
 
-    ``view(value, **others)`` narrows it to what this call depends on.
+    ``view(value, **arguments)`` returns the part that this call depends on.
     """
 
     name: str
@@ -66,7 +66,7 @@ Marker = Input | Output | Setting
 
 @dataclass(frozen=True)
 class Alternative:
-    """Another function that runs in a verb's place when ``when`` returns true; its key is its own."""
+    """Another function that runs in a verb's place when ``when`` returns true; it has a key of its own."""
 
     when: Callable[..., bool]
     instead: Callable[..., None]
@@ -75,8 +75,8 @@ class Alternative:
 def run_instead_if(when: Callable[..., bool], *, instead: Callable[..., None]) -> Callable[[F], F]:
     """Run ``instead`` in place of the decorated verb when ``when(...)`` is true.
 
-    Both take any of the verb's arguments by name, and may declare inputs and settings of their own. What only ``when``
-    reads does not enter the verb's key: the answer decides, not what it was derived from.
+    Both take any of the verb's arguments by name, and may declare inputs and settings of their own. Inputs of ``when``
+    alone do not enter the verb's key: only its answer counts.
     """
 
     def mark(function: F) -> F:
@@ -87,10 +87,10 @@ def run_instead_if(when: Callable[..., bool], *, instead: Callable[..., None]) -
 
 
 def uncached(function: F) -> F:
-    """Mark a verb whose result is no function of its inputs, such as a search of a catalogue.
+    """Mark a verb with a result that depends on more than its inputs, such as a search of a catalogue.
 
-    Its result is not kept in the store, and it runs whenever it is asked to. The verb itself makes sure that nothing is
-    fetched twice or half.
+    Its result is not kept in the store, and it runs at each call. The verb itself must not fetch anything twice, or leave
+    half a file.
     """
     function.uncached = True  # type: ignore[attr-defined]
     return function
@@ -98,7 +98,7 @@ def uncached(function: F) -> F:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a verb: its marker (None for a plain scalar), its type, and whether it is a list."""
+    """A parameter of a verb: its marker (None for a plain scalar), its type, and whether it is a list."""
 
     name: str
     marker: Marker | None
@@ -108,7 +108,7 @@ class Parameter:
 
     @property
     def required(self) -> bool:
-        """Whether a call must give it."""
+        """Whether each call needs an argument for it."""
         return self.default is inspect.Parameter.empty
 
 
@@ -150,7 +150,7 @@ def _is_list(plain: Any) -> bool:
 
 
 def alternative(function: Function) -> Alternative | None:
-    """Return what may run in the verb's place, if anything."""
+    """Return the verb's alternative, or None."""
     return getattr(function, "alternative", None)
 
 
@@ -161,33 +161,33 @@ def is_uncached(function: Function) -> bool:
 
 def functions_of_verb(function: Function) -> tuple[Function, ...]:
     """Return the verb's function and, where it has an alternative, its condition and its stand-in."""
-    other = alternative(function)
-    return (function, other.when, other.instead) if other else (function,)
+    substitute = alternative(function)
+    return (function, substitute.when, substitute.instead) if substitute else (function,)
 
 
 @cache
 def all_parameters(function: Function) -> dict[str, Parameter]:
-    """Return the verb's own parameters, those of its condition, and those that only its stand-in asks for.
+    """Return the parameters of the verb, of its condition and of its stand-in.
 
-    The last may be left out.
+    Those of the stand-in alone are optional.
     """
-    own, other = parameters(function), alternative(function)
-    if other is None:
+    own, substitute = parameters(function), alternative(function)
+    if substitute is None:
         return own
-    spare = {name: replace(parameter, default=None) for name, parameter in parameters(other.instead).items()}
-    more = {**spare, **parameters(other.when)}
-    return {**own, **{name: parameter for name, parameter in more.items() if name not in own}}
+    optional = {name: replace(parameter, default=None) for name, parameter in parameters(substitute.instead).items()}
+    further = {**optional, **parameters(substitute.when)}
+    return {**own, **{name: parameter for name, parameter in further.items() if name not in own}}
 
 
 def pick_args(function: Function, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return those of ``arguments`` that ``function`` asks for by name; what is missing keeps its default."""
+    """Return the part of ``arguments`` that ``function`` has parameters for."""
     return {name: arguments[name] for name in inspect.signature(function).parameters if name in arguments}
 
 
 def normalize_args(function: Function, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return arguments from a command line or a rule as the verb expects them: paths, and one or none for no list."""
-    known = all_parameters(function)
-    return {name: _normalize(known[name], value) for name, value in arguments.items() if name in known}
+    """Return arguments from a command line or a rule as the verb expects them: paths, or one path or None for no list."""
+    expected = all_parameters(function)
+    return {name: _normalize(expected[name], value) for name, value in arguments.items() if name in expected}
 
 
 def _normalize(parameter: Parameter, value: Any) -> Any:
@@ -198,7 +198,7 @@ def _normalize(parameter: Parameter, value: Any) -> Any:
 
 
 def as_paths(value: Any) -> list[Path]:
-    """Return the paths an input or output argument stands for: none, one or several."""
+    """Return the paths of an input or output argument: none, one or several."""
     if value is None:
         return []
     return [Path(path) for path in value] if isinstance(value, list | tuple) else [Path(value)]

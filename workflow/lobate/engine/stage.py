@@ -1,8 +1,8 @@
-"""Every verb runs as a stage: nothing is computed whose result is known, and nothing known is stale or damaged.
+"""Runs of verbs as stages: a result in the store is not computed again, and no stale or damaged result is used.
 
-A stage's *recipe* is its name, the digest of the code it can reach, the digest of what it sees of each input, its
-settings and scalars, and the versions of the libraries it uses; the recipe's sha256 is the *key*. A known key's outputs
-are linked from the store. Otherwise the verb runs into an empty folder, and the store takes its outputs and links them.
+A stage's *recipe* holds its name, the digest of the code that it can reach, the digest of each input's visible part, its
+settings and scalars, and the versions of its libraries. The recipe's sha256 is the *key*. If the store has the key, its
+outputs are linked. Otherwise the verb writes into an empty folder, and the store takes its outputs and links them.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ log = logging.getLogger(__name__)
 
 
 def run(verb: str, arguments: dict[str, Any], region: Region | None, store: Store) -> str:
-    """Make a verb's outputs, or link them from the store where they are known; return the key ("" for an uncached verb).
+    """Compute a verb's outputs, or link them from the store; return the key ("" for an uncached verb).
 
-    ``given`` holds paths and scalars by name, ``region`` the settings. Raises UserError for what a user can mend.
+    ``arguments`` holds paths and scalars by name, ``region`` the settings. Raises UserError for what a user can mend.
     """
     function = load(verb)
     if is_uncached(function):
@@ -50,8 +50,8 @@ def run(verb: str, arguments: dict[str, Any], region: Region | None, store: Stor
         _compute(call, recipe, key, folder / "made", store)
         if not store.checkout(key, call.targets):
             raise UserError(
-                f"What {call.stage} made was lost or damaged while the store {store.root} took it. Run again. If it happens "
-                "again, check the disk."
+                f"An output of {call.stage} was lost or damaged on its way into the store {store.root}. Run again. If it "
+                "happens again, check the disk."
             )
         log.info("computed %s %s", call.stage, key)
         return key
@@ -61,7 +61,7 @@ def _run_uncached(function: Function, arguments: dict[str, Any], region: Region 
     call = bind(function, arguments, region).check_complete()
     for _, _, paths in call.with_marker(Input).values():
         for path in paths:
-            content_digest(path)  # names a missing input, as for any stage
+            content_digest(path)  # raises UserError for a missing input, as for any stage
     folders = [target.path.parent for targets in call.targets.values() for target in targets]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,29 +70,29 @@ def _run_uncached(function: Function, arguments: dict[str, Any], region: Region 
     finally:
         for folder in folders:
             with suppress(OSError):
-                folder.rmdir()  # one that stayed empty
+                folder.rmdir()  # only if it stayed empty
     log.info("ran %s", call.stage)
     return ""
 
 
 def is_cached(verb: str, arguments: dict[str, Any], region: Region | None, store: Store) -> bool:
-    """Whether the store has the result, or a lighter stage passes it on. Raises UserError where an input is missing.
+    """Whether the store has the result, or the verb's stand-in runs. Raises UserError for a missing input.
 
-    Results among the inputs keep the digest that they were linked with and are not read: a plan of hundreds of tiles must
-    not read all of them. The job itself reads them.
+    Results among the inputs are not read; they keep the digest from their link note. A plan of hundreds of tiles would
+    take too long otherwise. The job itself reads them.
     """
     function = load(verb)
     for name, parameter in all_parameters(function).items():
         if isinstance(parameter.marker, Input):
             for path in as_paths(arguments.get(name)):
-                files_of(path)  # names a missing input before a folder is made: in a first plan most are missing
+                files_of(path)  # fails before a folder is created: in a first plan most inputs are missing
     with convert_os_errors(store.root), store.workdir(verb) as folder:
-        call = hash_inputs(bind(function, arguments, region), folder, store, trusting=True)
+        call = hash_inputs(bind(function, arguments, region), folder, store, trust_notes=True)
         return call.function is not function or store.has(text_digest(canonical_json(_recipe(call))))
 
 
 def fingerprint(verb: str, region: Region, scalars: dict[str, Any]) -> str:
-    """Return a digest of all but the inputs: code, libraries and settings. A rule puts it into its ``params``."""
+    """Return a digest of code, libraries and settings, without the inputs. A rule has it among its ``params``."""
     functions = functions_of_verb(load(verb))
     modules = frozenset(function.__module__ for function in functions)
     settings = {
@@ -103,34 +103,35 @@ def fingerprint(verb: str, region: Region, scalars: dict[str, Any]) -> str:
     return text_digest(canonical_json([code_digest(modules), libraries(modules), settings]))
 
 
-def hash_inputs(call: BoundCall, folder: Path, store: Store, *, trusting: bool = False) -> BoundCall:
-    """Digest every input, and put the part that the verb may see in its place where it has a view."""
+def hash_inputs(call: BoundCall, folder: Path, store: Store, *, trust_notes: bool = False) -> BoundCall:
+    """Return the call with the digest of each input, and with each input that has a view replaced by its visible part.
+
+    The parts are written to ``folder``. With ``trust_notes`` results take their digest from their link note, unread.
+    """
     arguments, sources = dict(call.arguments), {}
-    for name, (marker, many, paths) in call.with_marker(Input).items():
-        sources[name] = [_source(path, store, trusting) for path in paths]
+    for name, (marker, is_list, paths) in call.with_marker(Input).items():
+        sources[name] = [_source(path, store, trust_notes) for path in paths]
         if marker.view:
             parts = [apply_view(marker.view, path, folder / name / str(n), call) for n, path in enumerate(paths)]
             sources[name] = [
                 {**whole, "seen": content_digest(part)} for whole, part in zip(sources[name], parts, strict=True)
             ]
-            arguments[name] = parts if many else next(iter(parts), None)
+            arguments[name] = parts if is_list else next(iter(parts), None)
     return replace(call, arguments=arguments, sources=sources)
 
 
-def _source(path: Path, store: Store, trusting: bool) -> dict[str, str]:
-    digest = (store.linked_digest(path) if trusting and path.exists() else None) or content_digest(path)
+def _source(path: Path, store: Store, trust_notes: bool) -> dict[str, str]:
+    digest = (store.linked_digest(path) if trust_notes and path.exists() else None) or content_digest(path)
     store.check_unmodified(path, digest)
     return {"path": str(path), "name": path.name, "digest": digest}
 
 
 def apply_view(view: Function, path: Path, folder: Path, call: BoundCall) -> Path:
-    """Write the part of an input that a view lets through into a new folder; return its path."""
+    """Write the part of an input that a view selects into a new folder; return its path."""
     folder.mkdir(parents=True)
     part = folder / path.name
-    others = {
-        name: value for name, value in pick_args(view, call.arguments).items() if name not in ("source", "target")
-    }
-    view(path, part, **others)
+    arguments = pick_args(view, call.arguments)
+    view(path, part, **{name: value for name, value in arguments.items() if name not in ("source", "target")})
     return part
 
 
@@ -151,21 +152,23 @@ def _recipe(call: BoundCall) -> dict[str, Any]:
 
 
 def _compute(call: BoundCall, recipe: dict[str, Any], key: str, folder: Path, store: Store) -> None:
-    made: dict[str, list[Path]] = {}
+    outputs: dict[str, list[Path]] = {}
     for name, targets in call.targets.items():
-        made[name] = [folder / name / str(n) / target.path.name for n, target in enumerate(targets)]
-        for path in made[name]:
+        outputs[name] = [folder / name / str(n) / target.path.name for n, target in enumerate(targets)]
+        for path in outputs[name]:
             path.parent.mkdir(parents=True)
-    places = {name: paths if call.parameters[name].is_list else next(iter(paths), None) for name, paths in made.items()}
+    arguments = {
+        name: paths if call.parameters[name].is_list else next(iter(paths), None) for name, paths in outputs.items()
+    }
     os.environ["LOBATE_SCRATCH"] = str(store.scratch_folder(key))
-    began = time.monotonic()
+    start = time.monotonic()
     with jobs.guard_workdir(folder):
-        call.function(**{**call.arguments, **places})
+        call.function(**{**call.arguments, **arguments})
     run_facts = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.monotonic() - began, 3),
+        "seconds": round(time.monotonic() - start, 3),
         "host": platform.node(),
         "python": platform.python_version(),
         "lobate": lobate.__version__,
     }
-    store.commit(key, {"recipe": recipe, "sources": call.sources, "run": run_facts}, made)
+    store.commit(key, {"recipe": recipe, "sources": call.sources, "run": run_facts}, outputs)
