@@ -1,11 +1,11 @@
-"""The polygonal part of geometries."""
+"""The polygonal part of geometries, and the repair of invalid ones."""
 
 from __future__ import annotations
 
 import numpy as np
 import shapely
 
-from lobate.io.polygons import polygonal, polygons_in
+from lobate.io.polygons import make_valid, polygonal, polygons_in
 
 
 def test_only_polygons_are_left_of_an_overlay():
@@ -30,3 +30,14 @@ def test_polygons_come_out_of_collections_of_collections_in_their_order():
     assert list(polygons_in(nested)) == [boxes[0], boxes[2], boxes[1]]
     assert list(polygons_in(shapely.LineString([(0, 0), (1, 1)]))) == []
     assert list(polygons_in(None)) == []
+
+
+def test_only_invalid_geometries_are_repaired_and_missing_ones_stay():
+    bow_tie, flat = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)]), shapely.Polygon([(0, 0), (1, 1), (2, 2)])
+    shapes = np.array([shapely.box(0, 0, 1, 1), bow_tie, None, flat], dtype=object)
+    box, triangles, missing, empty = make_valid(shapes)
+    assert box is shapes[0]
+    assert (triangles.geom_type, triangles.area, triangles.is_valid) == ("MultiPolygon", 0.5, True)
+    assert missing is None
+    assert empty.is_empty
+    assert shapes[1] is bow_tie

@@ -47,7 +47,7 @@ def clean(
     folder: Path, positives: list, negatives: list = (), images: dict | None = None, **settings
 ) -> SimpleNamespace:
     """Run the verb on files, each a path or (path, options); return its layers ``kept`` and ``removed``, by id."""
-    given = [[one if isinstance(one, tuple) else (one, {}) for one in files] for files in (positives, negatives)]
+    given = [[file if isinstance(file, tuple) else (file, {}) for file in files] for files in (positives, negatives)]
     files = [[PolygonFile(path=str(path), **options) for path, options in some] for some in given]
     paths = [[path for path, _ in some] for some in given]
     images = images or {"T1": write_image(folder / "T1.tif")}

@@ -36,7 +36,7 @@ class Desk:
         words = [
             "clean-labels",
             "--positives",
-            *[one["path"] for one in files],
+            *[file["path"] for file in files],
             "--images",
             "image.tif",
             "--tiles",
@@ -240,7 +240,7 @@ MENDED = {
     not_numbers: ("1 has coordinates that are not numbers", 1),
     whole_world: ("1 reaches over more degrees than any landform", 1),
     same_ids: ("2 ids were taken already and renamed: a to a@odd, b to b@odd", 4),
-    crossed: ("1 invalid outlines were mended", 3),
+    crossed: ("1 invalid outlines were repaired", 3),
 }
 
 

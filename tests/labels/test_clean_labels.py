@@ -15,9 +15,9 @@ from shapely.affinity import translate
 
 from lobate.errors import UserError
 from lobate.io import vector
-from lobate.io.decisions import OF_NO_FOLD
+from lobate.io.decisions import REJECTED_FOLD
 from lobate.io.grid import Grid
-from lobate.labels.clean_labels import best_tiles, clean_labels, grid_only, lonlat_boxes, read_refused
+from lobate.labels.clean_labels import best_tiles, clean_labels, empty_raster, lonlat_boxes, read_rejected
 from lobate.settings.base import PolygonFile
 from lobate.settings.labels import Labels
 
@@ -87,10 +87,10 @@ def test_broken_outlines_are_mended_and_told(outlines, tmp_path, caplog):
         kept = outlines.clean(tmp_path, [rocks]).kept
     assert list(kept.index) == ["rocks_1.1", "rocks_1.2", "rocks_2"]
     assert kept["area_m2"].iloc[:2].to_numpy() == pytest.approx([10_000, 10_000], rel=2e-3)
-    assert "1 invalid outlines were mended" in caplog.text
+    assert "1 invalid outlines were repaired" in caplog.text
     assert "Self-intersection" in caplog.text
     assert re.search(r"feature 1 \(Self-intersection.*\): 0 m2 became 20...? m2", caplog.text)
-    assert re.search(r"together 0 m2 became 20...? m2", caplog.text)
+    assert re.search(r"area of 0 m2 became 20...? m2", caplog.text)
 
 
 def test_what_is_left_out_has_its_reason(outlines, tmp_path):
@@ -226,7 +226,11 @@ def test_the_papers_outlines_after_its_118_removed_ones(outlines, tmp_path, capl
         result = outlines.clean(tmp_path, [(rocks, {"id_field": "name"})], [others], images, listed=listed)
     assert result.kept["class"].value_counts().to_dict() == {"positive": 172, "negative": 145}
     assert result.removed["reason"].value_counts().to_dict() == {"cloud": 78, "too small": 40}
-    summary = [line.split("clean_labels.py")[1].split(" ", 1)[1] for line in caplog.text.splitlines() if "clean_labels.py" in line]
+    summary = [
+        line.split("clean_labels.py")[1].split(" ", 1)[1]
+        for line in caplog.text.splitlines()
+        if "clean_labels.py" in line
+    ]
     assert [line.split(maxsplit=4) for line in summary[:5]] == [
         ["file", "class", "kept", "removed", "why"],
         ["rocks.shp", "positive", "172", "118", "118 in the list of removed outlines"],
@@ -239,10 +243,10 @@ def test_the_papers_outlines_after_its_118_removed_ones(outlines, tmp_path, capl
 def test_of_an_image_only_its_grid_is_seen(outlines, tmp_path):
     image = outlines.write_image(tmp_path / "T1.tif", void=40)
     other = outlines.write_image(tmp_path / "T2.tif")
-    grid_only(image, tmp_path / "a.tif")
-    grid_only(other, tmp_path / "b.tif")
+    empty_raster(image, tmp_path / "a.tif")
+    empty_raster(other, tmp_path / "b.tif")
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
-    assert Grid.of(tmp_path / "a.tif") == Grid.of(image)
+    assert Grid.from_raster(tmp_path / "a.tif") == Grid.from_raster(image)
 
 
 @pytest.mark.parametrize("move", ["add", "shift", "drop"])
@@ -300,7 +304,7 @@ def test_rejected_places_are_negatives(clean, outlines):
 
 def test_it_has_no_field_that_says_its_fold_and_says_so(clean, outlines, tmp_path):
     outlines.write(tmp_path / "said.geojson", [outlines.square(40, 40)], 4326, status=["rejected"])
-    assert read_refused(tmp_path / "said.geojson", [])["fold"].tolist() == [OF_NO_FOLD]
+    assert read_rejected(tmp_path / "said.geojson", [])["fold"].tolist() == [REJECTED_FOLD]
 
 
 def test_a_further_decision_renames_none(clean, outlines):
@@ -318,7 +322,7 @@ def test_what_is_drawn_as_positive_wins(clean, outlines):
 def test_nothing_rejected(clean, outlines, tmp_path):
     kept, _ = clean([outlines.square(40, 40)], ["accepted"])
     assert list(kept["class"]) == ["positive"]
-    assert read_refused(tmp_path / "said.geojson", []).empty
+    assert read_rejected(tmp_path / "said.geojson", []).empty
 
 
 def utm(zone, left, top, size=1000, metres=10.0):
@@ -326,7 +330,7 @@ def utm(zone, left, top, size=1000, metres=10.0):
 
 
 def in_utm(zone, *boxes):
-    return gpd.GeoSeries([shapely.box(*one) for one in boxes], crs=32600 + zone).to_crs(4326)
+    return gpd.GeoSeries([shapely.box(*box) for box in boxes], crs=32600 + zone).to_crs(4326)
 
 
 def test_tiles_of_two_zones_share_a_polygon_by_cover():

@@ -12,12 +12,12 @@ from shapely.affinity import rotate, scale, translate
 
 from lobate.labels import duplicates as module
 from lobate.labels.duplicates import (
-    SAME,
+    DUPLICATE_IOU,
     cut_negatives,
     find_duplicates,
     fourier_moments,
-    grouped,
-    neighbours,
+    group_pairs,
+    neighbour_pairs,
     remove_duplicates,
 )
 from lobate.labels.table import area_m2
@@ -58,15 +58,17 @@ def test_twins_are_those_of_a_search_through_all_pairs(many, drawn, kinds):
         same = [
             earlier
             for earlier in range(later)
-            if earlier not in expected and kinds[earlier] == kinds[later] and iou(drawn[earlier], drawn[later]) > SAME
+            if earlier not in expected
+            and kinds[earlier] == kinds[later]
+            and iou(drawn[earlier], drawn[later]) > DUPLICATE_IOU
         ]
         if same:
             expected[later] = same[0]
-    before, module.MANY = module.MANY, many
+    before, module.MAX_WITHOUT_WAVES = module.MAX_WITHOUT_WAVES, many
     try:
         found = list(find_duplicates(np.array(drawn, dtype=object), np.array(kinds[: len(drawn)])))
     finally:
-        module.MANY = before
+        module.MAX_WITHOUT_WAVES = before
     assert {later: earlier for earlier, later, _ in found} == expected
 
 
@@ -79,7 +81,7 @@ def test_waves_over_a_box_are_their_known_integrals():
     def along(k: float, start: float, stop: float) -> complex:
         return (np.exp(-1j * k * stop) - np.exp(-1j * k * start)) / (-1j * k) if k else stop - start
 
-    expected = [along(kx, west, east) * along(ky, south, north) for kx, ky in module._vectors()]
+    expected = [along(kx, west, east) * along(ky, south, north) for kx, ky in module._wave_vectors()]
     assert found[0] == pytest.approx(np.array(expected), abs=1e-13)
     assert found[1] + found[2] == pytest.approx(found[0], abs=1e-13)
 
@@ -168,16 +170,18 @@ def test_blocks_give_all_pairs_in_order(monkeypatch):
     x, y = rng.uniform(0, 10, (2, 40))
     boxes = shapely.box(x, y, x + 2, y + 2)
     found = [
-        pair for block in neighbours(shapely.STRtree(boxes), boxes[:, np.newaxis]) for pair in zip(*block, strict=True)
+        pair
+        for block in neighbour_pairs(shapely.STRtree(boxes), boxes[:, np.newaxis])
+        for pair in zip(*block, strict=True)
     ]
     expected = [(a, b) for a in range(40) for b in range(40) if boxes[a].intersects(boxes[b])]
     assert found == expected
 
 
 def test_groups_are_split_where_the_place_changes():
-    groups = grouped(np.array([0, 0, 3, 7, 7]), np.array([5, 6, 1, 2, 9]))
+    groups = group_pairs(np.array([0, 0, 3, 7, 7]), np.array([5, 6, 1, 2, 9]))
     assert [(place, some.tolist()) for place, some in groups] == [(0, [5, 6]), (3, [1]), (7, [2, 9])]
-    assert list(grouped(np.zeros(0, int), np.zeros(0, int))) == []
+    assert list(group_pairs(np.zeros(0, int), np.zeros(0, int))) == []
 
 
 def test_several_boxes_of_a_place_count_together_and_what_is_gone_is_not_asked(monkeypatch):
@@ -186,7 +190,7 @@ def test_several_boxes_of_a_place_count_together_and_what_is_gone_is_not_asked(m
     asked = np.column_stack([boxes, np.roll(boxes, 1)])
     gone = np.zeros(3, bool)
     found = []
-    for places, others in neighbours(shapely.STRtree(boxes), asked, gone):
+    for places, others in neighbour_pairs(shapely.STRtree(boxes), asked, gone):
         found += zip(places.tolist(), others.tolist(), strict=True)
         gone[2] = True
     assert found == [(0, 0), (0, 2), (1, 0), (1, 1)]

@@ -122,4 +122,4 @@ def test_the_polygons_of_a_globes_placemark_with_a_label_are_taken_and_told(shap
         rows = read(tmp_path / "globe.kml")
     assert list(rows.geom_type) == ["Polygon", "Polygon"]
     assert not rows.has_z.any()
-    assert "of 1 features that hold more than polygons only these are taken" in caplog.text
+    assert "1 features hold points or lines beside polygons; only the polygons are taken" in caplog.text

@@ -20,7 +20,7 @@ from shapely.affinity import translate
 from lobate.errors import UserError
 from lobate.io.grid import Grid
 from lobate.labels import rasterize_labels as module
-from lobate.labels.rasterize_labels import buffer_px, pixel_metres, polygons_on_image, rasterize_labels, to_pixels
+from lobate.labels.rasterize_labels import buffer_px, pixel_size_m, polygons_on_image, rasterize_labels, to_pixels
 
 
 def label_of(image, polygons, target, ring_m=0.0):
@@ -241,7 +241,7 @@ def test_pixel_coordinates_undo_the_transform(left, top, metres, turn):
 
 def test_metres_of_a_pixel_in_degrees_differ_by_axis():
     grid = Grid(100, 100, rasterio.transform.from_origin(80, 60.5, 0.01, 0.01), CRS.from_epsg(4326))
-    width, height = pixel_metres(grid)
+    width, height = pixel_size_m(grid)
     assert width == pytest.approx(0.01 * 111_320 * 0.5, rel=0.01)
     assert height == pytest.approx(0.01 * 111_412, rel=0.01)
 

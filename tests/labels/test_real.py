@@ -80,7 +80,9 @@ def test_labels_of_the_andes_have_the_area_of_the_outlines(outlines, andes, tmp_
         pixels = label.read(1)
         shapes = there.to_crs(label.crs).geometry
         assert np.array_equal(pixels, rasterize(shapes, out_shape=label.shape, transform=label.transform))
-    assert pixels.sum() * Grid.of(image).resolution_m ** 2 == pytest.approx(result.kept["area_m2"].sum(), rel=0.02)
+    assert pixels.sum() * Grid.from_raster(image).resolution_m ** 2 == pytest.approx(
+        result.kept["area_m2"].sum(), rel=0.02
+    )
 
 
 def test_all_but_what_an_image_shows_is_removed_with_its_reason(outlines, andes, tmp_path):

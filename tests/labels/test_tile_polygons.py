@@ -9,7 +9,7 @@ import shapely
 
 from lobate.errors import UserError
 from lobate.io.vector import read_layer, write_layers
-from lobate.labels.tile_polygons import read_shapes
+from lobate.labels.tile_polygons import read_geometries
 
 
 def written(path, crs=4326):
@@ -24,14 +24,14 @@ def test_shapes_are_those_that_geopandas_reads(tmp_path):
     path = written(tmp_path / "it's %41 #1.gpkg")
     expected = read_layer(path, "kept").geometry
     for kind, places in {"positive": [0, 3], "negative": [1]}.items():
-        found = read_shapes(path, "kept", f"class = '{kind}'")
+        found = read_geometries(path, "kept", f"class = '{kind}'")
         parts = [shapely.get_parts(np.array(some, dtype=object)) for some in (found, expected[places])]
         assert shapely.equals_identical(*parts).all()
         assert len(found) == len(places)
 
 
 def test_nothing_found_is_an_empty_array(tmp_path):
-    assert read_shapes(written(tmp_path / "a.gpkg"), "kept", "class = 'other'").shape == (0,)
+    assert read_geometries(written(tmp_path / "a.gpkg"), "kept", "class = 'other'").shape == (0,)
 
 
 def test_what_is_no_such_geopackage_is_a_mistake(tmp_path):
@@ -44,5 +44,5 @@ def test_what_is_no_such_geopackage_is_a_mistake(tmp_path):
         ("utm.gpkg", "outlines", "cannot be read as clean polygons"),
     ):
         with pytest.raises(UserError, match=words):
-            read_shapes(tmp_path / name, layer, "true")
+            read_geometries(tmp_path / name, layer, "true")
     assert not (tmp_path / "none.gpkg").exists()

@@ -19,7 +19,7 @@ from shapely import Polygon, box
 from lobate.io.grid import Grid
 from lobate.io.vector import read_layer, write_layers
 from lobate.patches.crop_patches import crop_patches
-from lobate.patches.footprints import PATCHES, layer
+from lobate.patches.footprints import PATCH_COLUMNS, footprint_layer
 from lobate.patches.windows import Window
 from lobate.settings.patches import Crop
 
@@ -60,8 +60,8 @@ def make_tile(
     labels[(pixels == 0).all(axis=0)] = 255
     frame = gpd.GeoDataFrame(
         {
-            "polygon": np.array([one[0] for one in outlines], dtype=object),
-            "class": np.array([one[1] for one in outlines], dtype=object),
+            "polygon": np.array([outline[0] for outline in outlines], dtype=object),
+            "class": np.array([outline[1] for outline in outlines], dtype=object),
             "source": "drawn.shp",
             "tile": name,
         },
@@ -108,7 +108,7 @@ def make_footprints(
         }
         for row, window in enumerate(windows)
     ]
-    return layer(rows, PATCHES, on or grid())
+    return footprint_layer(rows, PATCH_COLUMNS, on or grid())
 
 
 @pytest.fixture

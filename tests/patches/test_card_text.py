@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from lobate.patches.card_text import balance, by_tile, exclusions, identity, outlines_by_source
+from lobate.patches.card_text import class_balance, content_digest, count_by_source, count_by_tile, count_exclusions
 
 from .conftest import make_footprints
 
@@ -20,14 +20,14 @@ def patches() -> pd.DataFrame:
 
 
 def test_counts_of_each_tile_and_all(patches):
-    table = by_tile(patches)
+    table = count_by_tile(patches)
     assert table.loc["t1"].tolist() == [1, 1, 3, 2, 1, 0]
     assert table.loc["t2"].tolist() == [1, 0, 1, 0, 0, 1]
     assert table.loc["all"].tolist() == [2, 1, 4, 2, 1, 1]
 
 
 def test_shares_are_of_pixels_and_not_of_patches(patches):
-    table = balance(patches)
+    table = class_balance(patches)
     assert [*table.index] == ["training", "validation", "dropped", "all"]
     assert table.loc["all", "landform"] == pytest.approx((50 + 40) / 500)
     assert table.loc["all", "ignored"] == pytest.approx((20 + 100) / 500)
@@ -36,7 +36,7 @@ def test_shares_are_of_pixels_and_not_of_patches(patches):
 
 
 def test_a_side_without_patches_is_left_away(patches):
-    assert [*balance(patches[patches["side"] == "training"]).index] == ["training", "all"]
+    assert [*class_balance(patches[patches["side"] == "training"]).index] == ["training", "all"]
 
 
 def test_reasons_are_counted_without_their_numbers():
@@ -45,8 +45,8 @@ def test_reasons_are_counted_without_their_numbers():
         "off the image",
         "valid share 0.200 is not greater than 0.6",
     ]
-    assert exclusions(pd.DataFrame({"reason": reasons})) == {"off the image": 1, "valid share": 2}
-    assert exclusions(pd.DataFrame({"reason": []})) == {}
+    assert count_exclusions(pd.DataFrame({"reason": reasons})) == {"off the image": 1, "valid share": 2}
+    assert count_exclusions(pd.DataFrame({"reason": []})) == {}
 
 
 def test_outlines_of_each_file(patches):
@@ -57,12 +57,12 @@ def test_outlines_of_each_file(patches):
             "source": ["x", "y", "x", "x"],
         }
     )
-    assert outlines_by_source(outlines, patches).to_numpy().tolist() == [
+    assert count_by_source(outlines, patches).to_numpy().tolist() == [
         ["x", "positive", 3, 2],
         ["y", "negative", 1, 1],
     ]
 
 
 def test_the_identity_is_of_the_contents(patches):
-    assert identity(patches) == identity(patches.iloc[::-1].assign(patch="renamed"))
-    assert identity(patches) != identity(patches.iloc[1:])
+    assert content_digest(patches) == content_digest(patches.iloc[::-1].assign(patch="renamed"))
+    assert content_digest(patches) != content_digest(patches.iloc[1:])

@@ -8,7 +8,7 @@ import pytest
 
 from lobate.errors import UserError
 from lobate.io.vector import read_layer, write_layers
-from lobate.patches.contact_sheet import contact_sheet, outlines_alone
+from lobate.patches.contact_sheet import bare_outlines, contact_sheet
 from lobate.settings.patches import Sheet
 
 
@@ -51,5 +51,5 @@ def test_the_lens_shows_outlines_alone(made, tmp_path):
     frame = read_layer(made.polygons, "kept")
     for name, table in (("a", frame), ("b", frame.iloc[::-1].assign(source="renamed.shp", tile="t9"))):
         write_layers(tmp_path / f"{name}.gpkg", {"kept": table})
-        outlines_alone(tmp_path / f"{name}.gpkg", tmp_path / f"{name}_seen.gpkg")
+        bare_outlines(tmp_path / f"{name}.gpkg", tmp_path / f"{name}_seen.gpkg")
     assert (tmp_path / "a_seen.gpkg").read_bytes() == (tmp_path / "b_seen.gpkg").read_bytes()

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lobate.patches.contact_sheet_figure import DPI, HEAD, draw, flag, sample
+from lobate.patches.contact_sheet_figure import DPI, HEADER, draw_contact_sheet, flag, sample
 
 from .conftest import make_footprints
 
@@ -22,14 +22,14 @@ def picture(tmp_path):
         patches[:, :40, :40, min(1, bands - 1)] = 200
         patches[:, 40:, :, -1] = patches[:, :, 40:, -1] = 255
         outlines = footprints[["polygon", "class", "geometry"]].assign(geometry=footprints.buffer(-100))
-        draw(tmp_path / "sheet.png", sample(footprints, 4, 0), [patches], {0: outlines}, 2)
+        draw_contact_sheet(tmp_path / "sheet.png", sample(footprints, 4, 0), [patches], {0: outlines}, 2)
         return (matplotlib.image.imread(tmp_path / "sheet.png")[..., :3] * 255).round().astype(int)
 
     return of
 
 
 def left_and_right(pixels, colour):
-    cells = pixels[int(HEAD * DPI) :, : pixels.shape[1] // 3]
+    cells = pixels[int(HEADER * DPI) :, : pixels.shape[1] // 3]
     found = (cells == colour).all(axis=-1)
     return [found[:, : found.shape[1] // 2].sum(), found[:, found.shape[1] // 2 :].sum()]
 
@@ -43,7 +43,7 @@ def test_the_suspicious_patch_stands_left_in_a_frame_with_its_reason(picture):
 def test_outlines_lie_on_the_image(picture):
     pixels = picture()
     assert min(left_and_right(pixels, (0, 200, 0))) > 20_000
-    rows, cols = np.nonzero((pixels[int(HEAD * DPI) :, : pixels.shape[1] // 6] == OUTLINE).all(axis=-1))
+    rows, cols = np.nonzero((pixels[int(HEADER * DPI) :, : pixels.shape[1] // 6] == OUTLINE).all(axis=-1))
     assert np.ptp(rows) == pytest.approx(np.ptp(cols), abs=2)
     assert np.ptp(rows) == pytest.approx(0.5 * 2.08 * DPI, rel=0.05)  # 20 of 40 pixels
     assert (rows.min() + rows.max()) / 2 == pytest.approx((0.5 + 2.2 / 2) * DPI, abs=3)
@@ -52,9 +52,11 @@ def test_outlines_lie_on_the_image(picture):
 def test_outlines_end_where_the_patch_ends(tmp_path):
     footprints = make_footprints([(0, 0, 20, 40)]).assign(file=0)
     outlines = footprints[["polygon", "class", "geometry"]].assign(geometry=footprints.translate(150, -100).buffer(60))
-    draw(tmp_path / "sheet.png", sample(footprints, 4, 0), [np.zeros((1, 48, 48, 4), np.uint8)], {0: outlines}, 1)
+    draw_contact_sheet(
+        tmp_path / "sheet.png", sample(footprints, 4, 0), [np.zeros((1, 48, 48, 4), np.uint8)], {0: outlines}, 1
+    )
     pixels = (matplotlib.image.imread(tmp_path / "sheet.png")[..., :3] * 255).round().astype(int)
-    rows, _ = np.nonzero((pixels[int((HEAD + 0.5) * DPI) :] == OUTLINE).all(axis=-1))
+    rows, _ = np.nonzero((pixels[int((HEADER + 0.5) * DPI) :] == OUTLINE).all(axis=-1))
     assert len(rows) > 50
     assert rows.max() < 2.2 / 2 * DPI + 3
 

@@ -212,9 +212,9 @@ def test_every_label_pixel_of_every_kept_outline_is_in_some_patch(tmp_path: Path
     assert set(removed["reason"]) <= {"off the image"}
     with rasterio.open(tile.label) as label:
         left = label.read(1) == 1
-    for one in rows.itertuples():
-        assert max(one.height, one.width) <= 16 + 2 * margin
-        left[one.window_row : one.window_row + one.height, one.window_col : one.window_col + one.width] = False
+    for row in rows.itertuples():
+        assert max(row.height, row.width) <= 16 + 2 * margin
+        left[row.window_row : row.window_row + row.height, row.window_col : row.window_col + row.width] = False
     assert not left.any()
 
 
@@ -241,9 +241,9 @@ def test_any_number_of_bands_will_do():
 
 def test_the_limits_are_more_than_60_per_cent_and_at_least_half():
     crop = Crop()
-    assert Quality(0.6, 2).objection(crop) == "valid share 0.600 is not greater than 0.6"
-    assert Quality(0.61, 0.49).objection(crop) == "entropy 0.490 is less than 0.5"
-    assert Quality(0.61, 0.5).objection(crop) is None
+    assert Quality(0.6, 2).exclusion_reason(crop) == "valid share 0.600 is not greater than 0.6"
+    assert Quality(0.61, 0.49).exclusion_reason(crop) == "entropy 0.490 is less than 0.5"
+    assert Quality(0.61, 0.5).exclusion_reason(crop) is None
 
 
 def test_a_window_read_in_bands_is_judged_as_in_one_go(tmp_path, monkeypatch):

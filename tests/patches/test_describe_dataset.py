@@ -7,7 +7,7 @@ import pytest
 
 from lobate.errors import UserError
 from lobate.io.vector import read_layer, write_layers
-from lobate.patches.describe_dataset import describe_dataset, sources_of
+from lobate.patches.describe_dataset import describe_dataset, outline_sources
 from lobate.patches.split_patches import split_patches
 from lobate.settings.patches import Crop, Split
 
@@ -126,5 +126,5 @@ def test_the_lens_shows_where_outlines_come_from_and_not_where_they_lie(made, tm
     frame = read_layer(made.polygons, "kept")
     for name, table in (("a", frame), ("b", frame.iloc[::-1].set_geometry(frame.translate(1e-5)))):
         write_layers(tmp_path / f"{name}.gpkg", {"kept": table})
-        sources_of(tmp_path / f"{name}.gpkg", tmp_path / f"{name}_seen.gpkg")
+        outline_sources(tmp_path / f"{name}.gpkg", tmp_path / f"{name}_seen.gpkg")
     assert (tmp_path / "a_seen.gpkg").read_bytes() == (tmp_path / "b_seen.gpkg").read_bytes()

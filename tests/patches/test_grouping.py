@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lobate.io.vector import LONLAT, geodesic_area_m2
 from lobate.patches import grouping as module
 from lobate.patches.grouping import block_names, choose_groups, group_names, smallest_group, split_group
-from lobate.patches.overlap import neighbours
+from lobate.patches.overlap import overlapping
 from lobate.patches.pool import Pool
 
 from .conftest import grid, make_footprints
@@ -104,11 +104,11 @@ def test_a_piece_of_a_chain_drops_its_ends_only():
     members = validation.nonzero()[0]
     assert len(members) == 6
     assert np.ptp(members) == 5
-    assert neighbours(pool.overlap, validation).sum() <= 2
+    assert overlapping(pool.overlap, validation).sum() <= 2
 
 
 def test_several_pieces_where_many_are_wanted(monkeypatch):
-    monkeypatch.setattr(module, "PIECE", 5)
+    monkeypatch.setattr(module, "PIECE_SIZE", 5)
     pool = chain(100)
     validation = split_group(pool, nothing(pool), 10)
     assert validation.sum() == 10
@@ -118,7 +118,7 @@ def test_several_pieces_where_many_are_wanted(monkeypatch):
 def test_training_keeps_at_least_half():
     pool = chain(40, side=200)
     validation = split_group(pool, nothing(pool), 10)
-    left = ~validation & ~neighbours(pool.overlap, validation)
+    left = ~validation & ~overlapping(pool.overlap, validation)
     assert 1 <= validation.sum() <= 10
     assert left.sum() >= 20
 
@@ -133,7 +133,7 @@ def test_what_validates_already_stays():
 def test_the_landform_is_on_both_sides():
     pool = chain(40, positive=[0.1 if k in (7, 30) else 0.0 for k in range(40)])
     validation = split_group(pool, nothing(pool), 4)
-    left = ~validation & ~neighbours(pool.overlap, validation)
+    left = ~validation & ~overlapping(pool.overlap, validation)
     assert (validation & pool.positive).any()
     assert (left & pool.positive).any()
 
@@ -150,4 +150,4 @@ def test_a_dense_field_keeps_most_of_its_patches(seed):
     pool = Pool(make_footprints(windows, on=grid((600, 600))).to_crs(LONLAT), seed)
     validation = split_group(pool, nothing(pool), 30)
     assert validation.sum() == 30
-    assert neighbours(pool.overlap, validation).sum() < 60
+    assert overlapping(pool.overlap, validation).sum() < 60

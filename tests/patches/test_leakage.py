@@ -10,7 +10,7 @@ from pyproj import Transformer
 
 from lobate.errors import UserError
 from lobate.io.vector import LONLAT
-from lobate.patches.leakage import METHODS, measure, protocols, report
+from lobate.patches.leakage import METHODS, leakage_report, measure_leakage, split_by_protocols
 from lobate.patches.pool import Pool
 from lobate.settings.patches import Split
 
@@ -28,9 +28,9 @@ def table(windows, east=(), positive=None) -> gpd.GeoDataFrame:
 
 def ground(footprints: gpd.GeoDataFrame) -> np.ndarray:
     seen = np.zeros((500, 700), bool)
-    for one in footprints.itertuples():
-        left = one.window_col + (100 if one.tile == "t2" else 0)
-        seen[one.window_row : one.window_row + one.height, left : left + one.width] = True
+    for row in footprints.itertuples():
+        left = row.window_col + (100 if row.tile == "t2" else 0)
+        seen[row.window_row : row.window_row + row.height, left : left + row.width] = True
     return seen
 
 
@@ -180,7 +180,7 @@ def pool(windows, **options) -> Pool:
 
 def test_shared_ground_is_counted_once():
     some = pool([(0, 0, 40, 40), (0, 20, 40, 40), (0, 20, 40, 20), (0, 30, 40, 40)], polygons=["a", "b", "c", "a"])
-    found = measure(some, np.array(["validation", "training", "training", "training"]))
+    found = measure_leakage(some, np.array(["validation", "training", "training", "training"]))
     assert found["leaked_share"] == pytest.approx(0.5, abs=1e-3)
     assert found["nearest_m"] == 0
     assert found["polygons_on_both_sides"] == 1
@@ -189,7 +189,7 @@ def test_shared_ground_is_counted_once():
 
 def test_apart_is_0_and_the_way_between_in_metres():
     some = pool([(0, 0, 20, 20), (30, 40, 20, 20), (10, 10, 20, 20)])
-    found = measure(some, np.array(["validation", "training", "dropped"]))
+    found = measure_leakage(some, np.array(["validation", "training", "dropped"]))
     assert found["leaked_share"] == 0
     assert found["nearest_m"] == pytest.approx(np.hypot(100, 200), rel=2e-3)
     assert found["dropped"] == 1
@@ -197,12 +197,12 @@ def test_apart_is_0_and_the_way_between_in_metres():
 
 def test_validation_ground_all_seen_is_1():
     some = pool([(10, 10, 20, 20), (0, 0, 60, 60)])
-    assert measure(some, np.array(["validation", "training"]))["leaked_share"] == 1
+    assert measure_leakage(some, np.array(["validation", "training"]))["leaked_share"] == 1
 
 
 def test_an_impossible_comparison_says_why():
     some, settings = pool([(0, 0, 20, 20)] * 3), Split(method="random")
-    found = report(some, protocols(some, settings), [], "random")
+    found = leakage_report(some, split_by_protocols(some, settings), [], "random")
     assert found["used"] == "random"
     assert found["random"]["leaked_share"] == 1
     assert "overlap so closely" in found["grouped"]["impossible"]
@@ -210,11 +210,11 @@ def test_an_impossible_comparison_says_why():
 
 def test_an_impossible_method_is_a_mistake():
     with pytest.raises(UserError, match="overlap so closely"):
-        protocols(pool([(0, 0, 20, 20)] * 3), Split())
+        split_by_protocols(pool([(0, 0, 20, 20)] * 3), Split())
 
 
 def test_each_fold_is_measured():
     some, settings = pool([(0, 0, 20, 20), (40, 40, 20, 20)]), Split(method="random")
     sides = [np.array(["validation", "training"]), np.array(["training", "validation"])]
-    folds = report(some, protocols(some, settings), sides, "random")["folds"]
-    assert [(one["training"], one["validation"]) for one in folds] == [(1, 1), (1, 1)]
+    folds = leakage_report(some, split_by_protocols(some, settings), sides, "random")["folds"]
+    assert [(fold["training"], fold["validation"]) for fold in folds] == [(1, 1), (1, 1)]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 
 from lobate.io.vector import LONLAT
-from lobate.patches.overlap import groups, neighbours, overlaps
+from lobate.patches.overlap import connected_groups, overlap_matrix, overlapping
 
 from .conftest import grid, make_footprints
 
@@ -23,7 +23,7 @@ def table(*frames: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 @settings(deadline=None, max_examples=50)
 @given(st.lists(windows, min_size=1, max_size=15))
 def test_within_a_tile_sharing_a_pixel_decides(boxes):
-    overlap = overlaps(table(make_footprints(boxes))).toarray()
+    overlap = overlap_matrix(table(make_footprints(boxes))).toarray()
     for i, (row, col, height, width) in enumerate(boxes):
         ground = np.zeros((120, 120), bool)
         ground[row : row + height, col : col + width] = True
@@ -33,9 +33,9 @@ def test_within_a_tile_sharing_a_pixel_decides(boxes):
 
 
 def test_touching_is_not_overlapping():
-    overlap = overlaps(table(make_footprints([(0, 0, 40, 40), (0, 40, 40, 40), (40, 0, 40, 40)])))
+    overlap = overlap_matrix(table(make_footprints([(0, 0, 40, 40), (0, 40, 40, 40), (40, 0, 40, 40)])))
     assert overlap.nnz == 0
-    assert groups(overlap).tolist() == [0, 1, 2]
+    assert connected_groups(overlap).tolist() == [0, 1, 2]
 
 
 def test_groups_reach_across_tiles_and_crss():
@@ -45,7 +45,7 @@ def test_groups_reach_across_tiles_and_crss():
     place = west.to_crs(32644).geometry[1].bounds
     on = grid(crs=32644, left=place[0], top=place[3])
     east = make_footprints([(10, 10, 60, 60), (10, 65, 30, 30), (200, 200, 20, 20)], on=on, name="e")
-    labels = groups(overlaps(table(west, east)))
+    labels = connected_groups(overlap_matrix(table(west, east)))
     assert labels.tolist() == [0, 1, 1, 1, 2]
 
 
@@ -53,13 +53,13 @@ def test_tiles_on_one_lattice_that_only_touch_do_not_overlap():
     one = make_footprints([(0, 0, 480, 480)], name="a")
     other = make_footprints([(0, 0, 480, 480)], on=grid(left=504_800), name="b")
     frames = [frame.set_geometry(frame.geometry.segmentize(600)) for frame in (one, other)]
-    assert overlaps(table(*frames)).nnz == 0
+    assert overlap_matrix(table(*frames)).nnz == 0
 
 
 def test_neighbours_are_those_that_overlap_and_are_no_members():
-    overlap = overlaps(table(make_footprints([(0, 0, 20, 20), (10, 0, 20, 20), (25, 0, 20, 20), (90, 0, 9, 9)])))
+    overlap = overlap_matrix(table(make_footprints([(0, 0, 20, 20), (10, 0, 20, 20), (25, 0, 20, 20), (90, 0, 9, 9)])))
     members = np.array([True, False, False, True])
-    assert neighbours(overlap, members).tolist() == [False, True, False, False]
+    assert overlapping(overlap, members).tolist() == [False, True, False, False]
 
 
 ZONES = grid(crs=32643, left=780_000, top=3_950_000), grid(crs=32644, left=232_000, top=3_950_000)
@@ -86,4 +86,4 @@ def test_patches_of_two_utm_zones_share_no_pixel_s_centre_unless_they_overlap(wi
     seen_cols, seen_rows = ~ZONES[1].transform @ east.transform(*west.transform(*centres), direction="INVERSE")
     inside = (seen_rows > other[0]) & (seen_rows < other[0] + other[2]) & (seen_cols > other[1])
     inside &= seen_cols < other[1] + other[3]
-    assert overlaps(table(*frames)).nnz or not inside.any()
+    assert overlap_matrix(table(*frames)).nnz or not inside.any()

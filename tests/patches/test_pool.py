@@ -21,16 +21,16 @@ def test_a_seeded_number_depends_on_seed_and_name_alone():
 def test_a_turn_follows_the_place_and_not_the_number():
     windows = [(10 * n, 3 * n, 16, 16) for n in range(8)]
     forwards, backwards = pool(windows), pool(windows[::-1])
-    assert sorted(forwards.turn) == [*range(8)]
-    assert forwards.turn.tolist() == backwards.turn[::-1].tolist()
-    assert forwards.turn.tolist() != pool(windows, seed=1).turn.tolist()
+    assert sorted(forwards.rank) == [*range(8)]
+    assert forwards.rank.tolist() == backwards.rank[::-1].tolist()
+    assert forwards.rank.tolist() != pool(windows, seed=1).rank.tolist()
 
 
 def test_outlines_that_share_a_window_have_turns_of_their_own():
     one = pool([(0, 0, 9, 9)] * 3, polygons=["a", "b", "c"])
     other = pool([(0, 0, 9, 9)] * 3, polygons=["c", "a", "b"])
-    assert one.turn.tolist() == [0, 1, 2]
-    assert other.turn.tolist() == [2, 0, 1]
+    assert one.rank.tolist() == [0, 1, 2]
+    assert other.rank.tolist() == [2, 0, 1]
 
 
 @pytest.mark.parametrize(("n", "count"), [(2230, 223), (15, 2), (25, 2), (26, 3), (14, 1), (3, 1), (2, 1)])

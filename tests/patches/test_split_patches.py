@@ -12,7 +12,7 @@ from lobate.engine.signature import Input, parameters
 from lobate.errors import UserError
 from lobate.io.vector import LONLAT, read_layer, write_layers
 from lobate.patches.crop_patches import crop_patches
-from lobate.patches.footprints import PATCHES
+from lobate.patches.footprints import PATCH_COLUMNS
 from lobate.patches.split_patches import split_patches
 from lobate.settings.patches import Crop, Split
 
@@ -43,7 +43,7 @@ def chains(n: int = 20) -> list[tuple[int, int, int, int]]:
 def test_the_layer_has_all_patches_with_side_and_group(tmp_path):
     paths = [written(tmp_path, chains(), "t1"), written(tmp_path, chains(5), "t2"), written(tmp_path, [], "t3")]
     table, leakage = parted(tmp_path, paths, method="random")
-    assert [*table.columns] == [*PATCHES, "group", "side", "reason", "other_side", "fold", "clash", "geometry"]
+    assert [*table.columns] == [*PATCH_COLUMNS, "group", "side", "reason", "other_side", "fold", "clash", "geometry"]
     assert table.crs == LONLAT
     assert len(table) == table["patch"].nunique() == 50
     assert table["side"].value_counts().to_dict() == {"training": 45, "validation": 5}

@@ -7,7 +7,7 @@ from shapely import box
 
 from lobate.errors import UserError
 from lobate.io.vector import read_layer, write_layers
-from lobate.patches.user_split import fields_of, fold_numbers, read_user_split, split_labels
+from lobate.patches.user_split import fold_fields, fold_numbers, read_user_split, split_labels
 
 
 def outlines(path, folds, polygons="abcd", shift=0.0):
@@ -25,13 +25,13 @@ def test_only_what_the_field_says_is_seen(tmp_path):
         ("one", outlines(tmp_path / "one.gpkg", ["training", None])),
         ("two", outlines(tmp_path / "two.gpkg", [None, "training"], polygons="ba", shift=0.2)),
     ):
-        fields_of(file, tmp_path / f"{name}_seen.gpkg")
+        fold_fields(file, tmp_path / f"{name}_seen.gpkg")
     assert (tmp_path / "one_seen.gpkg").read_bytes() == (tmp_path / "two_seen.gpkg").read_bytes()
     assert read_layer(tmp_path / "one_seen.gpkg", "kept")["polygon"].tolist() == ["a", "b"]
 
 
 def test_blanks_are_left_out_and_case_does_not_matter(tmp_path):
-    fields_of(outlines(tmp_path / "o.gpkg", ["Training", None, " validation ", ""]), tmp_path / "seen.gpkg")
+    fold_fields(outlines(tmp_path / "o.gpkg", ["Training", None, " validation ", ""]), tmp_path / "seen.gpkg")
     assert read_user_split(tmp_path / "seen.gpkg") == {"a": "training", "c": "validation"}
 
 
@@ -39,7 +39,7 @@ def test_without_the_column_the_setting_is_named(tmp_path):
     file = outlines(tmp_path / "o.gpkg", ["training"])
     write_layers(file, {"kept": read_layer(file, "kept").drop(columns="fold")})
     with pytest.raises(UserError, match=r"labels\.fold_field"):
-        fields_of(file, tmp_path / "seen.gpkg")
+        fold_fields(file, tmp_path / "seen.gpkg")
 
 
 def test_numbers_are_counted_from_0_in_their_order():

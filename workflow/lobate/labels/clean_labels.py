@@ -24,26 +24,26 @@ import shapely
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
-from lobate.io.decisions import OF_NO_FOLD, rejected, rejected_outlines
+from lobate.io.decisions import REJECTED_FOLD, rejected_outlines, rejected_view
 from lobate.io.grid import Grid
 from lobate.io.raster import open_raster
 from lobate.io.vector import LONLAT, write_layers
 from lobate.labels.duplicates import cut_negatives, remove_duplicates
-from lobate.labels.make_valid import explode
 from lobate.labels.outlines import read_outlines
+from lobate.labels.repair import explode
 from lobate.labels.reproject import lonlat_boxes, to_crs
-from lobate.labels.table import deduplicate_ids, measures, read_removed, remove_listed, set_reason
+from lobate.labels.table import areas_and_perimeters, deduplicate_ids, read_removed, remove_listed, set_reason
 from lobate.settings.labels import Labels
 
 
-def read_refused(path: Path, decisions: Sequence[Path]) -> gpd.GeoDataFrame:
+def read_rejected(path: Path, decisions: Sequence[Path]) -> gpd.GeoDataFrame:
     """Return the outlines rejected in one of the ``decisions`` files as rows of class negative, in EPSG:4326.
 
     Their ids come from the outlines, so that a further decision renames none. UserError for a file that cannot be meant.
     """
-    outlines = shapely.normalize(rejected(path, decisions))
+    outlines = shapely.normalize(rejected_outlines(path, decisions))
     names = [f"rejected_{hashlib.sha256(one).hexdigest()[:10]}" for one in shapely.to_wkb(outlines)]
-    rows = {"outline": names, "class": "negative", "source": path.name, "reason": "", "fold": OF_NO_FOLD}
+    rows = {"outline": names, "class": "negative", "source": path.name, "reason": "", "fold": REJECTED_FOLD}
     return gpd.GeoDataFrame(rows, geometry=outlines, crs=LONLAT)
 
 
@@ -57,13 +57,13 @@ def best_tiles(geometry: gpd.GeoSeries, tiles: dict[str, Grid]) -> np.ndarray:
     rank = [np.zeros((0, 4))]
     for number, name in enumerate(sorted(tiles)):
         seen = np.unique(tree.query(lonlat_boxes(tiles[name]))[1])
-        share, edge = _cover(shapes[seen], tiles[name])
+        share, edge = _coverage(shapes[seen], tiles[name])
         on = share > 0
         rank.append(np.column_stack([seen[on], -share[on].round(SHARE_DIGITS), -edge[on], np.full(on.sum(), number)]))
-    return _first_of_each(np.concatenate(rank), len(shapes), sorted(tiles))
+    return _first_by_polygon(np.concatenate(rank), len(shapes), sorted(tiles))
 
 
-def _cover(shapes: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+def _coverage(shapes: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Return which share of each polygon the grid covers, and how far the polygon stays from its edge in metres."""
     projected = to_crs(shapes, grid)
     footprint = grid.footprint
@@ -79,7 +79,7 @@ def _cover(shapes: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     return share, edge * grid.resolution_m / min(grid.resolution)
 
 
-def _first_of_each(rank: np.ndarray, count: int, names: list[str]) -> np.ndarray:
+def _first_by_polygon(rank: np.ndarray, count: int, names: list[str]) -> np.ndarray:
     """Return for each polygon the tile of its first row in the order of (share, edge, name)."""
     order = np.lexsort(rank.T[::-1])
     owners, first = np.unique(rank[order, 0].astype(int), return_index=True)
@@ -91,25 +91,25 @@ def _first_of_each(rank: np.ndarray, count: int, names: list[str]) -> np.ndarray
 log = logging.getLogger(__name__)
 
 COLUMNS = ["polygon", "class", "source", "tile", "area_m2", "geometry"]
-MOST_DEGREES = 10
+MAX_DEGREES = 10
 """No landform reaches over so many degrees of latitude, nor twice as many of longitude."""
 
 
-def grid_only(source: Path, target: Path) -> None:
+def empty_raster(source: Path, target: Path) -> None:
     """Write to ``target`` a raster on the grid of ``source`` without a pixel in it: all that cleaning sees of an image."""
     with open_raster(source) as dataset:
-        profile = Grid.of(dataset).profile()
+        profile = Grid.from_raster(dataset).profile()
     with rasterio.open(target, "w", driver="GTiff", count=1, dtype="uint8", tiled=True, sparse_ok=True, **profile):
         pass
 
 
 def clean_labels(
     positives: Annotated[list[Path], Input()],
-    images: Annotated[list[Path], Input(view=grid_only)],
+    images: Annotated[list[Path], Input(view=empty_raster)],
     polygons: Annotated[Path, Output()],
     negatives: Annotated[list[Path] | None, Input()] = None,
     removed: Annotated[Path | None, Input()] = None,
-    decisions: Annotated[list[Path] | None, Input(view=rejected_outlines)] = None,
+    decisions: Annotated[list[Path] | None, Input(view=rejected_view)] = None,
     *,
     tiles: list[str],
     labels: Annotated[Labels, Setting("labels")],
@@ -128,16 +128,16 @@ def clean_labels(
         positives=(positives, labels.positives), negatives=(negatives or [], labels.negatives), images=(images, tiles)
     )
     rows = _read_all(positives, negatives or [], decisions or [], labels)
-    grids = {name: _grid(image) for name, image in zip(tiles, images, strict=True)}
+    grids = {name: _read_grid(image) for name, image in zip(tiles, images, strict=True)}
     rows = remove_listed(rows, read_removed(removed) if removed else {})
     rows = _measure(rows, labels)
-    rows = _assign(rows, grids)
+    rows = _assign_tiles(rows, grids)
     rows = remove_duplicates(rows)
     rows = cut_negatives(rows, labels.min_area_m2)
     rows = rows.sort_values(["class", "polygon"], ascending=[False, True], kind="stable")
     kept = rows["reason"] == ""
-    _tell(rows, kept)
-    _check_some_left(rows, kept)
+    _log_summary(rows, kept)
+    _check_positives_left(rows, kept)
     columns = [*COLUMNS, *(["fold"] if labels.fold_field else [])]
     layers = {"kept": rows.loc[kept, columns], "removed": rows.loc[~kept, [*columns, "reason", "listed"]]}
     write_layers(polygons, {name: layer.reset_index(drop=True) for name, layer in layers.items()})
@@ -157,16 +157,16 @@ def _read_all(positives: list[Path], negatives: list[Path], decisions: list[Path
     fold = labels.fold_field
     tables = [read_outlines(*one, "positive", fold) for one in zip(positives, labels.positives, strict=True)]
     tables += [read_outlines(*one, "negative", fold) for one in zip(negatives, labels.negatives, strict=True)]
-    tables += [table for path in decisions if len(table := read_refused(path, decisions))]
+    tables += [table for path in decisions if len(table := read_rejected(path, decisions))]
     rows = pd.concat(tables, ignore_index=True)
     rows["outline"] = deduplicate_ids(rows["outline"], rows["source"])
     rows = explode(rows.assign(polygon=rows["outline"]))
     return rows.assign(polygon=deduplicate_ids(rows["polygon"], rows["source"]))
 
 
-def _grid(image: Path) -> Grid:
+def _read_grid(image: Path) -> Grid:
     with open_raster(image) as dataset:
-        return Grid.of(dataset)
+        return Grid.from_raster(dataset)
 
 
 def _measure(rows: gpd.GeoDataFrame, labels: Labels) -> gpd.GeoDataFrame:
@@ -174,14 +174,13 @@ def _measure(rows: gpd.GeoDataFrame, labels: Labels) -> gpd.GeoDataFrame:
     west, south, east, north = rows.geometry.bounds.to_numpy().T
     nowhere = ~np.isfinite(west + south + east + north) | (np.maximum(-south, north) > 90)
     rows = rows.assign(geometry=rows.geometry.where(~nowhere))
-    area, perimeter = measures(rows.geometry)
+    area, perimeter = areas_and_perimeters(rows.geometry)
     with np.errstate(invalid="ignore"):
         narrow = 2 * area / perimeter < labels.min_width_m
     rows = rows.assign(area_m2=area)
     reasons = {
         "has coordinates that are no degrees (is the file's CRS right?)": nowhere,
-        "reaches over more degrees than any landform": (north - south > MOST_DEGREES)
-        | (east - west > 2 * MOST_DEGREES),
+        "reaches over more degrees than any landform": (north - south > MAX_DEGREES) | (east - west > 2 * MAX_DEGREES),
         f"is smaller than {labels.min_area_m2:g} m2": area < labels.min_area_m2,
         f"is narrower than {labels.min_width_m:g} m": narrow,
     }
@@ -190,7 +189,7 @@ def _measure(rows: gpd.GeoDataFrame, labels: Labels) -> gpd.GeoDataFrame:
     return rows
 
 
-def _assign(rows: gpd.GeoDataFrame, grids: dict[str, Grid]) -> gpd.GeoDataFrame:
+def _assign_tiles(rows: gpd.GeoDataFrame, grids: dict[str, Grid]) -> gpd.GeoDataFrame:
     """Return the rows with their best tiles, and a reason for each polygon that lies on no image."""
     drawn = rows.geometry.notna().to_numpy()
     tile = np.full(len(rows), None, dtype=object)
@@ -198,34 +197,39 @@ def _assign(rows: gpd.GeoDataFrame, grids: dict[str, Grid]) -> gpd.GeoDataFrame:
     return set_reason(rows.assign(tile=tile), pd.isna(tile), "lies on no image")
 
 
-def _tell(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
+def _log_summary(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
     """Write the summary: a line for each file and class, with what was removed of it and why, and one for each tile."""
     log.info("%-32s %-9s %7s %8s  %s", "file", "class", "kept", "removed", "why")
     for (source, kind), group in rows.groupby(["source", "class"], sort=False):
         keeps = kept[group.index]
-        log.info("%-32s %-9s %7d %8d  %s", source, kind, keeps.sum(), (~keeps).sum(), _counted(group[~keeps]))
+        log.info("%-32s %-9s %7d %8d  %s", source, kind, keeps.sum(), (~keeps).sum(), _count_reasons(group[~keeps]))
     for kind, keeps in kept.groupby(rows["class"], sort=False):
         log.info(
-            "%-32s %-9s %7d %8d  %s", "all", kind, keeps.sum(), (~keeps).sum(), _counted(rows.loc[keeps.index[~keeps]])
+            "%-32s %-9s %7d %8d  %s",
+            "all",
+            kind,
+            keeps.sum(),
+            (~keeps).sum(),
+            _count_reasons(rows.loc[keeps.index[~keeps]]),
         )
     for tile, count in rows["tile"][kept].value_counts().sort_index().items():
         log.info("tile %s: %d polygons kept", tile, count)
 
 
-def _counted(gone: gpd.GeoDataFrame) -> str:
+def _count_reasons(gone: gpd.GeoDataFrame) -> str:
     """Return the reasons with their counts, in words."""
-    return "; ".join(f"{count} {why}" for why, count in _why(gone).value_counts().sort_index().items())
+    return "; ".join(f"{count} {why}" for why, count in _general_reasons(gone).value_counts().sort_index().items())
 
 
-def _why(gone: gpd.GeoDataFrame) -> pd.Series:
+def _general_reasons(gone: gpd.GeoDataFrame) -> pd.Series:
     """Return the reasons without the names in them, so that they can be counted."""
     return gone["reason"].str.split(":").str[0].where(~gone["listed"], "in the list of removed outlines")
 
 
-def _check_some_left(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
+def _check_positives_left(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
     positive = rows["class"] == "positive"
     if not (kept & positive).any():
         raise UserError(
-            f"None of the {positive.sum()} positive polygons is left ({_counted(rows[positive])}). Check labels.positives against the images "
+            f"None of the {positive.sum()} positive polygons is left ({_count_reasons(rows[positive])}). Check labels.positives against the images "
             "of imagery.tiles: right files, right CRS, same region?"
         )

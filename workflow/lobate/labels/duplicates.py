@@ -35,7 +35,7 @@ from lobate.labels.table import abbreviate, area_m2
 QUERY_BLOCK = 256
 
 
-def neighbours(
+def neighbour_pairs(
     tree: shapely.STRtree, asked: np.ndarray, gone: np.ndarray | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (places, others), sorted: which of the tree's boxes meet those of each place, in blocks of places.
@@ -52,22 +52,22 @@ def neighbours(
         yield places[order], others[order]
 
 
-def grouped(places: np.ndarray, others: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def group_pairs(places: np.ndarray, others: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Yield each place with its others; places must be sorted."""
     if len(places):
         ends = np.flatnonzero(np.diff(places, prepend=-1, append=-1))
         yield from ((places[first], others[first:last]) for first, last in pairwise(ends))
 
 
-SAME = 0.95
+DUPLICATE_IOU = 0.95
 """Two outlines with a higher IoU are one, drawn twice."""
-APART = 1e4
+GROUP_OFFSET = 1e4
 """Degrees between the outlines of one class and size and those of the next in the tree that finds neighbours."""
-MANY = 3
+MAX_WITHOUT_WAVES = 3
 """From so many neighbours on the waves are asked before an overlay is worked out."""
-SLACK = 1e-6
+ROUNDING = 1e-6
 """For rounding, in the bound on waves."""
-WAVES = tuple(2.0**-octave for octave in range(4, 14))
+WAVELENGTHS = tuple(2.0**-octave for octave in range(4, 14))
 """Wavelengths in degrees, from ten kilometres to ten metres."""
 DIRECTIONS = np.array([(1, 0), (0, 1), (1, 1), (1, -1)])
 
@@ -75,16 +75,16 @@ DIRECTIONS = np.array([(1, 0), (0, 1), (1, 1), (1, -1)])
 def find_duplicates(shapes: np.ndarray, kinds: np.ndarray) -> Iterator[tuple[int, int, float]]:
     """Yield (earlier, later, IoU) for each polygon that repeats an earlier one of its kind, which itself stays."""
     codes = pd.factorize(kinds)[0]
-    first = _first_of_same(shapes, codes)
+    first = _first_of_equal(shapes, codes)
     once = np.flatnonzero(first == np.arange(len(shapes)))
-    near = {once[later]: (once[earlier], iou) for earlier, later, iou in _near(shapes[once], codes[once])}
+    near = {once[later]: (once[earlier], iou) for earlier, later, iou in _near_duplicates(shapes[once], codes[once])}
     for later, same in enumerate(first):
         earlier, iou = near.get(same, (same, 1.0))
         if earlier != later:
             yield earlier, later, iou
 
 
-def _first_of_same(shapes: np.ndarray, codes: np.ndarray) -> np.ndarray:
+def _first_of_equal(shapes: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Return for each polygon the first of its kind with the same vertices, (n,)."""
     table = pd.DataFrame(
         {"bytes": shapely.to_wkb(shapely.normalize(shapes)), "code": codes, "place": range(len(codes))}
@@ -92,7 +92,7 @@ def _first_of_same(shapes: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return table.groupby(["bytes", "code"], sort=False)["place"].transform("first").to_numpy()
 
 
-def _near(shapes: np.ndarray, codes: np.ndarray) -> Iterator[tuple[int, int, float]]:
+def _near_duplicates(shapes: np.ndarray, codes: np.ndarray) -> Iterator[tuple[int, int, float]]:
     area = shapely.area(shapes)
     waves = cache(lambda: fourier_moments(shapes))
     gone = np.zeros(len(shapes), dtype=bool)
@@ -100,17 +100,17 @@ def _near(shapes: np.ndarray, codes: np.ndarray) -> Iterator[tuple[int, int, flo
         others = later[~gone[later]]
         if gone[place] or not len(others):
             continue
-        if len(others) > MANY:
-            others = others[_may_be_same(waves(), area, place, others)]
+        if len(others) > MAX_WITHOUT_WAVES:
+            others = others[_moments_agree(waves(), area, place, others)]
         iou = _iou(shapes[place], shapes[others], area[place], area[others])
-        for other, share in zip(others[iou > SAME], iou[iou > SAME], strict=True):
+        for other, share in zip(others[iou > DUPLICATE_IOU], iou[iou > DUPLICATE_IOU], strict=True):
             gone[other] = True
             yield place, other, share
 
 
-def _may_be_same(waves: np.ndarray, area: np.ndarray, place: int, others: np.ndarray) -> np.ndarray:
+def _moments_agree(waves: np.ndarray, area: np.ndarray, place: int, others: np.ndarray) -> np.ndarray:
     """Return for which others no wave's integral differs by more than it can between twins."""
-    bound = (1 - SAME) / (1 + SAME) * (area[others] + area[place]) * (1 + SLACK)
+    bound = (1 - DUPLICATE_IOU) / (1 + DUPLICATE_IOU) * (area[others] + area[place]) * (1 + ROUNDING)
     return (np.abs(waves[others] - waves[place]) <= bound[:, np.newaxis]).all(axis=1)
 
 
@@ -124,21 +124,21 @@ def _later_neighbours(
     """
     x, y = shapely.get_coordinates(shapely.centroid(shapes)).T
     west, south, east, north = shapely.bounds(shapes).T
-    width, height = (1 - SAME) * (east - west), (1 - SAME) * (north - south)
-    size = np.floor(np.log(area) / -np.log(SAME))
+    width, height = (1 - DUPLICATE_IOU) * (east - west), (1 - DUPLICATE_IOU) * (north - south)
+    size = np.floor(np.log(area) / -np.log(DUPLICATE_IOU))
 
     def boxes(step: int) -> np.ndarray:
-        left, low = x + APART * (size + step), y + APART * codes
+        left, low = x + GROUP_OFFSET * (size + step), y + GROUP_OFFSET * codes
         return shapely.box(left - width, low - height, left + width, low + height)
 
     asked = np.column_stack([boxes(step) for step in (-1, 0, 1)])
-    for places, others in neighbours(shapely.STRtree(boxes(0)), asked, gone):
-        later = (others > places) & _alike(area[others], area[places])
-        yield from grouped(places[later], others[later])
+    for places, others in neighbour_pairs(shapely.STRtree(boxes(0)), asked, gone):
+        later = (others > places) & _similar_areas(area[others], area[places])
+        yield from group_pairs(places[later], others[later])
 
 
-def _alike(areas: np.ndarray, area: np.ndarray) -> np.ndarray:
-    return np.minimum(areas, area) > SAME * np.maximum(areas, area)
+def _similar_areas(areas: np.ndarray, area: np.ndarray) -> np.ndarray:
+    return np.minimum(areas, area) > DUPLICATE_IOU * np.maximum(areas, area)
 
 
 def _iou(shape: shapely.Geometry, others: np.ndarray, area: float, areas: np.ndarray) -> np.ndarray:
@@ -157,14 +157,14 @@ def fourier_moments(shapes: np.ndarray) -> np.ndarray:
     within = ring[1:] == ring[:-1]
     start, edge = points[:-1][within], np.diff(points, axis=0)[within]
     owner = owner[polygon][ring[:-1][within]]
-    return np.column_stack([_integral(start, edge, owner, len(shapes), wave) for wave in _vectors()])
+    return np.column_stack([_fourier_moment(start, edge, owner, len(shapes), wave) for wave in _wave_vectors()])
 
 
-def _vectors() -> np.ndarray:
-    return np.concatenate([2 * np.pi / length * DIRECTIONS for length in WAVES])
+def _wave_vectors() -> np.ndarray:
+    return np.concatenate([2 * np.pi / length * DIRECTIONS for length in WAVELENGTHS])
 
 
-def _integral(start: np.ndarray, edge: np.ndarray, owner: np.ndarray, count: int, wave: np.ndarray) -> np.ndarray:
+def _fourier_moment(start: np.ndarray, edge: np.ndarray, owner: np.ndarray, count: int, wave: np.ndarray) -> np.ndarray:
     along, middle = edge @ wave, (start + edge / 2) @ wave
     across = (wave[0] * edge[:, 1] - wave[1] * edge[:, 0]) / (wave @ wave)
     size = across * np.sinc(along / (2 * np.pi))
@@ -172,11 +172,11 @@ def _integral(start: np.ndarray, edge: np.ndarray, owner: np.ndarray, count: int
     return real + 1j * imaginary
 
 
-MOSTLY = 0.5
+MAX_SHARE_IN_POSITIVES = 0.5
 """A negative with a greater share inside positives is removed, else the share is cut away."""
-AT_ONCE, MORE = 2, 4
+FIRST_BATCH, BATCH_GROWTH = 2, 4
 """So many of the positives on a negative are taken off first, then so many times as many."""
-EXACT = 1e-9
+IOU_ROUNDING = 1e-9
 
 
 def remove_duplicates(rows: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -185,7 +185,7 @@ def remove_duplicates(rows: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     reason, names = rows["reason"].to_numpy(copy=True), rows["polygon"].to_numpy()
     shapes = np.array(rows.geometry.values, dtype=object)[kept]
     for earlier, later, iou in find_duplicates(shapes, rows["class"].to_numpy()[kept]):
-        near = "" if iou > 1 - EXACT else f"near (IoU {iou:.3f}) "
+        near = "" if iou > 1 - IOU_ROUNDING else f"near (IoU {iou:.3f}) "
         reason[kept[later]] = f"duplicate: {near}of {names[kept[earlier]]}"
     return rows.assign(reason=reason)
 
@@ -202,49 +202,49 @@ def cut_negatives(rows: gpd.GeoDataFrame, min_area_m2: float) -> gpd.GeoDataFram
     kept, positive = reason == "", (rows["class"] == "positive").to_numpy()
     cut: list[int] = []
     pieces: list[dict[str, object]] = []
-    for row, over in _with_positives(shapes, np.flatnonzero(kept & ~positive), np.flatnonzero(kept & positive)):
-        left, winners = _without(shapes[row], shapes[over])
+    for row, over in _overlapping_positives(shapes, np.flatnonzero(kept & ~positive), np.flatnonzero(kept & positive)):
+        left, winners = _subtract(shapes[row], shapes[over])
         share = 1 - left.area / shapes[row].area
         whom = abbreviate(sorted(names[over[winners]]))
-        if share > MOSTLY:
+        if share > MAX_SHARE_IN_POSITIVES:
             reason[row] = f"lies mostly in positives: {whom}"
         elif share > 0 and share * area[row] >= min_area_m2:
             why = f"part that lies in positives, cut away: {whom}"
-            common = polygonal(shapely.difference(shapes[row], left))
+            common = _drop_lines(shapely.difference(shapes[row], left))
             pieces.append({"polygon": f"{names[row]}.cut", "geometry": common, "reason": why})
             shapes[row] = left
             cut.append(row)
-    return _with_pieces(rows.assign(reason=reason, geometry=shapes), cut, pieces)
+    return _append_pieces(rows.assign(reason=reason, geometry=shapes), cut, pieces)
 
 
-def _with_positives(
+def _overlapping_positives(
     shapes: np.ndarray, negatives: np.ndarray, positives: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield each negative with the positives whose bounding boxes meet its own, as row numbers."""
-    for places, others in neighbours(shapely.STRtree(shapes[positives]), shapes[negatives, np.newaxis]):
-        yield from ((negatives[place], positives[some]) for place, some in grouped(places, others))
+    for places, others in neighbour_pairs(shapely.STRtree(shapes[positives]), shapes[negatives, np.newaxis]):
+        yield from ((negatives[place], positives[some]) for place, some in group_pairs(places, others))
 
 
-def _without(shape: shapely.Geometry, others: np.ndarray) -> tuple[shapely.Geometry, np.ndarray]:
+def _subtract(shape: shapely.Geometry, others: np.ndarray) -> tuple[shapely.Geometry, np.ndarray]:
     """Return what others leave of a shape, and which of them took something; it stops when more than half is gone.
 
     Those that reach farthest into it come first, and what no longer touches the rest is never looked at: in a heap few
     are, and of thousands under one huge shape more and more are taken off at once.
     """
-    waiting = np.lexsort((np.arange(len(others)), -_common_boxes(shape, others)))
+    waiting = np.lexsort((np.arange(len(others)), -_shared_box_area(shape, others)))
     took: list[np.ndarray] = []
-    left, many = shape, AT_ONCE
-    while len(waiting) and left.area >= (1 - MOSTLY) * shape.area:
+    left, many = shape, FIRST_BATCH
+    while len(waiting) and left.area >= (1 - MAX_SHARE_IN_POSITIVES) * shape.area:
         if took:
             shapely.prepare(left)
             waiting = waiting[shapely.intersects(left, others[waiting])]
-        some, waiting, many = waiting[:many], waiting[many:], many * MORE
+        some, waiting, many = waiting[:many], waiting[many:], many * BATCH_GROWTH
         took.append(some[shapely.intersects(left, others[some]) & ~shapely.touches(left, others[some])])
-        left = polygonal(shapely.difference(left, shapely.union_all(others[took[-1]])))
+        left = _drop_lines(shapely.difference(left, shapely.union_all(others[took[-1]])))
     return left, np.concatenate([*took, np.zeros(0, dtype=int)])
 
 
-def _common_boxes(shape: shapely.Geometry, others: np.ndarray) -> np.ndarray:
+def _shared_box_area(shape: shapely.Geometry, others: np.ndarray) -> np.ndarray:
     """Return the area that each other's bounding box has in common with that of a shape."""
     west, south, east, north = shapely.bounds(others).T
     left, low, right, high = shape.bounds
@@ -253,7 +253,7 @@ def _common_boxes(shape: shapely.Geometry, others: np.ndarray) -> np.ndarray:
     )
 
 
-def _with_pieces(rows: gpd.GeoDataFrame, cut: list[int], pieces: list[dict[str, object]]) -> gpd.GeoDataFrame:
+def _append_pieces(rows: gpd.GeoDataFrame, cut: list[int], pieces: list[dict[str, object]]) -> gpd.GeoDataFrame:
     """Return the rows, the rows ``cut`` measured anew, with what was cut from each of them below."""
     if not cut:
         return rows
@@ -263,7 +263,7 @@ def _with_pieces(rows: gpd.GeoDataFrame, cut: list[int], pieces: list[dict[str, 
     return pd.concat([rows.assign(area_m2=area), apart.assign(area_m2=area_m2(apart.geometry))], ignore_index=True)
 
 
-def polygonal(shape: shapely.Geometry) -> shapely.Geometry:
+def _drop_lines(shape: shapely.Geometry) -> shapely.Geometry:
     """Return the polygons of an overlay's result, without the lines and points where outlines only touch."""
     flat = polygons_in(shape)
     return flat[0] if len(flat) == 1 else shapely.multipolygons(flat)

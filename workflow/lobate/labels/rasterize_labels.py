@@ -29,20 +29,20 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.grid import LONLAT, WGS84, Grid
 from lobate.io.mask_values import IGNORE, IMAGE_NODATA, LANDFORM
-from lobate.io.raster import open_raster, row_bands
+from lobate.io.raster import open_raster, row_blocks
 from lobate.labels.reproject import to_crs
-from lobate.labels.tile_polygons import read_shapes
+from lobate.labels.tile_polygons import read_geometries
 
 
 def to_pixels(shapes: np.ndarray, grid: Grid) -> np.ndarray:
     """Return polygons of the grid's CRS in its pixel coordinates (column, row), bit for bit as GDAL computes them."""
-    c, a, b, f, d, e = _inverse(grid)
+    c, a, b, f, d, e = _inverse_geotransform(grid)
     return shapely.transform(
         shapes, lambda xy: np.column_stack([c + xy[:, 0] * a + xy[:, 1] * b, f + xy[:, 0] * d + xy[:, 1] * e])
     )
 
 
-def _inverse(grid: Grid) -> tuple[float, float, float, float, float, float]:
+def _inverse_geotransform(grid: Grid) -> tuple[float, float, float, float, float, float]:
     """Return the inverse geotransform in GDAL's order; for a grid that points north by GDAL's own shorter way."""
     t = grid.transform
     if t.b == t.d == 0:
@@ -52,12 +52,12 @@ def _inverse(grid: Grid) -> tuple[float, float, float, float, float, float]:
 
 def buffer_px(shapes: np.ndarray, distance_m: float, grid: Grid) -> np.ndarray:
     """Return what lies within ``distance_m`` metres of the outlines of polygons, all in pixel coordinates."""
-    size = np.array(pixel_metres(grid))
+    size = np.array(pixel_size_m(grid))
     lines = shapely.transform(shapely.boundary(shapes), lambda xy: xy * size)
     return shapely.transform(shapely.buffer(lines, distance_m), lambda xy: xy / size)
 
 
-def pixel_metres(grid: Grid) -> tuple[float, float]:
+def pixel_size_m(grid: Grid) -> tuple[float, float]:
     """Return width and height of the pixel at the grid's centre in metres on the ground (geodesic)."""
     col, row = grid.width / 2, grid.height / 2
     xs, ys = zip(*(grid.transform @ corner for corner in [(col, row), (col + 1, row), (col, row + 1)]), strict=True)
@@ -70,10 +70,10 @@ def pixel_metres(grid: Grid) -> tuple[float, float]:
 log = logging.getLogger(__name__)
 
 ROWS = BLOCK = 512
-AHEAD = 2
+BANDS_AHEAD = 2
 """Bands of rows that are read before they are wanted."""
 
-Void = tuple[int, int, np.ndarray | None]
+NodataBand = tuple[int, int, np.ndarray | None]
 """First row, row behind the last, and where these rows are nodata, (h, width) bool; None for nowhere."""
 
 
@@ -82,7 +82,7 @@ def polygons_on_image(source: Path, target: Path, image: Path, ring_m: float = 0
     from lobate.labels.tile_view import write_view
 
     with open_raster(image) as dataset:
-        grid = Grid.of(dataset)
+        grid = Grid.from_raster(dataset)
     write_view(source, target, grid, ring_m)
 
 
@@ -102,22 +102,22 @@ def rasterize_labels(
     is 0 where the image is nodata, too, and is read in a fraction of the time. Raises UserError when it is of another image.
     """
     with open_raster(image) as dataset, open_raster(record or image) as seen, ThreadPoolExecutor(1) as reader:
-        grid = Grid.of(dataset)
+        grid = Grid.from_raster(dataset)
         _check_same_grid(grid, seen)
-        shapes, values = _burns(polygons, grid, ring_m)
-        with _sparse(label, grid) as target:
-            for start, rows in _label_rows(_voids(seen, reader), grid, shapes, values):
-                _write(target, rows, start)
+        shapes, values = _shapes_to_burn(polygons, grid, ring_m)
+        with _open_sparse(label, grid) as target:
+            for start, rows in _label_bands(_nodata_bands(seen, reader), grid, shapes, values):
+                _write_blocks(target, rows, start)
 
 
 def _check_same_grid(grid: Grid, seen: DatasetReader) -> None:
-    if not Grid.of(seen).same_as(grid):
+    if not Grid.from_raster(seen).same_as(grid):
         raise UserError(
             f"The record {seen.name} is not on the grid of the image. Give the two files that compose-rgb wrote in one go."
         )
 
 
-def _write(target: DatasetWriter, rows: np.ndarray, start: int) -> None:
+def _write_blocks(target: DatasetWriter, rows: np.ndarray, start: int) -> None:
     """Write the blocks of a band of rows in which anything is not 0."""
     for left in range(0, rows.shape[1], BLOCK):
         block = rows[:, left : left + BLOCK]
@@ -126,7 +126,7 @@ def _write(target: DatasetWriter, rows: np.ndarray, start: int) -> None:
 
 
 @contextmanager
-def _sparse(path: Path, grid: Grid) -> Iterator[DatasetWriter]:
+def _open_sparse(path: Path, grid: Grid) -> Iterator[DatasetWriter]:
     """Open a raster to write whose blocks of 0 take neither time nor room: most of a tile has no landform."""
     profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
     packing = {"compress": "deflate", "zlevel": 2, "sparse_ok": True, "num_threads": "all_cpus", "bigtiff": "if_safer"}
@@ -138,8 +138,8 @@ def _sparse(path: Path, grid: Grid) -> Iterator[DatasetWriter]:
         raise
 
 
-def _label_rows(
-    voids: Iterable[Void], grid: Grid, shapes: np.ndarray, values: np.ndarray
+def _label_bands(
+    voids: Iterable[NodataBand], grid: Grid, shapes: np.ndarray, values: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the label raster in bands of rows: the first row's number and the rows (h, width) uint8, good until the next."""
     tree = shapely.STRtree(shapes)
@@ -157,24 +157,24 @@ def _label_rows(
     log.info("%d pixels of landform, %d ignored, %d in all", *counts, grid.height * grid.width)
 
 
-def _voids(dataset: DatasetReader, reader: Executor) -> Iterator[Void]:
+def _nodata_bands(dataset: DatasetReader, reader: Executor) -> Iterator[NodataBand]:
     """Yield the nodata of bands of rows; the next ones are read, by one thread, while one is worked on."""
     buffer = np.empty((ROWS, dataset.width), dtype=dataset.dtypes[0])
     waiting: deque[tuple[int, int, Future[np.ndarray | None]]] = deque()
-    for start, stop in row_bands(dataset.height, ROWS):
-        waiting.append((start, stop, reader.submit(_nodata, dataset, start, stop, buffer)))
-        if len(waiting) > AHEAD:
-            yield _arrived(waiting)
+    for start, stop in row_blocks(dataset.height, ROWS):
+        waiting.append((start, stop, reader.submit(_read_nodata, dataset, start, stop, buffer)))
+        if len(waiting) > BANDS_AHEAD:
+            yield _next_band(waiting)
     while waiting:
-        yield _arrived(waiting)
+        yield _next_band(waiting)
 
 
-def _arrived(waiting: deque[tuple[int, int, Future[np.ndarray | None]]]) -> Void:
+def _next_band(waiting: deque[tuple[int, int, Future[np.ndarray | None]]]) -> NodataBand:
     start, stop, void = waiting.popleft()
     return start, stop, void.result()
 
 
-def _nodata(dataset: DatasetReader, start: int, stop: int, buffer: np.ndarray) -> np.ndarray | None:
+def _read_nodata(dataset: DatasetReader, start: int, stop: int, buffer: np.ndarray) -> np.ndarray | None:
     """Return where all bands are 0, None for nowhere; the others are only read where the first is 0 somewhere."""
     window = ((start, stop), (0, dataset.width))
     first = dataset.read(1, window=window, out=buffer[: stop - start])
@@ -194,11 +194,11 @@ def rasterize_band(shapes: np.ndarray, values: np.ndarray, start: int, rows: np.
     """
     rows[:] = 0
     if len(shapes):
-        moved = zip(_plain(shapes, start, up), values.tolist(), strict=True)
+        moved = zip(_as_geojson(shapes, start, up), values.tolist(), strict=True)
         rasterize(moved, out=rows, transform=Affine.scale(1, up))
 
 
-def _plain(shapes: np.ndarray, start: int, up: int) -> Iterator[dict[str, object]]:
+def _as_geojson(shapes: np.ndarray, start: int, up: int) -> Iterator[dict[str, object]]:
     """Yield polygons moved to where row ``start`` is 0 as rasterio takes them; much faster than one by one through shapely."""
     _, coordinates, (ring_ends, shape_ends) = shapely.to_ragged_array(shapes)
     rings = [ring.tolist() for ring in np.split((coordinates - (0.0, start)) * (1.0, up), ring_ends[1:-1])]
@@ -206,15 +206,15 @@ def _plain(shapes: np.ndarray, start: int, up: int) -> Iterator[dict[str, object
         yield {"type": "Polygon", "coordinates": rings[first:last]}
 
 
-def _burns(polygons: Path, grid: Grid, ring_m: float) -> tuple[np.ndarray, np.ndarray]:
+def _shapes_to_burn(polygons: Path, grid: Grid, ring_m: float) -> tuple[np.ndarray, np.ndarray]:
     """Return what is burned, in order, in pixel coordinates: unrecognisable positives, kept positives, rings."""
-    unsure = _pixels(read_shapes(polygons, "removed", "class = 'positive' AND listed"), grid)
-    sure = _pixels(read_shapes(polygons, "kept", "class = 'positive'"), grid)
+    unsure = _project_to_pixels(read_geometries(polygons, "removed", "class = 'positive' AND listed"), grid)
+    sure = _project_to_pixels(read_geometries(polygons, "kept", "class = 'positive'"), grid)
     rings = buffer_px(sure, ring_m, grid) if ring_m > 0 else sure[:0]
     counts = [len(unsure), len(sure), len(rings)]
     parts, owner = shapely.get_parts(np.concatenate([unsure, sure, rings]), return_index=True)
     return parts, np.repeat([IGNORE, LANDFORM, IGNORE], counts)[owner]
 
 
-def _pixels(shapes: np.ndarray, grid: Grid) -> np.ndarray:
+def _project_to_pixels(shapes: np.ndarray, grid: Grid) -> np.ndarray:
     return to_pixels(to_crs(shapes, grid), grid)

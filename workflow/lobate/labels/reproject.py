@@ -1,4 +1,4 @@
-"""Polygons in longitude and latitude brought to a grid's CRS, and a grid's ground brought to longitude and latitude."""
+"""Reprojection between EPSG:4326 and a grid's CRS: polygons to the grid, the grid's bounds to degrees."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lobate.io.grid import LONLAT, Grid
 
 
 def lonlat_boxes(grid: Grid, margin_m: float = 0.0) -> list[shapely.Polygon]:
-    """Return what bounds the grid and a margin in degrees: one box, or two where it straddles the antimeridian."""
+    """Return the bounds in degrees of the grid and a margin round it: one box, or two where it straddles the antimeridian."""
     margin = margin_m / grid.resolution_m * max(grid.resolution)
     left, bottom, right, top = grid.bounds
     outer = left - margin, bottom - margin, right + margin, top + margin

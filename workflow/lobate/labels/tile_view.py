@@ -1,4 +1,4 @@
-"""The part of the clean polygons that one image shows: what the labels of its tile depend on."""
+"""The view of the clean polygons for one image: the label raster of its tile depends on no others."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from lobate.labels.reproject import lonlat_boxes, to_crs
 
 
 def write_view(source: Path, target: Path, grid: Grid, margin_m: float) -> None:
-    """Write to ``target`` the layers kept and removed of ``source``: what touches the grid, or comes within a margin of it."""
-    write_layers(target, {layer: _on_grid(source, layer, grid, margin_m) for layer in ("kept", "removed")})
+    """Write to ``target`` the polygons of ``source``, layers kept and removed, within ``margin_m`` metres of the grid."""
+    write_layers(target, {layer: _near_grid(source, layer, grid, margin_m) for layer in ("kept", "removed")})
 
 
-def _on_grid(source: Path, layer: str, grid: Grid, margin_m: float) -> gpd.GeoDataFrame:
+def _near_grid(source: Path, layer: str, grid: Grid, margin_m: float) -> gpd.GeoDataFrame:
     frame = read_layer(source, layer)
-    known = frame.geometry.notna().to_numpy()
+    present = frame.geometry.notna().to_numpy()
     shapes = np.array(frame.geometry.values, dtype=object)
     near = np.zeros(len(frame), dtype=bool)
     near[np.unique(shapely.STRtree(shapes).query(lonlat_boxes(grid, margin_m))[1])] = True
-    frame = frame[known & near]
+    frame = frame[present & near]
     reach = shapely.buffer(grid.footprint, margin_m / grid.resolution_m * max(grid.resolution), join_style="mitre")
     touching = shapely.intersects(reach, to_crs(np.array(frame.geometry.values, dtype=object), grid))
     return frame[touching].reset_index(drop=True)

@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from lobate.errors import UserError
-from lobate.io.polygons import polygonal
+from lobate.io.polygons import make_valid, polygonal
 from lobate.io.vector import LONLAT, read_layer, read_polygons
 from lobate.settings.base import PolygonFile
 
@@ -102,8 +102,4 @@ def training_footprints(split: Path, mined: Path | None = None) -> np.ndarray:
 
 def valid_polygons(outlines: gpd.GeoSeries) -> np.ndarray:
     """Return the polygons (n,) of possibly missing or invalid outlines; empty where there is no area."""
-    plain = np.asarray(outlines.values, dtype=object).copy()
-    plain[shapely.is_missing(plain)] = shapely.Polygon()
-    bad = ~shapely.is_valid(plain)
-    plain[bad] = shapely.make_valid(plain[bad], method="structure", keep_collapsed=False)
-    return polygonal(plain)
+    return polygonal(make_valid(np.asarray(outlines.values, dtype=object)))

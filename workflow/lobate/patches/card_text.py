@@ -19,7 +19,7 @@ from lobate.settings.patches import Crop
 SIDES = ("training", "validation", "dropped")
 
 
-def by_tile(patches: pd.DataFrame) -> pd.DataFrame:
+def count_by_tile(patches: pd.DataFrame) -> pd.DataFrame:
     """Count outlines and patches of each tile, by class and side; the last row, ``all``, has the sums."""
     groups = patches.groupby("tile")
     outlines = patches.drop_duplicates("polygon").groupby(["tile", "class"]).size().unstack(fill_value=0)
@@ -35,7 +35,7 @@ def by_tile(patches: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, table.sum().to_frame("all").T])
 
 
-def balance(patches: pd.DataFrame) -> pd.DataFrame:
+def class_balance(patches: pd.DataFrame) -> pd.DataFrame:
     """Count each side's patches by class, and the shares of its pixels; a pixel counts once for each patch that shows it."""
     rows = {side: _class_shares(patches[patches["side"] == side]) for side in SIDES} | {"all": _class_shares(patches)}
     return pd.DataFrame.from_dict(rows, orient="index").query("patches > 0")
@@ -56,25 +56,25 @@ def _class_shares(patches: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def exclusions(removed: pd.DataFrame) -> dict[str, int]:
+def count_exclusions(removed: pd.DataFrame) -> dict[str, int]:
     """Count the sub-images that were left out by reason, without the numbers in it."""
     reasons = removed["reason"].map(lambda reason: re.split(r"\s\d", reason)[0])
     return {str(reason): int(count) for reason, count in reasons.value_counts().sort_index().items()}
 
 
-def outlines_by_source(outlines: pd.DataFrame, patches: pd.DataFrame) -> pd.DataFrame:
+def count_by_source(outlines: pd.DataFrame, patches: pd.DataFrame) -> pd.DataFrame:
     """Count the outlines of each file and class, and those of them that gave patches."""
     seen = outlines.assign(seen=outlines["polygon"].isin(patches["polygon"]))
     table = seen.groupby(["source", "class"])["seen"].agg(["size", "sum"]).reset_index()
     return table.rename(columns={"source": "file", "size": "outlines", "sum": "with patches"})
 
 
-def identity(patches: pd.DataFrame) -> str:
+def content_digest(patches: pd.DataFrame) -> str:
     """Return a digest of all patches' contents, whatever their order and names."""
     return sha256("\n".join(sorted(patches["digest"])).encode()).hexdigest()
 
 
-METHODS = {
+METHOD_NOTES = {
     "random": "patches at random, as in the paper; those of one outline overlap, so it leaks",
     "grouped": "connected groups of overlapping footprints stay on one side",
     "blocks": "squares of ground stay on one side",
@@ -83,7 +83,7 @@ METHODS = {
 
 
 @dataclass(frozen=True)
-class Facts:
+class CardFacts:
     """All that a card is made of; tables as in ``counts``, ``leakage`` as in leakage.json, ``images``: each tile's ``scenes``."""
 
     region: str
@@ -100,13 +100,13 @@ class Facts:
     leakage: dict[str, Any]
 
 
-def write_card(facts: Facts) -> str:
+def write_card(facts: CardFacts) -> str:
     """Return the card, Markdown; the same facts give the same text."""
-    sections = (_head, _counts, _balance, _sources, _licence, _leakage, _folds, _files, _loading)
+    sections = (_introduction, _counts, _balance, _sources, _licence, _leakage, _folds, _files, _loading)
     return "\n\n".join(filter(None, (section(facts) for section in sections))) + "\n"
 
 
-def _head(facts: Facts) -> str:
+def _introduction(facts: CardFacts) -> str:
     some, crop = facts.patches, facts.crop
     sizes = f"{some[['height', 'width']].min().min()} to {some[['height', 'width']].max().max()}"
     return (
@@ -115,11 +115,11 @@ def _head(facts: Facts) -> str:
         f"{some['polygon'].nunique():,} outlines drawn by hand. Each has the bands {', '.join(facts.bands)} in 8 bit and a label: "
         f"1 {facts.landform}, 0 background, 255 ignored. Sides are {sizes} pixels: the ground within {crop.buffer_m:g} m of an "
         f"outline, in cores of {crop.core} px with {crop.margin} px more on every side. They overlap where they lie side by "
-        f"side.\n\nDigest of the content of all patches: `{identity(some)}`"
+        f"side.\n\nDigest of the content of all patches: `{content_digest(some)}`"
     )
 
 
-def _counts(facts: Facts) -> str:
+def _counts(facts: CardFacts) -> str:
     clipped = int(facts.patches["clipped"].sum())
     text = "## Counts\n\n" + _table(["tile", *facts.tiles], [[tile, *row] for tile, row in _rows(facts.tiles)])
     if facts.leakage[facts.leakage["used"]]["dropped"]:
@@ -132,7 +132,7 @@ def _counts(facts: Facts) -> str:
     return text
 
 
-def _balance(facts: Facts) -> str:
+def _balance(facts: CardFacts) -> str:
     shares = ["landform", "background", "ignored"]
     rows = [[side, *(_percent(one) if name in shares else one for name, one in zip(facts.balance, row, strict=True))]
             for side, row in _rows(facts.balance)]  # fmt: skip
@@ -145,7 +145,7 @@ def _balance(facts: Facts) -> str:
     )
 
 
-def _sources(facts: Facts) -> str:
+def _sources(facts: CardFacts) -> str:
     files = [[f"`{row[0]}`", *row[1:]] for _, row in _rows(facts.sources)]
     scenes = [row for tile, image in facts.images.items() for row in _scenes(tile, image["scenes"])]
     header = ["tile", "scene", "date", "processing baseline", "share of the image"]
@@ -158,49 +158,55 @@ def _sources(facts: Facts) -> str:
 
 
 def _scenes(tile: str, scenes: list[dict[str, Any]]) -> list[list[str]]:
-    total = max(sum(one["pixels"] for one in scenes), 1)
+    total = max(sum(scene["pixels"] for scene in scenes), 1)
     return [
-        [tile, f"`{one['name']}`", (one["date"] or "")[:10], one["baseline"] or "", _percent(one["pixels"] / total)]
-        for one in scenes
+        [
+            tile,
+            f"`{scene['name']}`",
+            (scene["date"] or "")[:10],
+            scene["baseline"] or "",
+            _percent(scene["pixels"] / total),
+        ]
+        for scene in scenes
     ]
 
 
-def _licence(facts: Facts) -> str:
+def _licence(facts: CardFacts) -> str:
     stated = facts.licence or "Not stated (setting `patches.licence`): ask its makers before you pass it on."
     return f"## Licence\n\n{stated}\n\nThe images' and the outlines' own terms hold beside it."
 
 
-def _leakage(facts: Facts) -> str:
+def _leakage(facts: CardFacts) -> str:
     used = facts.leakage["used"]
     rows = []
-    for method in [name for name in METHODS if name in facts.leakage]:
+    for method in [name for name in METHOD_NOTES if name in facts.leakage]:
         name = f"**{method}** (used)" if method == used else method
         one = facts.leakage[method]
-        rows.append([name, *(["impossible"] + [""] * 6 if "impossible" in one else _measures(one))])
+        rows.append([name, *(["impossible"] + [""] * 6 if "impossible" in one else _measure_cells(one))])
     header = ["split", "patches", "training", "validation", "dropped"]
     header += ["validation ground seen in training", "outlines on both sides", "nearest, m"]
-    words = "\n".join(f"- {method}: {METHODS[method]}." for method in METHODS if method in facts.leakage)
+    words = "\n".join(f"- {method}: {METHOD_NOTES[method]}." for method in METHOD_NOTES if method in facts.leakage)
     return (
         f"## Split and leakage\n\n{_table(header, rows)}\n\n{words}\n\nA score on validation ground that training has seen "
         "flatters. The share is of the ground of all validation patches, each piece counted once."
     )
 
 
-def _folds(facts: Facts) -> str:
+def _folds(facts: CardFacts) -> str:
     folds = facts.leakage.get("folds", [])
-    rows = [[number, *_measures(one)[1:]] for number, one in enumerate(folds)]
+    rows = [[number, *_measure_cells(one)[1:]] for number, one in enumerate(folds)]
     header = ["fold", "training", "validation", "dropped", "validation ground seen in training"]
     header += ["outlines on both sides", "nearest, m"]
     words = "In fold n, patches with `fold` n validate; all others train, but for those that name n in `clash`."
     return f"## Folds for cross-validation\n\n{_table(header, rows)}\n\n{words}" if folds else ""
 
 
-def _measures(one: dict[str, Any]) -> list[object]:
+def _measure_cells(one: dict[str, Any]) -> list[object]:
     counts = [one[name] for name in ("patches", "training", "validation", "dropped")]
     return [*counts, _percent(one["leaked_share"]), one["polygons_on_both_sides"], f"{one['nearest_m']:,.0f}"]
 
 
-def _files(facts: Facts) -> str:
+def _files(facts: CardFacts) -> str:
     side = largest_side(facts.crop.core, facts.crop.margin)
     return (
         f"## Files\n\n- `<tile>.npy`: ({side} x {side} x {len(facts.bands) + 1}) uint8 for each patch, the bands and then the "
@@ -213,7 +219,7 @@ def _files(facts: Facts) -> str:
     )
 
 
-def _loading(facts: Facts) -> str:
+def _loading(facts: CardFacts) -> str:
     folder = f"results/{facts.region}/patches"
     plain = (
         "import geopandas, numpy",

@@ -23,11 +23,11 @@ from matplotlib.patheffects import Normal, Stroke
 
 from lobate.patches.pool import seeded_hash
 
-LITTLE_VALID = 0.9
-LITTLE_CONTRAST = 1.0
+LOW_VALID = 0.9
+LOW_ENTROPY = 1.0
 """Entropy of ten grey levels in equal shares; a mountain side in summer has more than 1.5."""
-MUCH_IGNORED = 0.5
-SUSPICIOUS_SHARE = 0.75
+HIGH_IGNORED = 0.5
+MAX_SUSPICIOUS_SHARE = 0.75
 """Of a sample; the rest shows what patches look like that nothing is wrong with."""
 
 
@@ -43,12 +43,12 @@ def flag(patches: pd.DataFrame) -> pd.DataFrame:
         (lost, 4.0, ["no positive pixel in any patch of it"] * len(patches)),
         (blank & ~lost, 2.0, ["no positive pixel"] * len(patches)),
         (
-            patches["valid"] < LITTLE_VALID,
+            patches["valid"] < LOW_VALID,
             1 - patches["valid"],
             [f"{100 * one:.0f} % valid" for one in patches["valid"]],
         ),
-        (patches["ignored"] > MUCH_IGNORED, 0.2, [f"{100 * one:.0f} % ignored" for one in patches["ignored"]]),
-        (patches["entropy"] < LITTLE_CONTRAST, 0.2, [f"entropy {one:.2f}" for one in patches["entropy"]]),
+        (patches["ignored"] > HIGH_IGNORED, 0.2, [f"{100 * one:.0f} % ignored" for one in patches["ignored"]]),
+        (patches["entropy"] < LOW_ENTROPY, 0.2, [f"entropy {one:.2f}" for one in patches["entropy"]]),
         (patches["clipped"], 0.0, ["at the image's edge"] * len(patches)),
     ]
     suspicion, why = np.zeros(len(patches)), np.full(len(patches), "", dtype=object)
@@ -66,22 +66,22 @@ def sample(patches: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
     patches = flag(patches).assign(turn=[seeded_hash(seed, name) for name in patches["patch"]])
     worst = patches.sort_values(["suspicion", "turn"], ascending=[False, True]).drop_duplicates("polygon")
     suspects, others = worst[worst["suspicion"] > 0], worst[worst["suspicion"] == 0]
-    room = max(round(SUSPICIOUS_SHARE * count), count - len(others))
+    room = max(round(MAX_SUSPICIOUS_SHARE * count), count - len(others))
     suspects = suspects.sort_values(["suspicion", "patch"], ascending=[False, True])[:room]
     others = others.sort_values("turn")[: count - len(suspects)].sort_values("patch")
     return pd.concat([suspects, others]).drop(columns="turn")
 
 
 COLUMNS = 6
-CELL, WORDS, HEAD = 2.2, 0.5, 0.75  # inches: a patch, the words over it, what stands over all
+CELL, CAPTION, HEADER = 2.2, 0.5, 0.75  # inches: a patch, the words over it, what stands over all
 DPI = 110
-LETTERS = 37  # of the small print, that fit over a patch
+MAX_LETTERS = 37  # of the small print, that fit over a patch
 COLOURS = {"positive": "#E69F00", "negative": "#56B4E9"}  # Okabe and Ito (2008), Color Universal Design
 WARNING, INK, PALE, IGNORED = "#D55E00", "#222222", "#E6E6E6", (0.8, 0.47, 0.65, 0.4)
 IGNORE = 255
 
 
-def draw(
+def draw_contact_sheet(
     path: Path, picked: pd.DataFrame, arrays: list[np.ndarray], outlines: dict[int, gpd.GeoDataFrame], of: int
 ) -> None:
     """Draw the ``picked`` patches (``suspects.pick``, with ``file``, the number of their array) into a PNG.
@@ -93,18 +93,18 @@ def draw(
         mpl.rcdefaults()
         mpl.rcParams.update({"font.family": "DejaVu Sans", "text.color": INK})
         rows = max(1, ceil(len(picked) / COLUMNS))
-        figure = Figure(figsize=(COLUMNS * CELL, HEAD + rows * (CELL + WORDS)), facecolor="white")
+        figure = Figure(figsize=(COLUMNS * CELL, HEADER + rows * (CELL + CAPTION)), facecolor="white")
         FigureCanvasAgg(figure)
-        _head(figure, picked, of)
-        for (_, one), axes in zip(picked.iterrows(), _cells(figure), strict=False):
+        _draw_header(figure, picked, of)
+        for (_, one), axes in zip(picked.iterrows(), _patch_axes(figure), strict=False):
             patch = arrays[one["file"]][one["row"]]
-            _show(axes, patch, one)
-            _trace(axes, outlines[one["file"]], one)
-            _say(axes, one)
+            _draw_image(axes, patch, one)
+            _draw_outlines(axes, outlines[one["file"]], one)
+            _draw_caption(axes, one)
         figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
 
 
-def _head(figure: Figure, picked: pd.DataFrame, of: int) -> None:
+def _draw_header(figure: Figure, picked: pd.DataFrame, of: int) -> None:
     suspicious = int((picked["suspicion"] > 0).sum())
     top, left = 1 - 0.12 / figure.get_figheight(), 0.1 / figure.get_figwidth()
     words = f"{len(picked)} of {of:,} patches, one of each outline; "
@@ -114,22 +114,22 @@ def _head(figure: Figure, picked: pd.DataFrame, of: int) -> None:
     lines = [Line2D([], [], color=colour, linewidth=2) for colour in COLOURS.values()]
     lines += [Line2D([], [], color=INK, linewidth=3), Line2D([], [], color=IGNORED, linewidth=8)]
     names = ["positive outline", "negative outline", "thick: the patch's own", "label ignored"]
-    place = (left, 1 - HEAD / figure.get_figheight())
+    place = (left, 1 - HEADER / figure.get_figheight())
     figure.legend(lines, names, loc="lower left", bbox_to_anchor=place, ncols=4, fontsize=8, frameon=False, borderpad=0)
 
 
-def _cells(figure: Figure) -> Iterator[Axes]:
+def _patch_axes(figure: Figure) -> Iterator[Axes]:
     width, height = figure.get_size_inches()
-    for number in range(round((height - HEAD) / (CELL + WORDS)) * COLUMNS):
+    for number in range(round((height - HEADER) / (CELL + CAPTION)) * COLUMNS):
         row, column = divmod(number, COLUMNS)
-        bottom = height - HEAD - (row + 1) * (CELL + WORDS)
+        bottom = height - HEADER - (row + 1) * (CELL + CAPTION)
         side = CELL - 0.12
         axes = figure.add_axes(((column * CELL + 0.06) / width, (bottom + 0.06) / height, side / width, side / height))
         axes.set(xticks=[], yticks=[], facecolor=PALE)
         yield axes
 
 
-def _show(axes: Axes, patch: np.ndarray, one: pd.Series) -> None:
+def _draw_image(axes: Axes, patch: np.ndarray, one: pd.Series) -> None:
     """Show the image's first three bands, or its first where it has fewer, and what of the label is ignored."""
     seen = patch[: one["height"], : one["width"]]
     side = max(seen.shape[:2])
@@ -142,7 +142,7 @@ def _show(axes: Axes, patch: np.ndarray, one: pd.Series) -> None:
         spine.set(color=WARNING if one["suspicion"] > 0 else PALE, linewidth=2)
 
 
-def _trace(axes: Axes, outlines: gpd.GeoDataFrame, one: pd.Series) -> None:
+def _draw_outlines(axes: Axes, outlines: gpd.GeoDataFrame, one: pd.Series) -> None:
     """Draw the outlines that reach into the footprint, the patch's own thick and on top."""
     near = outlines.iloc[np.sort(outlines.sindex.query(one["geometry"], predicate="intersects"))]
     corners = shapely.get_coordinates(one["geometry"])  # from the upper left, clockwise (Grid.footprint)
@@ -159,11 +159,11 @@ def _trace(axes: Axes, outlines: gpd.GeoDataFrame, one: pd.Series) -> None:
             line.set_clip_path(inside)
 
 
-def _say(axes: Axes, one: pd.Series) -> None:
+def _draw_caption(axes: Axes, one: pd.Series) -> None:
     size = f"{one['height']} x {one['width']} px"
     words = [(f"{one['patch']}  {size}", "bold", INK), (f"{one['class']}: {one['polygon']}", "normal", INK)]
     words.append((one["why"], "bold", WARNING if one["suspicion"] > 0 else INK))
     for line, (text, weight, colour) in enumerate(words):
-        short = text if len(text) <= LETTERS else text[: LETTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
+        short = text if len(text) <= MAX_LETTERS else text[: MAX_LETTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
         height = 1.01 + (2 - line) * 0.062
         axes.text(0, height, short, transform=axes.transAxes, fontsize=7, weight=weight, color=colour, va="bottom")

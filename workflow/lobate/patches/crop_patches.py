@@ -23,9 +23,9 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.grid import Grid
 from lobate.io.mask_values import IMAGE_NODATA
-from lobate.io.raster import open_raster, row_bands
+from lobate.io.raster import open_raster, row_blocks
 from lobate.io.vector import read_polygons, write_layers
-from lobate.patches.footprints import PATCHES, REMOVED, layer
+from lobate.patches.footprints import PATCH_COLUMNS, REMOVED_COLUMNS, footprint_layer
 from lobate.patches.windows import Window, largest_side, sub_images, windows
 from lobate.settings.patches import Crop
 
@@ -39,7 +39,7 @@ class Quality:
     valid: float
     entropy: float
 
-    def objection(self, crop: Crop) -> str | None:
+    def exclusion_reason(self, crop: Crop) -> str | None:
         """Why a sub-image of this quality is left out; None when it is kept."""
         if not self.valid > crop.min_valid:
             return f"valid share {self.valid:.3f} is not greater than {crop.min_valid:g}"
@@ -79,7 +79,7 @@ def inspect_window(image: DatasetReader, window: Window) -> Quality:
 
 def _bands(image: DatasetReader, window: Window) -> Iterator[np.ndarray]:
     _, cols = window.slices
-    for start, stop in row_bands(window.height, max(1, PIXELS_AT_ONCE // window.width)):
+    for start, stop in row_blocks(window.height, max(1, PIXELS_AT_ONCE // window.width)):
         yield image.read(window=((window.row + start, window.row + stop), cols))
 
 
@@ -114,7 +114,7 @@ def crop_patches(
     Raises UserError when image and label raster are not on one grid or not what they should be.
     """
     with open_raster(image) as scene, open_raster(label) as truth:
-        _check(scene, truth)
+        _check_rasters(scene, truth)
         outlines = read_polygons(polygons, "kept").to_crs(scene.crs)
         outlines = outlines[outlines["tile"] == tile].sort_values("polygon", kind="stable")
         kept, removed = _sub_images(scene, outlines, crop)
@@ -126,14 +126,20 @@ def crop_patches(
         rows = _write_patches(patches, scene, truth, plan, largest_side(crop.core, crop.margin))
         for number, row in enumerate(rows):
             row |= {"patch": f"{tile}_{number:05d}", "tile": tile, "row": number}
-        grid = Grid.of(scene)
+        grid = Grid.from_raster(scene)
         removed = [row | {"tile": tile} for row in removed]
-    write_layers(footprints, {"patches": layer(rows, PATCHES, grid), "removed": layer(removed, REMOVED, grid)})
-    _tell(tile, len(outlines), kept, rows, removed)
+    write_layers(
+        footprints,
+        {
+            "patches": footprint_layer(rows, PATCH_COLUMNS, grid),
+            "removed": footprint_layer(removed, REMOVED_COLUMNS, grid),
+        },
+    )
+    _log_summary(tile, len(outlines), kept, rows, removed)
 
 
-def _check(scene: DatasetReader, truth: DatasetReader) -> None:
-    if not Grid.of(scene).same_as(Grid.of(truth)):
+def _check_rasters(scene: DatasetReader, truth: DatasetReader) -> None:
+    if not Grid.from_raster(scene).same_as(Grid.from_raster(truth)):
         raise UserError(
             f"The label raster {truth.name} ({truth.height} x {truth.width} px, {truth.crs}) is not on the grid of the image "
             f"{scene.name} ({scene.height} x {scene.width} px, {scene.crs}). Make it again from this image with rasterize-labels."
@@ -154,14 +160,14 @@ def _sub_images(
     """Return the sub-images that are kept and those left out, with their reason."""
     kept: list[dict[str, Any]] = []
     removed: list[dict[str, Any]] = []
-    boxes = sub_images(outlines.bounds.to_numpy(), Grid.of(scene), crop.buffer_m)
+    boxes = sub_images(outlines.bounds.to_numpy(), Grid.from_raster(scene), crop.buffer_m)
     for (_, outline), (window, clipped) in zip(outlines.iterrows(), boxes, strict=True):
         row = {"polygon": outline["polygon"], "class": outline["class"], "window": window, "clipped": clipped}
         if window is None:
             removed.append(row | {"reason": "off the image", "geometry": outline.geometry.envelope})
             continue
         seen = inspect_window(scene, window)
-        row |= {"valid": seen.valid, "entropy": seen.entropy, "reason": seen.objection(crop)}
+        row |= {"valid": seen.valid, "entropy": seen.entropy, "reason": seen.exclusion_reason(crop)}
         (removed if row["reason"] else kept).append(row)
     return kept, removed
 
@@ -179,15 +185,15 @@ def _write_patches(
     with Path(path).open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for row in plan:
-            pixels, labels = scene.read(window=row["window"].slices), _labels(truth, row["window"])
-            content = _patch(pixels, labels, side).tobytes()
+            pixels, labels = scene.read(window=row["window"].slices), _read_labels(truth, row["window"])
+            content = _stack(pixels, labels, side).tobytes()
             file.write(content)
             digest = hashlib.sha256(content).hexdigest()
             rows.append(row | _shares(pixels, labels, scene.nodata) | {"digest": digest})
     return rows
 
 
-def _labels(truth: DatasetReader, window: Window) -> np.ndarray:
+def _read_labels(truth: DatasetReader, window: Window) -> np.ndarray:
     labels = truth.read(1, window=window.slices)
     strange = (labels > 1) & (labels != IGNORE)
     if strange.any():
@@ -198,7 +204,7 @@ def _labels(truth: DatasetReader, window: Window) -> np.ndarray:
     return labels
 
 
-def _patch(pixels: np.ndarray, labels: np.ndarray, side: int) -> np.ndarray:
+def _stack(pixels: np.ndarray, labels: np.ndarray, side: int) -> np.ndarray:
     """Return (side, side, bands + 1) uint8 with ``pixels`` (bands, h, w) and ``labels`` (h, w) top left."""
     height, width = labels.shape
     patch = np.zeros((side, side, len(pixels) + 1), dtype=np.uint8)
@@ -214,7 +220,7 @@ def _shares(pixels: np.ndarray, labels: np.ndarray, nodata: float | None) -> dic
     return {"valid": seen.valid, "entropy": seen.entropy, "positive": positive, "ignored": ignored}
 
 
-def _tell(
+def _log_summary(
     tile: str, outlines: int, kept: list[dict[str, Any]], rows: list[dict[str, Any]], removed: list[dict[str, Any]]
 ) -> None:
     if not outlines:
@@ -231,9 +237,9 @@ def _tell(
     blind -= {row["polygon"] for row in rows if row["positive"] > 0}
     if blind:
         log.warning(
-            "%d positive outlines have no positive pixel in their patches: %s.", len(blind), _few(sorted(blind))
+            "%d positive outlines have no positive pixel in their patches: %s.", len(blind), _abbreviate(sorted(blind))
         )
 
 
-def _few(names: list[str], most: int = 5) -> str:
+def _abbreviate(names: list[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -45,7 +45,7 @@ class Patches(Dataset[Sample]):
         """
         self.folder, self.transform = Path(folder), transform
         split = read_layer(self.folder / "split.gpkg", "split")
-        sides = split["side"] if fold is None else _sides_of(split, fold)
+        sides = split["side"] if fold is None else _fold_sides(split, fold)
         if side not in ("training", "validation"):
             raise UserError(f"There is no side {side}; there are training and validation.")
         self.table = pd.DataFrame(split[sides == side].drop(columns="geometry")).reset_index(drop=True)
@@ -67,7 +67,7 @@ class Patches(Dataset[Sample]):
         return self.folder / f"{tile}.npy"
 
 
-def _sides_of(split: pd.DataFrame, fold: int) -> np.ndarray:
+def _fold_sides(split: pd.DataFrame, fold: int) -> np.ndarray:
     if not 0 <= fold <= split["fold"].max():
         raise UserError(
             f"The split has no fold {fold}; it has {split['fold'].max() + 1}. Set patches.split.folds and split again."

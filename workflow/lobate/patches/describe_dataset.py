@@ -13,16 +13,23 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.jsonfile import parse_json
 from lobate.io.vector import read_layer, write_layers
-from lobate.patches.card_text import Facts, balance, by_tile, exclusions, outlines_by_source, write_card
-from lobate.patches.footprints import PATCHES
+from lobate.patches.card_text import (
+    CardFacts,
+    class_balance,
+    count_by_source,
+    count_by_tile,
+    count_exclusions,
+    write_card,
+)
+from lobate.patches.footprints import PATCH_COLUMNS
 from lobate.settings.patches import Crop
 
 log = logging.getLogger(__name__)
 
-MEASURED = ("patches", "training", "validation", "dropped", "leaked_share", "polygons_on_both_sides", "nearest_m")
+LEAKAGE_KEYS = ("patches", "training", "validation", "dropped", "leaked_share", "polygons_on_both_sides", "nearest_m")
 
 
-def sources_of(source: Path, target: Path) -> None:
+def outline_sources(source: Path, target: Path) -> None:
     """Write of each kept outline no more than its id, class and file, sorted."""
     outlines = read_layer(source, "kept").sort_values("polygon", kind="stable", ignore_index=True)
     nowhere = gpd.GeoSeries([None] * len(outlines), crs=outlines.crs)
@@ -33,7 +40,7 @@ def describe_dataset(
     split: Annotated[Path, Input()],
     leakage: Annotated[Path, Input()],
     footprints: Annotated[list[Path], Input()],
-    polygons: Annotated[Path, Input(view=sources_of)],
+    polygons: Annotated[Path, Input(view=outline_sources)],
     facts: Annotated[list[Path], Input()],
     card: Annotated[Path, Output()],
     *,
@@ -51,17 +58,17 @@ def describe_dataset(
     removed = pd.concat([read_layer(path, "removed").drop(columns="geometry") for path in footprints])
     outlines = pd.DataFrame(read_layer(polygons, "kept"))
     images = {path.stem: _read_facts(path) for path in sorted(facts, key=lambda path: path.stem)}
-    known = Facts(
+    known = CardFacts(
         region=region,
         landform=landform,
         licence=licence,
         crop=crop,
         bands=next(iter(images.values()))["bands"],
         patches=rows,
-        tiles=by_tile(rows),
-        balance=balance(rows),
-        left_out=exclusions(removed),
-        sources=outlines_by_source(outlines, rows),
+        tiles=count_by_tile(rows),
+        balance=class_balance(rows),
+        left_out=count_exclusions(removed),
+        sources=count_by_source(outlines, rows),
         images=images,
         leakage=measured,
     )
@@ -71,7 +78,7 @@ def describe_dataset(
 
 def _read_split(path: Path) -> pd.DataFrame:
     rows = read_layer(path, "split")
-    missing = [name for name in (*PATCHES, "side", "fold") if name not in rows]
+    missing = [name for name in (*PATCH_COLUMNS, "side", "fold") if name not in rows]
     if missing or rows.empty:
         raise UserError(
             f"The layer split of {path} {f'has no column {missing[0]}' if missing else 'is empty'}, so it is no split of "
@@ -83,7 +90,7 @@ def _read_split(path: Path) -> pd.DataFrame:
 def _read_leakage(path: Path) -> dict[str, Any]:
     def checked(leakage: dict[str, Any]) -> dict[str, Any]:
         methods = [leakage[name] for name in leakage.keys() - {"used", "folds"}] + leakage.get("folds", [])
-        whole = all("impossible" in method or method.keys() >= {*MEASURED} for method in methods)
+        whole = all("impossible" in method or method.keys() >= {*LEAKAGE_KEYS} for method in methods)
         if not (leakage["used"] in leakage and whole):
             raise ValueError("it lacks measures of the leakage")
         return leakage

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from lobate.errors import UserError
-from lobate.io.decisions import OF_NO_FOLD
+from lobate.io.decisions import REJECTED_FOLD
 from lobate.patches.grouping import block_names, group_names
 from lobate.patches.pool import Pool, seeded_hash
 from lobate.patches.user_split import fold_numbers, split_labels
@@ -36,12 +36,12 @@ class Folds:
         return np.array([",".join(map(str, np.flatnonzero(row))) for row in clashing], dtype=object)
 
 
-def divide(pool: Pool, settings: Split) -> Folds:
+def divide_into_folds(pool: Pool, settings: Split) -> Folds:
     """Divide the patches into ``settings.folds`` folds.
 
     Raises UserError when a fold gets no patch, or has nothing left to train on.
     """
-    fold = _DIVIDE[settings.method](pool, settings)
+    fold = _METHODS[settings.method](pool, settings)
     folds = [pool.sides(fold == number, drop=settings.method != "random") for number in range(settings.folds)]
     for number, sides in enumerate(folds):
         for side in ("training", "validation"):
@@ -55,7 +55,7 @@ def divide(pool: Pool, settings: Split) -> Folds:
 
 
 def _random(pool: Pool, settings: Split) -> np.ndarray:
-    return pool.turn * settings.folds // len(pool)
+    return pool.rank * settings.folds // len(pool)
 
 
 def _grouped(pool: Pool, settings: Split) -> np.ndarray:
@@ -64,16 +64,16 @@ def _grouped(pool: Pool, settings: Split) -> np.ndarray:
     for _, members in pd.Series(range(len(pool))).groupby(pool.groups):
         filled = round(len(members) * settings.folds / len(pool))
         if filled > 1:
-            parts[members] = _parts(pool, members.to_numpy(), filled)
-    return _fill(pool, np.char.add(np.char.add(names, "/"), parts.astype(str)), settings.folds)
+            parts[members] = _cut_group(pool, members.to_numpy(), filled)
+    return _fill_folds(pool, np.char.add(np.char.add(names, "/"), parts.astype(str)), settings.folds)
 
 
 def _blocks(pool: Pool, settings: Split) -> np.ndarray:
-    return _fill(pool, block_names(pool, settings.block_km), settings.folds)
+    return _fill_folds(pool, block_names(pool, settings.block_km), settings.folds)
 
 
 def _field(pool: Pool, settings: Split) -> np.ndarray:
-    numbers = fold_numbers(split_labels(pool.polygons, pool.given))
+    numbers = fold_numbers(split_labels(pool.polygons, pool.field_values))
     count = 0 if numbers is None else numbers.max() + 1
     if numbers is None or count != settings.folds:
         raise UserError(
@@ -81,7 +81,7 @@ def _field(pool: Pool, settings: Split) -> np.ndarray:
             f"{'words' if numbers is None else f'{count} different numbers'}. Set patches.split.folds to "
             f"{count if count > 1 else 0}, or number {settings.folds} folds in the field."
         )
-    drawn = np.array([pool.given.get(polygon) != OF_NO_FOLD for polygon in pool.polygons])
+    drawn = np.array([pool.field_values.get(polygon) != REJECTED_FOLD for polygon in pool.polygons])
     bare = drawn & (numbers < 0)
     if bare.any():
         raise UserError(
@@ -91,10 +91,10 @@ def _field(pool: Pool, settings: Split) -> np.ndarray:
     return numbers
 
 
-_DIVIDE = {"random": _random, "grouped": _grouped, "blocks": _blocks, "field": _field}
+_METHODS = {"random": _random, "grouped": _grouped, "blocks": _blocks, "field": _field}
 
 
-def _fill(pool: Pool, names: np.ndarray, folds: int) -> np.ndarray:
+def _fill_folds(pool: Pool, names: np.ndarray, folds: int) -> np.ndarray:
     """Give units to folds: the largest first, equals in their seeded order, each to the fold with the fewest patches."""
     units, number, sizes = np.unique(names, return_inverse=True, return_counts=True)
     turn = np.array([seeded_hash(pool.seed, name) for name in units], dtype=np.uint64)
@@ -106,7 +106,7 @@ def _fill(pool: Pool, names: np.ndarray, folds: int) -> np.ndarray:
     return given[number]
 
 
-def _parts(pool: Pool, members: np.ndarray, parts: int) -> np.ndarray:
+def _cut_group(pool: Pool, members: np.ndarray, parts: int) -> np.ndarray:
     """Cut ``members`` into parts of about equal size, side by side, with all patches of an outline in one; (m,) of int."""
     some = pool.footprints.iloc[members]
     west, south, east, north = some.bounds.to_numpy().T
@@ -114,11 +114,11 @@ def _parts(pool: Pool, members: np.ndarray, parts: int) -> np.ndarray:
     x = (west + east) / 2 * np.cos(np.radians(y.mean()))
     outlines = pd.DataFrame({"x": x, "y": y, "size": 1}).groupby(some["polygon"].to_numpy())
     table = outlines.agg({"x": "mean", "y": "mean", "size": "sum"})
-    part = _bisected(table[["x", "y"]].to_numpy(), table["size"].to_numpy(), parts)
+    part = _bisect(table[["x", "y"]].to_numpy(), table["size"].to_numpy(), parts)
     return part[outlines.ngroup().to_numpy()]
 
 
-def _bisected(places: np.ndarray, sizes: np.ndarray, parts: int) -> np.ndarray:
+def _bisect(places: np.ndarray, sizes: np.ndarray, parts: int) -> np.ndarray:
     """Cut places (m, 2) across their longer extent, again and again, so that sizes share out evenly; (m,) of int."""
     found = np.zeros(len(places), dtype=np.int64)
     if parts < 2 or len(places) < 2:
@@ -127,6 +127,6 @@ def _bisected(places: np.ndarray, sizes: np.ndarray, parts: int) -> np.ndarray:
     before = np.cumsum(sizes[order])
     first = parts // 2
     at = int(np.abs(before[:-1] - before[-1] * first / parts).argmin()) + 1
-    found[order[:at]] = _bisected(places[order[:at]], sizes[order[:at]], first)
-    found[order[at:]] = first + _bisected(places[order[at:]], sizes[order[at:]], parts - first)
+    found[order[:at]] = _bisect(places[order[:at]], sizes[order[:at]], first)
+    found[order[at:]] = first + _bisect(places[order[at:]], sizes[order[at:]], parts - first)
     return found

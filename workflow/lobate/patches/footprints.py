@@ -14,51 +14,58 @@ from lobate.io.grid import Grid
 from lobate.io.vector import LONLAT, read_layer
 from lobate.patches.windows import Window
 
-WINDOW = {"window_row": "int32", "window_col": "int32", "height": "int32", "width": "int32"}
-SEEN = {"valid": "float64", "entropy": "float64"}
-PATCHES = {
+WINDOW_COLUMNS = {"window_row": "int32", "window_col": "int32", "height": "int32", "width": "int32"}
+QUALITY_COLUMNS = {"valid": "float64", "entropy": "float64"}
+PATCH_COLUMNS = {
     **{"patch": "str", "tile": "str", "row": "int32", "polygon": "str", "class": "str"},
-    **WINDOW,
-    **SEEN,
+    **WINDOW_COLUMNS,
+    **QUALITY_COLUMNS,
     **{"positive": "float64", "ignored": "float64", "clipped": "bool", "digest": "str"},
 }
-REMOVED = {"tile": "str", "polygon": "str", "class": "str", "reason": "str", **WINDOW, **SEEN}
-SEGMENTS = 8  # an edge is bent by a change of CRS; pieces of it are straight to a few centimetres
+REMOVED_COLUMNS = {
+    "tile": "str",
+    "polygon": "str",
+    "class": "str",
+    "reason": "str",
+    **WINDOW_COLUMNS,
+    **QUALITY_COLUMNS,
+}
+SEGMENTS_PER_EDGE = 8  # an edge is bent by a change of CRS; pieces of it are straight to a few centimetres
 
 
-def layer(rows: list[dict[str, Any]], columns: dict[str, str], grid: Grid) -> gpd.GeoDataFrame:
+def footprint_layer(rows: list[dict[str, Any]], columns: dict[str, str], grid: Grid) -> gpd.GeoDataFrame:
     """Return a layer in the grid's CRS with these columns and types; the geometry is each row's ``window``.
 
     A row whose window is None (its outline misses the image) brings its own ``geometry``.
     """
-    spread = [_spread(row, grid) for row in rows]
+    spread = [_with_window(row, grid) for row in rows]
     table = {name: pd.Series([row[name] for row in spread], dtype=kind) for name, kind in columns.items()}
     return gpd.GeoDataFrame(table, geometry=[row["geometry"] for row in spread], crs=grid.crs)
 
 
-def _spread(row: dict[str, Any], grid: Grid) -> dict[str, Any]:
+def _with_window(row: dict[str, Any], grid: Grid) -> dict[str, Any]:
     window: Window | None = row["window"]
     if window is None:
-        return dict.fromkeys(SEEN, 0.0) | dict.fromkeys(WINDOW, 0) | row
-    return row | dict(zip(WINDOW, window, strict=True)) | {"geometry": grid.crop(*window).footprint}
+        return dict.fromkeys(QUALITY_COLUMNS, 0.0) | dict.fromkeys(WINDOW_COLUMNS, 0) | row
+    return row | dict(zip(WINDOW_COLUMNS, window, strict=True)) | {"geometry": grid.crop(*window).footprint}
 
 
-def read_tile(path: Path) -> gpd.GeoDataFrame:
+def read_footprints(path: Path) -> gpd.GeoDataFrame:
     """Read the layer ``patches`` of one tile, in its own CRS, in the order of its patch file.
 
     Raises UserError when columns are missing.
     """
     footprints = read_layer(path, "patches")
-    missing = [name for name in PATCHES if name not in footprints]
+    missing = [name for name in PATCH_COLUMNS if name not in footprints]
     if missing:
         raise UserError(
             f"The layer patches of {path} has no column {missing[0]}, so it is no table of footprints. "
             "Make it again with crop-patches."
         )
-    return footprints[[*PATCHES, "geometry"]].sort_values("row", kind="stable", ignore_index=True)
+    return footprints[[*PATCH_COLUMNS, "geometry"]].sort_values("row", kind="stable", ignore_index=True)
 
 
-def read_all(paths: list[Path]) -> gpd.GeoDataFrame:
+def read_all_footprints(paths: list[Path]) -> gpd.GeoDataFrame:
     """Read the layer ``patches`` of all tiles into one table in EPSG:4326, sorted by tile and row.
 
     Where a footprint crosses the antimeridian, longitudes of all run from 0 to 360. Raises UserError when no file is given, a
@@ -66,23 +73,23 @@ def read_all(paths: list[Path]) -> gpd.GeoDataFrame:
     """
     if not paths:
         raise UserError("No footprints are given. Name those of at least one tile, made by crop-patches.")
-    tiles = [_in_lonlat(read_tile(path)) for path in paths]
+    tiles = [_to_lonlat(read_footprints(path)) for path in paths]
     table = pd.concat([tile for tile in tiles if len(tile)] or tiles[:1], ignore_index=True)
     table = table.sort_values(["tile", "row"], kind="stable", ignore_index=True)
     twice = table["patch"][table["patch"].duplicated()]
     if len(twice):
         raise UserError(f"The patch {twice.iloc[0]} comes twice in the footprints. Give each tile's footprints once.")
-    return _unbroken(gpd.GeoDataFrame(table, geometry="geometry", crs=LONLAT))
+    return _unwrap_longitudes(gpd.GeoDataFrame(table, geometry="geometry", crs=LONLAT))
 
 
-def _unbroken(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def _unwrap_longitudes(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     bounds = table.bounds
     if not (bounds["maxx"] - bounds["minx"] > 180).any():
         return table
     return table.set_geometry(table.geometry.transform(lambda xy: np.c_[xy[:, 0] % 360, xy[:, 1]]))
 
 
-def _in_lonlat(footprints: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    edges = (footprints.geometry.length / 4 / SEGMENTS).to_numpy()
+def _to_lonlat(footprints: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    edges = (footprints.geometry.length / 4 / SEGMENTS_PER_EDGE).to_numpy()
     bent = footprints.geometry.segmentize(edges) if len(footprints) else footprints.geometry
-    return footprints[[*PATCHES]].set_geometry(bent.to_crs(LONLAT))
+    return footprints[[*PATCH_COLUMNS]].set_geometry(bent.to_crs(LONLAT))

@@ -17,11 +17,13 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 
-from lobate.patches.overlap import neighbours
+from lobate.patches.overlap import overlapping
 from lobate.patches.pool import Pool, seeded_hash
 
-PIECE = 25  # patches, some four outlines' worth: several small pieces see more of a large region than one large piece
-STARTS = 8
+PIECE_SIZE = (
+    25  # patches, some four outlines' worth: several small pieces see more of a large region than one large piece
+)
+MAX_STARTS = 8
 
 
 def split_group(pool: Pool, validation: np.ndarray, wanted: int) -> np.ndarray:
@@ -31,24 +33,24 @@ def split_group(pool: Pool, validation: np.ndarray, wanted: int) -> np.ndarray:
     keeps one patch that shows the landform, and validation gets one if it has none, where there are any. The work grows
     with the overlaps, as a piece looks at no more than what is round it.
     """
-    ground = _Ground(pool, validation)
+    ground = _GroupCut(pool, validation)
     while (missing := wanted - ground.validating) > 0:
-        pieces = [ground.tried(start, min(missing, PIECE)) for start in ground.starts()]
+        pieces = [ground.try_piece(start, min(missing, PIECE_SIZE)) for start in ground.starts()]
         if not pieces:
             break
-        ground.give(min(pieces, key=lambda piece: (-len(piece[0]), piece[1]))[0])
+        ground.move_to_validation(min(pieces, key=lambda piece: (-len(piece[0]), piece[1]))[0])
     return ground.validation
 
 
-class _Ground:
+class _GroupCut:
     """Who validates so far, and what training has lost by it: ``lost`` is validation and all that overlaps it."""
 
     def __init__(self, pool: Pool, validation: np.ndarray) -> None:
         self.pool = pool
         self.validation = validation.copy()
-        self.lost = validation | neighbours(pool.overlap, validation)
+        self.lost = validation | overlapping(pool.overlap, validation)
         self.positive = pool.positive
-        self.waiting = np.argsort(pool.turn)
+        self.waiting = np.argsort(pool.rank)
         self.left = int((~self.lost).sum())
         self.left_positive = int((~self.lost & self.positive).sum())
 
@@ -64,28 +66,28 @@ class _Ground:
             return iter(())
         unseen = not (self.validation & self.positive).any() and self.positive.any()
         turns = self.waiting[self.positive[self.waiting]] if unseen else self.waiting
-        return islice((int(start) for start in turns if self._spares(self._loss(start), least)), STARTS)
+        return islice((int(start) for start in turns if self._leaves_enough(self._loss(start), least)), MAX_STARTS)
 
-    def tried(self, start: int, size: int) -> tuple[list[int], int]:
+    def try_piece(self, start: int, size: int) -> tuple[list[int], int]:
         """Return a piece of at most ``size`` patches that starts at ``start``, and how many training would lose by it."""
         before = self.left
-        piece, losses = [start], [self._lose(self._loss(start))]
-        near = set(self._around(start))
+        piece, losses = [start], [self._drop(self._loss(start))]
+        near = set(self._overlapping(start))
         while len(piece) < size and (patch := self._cheapest(near - set(piece))) is not None:
-            if not self._spares(self._loss(patch), len(self.pool) / 2):
+            if not self._leaves_enough(self._loss(patch), len(self.pool) / 2):
                 break
             piece.append(patch)
-            losses.append(self._lose(self._loss(patch)))
-            near.update(self._around(patch))
+            losses.append(self._drop(self._loss(patch)))
+            near.update(self._overlapping(patch))
         cost = before - self.left
-        self._regain(np.concatenate(losses))
+        self._restore(np.concatenate(losses))
         return piece, cost
 
-    def give(self, piece: list[int]) -> None:
+    def move_to_validation(self, piece: list[int]) -> None:
         """Give a piece to validation."""
         self.validation[piece] = True
         for patch in piece:
-            self._lose(self._loss(patch))
+            self._drop(self._loss(patch))
 
     def _cheapest(self, near: set[int]) -> int | None:
         """Return the patch of ``near`` by which training loses the fewest more, the earlier in turn of equals."""
@@ -94,29 +96,29 @@ class _Ground:
             return None
         rows = self.pool.overlap[patches]
         cost = np.add.reduceat((~self.lost[rows.indices]).astype(np.int64), rows.indptr[:-1])
-        return int(patches[np.lexsort((self.pool.turn[patches], cost))[0]])
+        return int(patches[np.lexsort((self.pool.rank[patches], cost))[0]])
 
-    def _around(self, patch: int) -> list[int]:
+    def _overlapping(self, patch: int) -> list[int]:
         overlap = self.pool.overlap
         return overlap.indices[overlap.indptr[patch] : overlap.indptr[patch + 1]].tolist()
 
     def _loss(self, patch: int) -> np.ndarray:
         """Return what training would lose if this patch validated, beyond what it has lost."""
-        touched = np.array([patch, *self._around(patch)], dtype=np.int64)
+        touched = np.array([patch, *self._overlapping(patch)], dtype=np.int64)
         return touched[~self.lost[touched]]
 
-    def _spares(self, loss: np.ndarray, least: float) -> bool:
+    def _leaves_enough(self, loss: np.ndarray, least: float) -> bool:
         """Whether training keeps ``least`` patches, and one that shows the landform, after this loss."""
         shows = self.left_positive > self.positive[loss].sum() or not self.positive.any()
         return bool(self.left - len(loss) >= least and shows)
 
-    def _lose(self, loss: np.ndarray) -> np.ndarray:
+    def _drop(self, loss: np.ndarray) -> np.ndarray:
         self.lost[loss] = True
         self.left -= len(loss)
         self.left_positive -= int(self.positive[loss].sum())
         return loss
 
-    def _regain(self, loss: np.ndarray) -> None:
+    def _restore(self, loss: np.ndarray) -> None:
         self.lost[loss] = False
         self.left += len(loss)
         self.left_positive += int(self.positive[loss].sum())
@@ -145,7 +147,7 @@ def block_names(pool: Pool, block_km: float) -> np.ndarray:
 
 
 @dataclass
-class _Choice:
+class _Selection:
     """Units taken so far; ``table`` has a row a unit: size, and how many of its patches are positive and negative."""
 
     table: pd.DataFrame
@@ -178,8 +180,8 @@ def choose_groups(pool: Pool, names: np.ndarray, wanted: int) -> np.ndarray:
     order, each where there is still room for it. In the end the smallest unit left goes over too, if that is closer.
     Training keeps a patch, and one that shows the landform. May be empty, where no unit is small enough.
     """
-    choice = _Choice(_table(pool, names))
-    for name in _in_turn(choice.table, wanted):
+    choice = _Selection(_group_table(pool, names))
+    for name in _candidates(choice.table, wanted):
         choice.take(name, wanted - choice.size)
         if choice.size == wanted:
             break
@@ -191,19 +193,19 @@ def choose_groups(pool: Pool, names: np.ndarray, wanted: int) -> np.ndarray:
 
 def smallest_group(pool: Pool, names: np.ndarray) -> np.ndarray:
     """Return the patches of the smallest unit, (n,) of bool; of one that shows the landform and leaves some, if any does."""
-    choice = _Choice(_table(pool, names).sort_values("size", kind="stable"))
+    choice = _Selection(_group_table(pool, names).sort_values("size", kind="stable"))
     positive = choice.table.index[choice.table["positive"] > 0]
     return names == next((name for name in positive if choice.leaves(name)), choice.table.index[0])
 
 
-def _table(pool: Pool, names: np.ndarray) -> pd.DataFrame:
+def _group_table(pool: Pool, names: np.ndarray) -> pd.DataFrame:
     """Return one row a unit in the seeded order: its size, and its patches that show the landform or are negative."""
     counts = pd.DataFrame({"unit": names, "size": 1, "positive": pool.positive, "negative": pool.negative})
     units = counts.groupby("unit").sum()
     return units.iloc[np.argsort(np.array([seeded_hash(pool.seed, name) for name in units.index], dtype=np.uint64))]
 
 
-def _in_turn(units: pd.DataFrame, wanted: int) -> list[str]:
+def _candidates(units: pd.DataFrame, wanted: int) -> list[str]:
     fitting = units[units["size"] <= wanted]
     first = [*fitting.index[fitting["positive"] > 0][:1], *fitting.index[fitting["negative"] > 0][:1]]
     return [*first, *fitting.index]

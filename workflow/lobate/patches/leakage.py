@@ -14,22 +14,22 @@ import shapely
 from lobate.errors import UserError
 from lobate.io.grid import WGS84
 from lobate.patches.grouping import block_names, choose_groups, group_names, smallest_group, split_group
-from lobate.patches.overlap import neighbours
+from lobate.patches.overlap import overlapping
 from lobate.patches.pool import Pool, n_validation
-from lobate.patches.user_split import VALIDATES, fold_numbers, split_labels
+from lobate.patches.user_split import VALIDATION_WORDS, fold_numbers, split_labels
 from lobate.settings.patches import Split
 
 Sides = tuple[np.ndarray, np.ndarray]
 """Side and unit of each patch, both (n,) of str."""
 
 
-def random(pool: Pool, settings: Split) -> Sides:
+def random_split(pool: Pool, settings: Split) -> Sides:
     """The paper's split: the patches whose turn comes first validate, exactly as many as wanted; nothing is dropped."""
-    validation = pool.turn < n_validation(len(pool), settings.validation_share)
+    validation = pool.rank < n_validation(len(pool), settings.validation_share)
     return pool.sides(validation, drop=False), group_names(pool)
 
 
-def grouped(pool: Pool, settings: Split) -> Sides:
+def grouped_split(pool: Pool, settings: Split) -> Sides:
     """Connected groups stay whole; where these cannot make up half of what is wanted, or show no landform, groups are cut.
 
     Raises UserError when every possible validation patch overlaps all that training could see.
@@ -49,7 +49,7 @@ def grouped(pool: Pool, settings: Split) -> Sides:
     return pool.sides(validation, drop=True), names
 
 
-def blocks(pool: Pool, settings: Split) -> Sides:
+def block_split(pool: Pool, settings: Split) -> Sides:
     """Squares of ground stay whole, by the patches' centres; training patches that reach over are dropped.
 
     Raises UserError when that leaves training empty.
@@ -66,14 +66,14 @@ def blocks(pool: Pool, settings: Split) -> Sides:
     return sides, names
 
 
-def field(pool: Pool, settings: Split) -> Sides:
+def field_split(pool: Pool, settings: Split) -> Sides:
     """As the outlines' own field says: of numbers, the lowest fold validates; an outline without one trains.
 
     Training patches that overlap validation ground are dropped. Raises UserError when that leaves a side empty.
     """
-    said = split_labels(pool.polygons, pool.given)
+    said = split_labels(pool.polygons, pool.field_values)
     folds = fold_numbers(said)
-    sides = pool.sides(np.isin(said, VALIDATES) if folds is None else folds == 0, drop=True)
+    sides = pool.sides(np.isin(said, VALIDATION_WORDS) if folds is None else folds == 0, drop=True)
     for side in ("training", "validation"):
         if not (sides == side).any():
             raise UserError(
@@ -84,17 +84,17 @@ def field(pool: Pool, settings: Split) -> Sides:
 
 
 METHODS: dict[str, Callable[[Pool, Split], Sides]] = {
-    "random": random,
-    "grouped": grouped,
-    "blocks": blocks,
-    "field": field,
+    "random": random_split,
+    "grouped": grouped_split,
+    "blocks": block_split,
+    "field": field_split,
 }
 
 
 COMPARED = ("random", "grouped")
 
 
-def protocols(pool: Pool, settings: Split) -> dict[str, Sides | UserError]:
+def split_by_protocols(pool: Pool, settings: Split) -> dict[str, Sides | UserError]:
     """Split by the method that is set, and by random and grouped for comparison; one of these may be impossible.
 
     Raises UserError when the method that is set is.
@@ -108,16 +108,18 @@ def protocols(pool: Pool, settings: Split) -> dict[str, Sides | UserError]:
     return found
 
 
-def report(pool: Pool, found: dict[str, Sides | UserError], folds: list[np.ndarray], used: str) -> dict[str, Any]:
+def leakage_report(
+    pool: Pool, found: dict[str, Sides | UserError], folds: list[np.ndarray], used: str
+) -> dict[str, Any]:
     """Measure each protocol, or say why it is impossible, and each fold (its sides) where there are any."""
     measured: dict[str, Any] = {
-        method: {"impossible": str(one)} if isinstance(one, UserError) else measure(pool, one[0])
+        method: {"impossible": str(one)} if isinstance(one, UserError) else measure_leakage(pool, one[0])
         for method, one in found.items()
     }
-    return measured | {"used": used} | ({"folds": [measure(pool, sides) for sides in folds]} if folds else {})
+    return measured | {"used": used} | ({"folds": [measure_leakage(pool, sides) for sides in folds]} if folds else {})
 
 
-def measure(pool: Pool, sides: np.ndarray) -> dict[str, Any]:
+def measure_leakage(pool: Pool, sides: np.ndarray) -> dict[str, Any]:
     """Return the counts of each side and three measures of what they share.
 
     - leaked_share: share of the validation ground (the union of its footprints) inside training footprints, 0 to 1.
@@ -125,7 +127,7 @@ def measure(pool: Pool, sides: np.ndarray) -> dict[str, Any]:
     - nearest_m: shortest way from a validation to a training footprint, in metres; 0 where they overlap.
     """
     training, validation = sides == "training", sides == "validation"
-    shared = neighbours(pool.overlap, validation) & training
+    shared = overlapping(pool.overlap, validation) & training
     polygons = pool.polygons
     return {
         "patches": len(pool),

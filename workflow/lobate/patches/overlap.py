@@ -8,11 +8,11 @@ import shapely
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
-SLIVER = 0.05
+MIN_SHARED_PIXELS = 0.05
 """Of a pixel: wider than what two tiles that only touch share by rounding, and too narrow for any pixel's centre."""
 
 
-def overlaps(footprints: gpd.GeoDataFrame) -> csr_array:
+def overlap_matrix(footprints: gpd.GeoDataFrame) -> csr_array:
     """Return who overlaps whom, as a symmetric (n, n) matrix of ones without its diagonal.
 
     Patches of one tile are compared by their pixels, exactly; patches of different tiles, whatever their CRS, by the width of
@@ -47,16 +47,16 @@ def _share_ground(footprints: gpd.GeoDataFrame, one: np.ndarray, other: np.ndarr
     _, south, _, north = shapely.bounds(outlines).T
     pixel = (north - south) / footprints["height"].to_numpy()  # in degrees of latitude, which are the longer ones
     shared = shapely.intersection(outlines[one], outlines[other])
-    return 2 * shapely.area(shared) > SLIVER * np.minimum(pixel[one], pixel[other]) * shapely.length(shared)
+    return 2 * shapely.area(shared) > MIN_SHARED_PIXELS * np.minimum(pixel[one], pixel[other]) * shapely.length(shared)
 
 
-def groups(overlap: csr_array) -> np.ndarray:
+def connected_groups(overlap: csr_array) -> np.ndarray:
     """Return for each patch the number of its connected group, (n,); groups are numbered by their first patch."""
     _, labels = connected_components(overlap, directed=False)
     _, first, number = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[number]
 
 
-def neighbours(overlap: csr_array, members: np.ndarray) -> np.ndarray:
+def overlapping(overlap: csr_array, members: np.ndarray) -> np.ndarray:
     """Return which patches overlap one of ``members`` and are none of them; both are (n,) of bool."""
     return (overlap @ members.astype(np.int32) > 0) & ~members

@@ -14,7 +14,7 @@ import geopandas as gpd
 import numpy as np
 from scipy.sparse import csr_array
 
-from lobate.patches.overlap import groups, neighbours, overlaps
+from lobate.patches.overlap import connected_groups, overlap_matrix, overlapping
 
 
 def seeded_hash(seed: int, name: str) -> int:
@@ -36,24 +36,29 @@ class Pool:
 
     footprints: gpd.GeoDataFrame
     seed: int
-    given: dict[str, str] = field(default_factory=dict)
+    field_values: dict[str, str] = field(default_factory=dict)
     overlap: csr_array = field(init=False, repr=False)
     groups: np.ndarray = field(init=False, repr=False)
     """Number of the connected group of overlapping footprints."""
     places: np.ndarray = field(init=False, repr=False)
     """Where each patch lies, in words: tile/row/column/height x width."""
-    turn: np.ndarray = field(init=False, repr=False)
+    rank: np.ndarray = field(init=False, repr=False)
     """Place of each patch in the seeded order, 0 to n - 1."""
 
     def __post_init__(self) -> None:
-        overlap = overlaps(self.footprints)
+        overlap = overlap_matrix(self.footprints)
         columns = self.footprints[["tile", "window_row", "window_col", "height", "width"]].itertuples(index=False)
         places = np.array([f"{tile}/{row}/{col}/{height}x{width}" for tile, row, col, height, width in columns])
-        derived = {"overlap": overlap, "groups": groups(overlap), "places": places, "turn": self._turn(places)}
+        derived = {
+            "overlap": overlap,
+            "groups": connected_groups(overlap),
+            "places": places,
+            "rank": self._ranks(places),
+        }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
-    def _turn(self, places: np.ndarray) -> np.ndarray:
+    def _ranks(self, places: np.ndarray) -> np.ndarray:
         hashes = np.array([seeded_hash(self.seed, place) for place in places], dtype=np.uint64)
         return np.argsort(np.lexsort((self.polygons, hashes)))  # two outlines may share a window
 
@@ -79,5 +84,5 @@ class Pool:
         """Return the side of each patch: training, validation, or with ``drop`` dropped, where it overlaps validation."""
         sides = np.where(validation, "validation", "training").astype(object)
         if drop:
-            sides[neighbours(self.overlap, validation)] = "dropped"
+            sides[overlapping(self.overlap, validation)] = "dropped"
         return sides

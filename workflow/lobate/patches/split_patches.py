@@ -29,8 +29,8 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.jsonfile import write_json
 from lobate.io.vector import write_layers
-from lobate.patches.footprints import read_all
-from lobate.patches.user_split import fields_of, read_user_split
+from lobate.patches.footprints import read_all_footprints
+from lobate.patches.user_split import fold_fields, read_user_split
 from lobate.settings.patches import Split
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def split_patches(
     footprints: Annotated[list[Path], Input()],
     split: Annotated[Path, Output()],
     leakage: Annotated[Path, Output()],
-    polygons: Annotated[Path | None, Input(view=fields_of)] = None,
+    polygons: Annotated[Path | None, Input(view=fold_fields)] = None,
     *,
     split_settings: Annotated[Split, Setting("patches.split")],
     seed: Annotated[int, Setting("seed")],
@@ -58,11 +58,11 @@ def split_patches(
 
     Raises UserError when there are fewer than two patches, or when the method leaves a side or a fold empty.
     """
-    from lobate.patches.folds import divide
-    from lobate.patches.leakage import protocols, report
+    from lobate.patches.folds import divide_into_folds
+    from lobate.patches.leakage import leakage_report, split_by_protocols
     from lobate.patches.pool import Pool
 
-    table = read_all(footprints)
+    table = read_all_footprints(footprints)
     if len(table) < 2:
         raise UserError(
             f"There {'is only one patch' if len(table) else 'are no patches'} in {len(footprints)} tiles, too few to split "
@@ -71,13 +71,13 @@ def split_patches(
         )
     pool = Pool(table, seed, read_user_split(polygons) if polygons else {})
     used = split_settings.method
-    found = protocols(pool, split_settings)
-    folds = divide(pool, split_settings) if split_settings.folds else None
-    measured = report(pool, found, folds.sides if folds else [], used)
+    found = split_by_protocols(pool, split_settings)
+    folds = divide_into_folds(pool, split_settings) if split_settings.folds else None
+    measured = leakage_report(pool, found, folds.sides if folds else [], used)
     layer = _layer(table, found, used, folds)
     write_layers(split, {"split": layer})
     write_json(leakage, measured)
-    _tell(measured, table, layer["side"].to_numpy())
+    _log_summary(measured, table, layer["side"].to_numpy())
 
 
 def _layer(table: gpd.GeoDataFrame, found: dict[str, Any], used: str, folds: Folds | None) -> gpd.GeoDataFrame:
@@ -96,7 +96,7 @@ def _other_side(found: dict[str, Any], used: str) -> np.ndarray:
     return other[0]
 
 
-def _tell(found: dict[str, Any], table: gpd.GeoDataFrame, sides: np.ndarray) -> None:
+def _log_summary(found: dict[str, Any], table: gpd.GeoDataFrame, sides: np.ndarray) -> None:
     used = found[found["used"]]
     log.info(
         "%d patches: %d train, %d validate (%s).", used["patches"], used["training"], used["validation"], found["used"]

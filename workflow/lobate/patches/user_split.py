@@ -8,13 +8,13 @@ import geopandas as gpd
 import numpy as np
 
 from lobate.errors import UserError
-from lobate.io.decisions import OF_NO_FOLD
+from lobate.io.decisions import REJECTED_FOLD
 from lobate.io.vector import read_layer, write_layers
 
-TRAINS, VALIDATES = ("training", "train"), ("validation", "validate", "val")
+TRAINING_WORDS, VALIDATION_WORDS = ("training", "train"), ("validation", "validate", "val")
 
 
-def fields_of(source: Path, target: Path) -> None:
+def fold_fields(source: Path, target: Path) -> None:
     """Write what the kept outlines' field says, sorted, and nothing else of them: where they lie is the footprints' matter."""
     outlines = _outlines(source).sort_values("polygon", kind="stable", ignore_index=True)
     nowhere = gpd.GeoSeries([None] * len(outlines), crs=outlines.crs)
@@ -43,7 +43,7 @@ def split_labels(polygons: np.ndarray, given: dict[str, str]) -> np.ndarray:
 
     Of places that were rejected in the review nothing can be. Raises UserError when it says nothing at all, something else, or some of both.
     """
-    said = np.array([given.get(polygon, "").replace(OF_NO_FOLD, "") for polygon in polygons], dtype=str)
+    said = np.array([given.get(polygon, "").replace(REJECTED_FOLD, "") for polygon in polygons], dtype=str)
     found = set(said.tolist()) - {""}
     if not found:
         raise UserError(
@@ -51,7 +51,7 @@ def split_labels(polygons: np.ndarray, given: dict[str, str]) -> np.ndarray:
             "outlines' field that holds training and validation, or numbers of folds."
         )
     numbers = {one for one in found if one.isdecimal()}
-    strange = found - numbers - {*TRAINS, *VALIDATES}
+    strange = found - numbers - {*TRAINING_WORDS, *VALIDATION_WORDS}
     if strange or numbers not in (set(), found):
         one = min(strange or numbers)
         raise UserError(

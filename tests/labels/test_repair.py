@@ -1,4 +1,4 @@
-"""Mending and taking apart."""
+"""Repair of outlines, and outlines of several parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lobate.labels.make_valid import explode, repair
+from lobate.labels.repair import explode, repair
 
 ring = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=3, max_size=9)
 
@@ -27,9 +27,9 @@ def test_what_comes_back_is_valid_or_has_a_reason(ring):
 
 def test_sound_outlines_come_back_as_they_were():
     shape = shapely.Polygon([(0, 0), (0, 3), (4, 3)])
-    [mended], [reason] = repair(gpd.GeoSeries([shape], crs="EPSG:32644"), "rocks")
+    [repaired], [reason] = repair(gpd.GeoSeries([shape], crs="EPSG:32644"), "rocks")
     assert reason == ""
-    assert mended.equals_exact(shape)
+    assert repaired.equals_exact(shape)
 
 
 def test_parts_are_numbered_and_rows_without_geometry_stay():
@@ -37,7 +37,7 @@ def test_parts_are_numbered_and_rows_without_geometry_stay():
     rows = gpd.GeoDataFrame(
         {"polygon": ["a", "b", "c"]}, geometry=[two, None, shapely.box(5, 5, 6, 6)], crs="EPSG:32644"
     )
-    apart = explode(rows)
-    assert list(apart["polygon"]) == ["a.1", "a.2", "b", "c"]
-    assert apart.geometry.isna().tolist() == [False, False, True, False]
-    assert np.array_equal(apart.area.dropna(), [1, 1, 1])
+    exploded = explode(rows)
+    assert list(exploded["polygon"]) == ["a.1", "a.2", "b", "c"]
+    assert exploded.geometry.isna().tolist() == [False, False, True, False]
+    assert np.array_equal(exploded.area.dropna(), [1, 1, 1])
