@@ -51,8 +51,8 @@ def train_on_gpu(folder: Path) -> dict[str, Figure]:
     found: dict[str, Figure] = {}
     for batch in (8, 32) if DEVICE.type == "cuda" else ():
         schedule = Schedule(iterations=30, batch=batch, evaluate_every=30, evaluate_at_most=1)
-        plan = TrainConfig(_patches(folder, 2 * batch, schedule.crop), schedule, OPERATIONS, (0, 1))
-        ours, bare = _steps(Network(weights="none"), plan)
+        config = TrainConfig(_patches(folder, 2 * batch, schedule.crop), schedule, OPERATIONS, (0, 1))
+        ours, bare = _steps(Network(weights="none"), config)
         what = f"Xception-71, 480 x 480, batch {batch}, bfloat16, {torch.cuda.get_device_name()}"
         share = ratio(ours, bare, pairs=3)
         speed = schedule.iterations * batch / statistics.median(seconds(ours) for _ in range(3))
@@ -61,10 +61,10 @@ def train_on_gpu(folder: Path) -> dict[str, Figure]:
     return found
 
 
-def _steps(network: Network, plan: TrainConfig) -> tuple:
+def _steps(network: Network, config: TrainConfig) -> tuple:
     """Return our training and as many bare steps, as functions."""
     learner, net = (build(network, seed=1).to(DEVICE, memory_format=torch.channels_last) for _ in range(2))
-    optimizer, schedule = build_optimizer(net, plan.schedule), plan.schedule
+    optimizer, schedule = build_optimizer(net, config.schedule), config.schedule
     shape = schedule.batch, 3, schedule.crop, schedule.crop
     images = torch.randint(0, 256, shape, dtype=torch.uint8).to(DEVICE, memory_format=torch.channels_last)
     labels = torch.randint(0, 2, (shape[0], *shape[2:])).to(DEVICE)
@@ -80,7 +80,7 @@ def _steps(network: Network, plan: TrainConfig) -> tuple:
             optimizer.step()
         return loss.item()
 
-    return lambda: fit(learner, plan), bare
+    return lambda: fit(learner, config), bare
 
 
 def _patches(folder: Path, count: int, side: int) -> TrainingData:
@@ -104,20 +104,20 @@ def everest(folder: Path, iterations: int = 400) -> dict[str, Figure]:
     if not data.is_dir():
         return {}
     region = _everest(data, iterations)
-    plan = TrainConfig(
+    config = TrainConfig(
         _prepared(folder, region), region.training.schedule, tuple(region.training.augment[0]), (region.seed, 1)
     )
     what = f"validation IoU of glaciers, grouped split, MobileNetV2 with random weights, {iterations} steps of 8 crops of 128"
     other = "segmentation_models_pytorch's DeepLabV3Plus, the same data, steps and seed"
     began = time.monotonic()
-    ours = _iou(build(region.training.network, seed=seed_of(*plan.seeds)), plan)
+    ours = _iou(build(region.training.network, seed=seed_of(*config.seeds)), config)
     minutes = (time.monotonic() - began) / 60
-    background, glacier = plan.data.validation_pixels.sum(0)
+    background, glacier = config.data.validation_pixels.sum(0)
     return {
         "everest_iou_of_all": Figure(glacier / (background + glacier), "IoU", "every validation pixel called glacier", "everest_iou"),
         "everest_iou": Figure(ours, "IoU", what, other),
         "everest_minutes": Figure(minutes, "min", f"training and its looks, {what}", "20 on two cores"),
-        "everest_iou_smp": Figure(_iou(Theirs(region.training.network, seed_of(*plan.seeds)), plan), "IoU", what, "everest_iou"),
+        "everest_iou_smp": Figure(_iou(Theirs(region.training.network, seed_of(*config.seeds)), config), "IoU", what, "everest_iou"),
     }  # fmt: skip
 
 
@@ -142,8 +142,8 @@ class Theirs(nn.Module):
         return self.net(normalise(images))
 
 
-def _iou(network: nn.Module, plan: TrainConfig) -> float:
-    return round_record(plan, fit(network, plan), [])["validation_iou"]["landform"]
+def _iou(network: nn.Module, config: TrainConfig) -> float:
+    return round_record(config, fit(network, config), [])["validation_iou"]["landform"]
 
 
 def _everest(data: Path, iterations: int) -> Region:

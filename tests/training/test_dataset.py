@@ -57,7 +57,7 @@ def test_thinned_is_spread_evenly(patches):
 
 def test_each_epoch_sees_every_patch_once_in_another_order(patches):
     never = np.zeros(5, dtype=bool)
-    seen = [number for i in range(10) for number in numbers(SAMPLING.draw(patches, never, SAMPLING.places(i)))]
+    seen = [number for i in range(10) for number in numbers(SAMPLING.draw(patches, never, SAMPLING.positions(i)))]
     epochs = [tuple(seen[start : start + 5]) for start in range(0, 30, 5)]
     assert all(sorted(epoch) == [0, 1, 2, 3, 4] for epoch in epochs)
     assert len(set(epochs)) > 1
@@ -65,10 +65,10 @@ def test_each_epoch_sees_every_patch_once_in_another_order(patches):
 
 def test_a_batch_depends_on_its_number_alone(patches):
     always = np.ones(5, dtype=bool)
-    one = SAMPLING.draw(patches, always, SAMPLING.places(7))
-    SAMPLING.draw(patches, always, SAMPLING.places(3))
-    assert one.images.equal(SAMPLING.draw(patches, always, SAMPLING.places(7)).images)
-    assert not one.images.equal(SAMPLING.draw(patches, always, SAMPLING.places(8)).images)
+    one = SAMPLING.draw(patches, always, SAMPLING.positions(7))
+    SAMPLING.draw(patches, always, SAMPLING.positions(3))
+    assert one.images.equal(SAMPLING.draw(patches, always, SAMPLING.positions(7)).images)
+    assert not one.images.equal(SAMPLING.draw(patches, always, SAMPLING.positions(8)).images)
 
 
 def test_only_positives_are_augmented(patches):
@@ -76,7 +76,7 @@ def test_only_positives_are_augmented(patches):
     patches.arrays[0][positive, ..., 3] |= 1
     noisy = {True: 0, False: 0}
     for i in range(20):
-        batch = SAMPLING.draw(patches, positive, SAMPLING.places(i))
+        batch = SAMPLING.draw(patches, positive, SAMPLING.positions(i))
         for image, label in zip(batch.images, batch.labels, strict=True):
             noisy[bool((label == 1).any())] += bool(image[1][label != 255].any())  # green is 0 but for noise
     assert noisy[True] > 5

@@ -15,7 +15,7 @@ TILES = ["A", "B"]
 
 
 @pytest.fixture
-def plan(given):
+def config(given):
     """A function that plans three steps; norms are frozen, for those of CPUs see their own patches only."""
 
     def make(**changes):
@@ -44,11 +44,11 @@ def network(given):
     return make
 
 
-def test_two_processes_do_what_one_does(plan, network, caplog):
+def test_two_processes_do_what_one_does(config, network, caplog):
     caplog.set_level(logging.INFO, logger="lobate")
     alone, both = network(), network()
-    one = fit(alone, plan())
-    two = launch_ddp(both, plan(), 2)
+    one = fit(alone, config())
+    two = launch_ddp(both, config(), 2)
     for row, other in zip(one.rows, two.rows, strict=True):
         assert (row["iteration"], row["split"]) == (other["iteration"], other["split"])
         assert row["loss"] == pytest.approx(other["loss"], rel=1e-3)
@@ -62,9 +62,9 @@ def test_two_processes_do_what_one_does(plan, network, caplog):
     assert caplog.text.count("IoU of the landform") == 2, "one line by one process, one by the leader of two"
 
 
-def test_a_mistake_in_a_worker_is_a_mistake_here(plan, network):
+def test_a_mistake_in_a_worker_is_a_mistake_here(config, network):
     with pytest.raises(UserError, match="learning_rate"):
-        launch_ddp(network(), plan(learning_rate=1e30), 2)
+        launch_ddp(network(), config(learning_rate=1e30), 2)
 
 
 def test_a_job_uses_what_it_may_and_never_more_than_there_is(monkeypatch):
@@ -76,9 +76,9 @@ def test_a_job_uses_what_it_may_and_never_more_than_there_is(monkeypatch):
         assert device_count() == meant
 
 
-def test_never_more_processes_than_patches_in_a_batch(plan, network, monkeypatch):
+def test_never_more_processes_than_patches_in_a_batch(config, network, monkeypatch):
     monkeypatch.setattr("lobate.training.launch.device_count", lambda: 8)
     asked = []
-    monkeypatch.setattr("lobate.training.launch.launch_ddp", lambda net, plan, size: asked.append(size))
-    fit_on_all_devices(network(), plan(batch=3))
+    monkeypatch.setattr("lobate.training.launch.launch_ddp", lambda net, config, size: asked.append(size))
+    fit_on_all_devices(network(), config(batch=3))
     assert asked == [3]

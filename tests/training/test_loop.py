@@ -1,4 +1,4 @@
-"""One step: parts and their weights against the gradient of the whole, written out by hand."""
+"""The training loop: a step against its gradient written out by hand, evaluation, and the progress log."""
 
 from __future__ import annotations
 
@@ -127,15 +127,15 @@ def test_a_batch_without_labels_changes_nothing():
 
 
 def test_the_loss_is_a_mean_and_must_be_a_number():
-    course = TrainState()
-    assert course.mean_loss is None
+    state = TrainState()
+    assert state.mean_loss is None
     for loss in (torch.tensor(1.0), None, torch.tensor(2.0)):
-        course.advance(loss)
-    assert (course.iteration, course.skipped, course.mean_loss) == (3, 1, 1.5)
-    check_loss(course, Schedule())
-    course.advance(torch.tensor(float("nan")))
+        state.advance(loss)
+    assert (state.iteration, state.skipped, state.mean_loss) == (3, 1, 1.5)
+    check_loss(state, Schedule())
+    state.advance(torch.tensor(float("nan")))
     with pytest.raises(UserError, match="learning_rate"):
-        check_loss(course, Schedule())
+        check_loss(state, Schedule())
 
 
 def test_seeds_follow_from_all_their_numbers():
@@ -143,39 +143,39 @@ def test_seeds_follow_from_all_their_numbers():
     assert len({seed_of(1, 2), seed_of(2, 1), seed_of(1, 3)}) == 3
 
 
-COURSE = SimpleNamespace(iteration=30, mean_loss=0.25)
+STATE = SimpleNamespace(iteration=30, mean_loss=0.25)
 
 
-def told(monkeypatch, capsys, caplog, *, terminal, course=COURSE):
+def log_progress(monkeypatch, capsys, caplog, *, terminal, state=STATE):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     caplog.set_level(logging.INFO, logger="lobate")
-    with ProgressLog(Schedule(iterations=100, batch=4), 2, SimpleNamespace(iteration=10, mean_loss=None)) as pace:
-        pace.steps._began -= 10.0
-        pace.is_due(course)
-        pace.log(course)
+    with ProgressLog(Schedule(iterations=100, batch=4), 2, SimpleNamespace(iteration=10, mean_loss=None)) as progress:
+        progress.task._began -= 10.0
+        progress.is_due(state)
+        progress.log(state)
     return capsys.readouterr().err, caplog.text
 
 
 def test_a_log_gets_a_plain_line_and_no_bar(monkeypatch, capsys, caplog):
-    shown, logged = told(monkeypatch, capsys, caplog, terminal=False)
+    shown, logged = log_progress(monkeypatch, capsys, caplog, terminal=False)
     assert "round 2, iteration 30 of 100: loss 0.2500, 8.0 images/s, 35 s left" in logged
     assert shown == ""
 
 
 def test_a_terminal_gets_a_bar(monkeypatch, capsys, caplog):
-    shown, _ = told(monkeypatch, capsys, caplog, terminal=True)
+    shown, _ = log_progress(monkeypatch, capsys, caplog, terminal=True)
     assert "30/100" in shown
     assert "round 2, loss 0.2500" in shown
 
 
 def test_an_unknown_loss_is_called_so(monkeypatch, capsys, caplog):
-    course = SimpleNamespace(iteration=30, mean_loss=None)
-    assert "loss unknown" in told(monkeypatch, capsys, caplog, terminal=False, course=course)[1]
+    state = SimpleNamespace(iteration=30, mean_loss=None)
+    assert "loss unknown" in log_progress(monkeypatch, capsys, caplog, terminal=False, state=state)[1]
 
 
 def test_only_the_leader_tells_and_only_in_time(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    for team, waited, due in ((ProcessGroup(), 0, False), (ProcessGroup(), 61, True), (ProcessGroup(1, 2), 61, False)):
-        pace = ProgressLog(Schedule(), 1, COURSE, team)
-        pace.steps._logged_at -= waited
-        assert pace.is_due(COURSE) is due
+    for group, waited, due in ((ProcessGroup(), 0, False), (ProcessGroup(), 61, True), (ProcessGroup(1, 2), 61, False)):
+        progress = ProgressLog(Schedule(), 1, STATE, group)
+        progress.task._logged_at -= waited
+        assert progress.is_due(STATE) is due

@@ -54,7 +54,9 @@ def rounds(tmp_path):
             verdicts.append(write(tmp_path / f"v{number}.json", facts))
             models.append(tmp_path / f"m{number}")
             header = {**HEADER, "round": trained, "validation_iou": facts["validation_iou"]}
-            save_file({"a.weight": np.full((2, 3), trained, "f4")}, models[-1], metadata={METADATA_KEY: json.dumps(header)})
+            save_file(
+                {"a.weight": np.full((2, 3), trained, "f4")}, models[-1], metadata={METADATA_KEY: json.dumps(header)}
+            )
         model, selection = tmp_path / "model.safetensors", tmp_path / "selection.json"
         select_model(verdicts, models, model, selection, target_iou=target, **more)
         return json.loads(selection.read_text()), read_header(model)

@@ -147,7 +147,7 @@ def test_patience_ends_a_round_early_and_a_resumed_one_too(given, monkeypatch, t
     facts = [json.loads(patient.train(name)["verdict"].read_text()) for name in ("one", "again")]
     assert facts[0] == facts[1]
     assert facts[0]["iterations"] == 4  # the first look, and three that were no better
-    assert "no better validation IoU in 3 looks: training ends at iteration 4" in caplog.text
+    assert "no better validation IoU in 3 evaluations: training ends at iteration 4" in caplog.text
 
 
 def test_torch_is_left_as_it_was(given):

@@ -15,7 +15,7 @@ PAPER = Network(weights="none")
 
 
 @pytest.fixture
-def plan(given, tmp_path, split_writer):
+def config(given, tmp_path, split_writer):
     split_writer(given.split, {"A": ["training", "training", "validation"]})
     schedule = given.schedule.model_copy(
         update={"iterations": 3, "evaluate_every": 3, "crop": 48, "learning_rate": 0.007, "scales": [1.0]}
@@ -24,18 +24,18 @@ def plan(given, tmp_path, split_writer):
     return TrainConfig(data, schedule, ("flip",), (5, 1), tmp_path / "checkpoint.pt", "recipe")
 
 
-def test_three_steps_move_every_weight_and_a_resume_ends_the_same(plan, monkeypatch):
+def test_three_steps_move_every_weight_and_a_resume_ends_the_same(config, monkeypatch):
     whole = build(PAPER, seed=3)
     start = {name: tensor.clone() for name, tensor in whole.named_parameters()}
-    course = fit(whole, plan)
-    assert (course.iteration, course.skipped) == (3, 0)
+    state = fit(whole, config)
+    assert (state.iteration, state.skipped) == (3, 0)
     weights = {name: tensor for name, tensor in whole.named_parameters() if tensor.ndim > 1}
     assert [name for name, tensor in weights.items() if torch.equal(tensor, start[name])] == []
     unreached = [name for name, one in whole.named_parameters() if one.grad is None or not one.grad.any()]
     assert unreached == [], (
         "scale and shift of a norm may move by less than a rounding, but a gradient has to reach them"
     )
-    plan.checkpoint.unlink()
+    config.checkpoint.unlink()
 
     monkeypatch.setattr(loop.ProgressLog, "EVERY_S", -1)  # keeps after every step
     step, taken = loop.train_step, []
@@ -48,9 +48,9 @@ def test_three_steps_move_every_weight_and_a_resume_ends_the_same(plan, monkeypa
 
     monkeypatch.setattr(loop, "train_step", killed)
     with pytest.raises(KeyboardInterrupt):
-        fit(build(PAPER, seed=3), plan)
+        fit(build(PAPER, seed=3), config)
     resumed = build(PAPER, seed=3)
-    assert fit(resumed, plan).iteration == 3
+    assert fit(resumed, config).iteration == 3
     assert len(taken) == 4, "two, the one that was killed, and the last"
     for name, tensor in whole.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], tensor), name

@@ -1,12 +1,12 @@
-"""More variety from the same patches: image and mask change together, labels always by nearest neighbour.
+"""Data augmentation of training patches: image and mask change together, the mask by nearest neighbour.
 
-Two layers, as in METHOD section 2. Every patch goes through the online set of DeepLab (``fit_to_crop``: scale, random
-crop, pad, left-right flip). A patch that shows the landform first goes through the operations that the round names
-(``OPERATIONS``), each with probability 1/2. Whatever is drawn comes from the generator handed in, so a sample depends on
-nothing but its place in the training.
+There are two stages, as in METHOD section 2. A patch that shows the landform first goes through the round's operations
+(``OPERATIONS``), each with probability 1/2. Then every patch goes through DeepLab's online augmentation
+(``fit_to_crop``): scale, random crop, pad, left-right flip. All random numbers come from the generator passed in, so a
+sample depends only on its position in the training.
 
-An image is a ``tv_tensors.Image`` (C, H, W) uint8, a mask a ``tv_tensors.Mask`` (H, W) uint8 of 0, 1 and 255. New ground
-is 127.5 in the image (128 in 8 bits) and ignored in the mask.
+An image is a ``tv_tensors.Image`` (C, H, W) uint8, a mask a ``tv_tensors.Mask`` (H, W) uint8 of 0, 1 and 255. Padding is
+127.5 in the image (128 in 8 bits) and ignored in the mask.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Sample = tuple[Image, Mask]
 Operation = Callable[[Image, Mask, np.random.Generator], Sample]
 
 GREY = 128
-MIN_CROP_SIDE = 32  # px: `crop` leaves at least this much of a side
+MIN_CROP_SIDE = 32  # px: `crop` leaves at least this length of a side
 
 
 def augment(image: Image, mask: Mask, operations: Sequence[str], random: np.random.Generator) -> Sample:
-    """Apply each of the named operations with probability 1/2, in the order given."""
+    """Apply each of the named operations with probability 1/2, in this order."""
     for name in operations:
         if random.random() < 0.5:
             image, mask = OPERATIONS[name](image, mask, random)
@@ -39,62 +39,62 @@ def augment(image: Image, mask: Mask, operations: Sequence[str], random: np.rand
 
 def flip(image: Image, mask: Mask, random: np.random.Generator) -> Sample:
     """Mirror left-right, up-down or both."""
-    ways = [(F.horizontal_flip,), (F.vertical_flip,), (F.horizontal_flip, F.vertical_flip)]
-    for way in ways[random.integers(3)]:
-        image, mask = way(image), way(mask)
+    choices = [(F.horizontal_flip,), (F.vertical_flip,), (F.horizontal_flip, F.vertical_flip)]
+    for mirror in choices[random.integers(3)]:
+        image, mask = mirror(image), mirror(mask)
     return image, mask
 
 
 def rotate(image: Image, mask: Mask, random: np.random.Generator) -> Sample:
-    """Turn by 45, 90 or 135 degrees; the patch grows so that nothing is lost."""
+    """Rotate by 45, 90 or 135 degrees; the patch grows so that no pixel is lost."""
     angle = float(random.choice([45, 90, 135]))
-    turned = F.rotate(image, angle, interpolation=InterpolationMode.BILINEAR, expand=True, fill=GREY)
-    return turned, F.rotate(mask, angle, expand=True, fill=IGNORE)
+    rotated = F.rotate(image, angle, interpolation=InterpolationMode.BILINEAR, expand=True, fill=GREY)
+    return rotated, F.rotate(mask, angle, expand=True, fill=IGNORE)
 
 
 def blur(image: Image, mask: Mask, random: np.random.Generator) -> Sample:
-    """Gaussian blur of sigma 1 or 2 px; the mask stays."""
+    """Blur with a Gaussian of sigma 1 or 2 px; the mask stays."""
     sigma = int(random.integers(1, 3))
     return F.gaussian_blur(image, kernel_size=6 * sigma + 1, sigma=float(sigma)), mask
 
 
 def crop(image: Image, mask: Mask, random: np.random.Generator) -> Sample:
-    """Take 10 or 30 px off every side, where enough is left."""
-    off = int(random.choice([10, 30]))
+    """Cut 10 or 30 px off every side, unless less than ``MIN_CROP_SIDE`` would be left."""
+    margin = int(random.choice([10, 30]))
     height, width = mask.shape[-2:]
-    if min(height, width) - 2 * off < MIN_CROP_SIDE:
+    if min(height, width) - 2 * margin < MIN_CROP_SIDE:
         return image, mask
-    box = off, off, height - 2 * off, width - 2 * off
+    box = margin, margin, height - 2 * margin, width - 2 * margin
     return F.crop(image, *box), F.crop(mask, *box)
 
 
 def scale(image: Image, mask: Mask, random: np.random.Generator) -> Sample:
-    """Resize to 0.75 or 1.25 of the size."""
+    """Resize by a factor of 0.75 or 1.25."""
     factor = float(random.choice([0.75, 1.25]))
-    return _resized(image, mask, [round(side * factor) for side in mask.shape[-2:]])
+    return _resize(image, mask, [round(side * factor) for side in mask.shape[-2:]])
 
 
 def brightness(image: Image, mask: Mask, random: np.random.Generator) -> Sample:
-    """Times 0.5 to 1.5, plus -30 to 30; the mask stays."""
+    """Multiply by 0.5 to 1.5 and add -30 to 30; the mask stays."""
     levels = torch.arange(256.0) * random.uniform(0.5, 1.5) + random.uniform(-30, 30)
-    return _by_table(image, levels), mask
+    return _apply_lut(image, levels), mask
 
 
 def gamma(image: Image, mask: Mask, random: np.random.Generator) -> Sample:
-    """To the power of 0.5 to 1.5; the mask stays."""
+    """Raise to the power of 0.5 to 1.5; the mask stays."""
     levels = 255 * (torch.arange(256.0) / 255) ** random.uniform(0.5, 1.5)
-    return _by_table(image, levels), mask
+    return _apply_lut(image, levels), mask
 
 
 def noise(image: Image, mask: Mask, random: np.random.Generator) -> Sample:
-    """Add Gaussian noise of a deviation up to 0.2 of 255; the mask stays."""
+    """Add Gaussian noise with a standard deviation up to 0.2 of 255; the mask stays."""
     deviation = random.uniform(0, 0.2) * 255
-    added = torch.from_numpy(random.standard_normal(image.shape, dtype=np.float32)) * deviation
-    return Image((image.as_subclass(Tensor) + added).round().clamp(0, 255).to(torch.uint8)), mask
+    offsets = torch.from_numpy(random.standard_normal(image.shape, dtype=np.float32)) * deviation
+    return Image((image.as_subclass(Tensor) + offsets).round().clamp(0, 255).to(torch.uint8)), mask
 
 
 OPERATIONS: dict[str, Operation] = {
-    one.__name__: one for one in (flip, rotate, blur, crop, scale, brightness, gamma, noise)
+    operation.__name__: operation for operation in (flip, rotate, blur, crop, scale, brightness, gamma, noise)
 }
 
 
@@ -103,13 +103,13 @@ def fit_to_crop(
 ) -> tuple[Image, Mask]:
     """Scale by one of ``scales``, crop at random, pad to ``side`` x ``side`` at the bottom and right, and flip or not.
 
-    The part is cut out before it is resized, which gives the same and never makes a large patch larger still.
+    The crop is cut out before it is resized: the result is the same, and a large patch is never enlarged whole.
     """
     factor = float(random.choice(scales))
     sides = [min(length, max(1, round(side / factor))) for length in mask.shape[-2:]]
     corner = [int(random.integers(full - part + 1)) for full, part in zip(mask.shape[-2:], sides, strict=True)]
     image, mask = F.crop(image, *corner, *sides), F.crop(mask, *corner, *sides)
-    image, mask = _resized(image, mask, [min(side, max(1, round(part * factor))) for part in sides])
+    image, mask = _resize(image, mask, [min(side, max(1, round(part * factor))) for part in sides])
     height, width = mask.shape[-2:]
     padding = [0, 0, side - width, side - height]
     image, mask = F.pad(image, padding, fill=GREY), F.pad(mask, padding, fill=IGNORE)
@@ -118,14 +118,14 @@ def fit_to_crop(
     return image, mask
 
 
-def _resized(image: Image, mask: Mask, size: list[int]) -> Sample:
+def _resize(image: Image, mask: Mask, size: list[int]) -> Sample:
     if size == list(mask.shape[-2:]):
         return image, mask
     image = F.resize(image, size, interpolation=InterpolationMode.BILINEAR, antialias=True)
     return image, F.resize(mask, size, interpolation=InterpolationMode.NEAREST_EXACT)
 
 
-def _by_table(image: Image, levels: Tensor) -> Image:
-    """Replace each grey level by its entry in ``levels`` (256,), rounded and clipped to 8 bits."""
-    table = levels.round().clamp(0, 255).to(torch.uint8)
-    return Image(table[image.as_subclass(Tensor).int()])
+def _apply_lut(image: Image, levels: Tensor) -> Image:
+    """Map each grey level to its entry in ``levels`` (256,), rounded and clipped to 8 bits."""
+    lut = levels.round().clamp(0, 255).to(torch.uint8)
+    return Image(lut[image.as_subclass(Tensor).int()])

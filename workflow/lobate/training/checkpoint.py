@@ -1,7 +1,7 @@
-"""Going on after a kill: all that a training needs to continue, written so that no half-written file is ever read.
+"""Checkpoints: a killed training resumes from the last one, and a half-written file is never read.
 
-Batches and dropout follow from (seed, round, iteration), so there are no random states to keep: weights, the optimiser's
-memory and the course so far are all.
+Batches and dropout follow from (seed, round, iteration), so a checkpoint needs no random states. It holds the weights, the
+optimiser's state and the training's state.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from lobate.io.atomic import atomic_write
 
 log = logging.getLogger(__name__)
 
-SCRATCH_VARIABLE = "LOBATE_SCRATCH"  # a folder that outlives a killed run; without it nothing is kept
+SCRATCH_VARIABLE = "LOBATE_SCRATCH"
+"""Environment variable: a folder that outlives a killed run; without it no checkpoint is written."""
 
 
 def checkpoint_path() -> Path | None:
-    """Return where the checkpoint goes, or None when the environment names no folder."""
+    """Return the path of the checkpoint; None when the environment names no folder."""
     folder = os.environ.get(SCRATCH_VARIABLE)
     if not folder:
         return None
@@ -32,12 +33,12 @@ def checkpoint_path() -> Path | None:
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write the state (tensors, numbers, strings, lists, dicts) under a temporary name and rename it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path, fsync=True) as part, part.open("wb") as file:
+    with atomic_write(path, fsync=True) as temporary, temporary.open("wb") as file:
         torch.save(state, file)
 
 
 def load_checkpoint(path: Path, recipe: str) -> dict[str, Any] | None:
-    """Return the state that ``keep`` wrote for the same ``recipe``; None, and told, when it is damaged or another's."""
+    """Return the state saved for the same ``recipe``; None, with a warning, for a damaged file or another recipe."""
     if not path.exists():
         return None
     try:
@@ -46,6 +47,6 @@ def load_checkpoint(path: Path, recipe: str) -> dict[str, Any] | None:
         log.warning("the checkpoint %s cannot be read (%s); training starts anew", path, type(error).__name__)
         return None
     if state.get("recipe") != recipe:
-        log.warning("the checkpoint %s is of another training; training starts anew", path)
+        log.warning("the checkpoint %s belongs to another training; training starts anew", path)
         return None
     return state

@@ -1,7 +1,7 @@
-"""The verb `choose_round`: which round's model will be used, and what that round was trained with.
+"""The verb `choose_round`: choose a round, and collect its augmentation and mined patches.
 
-What trains once more with the chosen round's settings (the other protocol, the folds) reads only this, so it is repeated when
-another round is chosen or its material changes, and not because the target moved.
+`train_other` and `cross_validate` train again as the chosen round did, and read only these files. They are repeated when
+another round is chosen or its training data change, and not because the target changed.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ def choose_round(
     *,
     target_iou: Annotated[float, Setting("training.target_iou")] = 0.80,
 ) -> None:
-    """Choose a round as `select_model` does, and gather the negatives that the rounds before it mined.
+    """Choose a round as `select_model` does, and gather the negatives that earlier rounds mined.
 
-    ``mined`` and ``negatives`` are the files of `mine_negatives` in the order of the rounds. ``chosen`` says round and
+    ``mined`` and ``negatives`` are the files of `mine_negatives` in the order of the rounds. ``chosen`` holds round and
     augmentation; ``chosen_mined`` holds the patches, ``chosen_negatives`` their footprints (layer `patches`, EPSG:4326).
+    Raises UserError when patches and footprints differ in number.
     """
     facts = [read_verdict(path) for path in verdicts]
-    one = facts[pick_round(facts, target_iou)]
-    before = one["round"] - 1
-    arrays = [array for path in mined[:before] if len(array := open_patches(path))]
-    footprints = [read_layer(path, "patches") for path in negatives[:before]]
+    verdict = facts[pick_round(facts, target_iou)]
+    number = verdict["round"]
+    arrays = [patches for path in mined[: number - 1] if len(patches := open_patches(path))]
+    footprints = [read_layer(path, "patches") for path in negatives[: number - 1]]
     if sum(map(len, arrays)) != sum(map(len, footprints)):
         raise UserError(
-            f"The patches mined before round {one['round']} and their footprints ({negatives[0]} and others) differ in number: "
+            f"The patches mined before round {number} and their footprints ({negatives[0]} and others) differ in number: "
             "they are not of one run. Delete both and run again."
         )
     np.save(chosen_mined, np.concatenate(arrays) if arrays else np.zeros((0, 0, 0, 0), dtype=np.uint8))
-    nothing = gpd.GeoDataFrame({"id": []}, geometry=[], crs=LONLAT).astype({"id": object})
-    write_layers(chosen_negatives, {"patches": pd.concat([nothing, *footprints], ignore_index=True)})
-    found = {"round": one["round"], "augment": one.get("augment", [])}
-    write_json(chosen, found)
-    log.info("round %d is chosen; rounds before it mined %d patches", one["round"], sum(map(len, arrays)))
+    empty = gpd.GeoDataFrame({"id": []}, geometry=[], crs=LONLAT).astype({"id": object})
+    write_layers(chosen_negatives, {"patches": pd.concat([empty, *footprints], ignore_index=True)})
+    write_json(chosen, {"round": number, "augment": verdict.get("augment", [])})
+    log.info("round %d is chosen; rounds before it mined %d patches", number, sum(map(len, arrays)))

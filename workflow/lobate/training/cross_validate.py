@@ -1,6 +1,6 @@
-"""Train the chosen round once more with one of k folds held back for validation.
+"""The verb `cross_validate`: train the chosen round again with one of k folds held back for validation.
 
-The result says what the chosen model's validation IoU is worth; the model itself is not kept.
+The spread of the folds' IoUs shows how far the chosen model's validation IoU can be trusted. The model is not kept.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def cross_validate(
     schedule: Annotated[Schedule, Setting("training.schedule")],
     seed: Annotated[int, Setting("seed")] = 0,
 ) -> None:
-    """Train as the ``chosen`` round was, with fold ``fold`` (from 0) held back for validation; the rest as `train_other`."""
+    """Train as the ``chosen`` round was, with fold ``fold`` (from 0) held back for validation; otherwise as `train_other`."""
     retraining = Retraining(patches, tiles, split, chosen, mined, negatives, network, schedule, seed, weights)
     facts = retraining.train(fold, metrics) | {"fold": fold}
     write_json(verdict, facts)

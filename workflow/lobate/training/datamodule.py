@@ -1,4 +1,4 @@
-"""Patch files and the split as the two sides of a training; whatever does not fit together is told before any work."""
+"""The training and the validation side, read from patch files and the split; mismatches fail before any work."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Both sides; ``pixels`` and ``seen`` (n, 2) count background and landform in each training and validation patch.
+    """Both sides of a training.
 
-    The last ``mined`` training patches are negatives of earlier rounds.
+    ``training_pixels`` and ``validation_pixels`` (n, 2) count the background and landform pixels of each patch. The last
+    ``n_mined`` training patches are negatives mined in earlier rounds.
     """
 
     training: PatchDataset
@@ -35,18 +36,18 @@ class TrainingData:
 
     @property
     def positive(self) -> np.ndarray:
-        """Which training patches show the landform; shape (n,)."""
+        """Mask of the training patches that show the landform; shape (n,)."""
         return self.training_pixels[:, 1] > 0
 
     @cached_property
     def digest(self) -> str:
-        """The sha256 of all patches, those of the training side first, in the order of the split."""
-        total = hashlib.sha256()
+        """The sha256 of all patches, training side first, in the order of the split."""
+        sha256 = hashlib.sha256()
         for side in (self.training, self.validation):
-            total.update(f"{len(side)} ".encode())
+            sha256.update(f"{len(side)} ".encode())
             for file, row, height, width in side.places:
-                total.update(np.ascontiguousarray(side.arrays[file][row, :height, :width]).data)
-        return total.hexdigest()
+                sha256.update(np.ascontiguousarray(side.arrays[file][row, :height, :width]).data)
+        return sha256.hexdigest()
 
     def __str__(self) -> str:
         return (
@@ -63,20 +64,21 @@ def read_data(
     protocol: Protocol = "side",
     footprints: list[Path] | None = None,
 ) -> TrainingData:
-    """Open the patch ``files`` of ``tiles`` as ``split`` says by ``protocol``, and the ``mined`` patches for training.
+    """Open the patch ``files`` of ``tiles``, split by ``protocol``, and add the ``mined`` patches to the training side.
 
-    With ``footprints`` (one file for each of ``mined``, layer `patches`), mined patches that touch validation ground do not
-    train, and are counted in the log. Raises UserError for damaged files and for files and split that are not of one run;
-    Impossible for a side without patches and for a training side without the landform.
+    With ``footprints`` (one file for each of ``mined``, layer `patches`), mined patches that touch validation ground are
+    left out, and counted in the log. Raises UserError for damaged files, and for files and split of different runs.
+    Raises EmptySplitError for a side without patches, and for a training side without the landform.
     """
     rows = read_split(split, protocol)
     validating = rows[rows["side"] == "validation"]
-    extra = [_mined_rows(path) for path in mined]
+    mined_rows = [np.arange(len(open_patches(path))) for path in mined]
     for number, path in enumerate(footprints or []):
-        extra[number] = _off(extra[number], path, validating)
-    training = concat_patches(files, tiles, rows[rows["side"] == "training"], list(zip(mined, extra, strict=True)))
+        mined_rows[number] = _exclude_validation_ground(mined_rows[number], path, validating)
+    training = concat_patches(files, tiles, rows[rows["side"] == "training"], list(zip(mined, mined_rows, strict=True)))
     validation = concat_patches(files, tiles, validating, [])
-    data = TrainingData(training, validation, training.class_pixels(), validation.class_pixels(), sum(map(len, extra)))
+    n_mined = sum(map(len, mined_rows))
+    data = TrainingData(training, validation, training.class_pixels(), validation.class_pixels(), n_mined)
     if not data.positive.any():
         raise EmptySplitError(
             f"None of the {len(training)} training patches shows the landform, so there is nothing to learn. Check that "
@@ -85,44 +87,40 @@ def read_data(
     return data
 
 
-def _mined_rows(path: Path) -> np.ndarray:
-    return np.arange(len(open_patches(path)))
-
-
-def _off(rows: np.ndarray, footprints: Path, validating: gpd.GeoDataFrame) -> np.ndarray:
-    """Return those ``rows`` of mined patches whose footprints touch no validation ground."""
-    ground = read_layer(footprints, "patches").to_crs(validating.crs)
-    if len(ground) != len(rows):
+def _exclude_validation_ground(rows: np.ndarray, footprints: Path, validating: gpd.GeoDataFrame) -> np.ndarray:
+    """Return the ``rows`` of mined patches with footprints off the validation ground."""
+    mined = read_layer(footprints, "patches").to_crs(validating.crs)
+    if len(mined) != len(rows):
         raise UserError(
-            f"{footprints} has {len(ground)} footprints for {len(rows)} mined patches: the files are not of one run. "
+            f"{footprints} has {len(mined)} footprints for {len(rows)} mined patches: the files are not of one run. "
             "Delete both and run again."
         )
-    touching = np.unique(validating.sindex.query(ground.geometry, predicate="intersects")[0])
+    touching = np.unique(validating.sindex.query(mined.geometry, predicate="intersects")[0])
     if len(touching):
-        log.info("%d mined patches touch validation ground of this protocol and do not train", len(touching))
+        log.info("%d mined patches touch validation ground of this protocol and are left out", len(touching))
     return np.setdiff1d(rows, touching)
 
 
 def concat_patches(
     files: list[Path], tiles: list[str], rows: gpd.GeoDataFrame, mined: list[tuple[Path, np.ndarray]]
 ) -> PatchDataset:
-    """Join the patches that ``rows`` of the split name (by tile, row, height and width) and the rows of mined files."""
+    """Return the patches in ``rows`` of the split (by tile, row, height and width), then those of the ``mined`` files."""
     paths = [*files, *(path for path, _ in mined)]
     arrays = tuple(open_patches(path) for path in paths)
-    _check_alike([(path, array) for path, array in zip(paths, arrays, strict=True) if len(array)])
+    _check_same_shape([(path, array) for path, array in zip(paths, arrays, strict=True) if len(array)])
     numbers = {tile: number for number, tile in enumerate(tiles)}
     if unknown := sorted(set(rows["tile"]) - set(numbers)):
         raise UserError(
             f"The split names the tile {unknown[0]}, but the patch files are of {', '.join(sorted(numbers))}."
         )
-    named = np.array([rows["tile"].map(numbers), rows["row"], rows["height"], rows["width"]], dtype=np.int64).T
-    _check_rows(files, arrays, named)
-    extra = [
+    places = np.array([rows["tile"].map(numbers), rows["row"], rows["height"], rows["width"]], dtype=np.int64).T
+    _check_rows(files, arrays, places)
+    mined_places = [
         (number, row, *arrays[number].shape[1:3])
-        for number, (_, taken) in enumerate(mined, len(files))
-        for row in taken
+        for number, (_, mined_rows) in enumerate(mined, len(files))
+        for row in mined_rows
     ]
-    return PatchDataset(arrays, np.concatenate([named, np.array(extra, dtype=np.int64).reshape(-1, 4)]))
+    return PatchDataset(arrays, np.concatenate([places, np.array(mined_places, dtype=np.int64).reshape(-1, 4)]))
 
 
 def _check_rows(files: list[Path], arrays: tuple[np.ndarray, ...], places: np.ndarray) -> None:
@@ -135,9 +133,9 @@ def _check_rows(files: list[Path], arrays: tuple[np.ndarray, ...], places: np.nd
             )
 
 
-def _check_alike(opened: list[tuple[Path, np.ndarray]]) -> None:
-    for path, array in opened[1:]:
-        first_path, first = opened[0]
+def _check_same_shape(patches: list[tuple[Path, np.ndarray]]) -> None:
+    for path, array in patches[1:]:
+        first_path, first = patches[0]
         if array.shape[1:] != first.shape[1:]:
             raise UserError(
                 f"The patches of {path} are {array.shape[1:]} and those of {first_path} are {first.shape[1:]} (side, side, "

@@ -1,4 +1,7 @@
-"""A moving average of a network's weights, which often generalises better than the last ones (Polyak and Juditsky 1992)."""
+"""Exponential moving average (EMA) of a network's weights.
+
+It often generalises better than the last weights (Polyak and Juditsky 1992).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from lobate.network.deeplab import DeepLab
 
 
 class ModelEma:
-    """``network`` is a copy whose weights, and norms' statistics, follow another's by an exponential moving average."""
+    """Copy of a network, ``network``: its weights and norms' statistics are moving averages of the original's."""
 
     def __init__(self, network: DeepLab, decay: float) -> None:
         self.decay = decay
@@ -18,11 +21,11 @@ class ModelEma:
 
     @torch.no_grad()
     def update(self, network: DeepLab, step: int) -> None:
-        """Take in the weights after ``step`` steps; at first the average is short, so that it forgets the beginning."""
+        """Average in the weights after ``step`` steps; the decay starts low, so the first weights are soon forgotten."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        theirs = network.state_dict()
-        for name, mine in self.network.state_dict().items():
-            if mine.is_floating_point():
-                mine.lerp_(theirs[name], 1 - decay)
+        current = network.state_dict()
+        for name, average in self.network.state_dict().items():
+            if average.is_floating_point():
+                average.lerp_(current[name], 1 - decay)
             else:
-                mine.copy_(theirs[name])
+                average.copy_(current[name])

@@ -21,7 +21,7 @@ from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
 from lobate.errors import UserError
-from lobate.io.decisions import standing
+from lobate.io.decisions import confirmed_outlines
 from lobate.io.grid import Grid
 from lobate.io.mask_values import IGNORE
 from lobate.io.raster import open_raster
@@ -88,8 +88,8 @@ def read_patch(image: Path, label: Path, corner: Corner, side: int, vetoed: Sequ
     knows to be landform though no outline says so. Raises UserError when image and label are not on one grid.
     """
     with open_raster(image) as pixels, open_raster(label) as labels:
-        grid = Grid.of(pixels)
-        if not grid.same_as(Grid.of(labels)):
+        grid = Grid.from_raster(pixels)
+        if not grid.same_as(Grid.from_raster(labels)):
             raise UserError(f"The label raster {label} is not on the grid of {image}. Delete it and run again.")
         height, width = (min(side, full - start) for full, start in zip(grid.shape, corner, strict=True))
         window = Window(corner[1], corner[0], width, height)
@@ -126,7 +126,7 @@ class ExclusionZones:
         return cls(
             gpd.GeoSeries(drawn, crs=LONLAT),
             sides.loc[sides["side"] == "validation", "geometry"],
-            gpd.GeoSeries([*vetoed, *standing(decisions)], crs=LONLAT),
+            gpd.GeoSeries([*vetoed, *confirmed_outlines(decisions)], crs=LONLAT),
         )
 
     def clip_to(self, grid: Grid) -> ExclusionZones:

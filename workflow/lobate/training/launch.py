@@ -1,8 +1,8 @@
-"""Training on several devices of one machine: this process starts one worker a device, and takes over what they learnt.
+"""Training on several devices of one machine: this process starts one worker for each device and collects their result.
 
-So a rule, a verb and a function stay one thing, whether the job got one device or eight. ``LOBATE_GPUS`` says how many the
-job may use; the rule sets it to what Snakemake grants. It is no setting of the verb: more devices make the same model
-faster, up to rounding, and must not repeat a training whose result is known.
+Rule, verb and function are the same for one device and for eight. The environment variable ``LOBATE_GPUS`` limits the
+devices of a job; the rule sets it to the number that Snakemake grants. It is not a setting of the verb: more devices give
+the same model, up to rounding, in less time, and must not repeat a finished training.
 """
 
 from __future__ import annotations
@@ -32,40 +32,42 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GPUS_VARIABLE = "LOBATE_GPUS"
+"""Environment variable: the number of GPUs that this job may use."""
 BACKENDS = "cpu:gloo,cuda:nccl"
+STATE_FILE, ERROR_FILE = "state.pt", "error.txt"
 
 
 def device_count() -> int:
-    """Return how many devices this job may use, at least 1 (a GPU, or the CPU)."""
-    allowed = os.environ.get(GPUS_VARIABLE, "1")
-    return max(1, min(int(allowed) if allowed.isdigit() else 1, torch.cuda.device_count()))
+    """Return the number of devices that this job may use, at least 1 (a GPU, or the CPU)."""
+    limit = os.environ.get(GPUS_VARIABLE, "1")
+    return max(1, min(int(limit) if limit.isdigit() else 1, torch.cuda.device_count()))
 
 
-def fit_on_all_devices(network: DeepLab, plan: TrainConfig) -> TrainState:
+def fit_on_all_devices(network: DeepLab, config: TrainConfig) -> TrainState:
     """Train ``network`` in place, as ``loop.fit`` does, on all devices that this job may use."""
-    size = min(device_count(), plan.schedule.batch)
-    return fit(network, plan) if size == 1 else launch_ddp(network, plan, size)
+    size = min(device_count(), config.schedule.batch)
+    return fit(network, config) if size == 1 else launch_ddp(network, config, size)
 
 
-def launch_ddp(network: DeepLab, plan: TrainConfig, size: int) -> TrainState:
+def launch_ddp(network: DeepLab, config: TrainConfig, size: int) -> TrainState:
     """Train ``network`` in place in ``size`` processes. Raises what ``loop.fit`` raises."""
-    if plan.schedule.batch_norm == "trained" and smallest_micro_batch(plan.schedule, size) == 1:
+    if config.schedule.batch_norm == "trained" and smallest_micro_batch(config.schedule, size) == 1:
         log.warning("Each of %d devices gets one patch at a time: the pyramid's pooled batch norm is frozen.", size)
-    with TemporaryDirectory(prefix="lobate-team-") as folder, _relayed() as queue:
-        given = size, folder, network, plan, queue, max(1, torch.get_num_threads() // size)
+    with TemporaryDirectory(prefix="lobate-ddp-") as folder, _relay_logs() as queue:
+        arguments = size, folder, network, config, queue, max(1, torch.get_num_threads() // size)
         try:
-            multiprocessing.start_processes(_work, given, nprocs=size, daemon=True, start_method="spawn")
+            multiprocessing.start_processes(_worker, arguments, nprocs=size, daemon=True, start_method="spawn")
         except multiprocessing.ProcessExitedException:
-            if (told := Path(folder) / "mistake").exists():
-                raise UserError(told.read_text(encoding="utf-8")) from None
+            if (error_file := Path(folder) / ERROR_FILE).exists():
+                raise UserError(error_file.read_text(encoding="utf-8")) from None
             raise
-        course = TrainState(**torch.load(Path(folder) / "course", weights_only=True))
-    network.load_state_dict(course.best["weights"])
-    return course
+        state = TrainState(**torch.load(Path(folder) / STATE_FILE, weights_only=True))
+    network.load_state_dict(state.best["weights"])
+    return state
 
 
-def _work(rank: int, size: int, folder: str, network: DeepLab, plan: TrainConfig, queue: Any, threads: int) -> None:
-    """Be one process of the team; the first writes what came out, whoever fails why."""
+def _worker(rank: int, size: int, folder: str, network: DeepLab, config: TrainConfig, queue: Any, threads: int) -> None:
+    """Run one process; rank 0 writes the final state, and a process that raises a UserError writes its message."""
     torch.set_num_threads(threads)
     logger = logging.getLogger("lobate")
     logger.setLevel(logging.INFO if rank == 0 else logging.ERROR)
@@ -73,27 +75,28 @@ def _work(rank: int, size: int, folder: str, network: DeepLab, plan: TrainConfig
     backend = BACKENDS if torch.cuda.is_available() else "gloo"
     if torch.cuda.is_available():
         torch.cuda.set_device(rank)
-    distributed.init_process_group(backend, init_method=f"file://{folder}/meet", rank=rank, world_size=size)
+    distributed.init_process_group(backend, init_method=f"file://{folder}/rendezvous", rank=rank, world_size=size)
     try:
-        course = fit(copy.deepcopy(network), plan, ProcessGroup(rank, size))  # what comes here is memory shared by all
-    except UserError as mistake:
-        (Path(folder) / "mistake").write_text(str(mistake), encoding="utf-8")
+        # the network that arrives here is memory shared by all processes
+        state = fit(copy.deepcopy(network), config, ProcessGroup(rank, size))
+    except UserError as error:
+        (Path(folder) / ERROR_FILE).write_text(str(error), encoding="utf-8")
         sys.exit(2)
     if rank == 0:
-        torch.save(vars(course), Path(folder) / "course")
+        torch.save(vars(state), Path(folder) / STATE_FILE)
     distributed.destroy_process_group()
 
 
-class _Relay(QueueListener):
+class _LogRelay(QueueListener):
     def handle(self, record: logging.LogRecord) -> None:
         logging.getLogger(record.name).handle(record)
 
 
 @contextmanager
-def _relayed() -> Iterator[Any]:
-    """Let what workers log appear in this process's log."""
+def _relay_logs() -> Iterator[Any]:
+    """Yield a queue; log records that workers put into it appear in this process's log."""
     queue = multiprocessing.get_context("spawn").Queue()
-    relay = _Relay(queue)
+    relay = _LogRelay(queue)
     relay.start()
     try:
         yield queue

@@ -1,11 +1,8 @@
-"""One training, top to bottom: draw a batch, step, look at the IoU now and then, keep the best.
+"""The training loop: draw a batch, take a step, evaluate the IoU at intervals, keep the best weights.
 
-Deterministic on a CPU: batch, augmentation and dropout of step i follow from (seed, round, i), so a training that goes on
-from a checkpoint ends with the very weights of one that was never interrupted.
-
-How far a training is and how long it will take: a bar on a terminal, a line in the log every minute.
-
-One step of the optimiser, and one measurement of a whole set; alone or as one of several processes.
+It is deterministic on a CPU: batch, augmentation and dropout of step i follow from (seed, round, i). A training resumed
+from a checkpoint ends with exactly the weights of an uninterrupted one. The same code runs in one process, or in each
+process of distributed training.
 """
 
 from __future__ import annotations
@@ -16,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,120 +37,12 @@ from lobate.training.schedule import build_optimizer, learning_rate, pixel_loss,
 log = logging.getLogger(__name__)
 
 
-class Progressing(Protocol):
-    """What is told of: steps done, and the mean loss of the last ones."""
-
-    iteration: int
-
-    @property
-    def mean_loss(self) -> float | None:
-        """Mean loss since the last look."""
-
-
-class ProgressLog:
-    """Bar of a training, and its line in the log every ``EVERY_S`` seconds; wall clock goes nowhere else.
-
-    Only the first process of a team shows them.
-    """
-
-    EVERY_S = 60
-
-    def __init__(self, schedule: Schedule, round: int, course: Progressing, team: ProcessGroup = SINGLE) -> None:
-        self.schedule, self.round, self.leads = schedule, round, team.is_primary
-        self.progress = Progress(every_s=inf, bars="always" if self.leads else "never")
-        self.steps = self.progress.task(f"round {round}", schedule.iterations, course.iteration)
-
-    def __enter__(self) -> ProgressLog:
-        self.progress.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.__exit__()
-
-    def reset(self) -> None:
-        """Measure the pace from here on."""
-        self.steps.restart()
-
-    def is_due(self, course: Progressing) -> bool:
-        """Move the bar, and return whether the next line is due."""
-        self.steps.at(course.iteration)
-        return self.leads and self.steps.is_due(self.EVERY_S)
-
-    @property
-    def images_per_s(self) -> float:
-        """Patches that went through the network in a second, since the pace is measured."""
-        return self.schedule.batch * self.steps.rate
-
-    def log(self, course: Progressing) -> None:
-        """Write one line to the log."""
-        loss = "unknown" if course.mean_loss is None else f"{course.mean_loss:.4f}"
-        self.steps.description = f"round {self.round}, loss {loss}"
-        self.steps.at(course.iteration)
-        log.info(
-            "round %d, iteration %d of %d: loss %s, %.1f images/s, %.0f s left",
-            *(self.round, course.iteration, self.schedule.iterations, loss),
-            *(self.images_per_s, self.steps.remaining_s),
-        )
-
-
-def train_step(
-    network: nn.Module,
-    optimizer: Optimizer,
-    parts: list[Batch],
-    rate: float,
-    class_weights: list[float] | None = None,
-    team: ProcessGroup = SINGLE,
-) -> Tensor | None:
-    """Take one optimiser step at ``rate`` and return the loss; without any labelled pixel take none and return None.
-
-    The loss is the mean over the labelled pixels of all ``parts`` of all processes, however these share them out.
-    """
-    weights = [part.weight(class_weights) for part in parts]
-    total = team.all_reduce_scalar(sum(weights))
-    if not total:
-        return None
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.zero_grad(set_to_none=True)
-    losses = []
-    for number, (part, weight) in enumerate(zip(parts, weights, strict=True), 1):
-        with team.no_sync(network, number < len(parts)):
-            loss = _loss(network, part, weight, class_weights) * (weight / total)
-            (loss * team.size).backward()  # the team's gradient is a mean over its processes
-        losses.append(loss.detach())
-    optimizer.step()
-    return team.all_reduce(torch.stack(losses).sum())
-
-
-def _loss(network: nn.Module, part: Batch, weight: float, class_weights: list[float] | None) -> Tensor:
-    with autocast(part.images.device):
-        logits = network(part.images)
-    return pixel_loss(logits, part.labels, class_weights) if weight else logits.sum() * 0
-
-
-@torch.inference_mode()
-def evaluate(network: nn.Module, patches: PatchDataset, batch: int, team: ProcessGroup = SINGLE) -> Metrics:
-    """Measure the network on whole patches as they are, with counts pooled over all of them."""
-    network.eval()
-    device, tally = next(network.parameters()).device, MetricAccumulator()
-    mine = team.shard(range(len(patches)))
-    parts = [mine[start : start + batch] for start in range(0, len(mine), batch)]
-    for part in prefetch(lambda number: patches.stack(parts[number]).pin_memory(device), range(len(parts))):
-        seen = part.to(device)
-        with autocast(device):
-            logits = network(seen.images)
-        tally.update(logits, seen.labels)
-    return tally.all_reduce(team, device).compute()
-
-
-def autocast(device: torch.device) -> torch.autocast:
-    """Compute in bfloat16 on a GPU."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
-
-
 @dataclass(frozen=True)
 class TrainConfig:
-    """What a training is told: data, settings, seeds (seed, round), and where the checkpoint of which recipe goes."""
+    """Everything that defines a training: data, settings, augmentation ``operations`` and seeds (seed, round).
+
+    A training resumes only from a ``checkpoint`` of the same ``recipe``.
+    """
 
     data: TrainingData
     schedule: Schedule
@@ -162,21 +51,21 @@ class TrainConfig:
     checkpoint: Path | None = None
     recipe: str = ""
 
-    def micro_batches(self, iteration: int, team: ProcessGroup) -> list[Batch]:
-        """Draw this process's share of the batch of one step, in as many parts as go through the network in turn."""
+    def micro_batches(self, iteration: int, group: ProcessGroup) -> list[Batch]:
+        """Draw this process's share of one step's batch, in as many parts as gradients are accumulated over."""
         s = self.schedule
-        sampling = BatchSampler(s.batch, s.crop, tuple(s.scales), self.operations, self.seeds)
-        places = team.shard(sampling.places(iteration))
-        parts = np.array_split(np.array(places), min(s.accumulate, len(places)))
-        return [sampling.draw(self.data.training, self.data.positive, part.tolist()) for part in parts]
+        sampler = BatchSampler(s.batch, s.crop, tuple(s.scales), self.operations, self.seeds)
+        positions = group.shard(sampler.positions(iteration))
+        parts = np.array_split(np.array(positions), min(s.accumulate, len(positions)))
+        return [sampler.draw(self.data.training, self.data.positive, part.tolist()) for part in parts]
 
 
 @dataclass
 class TrainState:
-    """How far a training has come; all of it goes into a checkpoint, beside weights and optimiser.
+    """Progress of a training; a checkpoint holds all of it, besides weights and optimiser.
 
-    ``loss`` is the sum over the ``steps`` since the last look. ``best`` holds iteration, training, validation (what
-    ``Measured`` holds) and weights; ``stale`` counts the looks since one that was better than all before.
+    ``loss`` is the sum over the ``steps`` since the last evaluation. ``best`` holds iteration, training and validation
+    metrics (fields of ``Metrics``) and weights of the best evaluation. ``stale`` counts the evaluations since the IoU rose.
     """
 
     iteration: int = 0
@@ -188,7 +77,7 @@ class TrainState:
     best: dict[str, Any] = field(default_factory=dict)
 
     def advance(self, loss: Tensor | None) -> None:
-        """Count one step, or a batch that was skipped."""
+        """Count one step, or a skipped batch when ``loss`` is None."""
         self.iteration += 1
         if loss is None:
             self.skipped += 1
@@ -198,18 +87,18 @@ class TrainState:
 
     @property
     def mean_loss(self) -> float | None:
-        """Mean over the steps since the last look; on a GPU, asking waits for the device."""
+        """Mean loss of the steps since the last evaluation; on a GPU, reading it waits for the device."""
         return float(self.loss) / self.steps if self.steps else None
 
     @property
     def best_iou(self) -> float:
-        """Best validation IoU of the landform so far; 0 before the first look and while it is unknown."""
+        """Best validation IoU of the landform so far; 0 before the first evaluation and while it is unknown."""
         return (self.best["validation"]["iou"]["landform"] if self.best else None) or 0.0
 
 
 @dataclass
 class Trainer:
-    """Everything that changes while a network learns."""
+    """Everything that changes during a training."""
 
     network: DeepLab
     optimizer: Optimizer
@@ -217,153 +106,265 @@ class Trainer:
     state: TrainState
 
     @classmethod
-    def start(cls, network: DeepLab, plan: TrainConfig) -> Trainer:
-        """Begin anew, or where the checkpoint left off."""
-        average = ModelEma(network, plan.schedule.ema) if plan.schedule.ema else None
-        learner = cls(network, build_optimizer(network, plan.schedule), average, TrainState())
-        state = load_checkpoint(plan.checkpoint, plan.recipe) if plan.checkpoint else None
-        if state is not None:
-            learner._resume(state)
-        return learner
+    def start(cls, network: DeepLab, config: TrainConfig) -> Trainer:
+        """Return a new trainer, resumed from the checkpoint where there is one."""
+        ema = ModelEma(network, config.schedule.ema) if config.schedule.ema else None
+        trainer = cls(network, build_optimizer(network, config.schedule), ema, TrainState())
+        checkpoint = load_checkpoint(config.checkpoint, config.recipe) if config.checkpoint else None
+        if checkpoint is not None:
+            trainer._resume(checkpoint)
+        return trainer
 
-    def _resume(self, state: dict[str, Any]) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+    def _resume(self, checkpoint: dict[str, Any]) -> None:
+        self.network.load_state_dict(checkpoint["network"])
+        self.optimizer.load_state_dict(checkpoint["optimizer"])
         if self.ema:
-            self.ema.network.load_state_dict(state["average"])
-        self.state = TrainState(**state["course"])
-        log.info("a checkpoint is there: training goes on after iteration %d", self.state.iteration)
+            self.ema.network.load_state_dict(checkpoint["ema"])
+        self.state = TrainState(**checkpoint["state"])
+        log.info("training resumes from a checkpoint after iteration %d", self.state.iteration)
 
-    def write_checkpoint(self, plan: TrainConfig) -> None:
-        """Write a checkpoint."""
-        if plan.checkpoint:
-            average = self.ema.network.state_dict() if self.ema else None
-            weights = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-            save_checkpoint(
-                plan.checkpoint, {**weights, "average": average, "course": vars(self.state), "recipe": plan.recipe}
-            )
+    def write_checkpoint(self, config: TrainConfig) -> None:
+        """Write a checkpoint, if the configuration names a path for it."""
+        if config.checkpoint:
+            ema = self.ema.network.state_dict() if self.ema else None
+            weights = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "ema": ema}
+            save_checkpoint(config.checkpoint, {**weights, "state": vars(self.state), "recipe": config.recipe})
 
     @property
     def eval_network(self) -> DeepLab:
-        """The network that is measured and kept: the average where there is one."""
+        """The network to evaluate and to keep: the moving average where there is one."""
         return self.ema.network if self.ema else self.network
 
 
-def fit(network: DeepLab, plan: TrainConfig, team: ProcessGroup = SINGLE) -> TrainState:
+def fit(network: DeepLab, config: TrainConfig, group: ProcessGroup = SINGLE) -> TrainState:
     """Train ``network`` in place; it ends with the weights of the best validation IoU of the landform.
 
-    With a ``team``, this is one of its processes. Raises UserError when the loss is no longer a number, or when the device
-    has too little memory.
+    In distributed training, ``group`` is this process's place in it. Raises UserError when the loss is not a number, or
+    when the device has too little memory.
     """
-    schedule = plan.schedule
-    network.to(team.device).to(memory_format=torch.channels_last)
-    learner = Trainer.start(network, plan)
-    course = learner.state
-    shared = team.wrap_ddp(network)
-    to_training_mode(network, schedule, team.size)
-    left = range(course.iteration, schedule.iterations)
-    with _repeatable(), _memory_told(schedule), ProgressLog(schedule, plan.seeds[1], course, team) as pace:
-        for drawn in prefetch(lambda i: [part.pin_memory(team.device) for part in plan.micro_batches(i, team)], left):
-            if should_stop(course, schedule):
+    schedule = config.schedule
+    network.to(group.device).to(memory_format=torch.channels_last)
+    trainer = Trainer.start(network, config)
+    state = trainer.state
+    model = group.wrap_ddp(network)
+    to_training_mode(network, schedule, group.size)
+    iterations = range(state.iteration, schedule.iterations)
+    with (
+        _deterministic(),
+        _oom_as_user_error(schedule),
+        ProgressLog(schedule, config.seeds[1], state, group) as progress,
+    ):
+        for pinned in prefetch(
+            lambda i: [batch.pin_memory(group.device) for batch in config.micro_batches(i, group)], iterations
+        ):
+            if should_stop(state, schedule):
                 break
-            rate = learning_rate(schedule, course.iteration)
-            torch.manual_seed(seed_of(*plan.seeds, course.iteration, *team.extra_seeds))
-            parts = [part.to(team.device) for part in drawn]
-            course.advance(train_step(shared, learner.optimizer, parts, rate, schedule.class_weights, team))
-            if learner.ema:
-                learner.ema.update(network, course.iteration)
-            looking = course.iteration % schedule.evaluate_every == 0 or course.iteration == schedule.iterations
-            if looking or pace.is_due(course):
-                check_loss(course, schedule)
-                pace.log(course)
-                if looking:
-                    speed = pace.images_per_s
-                    evaluate_and_track(learner.eval_network, plan, course, rate, team, speed)
-                    to_training_mode(network, schedule, team.size)
-                if team.is_primary:
-                    learner.write_checkpoint(plan)
-                    if looking and plan.checkpoint:
-                        write_live_curves(plan.checkpoint, course.rows)
-                pace.reset()
-    if course.skipped:
-        log.warning("%d batches had no labelled pixel and were skipped", course.skipped)
-    network.load_state_dict(course.best["weights"])
-    return course
+            rate = learning_rate(schedule, state.iteration)
+            torch.manual_seed(seed_of(*config.seeds, state.iteration, *group.extra_seeds))
+            batches = [batch.to(group.device) for batch in pinned]
+            state.advance(train_step(model, trainer.optimizer, batches, rate, schedule.class_weights, group))
+            if trainer.ema:
+                trainer.ema.update(network, state.iteration)
+            evaluating = state.iteration % schedule.evaluate_every == 0 or state.iteration == schedule.iterations
+            if evaluating or progress.is_due(state):
+                check_loss(state, schedule)
+                progress.log(state)
+                if evaluating:
+                    evaluate_and_track(trainer.eval_network, config, state, rate, group, progress.images_per_s)
+                    to_training_mode(network, schedule, group.size)
+                if group.is_primary:
+                    trainer.write_checkpoint(config)
+                    if evaluating and config.checkpoint:
+                        write_live_curves(config.checkpoint, state.rows)
+                progress.reset()
+    if state.skipped:
+        log.warning("%d batches had no labelled pixel and were skipped", state.skipped)
+    network.load_state_dict(state.best["weights"])
+    return state
 
 
-def should_stop(course: TrainState, schedule: Schedule) -> bool:
-    """Whether the validation IoU has not risen for as many looks as the settings allow."""
-    over = schedule.patience is not None and course.stale >= schedule.patience
-    if over:
-        log.info("no better validation IoU in %d looks: training ends at iteration %d", course.stale, course.iteration)
-    return over
+def should_stop(state: TrainState, schedule: Schedule) -> bool:
+    """Whether the validation IoU has not risen in as many evaluations as ``schedule.patience`` allows."""
+    stop = schedule.patience is not None and state.stale >= schedule.patience
+    if stop:
+        log.info(
+            "no better validation IoU in %d evaluations: training ends at iteration %d", state.stale, state.iteration
+        )
+    return stop
+
+
+def train_step(
+    network: nn.Module,
+    optimizer: Optimizer,
+    batches: list[Batch],
+    rate: float,
+    class_weights: list[float] | None = None,
+    group: ProcessGroup = SINGLE,
+) -> Tensor | None:
+    """Take one optimiser step at learning rate ``rate`` and return the loss; None, and no step, without a labelled pixel.
+
+    The loss is the mean over the labelled pixels of all ``batches`` of all processes, however they are divided.
+    """
+    weights = [batch.weight(class_weights) for batch in batches]
+    total = group.all_reduce_scalar(sum(weights))
+    if not total:
+        return None
+    for param_group in optimizer.param_groups:
+        param_group["lr"] = rate
+    optimizer.zero_grad(set_to_none=True)
+    losses = []
+    for number, (batch, weight) in enumerate(zip(batches, weights, strict=True), 1):
+        with group.no_sync(network, number < len(batches)):
+            loss = _loss(network, batch, weight, class_weights) * (weight / total)
+            (loss * group.size).backward()  # DDP takes the mean of gradients over its processes
+        losses.append(loss.detach())
+    optimizer.step()
+    return group.all_reduce(torch.stack(losses).sum())
+
+
+def _loss(network: nn.Module, batch: Batch, weight: float, class_weights: list[float] | None) -> Tensor:
+    with autocast(batch.images.device):
+        logits = network(batch.images)
+    return pixel_loss(logits, batch.labels, class_weights) if weight else logits.sum() * 0
+
+
+@torch.inference_mode()
+def evaluate(network: nn.Module, patches: PatchDataset, batch_size: int, group: ProcessGroup = SINGLE) -> Metrics:
+    """Return the network's metrics on whole, unaugmented patches, from counts pooled over all of them."""
+    network.eval()
+    device, metrics = next(network.parameters()).device, MetricAccumulator()
+    shard = group.shard(range(len(patches)))
+    parts = [shard[start : start + batch_size] for start in range(0, len(shard), batch_size)]
+    for pinned in prefetch(lambda number: patches.stack(parts[number]).pin_memory(device), range(len(parts))):
+        batch = pinned.to(device)
+        with autocast(device):
+            logits = network(batch.images)
+        metrics.update(logits, batch.labels)
+    return metrics.all_reduce(group, device).compute()
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """Return a context that computes in bfloat16 on a GPU."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
 
 
 def evaluate_and_track(
     network: DeepLab,
-    plan: TrainConfig,
-    course: TrainState,
+    config: TrainConfig,
+    state: TrainState,
     rate: float,
-    team: ProcessGroup = SINGLE,
+    group: ProcessGroup = SINGLE,
     speed: float | None = None,
 ) -> None:
-    """Measure both sides, note the numbers, and remember the weights when validation is at least as good as ever.
+    """Evaluate both sides, add their rows to ``state``, and keep the weights when the validation IoU equals or beats the best.
 
-    ``speed``, in images/s, is noted for whoever watches.
+    ``speed``, in images/s, is for the live curves only.
     """
-    batch = plan.schedule.batch
-    measured = {
-        "training": evaluate(network, plan.data.training.subsample(plan.schedule.evaluate_at_most), batch, team),
-        "validation": evaluate(network, plan.data.validation, batch, team),
+    batch_size = config.schedule.batch
+    metrics = {
+        "training": evaluate(
+            network, config.data.training.subsample(config.schedule.evaluate_at_most), batch_size, group
+        ),
+        "validation": evaluate(network, config.data.validation, batch_size, group),
     }
-    step_loss = course.mean_loss
-    for split, one in measured.items():
-        row = {"iteration": course.iteration, "split": split, "loss": one.loss, "learning_rate": round(rate, 9)}
-        row |= {f"iou_{name}": value for name, value in one.iou.items()} | {"step_loss": step_loss}
-        course.rows.append(row | {IMAGES_PER_S: None if speed is None else round(speed, 1)})
-    course.loss, course.steps = torch.zeros((), dtype=torch.float64), 0
-    ious = {split: one.iou["landform"] for split, one in measured.items()}
+    step_loss = state.mean_loss
+    for split, side in metrics.items():
+        row = {"iteration": state.iteration, "split": split, "loss": side.loss, "learning_rate": round(rate, 9)}
+        row |= {f"iou_{name}": value for name, value in side.iou.items()} | {"step_loss": step_loss}
+        state.rows.append(row | {IMAGES_PER_S: None if speed is None else round(speed, 1)})
+    state.loss, state.steps = torch.zeros((), dtype=torch.float64), 0
+    _keep_best(network, state, metrics)
+
+
+def _keep_best(network: DeepLab, state: TrainState, metrics: dict[str, Metrics]) -> None:
+    ious = {split: side.iou["landform"] for split, side in metrics.items()}
     log.info("  IoU of the landform: training %s, validation %s", ious["training"], ious["validation"])
-    now, best = ious["validation"] or 0.0, course.best_iou
-    course.stale = 0 if now > best or not course.best else course.stale + 1
-    if now >= best:
+    iou, best_iou = ious["validation"] or 0.0, state.best_iou
+    state.stale = 0 if iou > best_iou or not state.best else state.stale + 1
+    if iou >= best_iou:
         weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
-        facts = {split: asdict(one) for split, one in measured.items()}
-        course.best = {"iteration": course.iteration, **facts, "weights": weights}
+        facts = {split: asdict(side) for split, side in metrics.items()}
+        state.best = {"iteration": state.iteration, **facts, "weights": weights}
 
 
-def check_loss(course: TrainState, schedule: Schedule) -> None:
-    """Raise UserError when a step since the last look had a loss that is not a number."""
-    if course.mean_loss is not None and not isfinite(course.mean_loss):
+def check_loss(state: TrainState, schedule: Schedule) -> None:
+    """Raise UserError when the mean loss since the last evaluation is not a finite number."""
+    if state.mean_loss is not None and not isfinite(state.mean_loss):
         raise UserError(
-            f"The loss is no longer a number by iteration {course.iteration}: the weights have run away. Lower "
+            f"The loss is no longer a finite number at iteration {state.iteration}: the training diverged. Lower "
             f"training.schedule.learning_rate (now {schedule.learning_rate:g}), for instance to a tenth; with random "
             "weights also set training.schedule.batch_norm to trained."
         )
 
 
+class ProgressLog:
+    """Progress of a training: a bar on a terminal, and a log line every ``EVERY_S`` seconds.
+
+    Only the primary process shows them. Wall-clock time enters no result.
+    """
+
+    EVERY_S = 60
+
+    def __init__(self, schedule: Schedule, round: int, state: TrainState, group: ProcessGroup = SINGLE) -> None:
+        self.schedule, self.round, self.is_primary = schedule, round, group.is_primary
+        self.progress = Progress(every_s=inf, bars="always" if self.is_primary else "never")
+        self.task = self.progress.task(f"round {round}", schedule.iterations, state.iteration)
+
+    def __enter__(self) -> ProgressLog:
+        self.progress.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.__exit__()
+
+    def reset(self) -> None:
+        """Measure the speed from here on."""
+        self.task.restart()
+
+    def is_due(self, state: TrainState) -> bool:
+        """Move the bar, and return whether the next log line is due."""
+        self.task.update(state.iteration)
+        return self.is_primary and self.task.is_due(self.EVERY_S)
+
+    @property
+    def images_per_s(self) -> float:
+        """Patches trained on in a second, since the last reset."""
+        return self.schedule.batch * self.task.rate
+
+    def log(self, state: TrainState) -> None:
+        """Write one line to the log."""
+        loss = "unknown" if state.mean_loss is None else f"{state.mean_loss:.4f}"
+        self.task.description = f"round {self.round}, loss {loss}"
+        self.task.update(state.iteration)
+        log.info(
+            "round %d, iteration %d of %d: loss %s, %.1f images/s, %.0f s left",
+            *(self.round, state.iteration, self.schedule.iterations, loss),
+            *(self.images_per_s, self.task.remaining_s),
+        )
+
+
 def seed_of(*numbers: int) -> int:
-    """Return one seed that follows from several numbers."""
+    """Return one seed derived from several numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 @contextmanager
-def _repeatable() -> Iterator[None]:
-    """Let torch choose deterministic ways where it has them, and leave its settings and random state as they were."""
+def _deterministic() -> Iterator[None]:
+    """Use torch's deterministic algorithms where they exist, and restore its settings and random state afterwards."""
     switches: Any = torch.utils.deterministic  # its one switch is set on the module when torch is imported
-    before, fill = torch.are_deterministic_algorithms_enabled(), switches.fill_uninitialized_memory
+    enabled, fill = torch.are_deterministic_algorithms_enabled(), switches.fill_uninitialized_memory
     with torch.random.fork_rng():
         torch.use_deterministic_algorithms(True, warn_only=True)
         switches.fill_uninitialized_memory = False
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(before)
+            torch.use_deterministic_algorithms(enabled)
             switches.fill_uninitialized_memory = fill
 
 
 @contextmanager
-def _memory_told(schedule: Schedule) -> Iterator[None]:
+def _oom_as_user_error(schedule: Schedule) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:

@@ -1,6 +1,6 @@
-"""How good a classification is: confusion counts pooled over a whole set, and the IoU of each class.
+"""Segmentation metrics: confusion matrix, IoU, best threshold and calibration, pooled over a whole set of patches.
 
-The IoU of a set comes from its pooled counts; the mean over patches is another number. Pixels labelled 255 count nowhere.
+The IoU of a set comes from its pooled counts, which differs from the mean over patches. Pixels labelled 255 are ignored.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from lobate.training.distributed import ProcessGroup
 CLASSES = ("background", "landform")
 N_BINS = 10
 CalibrationBin = tuple[float, float, int]
-"""Mean predicted probability, observed share of the landform, pixels."""
+"""Mean predicted probability, observed share of the landform, number of pixels."""
 THRESHOLDS = tuple(percent / 100 for percent in range(5, 100, 5))
 
 
 def confusion_matrix(predicted: Tensor, label: Tensor, classes: int = 2) -> Tensor:
-    """Return int64 counts (label, predicted), shape (classes, classes), over pixels that are not ignored."""
-    seen = label != IGNORE
-    pairs = label[seen].long() * classes + predicted[seen].long()
+    """Return int64 counts (label, predicted), shape (classes, classes), over the labelled pixels."""
+    valid = label != IGNORE
+    pairs = label[valid].long() * classes + predicted[valid].long()
     return torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
 def iou(counts: Tensor) -> list[float | None]:
-    """Return TP / (TP + FP + FN) of each class; None where no label shows the class, for nothing can be said of it."""
+    """Return TP / (TP + FP + FN) of each class; None where no label shows the class."""
     hits, labelled, predicted = counts.diag(), counts.sum(1), counts.sum(0)
     union = labelled + predicted - hits
     return [float(h / u) if n else None for h, u, n in zip(hits.double(), union.double(), labelled, strict=True)]
@@ -38,7 +38,7 @@ def iou(counts: Tensor) -> list[float | None]:
 
 def iou_by_class(ious: list[float | None]) -> dict[str, float | None]:
     """Return the IoU of background and landform and their mean, `overall`, to six digits."""
-    known = [one for one in ious if one is not None]
+    known = [value for value in ious if value is not None]
     overall = sum(known) / len(known) if len(known) == len(ious) else None
     values = dict(zip(CLASSES, ious, strict=True)) | {"overall": overall}
     return {name: None if value is None else round(value, 6) for name, value in values.items()}
@@ -46,40 +46,44 @@ def iou_by_class(ious: list[float | None]) -> dict[str, float | None]:
 
 @dataclass
 class MetricAccumulator:
-    """Counts pooled over the batches of a set; they stay on the network's device until they are asked for."""
+    """Counts pooled over the batches of a set; they stay on the network's device until ``compute``.
+
+    ``histogram`` (2, 255) counts pixels by label and by round(254 p), p the probability of the landform.
+    """
 
     counts: Tensor = field(default_factory=lambda: torch.zeros(2, 2, dtype=torch.int64))
-    levels: Tensor = field(default_factory=lambda: torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64))
+    histogram: Tensor = field(default_factory=lambda: torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64))
     loss: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
 
     def update(self, logits: Tensor, label: Tensor) -> None:
         """Count a batch: logits (N, 2, H, W) float, labels (N, H, W) of 0, 1 and 255."""
         logits = logits.float()
         probability = logits.softmax(1)[:, 1]
-        seen = label != IGNORE
-        level = (PROBABILITY_SCALE * probability[seen]).round().long()
-        levels = torch.bincount(
-            label[seen].long() * PROBABILITY_LEVELS + level, minlength=2 * PROBABILITY_LEVELS
+        valid = label != IGNORE
+        level = (PROBABILITY_SCALE * probability[valid]).round().long()
+        histogram = torch.bincount(
+            label[valid].long() * PROBABILITY_LEVELS + level, minlength=2 * PROBABILITY_LEVELS
         ).reshape(2, PROBABILITY_LEVELS)
         loss = cross_entropy(logits, label.long(), ignore_index=IGNORE, reduction="sum").double()
         self.counts = self.counts.to(logits.device) + confusion_matrix(logits.argmax(1), label)
-        self.levels = self.levels.to(logits.device) + levels
+        self.histogram = self.histogram.to(logits.device) + histogram
         self.loss = self.loss.to(logits.device) + loss
 
-    def all_reduce(self, team: ProcessGroup, device: torch.device) -> MetricAccumulator:
-        """Return the counts of all processes together; ``device`` is where this one computes."""
-        return MetricAccumulator(*(team.all_reduce(one.to(device)) for one in (self.counts, self.levels, self.loss)))
+    def all_reduce(self, group: ProcessGroup, device: torch.device) -> MetricAccumulator:
+        """Return the counts summed over all processes; ``device`` is this process's own."""
+        counts = self.counts, self.histogram, self.loss
+        return MetricAccumulator(*(group.all_reduce(count.to(device)) for count in counts))
 
     def compute(self) -> Metrics:
-        """Return what the counts say."""
+        """Return the metrics of all batches so far."""
         pixels = int(self.counts.sum())
-        levels = self.levels.cpu()
+        histogram = self.histogram.cpu()
         mean_loss = round(float(self.loss) / pixels, 6) if pixels else None
-        bins = reliability_curve(levels)
+        bins = reliability_curve(histogram)
         return Metrics(
             iou_by_class(iou(self.counts.cpu())),
             mean_loss,
-            *best_threshold(levels),
+            *best_threshold(histogram),
             bins,
             expected_calibration_error(bins),
         )
@@ -87,8 +91,11 @@ class MetricAccumulator:
 
 @dataclass(frozen=True)
 class Metrics:
-    """IoU by class (argmax), mean cross-entropy, the threshold that gives the landform class its best IoU, and how far
-    its probability can be taken at its word (``reliability``, ``expected_error``)."""
+    """Metrics of a whole set: IoU by class (argmax), mean cross-entropy, best threshold and calibration.
+
+    ``threshold`` gives the landform class its best IoU. ``calibration`` is the reliability curve of its probability, and
+    ``calibration_error`` the expected calibration error.
+    """
 
     iou: dict[str, float | None]
     loss: float | None
@@ -98,35 +105,35 @@ class Metrics:
     calibration_error: float | None
 
 
-def best_threshold(levels: Tensor) -> tuple[float, float | None]:
+def best_threshold(histogram: Tensor) -> tuple[float, float | None]:
     """Return the threshold of 0.05, 0.10, ... 0.95 with the best landform IoU, and that IoU.
 
-    ``levels`` (2, 255) counts pixels by label and by round(254 p). Of equals the one nearest to 0.5 is taken; without
-    any landform pixel the answer is (0.5, None).
+    ``histogram`` (2, 255) counts pixels by label and by round(254 p). Ties go to the threshold nearest to 0.5. Without a
+    landform pixel the result is (0.5, None).
     """
-    landform = int(levels[1].sum())
+    landform = int(histogram[1].sum())
     if not landform:
         return 0.5, None
-    at_least = levels.flip(1).cumsum(1).flip(1)
+    at_least = histogram.flip(1).cumsum(1).flip(1)
     ious = {}
     for threshold in THRESHOLDS:
         first = -int(-PROBABILITY_SCALE * threshold // 1)  # the lowest level with level / 254 >= threshold
-        false, true = (int(count) for count in at_least[:, first])
-        ious[threshold] = true / (landform + false)
+        false_positives, true_positives = (int(count) for count in at_least[:, first])
+        ious[threshold] = true_positives / (landform + false_positives)
     best = max(THRESHOLDS, key=lambda threshold: (ious[threshold], -abs(threshold - 0.5)))
     return best, round(ious[best], 6)
 
 
-def reliability_curve(levels: Tensor) -> list[CalibrationBin]:
+def reliability_curve(histogram: Tensor) -> list[CalibrationBin]:
     """Return the reliability curve: pixels in ten equally wide bins of probability; bins without pixels are left out.
 
-    ``levels`` (2, 255) counts pixels by label and by round(254 p).
+    ``histogram`` (2, 255) counts pixels by label and by round(254 p).
     """
-    counts = levels.double().numpy()
+    counts = histogram.double().numpy()
     probability = np.arange(PROBABILITY_LEVELS) / PROBABILITY_SCALE
-    place = np.minimum((probability * N_BINS).astype(int), N_BINS - 1)
+    bin_numbers = np.minimum((probability * N_BINS).astype(int), N_BINS - 1)
     total, landform, predicted = (
-        np.bincount(place, weights, minlength=N_BINS)
+        np.bincount(bin_numbers, weights, minlength=N_BINS)
         for weights in (counts.sum(0), counts[1], counts.sum(0) * probability)
     )
     return [

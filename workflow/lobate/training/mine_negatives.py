@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting, run_instead_if
-from lobate.io.decisions import standing_outlines
+from lobate.io.decisions import confirmed_view
 from lobate.io.grid import Grid
 from lobate.io.raster import open_raster
 from lobate.io.vector import LONLAT, write_layers
@@ -53,7 +53,7 @@ def mine_negatives(
     negatives: Annotated[Path, Output()],
     mined: Annotated[Path, Output()],
     vetoes: Annotated[Path | None, Input()] = None,
-    decisions: Annotated[list[Path] | None, Input(view=standing_outlines)] = None,
+    decisions: Annotated[list[Path] | None, Input(view=confirmed_view)] = None,
     *,
     tiles: list[str],
     round: int,
@@ -118,7 +118,7 @@ def _judged(
 ) -> gpd.GeoDataFrame:
     """Return the bodies of one tile with area, windows and reason, in EPSG:4326."""
     with open_raster(image) as dataset:
-        grid = Grid.of(dataset)
+        grid = Grid.from_raster(dataset)
     log.info("tile %s: %d detections", tile, len(bodies))
     return classify_false_positives(bodies.assign(tile=tile), grid, ground.clip_to(grid), mining, side).to_crs(LONLAT)
 
@@ -133,7 +133,7 @@ def _one_row_a_patch(chosen: gpd.GeoDataFrame, round: int) -> gpd.GeoDataFrame:
 
 def _footprints(rows: gpd.GeoDataFrame, images: dict[str, Path], side: int) -> gpd.GeoDataFrame:
     """Return the ground of each mined patch, in EPSG:4326."""
-    grids = {tile: Grid.of(image) for tile, image in images.items()}
+    grids = {tile: Grid.from_raster(image) for tile, image in images.items()}
     places = [(grids[row.tile], row.window_row, row.window_col) for row in rows.itertuples()]
     ground = [
         gpd.GeoSeries([grid.crop(row, column, side, side).footprint], crs=grid.crs).to_crs(LONLAT)[0]
@@ -144,7 +144,7 @@ def _footprints(rows: gpd.GeoDataFrame, images: dict[str, Path], side: int) -> g
 
 def _patch(image: Path, label: Path, row: Any, ground: ExclusionZones, side: int) -> np.ndarray:
     with open_raster(image) as dataset:
-        part = Grid.of(dataset).crop(row.window_row, row.window_col, side, side)
+        part = Grid.from_raster(dataset).crop(row.window_row, row.window_col, side, side)
     return read_patch(image, label, (row.window_row, row.window_col), side, list(ground.clip_to(part).vetoed))
 
 

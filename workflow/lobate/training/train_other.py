@@ -1,6 +1,6 @@
-"""Train the chosen round once more, on the other protocol's split of the same patches.
+"""The verb `train_other`: train the chosen round again on the other protocol's split of the same patches.
 
-The result says what the chosen model's validation IoU is worth; the model itself is not kept.
+Its IoU beside the configured split's shows the effect of leakage. The model is not kept.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def train_other(
 ) -> None:
     """Train as the ``chosen`` round was, on the other protocol's split, and write its facts and curves.
 
-    ``mined`` and ``negatives`` are what `choose_round` gathered; mined patches on this protocol's validation ground are
-    left out. Where the other protocol has nothing to train on or to validate with, ``other`` says so.
+    ``mined`` and ``negatives`` come from `choose_round`; mined patches on this protocol's validation ground are left out.
+    Where the other protocol leaves nothing to train on or to validate with, ``other`` holds the reason.
     """
     retraining = Retraining(patches, tiles, split, chosen, mined, negatives, network, schedule, seed, weights)
     facts = retraining.train("other_side", metrics)
