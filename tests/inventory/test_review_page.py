@@ -11,7 +11,7 @@ import rasterio
 from rasterio.transform import from_origin
 
 from lobate.errors import UserError
-from lobate.inventory.page import page
+from lobate.inventory.page.template import render_page
 from lobate.inventory.review_page import review_page
 
 from .conftest import STEP, square
@@ -62,7 +62,7 @@ def test_names_for_every_file(detections, image, tmp_path):
 
 
 def test_data_cannot_leave_its_element():
-    text = page("<b>{{data}}</b>", {"region": "r<", "said": "</script><script>alert(1)</script>"})
+    text = render_page("<b>{{data}}</b>", {"region": "r<", "said": "</script><script>alert(1)</script>"})
     assert text.count("</script>") == 2
     assert "<title>&lt;b&gt;{{data}}" in text
     assert "<b>" not in text

@@ -86,7 +86,7 @@ def _log_agreement(merged: Agreement) -> None:
     if any(counts.values()):
         conflicts = ", ".join(f"{count} about the {about}" for about, count in counts.items() if count)
         log.warning(
-            "people disagree: %s; see the layer conflicts. Disputed detections stay pending until one of the files changes",
+            "people disagree: %s; see the layer conflicts. Disputed detections stay pending, and disputed words empty, until the files agree",
             conflicts,
         )
 

@@ -1,7 +1,7 @@
-"""One inventory in the formats that people ask for, all with the same records, and the same bytes for the same content.
+"""Writers of one inventory in several formats, all with the same records, and the same bytes for the same content.
 
-GeoParquet; CSV with the outline as WKT; GeoJSON as RFC 7946 wants it; and a zipped Shapefile, whose names are cut to the ten
-letters that it allows: the file `fields.tsv` in the zip says which is which.
+GeoParquet; CSV with the outline as WKT; GeoJSON after RFC 7946; and a zipped Shapefile with names of at most ten letters:
+the file `fields.tsv` in the zip lists them beside the attributes' names.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ SHORT_NAMES = {
     "outline_from": "out_from",
     "outline_why": "out_why",
 }
-"""Names that a Shapefile has no room for, and what they are called there."""
+"""Attribute -> its name in a Shapefile, where the two differ."""
 
 MAX_NAME_LENGTH = 10
+"""Letters of a Shapefile's field name."""
 MAX_TEXT_BYTES = 254
-"""Bytes of a text that a Shapefile has room for."""
+"""Bytes of a text in a Shapefile."""
 
 
 def write_parquet(inventory: gpd.GeoDataFrame, path: Path) -> None:
@@ -63,7 +64,7 @@ def write_geojson(inventory: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def write_shapefile(inventory: gpd.GeoDataFrame, path: Path) -> None:
-    """Write a zipped Shapefile, and in the zip the list of its fields; texts cut short are counted in the log."""
+    """Write a zipped Shapefile, with the list of its fields in the zip; the log counts texts cut short."""
     with tempfile.TemporaryDirectory() as folder:
         _write_shapefile(inventory, Path(folder, "inventory.shp"))
         Path(folder, "fields.tsv").write_text(field_list(), encoding="utf-8")
@@ -75,31 +76,34 @@ def write_shapefile(inventory: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def short_name(name: str) -> str:
-    """Return what an attribute is called in a Shapefile."""
+    """Return the name of an attribute in a Shapefile."""
     return SHORT_NAMES.get(name, name)
 
 
 def field_list() -> str:
-    """Return the Shapefile's fields, tab-separated: what they are called there, everywhere else, and what they say."""
-    rows = [(short_name(one.name), one.name, "text" if one.kind is str else "number", one.meaning) for one in INVENTORY]
+    """Return the Shapefile's fields, tab-separated: field, attribute, kind and meaning."""
+    rows = [
+        (short_name(attribute.name), attribute.name, "text" if attribute.kind is str else "number", attribute.meaning)
+        for attribute in INVENTORY
+    ]
     return "".join("\t".join(row) + "\n" for row in [("field", "attribute", "kind", "meaning"), *rows])
 
 
 def _write_shapefile(inventory: gpd.GeoDataFrame, path: Path) -> None:
-    cut = inventory.rename(columns=SHORT_NAMES)
-    for one in INVENTORY:
-        if one.kind is str:
-            cut[short_name(one.name)] = [_cut(value) for value in inventory[one.name]]
-    count = sum(
-        (cut[short_name(one.name)] != inventory[one.name]).where(inventory[one.name].notna(), False).sum()
-        for one in INVENTORY
-    )
-    if count:
+    table = inventory.rename(columns=SHORT_NAMES)
+    cut = 0
+    for attribute in INVENTORY:
+        if attribute.kind is str:
+            whole = inventory[attribute.name]
+            texts = pd.Series([_truncate(text) for text in whole], index=whole.index, dtype=object)
+            cut += int((texts != whole)[whole.notna()].sum())
+            table[short_name(attribute.name)] = texts
+    if cut:
         log.warning(
-            "%d texts are cut to the %d bytes of a Shapefile; the other formats have them whole", count, MAX_TEXT_BYTES
+            "%d texts are cut to the %d bytes of a Shapefile; the other formats have them whole", cut, MAX_TEXT_BYTES
         )
     pyogrio.write_dataframe(
-        cut,
+        table,
         path,
         driver="ESRI Shapefile",
         geometry_type="Polygon",
@@ -108,5 +112,5 @@ def _write_shapefile(inventory: gpd.GeoDataFrame, path: Path) -> None:
     )
 
 
-def _cut(text: str | None) -> str | None:
+def _truncate(text: str | None) -> str | None:
     return None if pd.isna(text) else str(text).encode()[:MAX_TEXT_BYTES].decode(errors="ignore")

@@ -1,4 +1,4 @@
-"""Identifiers after the RGIK guideline: RGU384455N1092526W is a landform at 38.4455 N, 109.2526 W."""
+"""Landform identifiers after the RGIK guideline: RGU384455N1092526W lies at 38.4455 N, 109.2526 W."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def identifier(longitude: float, latitude: float, prefix: str = "RGU") -> str:
 
 
 def disambiguate_ids(identifiers: Iterable[str]) -> list[str]:
-    """Return them in order; the second, third, ... bearer of an identifier gets the letter b, c, ..."""
-    seen: Counter[str] = Counter()
-    result = []
-    for one in identifiers:
-        result.append(one + _letters(seen[one]))
-        seen[one] += 1
-    return result
+    """Return the identifiers in order; the second, third, ... of one name gets the letter b, c, ..."""
+    counts: Counter[str] = Counter()
+    unique = []
+    for name in identifiers:
+        unique.append(name + _suffix(counts[name]))
+        counts[name] += 1
+    return unique
 
 
-def _letters(number: int) -> str:
-    """'' for 0, then b, c, ... z, ba, bb, ..."""
+def _suffix(number: int) -> str:
+    """Return '' for 0, then b, c, ... z, ba, bb, ..."""
     if number == 0:
         return ""
     rest, letter = divmod(number, len(LETTERS))

@@ -1,7 +1,7 @@
-"""How much the outlines of two sets share, and which belong together.
+"""Overlap of the outlines of two sets: IoU, shares, and one-to-one matching.
 
-Shares and IoU are taken in the plane of the coordinates as they are: within one landform degrees stretch all areas
-alike, so ratios in longitude and latitude are those on the ground.
+Shares and IoU are computed in the plane of the coordinates. Within one landform degrees stretch all areas alike, so ratios
+in longitude and latitude are those on the ground.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def overlaps(left: gpd.GeoSeries, right: gpd.GeoSeries) -> pd.DataFrame:
 
 
 def one_to_one(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Keep pairs so that no outline stands in two of them: the greatest IoU first, ties by position."""
+    """Return a subset of the pairs with each outline at most once: the largest IoU first, ties by position."""
     kept, lefts, rights = [], set(), set()
     for row in pairs.sort_values(["iou", "left", "right"], ascending=[False, True, True]).itertuples():
         if row.left not in lefts and row.right not in rights:
@@ -49,11 +49,11 @@ def one_to_one(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def share_inside(outlines: gpd.GeoSeries, cover: gpd.GeoSeries) -> np.ndarray:
-    """Return how much of each outline's area lies inside the union of ``cover``, 0 to 1; shape (n,)."""
+    """Return the share of each outline's area inside the union of ``cover``, 0 to 1; shape (n,)."""
     ours, theirs = np.asarray(outlines.values), np.asarray(cover.values)
     shares = np.zeros(len(ours))
     hits, covers = shapely.STRtree(theirs).query(ours, predicate="intersects")
-    for one in np.unique(hits):
-        around = shapely.union_all(theirs[covers[hits == one]])
-        shares[one] = shapely.intersection(ours[one], around).area / ours[one].area
+    for position in np.unique(hits):
+        union = shapely.union_all(theirs[covers[hits == position]])
+        shares[position] = shapely.intersection(ours[position], union).area / ours[position].area
     return shares

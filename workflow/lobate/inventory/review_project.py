@@ -1,4 +1,4 @@
-"""The verb `review-project`: a QGIS project with the images, the outlines to review, and all that helps to judge them."""
+"""The verb `review-project`: a QGIS project with the images, the outlines to review, and outlines to compare them with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lobate.io.vector import read_layer
 log = logging.getLogger(__name__)
 
 TO_ROOT = PurePosixPath("../../..")
-"""From results/<region>/inventory, where the project lies, to where the paths of the settings start."""
+"""From the project's folder, results/<region>/inventory, to the root of the paths in the settings."""
 
 SHEET = "review.gpkg"
 GEOPACKAGES = (".gpkg", ".sqlite")
@@ -38,32 +38,32 @@ def review_project(
 ) -> None:
     """Write the project file that lies beside the review sheet, in the CRS of the first image.
 
-    It finds everything by relative paths: the sheet beside it, images as ``../imagery/<name>``, and the person's own file
-    (``decisions``) from the project's root. The outlines to review are those of that file, to be edited (of each file,
-    where several people review); until the settings name one they are the sheet's, to look at: results are not for
-    editing. Raises UserError for a sheet that lacks a layer and for images that cannot be read.
+    All paths are relative: the sheet beside the project, images as ``../imagery/<name>``, and the person's own files
+    (``decisions``) from the root. The outlines to review are those of the person's files, one editable layer each. Until
+    the settings name a file they are the sheet's, read-only: results are not for editing. Raises UserError for a sheet
+    without one of the layers and for images that cannot be read.
     """
     if not images:
         raise UserError("There are no images to review on. Give the images that compose-rgb made.")
     outlines = [
-        *_to_review(review, [decisions] if isinstance(decisions, str) else decisions or []),
-        _outlines(review, "others", "other inventories", f"./{SHEET}|layername=others"),
-        _outlines(review, "removed", "removed by the filters", f"./{SHEET}|layername=removed"),
+        *_review_layers(review, [decisions] if isinstance(decisions, str) else decisions or []),
+        _outline_layer(review, "others", "other inventories", f"./{SHEET}|layername=others"),
+        _outline_layer(review, "removed", "removed by the filters", f"./{SHEET}|layername=removed"),
     ]
-    pictures, bounds = _pictures(images)
-    project.write_text(project_text(f"{region} review".strip(), outlines, pictures, bounds), encoding="utf-8")
+    layers, bounds = _image_layers(images)
+    project.write_text(project_text(f"{region} review".strip(), outlines, layers, bounds), encoding="utf-8")
     log.info("a QGIS project of %d images", len(images))
 
 
-def _to_review(review: Path, decisions: list[str]) -> list[Layer]:
-    """A layer for each person's file, to be edited, or the sheet itself, to look at."""
+def _review_layers(review: Path, decisions: list[str]) -> list[Layer]:
+    """Return an editable layer for each person's file, or the sheet itself, read-only."""
     if not decisions:
-        log.info("no decisions are named in the settings: the outlines are those of %s and cannot be edited", SHEET)
-        return [_outlines(review, "review", "detections to review", f"./{SHEET}|layername=review")]
+        log.info("the settings name no decisions: the outlines are those of %s and cannot be edited", SHEET)
+        return [_outline_layer(review, "review", "detections to review", f"./{SHEET}|layername=review")]
     log.info("the outlines to review are those of %s", ", ".join(decisions))
     return [
         replace(
-            _outlines(review, "review", "detections to review", _source(path)),
+            _outline_layer(review, "review", "detections to review", _decisions_source(path)),
             key=f"outlines_review{'' if number == 0 else f'_{number}'}",
             name="detections to review" + (f" ({PurePosixPath(path).stem})" if len(decisions) > 1 else ""),
             read_only=False,
@@ -72,21 +72,21 @@ def _to_review(review: Path, decisions: list[str]) -> list[Layer]:
     ]
 
 
-def _outlines(review: Path, layer: str, name: str, source: str) -> Layer:
-    """A layer like that of the sheet; its columns are as QGIS sees them, the feature's number first."""
+def _outline_layer(review: Path, layer: str, name: str, source: str) -> Layer:
+    """Return a layer styled like that of the sheet; QGIS puts the feature id, ``fid``, first among the columns."""
     columns = [str(column) for column in read_layer(review, layer).columns if column != "geometry"]
     wkt = CRS.from_user_input(LONLAT).to_wkt()
     return Layer(f"outlines_{layer}", name, source, wkt, style(layer, ["fid", *columns]))
 
 
-def _source(decisions: str) -> str:
+def _decisions_source(decisions: str) -> str:
     path = PurePosixPath(decisions)
-    place = path if path.is_absolute() else TO_ROOT / path
-    return f"{place}|layername=review" if path.suffix.lower() in GEOPACKAGES else str(place)
+    source = path if path.is_absolute() else TO_ROOT / path
+    return f"{source}|layername=review" if path.suffix.lower() in GEOPACKAGES else str(source)
 
 
-def _pictures(images: list[Path]) -> tuple[list[tuple[Layer, int]], Bounds]:
-    """The images as layers with their band counts, and the bounds of them all in the first one's CRS."""
+def _image_layers(images: list[Path]) -> tuple[list[tuple[Layer, int]], Bounds]:
+    """Return the images as layers with their band counts, and the bounds of all images in the CRS of the first."""
     layers, bounds, first = [], [], None
     for number, path in enumerate(images):
         with open_raster(path) as image:

@@ -1,4 +1,4 @@
-"""A QGIS project: layers over images, all found by paths relative to the project's file."""
+"""A QGIS project: layers over images, all by paths relative to the project file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Bounds = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a project: where it is (``source``, relative), what a person calls it, its CRS (WKT), its style.
+    """One layer of a project: its title, relative path (``source``), CRS (WKT) and style.
 
-    ``key`` names it within the project; QGIS takes only names of more than ten letters.
+    ``key`` is its id within the project; QGIS replaces ids of ten letters or less.
     """
 
     key: str
@@ -27,27 +27,29 @@ class Layer:
 
 
 def project_text(title: str, outlines: Sequence[Layer], images: Sequence[tuple[Layer, int]], bounds: Bounds) -> str:
-    """Return a project's text: outlines (the first on top) over images (each with its count of bands).
+    """Return the text of a project: outlines (the first on top) over images (each with its number of bands).
 
-    It opens in the CRS of the first image, on ``bounds`` (west, south, east, north) in that CRS.
+    The project opens in the CRS of the first image, on ``bounds`` (west, south, east, north) in that CRS.
     """
     wkt = images[0][0].wkt
     return document(
         [
             element("title", title),
             reference_system("projectCrs", wkt),
-            _tree(outlines, [image for image, _ in images]),
+            _layer_tree(outlines, [image for image, _ in images]),
             _canvas(wkt, bounds),
-            _view(wkt, bounds),
-            element_with("projectlayers", [*map(_outlines, outlines), *(_image(*one) for one in images)]),
-            _properties(),
+            _default_view(wkt, bounds),
+            element_with(
+                "projectlayers", [*map(_vector_layer, outlines), *(_raster_layer(*image) for image in images)]
+            ),
+            _project_properties(),
         ],
         projectname=title,
     )
 
 
-def _properties() -> Element:
-    """Paths are relative, layers are brought into the project's CRS, and nodata is grey, which snow is not."""
+def _project_properties() -> Element:
+    """Return the settings: relative paths, layers in the project's CRS, and a grey canvas, to tell nodata from snow."""
     grey = [element(f"CanvasColor{part}Part", "110", type="int") for part in ("Red", "Green", "Blue")]
     return element_with(
         "properties",
@@ -59,18 +61,18 @@ def _properties() -> Element:
     )
 
 
-def _tree(outlines: Sequence[Layer], images: Sequence[Layer]) -> Element:
+def _layer_tree(outlines: Sequence[Layer], images: Sequence[Layer]) -> Element:
     group = element_with(
         "layer-tree-group",
-        [_entry(image, "gdal") for image in images],
+        [_tree_entry(image, "gdal") for image in images],
         name="images",
         checked="Qt::Checked",
         expanded=0,
     )
-    return element_with("layer-tree-group", [*(_entry(outline, "ogr") for outline in outlines), group])
+    return element_with("layer-tree-group", [*(_tree_entry(outline, "ogr") for outline in outlines), group])
 
 
-def _entry(layer: Layer, provider: str) -> Element:
+def _tree_entry(layer: Layer, provider: str) -> Element:
     return element(
         "layer-tree-layer",
         id=layer.key,
@@ -88,16 +90,16 @@ def _canvas(wkt: str, bounds: Bounds) -> Element:
     return element_with("mapcanvas", [extent, reference_system("destinationsrs", wkt)], name="theMapCanvas")
 
 
-def _view(wkt: str, bounds: Bounds) -> Element:
-    """What "zoom to the full extent" means; without it, the sheet's farthest outline or image would say."""
+def _default_view(wkt: str, bounds: Bounds) -> Element:
+    """Return the extent of "zoom to the full extent"; without it, the sheet's farthest outline would set it."""
     sides = {name: f"{value:.10g}" for name, value in zip(("xmin", "ymin", "xmax", "ymax"), bounds, strict=True)}
     extent = reference_system("DefaultViewExtent", wkt)
     extent.attrib.update(sides)
     return element_with("ProjectViewSettings", [extent], UseProjectScales=0)
 
 
-def _outlines(layer: Layer) -> Element:
-    labelled = any(one.tag == "labeling" for one in layer.style)
+def _vector_layer(layer: Layer) -> Element:
+    labelled = any(part.tag == "labeling" for part in layer.style)
     return _map_layer(
         layer,
         "ogr",
@@ -109,24 +111,24 @@ def _outlines(layer: Layer) -> Element:
     )
 
 
-def _image(layer: Layer, bands: int) -> Element:
-    """True colour of the first three bands, grey of fewer; what is nodata in the file is transparent."""
+def _raster_layer(layer: Layer, bands: int) -> Element:
+    """Return a layer in true colour of the first three bands, or grey of the first; nodata is transparent."""
     if bands >= 3:
-        drawn = element(
+        renderer = element(
             "rasterrenderer", type="multibandcolor", redBand=1, greenBand=2, blueBand=3, opacity=1, alphaBand=-1
         )
     else:
-        drawn = element("rasterrenderer", type="singlebandgray", grayBand=1, opacity=1, alphaBand=-1)
+        renderer = element("rasterrenderer", type="singlebandgray", grayBand=1, opacity=1, alphaBand=-1)
     nodata = [element("noDataList", bandNo=band, useSrcNoData=1) for band in range(1, bands + 1)]
-    return _map_layer(layer, "gdal", [element_with("noData", nodata), element_with("pipe", [drawn])], type="raster")
+    return _map_layer(layer, "gdal", [element_with("noData", nodata), element_with("pipe", [renderer])], type="raster")
 
 
 def _map_layer(layer: Layer, provider: str, style: Sequence[Element], **attributes: object) -> Element:
-    facts = [
+    basics = [
         element("id", layer.key),
         element("datasource", layer.source),
         element("layername", layer.name),
         reference_system("srs", layer.wkt),
         element("provider", provider, encoding="UTF-8"),
     ]
-    return element_with("maplayer", [*facts, *style], styleCategories="AllStyleCategories", **attributes)
+    return element_with("maplayer", [*basics, *style], styleCategories="AllStyleCategories", **attributes)

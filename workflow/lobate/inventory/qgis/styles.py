@@ -1,7 +1,4 @@
-"""The styles of the review sheet's layers.
-
-The form that a person fills in, and the table of all rows: what may be written, from which words, in which order.
-"""
+"""QGIS styles of the review sheet's layers: colours, labels, the form that a person fills in, and the table of all rows."""
 
 from __future__ import annotations
 
@@ -16,104 +13,39 @@ from lobate.io.qgis.symbols import OutlineStyle, categorized_renderer, labeling,
 EDITABLE = ("status", *REVIEW_FIELDS)
 """Fields that a person fills."""
 
-READ_ONLY = ("confidence", "area_m2", "elevation_min_m", "slope_mean_deg", "touches_edge", "tiles", "detection")
-"""Fields that tell something about the detection; all others are hidden."""
+DISPLAYED = ("confidence", "area_m2", "elevation_min_m", "slope_mean_deg", "touches_edge", "tiles", "detection")
+"""Fields of the detection in form and table; all others are hidden."""
 
 FLAGS = ("touches_edge",)
 """Fields that are true or false."""
 
 NULL = "{2839923C-8B7D-419E-B84B-CA2FE9B80EC7}"
-"""What QGIS calls an empty value in a drop-down."""
+"""The code of QGIS for an empty value in a drop-down."""
 
 ALIASES = {"area_m2": "area (m²)", "elevation_min_m": "lowest point (m)", "slope_mean_deg": "slope (°)"}
 
 REDRAWN_DEG = 2e-6
-"""Degrees, some 20 cm: an outline farther than this from the one that was shown has been mended."""
+"""Degrees, some 20 cm: an outline farther than this from the outline that was shown counts as edited."""
 
 STATUS_EXPRESSION = f"""CASE
 WHEN "status" IS NULL THEN 'edited'
 WHEN "status" IN ('pending', 'accepted') AND hausdorff_distance($geometry, geom_from_wkt("seen")) > {REDRAWN_DEG:f} THEN 'edited'
 ELSE "status" END"""
-"""Whoever mends an outline or draws a new one need not say so."""
+"""Sets the status of a redrawn or new outline to edited, without a click."""
 
 SORT_EXPRESSION = 'CASE WHEN "status" = \'pending\' THEN 0 ELSE 2 END + coalesce("confidence", 1)'
-"""Order of the table: what is to be decided, the least certain first; then what is decided."""
+"""Order of the table: pending detections, least certain first, then decided ones."""
 
 PREVIEW_EXPRESSION = "format_number(\"confidence\", 2) || '  ' || coalesce(\"status\", '')"
-"""What a row is called in the form's list."""
-
-
-def form(columns: Sequence[str]) -> list[Element]:
-    """Return the elements of a layer's style that make the form and the table, for a layer with these columns."""
-    written, shown = ([one for one in names if one in columns] for names in (EDITABLE, READ_ONLY))
-    return [
-        element_with("fieldConfiguration", [_field(name) for name in columns]),
-        element_with("aliases", [element("alias", field=name, name=_name(name)) for name in columns]),
-        element_with("defaults", [element("default", field="status", expression=STATUS_EXPRESSION, applyOnUpdate=1)]),
-        _table([*written, *shown], columns),
-        element("editorlayout", "tablayout"),
-        element_with("attributeEditorForm", [_group("Your decision", written), _group("The detection", shown)]),
-        element_with("editable", [element("field", name=name, editable=int(name in EDITABLE)) for name in columns]),
-        element_with("reuseLastValue", [element("field", name="reviewer", reuseLastValue=1)]),
-        element("previewExpression", PREVIEW_EXPRESSION),
-    ]
-
-
-def read_only(columns: Sequence[str]) -> list[Element]:
-    """Return the elements for a layer that is only to look at."""
-    return [element_with("editable", [element("field", name=name, editable=0) for name in columns])]
-
-
-def _field(name: str) -> Element:
-    kind, settings = _widget(name)
-    return element_with(
-        "field",
-        [element_with("editWidget", [element_with("config", [option(settings)])], type=kind)],
-        name=name,
-        configurationFlags="None",
-    )
-
-
-def _widget(name: str) -> tuple[str, dict[str, Value]]:
-    """The widget of a field: a drop-down of the vocabulary's words, of the names used so far, a tick, or a text."""
-    if name == "status":
-        return "ValueMap", {"map": [{word: word} for word in VOCABULARIES[name]]}
-    if name in EDITABLE and name in VOCABULARIES:
-        words: list[Value] = [{word.replace("_", " "): word} for word in VOCABULARIES[name]]
-        return "ValueMap", {"map": [{"(not said)": NULL}, *words]}
-    if name == "reviewer":
-        return "UniqueValues", {"Editable": True}
-    if name in FLAGS:
-        return "CheckBox", {"CheckedState": "", "UncheckedState": ""}
-    return ("TextEdit", {"IsMultiline": False}) if name in (*EDITABLE, *READ_ONLY) else ("Hidden", {})
-
-
-def _name(field: str) -> str:
-    return ALIASES.get(field, field.replace("_", " "))
-
-
-def _table(visible: Sequence[str], columns: Sequence[str]) -> Element:
-    rest = [name for name in columns if name not in visible]
-    listed = [
-        element("column", type="field", name=name, hidden=int(name in rest), width=-1) for name in [*visible, *rest]
-    ]
-    return element_with(
-        "attributetableconfig", [element_with("columns", listed)], sortExpression=SORT_EXPRESSION, sortOrder=0
-    )
-
-
-def _group(title: str, fields: Sequence[str]) -> Element:
-    listed = [element("attributeEditorField", name=name, showLabel=1) for name in fields]
-    return element_with("attributeEditorContainer", listed, name=title, groupBox=1, columnCount=1, showLabel=1)
-
+"""Title of a row in the form's list."""
 
 UNSURE, SURE = 0.7, 0.9
-"""Confidences between which a detection is fairly sure."""
+"""Confidences below which a detection is unsure, and from which on it is sure."""
 
 CLASS_EXPRESSION = f"""CASE WHEN "status" = 'pending' THEN CASE
 WHEN "confidence" < {UNSURE} THEN 'unsure' WHEN "confidence" < {SURE} THEN 'fair' ELSE 'sure' END
 ELSE "status" END"""
-"""Status and confidence in one."""
+"""Class of a row: its status, or for a pending one its confidence."""
 
 REVIEW_STYLES = (
     OutlineStyle("unsure", f"pending, confidence below {UNSURE}", "255,242,0,255", 0.9),
@@ -128,11 +60,11 @@ OTHERS_STYLE = OutlineStyle("", "other inventory", "120,255,255,255", 0.4, "dash
 REMOVED_STYLE = OutlineStyle("", "removed by the filters", "210,210,210,255", 0.3, "dot")
 
 LABELLED_FROM = 100_000
-"""Labels are shown from this scale on."""
+"""Smallest scale (1 : n) with labels."""
 
 
 def style(layer: str, columns: Sequence[str]) -> list[Element]:
-    """Return the elements of the style of one of the sheet's layers, which has these columns."""
+    """Return the style elements of a layer of the sheet with these columns."""
     if layer == "review":
         return [
             categorized_renderer(CLASS_EXPRESSION, REVIEW_STYLES),
@@ -150,3 +82,67 @@ def style(layer: str, columns: Sequence[str]) -> list[Element]:
             element("mapTip", '[% "source" %] [% "source_id" %]'),
         ]
     return [single_symbol_renderer(REMOVED_STYLE), *read_only(columns), element("mapTip", '[% "reason" %]')]
+
+
+def form(columns: Sequence[str]) -> list[Element]:
+    """Return the style elements of form and table for a layer with these columns."""
+    editable, displayed = ([name for name in names if name in columns] for names in (EDITABLE, DISPLAYED))
+    return [
+        element_with("fieldConfiguration", [_field(name) for name in columns]),
+        element_with("aliases", [element("alias", field=name, name=_alias(name)) for name in columns]),
+        element_with("defaults", [element("default", field="status", expression=STATUS_EXPRESSION, applyOnUpdate=1)]),
+        _table([*editable, *displayed], columns),
+        element("editorlayout", "tablayout"),
+        element_with("attributeEditorForm", [_group("Your decision", editable), _group("The detection", displayed)]),
+        element_with("editable", [element("field", name=name, editable=int(name in EDITABLE)) for name in columns]),
+        element_with("reuseLastValue", [element("field", name="reviewer", reuseLastValue=1)]),
+        element("previewExpression", PREVIEW_EXPRESSION),
+    ]
+
+
+def read_only(columns: Sequence[str]) -> list[Element]:
+    """Return the style elements of a layer that cannot be edited."""
+    return [element_with("editable", [element("field", name=name, editable=0) for name in columns])]
+
+
+def _field(name: str) -> Element:
+    kind, settings = _widget(name)
+    return element_with(
+        "field",
+        [element_with("editWidget", [element_with("config", [option(settings)])], type=kind)],
+        name=name,
+        configurationFlags="None",
+    )
+
+
+def _widget(name: str) -> tuple[str, dict[str, Value]]:
+    """Return the widget of a field: a drop-down of the vocabulary or of the values so far, a check box, or a text."""
+    if name == "status":
+        return "ValueMap", {"map": [{word: word} for word in VOCABULARIES[name]]}
+    if name in EDITABLE and name in VOCABULARIES:
+        words: list[Value] = [{word.replace("_", " "): word} for word in VOCABULARIES[name]]
+        return "ValueMap", {"map": [{"(not said)": NULL}, *words]}
+    if name == "reviewer":
+        return "UniqueValues", {"Editable": True}
+    if name in FLAGS:
+        return "CheckBox", {"CheckedState": "", "UncheckedState": ""}
+    return ("TextEdit", {"IsMultiline": False}) if name in (*EDITABLE, *DISPLAYED) else ("Hidden", {})
+
+
+def _alias(field: str) -> str:
+    return ALIASES.get(field, field.replace("_", " "))
+
+
+def _table(visible: Sequence[str], columns: Sequence[str]) -> Element:
+    hidden = [name for name in columns if name not in visible]
+    entries = [
+        element("column", type="field", name=name, hidden=int(name in hidden), width=-1) for name in [*visible, *hidden]
+    ]
+    return element_with(
+        "attributetableconfig", [element_with("columns", entries)], sortExpression=SORT_EXPRESSION, sortOrder=0
+    )
+
+
+def _group(title: str, fields: Sequence[str]) -> Element:
+    entries = [element("attributeEditorField", name=name, showLabel=1) for name in fields]
+    return element_with("attributeEditorContainer", entries, name=title, groupBox=1, columnCount=1, showLabel=1)
