@@ -50,5 +50,5 @@ def test_metadata_and_file_must_not_contradict_each_other(products, tmp_path, of
     if agrees:
         assert read(tmp_path, WANTED).bands[0].calibration == Calibration(10000, -1000)
         return
-    with pytest.raises(UserError, match=r"\(DN \+ 0\) / 10000, the product's metadata.*\(DN \+ -1000\) / 10000"):
+    with pytest.raises(UserError, match=r"\(DN \+ 0\) / 10000; by the product's metadata.*\(DN \+ -1000\) / 10000"):
         read(tmp_path, WANTED)

@@ -88,7 +88,7 @@ def test_what_the_product_says_goes_before_the_decree(products, tmp_path):
 
 def test_bands_without_metadata_are_refused(products, tmp_path):
     scene = products.write_raster(tmp_path / "scene.tif", products.ground())
-    with pytest.raises(UserError, match=r"carries no scale.*cannot be known"):
+    with pytest.raises(UserError, match=r"has no scale.*cannot be known"):
         calibrations(scene)
 
 

@@ -1,7 +1,7 @@
-"""Elevation tiles become one raster: their pixels unchanged where they share a grid, their voids kept as voids.
+"""Mosaic of elevation tiles: pixels of one grid stay unchanged, and voids stay voids.
 
-Copernicus tiles get coarser from west to east towards the poles (1.5, 2, 3 ... times from 50, 60, 70 degrees on); where an
-area has several kinds, the others are resampled to the finest by bilinear interpolation, which takes nothing from a void.
+Columns of Copernicus tiles are wider towards the poles: 1.5, 2, 3 ... times from 50, 60, 70 degrees of latitude on. Tiles
+on another grid than the finest are resampled to it by bilinear interpolation, which leaves voids out.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from lobate.errors import UserError
-from lobate.io.dem import PLAUSIBLE_M, check_dem
+from lobate.io.dem import PLAUSIBLE_RANGE_M, check_dem
 from lobate.io.grid import Grid
-from lobate.io.raster import BLOCK, CogWriter, open_raster, row_bands
+from lobate.io.raster import BLOCK, CogWriter, open_raster, row_blocks
 
 log = logging.getLogger(__name__)
 
 VOID = -9999.0
 UNDECLARED_VOID = -32767.0
-"""Void of Copernicus tiles, which do not declare it; undeclared, it would be averaged with its neighbours."""
+"""Void of Copernicus tiles, which do not declare it as nodata; without this, resampling would average it."""
 GRID_TOLERANCE_PX = 1e-3
-"""Pixels by which two grids may differ and still be one."""
+"""Grids that differ by less than this, in pixels, count as one."""
 
 
 @dataclass(frozen=True)
 class PlacedTile:
-    """A tile and where its pixels lie in the mosaic."""
+    """A tile and the position of its first pixel in the mosaic."""
 
     source: DatasetReader | WarpedVRT
     row: int
     col: int
     scale: float
     offset: float
-    """Metres = scale x number + offset, as the tile itself says."""
+    """Metres = scale x number + offset, by the tile's own tags."""
 
 
 def write_mosaic(tiles: list[Path], target: Path) -> float:
     """Write the mosaic of elevation tiles of one CRS as a tiled GeoTIFF of float32, in metres; return its share of voids.
 
-    A pixel is what the first of ``tiles`` has there, in order; voids (nodata, NaN, and heights that no land has) are -9999,
-    and so is what no tile covers. Memory depends on the mosaic's width, not on its height. Raises UserError for tiles that
-    cannot be read or are in different CRS.
+    Where tiles overlap, the first of ``tiles`` with a value counts. Voids (nodata, NaN, implausible heights) are -9999, and
+    so are pixels that no tile covers. Memory depends on the mosaic's width, not on its height. Raises UserError for tiles
+    that cannot be read or are in different CRS.
     """
     with ExitStack() as stack:
         sources = [stack.enter_context(open_raster(path)) for path in tiles]
@@ -59,7 +59,7 @@ def write_mosaic(tiles: list[Path], target: Path) -> float:
         placed = [_place(source, grid, stack) for source in sources]
         voids = 0
         with CogWriter(target, grid, dtype="float32", nodata=VOID) as writer:
-            for start, stop in row_bands(grid.height, BLOCK):
+            for start, stop in row_blocks(grid.height, BLOCK):
                 rows = _mosaic_rows(placed, start, stop, grid.width)
                 voids += int(np.count_nonzero(rows == VOID))
                 writer.write(rows, start)
@@ -77,12 +77,17 @@ def _check_tiles(sources: list[DatasetReader]) -> None:
 
 
 def _mosaic_grid(sources: list[DatasetReader]) -> Grid:
-    """Return the grid that holds all tiles, on the pixels of the finest, of several that of the westernmost."""
-    finest = min(sources, key=lambda one: (one.transform.a, -one.transform.e, one.transform.c, -one.transform.f))
+    """Return the grid around all tiles, aligned to the finest, and to the westernmost of several."""
+
+    def fineness(source: DatasetReader) -> tuple[float, ...]:
+        transform = source.transform
+        return transform.a, -transform.e, transform.c, -transform.f
+
+    finest = min(sources, key=fineness)
     t = finest.transform
     left, bottom, right, top = (
-        best(ends)
-        for best, ends in zip(
+        outermost(values)
+        for outermost, values in zip(
             (min, min, max, max), zip(*(source.bounds for source in sources), strict=True), strict=True
         )
     )
@@ -92,20 +97,20 @@ def _mosaic_grid(sources: list[DatasetReader]) -> Grid:
 
 
 def _pixel_span(start: float, stop: float) -> tuple[int, int]:
-    """Return the whole pixels that hold a span, a thousandth of a pixel more or less."""
+    """Return the first and last+1 whole pixel around a span, within the tolerance."""
     return floor(start + GRID_TOLERANCE_PX), -floor(GRID_TOLERANCE_PX - stop)
 
 
 def _place(source: DatasetReader, grid: Grid, stack: ExitStack) -> PlacedTile:
-    t, meant = source.transform, (source.scales[0], source.offsets[0])
+    t, calibration = source.transform, (source.scales[0], source.offsets[0])
     col, row = ~grid.transform @ (t.c, t.f)
     drift = max(
         abs(col - round(col)), abs(row - round(row)),
         abs(t.a / grid.transform.a - 1) * source.width, abs(t.e / grid.transform.e - 1) * source.height,
     )  # fmt: skip
     if drift <= GRID_TOLERANCE_PX:
-        return PlacedTile(source, round(row), round(col), *meant)
-    log.info("%s is resampled: its pixels are not those of the finest tile", Path(source.name).name)
+        return PlacedTile(source, round(row), round(col), *calibration)
+    log.info("%s is resampled to the grid of the finest tile", Path(source.name).name)
     right, bottom = ~grid.transform @ (source.bounds.right, source.bounds.bottom)
     (left, right), (top, bottom) = _pixel_span(col, right), _pixel_span(row, bottom)
     warped = WarpedVRT(
@@ -118,11 +123,11 @@ def _place(source: DatasetReader, grid: Grid, stack: ExitStack) -> PlacedTile:
         src_nodata=UNDECLARED_VOID if source.nodata is None else source.nodata,
         nodata=VOID,
     )
-    return PlacedTile(stack.enter_context(warped), top, left, *meant)
+    return PlacedTile(stack.enter_context(warped), top, left, *calibration)
 
 
 def _mosaic_rows(placed: list[PlacedTile], start: int, stop: int, width: int) -> np.ndarray:
-    """Return a band of the mosaic, (stop - start, width) float32."""
+    """Return rows ``start``..``stop`` of the mosaic, (stop - start, width) float32."""
     rows = np.full((stop - start, width), VOID, dtype=np.float32)
     for tile in placed:
         first, last = max(start, tile.row), min(stop, tile.row + tile.source.height)
@@ -130,13 +135,13 @@ def _mosaic_rows(placed: list[PlacedTile], start: int, stop: int, width: int) ->
             continue
         window = Window(0, first - tile.row, tile.source.width, last - first)
         heights = _read_heights(tile, window)
-        place = rows[first - start : last - start, tile.col : tile.col + tile.source.width]
-        np.copyto(place, heights, where=(place == VOID) & (heights != VOID))
+        target = rows[first - start : last - start, tile.col : tile.col + tile.source.width]
+        np.copyto(target, heights, where=(target == VOID) & (heights != VOID))
     return rows
 
 
 def _read_heights(tile: PlacedTile, window: Window) -> np.ndarray:
     numbers = tile.source.read(1, window=window, masked=True)
     heights = (numbers.astype(np.float64) * tile.scale + tile.offset).astype(np.float32).filled(VOID)
-    heights[~((heights >= PLAUSIBLE_M[0]) & (heights <= PLAUSIBLE_M[1]))] = VOID  # NaN compares false
+    heights[~((heights >= PLAUSIBLE_RANGE_M[0]) & (heights <= PLAUSIBLE_RANGE_M[1]))] = VOID  # NaN compares false
     return heights

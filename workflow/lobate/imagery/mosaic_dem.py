@@ -1,4 +1,4 @@
-"""mosaic-dem: a user's own elevation in several files becomes one raster, its voids kept as voids."""
+"""mosaic-dem: mosaic the user's elevation files into one raster with their voids."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ log = logging.getLogger(__name__)
 
 
 def mosaic_dem(tiles: Annotated[list[Path], Input()], dem: Annotated[Path, Output()]) -> None:
-    """Write the mosaic of elevation ``tiles`` of one CRS, metres as float32; what no tile knows is void (-9999).
+    """Write the mosaic of elevation ``tiles`` of one CRS, metres as float32; pixels without elevation are void (-9999).
 
-    A pixel is what the first tile has there, in the order of inventory.dem; tiles of other pixels than the finest are
-    resampled by bilinear interpolation. UserError for tiles that cannot be read, are rotated, or are in different CRS.
+    Where tiles overlap, the first in inventory.dem counts. Tiles on another grid than the finest are resampled by bilinear
+    interpolation. Raises UserError for tiles that cannot be read, are rotated, or are in different CRS.
     """
     from lobate.imagery.mosaic import write_mosaic
 

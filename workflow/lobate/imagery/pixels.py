@@ -1,11 +1,7 @@
-"""The pixels of one scene as the image will have them, a band of rows at a time.
+"""The pixels of one scene on the grid of its finest band, read a band of rows at a time.
 
-One raster band seen on another grid by nearest neighbour, a band of rows at a time.
-
-The classification (SCL) and some bands come on coarser grids than the image. A pixel takes the value of the cell in which
-its centre lies; a pixel outside takes 0. Only the cells under the rows asked for are read.
-
-Which pixels of a scene are seen: its classification (SCL) by the list of invalid classes, grown by some metres.
+``Resampled`` reads a raster band on another grid by nearest neighbour: the scene classification (SCL) and some bands are
+coarser than the image. ``CloudMask`` masks pixels by SCL class and distance. ``ScenePixels`` puts both together.
 """
 
 from __future__ import annotations
@@ -21,15 +17,21 @@ from lobate.errors import UserError
 from lobate.imagery.reading.scene import Band, Scene
 from lobate.imagery.stretch import Range, apply_lut, check_dtype, lookup_table
 from lobate.io.grid import Grid, transform_points
-from lobate.io.raster import SELF_CONTAINED, open_raster, opened_as
+from lobate.io.raster import SINGLE_FILE_DRIVERS, open_raster, open_with_drivers
 from lobate.settings.imagery import Clouds
+
+UTM_TOLERANCE = 1.002
+"""A UTM cell of 20 m is up to 0.1 % shorter or longer on the ground; 40 m must still be two cells."""
 
 
 class Resampled:
-    """A band of an open dataset on ``grid``; UserError when the two grids have different CRSs or are turned."""
+    """A band of an open dataset, resampled to ``grid`` by nearest neighbour; pixels outside the band are 0.
+
+    A pixel takes the value of the cell around its centre. Raises UserError for grids in two CRSs, or rotated ones.
+    """
 
     def __init__(self, dataset: DatasetReader, index: int, grid: Grid) -> None:
-        own = Grid.of(dataset)
+        own = Grid.from_raster(dataset)
         self.dtype = dataset.dtypes[index - 1]
         self.resolution_m = own.resolution_m
         self._dataset, self._index, self._own = dataset, index, own
@@ -44,7 +46,7 @@ class Resampled:
         return self.to_grid(self.read_own(first, last), first, start, stop)
 
     def own_rows(self, start: int, stop: int, halo: int = 0) -> tuple[int, int]:
-        """Return the band's own rows under the grid's rows, ``halo`` more on either side, clipped to the band."""
+        """Return first and last+1 of the band's own rows under the grid's rows, with a ``halo``, clipped to the band."""
         if self._same:
             first, last = start, stop - 1
         else:
@@ -53,17 +55,17 @@ class Resampled:
         return first, last + 1
 
     def to_grid(self, own: np.ndarray, first: int, start: int, stop: int, fill: int = 0) -> np.ndarray:
-        """Lay ``own``, whose first row is the band's row ``first``, out on the grid's rows; ``fill`` outside the band."""
+        """Return ``own``, the band's rows from ``first`` on, resampled to the grid's rows; ``fill`` outside the band."""
         if self._same:
             return own[start - first : stop - first]
         rows, cols = self._rows[start:stop], self._cols
-        laid = own[np.clip(rows - first, 0, len(own) - 1)][:, np.clip(cols, 0, self._own.width - 1)]
-        laid[(rows < 0) | (rows >= self._own.height)] = fill
-        laid[:, (cols < 0) | (cols >= self._own.width)] = fill
-        return laid
+        resampled = own[np.clip(rows - first, 0, len(own) - 1)][:, np.clip(cols, 0, self._own.width - 1)]
+        resampled[(rows < 0) | (rows >= self._own.height)] = fill
+        resampled[:, (cols < 0) | (cols >= self._own.width)] = fill
+        return resampled
 
     def read_own(self, first: int, last: int) -> np.ndarray:
-        """Return the band's own rows ``first``..``last``, whole; UserError when the file breaks off there."""
+        """Return the band's own rows ``first``..``last``. Raises UserError for a truncated file."""
         try:
             return self._dataset.read(self._index, window=((first, last), (0, self._own.width)))
         except RasterioError as error:
@@ -71,44 +73,40 @@ class Resampled:
 
 
 def truncated_raster(name: str, error: Exception) -> UserError:
-    """Return the mistake of a raster that breaks off while it is read."""
+    """Return the error of a raster that cannot be read to its end."""
     cause = " ".join(str(error.__cause__ or error).split()).rstrip(".")
     return UserError(f"{name} cannot be read to its end ({cause}); it is truncated or damaged, so fetch it again.")
 
 
 def _check_comparable(name: str, own: Grid, grid: Grid) -> None:
-    turned = any(part for one in (own, grid) for part in (one.transform.b, one.transform.d))
-    if own.crs != grid.crs or turned:
+    rotated = any(term for transform in (own.transform, grid.transform) for term in (transform.b, transform.d))
+    if own.crs != grid.crs or rotated:
         raise UserError(
-            f"{name} lies in {own.crs} and the scene's finest band in {grid.crs}{', one of them turned' if turned else ''}; "
+            f"{name} is in {own.crs} and the scene's finest band in {grid.crs}{', one of them rotated' if rotated else ''}; "
             "the bands of one scene must share a CRS and point north. Fetch the scene again."
         )
 
 
 def _cell_indices(own: Grid, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each row and each column of ``grid`` the row and column of ``own`` in which its centre lies."""
+    """Return the row of ``own`` around each row centre of ``grid``, and the column around each column centre."""
     xs, _ = transform_points(grid.transform, np.arange(grid.width) + 0.5, np.full(grid.width, 0.5))
     _, ys = transform_points(grid.transform, np.full(grid.height, 0.5), np.arange(grid.height) + 0.5)
     t = own.transform
     return np.floor((ys - t.f) / t.e).astype(np.int64), np.floor((xs - t.c) / t.a).astype(np.int64)
 
 
-UTM_SLACK = 1.002
-"""A UTM cell of 20 m is up to 0.1 % shorter or longer on the ground; 40 m are two cells all the same."""
-
-
 class CloudMask:
-    """The mask of one scene on the image's grid. It grows on the classification's own grid, before it is spread."""
+    """The cloud mask of one scene on the image's grid; it is dilated on the classification's own grid first."""
 
     def __init__(self, classes: Resampled, clouds: Clouds) -> None:
         self._classes = classes
         self._masked = np.zeros(256, dtype=bool)
         self._masked[clouds.invalid_classes] = True
-        self._radius = clouds.dilate_m / classes.resolution_m * UTM_SLACK
+        self._radius = clouds.dilate_m / classes.resolution_m * UTM_TOLERANCE
         self._reach = int(self._radius)
 
     def rows(self, start: int, stop: int) -> np.ndarray:
-        """Return where rows ``start``..``stop`` of the image are masked, (stop - start, width) bool."""
+        """Return the mask of rows ``start``..``stop`` of the image, (stop - start, width) bool."""
         first, last = self._classes.own_rows(start, stop, halo=self._reach)
         masked = self._masked[np.clip(self._classes.read_own(first, last), 0, 255)]
         if self._reach:
@@ -117,9 +115,9 @@ class CloudMask:
 
 
 def dilate(masked: np.ndarray, radius: float) -> np.ndarray:
-    """Return where a masked pixel lies within ``radius`` pixels, centre to centre; shape and dtype (h, w) bool stay.
+    """Return the mask, (h, w) bool, of all pixels within ``radius`` pixels of a masked one, centre to centre.
 
-    The disc is a stack of horizontal runs, each grown by a running count: work goes with the radius, not with its square.
+    The disc is a stack of horizontal runs, and cumulative counts dilate by a run: work is proportional to the radius.
     """
     height, width = masked.shape
     counts = np.zeros((height, width + 1), dtype=np.int32)
@@ -135,9 +133,9 @@ def dilate(masked: np.ndarray, radius: float) -> np.ndarray:
 
 
 class ScenePixels:
-    """An open scene: 8-bit rows on the grid of its finest band, with 0 in all bands where nothing was seen.
+    """An open scene: 8-bit rows on the grid of its finest band, with 0 in all bands of invalid pixels.
 
-    A pixel is seen where every band has a number and the classification does not mask it.
+    A pixel is valid where every band has a number and the classification does not mask it.
     """
 
     def __init__(self, scene: Scene, ranges: tuple[Range, ...], clouds: Clouds) -> None:
@@ -150,12 +148,12 @@ class ScenePixels:
         with ExitStack() as opening:
             opening.callback(self._stack.close)
             datasets = [self._open_dataset(band) for band in self.scene.bands]
-            self.grid = min((Grid.of(dataset) for dataset in datasets), key=lambda grid: grid.resolution)
+            self.grid = min((Grid.from_raster(dataset) for dataset in datasets), key=lambda grid: grid.resolution)
             self.block_rows = max(dataset.block_shapes[0][0] for dataset in datasets)
             if not self.scene.is_8bit:
-                self._bands = [Resampled(one, band.index, self.grid) for one, band in self._pairs(datasets)]
-                pairs = zip(self._pairs(datasets), self._ranges, strict=True)
-                self._tables = [self._lookup_table(one, band, shown) for (one, band), shown in pairs]
+                bands = list(zip(datasets, self.scene.bands, self._ranges, strict=True))
+                self._bands = [Resampled(dataset, band.index, self.grid) for dataset, band, _ in bands]
+                self._tables = [self._lookup_table(*band) for band in bands]
             self._mask = self._cloud_mask()
             opening.pop_all()
         return self
@@ -166,30 +164,30 @@ class ScenePixels:
         self._stack.close()
 
     def rows(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows ``start``..``stop``: values (bands, h, width) uint8 and where they were seen (h, width) bool."""
+        """Return rows ``start``..``stop``: values (bands, h, width) uint8 and valid pixels (h, width) bool."""
         if self.scene.is_8bit:
-            return self._ready_rows(start, stop)
+            return self._8bit_rows(start, stop)
         return self.to_8bit(self.numbers(start, stop), start, stop)
 
     def numbers(self, start: int, stop: int) -> list[np.ndarray]:
-        """Return the digital numbers of rows ``start``..``stop``, (h, width) of two bytes each, for each band."""
+        """Return the digital numbers (DN) of rows ``start``..``stop``, (h, width) of two bytes, for each band."""
         return [band.read(start, stop) for band in self._bands]
 
     def to_8bit(self, numbers: list[np.ndarray], start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return what ``rows`` does of the digital numbers of these rows."""
+        """Return values and valid pixels of rows ``start``..``stop`` from their digital numbers, like ``rows``."""
         values = np.empty((len(self._bands), stop - start, self.grid.width), dtype=np.uint8)
-        for value, band, table in zip(values, numbers, self._tables, strict=True):
-            apply_lut(table, band, value)
-        seen = values[0] != 0
-        for value in values[1:]:
-            seen &= value != 0
+        for band_values, band_numbers, table in zip(values, numbers, self._tables, strict=True):
+            apply_lut(table, band_numbers, band_values)
+        valid = values[0] != 0
+        for band_values in values[1:]:
+            valid &= band_values != 0
         if self._mask is not None:
-            seen &= ~self._mask.rows(start, stop)
-        values *= seen
-        return values, seen
+            valid &= ~self._mask.rows(start, stop)
+        values *= valid
+        return values, valid
 
-    def _ready_rows(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows that pass through unchanged; what the file itself declares void becomes 0."""
+    def _8bit_rows(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return unchanged rows of an 8-bit image; pixels that are nodata in the file become 0."""
         dataset, indices = self._open[self.scene.bands[0].address], [band.index for band in self.scene.bands]
         window = ((start, stop), (0, self.grid.width))
         try:
@@ -200,14 +198,11 @@ class ScenePixels:
         values *= masks.any(axis=0)
         return values, values.any(axis=0)
 
-    def _pairs(self, datasets: list[DatasetReader]) -> list[tuple[DatasetReader, Band]]:
-        return list(zip(datasets, self.scene.bands, strict=True))
-
     def _open_dataset(self, band: Band) -> DatasetReader:
         if band.address not in self._open:
-            with open_raster(band.address, drivers=SELF_CONTAINED):
-                pass  # says in words what is wrong with it
-            self._open[band.address] = self._stack.enter_context(opened_as(band.address, SELF_CONTAINED))
+            with open_raster(band.address, drivers=SINGLE_FILE_DRIVERS):
+                pass  # raises a UserError for an unreadable file
+            self._open[band.address] = self._stack.enter_context(open_with_drivers(band.address, SINGLE_FILE_DRIVERS))
         return self._open[band.address]
 
     def _lookup_table(self, dataset: DatasetReader, band: Band, stretch_range: Range) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A tile's scenes, open: which of them are used and in which order, on one grid, in bands of rows that suit their blocks."""
+"""The open scenes of a tile: those that are used, in order, on one grid, read in bands of rows that match their blocks."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from lobate.imagery.reading import scenes
 from lobate.imagery.reading.scene import Scene, SceneRequest
 from lobate.imagery.stretch import Range
 from lobate.io.grid import Grid
-from lobate.io.raster import row_bands
+from lobate.io.raster import row_blocks
 from lobate.settings.imagery import Clouds
 
 MIN_ROWS, MAX_ROWS = 512, 1024
 MAX_PIXELS = 1 << 24
-"""Of one band of rows: wider images are read in lower bands."""
+"""Pixels of one band of rows at most: wider images are read in lower bands."""
 MAX_SCENES = 255
 
 
 @dataclass(frozen=True)
 class TileScenes:
-    """The scenes that make a tile's image, the first first, and those that were left out, with the reason."""
+    """The open scenes of a tile's image, in order, and the scenes that were left out, with the reason."""
 
     sources: list[ScenePixels]
     left_out: list[tuple[Scene, str]]
 
     @property
     def grid(self) -> Grid:
-        """The image's grid."""
+        """Grid of the image."""
         return self.sources[0].grid
 
     @property
@@ -43,10 +43,10 @@ class TileScenes:
         return self.sources[0].scene.is_8bit
 
     def row_bands(self) -> Iterator[tuple[int, int]]:
-        """Yield (start, stop) of bands of rows, whole blocks where memory allows it, so that no block is decoded twice."""
+        """Yield (start, stop) of bands of rows: whole blocks where memory allows it, so that no block is decoded twice."""
         block = max(source.block_rows for source in self.sources)
         rows = min(ceil(MIN_ROWS / block) * block, MAX_ROWS, max(1, MAX_PIXELS // self.grid.width))
-        return row_bands(self.grid.height, rows)
+        return row_blocks(self.grid.height, rows)
 
 
 @contextmanager
@@ -55,27 +55,27 @@ def open_tile_scenes(
 ) -> Iterator[TileScenes]:
     """Open the scenes of a tile that are clear enough.
 
-    UserError when a scene cannot be read or its offset not be known, when all are too cloudy, or on different grids.
+    Raises UserError when a scene cannot be read, when an offset is unknown, when all are too cloudy, or for different grids.
     """
-    choice = scenes.select_scenes([scenes.read_scene(path, wanted) for path in paths], clouds)
-    if len(choice.used) > MAX_SCENES:
+    selection = scenes.select_scenes([scenes.read_scene(path, wanted) for path in paths], clouds)
+    if len(selection.used) > MAX_SCENES:
         raise UserError(
-            f"The tile has {len(choice.used)} scenes; its record of which scene each pixel is from has room for "
+            f"The tile has {len(selection.used)} scenes; its record of which scene each pixel is from has room for "
             f"{MAX_SCENES}. Leave the cloudiest out: lower imagery.clouds.max_scene_cloud, or shorten the tile's list."
         )
     with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"), ExitStack() as stack:
-        sources = [stack.enter_context(ScenePixels(scene, ranges, clouds)) for scene in choice.used]
+        sources = [stack.enter_context(ScenePixels(scene, ranges, clouds)) for scene in selection.used]
         _check_grids(sources)
-        yield TileScenes(sources, choice.left_out)
+        yield TileScenes(sources, selection.left_out)
 
 
 def _check_grids(sources: list[ScenePixels]) -> None:
     first = sources[0]
-    for other in sources[1:]:
-        if not other.grid.same_as(first.grid):
+    for source in sources[1:]:
+        if not source.grid.same_as(first.grid):
             raise UserError(
-                f"The scenes {first.scene.path} and {other.scene.path} are on different grids ({_describe_grid(first)}; "
-                f"{_describe_grid(other)}); scenes of one tile must share every pixel. Give each grid a tile of its own."
+                f"The scenes {first.scene.path} and {source.scene.path} are on different grids ({_describe_grid(first)}; "
+                f"{_describe_grid(source)}); scenes of one tile must share every pixel. Give each grid a tile of its own."
             )
 
 

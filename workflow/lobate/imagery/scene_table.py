@@ -1,8 +1,7 @@
-"""The scene table: which scenes a region is made of, as `find_scenes` writes it and a person edits it.
+"""The scene table: the scenes of a region, as `find_scenes` writes them and the user edits them.
 
-Tab-separated text with one line a scene: ``scene tile date cloud_cover baseline source checksums``. A person takes lines
-out, or begins them with ``#``; columns of their own do no harm. Checksums are ``B04=<multihash in hex>;...``, as the
-catalogue gives them.
+Tab-separated text with one line a scene: ``scene tile date cloud_cover baseline source checksums``. The user may delete
+lines, comment them out with ``#``, or add columns. Checksums are the catalogue's: ``B04=<multihash in hex>;...``.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ COLUMNS = ("scene", "tile", "date", "cloud_cover", "baseline", "source", "checks
 SCENE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 TILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 SCENES_DIR = Path("resources/scenes")
-"""Where fetched scenes stand, a folder each; its checksums.json is written last and stands for the whole."""
+"""Folder of fetched scenes, with a folder for each; its checksums.json is written last."""
 
 _FORMATS = {
     "scene": (SCENE_NAME, "letters, digits, _, . and -"),
@@ -41,7 +40,7 @@ Row = dict[str, str]
 def read_table(path: Path) -> pandas.DataFrame:
     """Return the scenes of a table, sorted by tile, date and scene; ``cloud_cover`` is a float, NaN where unknown.
 
-    Raises UserError for whatever is no such table, for a scene that stands there twice, and for names that are no names.
+    Raises UserError for a file that is not such a table, for a scene that is listed twice, and for a malformed value.
     """
     import pandas
 
@@ -51,7 +50,7 @@ def read_table(path: Path) -> pandas.DataFrame:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Return the table as ``read_table`` does, a mapping a scene with all values as text."""
+    """Return the table like ``read_table``, as one mapping a scene with all values as text."""
     lines = _read_lines(path)
     header = next(lines, (0, []))[1]
     missing = [name for name in COLUMNS if name not in header]
@@ -60,25 +59,25 @@ def read_rows(path: Path) -> list[Row]:
             f"The scene table {path} has no column {' and '.join(missing)} in its first line. It must be tab-separated text "
             f"with the columns {', '.join(COLUMNS)}, as snakemake find_scenes writes it; name such a table in imagery.scenes."
         )
-    found = [_parse_row(path, number, header, values) for number, values in lines]
-    if not found:
+    rows = [_parse_row(path, number, header, values) for number, values in lines]
+    if not rows:
         raise UserError(
             f"The scene table {path} names no scene. Keep at least one line, or run snakemake find_scenes again."
         )
-    _check_unique(path, found)
-    return sorted(found, key=_sort_key)
+    _check_unique(path, rows)
+    return sorted(rows, key=_sort_key)
 
 
 def to_tsv(rows: Iterable[Row]) -> str:
-    """Return a table's text, sorted: the same scenes give the same bytes."""
+    """Return the text of a table, sorted: the same scenes give the same bytes."""
     lines = [COLUMNS, *(tuple(row[name] for name in COLUMNS) for row in sorted(rows, key=_sort_key))]
     return "".join("\t".join(line) + "\n" for line in lines)
 
 
 def scene_rows(imagery: Imagery) -> list[Row]:
-    """Return the lines of the region's table; none where it has none, or has yet to find its scenes.
+    """Return the rows of the region's table; none where it has no table, or has yet to find its scenes.
 
-    Raises UserError as ``read_table`` does.
+    Raises UserError like ``read_table``.
     """
     if imagery.scenes is None or (imagery.find and not Path(imagery.scenes).exists()):
         return []
@@ -86,9 +85,9 @@ def scene_rows(imagery: Imagery) -> list[Row]:
 
 
 def scenes_by_tile(imagery: Imagery) -> dict[str, list[str]]:
-    """Return each tile's scenes as paths, tiles in order: the setting's own, or where the table's scenes are fetched to.
+    """Return tile -> paths of its scenes, sorted by tile: those of the scene table, else of the setting ``imagery.tiles``.
 
-    Raises UserError as ``read_table`` does. Empty while a region only says what to find.
+    Raises UserError like ``read_table``. Empty for a region that has only ``imagery.find`` so far.
     """
     tiles: dict[str, list[str]] = {}
     for row in scene_rows(imagery):
@@ -97,12 +96,12 @@ def scenes_by_tile(imagery: Imagery) -> dict[str, list[str]]:
 
 
 def fetched_scene_manifest(scene: str) -> str:
-    """Return the file that stands for a fetched scene."""
+    """Return the path of a fetched scene's checksums.json, the target of `fetch_scene`."""
     return str(SCENES_DIR / scene / "checksums.json")
 
 
 def fetched_dem_path(region: str) -> str:
-    """Return where a region's fetched DEM stands; `inventory.dem` must name it for the workflow to fetch it."""
+    """Return the path of a region's fetched DEM; the workflow fetches it where `inventory.dem` names this path."""
     return f"resources/dem/{region}.tif"
 
 
@@ -111,7 +110,7 @@ def _sort_key(row: Row) -> tuple[str, str, str]:
 
 
 def _read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number and the values of each line that is neither empty nor a remark."""
+    """Yield number and values of each line that is neither empty nor a comment."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -123,12 +122,11 @@ def _read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             f"The scene table {path} is not text in UTF-8. Save it as tab-separated text, or copy the table that snakemake "
             "find_scenes writes."
         ) from None
-    # a NUL byte, or a quote left open over many lines, is what csv gives up at
     try:
         for number, values in enumerate(csv.reader(text.splitlines(), delimiter="\t"), start=1):
-            if any(one.strip() for one in values) and not values[0].startswith("#"):
-                yield number, [one.strip() for one in values]
-    except csv.Error as error:
+            if any(value.strip() for value in values) and not values[0].startswith("#"):
+                yield number, [value.strip() for value in values]
+    except csv.Error as error:  # a NUL byte, or a quote that stays open over many lines
         raise UserError(
             f"The scene table {path} is not tab-separated text: {error}. Save it again as such, or copy the table that "
             "snakemake find_scenes writes."
@@ -138,27 +136,27 @@ def _read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 def _parse_row(path: Path, number: int, header: list[str], values: list[str]) -> Row:
     if len(values) > len(header):
         raise UserError(
-            f"Line {number} of the scene table {path} has {len(values)} values for {len(header)} columns. Take out the tabs "
+            f"Line {number} of the scene table {path} has {len(values)} values for {len(header)} columns. Remove the tabs "
             "that do not belong there."
         )
     padded = dict(zip(header, [*values, *[""] * (len(header) - len(values))], strict=True))
     row = {name: padded[name] for name in COLUMNS}
     for name, value in row.items():
-        said = _required_format(name, value)
-        if said:
+        required = _required_format(name, value)
+        if required:
             raise UserError(
-                f"Line {number} of the scene table {path}: the {name} is {value[:80]!r}, but must be {said}. Correct it."
+                f"Line {number} of the scene table {path}: the {name} is {value[:80]!r}, but must be {required}. Correct it."
             )
     return {**row, "baseline": row["baseline"].zfill(5) if row["baseline"] else ""}
 
 
 def _required_format(name: str, value: str) -> str:
-    """Return what a value must be, where it is not; empty where it is."""
+    """Return the format that a value should have, empty where it has it."""
     if name == "date":
         return "" if _is_date(value) else "a date like 2018-07-11"
-    form, said = _FORMATS[name]
-    good = form.fullmatch(value) and not (name == "cloud_cover" and value and float(value) > 100)
-    return "" if good else said
+    pattern, description = _FORMATS[name]
+    valid = pattern.fullmatch(value) and not (name == "cloud_cover" and value and float(value) > 100)
+    return "" if valid else description
 
 
 def _is_date(value: str) -> bool:
@@ -168,9 +166,9 @@ def _is_date(value: str) -> bool:
         return False
 
 
-def _check_unique(path: Path, found: list[Row]) -> None:
+def _check_unique(path: Path, rows: list[Row]) -> None:
     seen: set[str] = set()
-    for row in found:
+    for row in rows:
         if row["scene"] in seen:
             raise UserError(f"The scene table {path} names the scene {row['scene']} twice. Keep one of the two lines.")
         seen.add(row["scene"])

@@ -1,4 +1,4 @@
-"""Scenes as folders of bands: one raster a band, with the product's own metadata beside them where there are any."""
+"""Scenes as folders with one raster a band, and perhaps the product's metadata beside them."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ RASTER_SUFFIXES = (".tif", ".tiff", ".jp2")
 
 
 def recognises(path: Path) -> bool:
-    """Whether this is a folder; the other kinds of folders are asked before."""
+    """Whether this is a folder; readers of more special folders come first."""
     return path.is_dir()
 
 
 def read(path: Path, wanted: SceneRequest) -> Scene:
-    """Return the scene; UserError when a band, or what its numbers mean, is missing."""
+    """Return the scene. Raises UserError when a band, its calibration or the classification is missing."""
     product = folder_product(path)
     files = {band: band_file(path, band) for band in (*wanted.bands, "SCL")}
-    lacking = [band for band in wanted.bands if files[band] is None]
-    if lacking:
-        raise missing_band_error(path, lacking, _bands_present(path))
+    missing = [band for band in wanted.bands if files[band] is None]
+    if missing:
+        raise missing_band_error(path, missing, _bands_present(path))
     if wanted.needs_classes and files["SCL"] is None:
         raise missing_classes_error(path)
     bands = tuple(
@@ -54,15 +54,15 @@ def read(path: Path, wanted: SceneRequest) -> Scene:
 def band_file(path: Path, band: str) -> Path | None:
     """Return the band's raster in a folder (``B04.tif``, ``T33TWM_20230813T095559_B04_10m.jp2``, ``red.tif``).
 
-    The finest resolution is taken where the names tell several; UserError when it is still not one file.
+    Of several resolutions in the names, the finest is taken. Raises UserError when several files remain.
     """
     names = f"{re.escape(band)}|{re.escape(COMMON_NAMES.get(band, band))}"
     wanted = re.compile(rf"(?!MSK_)(?:.*[_.-])?(?:{names})(?:_(\d\d)m)?", re.IGNORECASE)
-    found: dict[int, list[Path]] = {}
+    by_resolution: dict[int, list[Path]] = {}
     for file in sorted(path.iterdir()):
         if file.suffix.lower() in RASTER_SUFFIXES and (match := wanted.fullmatch(file.stem)):
-            found.setdefault(int(match[1] or 0), []).append(file)
-    finest = found[min(found)] if found else []
+            by_resolution.setdefault(int(match[1] or 0), []).append(file)
+    finest = by_resolution[min(by_resolution)] if by_resolution else []
     if len(finest) > 1:
         raise UserError(
             f"{path} holds several files of {band} ({', '.join(file.name for file in finest)}); give each scene a folder of "
@@ -72,10 +72,10 @@ def band_file(path: Path, band: str) -> Path | None:
 
 
 def folder_product(path: Path) -> Product | None:
-    """Return what the product's and the granule's metadata in a folder say together; None where there are none."""
+    """Return the metadata of product and granule in a folder, merged; None where there are none."""
     files = sorted(file for file in path.glob("*.xml") if not file.name.endswith(".aux.xml"))
-    said = [read_product(file.read_bytes(), str(file)) for file in files]
-    return reduce(Product.filled_from, said) if said else None
+    products = [read_product(file.read_bytes(), str(file)) for file in files]
+    return reduce(Product.filled_from, products) if products else None
 
 
 def _bands_present(path: Path) -> list[str]:
@@ -85,12 +85,12 @@ def _bands_present(path: Path) -> list[str]:
 def _calibration(
     path: Path, product: Product | None, files: dict[str, Path | None], band: str, wanted: SceneRequest
 ) -> Calibration:
-    said, tagged = product.calibration(band) if product else None, file_calibration(files[band])
-    if said and tagged and said != tagged:
+    stated, tagged = product.calibration(band) if product else None, file_calibration(files[band])
+    if stated and tagged and stated != tagged:
         raise UserError(
-            f"{files[band]} says of itself that reflectance is (DN + {tagged.offset:g}) / {tagged.quantification:g}, the "
-            f"product's metadata beside it say (DN + {said.offset:g}) / {said.quantification:g}. Take out what is wrong: the "
+            f"{files[band]}: by its scale and offset, reflectance is (DN + {tagged.offset:g}) / {tagged.quantification:g}; by the "
+            f"product's metadata beside it, (DN + {stated.offset:g}) / {stated.quantification:g}. Remove what is wrong: the "
             "XML, or the file's scale and offset (gdal_edit.py -unsetscale -unsetoffset)."
         )
     why = product.why_unknown if product else "there is no MTD_MSIL2A.xml beside the bands and no scale in their files"
-    return calibrate(said or tagged, wanted.offset_rule, f"{path}: {band}", why)
+    return calibrate(stated or tagged, wanted.offset_rule, f"{path}: {band}", why)

@@ -1,8 +1,8 @@
-"""What a band's digital numbers (DN) mean: ``reflectance = (DN + offset) / quantification``.
+"""Calibration of a band's digital numbers (DN): ``reflectance = (DN + offset) / quantification``.
 
-The form is ESA's (Sentinel-2 products from processing baseline 04.00 on carry BOA_ADD_OFFSET = -1000 and
-BOA_QUANTIFICATION_VALUE = 10000). Where a catalogue writes ``reflectance = scale * DN + offset`` it is turned into this
-form, so that the same ground gives the same integers whatever the archive. The sensing date never decides.
+The form is ESA's: Sentinel-2 products from processing baseline 04.00 on have BOA_ADD_OFFSET = -1000 and
+BOA_QUANTIFICATION_VALUE = 10000. A catalogue's ``reflectance = scale * DN + offset`` is converted to this form, so the same
+ground gives the same integers from every archive. The sensing date is never used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OffsetRule = Literal["metadata", "none", "1000"]
 
 @dataclass(frozen=True)
 class Calibration:
-    """``quantification``: DN per unit of reflectance; ``offset``: what is added to a DN first (0 or -1000)."""
+    """``quantification``: DN per unit of reflectance; ``offset``: added to a DN first (0 or -1000)."""
 
     quantification: float = DEFAULT_QUANTIFICATION
     offset: float = 0.0
@@ -33,32 +33,32 @@ class Calibration:
 
 
 def calibrate(stated: Calibration | None, rule: OffsetRule, source: str, why_unknown: str) -> Calibration:
-    """Return what the product says of itself or, where it does not say, what the setting ``imagery.offset`` decrees.
+    """Return the product's ``stated`` calibration; without one, that of the setting ``imagery.offset``.
 
-    UserError when neither says: a guess would shift all reflectances by 0.1.
+    Raises UserError when there is neither: a wrong guess would shift all reflectances by 0.1.
     """
     if stated is not None:
         return _check_finite(stated, source)
     if rule == "metadata":
         raise UserError(
             f"{source}: {why_unknown}, so the offset of its digital numbers cannot be known (0 or -1000, that is 0.1 in "
-            "reflectance). Put the product's metadata beside the bands, or say it yourself: imagery.offset: none where "
-            'the numbers carry no offset or it was already taken off, imagery.offset: "1000" where 1000 was added.'
+            "reflectance). Put the product's metadata beside the bands, or set it yourself: imagery.offset: none where "
+            'the numbers have no offset or it was already subtracted, imagery.offset: "1000" where 1000 was added.'
         )
     return Calibration(offset=-1000.0 if rule == "1000" else 0.0)
 
 
-def _check_finite(said: Calibration, where: str) -> Calibration:
-    if not (math.isfinite(said.offset) and math.isfinite(said.quantification) and said.quantification > 0):
+def _check_finite(stated: Calibration, source: str) -> Calibration:
+    if not (math.isfinite(stated.offset) and math.isfinite(stated.quantification) and stated.quantification > 0):
         raise UserError(
-            f"{where}: its metadata say that reflectance is (DN + {said.offset:g}) / {said.quantification:g}, which gives no "
+            f"{source}: by its metadata, reflectance is (DN + {stated.offset:g}) / {stated.quantification:g}, which gives no "
             "number. Fetch the scene again, or correct its metadata."
         )
-    return said
+    return stated
 
 
 def baseline_calibration(baseline: str | None) -> Calibration | None:
-    """Return the calibration that a processing baseline alone decides: before 04.00 there was no offset."""
+    """Return the calibration of a processing baseline before 04.00, which had no offset; None for later ones."""
     try:
         number = float(baseline or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Scenes in one GeoTIFF: several bands by their descriptions or in the image's order, or an 8-bit image that is ready."""
+"""Scenes in one GeoTIFF: bands by their descriptions or by their order, or a finished 8-bit image."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from lobate.imagery.reading.calibration import calibrate
 from lobate.imagery.reading.gdal_scale import band_calibration
 from lobate.imagery.reading.scene import COMMON_NAMES, Band, Scene, SceneRequest, find_date
 from lobate.io.grid import Grid
-from lobate.io.raster import SELF_CONTAINED, open_raster
+from lobate.io.raster import SINGLE_FILE_DRIVERS, open_raster
 
 BAND_ALIASES = {
     **{common: band for band, common in COMMON_NAMES.items()},
     **{band.lower(): band for band in (*COMMON_NAMES, "SCL")},
     **{re.sub("^b0", "b", band.lower()): band for band in COMMON_NAMES},
 }
-"""What a band may be called (``red``, ``b04``, ``b4``) and its name here."""
+"""Description of a band (``red``, ``b04``, ``b4``) -> its name."""
 
 
 def recognises(path: Path) -> bool:
-    """Whether this is a file; zips are asked before."""
+    """Whether this is a file; the reader of zips comes first."""
     return path.is_file()
 
 
 def read(path: Path, wanted: SceneRequest) -> Scene:
-    """Return the scene; UserError when its bands cannot be told apart or its numbers not be read.
+    """Return the scene; its cloud cover is unknown, and a band called SCL is its classification.
 
-    The settings' order of bands goes before the file's descriptions. No file of this kind says how cloudy it is; a band
-    called SCL is its classification.
+    The setting ``imagery.band_order`` goes before the file's descriptions. Raises UserError when a band is missing, or its
+    calibration.
     """
     if path.suffix.lower() in (".json", ".geojson", ".xml"):
         raise UserError(f"{path} is a scene's metadata, not a scene; give the folder that holds it and the bands.")
-    with open_raster(path, drivers=SELF_CONTAINED) as dataset:
-        found = _bands_by_order(path, dataset, wanted) if wanted.band_order else _bands_by_description(dataset)
-        indices = _band_indices(path, dataset, found, wanted)
-        ready = all(dataset.dtypes[index - 1] == "uint8" for index in indices)
-        bands = tuple(_band(path, dataset, index, wanted, ready=ready) for index in indices)
-        grid = Grid.of(dataset)
-    classes = Band(str(path), found["SCL"]) if "SCL" in found and not ready else None
+    with open_raster(path, drivers=SINGLE_FILE_DRIVERS) as dataset:
+        numbers = _bands_by_order(path, dataset, wanted) if wanted.band_order else _bands_by_description(dataset)
+        indices = _band_indices(path, dataset, numbers, wanted)
+        is_8bit = all(dataset.dtypes[index - 1] == "uint8" for index in indices)
+        bands = tuple(_band(path, dataset, index, wanted, is_8bit=is_8bit) for index in indices)
+        grid = Grid.from_raster(dataset)
+    classes = Band(str(path), numbers["SCL"]) if "SCL" in numbers and not is_8bit else None
     return Scene(path.stem, path, bands, classes, date=find_date(path.name), grid=grid)
 
 
 def _bands_by_order(path: Path, dataset: DatasetReader, wanted: SceneRequest) -> dict[str, int]:
-    """Return band -> number as the setting ``imagery.band_order`` has them."""
+    """Return band -> number by the setting ``imagery.band_order``."""
     usable = _non_alpha_bands(dataset)
     if len(usable) != len(wanted.band_order):
         raise UserError(
@@ -58,7 +58,7 @@ def _bands_by_order(path: Path, dataset: DatasetReader, wanted: SceneRequest) ->
 
 
 def _bands_by_description(dataset: DatasetReader) -> dict[str, int]:
-    """Return band -> number, for the bands whose description names one (``B04``, ``b4``, ``red``)."""
+    """Return band -> number for each band with a known description (``B04``, ``b4``, ``red``)."""
     texts = [(text or "").strip().lower() for text in dataset.descriptions]
     return {BAND_ALIASES[text]: index for index, text in reversed(list(enumerate(texts, 1))) if text in BAND_ALIASES}
 
@@ -67,11 +67,12 @@ def _non_alpha_bands(dataset: DatasetReader) -> list[int]:
     return [i for i, colour in enumerate(dataset.colorinterp, 1) if colour is not ColorInterp.alpha]
 
 
-def _band_indices(path: Path, dataset: DatasetReader, found: dict[str, int], wanted: SceneRequest) -> list[int]:
-    if all(band in found for band in wanted.bands):
-        return [found[band] for band in wanted.bands]
+def _band_indices(path: Path, dataset: DatasetReader, numbers: dict[str, int], wanted: SceneRequest) -> list[int]:
+    """Return the numbers of the wanted bands; a file without names must have exactly these bands, in this order."""
+    if all(band in numbers for band in wanted.bands):
+        return [numbers[band] for band in wanted.bands]
     usable = _non_alpha_bands(dataset)
-    if found or len(usable) != len(wanted.bands):
+    if numbers or len(usable) != len(wanted.bands):
         described = ", ".join(text or "no description" for text in dataset.descriptions)
         raise UserError(
             f"{path} should hold the bands {', '.join(wanted.bands)}, but it has {len(usable)} ({described}). Name its "
@@ -81,9 +82,9 @@ def _band_indices(path: Path, dataset: DatasetReader, found: dict[str, int], wan
     return usable
 
 
-def _band(path: Path, dataset: DatasetReader, index: int, wanted: SceneRequest, *, ready: bool) -> Band:
-    if ready:
+def _band(path: Path, dataset: DatasetReader, index: int, wanted: SceneRequest, *, is_8bit: bool) -> Band:
+    if is_8bit:
         return Band(str(path), index)
-    why = f"band {index} carries no scale and offset"
+    why = f"band {index} has no scale and offset"
     calibration = calibrate(band_calibration(dataset, index), wanted.offset_rule, f"{path}: band {index}", why)
     return Band(str(path), index, calibration)

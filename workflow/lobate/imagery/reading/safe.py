@@ -1,9 +1,7 @@
-"""Scenes as ESA packs them: a ``.SAFE`` folder, or its zip, read in place.
+"""Scenes as ESA's SAFE products: a ``.SAFE`` folder, or its zip, which is read in place.
 
-A product's files, whether they lie in a folder or in a zip that is never unpacked.
-
-Both kinds answer alike: the names of the files inside, the bytes of a small one, and the address under which GDAL reads
-a raster (``/vsizip/...`` for a zip).
+``FolderArchive`` and ``ZipArchive`` have the same methods: names of the files inside, content of a small file, and the
+address of a raster for GDAL (``/vsizip/...`` in a zip).
 """
 
 from __future__ import annotations
@@ -22,11 +20,13 @@ from lobate.imagery.reading.product import Product, read_product
 from lobate.imagery.reading.scene import Band, Scene, SceneRequest, find_date, missing_band_error, missing_classes_error
 
 MAX_METADATA_BYTES = 32 << 20
-"""Bytes of a file that is read whole; a product's metadata have some hundred thousand."""
+"""A product's metadata have some hundred thousand bytes."""
 MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO = 1 << 30, 100
-"""A zip that unpacks to more than this many bytes, and to this many times its own size, is made to exhaust a machine."""
+"""A zip that unpacks to more than these bytes, and to more than this multiple of its own size, counts as a zip bomb."""
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError)
-"""What Python's zipfile raises for damaged, encrypted and exotic archives."""
+"""Exceptions of Python's zipfile for damaged, encrypted and unsupported archives."""
+RASTER_PATTERN = re.compile(r"GRANULE/([^/]+)/IMG_DATA/(?:.*[/_])(B\w\w|SCL)_(\d\d)m\.(?:jp2|tif|tiff)$")
+"""Path of a raster in a product: granule, band, resolution in metres."""
 
 
 class Archive(Protocol):
@@ -43,21 +43,21 @@ class Archive(Protocol):
         """Return the content of one file."""
 
     def address(self, name: str) -> str:
-        """Return what GDAL opens to read this file."""
+        """Return the path or address of one file for GDAL."""
 
 
 @dataclass(frozen=True)
 class FolderArchive:
-    """A product that lies in a folder."""
+    """A product in a folder."""
 
     path: Path
 
     def names(self) -> list[str]:
         """Return the files inside, sorted; links to folders are followed."""
-        found = []
+        names = []
         for root, _, files in os.walk(self.path, followlinks=True):
-            found += [(Path(root) / file).relative_to(self.path).as_posix() for file in files]
-        return sorted(found)
+            names += [(Path(root) / file).relative_to(self.path).as_posix() for file in files]
+        return sorted(names)
 
     def read(self, name: str) -> bytes:
         """Return the content of one file."""
@@ -70,12 +70,12 @@ class FolderArchive:
 
 @dataclass(frozen=True)
 class ZipArchive:
-    """A product that lies in a zip; one whose entries would leave its own folder, or explode, is refused."""
+    """A product in a zip. A zip with entries outside its own folder, or a zip bomb, is refused."""
 
     path: Path
 
     def names(self) -> list[str]:
-        """Return the files inside, sorted; UserError when the zip is damaged, when an entry escapes, or when it explodes."""
+        """Return the files inside, sorted. Raises UserError for a damaged zip, an entry outside it, or a zip bomb."""
         try:
             with zipfile.ZipFile(self.path) as archive:
                 entries = [entry for entry in archive.infolist() if not entry.is_dir()]
@@ -98,7 +98,7 @@ class ZipArchive:
             )
 
     def read(self, name: str) -> bytes:
-        """Return the content of one file; UserError when the entry is damaged, or too large for metadata."""
+        """Return the content of one file. Raises UserError for an entry that is damaged, or too large for metadata."""
         try:
             with zipfile.ZipFile(self.path) as archive, archive.open(name) as file:
                 content = file.read(MAX_METADATA_BYTES + 1)
@@ -113,30 +113,22 @@ class ZipArchive:
         return f"/vsizip/{{{self.path.absolute()}}}/{name}"
 
 
-def _escapes(entry: str) -> bool:
-    path = PurePosixPath(entry.replace("\\", "/"))
-    return not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]
-
-
-RASTER_PATTERN = re.compile(r"GRANULE/([^/]+)/IMG_DATA/(?:.*[/_])(B\w\w|SCL)_(\d\d)m\.(?:jp2|tif|tiff)$")
-
-
 def recognises(path: Path) -> bool:
-    """Whether this is a SAFE product: a zip, a folder with a GRANULE in it, or a folder that calls itself one."""
+    """Whether this is a SAFE product: a zip, a folder named ``.SAFE``, with a GRANULE folder, or with one ``.SAFE`` inside."""
     if path.is_dir():
         return path.name.endswith(".SAFE") or (path / "GRANULE").is_dir() or len(list(path.glob("*.SAFE"))) == 1
     return path.suffix.lower() == ".zip"
 
 
 def read(path: Path, wanted: SceneRequest) -> Scene:
-    """Return the scene; UserError when metadata, a band or the classification is missing."""
+    """Return the scene. Raises UserError when metadata, a band or the classification is missing."""
     archive = _open_archive(path)
     names = archive.names()
     product = _read_metadata(archive, names)
     rasters = _finest_rasters(path, names)
-    lacking = [band for band in wanted.bands if band not in rasters]
-    if lacking:
-        raise missing_band_error(path, lacking, sorted(rasters))
+    missing = [band for band in wanted.bands if band not in rasters]
+    if missing:
+        raise missing_band_error(path, missing, sorted(rasters))
     if wanted.needs_classes and "SCL" not in rasters:
         raise missing_classes_error(path)
     return Scene(
@@ -162,26 +154,26 @@ def _read_metadata(archive: Archive, names: list[str]) -> Product:
         if re.fullmatch(r"(?:[^/]+/)?MTD_MSIL(?:2A|1C)\.xml", name):
             return read_product(archive.read(name), f"{archive.path}: {name}")
     raise UserError(
-        f"{archive.path} has no MTD_MSIL2A.xml, so it is no whole Level-2A product; fetch it again, or unpack it so that "
+        f"{archive.path} has no MTD_MSIL2A.xml, so it is no complete Level-2A product; fetch it again, or unpack it so that "
         "the folder ends in .SAFE and holds MTD_MSIL2A.xml and GRANULE."
     )
 
 
 def _finest_rasters(path: Path, names: list[str]) -> dict[str, str]:
-    """Return band -> file, in the finest resolution there is."""
-    found: dict[str, tuple[int, str]] = {}
+    """Return band -> file, in the finest resolution of the product."""
+    finest: dict[str, tuple[int, str]] = {}
     granules = set()
     for name in names:
         if match := RASTER_PATTERN.search(name):
             granule, band, metres = match[1], match[2], int(match[3])
             granules.add(granule)
-            found[band] = min(found.get(band, (metres, name)), (metres, name))
+            finest[band] = min(finest.get(band, (metres, name)), (metres, name))
     if len(granules) > 1:
         raise UserError(
-            f"{path} holds {len(granules)} granules ({', '.join(sorted(granules))}), as products before December 2016 "
-            "do; use products of one tile each."
+            f"{path} holds {len(granules)} granules ({', '.join(sorted(granules))}), like products before December 2016; "
+            "use products of one tile each."
         )
-    return {band: name for band, (_, name) in found.items()}
+    return {band: name for band, (_, name) in finest.items()}
 
 
 def _band(archive: Archive, name: str, product: Product, band: str, wanted: SceneRequest) -> Band:
@@ -189,3 +181,8 @@ def _band(archive: Archive, name: str, product: Product, band: str, wanted: Scen
         product.calibration(band), wanted.offset_rule, f"{archive.path}: {band}", product.why_unknown
     )
     return Band(archive.address(name), calibration=calibration)
+
+
+def _escapes(entry: str) -> bool:
+    path = PurePosixPath(entry.replace("\\", "/"))
+    return not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]

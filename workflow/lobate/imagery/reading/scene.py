@@ -1,4 +1,4 @@
-"""A scene as the composer sees it, whatever kind of product it came from."""
+"""A scene and its bands, the same for all kinds of products."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ COMMON_NAMES = {
     "B11": "swir16",
     "B12": "swir22",
 }
-"""Sentinel-2's band names and what catalogues call them."""
+"""Name of a Sentinel-2 band -> its common name in STAC catalogues."""
 
 
 @dataclass(frozen=True)
 class SceneRequest:
-    """What is asked of a scene."""
+    """What to read of a scene."""
 
     bands: tuple[str, ...]
     """Bands of the image, in order."""
     offset_rule: OffsetRule
-    """What decides the offset where the product does not say."""
+    """Setting for the offset of products without calibration."""
     needs_classes: bool
-    """Whether the scene classification (SCL) will be looked at."""
+    """Whether the scene classification (SCL) is needed."""
     band_order: tuple[str, ...] = ()
-    """Bands of files of several bands, in their order; empty where the files themselves say it."""
+    """Names of the bands of multi-band files, in order; empty where the files describe their bands."""
 
 
 @dataclass(frozen=True)
 class Band:
-    """One band: the address that GDAL opens, its number in there (from 1), and what its numbers mean."""
+    """One band: the path or address for GDAL, its number in that file (from 1), and its calibration."""
 
     address: str
     index: int = 1
     calibration: Calibration | None = None
-    """None where the numbers are not reflectance: classes, or pixels that are ready for the image."""
+    """None where the numbers are not reflectance: classes, or 8-bit pixels of a finished image."""
 
     def require_calibration(self) -> Calibration:
         """Return the calibration; ValueError where the numbers are not reflectance."""
@@ -59,7 +59,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Scene:
-    """One product: its bands in the order asked for, its classification if any, its date and its cloud cover."""
+    """One product: its bands in the requested order, its classification if any, its date and its cloud cover."""
 
     name: str
     path: Path
@@ -68,11 +68,11 @@ class Scene:
     date: str = ""
     """ISO date of sensing, empty where unknown."""
     cloud: float | None = None
-    """Cloud cover in per cent, None where the product does not say."""
+    """Cloud cover in per cent, None where unknown."""
     baseline: str | None = None
-    """Processing baseline (05.09), None where the product does not say."""
+    """Processing baseline (05.09), None where unknown."""
     grid: Grid | None = None
-    """The bands' grid, where reading the scene opened them anyway."""
+    """Grid of the bands, where reading the scene opened them anyway."""
 
     @property
     def is_8bit(self) -> bool:
@@ -80,24 +80,23 @@ class Scene:
         return all(band.calibration is None for band in self.bands)
 
 
-def missing_band_error(where: Path, wanted: list[str], found: list[str]) -> UserError:
-    """Return the mistake of a scene that lacks bands."""
-    present = ", ".join(found) or "none at all"
+def missing_band_error(path: Path, missing: list[str], present: list[str]) -> UserError:
+    """Return the error of a scene without some of the requested bands."""
     return UserError(
-        f"{where} lacks {' and '.join(wanted)} (bands found: {present}). Fetch the scene again with all its bands, or "
-        "change imagery.bands."
+        f"{path} lacks {' and '.join(missing)} (bands found: {', '.join(present) or 'none at all'}). Fetch the scene again with "
+        "all its bands, or change imagery.bands."
     )
 
 
-def missing_classes_error(where: Path) -> UserError:
-    """Return the mistake of a product without its scene classification."""
+def missing_classes_error(path: Path) -> UserError:
+    """Return the error of a product without its scene classification."""
     return UserError(
-        f"{where} has no scene classification (SCL), so its clouds cannot be masked. Fetch SCL too, or set "
+        f"{path} has no scene classification (SCL), so its clouds cannot be masked. Fetch SCL too, or set "
         "imagery.clouds.invalid_classes: [] if the scene needs no mask."
     )
 
 
 def find_date(name: str) -> str:
     """Return the first date in a name (20180711 or 2018-07-11) as an ISO date, else an empty string."""
-    found = re.search(r"(?<!\d)((?:19|20)\d\d)-?([01]\d)-?([0-3]\d)(?!\d)", name)
-    return "-".join(found.groups()) if found else ""
+    match = re.search(r"(?<!\d)((?:19|20)\d\d)-?([01]\d)-?([0-3]\d)(?!\d)", name)
+    return "-".join(match.groups()) if match else ""
