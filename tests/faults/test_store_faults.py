@@ -236,7 +236,7 @@ def test_a_store_that_may_only_be_read(theirs, mine, caplog, monkeypatch):
     assert as_nobody(lambda: verify(theirs), mine) == f"['{home.name}']"
     assert home.exists()
     collected = as_nobody(lambda: collect(theirs), mine)
-    assert "cannot be read or written by you" in collected and "umask 002" in collected
+    assert "You cannot read or write the store" in collected and "umask 002" in collected
     assert "\n" not in collected
     assert disk_usage(theirs).objects == 2
 
@@ -264,7 +264,7 @@ def test_somebody_elses_folder_in_a_shared_store_is_told_with_how_to_mend_it(the
         for number in range(256):
             (fans / f"{number:02x}").mkdir(exist_ok=True)
     told = as_nobody(lambda: published(theirs, mine), mine)
-    assert f"The store {theirs.root} cannot be read or written by you" in told, told
+    assert f"You cannot read or write the store {theirs.root}" in told, told
     assert "chgrp -R GROUP" in told and "\n" not in told
     for words in (["chgrp", "-R", str(NOBODY), theirs.root], ["find", theirs.root, *MEND]):
         subprocess.run(words, check=True)

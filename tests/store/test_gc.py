@@ -239,7 +239,7 @@ def test_a_job_whose_folder_was_taken_away_keeps_nothing(toy):
     folder = folder.rename(folder.with_name("copy@node7@1@000000000000.12@x"))
     assert toy.run("store", "gc", "--abandoned", "node7").returncode == 0
     _, told = process.communicate(timeout=60)
-    assert (process.returncode, "was removed while a job was at work" in told) == (2, True), told
+    assert (process.returncode, "was removed while its job was running" in told) == (2, True), told
     assert disk_usage(store) == NOTHING
     assert not (toy.folder / "r").exists()
 

@@ -86,7 +86,7 @@ def test_a_person_says_that_a_host_runs_nothing_any_more(work):
     assert len(jobs.running_jobs(work)) == 4
     left = jobs.remove_dead(work, ["node7"])
     assert {job.folder.name for job in left} == {mine.name, "train@node8@1@0.12@c"}
-    with pytest.raises(UserError, match="node9 has left anything"):
+    with pytest.raises(UserError, match="node9 has left a folder"):
         jobs.remove_dead(work, ["node9"])
 
 

@@ -1,18 +1,21 @@
-"""What can go from the store: what no result that still exists was made by, nor any file outside the store shares.
+"""Garbage collection: drops recipes and objects that no existing result was made from and no outside file shares.
 
-A collection waits for no job and makes no job wait. It first puts what nobody uses *aside*, by renames into a batch of
-its own. Then it lists the jobs at work, and drops a batch only when none of the jobs that were at work as the batch was
-closed is there any more, and a second look shows that still nobody uses what is in it. A job that misses something takes
-it back from where it lies aside, by a rename as well.
+A collection waits for no job, and no job waits for it:
 
-Why nothing is dropped that a result needs: every job makes its folder in ``work`` before it looks at the store, and notes
-each result before it removes that folder. So a job that saw an object before it was put aside is in the list, and
-the batch waits for it; or it had ended before, and its notes are there at the second look. A job that began later does
-not find the object in its place: it takes it back, and then there is nothing to drop; or it comes too late for that,
-and computes. No clock is asked, no lock is held, and each step may be the last one of a process that is killed: the next
-collection takes a batch over by giving it a new name, so that no two of them ever drop from one batch.
+1. It moves unused files to the trash: a new *batch*, a folder in ``aside``.
+2. It lists the running jobs, and saves the list in each batch that has none yet.
+3. It drops a batch when none of the jobs in its list runs any more. A second look at all results comes first: files that
+   are used by now go back to their place.
 
-What of the store is used: by results that still exist, and by files outside the store that share an object's bytes.
+A job that misses a file takes it back from the trash. Both directions are renames.
+
+No result loses a file. Each job creates its folder in ``work`` before it looks at the store, and writes its link notes
+before it removes that folder. So a job that saw an object before the move is in the batch's list, and the batch waits
+for it; or it has ended, and the second look finds its notes. A job that began later does not find the object: it takes
+it back, or it comes too late and computes.
+
+No clock is compared and no lock is held, and a collection may be killed after any step. The next collection claims its
+batches by renaming them, so no two collections drop from one batch.
 """
 
 from __future__ import annotations
@@ -35,96 +38,17 @@ from lobate.store.verify import Usage, objects, recipe_keys, scan_fan_out, scand
 
 READERS = 8  # a network file system answers many at once
 PER_TASK = 200
+OBJECT, RECIPE, NOTE = "", ".json", ".note"
+"""Kinds of items, and the suffixes of their names in a batch."""
+JOBS_FILE = "jobs"
+"""File in a batch: names of the folders of the jobs that ran after the last item came into the batch."""
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Reachable:
-    """Recipes and objects that are used, and the notes on results that are gone."""
-
-    keys: set[str]
-    digests: set[str]
-    stale: list[Path]
-
-
-def reachable(store: Store) -> Reachable:
-    """Find out what results use: their objects, and the recipes of all that they were made from.
-
-    A result that was moved has no note, but shares its file with the store where the file system has links. Records are
-    small, and a lineage is kept whole: what made an input keeps its recipe, if not its bytes.
-    """
-    stale: list[Path] = []
-    wanted: set[str] = set()
-    with ThreadPoolExecutor(READERS) as pool:
-        for path, key in _map_batched(pool, lambda one: (one, note_key(one)), map(Path, _note_paths(store))):
-            wanted.add(key) if key else stale.append(path)
-        records = dict(_map_batched(pool, lambda key: (key, _record(store, key)), wanted))
-        kept = {digest for known in records.values() for digest in known.outputs}
-        shared = {one.digest for one in objects(store) if one.links > 1}
-        makers = _producers(store)
-        waiting = {key for digest in shared - kept for key in makers[digest]}
-        waiting |= {key for known in records.values() for digest in known.sources for key in makers[digest]}
-        while waiting := waiting - records.keys():
-            more = dict(_map_batched(pool, lambda key: (key, _record(store, key)), waiting))
-            records |= more
-            waiting = {key for known in more.values() for digest in known.sources for key in makers[digest]}
-    return Reachable(set(records), kept | shared, stale)
-
-
-@dataclass(frozen=True)
-class _Record:
-    outputs: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-
-
-def _record(store: Store, key: str) -> _Record:
-    known = store.read_record(key)
-    if known is None:
-        return _Record()
-    sources = (one["digest"] for listed in known["sources"].values() for one in listed)
-    return _Record(tuple(output_digests(known)), tuple(sources))
-
-
-def note_key(note: Path) -> str | None:
-    """Return the key of the result that a note tells of; None where that is gone, or the note is damaged."""
-    try:
-        told: dict[str, Any] = json.loads(note.read_bytes())
-        key, path = told["key"], told["path"]
-        return key if DIGEST.fullmatch(key) and os.path.lexists(path) else None
-    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def _note_paths(store: Store) -> Iterator[str]:
-    return (file.path for file in scan_fan_out(store.root / "links") if file.name.endswith(".json"))
-
-
-def _producers(store: Store) -> defaultdict[str, list[str]]:
-    """Return digest -> keys of the recipes that made it, in one go over all markers."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for marker in scan_fan_out(store.root / "made"):
-        digest, _, key = marker.name.partition(".")
-        found[digest].append(key)
-    return found
-
-
-def _map_batched(pool: ThreadPoolExecutor, function: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
-    """Do something with each of many small files, some hundred a task: a task has its price."""
-    listed = list(things)
-    parts = [listed[first : first + PER_TASK] for first in range(0, len(listed), PER_TASK)]
-    for done in pool.map(lambda part: [function(one) for one in part], parts):
-        yield from done
-
-
-OBJECT, RECIPE, NOTE = "", ".json", ".note"
-JOBS_FILE = "jobs"
-"""In a batch: the folders of the jobs that were at work when it was closed."""
-
-
-@dataclass(frozen=True)
 class Collected:
-    """What was dropped, what lies aside for a later collection, and the jobs at work that it waits for."""
+    """What was dropped, what waits in the trash for a later collection, and the running jobs that it waits for."""
 
     dropped: Usage
     waiting: Usage
@@ -132,8 +56,17 @@ class Collected:
 
 
 @dataclass(frozen=True)
+class Reachable:
+    """Keys of the recipes and digests of the objects in use, and the notes on results that are gone."""
+
+    keys: set[str]
+    digests: set[str]
+    stale: list[Path]
+
+
+@dataclass(frozen=True)
 class _Item:
-    """Something that may go: its place in the store, what it is, its size, and whether other files share it."""
+    """A file that may go: its place in the store, its kind and size, and whether other files share its bytes."""
 
     path: Path
     kind: str
@@ -144,160 +77,226 @@ class _Item:
     def name(self) -> str:
         return self.path.name.removesuffix(".json") + self.kind
 
-    def is_used(self, by: Reachable) -> bool:
+    def is_used(self, used: Reachable) -> bool:
         if self.kind == RECIPE:
-            return self.path.stem in by.keys
-        return self.kind == OBJECT and self.path.name in by.digests
+            return self.path.stem in used.keys
+        return self.kind == OBJECT and self.path.name in used.digests
+
+
+@dataclass(frozen=True)
+class _Record:
+    outputs: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 def collect(store: Store, *, dry_run: bool = False, abandoned: Collection[str] = ()) -> Collected:
-    """Drop what nobody uses; what jobs at work might still use is put aside, and dropped by a later collection.
+    """Drop what nothing uses; what running jobs might still use waits in the trash for a later collection.
 
-    ``abandoned`` names hosts on which no job runs any more, as a person knows: what jobs left there is removed. With
-    ``dry_run`` nothing goes, and what would is returned as dropped. Raises UserError where the store cannot be changed.
+    ``abandoned`` names hosts that run no job any more, by the user's word: the leftovers of their jobs are removed. With
+    ``dry_run`` nothing is changed, and ``dropped`` is what could go. Raises UserError if the store cannot be changed.
     """
     with convert_os_errors(store.root):
-        at_work = jobs.remove_dead(store.root / "work", abandoned, dry_run=dry_run)
-        going = _unused_items(store, reachable(store))
+        running = jobs.remove_dead(store.root / "work", abandoned, dry_run=dry_run)
+        unused = _unused_items(store, reachable(store))
         if dry_run:
-            return Collected(_usage(going + _trashed_items(store)), Usage(0, 0, 0), at_work)
-        dropped: list[_Item] = []
+            return Collected(_usage(unused + _trashed_items(store)), Usage(0, 0, 0), running)
+        all_dropped: list[_Item] = []
         while True:
-            left = move_to_trash(store, going)
-            gone, held, at_work = _drop_batches(store)
-            dropped += gone
-            if not left or not gone:
-                return Collected(_usage(dropped), _usage(held), at_work if held else [])
-            going = left  # the disk was full: now there is room to go on
+            unmoved = move_to_trash(store, unused)
+            dropped, waiting, running = _drop_batches(store)
+            all_dropped += dropped
+            if not unmoved or not dropped:
+                return Collected(_usage(all_dropped), _usage(waiting), running if waiting else [])
+            unused = unmoved  # the disk was full, and now has room for the rest
 
 
-def _usage(things: list[_Item]) -> Usage:
-    bytes_of_each = [thing.size for thing in things if thing.kind == OBJECT]
-    return Usage(sum(thing.kind == RECIPE for thing in things), len(bytes_of_each), sum(bytes_of_each))
+def reachable(store: Store) -> Reachable:
+    """Return what results use: their objects, and the recipes of all that they were made from.
+
+    A result that was moved has no note, but shares its file with the store where the file system has links. Lineages are
+    kept whole, because records are small: the recipe of an input stays, if not its bytes.
+    """
+    stale: list[Path] = []
+    noted: set[str] = set()
+    with ThreadPoolExecutor(READERS) as pool:
+        for note, key in _map_batched(pool, lambda note: (note, note_key(note)), map(Path, _note_paths(store))):
+            noted.add(key) if key else stale.append(note)
+        records = dict(_map_batched(pool, lambda key: (key, _record(store, key)), noted))
+        outputs = {digest for record in records.values() for digest in record.outputs}
+        shared = {item.digest for item in objects(store) if item.links > 1}
+        producers = _producers(store)
+        queue = {key for digest in shared - outputs for key in producers[digest]}
+        queue |= {key for record in records.values() for digest in record.sources for key in producers[digest]}
+        while queue := queue - records.keys():
+            new = dict(_map_batched(pool, lambda key: (key, _record(store, key)), queue))
+            records |= new
+            queue = {key for record in new.values() for digest in record.sources for key in producers[digest]}
+    return Reachable(set(records), outputs | shared, stale)
 
 
-def _unused_items(store: Store, by: Reachable) -> list[_Item]:
-    """Return what is in its place and not used: recipes first, for a recipe should name no object that is not there."""
-    return [
-        *(_Item(store.recipe_path(key), RECIPE) for key in recipe_keys(store) if key not in by.keys),
-        *(
-            _Item(store.object_path(one.digest), OBJECT, one.size)
-            for one in objects(store)
-            if one.digest not in by.digests
-        ),
-        *(_Item(note, NOTE) for note in by.stale),
-    ]
+def _record(store: Store, key: str) -> _Record:
+    record = store.read_record(key)
+    if record is None:
+        return _Record()
+    sources = (source["digest"] for sources in record["sources"].values() for source in sources)
+    return _Record(tuple(output_digests(record)), tuple(sources))
 
 
-def move_to_trash(store: Store, things: list[_Item]) -> list[_Item]:
-    """Put things aside, as many as there is room for in the list of a folder on a full disk; return those left."""
-    batch, moved = store.root / "aside" / uuid.uuid4().hex, 0
+def note_key(note: Path) -> str | None:
+    """Return the key in a link note; None if its result is gone, or the note is damaged."""
     try:
-        if things:
-            batch.mkdir(parents=True)
-        for thing in things:
-            with suppress(FileNotFoundError):  # gone, or the whole batch is another collection's by now
-                os.rename(thing.path, batch / thing.name)  # noqa: PTH104 - a hundred thousand times
-            moved += 1
-    except OSError as error:
-        if not (moved and is_disk_full(error)):
-            raise
-    return things[moved:]
-
-
-def _drop_batches(store: Store) -> tuple[list[_Item], list[_Item], list[jobs.Job]]:
-    """Drop the batches that wait for nobody; return what went, what stays aside, and who is at work."""
-    batches = [mine for one in scandir_sorted(store.root / "aside") if (mine := claim(Path(one.path)))]
-    at_work = jobs.running_jobs(store.root / "work")  # after the last rename into any of these batches
-    folders = {job.folder.name for job in at_work}
-    ready = [batch for batch in batches if not folders & snapshot_jobs(batch, folders)]
-    by = reachable(store) if ready else None  # after the list of jobs: what has ended by then is seen
-    dropped = [one for batch in ready if by for one in purge(store, batch, by)]
-    drop_backrefs(store)
-    return dropped, _trashed_items(store), at_work
-
-
-def claim(batch: Path) -> Path | None:
-    """Rename a batch in the trash so that no other collection handles it; None where another came first."""
-    mine = batch.with_name(uuid.uuid4().hex)
-    try:
-        return batch.rename(mine)
-    except FileNotFoundError:  # another collection was faster
+        content: dict[str, Any] = json.loads(note.read_bytes())
+        key, path = content["key"], content["path"]
+        return key if DIGEST.fullmatch(key) and os.path.lexists(path) else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
-def snapshot_jobs(batch: Path, at_work: set[str]) -> set[str]:
-    """Write down who was at work when nothing more could come into the batch, unless it is written; return them."""
-    listed, part = batch / JOBS_FILE, batch / f"{JOBS_FILE}.new"
+def _note_paths(store: Store) -> Iterator[str]:
+    return (file.path for file in scan_fan_out(store.root / "links") if file.name.endswith(".json"))
+
+
+def _producers(store: Store) -> defaultdict[str, list[str]]:
+    """Return digest -> keys of the recipes that made it, from one scan of all back references."""
+    producers: defaultdict[str, list[str]] = defaultdict(list)
+    for backref in scan_fan_out(store.root / "made"):
+        digest, _, key = backref.name.partition(".")
+        producers[digest].append(key)
+    return producers
+
+
+def _map_batched(pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Yield the function's value of each item; each task of the pool takes hundreds, since a task has its price."""
+    queue = list(items)
+    parts = [queue[first : first + PER_TASK] for first in range(0, len(queue), PER_TASK)]
+    for values in pool.map(lambda part: [function(item) for item in part], parts):
+        yield from values
+
+
+def _usage(items: list[_Item]) -> Usage:
+    sizes = [item.size for item in items if item.kind == OBJECT]
+    return Usage(sum(item.kind == RECIPE for item in items), len(sizes), sum(sizes))
+
+
+def _unused_items(store: Store, used: Reachable) -> list[_Item]:
+    """Return the unused items in their places; recipes come first, so that no recipe names an object that is gone."""
+    unused_objects = (item for item in objects(store) if item.digest not in used.digests)
+    return [
+        *(_Item(store.recipe_path(key), RECIPE) for key in recipe_keys(store) if key not in used.keys),
+        *(_Item(store.object_path(item.digest), OBJECT, item.size) for item in unused_objects),
+        *(_Item(note, NOTE) for note in used.stale),
+    ]
+
+
+def move_to_trash(store: Store, items: list[_Item]) -> list[_Item]:
+    """Move items to a new batch of the trash; return the rest if a full disk has no room for more folder entries."""
+    batch, n_moved = store.root / "aside" / uuid.uuid4().hex, 0
     try:
-        return set(os.fsdecode(listed.read_bytes()).splitlines())
+        if items:
+            batch.mkdir(parents=True)
+        for item in items:
+            with suppress(FileNotFoundError):  # the item is gone, or another collection has claimed the batch
+                os.rename(item.path, batch / item.name)  # noqa: PTH104 - a hundred thousand times
+            n_moved += 1
+    except OSError as error:
+        if not (n_moved and is_disk_full(error)):
+            raise
+    return items[n_moved:]
+
+
+def _drop_batches(store: Store) -> tuple[list[_Item], list[_Item], list[jobs.Job]]:
+    """Drop the batches that wait for no job; return the dropped items, those still in the trash, and the running jobs."""
+    batches = [claimed for entry in scandir_sorted(store.root / "aside") if (claimed := claim(Path(entry.path)))]
+    running = jobs.running_jobs(store.root / "work")  # after the last rename into any of these batches
+    folders = {job.folder.name for job in running}
+    ready = [batch for batch in batches if not folders & snapshot_jobs(batch, folders)]
+    used = reachable(store) if ready else None  # after the list of jobs, to see the results of those that have ended
+    dropped = [item for batch in ready if used for item in purge(store, batch, used)]
+    drop_backrefs(store)
+    return dropped, _trashed_items(store), running
+
+
+def claim(batch: Path) -> Path | None:
+    """Rename a batch so that no other collection handles it, and return its new path; None if another came first."""
+    claimed = batch.with_name(uuid.uuid4().hex)
+    try:
+        return batch.rename(claimed)
+    except FileNotFoundError:
+        return None
+
+
+def snapshot_jobs(batch: Path, running: set[str]) -> set[str]:
+    """Return the jobs in a closed batch's list; if it has none yet, save ``running`` as its list."""
+    jobs_file, part = batch / JOBS_FILE, batch / f"{JOBS_FILE}.new"
+    try:
+        return set(os.fsdecode(jobs_file.read_bytes()).splitlines())
     except FileNotFoundError:
         pass
     try:
-        part.write_bytes(os.fsencode("\n".join(sorted(at_work))))
-        part.replace(listed)
-    except OSError as error:  # another collection's, or a full disk: then the next one lists those who work then
+        part.write_bytes(os.fsencode("\n".join(sorted(running))))
+        part.replace(jobs_file)
+    except OSError as error:  # another collection's batch, or a full disk: the next collection saves a later list
         if not (is_disk_full(error) or isinstance(error, FileNotFoundError)):
             raise
-    return at_work
-
-
-def _batch_items(store: Store, batch: Path) -> list[_Item]:
-    """Return what lies in a batch: recipes, objects, notes."""
-    found = []
-    for entry in scandir_sorted(batch):
-        name, kind = os.path.splitext(entry.name)  # noqa: PTH122
-        if DIGEST.fullmatch(name) and kind in (OBJECT, RECIPE, NOTE):
-            home = {OBJECT: store.object_path, RECIPE: store.recipe_path, NOTE: store.note_path}[kind](name)
-            with suppress(FileNotFoundError):
-                stat = entry.stat(follow_symlinks=False)
-                found.append(_Item(home, kind, stat.st_size, stat.st_nlink > 1))
-    return found
+    return running
 
 
 def _trashed_items(store: Store) -> list[_Item]:
-    return [thing for batch in scandir_sorted(store.root / "aside") for thing in _batch_items(store, Path(batch.path))]
+    return [item for batch in scandir_sorted(store.root / "aside") for item in _batch_items(store, Path(batch.path))]
 
 
-def purge(store: Store, batch: Path, by: Reachable) -> list[_Item]:
-    """Give back what is used after all, objects before recipes, and drop the rest of a batch; return what was dropped."""
-    things = sorted(_batch_items(store, batch), key=lambda one: one.kind)
+def _batch_items(store: Store, batch: Path) -> list[_Item]:
+    """Return the items in a batch: recipes, objects and notes."""
+    items = []
+    for entry in scandir_sorted(batch):
+        name, kind = os.path.splitext(entry.name)  # noqa: PTH122
+        if DIGEST.fullmatch(name) and kind in (OBJECT, RECIPE, NOTE):
+            path = {OBJECT: store.object_path, RECIPE: store.recipe_path, NOTE: store.note_path}[kind](name)
+            with suppress(FileNotFoundError):
+                status = entry.stat(follow_symlinks=False)
+                items.append(_Item(path, kind, status.st_size, status.st_nlink > 1))
+    return items
+
+
+def purge(store: Store, batch: Path, used: Reachable) -> list[_Item]:
+    """Put used items of a batch back, objects before recipes, and drop the rest; return the dropped ones."""
     dropped = []
-    for thing in things:
+    for item in sorted(_batch_items(store, batch), key=lambda item: item.kind):
+        trashed = batch / item.name
         try:
-            if thing.shared or thing.is_used(by) or (thing.kind == NOTE and note_key(batch / thing.name)):
-                untrash(batch / thing.name, thing.path)
+            if item.shared or item.is_used(used) or (item.kind == NOTE and note_key(trashed)):
+                untrash(trashed, item.path)
             else:
-                os.unlink(batch / thing.name)  # noqa: PTH108 - a hundred thousand times
-                dropped.append(thing)
+                os.unlink(trashed)  # noqa: PTH108 - a hundred thousand times
+                dropped.append(item)
         except FileNotFoundError:  # a job has taken it back
             continue
     for name in (JOBS_FILE, f"{JOBS_FILE}.new"):
         (batch / name).unlink(missing_ok=True)
-    with suppress(OSError):  # what stays is nothing of the store's
+    with suppress(OSError):  # foreign files may be left in it
         batch.rmdir()
     return dropped
 
 
-def untrash(lying: Path, home: Path) -> None:
-    """Put something back in its place, unless its like is there by now."""
+def untrash(trashed: Path, path: Path) -> None:
+    """Put an item back in its place, unless a new one stands there by now."""
     try:
-        os.link(lying, home)
+        os.link(trashed, path)
     except FileExistsError:
         pass
     except FileNotFoundError:
         return
-    except OSError:  # no hard links here
-        if not os.path.lexists(home):
-            lying.replace(home)
+    except OSError:  # a file system without hard links
+        if not os.path.lexists(path):
+            trashed.replace(path)
             return
-    lying.unlink(missing_ok=True)
+    trashed.unlink(missing_ok=True)
 
 
 def drop_backrefs(store: Store) -> None:
-    """Remove the markers of recipes that are gone; a recipe is written before its markers."""
-    known = {*recipe_keys(store), *(one.path.stem for one in _trashed_items(store) if one.kind == RECIPE)}
-    for marker in scan_fan_out(store.root / "made"):
-        key = marker.name.partition(".")[2]
-        if DIGEST.fullmatch(key) and key not in known and not store.recipe_path(key).exists():
-            Path(marker.path).unlink(missing_ok=True)
+    """Remove the back references of recipes that are gone; a recipe is written before its back references."""
+    keys = {*recipe_keys(store), *(item.path.stem for item in _trashed_items(store) if item.kind == RECIPE)}
+    for backref in scan_fan_out(store.root / "made"):
+        key = backref.name.partition(".")[2]
+        if DIGEST.fullmatch(key) and key not in keys and not store.recipe_path(key).exists():
+            Path(backref.path).unlink(missing_ok=True)

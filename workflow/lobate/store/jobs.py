@@ -1,11 +1,12 @@
-"""Who is at work in a store: each job has a folder there, named after its stage, host and process.
+"""Running jobs of a store: each job has a folder there, named after its stage, host and process.
 
-A job that was killed leaves its folder behind. Whether a process lives can be seen only from the same boot of the same
-machine and the same space of process numbers; a host's name tells neither, since machines may share it. The folder's name
-therefore also holds a digest of boot and space, and when the process began, in ticks since that boot: numbers are
-given out again. These are compared for being equal, and with no clock. For a job of anywhere else nothing is guessed,
-neither from the age of its folder nor from a lock, which many network file systems do not keep: a person who knows that
-a host runs nothing any more says so.
+A killed job leaves its folder behind. Only the same boot of the same machine, in the same namespace of process numbers,
+can see whether a process is alive. A host's name does not identify these, since machines may share it. So the folder's
+name also holds a digest of boot and namespaces, and the start of the process in ticks since the boot, because process
+numbers are reused. Both are compared for equality only, never with a clock.
+
+Nothing is guessed about jobs of other machines: neither the age of a folder nor a lock is reliable on network file
+systems. The user names the hosts that run no job any more.
 """
 
 from __future__ import annotations
@@ -40,26 +41,26 @@ class Job:
     start_ticks: str = ""
 
     def __str__(self) -> str:
-        said = f"{self.stage} on {self.host}, process {self.pid}"
-        return said.encode(errors="backslashreplace").decode()
+        text = f"{self.stage} on {self.host}, process {self.pid}"
+        return text.encode(errors="backslashreplace").decode()
 
     def is_remote(self) -> bool:
-        """Whether it cannot be seen from here if this job lives."""
+        """Whether this process cannot see if the job is alive."""
         return not self.machine or self.machine != _machine_digest()
 
     def is_dead(self) -> bool:
-        """Whether this job is seen to have ended; False where that cannot be seen from here."""
+        """Whether the job has ended; False for a remote job."""
         return not self.is_remote() and not _is_alive(int(self.pid), self.start_ticks)
 
 
 def register(work: Path, stage: str) -> Path:
-    """Make a folder for a job of this process and return it."""
+    """Create a folder for a job of this process, and return it."""
     name = f"{stage}@{socket.gethostname()}@{os.getpid()}@{_machine_digest()}.{_start_ticks(os.getpid())}@"
     return Path(tempfile.mkdtemp(prefix=name, dir=work))
 
 
 def running_jobs(work: Path) -> list[Job]:
-    """Return the jobs that have a folder there, in order; folders of other names are no jobs."""
+    """Return the jobs with a folder in ``work``, in order; folders of other names are no jobs."""
     try:
         folders = sorted(work.iterdir())
     except FileNotFoundError:
@@ -68,24 +69,25 @@ def running_jobs(work: Path) -> list[Job]:
 
 
 def _parse_job(folder: Path, words: list[str]) -> Job:
-    place, _, began = words[3].partition(".") if len(words) == 5 and words[2].isdigit() else ("", "", "")
-    return Job(folder, words[0], words[1], words[2], place, began)
+    has_machine = len(words) == 5 and words[2].isdigit()
+    machine, _, start_ticks = words[3].partition(".") if has_machine else ("", "", "")
+    return Job(folder, words[0], words[1], words[2], machine, start_ticks)
 
 
 def remove_dead(work: Path, abandoned: Collection[str] = (), *, dry_run: bool = False) -> list[Job]:
-    """Remove the folders of jobs that ended without doing so, and of those on hosts that a person says run none.
+    """Remove the folders that dead jobs left behind, and those of remote jobs on the hosts in ``abandoned``.
 
-    Returns the jobs that may still be at work. Raises UserError for a host on which nobody left anything, and for
-    a folder that may not be removed.
+    Returns the jobs that may still be running. Raises UserError for a host without any job's folder, and for a folder that
+    belongs to somebody else.
     """
     jobs = running_jobs(work)
     unknown = sorted(set(abandoned) - {job.host for job in jobs})
     if unknown:
         raise UserError(
-            f"No job of the host {', '.join(unknown)} has left anything in {work}. Hosts that have: "
+            f"No job of the host {', '.join(unknown)} has left a folder in {work}. Hosts with folders there: "
             f"{', '.join(sorted({job.host for job in jobs})) or 'none'}."
         )
-    # of this very machine it is seen who lives, whatever is said
+    # on this machine a live job stays, even if the user calls the host abandoned
     dead = [job for job in jobs if job.is_dead() or (job.host in abandoned and job.is_remote())]
     for job in [] if dry_run else dead:
         _remove(work, job)
@@ -93,7 +95,7 @@ def remove_dead(work: Path, abandoned: Collection[str] = (), *, dry_run: bool = 
 
 
 def _remove(work: Path, job: Job) -> None:
-    """Remove a folder, out of its place at once: should the job live after all, it is to miss everything or nothing."""
+    """Remove a job's folder, after a rename: a job that is alive after all then misses all of it, not a part."""
     try:
         job.folder.rename(work / f"{ENDED_PREFIX}{uuid.uuid4().hex}")
     except FileNotFoundError:  # another collection was faster
@@ -103,13 +105,13 @@ def _remove(work: Path, job: Job) -> None:
             f"The folder {job.folder} of a job that has ended ({job}) cannot be removed: it belongs to somebody else. Ask "
             "its owner to run lobate store gc, or to remove it."
         ) from error
-    for one in work.glob(f"{ENDED_PREFIX}*"):
-        shutil.rmtree(one, ignore_errors=True)
+    for folder in work.glob(f"{ENDED_PREFIX}*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def guard_workdir(folder: Path) -> Iterator[None]:
-    """Run a job's work in a folder of its own. Raises UserError if that was taken away meanwhile, for a part may be missing."""
+    """Create a folder for a job's outputs. Raises UserError if it was removed meanwhile, since outputs may be missing."""
     token = folder / ".begun"
     folder.mkdir(parents=True, exist_ok=True)
     token.touch()
@@ -125,28 +127,25 @@ def guard_workdir(folder: Path) -> Iterator[None]:
 
 def _folder_removed(folder: Path) -> UserError:
     return UserError(
-        f"The folder {folder} was removed while a job was at work there. lobate store gc --abandoned does that, where "
-        "somebody says that no job runs on this host. Nothing of it was kept; run again."
+        f"The folder {folder} was removed while its job was running. lobate store gc --abandoned does that, if somebody "
+        "names this host although it runs jobs. Nothing of the job was kept; run again."
     )
 
 
 @cache
 def _machine_digest() -> str:
-    """Return a digest of this boot of this machine and of its process numbers, '' where Linux does not tell."""
+    """Return a digest of this boot of this machine and of the process's namespaces; '' where there is no /proc."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()
-        spaces = [
-            str(Path(f"/proc/self/ns/{one}").readlink())
-            for one in NAMESPACES
-            if os.path.lexists(f"/proc/self/ns/{one}")
-        ]
+        links = [Path("/proc/self/ns", name) for name in NAMESPACES]
+        namespaces = [str(link.readlink()) for link in links if os.path.lexists(link)]
     except OSError:
         return ""
-    return text_digest(" ".join([boot, *spaces]))[:12]
+    return text_digest(" ".join([boot, *namespaces]))[:12]
 
 
 def _start_ticks(pid: int) -> str:
-    """Return when a process began, in ticks since the boot; '' for one that cannot be seen, 'ended' for a zombie."""
+    """Return the start of a process in ticks since the boot; '' if it cannot be seen, 'ended' for a zombie."""
     try:
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -154,11 +153,11 @@ def _start_ticks(pid: int) -> str:
     return "ended" if words[0] == "Z" else words[19]
 
 
-def _is_alive(pid: int, began: str) -> bool:
+def _is_alive(pid: int, start_ticks: str) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except (PermissionError, OverflowError):
         pass
-    return _start_ticks(pid) in (began, "")
+    return _start_ticks(pid) in (start_ticks, "")

@@ -14,9 +14,9 @@ Node = dict[str, Any]
 
 
 def trace_lineage(path: Path, store: Store) -> Node:
-    """Return the tree behind a file: digest, the record of its making, and the same for each of its inputs.
+    """Return the tree behind a file: its path and digest, the record of its stage, and the same for each input.
 
-    Raises UserError when the file was not made by lobate, or has changed since.
+    Raises UserError if lobate did not make the file, or if it has changed since.
     """
     digest = content_digest(path)
     store.check_unmodified(path, digest)
@@ -26,6 +26,49 @@ def trace_lineage(path: Path, store: Store) -> Node:
     return node
 
 
+def _node(path: str, digest: str, store: Store) -> Node:
+    node: Node = {"path": path, "digest": digest}
+    record = _producer(path, digest, store)
+    if record is None:
+        return node
+    recipe = record["recipe"]
+    inputs = {
+        name: [_node(source["path"], source["digest"], store) for source in sources]
+        for name, sources in record["sources"].items()
+    }
+    facts = {name: recipe[name] for name in ("stage", "code", "settings", "scalars", "libraries")}
+    return {**node, "key": record["key"], **facts, "run": record["run"], "inputs": inputs}
+
+
+def lineage_steps(path: Path, store: Store) -> dict[str, Node]:
+    """Return every stage behind a file once, key -> its record, the file's own stage first.
+
+    Each input has its path, its digest and, as ``step``, the key of the stage that made it; None for raw data. Raises
+    UserError as ``trace_lineage`` does.
+    """
+    digest = content_digest(path)
+    store.check_unmodified(path, digest)
+    own = _producer(str(path), digest, store)
+    if own is None:
+        raise _unknown_file_error(path, digest, store)
+    steps: dict[str, Node] = {}
+    queue = [own]
+    while queue:
+        record = queue.pop(0)
+        if record["key"] in steps:
+            continue
+        inputs: dict[str, list[Node]] = {}
+        for name, sources in sorted(record["sources"].items()):
+            producers = [_producer(source["path"], source["digest"], store) for source in sources]
+            inputs[name] = [
+                {"path": source["path"], "digest": source["digest"], "step": producer and producer["key"]}
+                for source, producer in zip(sources, producers, strict=True)
+            ]
+            queue += [producer for producer in producers if producer]
+        steps[record["key"]] = {**record, "inputs": inputs}
+    return steps
+
+
 def _unknown_file_error(path: Path, digest: str, store: Store) -> UserError:
     return UserError(
         f"Nothing in the store {store.root} made the file {path} as it is now (sha256 {digest[:12]}...). Either it is raw "
@@ -33,29 +76,17 @@ def _unknown_file_error(path: Path, digest: str, store: Store) -> UserError:
     )
 
 
-def _node(path: str, digest: str, store: Store) -> Node:
-    node: Node = {"path": path, "digest": digest}
-    known = _producer(path, digest, store)
-    if known is None:
-        return node
-    recipe = known["recipe"]
-    inputs = {
-        name: [_node(one["path"], one["digest"], store) for one in listed] for name, listed in known["sources"].items()
-    }
-    facts = {name: recipe[name] for name in ("stage", "code", "settings", "scalars", "libraries")}
-    return {**node, "key": known["key"], **facts, "run": known["run"], "inputs": inputs}
-
-
 def _producer(path: str, digest: str, store: Store) -> Node | None:
+    """Return the record of the stage that made this content, first that of the link note on ``path``; None if unknown."""
     noted = _noted_key(path, store)
-    ordered = [noted, *store.producers(digest)] if noted else store.producers(digest)
+    keys = [noted, *store.producers(digest)] if noted else store.producers(digest)
     return next(
-        (known for key in ordered if (known := store.read_record(key)) and digest in _produced_digests(known)), None
+        (record for key in keys if (record := store.read_record(key)) and digest in _produced_digests(record)), None
     )
 
 
-def _produced_digests(known: Node) -> set[str]:
-    families = [files for listed in known["outputs"].values() for files in listed]
+def _produced_digests(record: Node) -> set[str]:
+    families = [files for families in record["outputs"].values() for files in families]
     return {digest for files in families for digest in (family_digest(files), *files.values())}
 
 
@@ -67,37 +98,8 @@ def _noted_key(path: str, store: Store) -> str | None:
         return None
 
 
-def lineage_steps(path: Path, store: Store) -> dict[str, Node]:
-    """Return every step behind a file once, key -> its record, the file's own step first.
-
-    Each input names its path, its digest and the key of the step that made it, None for raw data. Raises UserError as
-    ``lineage`` does.
-    """
-    digest = content_digest(path)
-    store.check_unmodified(path, digest)
-    own = _producer(str(path), digest, store)
-    if own is None:
-        raise _unknown_file_error(path, digest, store)
-    found: dict[str, Node] = {}
-    waiting = [own]
-    while waiting:
-        known = waiting.pop(0)
-        if known["key"] in found:
-            continue
-        inputs: dict[str, list[Node]] = {}
-        for name, listed in sorted(known["sources"].items()):
-            makers = [_producer(one["path"], one["digest"], store) for one in listed]
-            inputs[name] = [
-                {"path": one["path"], "digest": one["digest"], "step": maker and maker["key"]}
-                for one, maker in zip(listed, makers, strict=True)
-            ]
-            waiting += [maker for maker in makers if maker]
-        found[known["key"]] = {**known, "inputs": inputs}
-    return found
-
-
 def format_tree(node: Node) -> str:
-    """Return a lineage as an indented text; a step that stands above already is only named."""
+    """Return a lineage as an indented text; a stage that occurs again has one line only."""
     return "\n".join(_lines(node, "", set())) + "\n"
 
 
@@ -111,11 +113,12 @@ def _lines(node: Node, indent: str, seen: set[str]) -> list[str]:
     seen.add(node["key"])
     run = node["run"]
     lines = [head, f"{title}  {run['seconds']} s, {run['when']}, {run['host']}, lobate {run['lobate']}"]
-    lines.append(f"{indent}  code {node['code'][:12]}; " + ", ".join(f"{k} {v}" for k, v in node["libraries"].items()))
-    said = {**node["settings"], **node["scalars"]}
-    lines += [f"{indent}  {name} = {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(said.items())]
-    for name, listed in sorted(node["inputs"].items()):
-        for one in listed:
+    libraries = ", ".join(f"{name} {version}" for name, version in node["libraries"].items())
+    lines.append(f"{indent}  code {node['code'][:12]}; {libraries}")
+    values = {**node["settings"], **node["scalars"]}
+    lines += [f"{indent}  {name} = {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(values.items())]
+    for name, inputs in sorted(node["inputs"].items()):
+        for source in inputs:
             lines.append(f"{indent}  from {name}:")
-            lines += _lines(one, indent + "    ", seen)
+            lines += _lines(source, indent + "    ", seen)
     return lines

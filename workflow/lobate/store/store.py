@@ -1,24 +1,22 @@
-"""The content-addressed store: what was made once is never made again, wherever it is asked for.
+"""The content-addressed store: a result that was computed once is never computed again.
 
     objects/ab/<sha256>        the bytes of one file, read-only
-    recipes/ab/<key>.json      what was done to what, and which objects came out
-    made/ab/<sha256>.<key>     that this recipe made these bytes (empty files)
-    links/ab/<sha256>.json     where outputs were linked to, and what they must contain
-    work/<job>/                a running job's folder (lobate.store.jobs)
-    aside/<batch>/             what nobody uses, until it is dropped (lobate.store.gc)
-    scratch/<key>/             checkpoints of a job that was interrupted
+    recipes/ab/<key>.json      the record of a stage: its recipe, its sources and the digests of its outputs
+    made/ab/<sha256>.<key>     back reference: the recipe that made these bytes (an empty file)
+    links/ab/<sha256>.json     link note: the path of a linked output, its digest and its key
+    work/<job>/                the folder of a running job (lobate.store.jobs)
+    aside/<batch>/             unused files, until they are dropped (lobate.store.gc)
+    scratch/<key>/             checkpoints of an interrupted job
 
-Everything is written under a temporary name in the same file system and renamed, objects before the recipe that names
-them, so a killed job leaves nothing that can be mistaken for a result. Two jobs with one key both succeed: the first
-to publish wins, and both link the same objects.
+Every file is written under a temporary name in the same file system and renamed, objects before the recipe that names
+them. So a killed job leaves nothing that looks like a result. Two jobs with one key both succeed: the first commit
+wins, and both link the same objects.
 
-Any number of hosts may share the folder, also over NFS. Nothing there waits for another: no lock file, no flock, no
-database, no file that has to be the first of its name, nothing that is changed in place or appended to. A
-name says what its file must contain, a rename over an existing file puts the same bytes there again, and bytes are read
-before they are served; a host that sees an old list of a folder computes once more than it had to. No time stamp is
-compared with a clock. Why nothing is dropped that a job is about to use: lobate.store.gc.
-
-What a record of the store must look like: a name in it becomes a path, so nothing else is believed.
+Any number of hosts may share the folder, also over NFS. No job waits for another: there is no lock file, no flock and no
+database, and no file is changed in place or appended to. A name determines its file's content, so a rename over an
+existing file replaces bytes by the same bytes. Bytes are checked before they are used. A host with an outdated list of a
+folder at worst computes once more than necessary. No time stamp is compared with a clock. lobate.store.gc explains why
+nothing is dropped that a job is about to use.
 """
 
 from __future__ import annotations
@@ -41,45 +39,13 @@ from lobate.store import jobs
 from lobate.store.link import OutputTarget, link_output
 from lobate.store.os_errors import MISSING_CODES, UNREADABLE_CODES, require_writable
 
-DIGEST = re.compile("[0-9a-f]{64}")
-"""Names of objects and recipes; a network file system may leave files of its own beside them."""
-FAMILIES = "outputs"
-
-
-def output_digests(known: dict[str, Any]) -> list[str]:
-    """Return the objects that a record names."""
-    return [digest for families in known[FAMILIES].values() for files in families for digest in files.values()]
-
-
-def is_well_formed(known: Any, key: str) -> bool:
-    """Whether this is a record with this key, whose outputs name objects and stay in their folders."""
-    try:
-        families = [files for listed in known[FAMILIES].values() for files in listed]
-        sources = [one for listed in known["sources"].values() for one in listed]
-        return (
-            known["key"] == key
-            and all(_is_digest(digest) for digest in output_digests(known))
-            and all(_is_inside(name) for files in families for name in files)
-            and all(isinstance(source["path"], str) and _is_digest(source["digest"]) for source in sources)
-        )
-    except (KeyError, TypeError, AttributeError):
-        return False
-
-
-def _is_digest(value: Any) -> bool:
-    return isinstance(value, str) and DIGEST.fullmatch(value) is not None
-
-
-def _is_inside(name: str) -> bool:
-    path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and "\0" not in name
-
-
 __all__ = ["OutputTarget", "Store"]
 
 log = logging.getLogger(__name__)
 
 DEFAULT_ROOT = Path("results/.store")
+DIGEST = re.compile("[0-9a-f]{64}")
+"""Names of objects and recipes; a network file system may leave files of its own beside them."""
 MAX_ATTEMPTS = 5
 T = TypeVar("T")
 Family = dict[str, str]
@@ -98,136 +64,137 @@ class Store:
         return cls(os.environ.get("LOBATE_STORE") or DEFAULT_ROOT)
 
     def object_path(self, digest: str) -> Path:
-        """Return where the object with this digest stands."""
+        """Return the path of the object with this digest."""
         return Path(self.root, "objects", digest[:2], digest)
 
     def recipe_path(self, key: str) -> Path:
-        """Return where the recipe with this key stands."""
+        """Return the path of the record with this key."""
         return Path(self.root, "recipes", key[:2], f"{key}.json")
 
     def backref_path(self, digest: str, key: str) -> Path:
-        """Return the empty file that says that this recipe made this content."""
+        """Return the path of the back reference from this content to the recipe that made it."""
         return Path(self.root, "made", digest[:2], f"{digest}.{key}")
 
     def producers(self, digest: str) -> list[str]:
         """Return the keys of the recipes that made this content, in order."""
-        listed = sorted_names(self.root / "made" / digest[:2])
-        return [name.partition(".")[2] for name in listed if name.startswith(f"{digest}.")]
+        backrefs = sorted_names(self.root / "made" / digest[:2])
+        return [name.partition(".")[2] for name in backrefs if name.startswith(f"{digest}.")]
 
     def link_note_path(self, target: Path) -> Path:
-        """Return where it is noted what was linked to ``target``."""
+        """Return the path of the link note on ``target``."""
         return self.note_path(text_digest(os.path.abspath(target)))  # noqa: PTH100 - links are not to be followed
 
-    def note_path(self, place: str) -> Path:
-        """Return the note on a place, named by the digest of its path."""
-        return Path(self.root, "links", place[:2], f"{place}.json")
+    def note_path(self, target_digest: str) -> Path:
+        """Return the path of the link note on the target with this digest of its absolute path."""
+        return Path(self.root, "links", target_digest[:2], f"{target_digest}.json")
 
     def scratch_folder(self, key: str) -> Path:
-        """Return the folder in which an interrupted job with this key finds its checkpoints."""
+        """Return the folder for the checkpoints of a job with this key."""
         return self.root / "scratch" / key
 
     def read_record(self, key: str) -> dict[str, Any] | None:
-        """Return what is known under a key, None if nothing is; a damaged record counts as nothing."""
-        home = self.recipe_path(key)
+        """Return the record with this key, or None; a damaged record is deleted."""
+        path = self.recipe_path(key)
         try:
-            known = json.loads(self._use_file(home, Path.read_bytes))
+            record = json.loads(self._use_file(path, Path.read_bytes))
         except OSError as error:
             if error.errno not in MISSING_CODES:
                 raise
             return None
         except (ValueError, RecursionError):
-            known = None
-        if is_well_formed(known, key):
-            return known
-        log.warning("the store's record %s is damaged; it is thrown away and made anew", key[:12])
-        home.unlink(missing_ok=True)
+            record = None
+        if is_well_formed(record, key):
+            return record
+        log.warning("the store's record %s is damaged; it is deleted and computed again", key[:12])
+        path.unlink(missing_ok=True)
         return None
 
-    def _use_file(self, home: Path, use: Callable[[Path], T]) -> T:
-        """Use an object or a recipe, taken back as often as collections put it aside meanwhile."""
+    def _use_file(self, path: Path, use: Callable[[Path], T]) -> T:
+        """Return ``use`` of an object or a record, taken back from the trash whenever a collection moves it there."""
         for _ in range(MAX_ATTEMPTS):
             try:
-                return use(home)
+                return use(path)
             except OSError as error:
-                if error.errno not in MISSING_CODES or not self.exists(home):
+                if error.errno not in MISSING_CODES or not self.exists(path):
                     raise
-        return use(home)
+        return use(path)
 
     def has(self, key: str) -> bool:
-        """Whether a key's outputs are all there, without reading them."""
-        known = self.read_record(key)
-        return known is not None and all(self.exists(self.object_path(digest)) for digest in output_digests(known))
+        """Whether a key's outputs are all in the store; they are not read."""
+        record = self.read_record(key)
+        return record is not None and all(self.exists(self.object_path(digest)) for digest in output_digests(record))
 
-    def exists(self, home: Path) -> bool:
-        """Whether an object or a recipe is in its place, or could be taken back to it."""
-        return os.path.lexists(home) or self.restore_from_trash(home)
+    def exists(self, path: Path) -> bool:
+        """Whether an object or a record is in its place, or could be taken back from the trash."""
+        return os.path.lexists(path) or self.restore_from_trash(path)
 
-    def restore_from_trash(self, home: Path) -> bool:
-        """Bring an object or a recipe back that a collection has put aside; False if it is nowhere."""
-        seen = None
-        while (batches := sorted_names(self.root / "aside")) != seen:  # a batch may change its name meanwhile
+    def restore_from_trash(self, path: Path) -> bool:
+        """Take an object or a record back from the trash; return False if it is nowhere."""
+        searched = None
+        while (batches := sorted_names(self.root / "aside")) != searched:  # a batch may be renamed meanwhile
             for batch in batches:
                 with suppress(FileNotFoundError, NotADirectoryError):
-                    (self.root / "aside" / batch / home.name).replace(home)
+                    (self.root / "aside" / batch / path.name).replace(path)
                     return True
-            seen = batches
-        return os.path.lexists(home)  # somebody else has taken it back
+            searched = batches
+        return os.path.lexists(path)  # another job may have taken it back
 
     def checkout(self, key: str, targets: Mapping[str, list[OutputTarget]]) -> bool:
-        """Link a known key's outputs to where they are wanted; False if it is unknown or any of it is damaged."""
-        known = self.read_record(key)
-        if known is None or not self._outputs_are_intact(known):
+        """Link a key's outputs to their targets; return False if the key is unknown or any output is damaged."""
+        record = self.read_record(key)
+        if record is None or not self._outputs_are_intact(record):
             return False
         try:
-            for name, wanted in targets.items():
-                for target, files in zip(wanted, known["outputs"][name], strict=True):
+            for name, output_targets in targets.items():
+                for target, files in zip(output_targets, record["outputs"][name], strict=True):
                     self._link_output(target, files, key)
-        except OSError as error:  # another job found damage and threw the object away
+        except OSError as error:  # another job has deleted a damaged object
             if error.errno not in MISSING_CODES:
                 raise
             return False
         return True
 
-    def _outputs_are_intact(self, known: dict[str, Any]) -> bool:
-        damaged = [digest for digest in sorted(set(output_digests(known))) if not self._check_object(digest)]
+    def _outputs_are_intact(self, record: dict[str, Any]) -> bool:
+        damaged = [digest for digest in sorted(set(output_digests(record))) if not self._check_object(digest)]
         return not damaged
 
     def _check_object(self, digest: str) -> bool:
-        seen = self._inode_and_mtime(digest)
+        """Whether an object is intact; a damaged one is deleted."""
+        before = self._inode_and_mtime(digest)
         if self.is_intact(digest):
             return True
-        log.warning("the store's object %s is damaged or gone; it is thrown away and made anew", digest[:12])
-        if self._inode_and_mtime(digest) == seen:  # else another job has put a whole one there meanwhile
+        log.warning("the store's object %s is damaged or gone; it is deleted and computed again", digest[:12])
+        if self._inode_and_mtime(digest) == before:  # else another job has put an intact one there meanwhile
             self.discard(digest)
         return False
 
     def _inode_and_mtime(self, digest: str) -> tuple[int, int] | None:
         try:
-            found = self.object_path(digest).lstat()
+            status = self.object_path(digest).lstat()
         except FileNotFoundError:
             return None
-        return found.st_ino, found.st_mtime_ns
+        return status.st_ino, status.st_mtime_ns
 
     def is_intact(self, digest: str) -> bool:
-        """Whether an object is there, a file of its own, and its bytes are what its name says."""
+        """Whether an object is a regular file with this digest."""
         try:
             return self._use_file(self.object_path(digest), _regular_file_digest) == digest
         except OSError as error:
             if error.errno in UNREADABLE_CODES:
                 return False
-            raise  # too many open files, say: no fault of the object's
+            raise  # for instance too many open files: the object is not damaged
 
     def discard(self, digest: str) -> None:
-        """Throw an object away, or what stands in its place."""
-        home = self.object_path(digest)
-        if home.is_dir() and not home.is_symlink():
-            shutil.rmtree(home)
+        """Delete an object, or a folder in its place."""
+        path = self.object_path(digest)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
         else:
-            home.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
     @contextmanager
     def workdir(self, stage: str) -> Iterator[Path]:
-        """Give a running job an empty folder in the store's file system, and remove it afterwards."""
+        """Yield an empty folder for a running job in the store's file system, and remove it afterwards."""
         folder = self.root / "work"
         folder.mkdir(parents=True, exist_ok=True)
         job = jobs.register(folder, stage)
@@ -236,15 +203,15 @@ class Store:
         finally:
             shutil.rmtree(job, ignore_errors=True)
 
-    def commit(self, key: str, record: dict[str, Any], made: Mapping[str, list[Path]]) -> None:
-        """Take the outputs at ``made`` into the store, then the record that names them."""
-        outputs = {name: [self._add_family(path) for path in paths] for name, paths in made.items()}
-        self._write_new(self.recipe_path(key), canonical_json({**record, "key": key, "outputs": outputs}))
-        for files in (one for listed in outputs.values() for one in listed):
+    def commit(self, key: str, record: dict[str, Any], outputs: Mapping[str, list[Path]]) -> None:
+        """Move the outputs into the store, then write the record that names them, then the back references."""
+        families = {name: [self._add_family(path) for path in paths] for name, paths in outputs.items()}
+        self._write_new(self.recipe_path(key), canonical_json({**record, "key": key, "outputs": families}))
+        for files in (files for output in families.values() for files in output):
             for digest in {family_digest(files), *files.values()}:
-                marker = self.backref_path(digest, key)
-                marker.parent.mkdir(parents=True, exist_ok=True)
-                marker.touch()
+                backref = self.backref_path(digest, key)
+                backref.parent.mkdir(parents=True, exist_ok=True)
+                backref.touch()
         shutil.rmtree(self.scratch_folder(key), ignore_errors=True)
 
     def _add_family(self, path: Path) -> Family:
@@ -252,20 +219,20 @@ class Store:
 
     def _add_object(self, file: Path) -> str:
         digest = file_digest(file)
-        home = self.object_path(digest)
+        path = self.object_path(digest)
         if self.is_intact(digest):
             return digest
-        home.parent.mkdir(parents=True, exist_ok=True)
-        if home.is_dir() and not home.is_symlink():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir() and not path.is_symlink():
             self.discard(digest)
         file.chmod(0o444)
         fsync_file(file)
-        file.replace(home)
+        file.replace(path)
         return digest
 
-    def _write_new(self, path: Path, text: str, *, lasting: bool = True) -> None:
+    def _write_new(self, path: Path, text: str, *, fsync: bool = True) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path, fsync=lasting) as new:
+        with atomic_write(path, fsync=fsync) as new:
             new.write_text(text + "\n", encoding="utf-8", errors="surrogatepass")
             new.chmod(0o644)
 
@@ -274,21 +241,18 @@ class Store:
             link_output(target, files, lambda digest, use: self._use_file(self.object_path(digest), use))
         if not target.editable:
             note = {"path": os.path.abspath(target.path), "digest": family_digest(files), "key": key}  # noqa: PTH100
-            # not made to last: a note lost in a power cut only makes the next plan read the file
-            self._write_new(self.link_note_path(target.path), canonical_json(note), lasting=False)
+            # without fsync: if a power cut loses the note, the next plan only reads the file
+            self._write_new(self.link_note_path(target.path), canonical_json(note), fsync=False)
 
     def linked_digest(self, path: Path) -> str | None:
-        """Return the digest of what this store linked to ``path``, None if it did not; the file itself is not looked at."""
+        """Return the digest in the link note on ``path``, or None; the file itself is not read."""
         try:
             return json.loads(self.link_note_path(path).read_bytes())["digest"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def check_unmodified(self, path: Path, digest: str) -> None:
-        """Refuse an input that this store linked there and that has changed since.
-
-        Raises UserError: its bytes were damaged on disk, or somebody edited a result by hand.
-        """
+        """Raise UserError if this store linked other content to ``path``: it was damaged on disk or edited by hand."""
         if self.linked_digest(path) not in (None, digest):
             raise UserError(
                 f"The result {path} is no longer what lobate made: it was damaged on disk or edited by hand. Delete it "
@@ -296,14 +260,46 @@ class Store:
             )
 
 
-def sorted_names(folder: Path) -> list[str]:
-    """Return the names in a folder, in order; none where there is no folder."""
+def output_digests(record: dict[str, Any]) -> list[str]:
+    """Return the digests of all objects that a record names."""
+    return [digest for families in record["outputs"].values() for files in families for digest in files.values()]
+
+
+def is_well_formed(record: Any, key: str) -> bool:
+    """Whether a value is a record with this key, with digests of objects and with names inside the output's folder.
+
+    Names in a record become paths, so they are checked before use.
+    """
     try:
-        return sorted(one.name for one in folder.iterdir())
+        families = [files for families in record["outputs"].values() for files in families]
+        sources = [source for sources in record["sources"].values() for source in sources]
+        return (
+            record["key"] == key
+            and all(_is_digest(digest) for digest in output_digests(record))
+            and all(_is_inside(name) for files in families for name in files)
+            and all(isinstance(source["path"], str) and _is_digest(source["digest"]) for source in sources)
+        )
+    except (KeyError, TypeError, AttributeError):
+        return False
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and DIGEST.fullmatch(value) is not None
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\0" not in name
+
+
+def sorted_names(folder: Path) -> list[str]:
+    """Return the names in a folder, in order; none if there is no folder."""
+    try:
+        return sorted(path.name for path in folder.iterdir())
     except FileNotFoundError:
         return []
 
 
-def _regular_file_digest(home: Path) -> str | None:
-    """Return the digest of a file, None for a link, a folder or a pipe in its place."""
-    return file_digest(home) if stat.S_ISREG(home.lstat().st_mode) else None
+def _regular_file_digest(path: Path) -> str | None:
+    """Return the digest of a regular file, None for a link, a folder or a pipe."""
+    return file_digest(path) if stat.S_ISREG(path.lstat().st_mode) else None

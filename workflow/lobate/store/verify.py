@@ -1,4 +1,4 @@
-"""Size of the store, and verification of its objects; lobate.store.gc drops what is unused."""
+"""Disk usage of the store, scans of its folders, and verification of its objects."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from lobate.store.store import DIGEST, Store
 log = logging.getLogger(__name__)
 
 LOG_EVERY_S = 10
-"""Seconds between two lines about a verification."""
+"""Seconds between two log lines of a verification."""
 
 GB = 1e9
 
 
 @dataclass(frozen=True)
 class Usage:
-    """How many recipes and objects the store holds, and the objects' bytes."""
+    """Number of recipes, number of objects, and total bytes of the objects."""
 
     recipes: int
     objects: int
@@ -33,7 +33,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """One object as it stands on disk."""
+    """An object on disk: its digest, its size in bytes and its number of hard links."""
 
     digest: str
     size: int
@@ -41,26 +41,26 @@ class StoredObject:
 
 
 def disk_usage(store: Store) -> Usage:
-    """Count what the store holds."""
+    """Return the number of recipes and objects in the store, and their bytes."""
     with convert_os_errors(store.root):
-        sizes = [one.size for one in objects(store)]
+        sizes = [item.size for item in objects(store)]
         return Usage(len(recipe_keys(store)), len(sizes), sum(sizes))
 
 
 def verify(store: Store) -> list[str]:
-    """Read every object, throw away those whose bytes are not what their name says, and return their digests.
+    """Read every object, delete the damaged ones (those with another digest than their name), and return their digests.
 
-    A store that may only be read is read all the same, with a warning about each object that cannot be thrown away.
+    In a read-only store, a warning names each damaged object that cannot be deleted.
     """
     with convert_os_errors(store.root):
-        broken = sorted(_damaged_objects(store, list(objects(store))))
-        for digest in broken:
+        damaged = sorted(_damaged_objects(store, list(objects(store))))
+        for digest in damaged:
             _discard(store, digest)
-        return broken
+        return damaged
 
 
 def _damaged_objects(store: Store, waiting: list[StoredObject]) -> Iterator[str]:
-    """Yield the damaged objects; several threads read the largest first, so that none has one of them left at the end."""
+    """Yield the damaged objects; several threads read them, the largest first, so that all threads end together."""
     waiting.sort(key=lambda item: -item.size)
     count = 0
 
@@ -87,11 +87,11 @@ def _discard(store: Store, digest: str) -> None:
     except OSError as error:
         if error.errno not in PERMISSION_CODES:
             raise
-        log.warning("%s is damaged and cannot be thrown away: %s", store.object_path(digest), error.strerror)
+        log.warning("%s is damaged and cannot be deleted: %s", store.object_path(digest), error.strerror)
 
 
 def objects(store: Store) -> Iterator[StoredObject]:
-    """Yield the objects in their places, in order; whatever has another name is none."""
+    """Yield the objects in their places, in order; files of other names are skipped."""
     for file in scan_fan_out(store.root / "objects"):
         if DIGEST.fullmatch(file.name):
             with suppress(FileNotFoundError):  # dropped meanwhile
@@ -99,7 +99,7 @@ def objects(store: Store) -> Iterator[StoredObject]:
 
 
 def stat_object(entry: os.DirEntry[str]) -> StoredObject:
-    """Return the object of a folder's entry; a link is not followed."""
+    """Return the object in a folder's entry; a link is not followed."""
     status = entry.stat(follow_symlinks=False)
     return StoredObject(entry.name, status.st_size, status.st_nlink)
 
@@ -113,16 +113,16 @@ def recipe_keys(store: Store) -> list[str]:
 
 
 def scan_fan_out(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the entries two levels down, in order; a hundred thousand of them in half a second."""
-    for fan in scandir_sorted(folder):
-        if fan.is_dir(follow_symlinks=False):
-            yield from scandir_sorted(fan.path)
+    """Yield the entries of all subfolders (``ab/``), in order; a hundred thousand of them in half a second."""
+    for subfolder in scandir_sorted(folder):
+        if subfolder.is_dir(follow_symlinks=False):
+            yield from scandir_sorted(subfolder.path)
 
 
 def scandir_sorted(folder: str | Path) -> list[os.DirEntry[str]]:
-    """Return what is in a folder, in order; nothing where there is none."""
+    """Return the entries of a folder by name; none if there is no folder."""
     try:
-        with os.scandir(folder) as found:
-            return sorted(found, key=lambda one: one.name)
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
     except FileNotFoundError:
         return []
