@@ -1,4 +1,4 @@
-"""What is wrong with a file of outlines, through the verb and through `lobate check`: one paragraph, or a told repair."""
+"""Bad files of outlines, through the verb and through `lobate check`: one paragraph, or a logged repair."""
 
 from __future__ import annotations
 

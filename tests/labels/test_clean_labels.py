@@ -1,4 +1,4 @@
-"""Messy outlines in, trusted polygons out, each one left out with its reason. What a person rejected is a negative like any other, and renames nothing. The best tile of a polygon."""
+"""Messy outlines in, valid polygons out; each one left out has its reason; rejected places are negatives; the best tile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outlines drawn twice, found without looking at all pairs; the bounds never lose a pair. Duplicates and negatives on positives. Neighbours in blocks are those of one question."""
+"""Duplicates, found without a search through all pairs; negatives cut by positives; neighbours from one tree."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def iou(one, other):
 @pytest.mark.parametrize("many", [0, 1000])
 @settings(max_examples=60, deadline=None)
 @given(drawn=st.lists(shapes, min_size=2, max_size=12), kinds=st.lists(st.sampled_from("ab"), min_size=12, max_size=12))
-def test_twins_are_those_of_a_search_through_all_pairs(many, drawn, kinds):
+def test_duplicates_are_those_of_a_search_through_all_pairs(many, drawn, kinds):
     expected: dict[int, int] = {}
     for later in range(len(drawn)):
         same = [
@@ -86,13 +86,13 @@ def test_waves_over_a_box_are_their_known_integrals():
     assert found[1] + found[2] == pytest.approx(found[0], abs=1e-13)
 
 
-def test_a_heap_of_twins_costs_one_round(monkeypatch):
-    asked = []
-    monkeypatch.setattr(module, "_iou", lambda *given, real=module._iou: asked.append(len(given[1])) or real(*given))
+def test_a_heap_of_duplicates_costs_one_round(monkeypatch):
+    compared = []
+    monkeypatch.setattr(module, "_iou", lambda *args, real=module._iou: compared.append(len(args[1])) or real(*args))
     heap = np.array([translate(star(0), step * 1e-8, 0) for step in range(300)] + [star(0)] * 300, dtype=object)
     found = list(find_duplicates(heap, np.full(600, "a")))
     assert {later for _, later, _ in found} == set(range(1, 600))
-    assert sum(asked) < 400
+    assert sum(compared) < 400
 
 
 def table(shapes, kinds):
@@ -118,12 +118,12 @@ boxes = st.lists(
 )
 
 
-def test_of_twins_the_first_stays_in_each_class():
+def test_of_duplicates_the_first_stays_in_each_class():
     rows = remove_duplicates(table([box(0, 0)] * 4, ["positive", "negative", "positive", "negative"]))
     assert list(rows["reason"]) == ["", "", "duplicate: of p0", "duplicate: of n1"]
 
 
-def test_a_chain_of_near_twins_is_judged_against_what_stays():
+def test_a_chain_of_near_duplicates_is_judged_against_those_that_stay():
     chain = [box(0, 0, 1000, 10), box(25, 0, 1000, 10), box(50, 0, 1000, 10)]
     rows = remove_duplicates(table(chain, ["positive"] * 3))
     assert list(rows["reason"]) == ["", "duplicate: near (IoU 0.951) of p0", ""]
@@ -184,13 +184,13 @@ def test_groups_are_split_where_the_place_changes():
     assert list(group_pairs(np.zeros(0, int), np.zeros(0, int))) == []
 
 
-def test_several_boxes_of_a_place_count_together_and_what_is_gone_is_not_asked(monkeypatch):
+def test_several_boxes_of_a_place_count_together_and_dropped_places_are_not_queried(monkeypatch):
     monkeypatch.setattr(module, "QUERY_BLOCK", 2)
     boxes = shapely.box([0, 5, 10], 0, [1, 6, 11], 1)
-    asked = np.column_stack([boxes, np.roll(boxes, 1)])
-    gone = np.zeros(3, bool)
-    found = []
-    for places, others in neighbour_pairs(shapely.STRtree(boxes), asked, gone):
-        found += zip(places.tolist(), others.tolist(), strict=True)
-        gone[2] = True
-    assert found == [(0, 0), (0, 2), (1, 0), (1, 1)]
+    queries = np.column_stack([boxes, np.roll(boxes, 1)])
+    dropped = np.zeros(3, bool)
+    pairs = []
+    for places, others in neighbour_pairs(shapely.STRtree(boxes), queries, dropped):
+        pairs += zip(places.tolist(), others.tolist(), strict=True)
+        dropped[2] = True
+    assert pairs == [(0, 0), (0, 2), (1, 0), (1, 1)]

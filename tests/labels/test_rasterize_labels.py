@@ -1,4 +1,4 @@
-"""Label rasters: the very pixels of gdal_rasterize, and only what a tile sees decides. Pixel coordinates and metres of a grid."""
+"""Label rasters: the pixels of gdal_rasterize, from the polygons on the tile alone; pixel coordinates and metres of a grid."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""clean-labels: outlines of any provenance become polygons that can be trusted, and each one left out has its reason.
+"""clean-labels: hand-drawn outlines of any source become valid polygons with a class, a tile and unique ids.
 
-Places that a person rejected in the review: negatives of the next round.
+Every outline that is left out stays in the layer ``removed`` with its reason. Places that a reviewer rejected come in as
+negatives of the next round.
 
-Which image shows a polygon best: the one that covers most of it, and of several the one whose edge is farthest away.
-
-Worked out in each image's own CRS, where its footprint is an exact rectangle. One tree of all polygons is asked once for
-each image, so work grows with the number of polygons that images show.
+The tile of a polygon is the image that covers most of it; of equal ones, that with its edge farthest away. Cover is measured
+in each image's own CRS, where its footprint is an exact rectangle. One tree of all polygons is queried once for each image,
+so work grows with the number of polygons that images show.
 """
 
 from __future__ import annotations
@@ -35,68 +35,17 @@ from lobate.labels.reproject import lonlat_boxes, to_crs
 from lobate.labels.table import areas_and_perimeters, deduplicate_ids, read_removed, remove_listed, set_reason
 from lobate.settings.labels import Labels
 
-
-def read_rejected(path: Path, decisions: Sequence[Path]) -> gpd.GeoDataFrame:
-    """Return the outlines rejected in one of the ``decisions`` files as rows of class negative, in EPSG:4326.
-
-    Their ids come from the outlines, so that a further decision renames none. UserError for a file that cannot be meant.
-    """
-    outlines = shapely.normalize(rejected_outlines(path, decisions))
-    names = [f"rejected_{hashlib.sha256(one).hexdigest()[:10]}" for one in shapely.to_wkb(outlines)]
-    rows = {"outline": names, "class": "negative", "source": path.name, "reason": "", "fold": REJECTED_FOLD}
-    return gpd.GeoDataFrame(rows, geometry=outlines, crs=LONLAT)
-
-
-SHARE_DIGITS = 6
-
-
-def best_tiles(geometry: gpd.GeoSeries, tiles: dict[str, Grid]) -> np.ndarray:
-    """Return the best tile's name for each polygon (in EPSG:4326), None where no image shows any of it; shape (n,)."""
-    shapes = np.array(geometry.values, dtype=object)
-    tree = shapely.STRtree(shapes)
-    rank = [np.zeros((0, 4))]
-    for number, name in enumerate(sorted(tiles)):
-        seen = np.unique(tree.query(lonlat_boxes(tiles[name]))[1])
-        share, edge = _coverage(shapes[seen], tiles[name])
-        on = share > 0
-        rank.append(np.column_stack([seen[on], -share[on].round(SHARE_DIGITS), -edge[on], np.full(on.sum(), number)]))
-    return _first_by_polygon(np.concatenate(rank), len(shapes), sorted(tiles))
-
-
-def _coverage(shapes: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Return which share of each polygon the grid covers, and how far the polygon stays from its edge in metres."""
-    projected = to_crs(shapes, grid)
-    footprint = grid.footprint
-    shapely.prepare(footprint)
-    inside = shapely.covers(footprint, projected)
-    share = inside.astype(float)
-    crossing = ~inside & shapely.intersects(footprint, projected)
-    within = shapely.intersection(projected[crossing], footprint)
-    share[crossing] = shapely.area(within) / np.maximum(shapely.area(projected[crossing]), np.finfo(float).tiny)
-    left, bottom, right, top = grid.bounds
-    west, south, east, north = shapely.bounds(projected).reshape(-1, 4).T
-    edge = np.minimum.reduce([west - left, south - bottom, right - east, top - north])
-    return share, edge * grid.resolution_m / min(grid.resolution)
-
-
-def _first_by_polygon(rank: np.ndarray, count: int, names: list[str]) -> np.ndarray:
-    """Return for each polygon the tile of its first row in the order of (share, edge, name)."""
-    order = np.lexsort(rank.T[::-1])
-    owners, first = np.unique(rank[order, 0].astype(int), return_index=True)
-    best = np.full(count, None, dtype=object)
-    best[owners] = np.array(names, dtype=object)[rank[order][first, 3].astype(int)]
-    return best
-
-
 log = logging.getLogger(__name__)
 
 COLUMNS = ["polygon", "class", "source", "tile", "area_m2", "geometry"]
 MAX_DEGREES = 10
-"""No landform reaches over so many degrees of latitude, nor twice as many of longitude."""
+"""No landform spans so many degrees of latitude, nor twice as many of longitude."""
+SHARE_DIGITS = 6
+"""Shares of cover that agree to so many digits are equal."""
 
 
 def empty_raster(source: Path, target: Path) -> None:
-    """Write to ``target`` a raster on the grid of ``source`` without a pixel in it: all that cleaning sees of an image."""
+    """Write to ``target`` a raster on the grid of ``source`` without pixels: cleaning depends on nothing else of an image."""
     with open_raster(source) as dataset:
         profile = Grid.from_raster(dataset).profile()
     with rasterio.open(target, "w", driver="GTiff", count=1, dtype="uint8", tiled=True, sparse_ok=True, **profile):
@@ -116,13 +65,14 @@ def clean_labels(
 ) -> None:
     """Clean the outlines and assign each to a tile; ``tiles`` are the names of ``images``, in their order.
 
-    The files are those of labels.positives and labels.negatives, in their order. What a person rejected in the review
-    (``decisions``) is negative too.
+    The files are those of labels.positives and labels.negatives, in their order. Places that a reviewer rejected
+    (``decisions``) are negative too.
 
-    ``polygons`` gets the layers ``kept`` and ``removed`` in EPSG:4326, sorted by class and id: ``polygon`` (unique id),
-    ``class`` (positive or negative), ``source`` (file), ``tile`` (the one that shows it best), ``area_m2`` (geodesic), and
-    where ``labels.fold_field`` is set ``fold`` (what it holds, or that the place was rejected), in ``removed`` also ``reason`` and ``listed``: whether the
-    user's list names it. A polygon's row depends on the outlines that it overlaps, and on no other. UserError when a file cannot be used, or when no positive is left.
+    ``polygons`` gets the layers ``kept`` and ``removed`` in EPSG:4326, sorted by class and id. Their columns:
+    ``polygon`` (unique id), ``class`` (positive or negative), ``source`` (file), ``tile`` (see ``best_tiles``),
+    ``area_m2`` (geodesic); where ``labels.fold_field`` is set, ``fold`` (its value, or that the place was rejected);
+    in ``removed`` also ``reason``, and ``listed`` for those in the user's list. A polygon's row depends on no outlines but
+    those that it overlaps. Raises UserError when a file cannot be used, or when no positive is left.
     """
     _check_counts(
         positives=(positives, labels.positives), negatives=(negatives or [], labels.negatives), images=(images, tiles)
@@ -143,25 +93,43 @@ def clean_labels(
     write_layers(polygons, {name: layer.reset_index(drop=True) for name, layer in layers.items()})
 
 
-def _check_counts(**given: tuple[list[Path], Sequence[object]]) -> None:
-    for name, (paths, named) in given.items():
-        if len(paths) != len(named):
-            whose = "--tiles" if name == "images" else f"the setting labels.{name}"
+def _check_counts(**options: tuple[list[Path], Sequence[object]]) -> None:
+    """Raise UserError unless each option has as many files as the option or setting beside it has entries."""
+    for name, (paths, entries) in options.items():
+        if len(paths) != len(entries):
+            counterpart = "--tiles" if name == "images" else f"the setting labels.{name}"
             raise UserError(
-                f"--{name} gives {len(paths)} files and {whose} names {len(named)}. Give one for each, in the same order."
+                f"--{name} gives {len(paths)} files and {counterpart} names {len(entries)}. Give one for each, in the same "
+                "order."
             )
 
 
 def _read_all(positives: list[Path], negatives: list[Path], decisions: list[Path], labels: Labels) -> gpd.GeoDataFrame:
     """Return all outlines, positives first, rejected places last, as one table with unique ids, one row for each part."""
     fold = labels.fold_field
-    tables = [read_outlines(*one, "positive", fold) for one in zip(positives, labels.positives, strict=True)]
-    tables += [read_outlines(*one, "negative", fold) for one in zip(negatives, labels.negatives, strict=True)]
+    tables = [
+        read_outlines(path, file, "positive", fold) for path, file in zip(positives, labels.positives, strict=True)
+    ]
+    tables += [
+        read_outlines(path, file, "negative", fold) for path, file in zip(negatives, labels.negatives, strict=True)
+    ]
     tables += [table for path in decisions if len(table := read_rejected(path, decisions))]
     rows = pd.concat(tables, ignore_index=True)
     rows["outline"] = deduplicate_ids(rows["outline"], rows["source"])
     rows = explode(rows.assign(polygon=rows["outline"]))
     return rows.assign(polygon=deduplicate_ids(rows["polygon"], rows["source"]))
+
+
+def read_rejected(path: Path, decisions: Sequence[Path]) -> gpd.GeoDataFrame:
+    """Return the outlines rejected in one of the ``decisions`` files as rows of class negative, in EPSG:4326.
+
+    Their ids are digests of the outlines, so a further decision renames none. Raises UserError for a file that is no
+    decisions file.
+    """
+    outlines = shapely.normalize(rejected_outlines(path, decisions))
+    names = [f"rejected_{hashlib.sha256(wkb).hexdigest()[:10]}" for wkb in shapely.to_wkb(outlines)]
+    rows = {"outline": names, "class": "negative", "source": path.name, "reason": "", "fold": REJECTED_FOLD}
+    return gpd.GeoDataFrame(rows, geometry=outlines, crs=LONLAT)
 
 
 def _read_grid(image: Path) -> Grid:
@@ -170,63 +138,105 @@ def _read_grid(image: Path) -> Grid:
 
 
 def _measure(rows: gpd.GeoDataFrame, labels: Labels) -> gpd.GeoDataFrame:
-    """Return the rows with their areas, and a reason for slivers and for outlines that no landform can have."""
+    """Return the rows with their areas, and a reason for slivers and for outlines too large for any landform."""
     west, south, east, north = rows.geometry.bounds.to_numpy().T
-    nowhere = ~np.isfinite(west + south + east + north) | (np.maximum(-south, north) > 90)
-    rows = rows.assign(geometry=rows.geometry.where(~nowhere))
+    off_earth = ~np.isfinite(west + south + east + north) | (np.maximum(-south, north) > 90)
+    rows = rows.assign(geometry=rows.geometry.where(~off_earth))
     area, perimeter = areas_and_perimeters(rows.geometry)
     with np.errstate(invalid="ignore"):
         narrow = 2 * area / perimeter < labels.min_width_m
     rows = rows.assign(area_m2=area)
     reasons = {
-        "has coordinates that are no degrees (is the file's CRS right?)": nowhere,
+        "has coordinates that are no degrees (is the file's CRS right?)": off_earth,
         "reaches over more degrees than any landform": (north - south > MAX_DEGREES) | (east - west > 2 * MAX_DEGREES),
         f"is smaller than {labels.min_area_m2:g} m2": area < labels.min_area_m2,
         f"is narrower than {labels.min_width_m:g} m": narrow,
     }
-    for words, holds in reasons.items():
-        rows = set_reason(rows, holds, words)
+    for reason, condition in reasons.items():
+        rows = set_reason(rows, condition, reason)
     return rows
 
 
 def _assign_tiles(rows: gpd.GeoDataFrame, grids: dict[str, Grid]) -> gpd.GeoDataFrame:
     """Return the rows with their best tiles, and a reason for each polygon that lies on no image."""
-    drawn = rows.geometry.notna().to_numpy()
+    present = rows.geometry.notna().to_numpy()
     tile = np.full(len(rows), None, dtype=object)
-    tile[drawn] = best_tiles(rows.geometry[drawn], grids)
+    tile[present] = best_tiles(rows.geometry[present], grids)
     return set_reason(rows.assign(tile=tile), pd.isna(tile), "lies on no image")
 
 
+def best_tiles(geometry: gpd.GeoSeries, tiles: dict[str, Grid]) -> np.ndarray:
+    """Return the best tile's name for each polygon (in EPSG:4326), None where no image shows any of it; shape (n,)."""
+    shapes = np.array(geometry.values, dtype=object)
+    tree = shapely.STRtree(shapes)
+    candidates = [np.zeros((0, 4))]
+    for number, name in enumerate(sorted(tiles)):
+        near = np.unique(tree.query(lonlat_boxes(tiles[name]))[1])
+        share, edge_m = _coverage(shapes[near], tiles[name])
+        on = share > 0
+        columns = (near[on], -share[on].round(SHARE_DIGITS), -edge_m[on], np.full(on.sum(), number))
+        candidates.append(np.column_stack(columns))
+    return _first_by_polygon(np.concatenate(candidates), len(shapes), sorted(tiles))
+
+
+def _coverage(shapes: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of each polygon that the grid covers, and its distance from the grid's edge in metres; both (n,)."""
+    projected = to_crs(shapes, grid)
+    footprint = grid.footprint
+    shapely.prepare(footprint)
+    inside = shapely.covers(footprint, projected)
+    share = inside.astype(float)
+    crossing = ~inside & shapely.intersects(footprint, projected)
+    within = shapely.intersection(projected[crossing], footprint)
+    share[crossing] = shapely.area(within) / np.maximum(shapely.area(projected[crossing]), np.finfo(float).tiny)
+    left, bottom, right, top = grid.bounds
+    west, south, east, north = shapely.bounds(projected).reshape(-1, 4).T
+    edge = np.minimum.reduce([west - left, south - bottom, right - east, top - north])
+    return share, edge * grid.resolution_m / min(grid.resolution)
+
+
+def _first_by_polygon(candidates: np.ndarray, count: int, names: list[str]) -> np.ndarray:
+    """Return the tile of each polygon's first candidate, (count,), in the order of (share, edge, name).
+
+    ``candidates``: (m, 4), a row each of polygon, negative share, negative distance from the edge, and the tile's number.
+    """
+    order = np.lexsort(candidates.T[::-1])
+    polygons, first = np.unique(candidates[order, 0].astype(int), return_index=True)
+    best = np.full(count, None, dtype=object)
+    best[polygons] = np.array(names, dtype=object)[candidates[order][first, 3].astype(int)]
+    return best
+
+
 def _log_summary(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
-    """Write the summary: a line for each file and class, with what was removed of it and why, and one for each tile."""
+    """Log a line for each file and class, with the number removed and the reasons, and one for each tile."""
     log.info("%-32s %-9s %7s %8s  %s", "file", "class", "kept", "removed", "why")
     for (source, kind), group in rows.groupby(["source", "class"], sort=False):
-        keeps = kept[group.index]
-        log.info("%-32s %-9s %7d %8d  %s", source, kind, keeps.sum(), (~keeps).sum(), _count_reasons(group[~keeps]))
-    for kind, keeps in kept.groupby(rows["class"], sort=False):
-        log.info(
-            "%-32s %-9s %7d %8d  %s",
-            "all",
-            kind,
-            keeps.sum(),
-            (~keeps).sum(),
-            _count_reasons(rows.loc[keeps.index[~keeps]]),
-        )
+        _log_counts(source, kind, group, kept[group.index])
+    for kind, group in rows.groupby("class", sort=False):
+        _log_counts("all", kind, group, kept[group.index])
     for tile, count in rows["tile"][kept].value_counts().sort_index().items():
         log.info("tile %s: %d polygons kept", tile, count)
 
 
-def _count_reasons(gone: gpd.GeoDataFrame) -> str:
-    """Return the reasons with their counts, in words."""
-    return "; ".join(f"{count} {why}" for why, count in _general_reasons(gone).value_counts().sort_index().items())
+def _log_counts(source: str, kind: str, rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
+    reasons = _count_reasons(rows[~kept])
+    log.info("%-32s %-9s %7d %8d  %s", source, kind, kept.sum(), (~kept).sum(), reasons)
 
 
-def _general_reasons(gone: gpd.GeoDataFrame) -> pd.Series:
-    """Return the reasons without the names in them, so that they can be counted."""
-    return gone["reason"].str.split(":").str[0].where(~gone["listed"], "in the list of removed outlines")
+def _count_reasons(removed: gpd.GeoDataFrame) -> str:
+    """Return the general reasons with their counts, separated by semicolons."""
+    return "; ".join(
+        f"{count} {reason}" for reason, count in _general_reasons(removed).value_counts().sort_index().items()
+    )
+
+
+def _general_reasons(removed: gpd.GeoDataFrame) -> pd.Series:
+    """Return the reasons without the ids in them, (n,), so that equal ones can be counted."""
+    return removed["reason"].str.split(":").str[0].where(~removed["listed"], "in the list of removed outlines")
 
 
 def _check_positives_left(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
+    """Raise UserError when no positive is kept."""
     positive = rows["class"] == "positive"
     if not (kept & positive).any():
         raise UserError(

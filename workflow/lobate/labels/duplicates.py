@@ -1,11 +1,11 @@
-"""Outlines of the same ground: duplicates of one class, and negatives that reach into positives.
+"""Outlines of the same ground: duplicates of one class, and negatives that overlap positives.
 
-Neighbours come from one tree of bounding boxes. The tree is asked for many polygons at once, but never for all pairs at once.
-Areas of overlapping outlines are compared in degrees: their ratio is that on the ground.
+Neighbours come from one tree of bounding boxes, queried for many polygons at once, but never for all pairs at once. Areas of
+overlapping outlines are compared in degrees: their ratio is that on the ground.
 
-A duplicate has the vertices of an earlier outline of its class, or nearly its ground (IoU over 0.95). Many outlines over one
-place, drawn by many people, must not cost all pairs. Equal vertices are found by their bytes. An overlay is worked out only
-for pairs within three bounds. With IoU > s,
+A duplicate has the vertices of an earlier outline of its class, or an IoU over 0.95 with it. Many outlines over one place,
+drawn by many people, must not cost all pairs. Equal vertices are found by their bytes. An overlay is computed only for pairs
+within three bounds. With IoU > s,
 
 - areas differ by less than the factor s,
 - centroids differ by at most (1 - s) of the sum of both extents, along each axis,
@@ -32,54 +32,127 @@ import shapely
 from lobate.io.polygons import polygons_in
 from lobate.labels.table import abbreviate, area_m2
 
-QUERY_BLOCK = 256
-
-
-def neighbour_pairs(
-    tree: shapely.STRtree, asked: np.ndarray, gone: np.ndarray | None = None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield (places, others), sorted: which of the tree's boxes meet those of each place, in blocks of places.
-
-    ``asked`` (n, times) holds the boxes of each of n places. The caller may mark places as ``gone`` (n,) on the way: those
-    are not asked for any more.
-    """
-    for start in range(0, len(asked), QUERY_BLOCK):
-        block = np.arange(start, min(start + QUERY_BLOCK, len(asked)))
-        block = block if gone is None else block[~gone[block]]
-        rows, others = tree.query(asked[block].ravel())
-        places = block[rows // asked.shape[1]]
-        order = np.lexsort((others, places))
-        yield places[order], others[order]
-
-
-def group_pairs(places: np.ndarray, others: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield each place with its others; places must be sorted."""
-    if len(places):
-        ends = np.flatnonzero(np.diff(places, prepend=-1, append=-1))
-        yield from ((places[first], others[first:last]) for first, last in pairwise(ends))
-
-
 DUPLICATE_IOU = 0.95
-"""Two outlines with a higher IoU are one, drawn twice."""
+"""Two outlines of one class with a higher IoU are duplicates."""
+IOU_ROUNDING = 1e-9
+"""Duplicates with an IoU of 1 but for this are exact."""
+MAX_SHARE_IN_POSITIVES = 0.5
+"""A negative with a greater share of it inside positives is removed; a smaller share is cut away."""
+FIRST_BATCH, BATCH_GROWTH = 2, 4
+"""Number of positives that are subtracted from a negative at first, and the factor for each later step."""
+QUERY_BLOCK = 256
+"""Polygons in one query of the tree."""
 GROUP_OFFSET = 1e4
-"""Degrees between the outlines of one class and size and those of the next in the tree that finds neighbours."""
+"""Degrees in the search tree between the outlines of one class and size and those of the next."""
 MAX_WITHOUT_WAVES = 3
-"""From so many neighbours on the waves are asked before an overlay is worked out."""
+"""With more neighbours than this, the bound on waves is tested before any overlay."""
 ROUNDING = 1e-6
-"""For rounding, in the bound on waves."""
+"""Relative slack in the bound on waves."""
 WAVELENGTHS = tuple(2.0**-octave for octave in range(4, 14))
 """Wavelengths in degrees, from ten kilometres to ten metres."""
 DIRECTIONS = np.array([(1, 0), (0, 1), (1, 1), (1, -1)])
+"""Directions of the waves; the diagonal ones have shorter wavelengths."""
+
+
+def remove_duplicates(rows: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the rows with a reason for each that repeats an earlier kept one of its class (IoU over 0.95)."""
+    kept = np.flatnonzero(rows["reason"] == "")
+    reason, names = rows["reason"].to_numpy(copy=True), rows["polygon"].to_numpy()
+    shapes = np.array(rows.geometry.values, dtype=object)[kept]
+    for earlier, later, iou in find_duplicates(shapes, rows["class"].to_numpy()[kept]):
+        near = "" if iou > 1 - IOU_ROUNDING else f"near (IoU {iou:.3f}) "
+        reason[kept[later]] = f"duplicate: {near}of {names[kept[earlier]]}"
+    return rows.assign(reason=reason)
+
+
+def cut_negatives(rows: gpd.GeoDataFrame, min_area_m2: float) -> gpd.GeoDataFrame:
+    """Return the rows with the positives cut out of the negatives that they overlap.
+
+    A negative with more than half of it inside positives is removed. Of any other, the part inside is cut away and gets a
+    row of its own: the negative's id and ``.cut``, with its reason. Overlaps under ``min_area_m2`` are slips of the hand and
+    stay: positives are burned over negatives anyway.
+    """
+    shapes, names = np.array(rows.geometry.values, dtype=object), rows["polygon"].to_numpy()
+    reason, area = rows["reason"].to_numpy(copy=True), rows["area_m2"].to_numpy()
+    kept, positive = reason == "", (rows["class"] == "positive").to_numpy()
+    cut: list[int] = []
+    pieces: list[dict[str, object]] = []
+    for row, over in _overlapping_positives(shapes, np.flatnonzero(kept & ~positive), np.flatnonzero(kept & positive)):
+        left, overlapping = _subtract(shapes[row], shapes[over])
+        share = 1 - left.area / shapes[row].area
+        positives = abbreviate(sorted(names[over[overlapping]]))
+        if share > MAX_SHARE_IN_POSITIVES:
+            reason[row] = f"lies mostly in positives: {positives}"
+        elif share > 0 and share * area[row] >= min_area_m2:
+            words = f"part that lies in positives, cut away: {positives}"
+            common = _drop_lines(shapely.difference(shapes[row], left))
+            pieces.append({"polygon": f"{names[row]}.cut", "geometry": common, "reason": words})
+            shapes[row] = left
+            cut.append(row)
+    return _append_pieces(rows.assign(reason=reason, geometry=shapes), cut, pieces)
+
+
+def _overlapping_positives(
+    shapes: np.ndarray, negatives: np.ndarray, positives: np.ndarray
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each negative with the positives near it (their bounding boxes intersect), as row numbers."""
+    for places, others in neighbour_pairs(shapely.STRtree(shapes[positives]), shapes[negatives, np.newaxis]):
+        yield from ((negatives[place], positives[near]) for place, near in group_pairs(places, others))
+
+
+def _subtract(shape: shapely.Geometry, others: np.ndarray) -> tuple[shapely.Geometry, np.ndarray]:
+    """Return a shape less the others, and which of them overlap it; it stops when more than half is gone.
+
+    The others with the largest common bounding box are subtracted first, in growing batches. Those that no longer touch the
+    rest are skipped: in a heap that is most of them.
+    """
+    waiting = np.lexsort((np.arange(len(others)), -_shared_box_area(shape, others)))
+    overlapping: list[np.ndarray] = []
+    left, size = shape, FIRST_BATCH
+    while len(waiting) and left.area >= (1 - MAX_SHARE_IN_POSITIVES) * shape.area:
+        if overlapping:
+            shapely.prepare(left)
+            waiting = waiting[shapely.intersects(left, others[waiting])]
+        batch, waiting, size = waiting[:size], waiting[size:], size * BATCH_GROWTH
+        overlapping.append(batch[shapely.intersects(left, others[batch]) & ~shapely.touches(left, others[batch])])
+        left = _drop_lines(shapely.difference(left, shapely.union_all(others[overlapping[-1]])))
+    return left, np.concatenate([*overlapping, np.zeros(0, dtype=int)])
+
+
+def _shared_box_area(shape: shapely.Geometry, others: np.ndarray) -> np.ndarray:
+    """Return the area of the intersection of each other bounding box with that of a shape, (n,)."""
+    west, south, east, north = shapely.bounds(others).T
+    left, low, right, high = shape.bounds
+    width = np.clip(np.minimum(east, right) - np.maximum(west, left), 0, None)
+    height = np.clip(np.minimum(north, high) - np.maximum(south, low), 0, None)
+    return width * height
+
+
+def _append_pieces(rows: gpd.GeoDataFrame, cut: list[int], pieces: list[dict[str, object]]) -> gpd.GeoDataFrame:
+    """Return the rows with new areas for the rows ``cut``, and the pieces cut from them as further rows."""
+    if not cut:
+        return rows
+    area = rows["area_m2"].to_numpy(copy=True)
+    area[cut] = area_m2(rows.geometry.iloc[cut])
+    added = rows.iloc[cut].assign(**{name: [piece[name] for piece in pieces] for name in pieces[0]})
+    return pd.concat([rows.assign(area_m2=area), added.assign(area_m2=area_m2(added.geometry))], ignore_index=True)
+
+
+def _drop_lines(shape: shapely.Geometry) -> shapely.Geometry:
+    """Return the polygons of an overlay's result, without the lines and points where outlines only touch."""
+    polygons = polygons_in(shape)
+    return polygons[0] if len(polygons) == 1 else shapely.multipolygons(polygons)
 
 
 def find_duplicates(shapes: np.ndarray, kinds: np.ndarray) -> Iterator[tuple[int, int, float]]:
-    """Yield (earlier, later, IoU) for each polygon that repeats an earlier one of its kind, which itself stays."""
+    """Yield (earlier, later, IoU) for each polygon that repeats an earlier one of its kind; the earlier one is no duplicate."""
     codes = pd.factorize(kinds)[0]
     first = _first_of_equal(shapes, codes)
-    once = np.flatnonzero(first == np.arange(len(shapes)))
-    near = {once[later]: (once[earlier], iou) for earlier, later, iou in _near_duplicates(shapes[once], codes[once])}
-    for later, same in enumerate(first):
-        earlier, iou = near.get(same, (same, 1.0))
+    distinct = np.flatnonzero(first == np.arange(len(shapes)))
+    pairs = _near_duplicates(shapes[distinct], codes[distinct])
+    near = {distinct[later]: (distinct[earlier], iou) for earlier, later, iou in pairs}
+    for later, equal in enumerate(first):
+        earlier, iou = near.get(equal, (equal, 1.0))
         if earlier != later:
             yield earlier, later, iou
 
@@ -93,34 +166,35 @@ def _first_of_equal(shapes: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 
 def _near_duplicates(shapes: np.ndarray, codes: np.ndarray) -> Iterator[tuple[int, int, float]]:
+    """Yield (earlier, later, IoU) for each polygon with an IoU over the limit with an earlier one that is no duplicate."""
     area = shapely.area(shapes)
-    waves = cache(lambda: fourier_moments(shapes))
-    gone = np.zeros(len(shapes), dtype=bool)
-    for place, later in _later_neighbours(shapes, codes, area, gone):
-        others = later[~gone[later]]
-        if gone[place] or not len(others):
+    moments = cache(lambda: fourier_moments(shapes))
+    duplicate = np.zeros(len(shapes), dtype=bool)
+    for place, later in _later_neighbours(shapes, codes, area, duplicate):
+        others = later[~duplicate[later]]
+        if duplicate[place] or not len(others):
             continue
         if len(others) > MAX_WITHOUT_WAVES:
-            others = others[_moments_agree(waves(), area, place, others)]
+            others = others[_moments_agree(moments(), area, place, others)]
         iou = _iou(shapes[place], shapes[others], area[place], area[others])
-        for other, share in zip(others[iou > DUPLICATE_IOU], iou[iou > DUPLICATE_IOU], strict=True):
-            gone[other] = True
-            yield place, other, share
+        for repeated in np.flatnonzero(iou > DUPLICATE_IOU):
+            duplicate[others[repeated]] = True
+            yield place, others[repeated], iou[repeated]
 
 
-def _moments_agree(waves: np.ndarray, area: np.ndarray, place: int, others: np.ndarray) -> np.ndarray:
-    """Return for which others no wave's integral differs by more than it can between twins."""
+def _moments_agree(moments: np.ndarray, area: np.ndarray, place: int, others: np.ndarray) -> np.ndarray:
+    """Return for which others no wave's integral differs by more than between duplicates, (m,) of bool."""
     bound = (1 - DUPLICATE_IOU) / (1 + DUPLICATE_IOU) * (area[others] + area[place]) * (1 + ROUNDING)
-    return (np.abs(waves[others] - waves[place]) <= bound[:, np.newaxis]).all(axis=1)
+    return (np.abs(moments[others] - moments[place]) <= bound[:, np.newaxis]).all(axis=1)
 
 
 def _later_neighbours(
-    shapes: np.ndarray, codes: np.ndarray, area: np.ndarray, gone: np.ndarray
+    shapes: np.ndarray, codes: np.ndarray, area: np.ndarray, dropped: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield each polygon that has later ones of its kind with about its area and centroid, and these.
 
-    Kinds and sizes stand apart by whole ``APART`` degrees in the tree, as if they were other countries; each polygon asks
-    among its own size and the two beside it.
+    In the tree, polygons of other kinds and sizes are shifted by whole ``GROUP_OFFSET`` degrees. Each polygon is compared
+    with its own size and the two beside it.
     """
     x, y = shapely.get_coordinates(shapely.centroid(shapes)).T
     west, south, east, north = shapely.bounds(shapes).T
@@ -131,8 +205,8 @@ def _later_neighbours(
         left, low = x + GROUP_OFFSET * (size + step), y + GROUP_OFFSET * codes
         return shapely.box(left - width, low - height, left + width, low + height)
 
-    asked = np.column_stack([boxes(step) for step in (-1, 0, 1)])
-    for places, others in neighbour_pairs(shapely.STRtree(boxes(0)), asked, gone):
+    queries = np.column_stack([boxes(step) for step in (-1, 0, 1)])
+    for places, others in neighbour_pairs(shapely.STRtree(boxes(0)), queries, dropped):
         later = (others > places) & _similar_areas(area[others], area[places])
         yield from group_pairs(places[later], others[later])
 
@@ -172,98 +246,25 @@ def _fourier_moment(start: np.ndarray, edge: np.ndarray, owner: np.ndarray, coun
     return real + 1j * imaginary
 
 
-MAX_SHARE_IN_POSITIVES = 0.5
-"""A negative with a greater share inside positives is removed, else the share is cut away."""
-FIRST_BATCH, BATCH_GROWTH = 2, 4
-"""So many of the positives on a negative are taken off first, then so many times as many."""
-IOU_ROUNDING = 1e-9
+def neighbour_pairs(
+    tree: shapely.STRtree, boxes: np.ndarray, dropped: np.ndarray | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield pairs (places, others), sorted, block by block: which boxes of the tree intersect those of each place.
 
-
-def remove_duplicates(rows: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the rows with a reason for each that repeats an earlier kept one of its class (IoU over 0.95)."""
-    kept = np.flatnonzero(rows["reason"] == "")
-    reason, names = rows["reason"].to_numpy(copy=True), rows["polygon"].to_numpy()
-    shapes = np.array(rows.geometry.values, dtype=object)[kept]
-    for earlier, later, iou in find_duplicates(shapes, rows["class"].to_numpy()[kept]):
-        near = "" if iou > 1 - IOU_ROUNDING else f"near (IoU {iou:.3f}) "
-        reason[kept[later]] = f"duplicate: {near}of {names[kept[earlier]]}"
-    return rows.assign(reason=reason)
-
-
-def cut_negatives(rows: gpd.GeoDataFrame, min_area_m2: float) -> gpd.GeoDataFrame:
-    """Return the rows with negatives that yield to the positives they overlap; the positive always wins.
-
-    A negative with more than half of it inside positives is removed. Of another the part inside is cut away: it stands
-    under the negative's id and ``.cut``, with its reason. Overlaps under ``min_area_m2`` are slips of the hand and stay:
-    positives are burned over negatives anyway.
+    ``boxes`` (n, k) holds k boxes for each of n places. The caller may mark places as ``dropped`` (n,) between blocks; they
+    are not queried any more.
     """
-    shapes, names = np.array(rows.geometry.values, dtype=object), rows["polygon"].to_numpy()
-    reason, area = rows["reason"].to_numpy(copy=True), rows["area_m2"].to_numpy()
-    kept, positive = reason == "", (rows["class"] == "positive").to_numpy()
-    cut: list[int] = []
-    pieces: list[dict[str, object]] = []
-    for row, over in _overlapping_positives(shapes, np.flatnonzero(kept & ~positive), np.flatnonzero(kept & positive)):
-        left, winners = _subtract(shapes[row], shapes[over])
-        share = 1 - left.area / shapes[row].area
-        whom = abbreviate(sorted(names[over[winners]]))
-        if share > MAX_SHARE_IN_POSITIVES:
-            reason[row] = f"lies mostly in positives: {whom}"
-        elif share > 0 and share * area[row] >= min_area_m2:
-            why = f"part that lies in positives, cut away: {whom}"
-            common = _drop_lines(shapely.difference(shapes[row], left))
-            pieces.append({"polygon": f"{names[row]}.cut", "geometry": common, "reason": why})
-            shapes[row] = left
-            cut.append(row)
-    return _append_pieces(rows.assign(reason=reason, geometry=shapes), cut, pieces)
+    for start in range(0, len(boxes), QUERY_BLOCK):
+        block = np.arange(start, min(start + QUERY_BLOCK, len(boxes)))
+        block = block if dropped is None else block[~dropped[block]]
+        rows, others = tree.query(boxes[block].ravel())
+        places = block[rows // boxes.shape[1]]
+        order = np.lexsort((others, places))
+        yield places[order], others[order]
 
 
-def _overlapping_positives(
-    shapes: np.ndarray, negatives: np.ndarray, positives: np.ndarray
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield each negative with the positives whose bounding boxes meet its own, as row numbers."""
-    for places, others in neighbour_pairs(shapely.STRtree(shapes[positives]), shapes[negatives, np.newaxis]):
-        yield from ((negatives[place], positives[some]) for place, some in group_pairs(places, others))
-
-
-def _subtract(shape: shapely.Geometry, others: np.ndarray) -> tuple[shapely.Geometry, np.ndarray]:
-    """Return what others leave of a shape, and which of them took something; it stops when more than half is gone.
-
-    Those that reach farthest into it come first, and what no longer touches the rest is never looked at: in a heap few
-    are, and of thousands under one huge shape more and more are taken off at once.
-    """
-    waiting = np.lexsort((np.arange(len(others)), -_shared_box_area(shape, others)))
-    took: list[np.ndarray] = []
-    left, many = shape, FIRST_BATCH
-    while len(waiting) and left.area >= (1 - MAX_SHARE_IN_POSITIVES) * shape.area:
-        if took:
-            shapely.prepare(left)
-            waiting = waiting[shapely.intersects(left, others[waiting])]
-        some, waiting, many = waiting[:many], waiting[many:], many * BATCH_GROWTH
-        took.append(some[shapely.intersects(left, others[some]) & ~shapely.touches(left, others[some])])
-        left = _drop_lines(shapely.difference(left, shapely.union_all(others[took[-1]])))
-    return left, np.concatenate([*took, np.zeros(0, dtype=int)])
-
-
-def _shared_box_area(shape: shapely.Geometry, others: np.ndarray) -> np.ndarray:
-    """Return the area that each other's bounding box has in common with that of a shape."""
-    west, south, east, north = shapely.bounds(others).T
-    left, low, right, high = shape.bounds
-    return np.clip(np.minimum(east, right) - np.maximum(west, left), 0, None) * np.clip(
-        np.minimum(north, high) - np.maximum(south, low), 0, None
-    )
-
-
-def _append_pieces(rows: gpd.GeoDataFrame, cut: list[int], pieces: list[dict[str, object]]) -> gpd.GeoDataFrame:
-    """Return the rows, the rows ``cut`` measured anew, with what was cut from each of them below."""
-    if not cut:
-        return rows
-    area = rows["area_m2"].to_numpy(copy=True)
-    area[cut] = area_m2(rows.geometry.iloc[cut])
-    apart = rows.iloc[cut].assign(**{name: [piece[name] for piece in pieces] for name in pieces[0]})
-    return pd.concat([rows.assign(area_m2=area), apart.assign(area_m2=area_m2(apart.geometry))], ignore_index=True)
-
-
-def _drop_lines(shape: shapely.Geometry) -> shapely.Geometry:
-    """Return the polygons of an overlay's result, without the lines and points where outlines only touch."""
-    flat = polygons_in(shape)
-    return flat[0] if len(flat) == 1 else shapely.multipolygons(flat)
+def group_pairs(places: np.ndarray, others: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each place with its others; places must be sorted."""
+    if len(places):
+        ends = np.flatnonzero(np.diff(places, prepend=-1, append=-1))
+        yield from ((places[first], others[first:last]) for first, last in pairwise(ends))

@@ -1,9 +1,7 @@
-"""rasterize-labels: the clean polygons of a tile burned on its image's grid: 1 landform, 0 not, 255 to be ignored.
+"""rasterize-labels: the clean polygons of a tile burned on its image's grid: 1 landform, 0 background, 255 ignored.
 
-Polygons are taken into pixel coordinates once, by the arithmetic of gdal_rasterize, and burned band of rows by band of
-rows: moving a polygon up by whole rows is exact, so the bands give the very pixels of one go over the whole tile.
-
-Polygons in the pixel coordinates of a grid, where a band of rows is a shift by whole numbers.
+Polygons are transformed to pixel coordinates once, by the arithmetic of gdal_rasterize, and burned in bands of rows. A shift
+by whole rows is exact in pixel coordinates, so the bands hold the same pixels as one run over the whole tile.
 """
 
 from __future__ import annotations
@@ -33,52 +31,17 @@ from lobate.io.raster import open_raster, row_blocks
 from lobate.labels.reproject import to_crs
 from lobate.labels.tile_polygons import read_geometries
 
-
-def to_pixels(shapes: np.ndarray, grid: Grid) -> np.ndarray:
-    """Return polygons of the grid's CRS in its pixel coordinates (column, row), bit for bit as GDAL computes them."""
-    c, a, b, f, d, e = _inverse_geotransform(grid)
-    return shapely.transform(
-        shapes, lambda xy: np.column_stack([c + xy[:, 0] * a + xy[:, 1] * b, f + xy[:, 0] * d + xy[:, 1] * e])
-    )
-
-
-def _inverse_geotransform(grid: Grid) -> tuple[float, float, float, float, float, float]:
-    """Return the inverse geotransform in GDAL's order; for a grid that points north by GDAL's own shorter way."""
-    t = grid.transform
-    if t.b == t.d == 0:
-        return -t.c / t.a, 1 / t.a, 0.0, -t.f / t.e, 0.0, 1 / t.e
-    return (~t).to_gdal()
-
-
-def buffer_px(shapes: np.ndarray, distance_m: float, grid: Grid) -> np.ndarray:
-    """Return what lies within ``distance_m`` metres of the outlines of polygons, all in pixel coordinates."""
-    size = np.array(pixel_size_m(grid))
-    lines = shapely.transform(shapely.boundary(shapes), lambda xy: xy * size)
-    return shapely.transform(shapely.buffer(lines, distance_m), lambda xy: xy / size)
-
-
-def pixel_size_m(grid: Grid) -> tuple[float, float]:
-    """Return width and height of the pixel at the grid's centre in metres on the ground (geodesic)."""
-    col, row = grid.width / 2, grid.height / 2
-    xs, ys = zip(*(grid.transform @ corner for corner in [(col, row), (col + 1, row), (col, row + 1)]), strict=True)
-    lons, lats = warp_points(grid.crs, LONLAT, xs, ys)
-    _, _, width = WGS84.inv(lons[0], lats[0], lons[1], lats[1])
-    _, _, height = WGS84.inv(lons[0], lats[0], lons[2], lats[2])
-    return width, height
-
-
 log = logging.getLogger(__name__)
 
 ROWS = BLOCK = 512
 BANDS_AHEAD = 2
-"""Bands of rows that are read before they are wanted."""
-
+"""Number of bands of rows that are read ahead."""
 NodataBand = tuple[int, int, np.ndarray | None]
-"""First row, row behind the last, and where these rows are nodata, (h, width) bool; None for nowhere."""
+"""First row, row behind the last, and the nodata of these rows, (h, width) of bool; None for no nodata."""
 
 
 def polygons_on_image(source: Path, target: Path, image: Path, ring_m: float = 0.0) -> None:
-    """Write to ``target`` the polygons of ``source`` that touch ``image``, or whose ring does: the same two layers."""
+    """Write to ``target`` the polygons of ``source``, layers kept and removed, that lie within ``ring_m`` metres of ``image``."""
     from lobate.labels.tile_view import write_view
 
     with open_raster(image) as dataset:
@@ -96,69 +59,62 @@ def rasterize_labels(
 ) -> None:
     """Burn the polygons of ``polygons`` on the grid of ``image``.
 
-    ``label`` becomes a tiled GeoTIFF of uint8: 1 where a pixel's centre lies in a kept positive, 255 where the image is
-    nodata (all its bands are 0), in a positive that the user's list calls unrecognisable, or within ``ring_m`` metres of a
-    kept positive's outline; 0 elsewhere. A kept positive goes over an unrecognisable one. ``record`` (see ``compose_rgb``)
-    is 0 where the image is nodata, too, and is read in a fraction of the time. Raises UserError when it is of another image.
+    ``label`` is a tiled GeoTIFF of uint8: 1 where a pixel's centre lies in a kept positive; 255 where the image is nodata
+    (all its bands are 0), in a positive of the user's list of removed outlines, or within ``ring_m`` metres of a kept
+    positive's outline; 0 elsewhere. A kept positive is burned over a removed one. ``record`` (see ``compose_rgb``) is also 0
+    where the image is nodata, and takes a fraction of the time to read. Raises UserError when it is of another image.
     """
-    with open_raster(image) as dataset, open_raster(record or image) as seen, ThreadPoolExecutor(1) as reader:
+    with open_raster(image) as dataset, open_raster(record or image) as nodata, ThreadPoolExecutor(1) as reader:
         grid = Grid.from_raster(dataset)
-        _check_same_grid(grid, seen)
+        _check_same_grid(grid, nodata)
         shapes, values = _shapes_to_burn(polygons, grid, ring_m)
         with _open_sparse(label, grid) as target:
-            for start, rows in _label_bands(_nodata_bands(seen, reader), grid, shapes, values):
+            for start, rows in _label_bands(_nodata_bands(nodata, reader), grid, shapes, values):
                 _write_blocks(target, rows, start)
 
 
-def _check_same_grid(grid: Grid, seen: DatasetReader) -> None:
-    if not Grid.from_raster(seen).same_as(grid):
+def _check_same_grid(grid: Grid, record: DatasetReader) -> None:
+    if not Grid.from_raster(record).same_as(grid):
         raise UserError(
-            f"The record {seen.name} is not on the grid of the image. Give the two files that compose-rgb wrote in one go."
+            f"The record {record.name} is not on the grid of the image. Give the two files that compose-rgb wrote in one go."
         )
 
 
-def _write_blocks(target: DatasetWriter, rows: np.ndarray, start: int) -> None:
-    """Write the blocks of a band of rows in which anything is not 0."""
-    for left in range(0, rows.shape[1], BLOCK):
-        block = rows[:, left : left + BLOCK]
-        if block.any():
-            target.write(block, 1, window=((start, start + len(rows)), (left, left + block.shape[1])))
+def _shapes_to_burn(polygons: Path, grid: Grid, ring_m: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return single polygons in pixel coordinates and their labels, in the order of burning: removed, kept, rings."""
+    removed = _project_to_pixels(read_geometries(polygons, "removed", "class = 'positive' AND listed"), grid)
+    kept = _project_to_pixels(read_geometries(polygons, "kept", "class = 'positive'"), grid)
+    rings = buffer_px(kept, ring_m, grid) if ring_m > 0 else kept[:0]
+    counts = [len(removed), len(kept), len(rings)]
+    parts, owner = shapely.get_parts(np.concatenate([removed, kept, rings]), return_index=True)
+    return parts, np.repeat([IGNORE, LANDFORM, IGNORE], counts)[owner]
 
 
-@contextmanager
-def _open_sparse(path: Path, grid: Grid) -> Iterator[DatasetWriter]:
-    """Open a raster to write whose blocks of 0 take neither time nor room: most of a tile has no landform."""
-    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
-    packing = {"compress": "deflate", "zlevel": 2, "sparse_ok": True, "num_threads": "all_cpus", "bigtiff": "if_safer"}
-    try:
-        with rasterio.open(path, "w", **grid.profile(), **profile, **packing) as target:
-            yield target
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+def _project_to_pixels(shapes: np.ndarray, grid: Grid) -> np.ndarray:
+    return to_pixels(to_crs(shapes, grid), grid)
 
 
 def _label_bands(
-    voids: Iterable[NodataBand], grid: Grid, shapes: np.ndarray, values: np.ndarray
+    nodata_bands: Iterable[NodataBand], grid: Grid, shapes: np.ndarray, values: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the label raster in bands of rows: the first row's number and the rows (h, width) uint8, good until the next."""
+    """Yield (first row, labels (h, width) uint8) for each band of rows; the array is reused for the next band."""
     tree = shapely.STRtree(shapes)
     buffer = np.empty((ROWS, grid.width), dtype=np.uint8)
-    up = -1 if grid.transform.determinant < 0 else 1
+    y_sign = -1 if grid.transform.determinant < 0 else 1
     counts = np.zeros(2, dtype=np.int64)
-    for start, stop, void in voids:
+    for start, stop, nodata in nodata_bands:
         near = np.sort(tree.query(shapely.box(0, start, grid.width, stop)))
         rows = buffer[: stop - start]
-        rasterize_band(shapes[near], values[near], start, rows, up)
-        if void is not None:
-            rows[void] = IGNORE
+        rasterize_band(shapes[near], values[near], start, rows, y_sign)
+        if nodata is not None:
+            rows[nodata] = IGNORE
         counts += [np.count_nonzero(rows == value) for value in (LANDFORM, IGNORE)]
         yield start, rows
     log.info("%d pixels of landform, %d ignored, %d in all", *counts, grid.height * grid.width)
 
 
 def _nodata_bands(dataset: DatasetReader, reader: Executor) -> Iterator[NodataBand]:
-    """Yield the nodata of bands of rows; the next ones are read, by one thread, while one is worked on."""
+    """Yield the nodata of each band of rows; a second thread reads the next bands meanwhile."""
     buffer = np.empty((ROWS, dataset.width), dtype=dataset.dtypes[0])
     waiting: deque[tuple[int, int, Future[np.ndarray | None]]] = deque()
     for start, stop in row_blocks(dataset.height, ROWS):
@@ -170,51 +126,97 @@ def _nodata_bands(dataset: DatasetReader, reader: Executor) -> Iterator[NodataBa
 
 
 def _next_band(waiting: deque[tuple[int, int, Future[np.ndarray | None]]]) -> NodataBand:
-    start, stop, void = waiting.popleft()
-    return start, stop, void.result()
+    start, stop, nodata = waiting.popleft()
+    return start, stop, nodata.result()
 
 
 def _read_nodata(dataset: DatasetReader, start: int, stop: int, buffer: np.ndarray) -> np.ndarray | None:
-    """Return where all bands are 0, None for nowhere; the others are only read where the first is 0 somewhere."""
+    """Return where all bands are 0, None for nowhere; if the first band has no 0, the others are not read."""
     window = ((start, stop), (0, dataset.width))
     first = dataset.read(1, window=window, out=buffer[: stop - start])
     if first.min() > IMAGE_NODATA:
         return None
-    void = first == IMAGE_NODATA
+    nodata = first == IMAGE_NODATA
     for band in dataset.indexes[1:]:
-        void &= dataset.read(band, window=window) == IMAGE_NODATA
-    return void if void.any() else None
+        nodata &= dataset.read(band, window=window) == IMAGE_NODATA
+    return nodata if nodata.any() else None
 
 
-def rasterize_band(shapes: np.ndarray, values: np.ndarray, start: int, rows: np.ndarray, up: int = -1) -> None:
-    """Fill ``rows`` (h, width) uint8, which begin at row ``start``, with single polygons in pixel coordinates, in order.
+def rasterize_band(shapes: np.ndarray, values: np.ndarray, start: int, rows: np.ndarray, y_sign: int = -1) -> None:
+    """Burn single polygons in pixel coordinates, in order, into ``rows`` (h, width) uint8, which begin at row ``start``.
 
-    ``up``: -1 where rows count southwards, as in most images. GDAL winds rings as they lie on the ground, and which of two
-    polygons gets a pixel whose centre lies on their edge depends on it.
+    ``y_sign``: -1 where rows count southwards, as in most images. GDAL orders rings as they lie on the ground; this order
+    decides which of two adjacent polygons gets a pixel with its centre on their common edge.
     """
     rows[:] = 0
     if len(shapes):
-        moved = zip(_as_geojson(shapes, start, up), values.tolist(), strict=True)
-        rasterize(moved, out=rows, transform=Affine.scale(1, up))
+        shifted = zip(_as_geojson(shapes, start, y_sign), values.tolist(), strict=True)
+        rasterize(shifted, out=rows, transform=Affine.scale(1, y_sign))
 
 
-def _as_geojson(shapes: np.ndarray, start: int, up: int) -> Iterator[dict[str, object]]:
-    """Yield polygons moved to where row ``start`` is 0 as rasterio takes them; much faster than one by one through shapely."""
+def _as_geojson(shapes: np.ndarray, start: int, y_sign: int) -> Iterator[dict[str, object]]:
+    """Yield polygons as GeoJSON, shifted so that row ``start`` is 0; much faster than one by one through shapely."""
     _, coordinates, (ring_ends, shape_ends) = shapely.to_ragged_array(shapes)
-    rings = [ring.tolist() for ring in np.split((coordinates - (0.0, start)) * (1.0, up), ring_ends[1:-1])]
+    rings = [ring.tolist() for ring in np.split((coordinates - (0.0, start)) * (1.0, y_sign), ring_ends[1:-1])]
     for first, last in pairwise(shape_ends):
         yield {"type": "Polygon", "coordinates": rings[first:last]}
 
 
-def _shapes_to_burn(polygons: Path, grid: Grid, ring_m: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return what is burned, in order, in pixel coordinates: unrecognisable positives, kept positives, rings."""
-    unsure = _project_to_pixels(read_geometries(polygons, "removed", "class = 'positive' AND listed"), grid)
-    sure = _project_to_pixels(read_geometries(polygons, "kept", "class = 'positive'"), grid)
-    rings = buffer_px(sure, ring_m, grid) if ring_m > 0 else sure[:0]
-    counts = [len(unsure), len(sure), len(rings)]
-    parts, owner = shapely.get_parts(np.concatenate([unsure, sure, rings]), return_index=True)
-    return parts, np.repeat([IGNORE, LANDFORM, IGNORE], counts)[owner]
+@contextmanager
+def _open_sparse(path: Path, grid: Grid) -> Iterator[DatasetWriter]:
+    """Open a raster for writing that stores no blocks of 0: most of a tile has no landform."""
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
+    compression = {
+        "compress": "deflate",
+        "zlevel": 2,
+        "sparse_ok": True,
+        "num_threads": "all_cpus",
+        "bigtiff": "if_safer",
+    }
+    try:
+        with rasterio.open(path, "w", **grid.profile(), **profile, **compression) as target:
+            yield target
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
-def _project_to_pixels(shapes: np.ndarray, grid: Grid) -> np.ndarray:
-    return to_pixels(to_crs(shapes, grid), grid)
+def _write_blocks(target: DatasetWriter, rows: np.ndarray, start: int) -> None:
+    """Write the blocks of a band of rows that are not all 0."""
+    for left in range(0, rows.shape[1], BLOCK):
+        block = rows[:, left : left + BLOCK]
+        if block.any():
+            target.write(block, 1, window=((start, start + len(rows)), (left, left + block.shape[1])))
+
+
+def to_pixels(shapes: np.ndarray, grid: Grid) -> np.ndarray:
+    """Return polygons of the grid's CRS in its pixel coordinates (column, row), bit for bit as GDAL computes them."""
+    c, a, b, f, d, e = _inverse_geotransform(grid)
+    return shapely.transform(
+        shapes, lambda xy: np.column_stack([c + xy[:, 0] * a + xy[:, 1] * b, f + xy[:, 0] * d + xy[:, 1] * e])
+    )
+
+
+def _inverse_geotransform(grid: Grid) -> tuple[float, float, float, float, float, float]:
+    """Return the inverse geotransform in GDAL's order, for north-up grids computed as GDAL does it."""
+    t = grid.transform
+    if t.b == t.d == 0:
+        return -t.c / t.a, 1 / t.a, 0.0, -t.f / t.e, 0.0, 1 / t.e
+    return (~t).to_gdal()
+
+
+def buffer_px(shapes: np.ndarray, distance_m: float, grid: Grid) -> np.ndarray:
+    """Return the ground within ``distance_m`` metres of the outlines of polygons, all in pixel coordinates."""
+    size = np.array(pixel_size_m(grid))
+    lines = shapely.transform(shapely.boundary(shapes), lambda xy: xy * size)
+    return shapely.transform(shapely.buffer(lines, distance_m), lambda xy: xy / size)
+
+
+def pixel_size_m(grid: Grid) -> tuple[float, float]:
+    """Return width and height of the pixel at the grid's centre in metres on the ground (geodesic)."""
+    col, row = grid.width / 2, grid.height / 2
+    xs, ys = zip(*(grid.transform @ corner for corner in [(col, row), (col + 1, row), (col, row + 1)]), strict=True)
+    lons, lats = warp_points(grid.crs, LONLAT, xs, ys)
+    _, _, width = WGS84.inv(lons[0], lats[0], lons[1], lats[1])
+    _, _, height = WGS84.inv(lons[0], lats[0], lons[2], lats[2])
+    return width, height
