@@ -48,7 +48,7 @@ def test_fields_become_attributes(insar):
 def test_ids_are_made_where_there_are_none(insar, caplog):
     caplog.set_level("INFO")
     assert list(read_source(insar, "insar", other())["source_id"]) == ["insar_00000", "insar_00001", "insar_00002"]
-    assert "has no inventory.others.insar.id_field: its features are called by their number" in caplog.text
+    assert "has no inventory.others.insar.id_field: its features are numbered" in caplog.text
 
 
 def test_an_inventory_without_crs_has_no_place(tmp_path):

@@ -90,8 +90,8 @@ def compare_inventories(
     table = gpd.GeoDataFrame(
         {
             "kind": [
-                _kind(*map(len, group), *areas, tolerance)
-                for group, *areas in zip(groups, area_before, area_after, strict=True)
+                _kind(len(left), len(right), *areas, tolerance)
+                for (left, right), areas in zip(groups, zip(area_before, area_after, strict=True), strict=True)
             ],
             "before": [";".join(before["source_id"].iloc[positions]) or None for positions, _ in groups],
             "after": [";".join(after["source_id"].iloc[positions]) or None for _, positions in groups],

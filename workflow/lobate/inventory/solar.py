@@ -7,8 +7,8 @@ there): Z is the sun's zenith angle, theta its angle to the slope's normal, P / 
 slope's altitude over that at sea level, E0 the inverse square of the distance to the sun and with the declination after
 Spencer (1971), as in Iqbal (1983, eqs. 1.2.1 and 1.3.1); I0 = 1361 W m-2 (Kopp and Lean 2011).
 
-A slope shades itself; shadows cast by other terrain, and diffuse radiation, are left out. Without an atmosphere (psi = 1) a
-horizontal plane's day is the closed form of FAO 56 (Allen et al. 1998, eq. 21), which the tests hold it to.
+A slope shades itself; shadows of other terrain and diffuse radiation are left out. Without an atmosphere (psi = 1) the day
+of a horizontal plane is the closed form of FAO 56 (Allen et al. 1998, eq. 21); the tests compare the two.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ TRANSMISSIVITY = 0.75
 DAYS_PER_YEAR = 36
 MOMENTS_PER_DAY = 48
 CELLS_AT_ONCE = 4096
-"""Cells taken at once, which bounds memory."""
+"""Cells computed at once, to bound memory."""
 
 
 def potential_radiation(cells: Cells, latitude: float) -> float | None:
-    """Mean over the cells with a slope, by their covered part, in W m-2 (a year's mean, nights included); None without any.
+    """Return the annual mean over the cells with a slope, in W m-2, nights included; None without such cells.
 
-    ``latitude`` in degrees; altitude is the mean of those cells.
+    Cells are weighted by their covered part; the altitude is their mean. ``latitude`` in degrees.
     """
     known = np.isfinite(cells.slope)
     if not known.any():
@@ -44,7 +44,7 @@ def potential_radiation(cells: Cells, latitude: float) -> float | None:
 
 
 def irradiance(beams: np.ndarray, slope: np.ndarray, aspect: np.ndarray) -> np.ndarray:
-    """W m-2 that slopes (degrees; aspect clockwise from north, NaN where flat) receive of ``beams``; (n,)."""
+    """Return W m-2 on slopes (degrees; aspect clockwise from north, NaN where flat) from ``beams`` (3, m); (n,)."""
     tilt, facing = np.radians(slope), np.radians(np.nan_to_num(aspect))
     normals = np.column_stack([np.sin(tilt) * np.sin(facing), np.sin(tilt) * np.cos(facing), np.cos(tilt)])
     parts = (normals[start : start + CELLS_AT_ONCE] @ beams for start in range(0, len(normals), CELLS_AT_ONCE))
@@ -53,7 +53,10 @@ def irradiance(beams: np.ndarray, slope: np.ndarray, aspect: np.ndarray) -> np.n
 
 @lru_cache(maxsize=64)
 def annual_beams(latitude: float, altitude: float) -> np.ndarray:
-    """Beams of the sun through a year (east, north, up; W m-2 over the number of moments), shape (3, m), at degrees and m."""
+    """Return the sun's beams of a year at a latitude (degrees) and altitude (m), shape (3, m).
+
+    Rows are east, north and up, in W m-2 over the number of moments.
+    """
     days = 0.5 + (np.arange(DAYS_PER_YEAR) + 0.5) / DAYS_PER_YEAR * 365
     return np.hstack([solar_positions(day, latitude, altitude) for day in days]) / DAYS_PER_YEAR
 
@@ -66,7 +69,10 @@ def solar_positions(
     transmissivity: float = TRANSMISSIVITY,
     moments: int = MOMENTS_PER_DAY,
 ) -> np.ndarray:
-    """Beams of one day of the year (1 to 365), as above; their sum is the day's mean on a plane that always faces the sun."""
+    """Return the beams of one day of the year (1 to 365), as ``annual_beams``.
+
+    Their sum is the day's mean on a plane that always faces the sun.
+    """
     phi = np.radians(latitude)
     distance, delta = orbit(day)
     hour = (np.arange(moments) + 0.5) / moments * 2 * np.pi - np.pi
@@ -80,7 +86,7 @@ def solar_positions(
 
 
 def orbit(day: float) -> tuple[float, float]:
-    """Inverse square of the distance to the sun, over its mean, and the declination in radians (Spencer 1971)."""
+    """Return the inverse square of the relative distance to the sun and the declination in radians (Spencer 1971)."""
     angle = 2 * np.pi * (day - 1) / 365
     c, s, c2, s2, c3, s3 = (trig(turns * angle) for turns in (1, 2, 3) for trig in (np.cos, np.sin))
     distance = 1.000110 + 0.034221 * c + 0.001280 * s + 0.000719 * c2 + 0.000077 * s2

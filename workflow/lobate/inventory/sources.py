@@ -1,4 +1,4 @@
-"""Outlines of one source in common columns: the reviewed detections, or another inventory as its settings describe it."""
+"""Readers of inventories in common columns: the reviewed detections, another inventory by its settings, or a compiled one."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from lobate.settings.inventory import OtherInventory
 log = logging.getLogger(__name__)
 
 REVIEWED = "reviewed"
-"""Name of the source that is the reviewed detections."""
+"""Name of the source with the reviewed detections."""
 
 DETECTION_METHOD = "deep learning"
 """Method of the reviewed detections."""
 
 MAPPED_STATUS = "mapped"
-"""Status of what another inventory knows and no reviewer has looked at."""
+"""Status of a landform of another inventory that no reviewer has looked at."""
 
 NUMERIC_FIELDS = ("velocity", "velocity_error")
 TO_CM = {"mm": 0.1, "cm": 1.0, "m": 100.0}
-"""Unit of a velocity -> cm."""
+"""Unit of a velocity -> factor to cm."""
 
 
 def read_source(path: Path, source: str, others: dict[str, OtherInventory]) -> gpd.GeoDataFrame:
-    """Return the outlines of ``source`` in EPSG:4326 with ``source``, ``source_id``, ``method`` and what it knows of them.
+    """Return the outlines of ``source`` in EPSG:4326 with ``source``, ``source_id``, ``method`` and its attributes.
 
-    Outlines may still be empty or invalid; see ``mend``. Raises UserError where file, fields and settings disagree.
+    Outlines may still be empty or invalid; see ``repair_outlines``. Raises UserError where file and settings disagree.
     """
     if source == REVIEWED:
         frame = read_polygons(path, REVIEWED).to_crs(LONLAT)
@@ -48,16 +48,32 @@ def read_source(path: Path, source: str, others: dict[str, OtherInventory]) -> g
     return _read_other(path, source, others[source])
 
 
+def read_compiled(path: Path) -> gpd.GeoDataFrame:
+    """Read the records of a compiled inventory. Raises UserError for other files, and for repeated ids."""
+    records = read_polygons(path, "inventory")
+    missing = [attribute.name for attribute in INVENTORY if attribute.name not in records]
+    if missing:
+        raise UserError(
+            f"{path} is no compiled inventory: it has no field {', '.join(missing)}. Give what compile-inventory wrote."
+        )
+    repeated = records["id"][records["id"].duplicated()].unique()
+    if len(repeated):
+        raise UserError(
+            f"{path}: {len(repeated)} identifiers stand more than once ({', '.join(map(str, repeated[:5]))}). Make them unique."
+        )
+    return records
+
+
 def repair_outlines(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """Return outlines that are valid polygons, and those that cannot be, with ``reason``.
+    """Return the outlines as valid polygons, and those without area, with ``reason``.
 
     An outline that crosses itself is repaired (shapely.make_valid), which keeps all ground inside its line.
     """
     outlines = np.asarray(frame.geometry.values, dtype=object).copy()
-    wrong = ~shapely.is_valid(outlines) & ~shapely.is_missing(outlines)
-    outlines[wrong] = [shapely.union_all(polygons_in(shapely.make_valid(one))) for one in outlines[wrong]]
-    if wrong.any():
-        log.warning("%d outlines crossed themselves and were repaired: %s", wrong.sum(), _names(frame[wrong]))
+    invalid = ~shapely.is_valid(outlines) & ~shapely.is_missing(outlines)
+    outlines[invalid] = [shapely.union_all(polygons_in(shapely.make_valid(outline))) for outline in outlines[invalid]]
+    if invalid.any():
+        log.warning("%d outlines crossed themselves and were repaired: %s", invalid.sum(), _names(frame[invalid]))
     empty = shapely.is_missing(outlines) | shapely.is_empty(outlines)
     if empty.any():
         log.warning("%d features have no area and are left out: %s", empty.sum(), _names(frame[empty]))
@@ -75,37 +91,41 @@ def _read_other(path: Path, source: str, settings: OtherInventory) -> gpd.GeoDat
                 f"{where} has no field {field}; it has {fields or 'none'}. Correct inventory.others.{source}."
             )
     ids = _ids(frame, source, settings, where)
-    columns: dict[str, list[Any]] = {name: _known(frame, name, field, where) for name, field in settings.fields.items()}
+    columns: dict[str, list[Any]] = {
+        name: _attribute_values(frame, name, field, where) for name, field in settings.fields.items()
+    }
     for name in set(NUMERIC_FIELDS) & set(columns):
-        columns[name] = [one * TO_CM[settings.velocity_unit] for one in columns[name]]
+        columns[name] = [value * TO_CM[settings.velocity_unit] for value in columns[name]]
     outlines = gpd.GeoDataFrame({"source_id": ids, **columns}, geometry=frame.geometry.to_numpy(), crs=frame.crs)
-    outlines = outlines[_chosen(frame, settings, where)].reset_index(drop=True).to_crs(LONLAT)
+    outlines = outlines[_selected(frame, settings, where)].reset_index(drop=True).to_crs(LONLAT)
     return outlines.assign(source=source, method=settings.method, status=MAPPED_STATUS)
 
 
 def _ids(frame: gpd.GeoDataFrame, source: str, settings: OtherInventory, where: str) -> list[str]:
     if settings.id_field is None:
-        log.info("%s has no inventory.others.%s.id_field: its features are called by their number", where, source)
+        log.info("%s has no inventory.others.%s.id_field: its features are numbered", where, source)
         return [f"{source}_{number:05d}" for number in range(len(frame))]
     ids = frame[settings.id_field]
-    chosen = ids[_chosen(frame, settings, where)]
-    if chosen.isna().any():
-        raise UserError(f"{where}: feature {chosen.index[chosen.isna()][0]} has no {settings.id_field}. Give it one.")
-    twice = chosen[chosen.duplicated()].unique()
-    if len(twice):
+    selected = ids[_selected(frame, settings, where)]
+    if selected.isna().any():
         raise UserError(
-            f"{where}: {len(twice)} identifiers in the field {settings.id_field} are used more than once "
-            f"({', '.join(map(str, twice[:5]))}). Make them unique, or leave inventory.others.{source}.id_field away."
+            f"{where}: feature {selected.index[selected.isna()][0]} has no {settings.id_field}. Give it one."
         )
-    return [str(one) for one in ids]
+    repeated = selected[selected.duplicated()].unique()
+    if len(repeated):
+        raise UserError(
+            f"{where}: {len(repeated)} identifiers in the field {settings.id_field} are used more than once "
+            f"({', '.join(map(str, repeated[:5]))}). Make them unique, or leave inventory.others.{source}.id_field away."
+        )
+    return [str(value) for value in ids]
 
 
-def _known(frame: gpd.GeoDataFrame, name: str, field: str, where: str) -> list[Any]:
-    """Values of an attribute, checked: numbers are finite, words are in the vocabulary."""
+def _attribute_values(frame: gpd.GeoDataFrame, name: str, field: str, where: str) -> list[Any]:
+    """Return the values of an attribute; checks that numbers are finite and words are in the vocabulary."""
     if name in VOCABULARIES:
         return list(canonical(frame[field], VOCABULARIES[name], f"{where}, field {field}"))
     if name == "mapping_date":
-        return [_date(value, f"{where}, field {field}") for value in frame[field]]
+        return [_parse_date(value, f"{where}, field {field}") for value in frame[field]]
     if name not in NUMERIC_FIELDS:
         return [None if pd.isna(value) else str(value) for value in frame[field]]
     numbers = pd.to_numeric(frame[field], errors="coerce").astype(float)
@@ -118,48 +138,33 @@ def _known(frame: gpd.GeoDataFrame, name: str, field: str, where: str) -> list[A
     return list(numbers)
 
 
-def _date(value: object, where: str) -> str | None:
-    """A year, month or day, as ISO 8601 writes it."""
+def _parse_date(value: object, where: str) -> str | None:
+    """Return a year, month or day in ISO 8601."""
     if pd.isna(value) or not str(value).strip():
         return None
-    found = re.match(r"\d{4}(-\d{2}){0,2}(?=$|[T .])", str(value).strip())
-    if not found:
+    match = re.match(r"\d{4}(-\d{2}){0,2}(?=$|[T .])", str(value).strip())
+    if not match:
         raise UserError(
             f"{where}: {str(value)!r} is no date. Write it as 2018, 2018-07 or 2018-07-11, or leave it empty."
         )
-    return found[0]
+    return match[0]
 
 
-def _chosen(frame: gpd.GeoDataFrame, settings: OtherInventory, where: str) -> np.ndarray:
-    chosen = np.ones(len(frame), dtype=bool)
-    for field, value in settings.where.items():
-        chosen &= np.array([_equal(one, value) for one in frame[field]], dtype=bool)
-    if len(frame) and not chosen.any():
-        asked = ", ".join(f"{field} = {value}" for field, value in settings.where.items())
-        raise UserError(f"{where} has no feature with {asked}. Correct its setting where.")
-    return chosen
+def _selected(frame: gpd.GeoDataFrame, settings: OtherInventory, where: str) -> np.ndarray:
+    """Return which features meet the setting ``where``, (n,) bool."""
+    selected = np.ones(len(frame), dtype=bool)
+    for field, wanted in settings.where.items():
+        selected &= np.array([_equal(value, wanted) for value in frame[field]], dtype=bool)
+    if len(frame) and not selected.any():
+        condition = ", ".join(f"{field} = {wanted}" for field, wanted in settings.where.items())
+        raise UserError(f"{where} has no feature with {condition}. Correct the setting `where` of this inventory.")
+    return selected
 
 
-def _equal(found: object, asked: str | int | float | bool) -> bool:
-    return bool(found == asked) or str(found) == str(asked)
+def _equal(value: object, wanted: str | int | float | bool) -> bool:
+    return bool(value == wanted) or str(value) == str(wanted)
 
 
 def _names(frame: gpd.GeoDataFrame) -> str:
-    shown = ", ".join(frame["source_id"].astype(str).iloc[:5])
-    return shown + (" and others" if len(frame) > 5 else "")
-
-
-def read_compiled(path: Path) -> gpd.GeoDataFrame:
-    """Read the records of a compiled inventory. Raises UserError for anything else, and where two ids are alike."""
-    records = read_polygons(path, "inventory")
-    missing = [one.name for one in INVENTORY if one.name not in records]
-    if missing:
-        raise UserError(
-            f"{path} is no compiled inventory: it has no field {', '.join(missing)}. Give what compile-inventory wrote."
-        )
-    twice = records["id"][records["id"].duplicated()].unique()
-    if len(twice):
-        raise UserError(
-            f"{path}: {len(twice)} identifiers stand more than once ({', '.join(map(str, twice[:5]))}). Make them unique."
-        )
-    return records
+    names = ", ".join(frame["source_id"].astype(str).iloc[:5])
+    return names + (" and others" if len(frame) > 5 else "")

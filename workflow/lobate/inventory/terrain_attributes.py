@@ -1,4 +1,4 @@
-"""Attributes of one outline from the DEM cells under it; what is not known is None, with the reason beside it."""
+"""Elevation, slope and aspect of one outline from the DEM cells under it; an unknown value is None, with its reason."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import shapely
 from lobate.inventory.zonal import Cells
 
 ROUNDING = 1e-6
-"""Share beyond the DEM that is put down to rounding."""
+"""Share beyond the DEM that counts as rounding."""
 
 MIN_SLOPE_SHARE = 0.5
-"""Slope and aspect are null where they are known for less of an outline than this."""
+"""Slope and aspect are null where a smaller share of the outline than this has them."""
 
 Value = float | str | None
 
 
 @dataclass(frozen=True)
 class TerrainAttributes:
-    """Elevation, slope and aspect (column -> value), and the cells they stand on; ``cells`` is None where none do."""
+    """Elevation, slope and aspect (column -> value), and the cells they come from, None without elevations."""
 
     values: dict[str, Value]
     cells: Cells | None
 
 
 def summarize_cells(cells: Cells | None, min_share: float) -> TerrainAttributes:
-    """Sum up the cells under an outline; ``cells`` is None without a DEM.
+    """Return the attributes of the cells under an outline; ``cells`` is None without a DEM.
 
-    An outline that reaches past the DEM has no attributes, since its highest or lowest part is not known. Voids are left
-    out where at least ``min_share`` of the outline has an elevation, else the attributes are null too.
+    An outline that reaches past the DEM has no attributes, since its highest or lowest part is unknown. Voids are left out
+    where at least ``min_share`` of the outline has an elevation, else the attributes are null too.
     """
     if cells is None:
         return TerrainAttributes({"dem_share": None, "dem_note": "no DEM"}, None)
@@ -42,10 +42,10 @@ def summarize_cells(cells: Cells | None, min_share: float) -> TerrainAttributes:
     values: dict[str, Value] = {"dem_share": share, "dem_note": note}
     if beyond > ROUNDING or share < min_share:
         return TerrainAttributes(values, None)
-    seen = Cells(*(getattr(cells, name)[known] for name in Cells.__dataclass_fields__))
-    slope, caveat = _slope(seen, total)
+    valid = Cells(*(getattr(cells, name)[known] for name in Cells.__dataclass_fields__))
+    slope, caveat = _slope(valid, total)
     values["dem_note"] = "; ".join(filter(None, [note, caveat])) or None
-    return TerrainAttributes({**values, **_heights(seen), **slope}, seen)
+    return TerrainAttributes({**values, **_elevation(valid), **slope}, valid)
 
 
 def _note(share: float, beyond: float, min_share: float) -> str | None:
@@ -58,7 +58,7 @@ def _note(share: float, beyond: float, min_share: float) -> str | None:
     return f"without the {1 - share:.1%} of it where the DEM is void" if share < 1 - ROUNDING else None
 
 
-def _heights(cells: Cells) -> dict[str, Value]:
+def _elevation(cells: Cells) -> dict[str, Value]:
     lowest, highest = float(cells.elevation.min()), float(cells.elevation.max())
     return {
         "elevation_min_m": lowest,
@@ -69,7 +69,7 @@ def _heights(cells: Cells) -> dict[str, Value]:
 
 
 def _slope(cells: Cells, total: float) -> tuple[dict[str, Value], str | None]:
-    """Slope and aspect, and what is wrong with them: beside a void or the DEM's edge they are unknown."""
+    """Return slope and aspect, and a note where they are unknown: beside a void or the DEM's edge."""
     known = np.isfinite(cells.slope)
     cover = cells.cover[known]
     share = float(cover.sum() / total)
@@ -88,7 +88,7 @@ def circular_mean(degrees: np.ndarray, weights: np.ndarray) -> tuple[float | Non
     """Return the weighted mean direction (0 to 360) and the resultant length R (0 to 1); NaN directions (flat) are left out.
 
     C = sum(w cos a) / sum(w), S = sum(w sin a) / sum(w), mean = atan2(S, C), R = sqrt(C^2 + S^2) (Mardia and Jupp 2000,
-    section 2.2). Both are None where nothing slopes; the mean alone where R is 0.
+    section 2.2). Both are None where all is flat; the mean alone is None where R is 0.
     """
     sloping = np.isfinite(degrees)
     if not sloping.any():
@@ -104,5 +104,5 @@ def highest_inside(cells: Cells, outline: shapely.Geometry) -> tuple[float, floa
     inside = np.flatnonzero(shapely.contains_xy(outline, cells.x, cells.y))
     if not len(inside):
         return None
-    best = inside[np.argmax(cells.elevation[inside])]
-    return float(cells.x[best]), float(cells.y[best])
+    highest = inside[np.argmax(cells.elevation[inside])]
+    return float(cells.x[highest]), float(cells.y[highest])

@@ -1,16 +1,18 @@
-"""The verb `translate-inventory`: the compiled inventory in the columns of a standard, beside its own.
+"""The verb `translate-inventory`: the compiled inventory in the columns of a standard: the RGIK template, or the paper.
 
-The compiled inventory in the layers and columns of the RGIK community's GeoPackage template.
+The RGIK community's GeoPackage template has the layers AOI (mapped area), PM (primary markers), GO (outlines) and, where
+velocities are known, MA (moving areas); PrimaryID joins them. The template itself could not be reached when this was
+written, so the names come from these sources:
 
-Layers: AOI (mapped area), PM (primary markers), GO (outlines) and, where velocities are known, MA (moving areas); PrimaryID
-joins them. Sources of the names, since the template itself could not be reached when this was written: PM's and GO's columns
-as public programs read and write them that work on the template (RoDynAlps' pyrogi: PrimaryID, WorkingID, Upsl.Con., ...,
-Out.Type, RelFr, ...); VelClass as in the published data set of 12 areas (Rouyet et al. 2025, doi:10.5281/zenodo.14501398,
-version 2, whose names have no dots); the words of Upsl.Con., Acti.Cl. and Kin.Att. as in the guideline's table of codes. Not
-verified: AOI's columns, the width of texts, and whether the template writes VelClass with a dot. Classes of velocity: Bertone
-et al. (2022, doi:10.5194/tc-16-2769-2022).
+- columns of PM and GO: public programs that read and write the template (RoDynAlps' pyrogi: PrimaryID, WorkingID,
+  Upsl.Con., ..., Out.Type, RelFr, ...);
+- VelClass: the published data set of 12 areas (Rouyet et al. 2025, doi:10.5281/zenodo.14501398, version 2; its names have no
+  dots);
+- words of Upsl.Con., Acti.Cl. and Kin.Att.: the guideline's table of codes;
+- classes of velocity: Bertone et al. (2022, doi:10.5194/tc-16-2769-2022).
 
-What a program cannot judge (morphology, completeness, reliability of an outline) is there and empty, for a person to fill.
+Not verified: the columns of AOI, the width of texts, and whether the template writes VelClass with a dot. Columns that need
+a person's judgement (morphology, completeness, reliability of an outline) are present and empty.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ from lobate.io.grid import Grid
 from lobate.io.raster import open_raster
 from lobate.io.vector import LONLAT, write_layers
 
+log = logging.getLogger(__name__)
+
 TEXT, WHOLE, NUMBER = "object", "Int32", "float64"
 
 AOI = {"Name": TEXT, "Comment": TEXT}
@@ -47,9 +51,10 @@ GO = {
     "RelUpsCon": WHOLE, "RelIndex": WHOLE, "Comment": TEXT,
 }  # fmt: skip
 MA = {"PrimaryID": TEXT, "WorkingID": TEXT, "VelClass": TEXT, "Velocity": NUMBER, "VelError": NUMBER, "Comment": TEXT}
-"""Column -> kind of each layer; Velocity and VelError (cm a year) are this project's own."""
+"""Column -> kind, for each layer; Velocity and VelError (cm a year) are not in the template."""
 
 VELOCITY_CLASSES = ((1, "< 1 cm/yr"), (3, "1-3 cm/yr"), (10, "3-10 cm/yr"), (30, "10-30 cm/yr"), (100, "30-100 cm/yr"))
+"""Upper limit in cm a year -> class of a moving area."""
 FASTEST_CLASS = "> 100 cm/yr"
 
 VOCABULARY_COLUMNS = {
@@ -58,68 +63,7 @@ VOCABULARY_COLUMNS = {
     "Kin.Att.": "kinematics",
     "Out.Type": "outline_type",
 }
-"""Column of the template -> attribute; all of controlled words."""
-
-
-def rgik_layers(
-    inventory: gpd.GeoDataFrame, footprints: Sequence[shapely.Geometry], region: str, where: str
-) -> dict[str, gpd.GeoDataFrame]:
-    """Return the template's layers of an inventory (columns ``attributes.INVENTORY``); ``footprints`` of its images (degrees).
-
-    ``where`` names the inventory for the UserError raised when a word is not in its vocabulary.
-    """
-    known = _with_ids(inventory, where)
-    markers = known.set_geometry(gpd.points_from_xy(known["longitude"], known["latitude"], crs=LONLAT))
-    layers = {"AOI": _mapped(footprints, region), "PM": _laid_out(markers, PM), "GO": _laid_out(known, GO)}
-    moving = known[known["velocity"].notna()]
-    if len(moving):
-        stands_for = "velocity of the whole landform, by its outline: no moving area was drawn"
-        layers["MA"] = _laid_out(moving.assign(Comment=stands_for), MA)
-    return layers
-
-
-def velocity_class(velocity: float) -> str:
-    """Return the class of a moving area by its velocity in cm a year; its sign, up or down, does not count."""
-    return next((name for limit, name in VELOCITY_CLASSES if abs(velocity) < limit), FASTEST_CLASS)
-
-
-def _with_ids(inventory: gpd.GeoDataFrame, where: str) -> gpd.GeoDataFrame:
-    """The records with the template's columns that can be filled."""
-    places = zip(inventory["longitude"], inventory["latitude"], strict=True)
-    columns = {
-        "PrimaryID": disambiguate_ids(identifier(*place) for place in places),
-        "WorkingID": inventory["id"],
-        "VelClass": [None if pd.isna(one) else velocity_class(one) for one in inventory["velocity"]],
-        "Velocity": inventory["velocity"],
-        "VelError": inventory["velocity_error"],
-        "Comment": [_comment(row) for row in inventory[["method", "status", "remark"]].itertuples(index=False)],
-    }
-    for column, attribute in VOCABULARY_COLUMNS.items():
-        columns[column] = canonical(inventory[attribute], VOCABULARIES[attribute], f"{where}, field {attribute}")
-    return inventory.assign(**columns).sort_values("PrimaryID").reset_index(drop=True)
-
-
-def _comment(record: tuple[str | None, ...]) -> str:
-    return "; ".join(str(one) for one in record if not pd.isna(one))
-
-
-def _laid_out(records: gpd.GeoDataFrame, columns: dict[str, str]) -> gpd.GeoDataFrame:
-    """Exactly these columns, of their kinds, and the geometry; what is not known is null."""
-    empty = np.full(len(records), None, dtype=object)
-    laid = {name: pd.Series(list(records.get(name, empty)), dtype=kind) for name, kind in columns.items()}
-    return gpd.GeoDataFrame(laid, geometry=list(records.geometry), crs=LONLAT)
-
-
-def _mapped(footprints: Sequence[shapely.Geometry], region: str) -> gpd.GeoDataFrame:
-    ground = [shapely.union_all(list(footprints))] if footprints else []
-    return gpd.GeoDataFrame(
-        {"Name": [region] * len(ground), "Comment": ["ground that the images cover"] * len(ground)},
-        geometry=ground,
-        crs=LONLAT,
-    )
-
-
-log = logging.getLogger(__name__)
+"""Column of the template -> attribute, for columns of controlled words."""
 
 PAPER_COLUMNS = {
     "upslope_connection": "upslope_connection",
@@ -132,7 +76,7 @@ PAPER_COLUMNS = {
     "velocity_error_cm_yr": "velocity_error",
     "method": "method",
 }
-"""Columns of the paper's attribute set (Hu et al. 2023) -> attribute."""
+"""Column of the paper's attribute set (Hu et al. 2023) -> attribute."""
 
 
 def translate_inventory(
@@ -143,32 +87,21 @@ def translate_inventory(
     standard: Literal["rgik", "paper"],
     region: Annotated[str, Setting("region")] = "region",
 ) -> None:
-    """Write a compiled inventory as the RGIK template has it (see ``rgik``), or with the paper's attribute set.
+    """Write a compiled inventory in the layers of the RGIK template, or with the paper's attribute set.
 
-    ``images`` give the mapped area. EPSG:4326. Raises UserError for a file that is no compiled inventory, and for words that
-    are not in their vocabulary.
+    ``images`` give the mapped area. All layers are in EPSG:4326. Raises UserError for a file that is no compiled inventory,
+    and for words that are not in their vocabulary.
     """
     records = read_compiled(inventory)
     if standard == "paper":
         layers = {"inventory": paper_layer(records)}
     elif standard == "rgik":
-        layers = rgik_layers(
-            records, [_footprint(image) for image in images or []], region, f"{inventory}, layer inventory"
-        )
+        footprints = [_footprint(image) for image in images or []]
+        layers = rgik_layers(records, footprints, region, f"{inventory}, layer inventory")
     else:
         raise UserError(f"There is no standard called {standard}. Give rgik or paper.")
     write_layers(translated, layers, points=("PM",))
     log.info("%s: %s", standard, ", ".join(f"{len(layer)} in layer {name}" for name, layer in layers.items()))
-
-
-def paper_layer(records: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The paper's attributes; ``name`` is what another inventory calls the landform, where one knows it."""
-    names = [
-        next((one.split(":", 1)[1] for one in known.split(";") if not one.startswith(f"{REVIEWED}:")), None)
-        for known in records["sources"]
-    ]
-    columns = {name: records[attribute] for name, attribute in PAPER_COLUMNS.items()}
-    return gpd.GeoDataFrame({"id": records["id"], "name": names, **columns}, geometry=records.geometry, crs=records.crs)
 
 
 def _footprint(image: Path) -> shapely.Geometry:
@@ -177,3 +110,73 @@ def _footprint(image: Path) -> shapely.Geometry:
             Grid.from_raster(raster).footprint, max(raster.width, raster.height) * max(raster.res) / 16
         )
         return shapely.geometry.shape(transform_geom(raster.crs, "EPSG:4326", shapely.geometry.mapping(corners)))
+
+
+def paper_layer(records: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the paper's attributes; ``name`` is the identifier in the first other inventory with the landform, if any."""
+    names = [_name_elsewhere(sources) for sources in records["sources"]]
+    columns = {name: records[attribute] for name, attribute in PAPER_COLUMNS.items()}
+    return gpd.GeoDataFrame({"id": records["id"], "name": names, **columns}, geometry=records.geometry, crs=records.crs)
+
+
+def _name_elsewhere(sources: str) -> str | None:
+    names = (source.split(":", 1)[1] for source in sources.split(";") if not source.startswith(f"{REVIEWED}:"))
+    return next(names, None)
+
+
+def rgik_layers(
+    inventory: gpd.GeoDataFrame, footprints: Sequence[shapely.Geometry], region: str, where: str
+) -> dict[str, gpd.GeoDataFrame]:
+    """Return the template's layers of an inventory (columns ``attributes.INVENTORY``); ``footprints`` of images in degrees.
+
+    ``where`` names the inventory for the UserError raised when a word is not in its vocabulary.
+    """
+    records = _with_template_columns(inventory, where)
+    markers = records.set_geometry(gpd.points_from_xy(records["longitude"], records["latitude"], crs=LONLAT))
+    layers = {"AOI": _mapped_area(footprints, region), "PM": _select(markers, PM), "GO": _select(records, GO)}
+    moving = records[records["velocity"].notna()]
+    if len(moving):
+        comment = "velocity of the whole landform, by its outline: no moving area was drawn"
+        layers["MA"] = _select(moving.assign(Comment=comment), MA)
+    return layers
+
+
+def velocity_class(velocity: float) -> str:
+    """Return the class of a moving area by its velocity in cm a year, whatever its sign."""
+    return next((name for limit, name in VELOCITY_CLASSES if abs(velocity) < limit), FASTEST_CLASS)
+
+
+def _with_template_columns(inventory: gpd.GeoDataFrame, where: str) -> gpd.GeoDataFrame:
+    """Return the records with those columns of the template that can be filled."""
+    markers = zip(inventory["longitude"], inventory["latitude"], strict=True)
+    columns = {
+        "PrimaryID": disambiguate_ids(identifier(*marker) for marker in markers),
+        "WorkingID": inventory["id"],
+        "VelClass": [None if pd.isna(velocity) else velocity_class(velocity) for velocity in inventory["velocity"]],
+        "Velocity": inventory["velocity"],
+        "VelError": inventory["velocity_error"],
+        "Comment": [_comment(row) for row in inventory[["method", "status", "remark"]].itertuples(index=False)],
+    }
+    for column, attribute in VOCABULARY_COLUMNS.items():
+        columns[column] = canonical(inventory[attribute], VOCABULARIES[attribute], f"{where}, field {attribute}")
+    return inventory.assign(**columns).sort_values("PrimaryID").reset_index(drop=True)
+
+
+def _comment(record: tuple[str | None, ...]) -> str:
+    return "; ".join(str(text) for text in record if not pd.isna(text))
+
+
+def _select(records: gpd.GeoDataFrame, columns: dict[str, str]) -> gpd.GeoDataFrame:
+    """Return exactly these columns, of their kinds, and the geometry; missing ones are null."""
+    empty = np.full(len(records), None, dtype=object)
+    table = {name: pd.Series(list(records.get(name, empty)), dtype=kind) for name, kind in columns.items()}
+    return gpd.GeoDataFrame(table, geometry=list(records.geometry), crs=LONLAT)
+
+
+def _mapped_area(footprints: Sequence[shapely.Geometry], region: str) -> gpd.GeoDataFrame:
+    ground = [shapely.union_all(list(footprints))] if footprints else []
+    return gpd.GeoDataFrame(
+        {"Name": [region] * len(ground), "Comment": ["ground that the images cover"] * len(ground)},
+        geometry=ground,
+        crs=LONLAT,
+    )

@@ -1,6 +1,6 @@
-"""The controlled words of the inventory: the review's states and the RGIK guideline's vocabularies.
+"""The controlled words of the inventory: the states of the review and the vocabularies of the RGIK guideline.
 
-Spelling is forgiven (case, spaces, hyphens, underscores), meaning is not: a word that is not in the list is a UserError.
+Case, spaces, hyphens and underscores do not count; a word that is not in the list raises a UserError.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pandas as pd
 from lobate.errors import UserError
 
 STATUS = ("pending", "accepted", "edited", "rejected")
-"""What a person said about a detection; pending until somebody has looked."""
+"""States of a detection in the review; pending until somebody has decided."""
 
 UPSLOPE = (
     "talus",
@@ -26,10 +26,10 @@ UPSLOPE = (
     "unknown",
     "other",
 )
-"""RGIK `Upsl.Con.`: what the landform is connected to upslope."""
+"""RGIK `Upsl.Con.`: the upslope connection of the landform."""
 
 ACTIVITY = ("active", "active_uncertain", "transitional", "relict_uncertain", "relict", "uncertain")
-"""RGIK `Acti.Cl.`: how active it is."""
+"""RGIK `Acti.Cl.`: the activity of the landform."""
 
 KINEMATICS = ("inf_cm", "cm", "cm_to_dm", "dm", "dm_to_m", "m", "sup_m", "undefined")
 """RGIK `Kin.Att.`: the order of magnitude of its velocity."""
@@ -52,12 +52,12 @@ def canonical(values: Iterable[object], allowed: Sequence[str], where: str) -> l
 
     ``where`` names the file and field for the UserError raised when a value is not among ``allowed``.
     """
-    spellings = {_bare(word): word for word in allowed}
+    spellings = {_normalize(word): word for word in allowed}
     result: list[str | None] = []
     for number, value in enumerate(values):
         if pd.isna(value) or not str(value).strip():
             result.append(None)
-        elif (word := spellings.get(_bare(str(value)))) is not None:
+        elif (word := spellings.get(_normalize(str(value)))) is not None:
             result.append(word)
         else:
             raise UserError(
@@ -67,5 +67,5 @@ def canonical(values: Iterable[object], allowed: Sequence[str], where: str) -> l
     return result
 
 
-def _bare(word: str) -> str:
+def _normalize(word: str) -> str:
     return re.sub(r"[\s_-]+", "", word).lower()
