@@ -37,13 +37,13 @@ def test_without_decisions_all_are_pending(detections, tmp_path):
 
 def test_each_status_by_geometry_whatever_the_ids_say(detections, tmp_path):
     drawn = square(2, side=0.7)
-    said = frame(
+    decisions = frame(
         [square(1), square(0), drawn, square(3)],
         detection=["d00000", "d00001", "x", None],  # ids of another run
         status=["rejected", "accepted", "Edited", "pending"],
         upslope_connection=["", "talus", "Glacier forefield", None],
     )
-    layers = review(tmp_path, detections([square(0), square(1), square(2), square(3)]), said)
+    layers = review(tmp_path, detections([square(0), square(1), square(2), square(3)]), decisions)
     assert status_of(layers) == {"d00000": "accepted", "d00002": "edited", "d00003": "pending"}
     assert list(layers["rejected"]["detection"]) == ["d00001"]
     edited = layers["reviewed"].set_index("detection").loc["d00002"]
@@ -72,12 +72,12 @@ def test_decisions_outlive_retraining(detections, tmp_path):
 
 
 def test_what_fits_no_detection_is_listed_and_drawn_outlines_stand(detections, tmp_path):
-    said = frame(
+    decisions = frame(
         [square(1), square(2), square(3), square(4)],
         detection=["d1", "d2", "d3", None],
         status=["accepted", "edited", "rejected", "accepted"],
     )
-    layers = review(tmp_path, detections([square(0)]), said)
+    layers = review(tmp_path, detections([square(0)]), decisions)
     assert sorted(layers["reviewed"]["status"]) == ["accepted", "accepted", "edited", "pending"]
     assert list(layers["unmatched"]["decision"].isna()) == [False, False, False, True]
     assert list(layers["unmatched"]["kept"]) == [1, 1, 0, 1]
@@ -116,15 +116,15 @@ def test_an_outline_cut_down_by_a_person_replaces_its_detection(detections, tmp_
 
 def test_the_sheet_remembers_what_was_shown(detections, tmp_path):
     """An edit that leaves the detection's ground altogether still belongs to it."""
-    said = frame([square(1)], detection=["d"], status=["edited"], seen=[square(0).wkt])
-    layers = review(tmp_path, detections([square(0)]), said)
+    decisions = frame([square(1)], detection=["d"], status=["edited"], seen=[square(0).wkt])
+    layers = review(tmp_path, detections([square(0)]), decisions)
     assert status_of(layers) == {"d00000": "edited"}
     assert layers["unmatched"].empty
 
 
 def test_decisions_in_another_crs(detections, tmp_path):
-    said = frame([square(0)], detection=["d"], status=["accepted"]).to_crs(32644)
-    write_layers(tmp_path / "utm.gpkg", {"anything": said})
+    decisions = frame([square(0)], detection=["d"], status=["accepted"]).to_crs(32644)
+    write_layers(tmp_path / "utm.gpkg", {"anything": decisions})
     assert status_of(review(tmp_path, detections([square(0)]), tmp_path / "utm.gpkg")) == {"d00000": "accepted"}
 
 
@@ -136,10 +136,10 @@ def test_retraining_may_find_nothing(detections, tmp_path):
 
 def test_same_bytes_twice(detections, tmp_path):
     source = detections([square(0), square(1)])
-    said = frame([square(0), square(2)], detection=["a", "b"], status=["rejected", "edited"])
-    review(tmp_path, source, said)
+    decisions = frame([square(0), square(2)], detection=["a", "b"], status=["rejected", "edited"])
+    review(tmp_path, source, decisions)
     before = (tmp_path / "reviewed.gpkg").read_bytes()
-    review(tmp_path, source, said)
+    review(tmp_path, source, decisions)
     assert (tmp_path / "reviewed.gpkg").read_bytes() == before
 
 

@@ -22,8 +22,8 @@ def inventory(*shapes, start="a") -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame({"source_id": [f"{start}{n}" for n in range(len(shapes))]}, geometry=list(shapes), crs=4326)
 
 
-def only(before, after, **more):
-    (row,) = compare_inventories(inventory(*before), inventory(*after, start="b"), **more).to_dict("records")
+def only(before, after, **options):
+    (row,) = compare_inventories(inventory(*before), inventory(*after, start="b"), **options).to_dict("records")
     return row
 
 
@@ -119,8 +119,8 @@ def test_the_command_writes_layers_and_a_table(tmp_path, capsys):
         write_layers(tmp_path / f"{name}.gpkg", {"inventory": frame.to_crs(32644), "removed": frame})
     words = ["compare", str(tmp_path / "a.gpkg"), str(tmp_path / "b.gpkg"), "--out", str(tmp_path / "change.gpkg")]
     assert main(words) == 0
-    said = capsys.readouterr().out
-    assert [line.split()[1] for line in said.splitlines()[1:5]] == ["1", "1", "0", "1"]
+    printed = capsys.readouterr().out
+    assert [line.split()[1] for line in printed.splitlines()[1:5]] == ["1", "1", "0", "1"]
     assert read_layer(tmp_path / "change.gpkg", "shrunk")["after"].tolist() == ["b0"]
     assert pd.read_csv(tmp_path / "change.csv")["kind"].tolist() == ["appeared", "vanished", "shrunk"]
     before = (tmp_path / "change.gpkg").read_bytes()
@@ -146,7 +146,7 @@ def test_inventories_that_cannot_be_compared(tmp_path):
         write_changes(compare_inventories(inventory(), inventory()), tmp_path / "c.csv")
 
 
-def test_the_sums_are_told():
+def test_the_sums_are_reported():
     text = change_summary(compare_inventories(inventory(square(0)), inventory(square(0), square(1), start="b")))
     assert text.splitlines()[1].split()[:2] == ["appeared", "1"]
     assert text.splitlines()[-1].split()[:2] == ["all", "2"]

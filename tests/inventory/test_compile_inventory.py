@@ -1,4 +1,4 @@
-"""The compiled inventory: with itself, with a shifted copy, with nothing; the same content in every format. The paper's account on a tiny inventory."""
+"""The compiled inventory: with itself, a shifted copy and nothing, in every format; and its summary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lobate.io.vector import read_polygons, write_layers
 
 from .conftest import square
 
-COLUMNS = [one.name for one in INVENTORY]
+COLUMNS = [attribute.name for attribute in INVENTORY]
 
 
 def described(path, shapes, source, rejected=0, **columns):
@@ -96,8 +96,8 @@ def test_pending_may_be_left_out_aloud(tmp_path):
     reviewed = described(tmp_path / "r.gpkg", SHAPES, "reviewed", status=["pending", "accepted", "edited", "pending"])
     assert sorted(compiled(tmp_path, reviewed, pending="drop")["status"]) == ["accepted", "edited"]
     assert read_polygons(tmp_path / "inventory.gpkg", "removed")["reason"].str.startswith("pending").sum() == 2
-    told = json.loads((tmp_path / "summary.json").read_text())
-    assert told["detections"]["pending_left_out"] == 2
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["detections"]["pending_left_out"] == 2
 
 
 def test_what_only_a_person_sees_is_counted_by_itself(tmp_path):
@@ -105,8 +105,8 @@ def test_what_only_a_person_sees_is_counted_by_itself(tmp_path):
     names = ["d00001", "drawn_00001", "drawn_00002", "d00002"]
     reviewed = described(tmp_path / "r.gpkg", SHAPES, "reviewed", source_id=names, status="edited")
     compiled(tmp_path, reviewed, described(tmp_path / "o.gpkg", SHAPES[:2], "insar"))
-    told = json.loads((tmp_path / "summary.json").read_text())["detections"]
-    assert (told["total"], told["known"], told["new"], told["drawn"]) == (4, 2, 2, 2)
+    summary = json.loads((tmp_path / "summary.json").read_text())["detections"]
+    assert (summary["total"], summary["known"], summary["new"], summary["drawn"]) == (4, 2, 2, 2)
 
 
 def test_all_formats_are_alike(tmp_path):
@@ -117,15 +117,15 @@ def test_all_formats_are_alike(tmp_path):
     assert parquet.crs.to_epsg() == 4326
     assert list(parquet.columns) == [*COLUMNS, "geometry"]
     assert list(table.columns) == [*COLUMNS, "outline_wkt"]
-    for one in INVENTORY:
-        left, middle, right = (part[one.name].isna().tolist() for part in (result, parquet, table))
-        assert left == middle == right, one.name
+    for attribute in INVENTORY:
+        left, middle, right = (part[attribute.name].isna().tolist() for part in (result, parquet, table))
+        assert left == middle == right, attribute.name
     assert list(result["id"]) == list(parquet["id"]) == list(table["id"])
     assert list(table["velocity"].dropna()) == [3.5]
     outlines = gpd.GeoSeries.from_wkt(table["outline_wkt"], crs=4326)
     assert outlines.geom_equals_exact(result.geometry, 1e-6).all()
-    told = json.loads((tmp_path / "summary.json").read_text())
-    assert (told["detections"]["known"], told["detections"]["new"], told["detections"]["wrong"]) == (1, 3, 2)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["detections"]["known"], summary["detections"]["new"], summary["detections"]["wrong"]) == (1, 3, 2)
 
 
 def test_ids_are_unique_where_markers_fall_together(tmp_path):
@@ -189,25 +189,25 @@ def test_known_new_wrong_and_total():
             "velocity": [None] * 4,
         }
     ).astype({"velocity": float})
-    told = summarize(
+    summary = summarize(
         inventory,
         pd.DataFrame({"status": ["edited", "pending"], "source_id": ["drawn_00001", "d00002"]}),
         rejected=3,
         dropped=1,
         repeated=0,
     )
-    assert told["detections"] == {
+    assert summary["detections"] == {
         "total": 6, "known": 1, "new": 1, "wrong": 3, "pending_left_out": 1, "repeated": 0,
         "edited": 1, "accepted": 0, "pending": 1, "drawn": 1,
     }  # fmt: skip
-    assert told["inventory"]["by_method"] == {"InSAR": 1, "both": 2, "deep learning": 1}
-    assert told["inventory"]["altitude_m"] == {"lowest": 3900, "highest": 4700, "mean": 4200}
-    assert told["inventory"]["area_km2"] == {"total": 1.0, "mean": 0.25, "median": 0.25}
-    assert (told["inventory"]["mean_slope_deg"], told["inventory"]["without_elevation"]) == (20, 1)
+    assert summary["inventory"]["by_method"] == {"InSAR": 1, "both": 2, "deep learning": 1}
+    assert summary["inventory"]["altitude_m"] == {"lowest": 3900, "highest": 4700, "mean": 4200}
+    assert summary["inventory"]["area_km2"] == {"total": 1.0, "mean": 0.25, "median": 0.25}
+    assert (summary["inventory"]["mean_slope_deg"], summary["inventory"]["without_elevation"]) == (20, 1)
 
 
 def test_nothing_has_no_altitude_rather_than_zero():
-    told = summarize(NOTHING, pd.DataFrame({"status": []}), 0, 0, 0)
-    assert told["inventory"]["altitude_m"] == {"lowest": None, "highest": None, "mean": None}
-    assert told["inventory"]["area_km2"]["mean"] is None
-    assert told["inventory"]["total"] == told["detections"]["total"] == 0
+    summary = summarize(NOTHING, pd.DataFrame({"status": []}), 0, 0, 0)
+    assert summary["inventory"]["altitude_m"] == {"lowest": None, "highest": None, "mean": None}
+    assert summary["inventory"]["area_km2"]["mean"] is None
+    assert summary["inventory"]["total"] == summary["detections"]["total"] == 0

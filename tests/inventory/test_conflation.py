@@ -28,15 +28,15 @@ def described(shapes, source="insar", **columns) -> gpd.GeoDataFrame:
     return to_schema(gpd.GeoDataFrame(table, geometry=list(shapes), crs=4326), DESCRIBED, "EPSG:4326")
 
 
-def joined(known, found, outline="other", match_iou=0.3):
-    return add_source(as_records(known), found, match_iou, outline)
+def joined(known, detected, outline="other", match_iou=0.3):
+    return add_source(as_records(known), detected, match_iou, outline)
 
 
 def test_known_landforms_keep_their_outline_and_learn():
     known = described([square(0), square(1)], velocity=[12.0, 8.0], upslope_connection=[None, "talus"])
     shifted = shapely.affinity.translate(square(0), STEP / 10)
-    found = described([shifted, square(5)], "reviewed", confidence=[0.9, 0.8], upslope_connection=["glacier", None])
-    result = joined(known, found)
+    detected = described([shifted, square(5)], "reviewed", confidence=[0.9, 0.8], upslope_connection=["glacier", None])
+    result = joined(known, detected)
     assert list(result["sources"]) == ["insar:i0;reviewed:r0", "insar:i1", "reviewed:r1"]
     assert list(result["outline_from"]) == ["insar", "insar", "reviewed"]
     first = result.iloc[0]
@@ -60,13 +60,13 @@ def test_the_detections_outline_may_stand():
 def test_an_edited_outline_may_stand_and_the_record_says_why():
     near = shapely.affinity.translate(square(0), STEP / 10)
     known = described([square(0), square(2), square(4)])
-    found = described(
+    detected = described(
         [near, shapely.affinity.translate(near, 2 * STEP)],
         "reviewed",
         status=["edited", "accepted"],
         scenes=["S:1", "S:1"],
     )
-    result = joined(known, found, "edited")
+    result = joined(known, detected, "edited")
     assert list(result["outline_from"]) == ["reviewed", "insar", "insar"]
     assert list(result["outline_why"]) == ["by the setting inventory.outline: edited"] * 2 + [
         "no other source knows it"
@@ -115,9 +115,9 @@ def test_neighbours_that_share_a_strip_stay_two():
 
 
 def test_an_outline_exactly_half_inside_a_record_is_not_mostly_inside():
-    known, half, more = box(0, 0, 4, 4), box(3, 0, 5, 2), box(2.75, 0, 4.75, 2)
+    known, half, larger = box(0, 0, 4, 4), box(3, 0, 5, 2), box(2.75, 0, 4.75, 2)
     assert match_records(described([known]), described([half]), 0.3).empty
-    assert list(match_records(described([known]), described([more]), 0.3)["right_share"]) == [0.625]
+    assert list(match_records(described([known]), described([larger]), 0.3)["right_share"]) == [0.625]
 
 
 def test_records_exactly_half_inside_an_outline_are_not_swallowed():
@@ -127,15 +127,15 @@ def test_records_exactly_half_inside_an_outline_are_not_swallowed():
 
 
 def test_an_iou_of_exactly_match_iou_is_a_match():
-    known, found = described([box(0, 0, 4, 1)]), described([box(2, 0, 10, 1)])
-    assert list(match_records(known, found, 0.2)["iou"]) == [0.2]
-    assert match_records(known, found, 0.2000001).empty
+    known, detected = described([box(0, 0, 4, 1)]), described([box(2, 0, 10, 1)])
+    assert list(match_records(known, detected, 0.2)["iou"]) == [0.2]
+    assert match_records(known, detected, 0.2000001).empty
 
 
 def test_repeated_detections_leave_the_one_a_person_drew():
     near = shapely.affinity.translate(square(0), STEP / 10)
-    found = described([near, square(0), square(2)], "reviewed", status=["pending", "edited", "pending"])
-    kept, repeated = drop_duplicates(found, 0.3)
+    detected = described([near, square(0), square(2)], "reviewed", status=["pending", "edited", "pending"])
+    kept, repeated = drop_duplicates(detected, 0.3)
     assert list(kept["source_id"]) == ["r1", "r2"]
     assert list(repeated["source_id"]) == ["r0"]
 
@@ -165,11 +165,11 @@ places = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8), st.integers(1,
 @settings(max_examples=30, deadline=None)
 @given(places, places)
 def test_nothing_is_lost_and_nothing_counted_twice(ours, theirs):
-    known, found = (
+    known, detected = (
         described([box(x, y, x + side, y + side) for x, y, side in part], source)
         for part, source in ((ours, "insar"), (theirs, "reviewed"))
     )
-    result = joined(known, found)
+    result = joined(known, detected)
     names = [name for names in result["sources"] for name in names.split(";")]
     assert set(names) == {f"insar:i{n}" for n in range(len(ours))} | {f"reviewed:r{n}" for n in range(len(theirs))}
     alone = [names for names in result["sources"] if "insar" not in names]

@@ -1,4 +1,7 @@
-"""Each detection's picture: from the tile that shows it best, at full resolution near it, small in all. Pixels and ground agree to millimetres within a page's pictures, anywhere on Earth."""
+"""Thumbnails: from the tile that shows most, at full resolution near the outline, small in all.
+
+Pixels and ground agree to millimetres within a page's pictures, anywhere on Earth.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +48,9 @@ def images(tmp_path):
 
 
 def test_the_tile_that_shows_it_best(images):
-    found = crop_thumbnails([at(100, 100), at(230, 100), at(270, 100), at(299, 100), at(480, 100)], images)
-    assert [one.tile for one in found] == ["A", "A", "B", "B", "B"]
-    near = found[0].images[-1]
+    thumbnails = crop_thumbnails([at(100, 100), at(230, 100), at(270, 100), at(299, 100), at(480, 100)], images)
+    assert [thumbnail.tile for thumbnail in thumbnails] == ["A", "A", "B", "B", "B"]
+    near = thumbnails[0].images[-1]
     assert (near["left"], near["top"]) == pytest.approx((100 - 10 - 24, 100 - 10 - 24), abs=1)
     assert pixels_of(near).shape == (3, near["height"], near["width"]), "full resolution"
     assert abs(pixels_of(near).astype(int) - 100).max() <= 3
@@ -55,20 +58,20 @@ def test_the_tile_that_shows_it_best(images):
 
 def test_no_data_under_it_on_the_first_tile(tmp_path):
     images = {"A": write(tmp_path / "a.tif", 0, value=0), "B": write(tmp_path / "b.tif", 100)}
-    assert [one.tile for one in crop_thumbnails([at(150, 150)], images)] == ["B"]
+    assert [thumbnail.tile for thumbnail in crop_thumbnails([at(150, 150)], images)] == ["B"]
 
 
-def test_off_every_image_is_told(images, caplog):
-    (found,) = crop_thumbnails([at(2000, 100)], images)
-    assert (found.tile, found.images) == (None, [])
+def test_off_every_image_is_reported(images, caplog):
+    (thumbnail,) = crop_thumbnails([at(2000, 100)], images)
+    assert (thumbnail.tile, thumbnail.images) == (None, [])
     assert "1 detections lie on no image" in caplog.text
 
 
 def test_large_landforms_stay_small_pictures(tmp_path, monkeypatch):
     monkeypatch.setattr(crops, "NEAR_MAX_SIDE", 64)
-    (found,) = crop_thumbnails([at(150, 150, radius=100)], {"A": write(tmp_path / "a.tif", 0)})
-    assert max(pixels_of(found.images[-1]).shape) == 64
-    assert found.images[-1]["width"] > 200
+    (thumbnail,) = crop_thumbnails([at(150, 150, radius=100)], {"A": write(tmp_path / "a.tif", 0)})
+    assert max(pixels_of(thumbnail.images[-1]).shape) == 64
+    assert thumbnail.images[-1]["width"] > 200
 
 
 def test_many_detections_are_packed_harder(tmp_path, monkeypatch):
@@ -76,14 +79,16 @@ def test_many_detections_are_packed_harder(tmp_path, monkeypatch):
     with rasterio.open(image["A"], "r+") as dataset:
         dataset.write(np.random.default_rng(0).integers(1, 255, (3, 300, 300), dtype=np.uint8))
     outlines = [at(100 + n, 100) for n in range(5)]
-    full = sum(len(one["source"]) for crop in crop_thumbnails(outlines, image) for one in crop.images)
+    full = sum(len(picture["source"]) for crop in crop_thumbnails(outlines, image) for picture in crop.images)
     monkeypatch.setattr(crops, "MAX_BYTES", full // 2)
-    assert sum(len(one["source"]) for crop in crop_thumbnails(outlines, image) for one in crop.images) < 0.7 * full
+    assert (
+        sum(len(picture["source"]) for crop in crop_thumbnails(outlines, image) for picture in crop.images) < 0.7 * full
+    )
 
 
 def test_one_band_is_grey(tmp_path):
-    (found,) = crop_thumbnails([at(100, 100)], {"A": write(tmp_path / "a.tif", 0, bands=1)})
-    assert len(pixels_of(found.images[0])) == 1
+    (thumbnail,) = crop_thumbnails([at(100, 100)], {"A": write(tmp_path / "a.tif", 0, bands=1)})
+    assert len(pixels_of(thumbnail.images[0])) == 1
 
 
 def applied(fit, points):

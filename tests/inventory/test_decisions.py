@@ -19,8 +19,10 @@ def written(tmp_path, *outlines, **columns):
 
 def test_an_accepted_outline_that_was_redrawn_is_edited(tmp_path):
     shown = square(0).wkt
-    said = read_decisions(written(tmp_path, square(0), square(0, side=0.8), status=["accepted"] * 2, seen=[shown] * 2))
-    assert said["status"].tolist() == ["accepted", "edited"]
+    decisions = read_decisions(
+        written(tmp_path, square(0), square(0, side=0.8), status=["accepted"] * 2, seen=[shown] * 2)
+    )
+    assert decisions["status"].tolist() == ["accepted", "edited"]
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_a_spoilt_memory_of_what_was_shown_does_no_harm(tmp_path, seen):
     assert read_decisions(written(tmp_path, square(0), status=["accepted"], seen=[seen]))["seen"].isna().all()
 
 
-def test_two_ids_alike_are_told(tmp_path, caplog):
+def test_two_ids_alike_are_reported(tmp_path, caplog):
     read_decisions(written(tmp_path, square(0), square(1), status=["accepted"] * 2, detection=["d1", "d1"]))
     assert "1 ids stand there more than once (d1); outlines are matched, not ids" in caplog.text
 
@@ -47,8 +49,8 @@ def test_a_copy_of_an_empty_sheet_decides_nothing(detections, tmp_path):
 
 
 def test_fields_that_a_shapefile_cut_short_are_found(tmp_path):
-    said = frame([square(0)], status=["accepted"], upslope_connection=["talus"], activity=["relict"])
-    said.to_file(tmp_path / "said.shp")
+    decisions = frame([square(0)], status=["accepted"], upslope_connection=["talus"], activity=["relict"])
+    decisions.to_file(tmp_path / "said.shp")
     assert read_decisions(tmp_path / "said.shp")[["upslope_connection", "activity"]].to_numpy().tolist() == [
         ["talus", "relict"]
     ]

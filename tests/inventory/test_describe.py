@@ -1,4 +1,7 @@
-"""Attributes of outlines on a made DEM, and of real rock glaciers against an independent computation. What an outline was mapped from, counted off made records. Length along the fall line and mean width, on shapes measured by hand."""
+"""Attributes of outlines on a synthetic DEM, and of real rock glaciers against an independent computation.
+
+Scenes are counted off synthetic records; lengths are compared with shapes measured by hand.
+"""
 
 from __future__ import annotations
 
@@ -48,57 +51,59 @@ def outlines(tmp_path, *shapes):
 
 def test_every_attribute_of_a_landform_on_a_plane(tmp_path, dem):
     shape = box(80.002, 36.0, 80.004, 36.004)
-    one = measured(tmp_path, outlines(tmp_path, shape), dem, id_field="name").iloc[0]
+    row = measured(tmp_path, outlines(tmp_path, shape), dem, id_field="name").iloc[0]
     tall, wide = WGS84.inv(80.003, 36, 80.003, 36.004)[2], WGS84.inv(80.002, 36.002, 80.004, 36.002)[2]
-    assert one["area_km2"] == pytest.approx(tall * wide / 1e6, rel=1e-4)
-    assert one["perimeter_m"] == pytest.approx(2 * (tall + wide), rel=1e-3)
-    assert one["length_m"] == pytest.approx(tall, abs=0.2)
-    assert one["width_m"] == pytest.approx(wide, rel=1e-3)
-    assert one["length_note"] == "flow"
-    assert one["elevation_max_m"] == pytest.approx(4000 - 4.44 * 10, abs=0.1)
-    assert one["elevation_min_m"] == pytest.approx(4000 - 4.44 * 29, abs=0.1)
-    assert one["elevation_mean_m"] == pytest.approx(4000 - 4.44 * 19.5, abs=0.1)
-    assert one["slope_deg"] == pytest.approx(np.degrees(np.arctan(0.2)), abs=0.05)
-    assert one["aspect_deg"] == pytest.approx(180, abs=0.1)
-    assert one["aspect_concentration"] == pytest.approx(1)
-    beams = annual_beams(36.004, one["elevation_mean_m"])
-    assert one["solar_w_m2"] == pytest.approx(irradiance(beams, np.array([11.31]), np.array([180.0]))[0], rel=2e-3)
-    assert one["latitude"] == pytest.approx(36.0039, abs=1e-6)  # the highest row of cells
-    assert shape.contains(gpd.points_from_xy([one["longitude"]], [one["latitude"]])[0])
+    assert row["area_km2"] == pytest.approx(tall * wide / 1e6, rel=1e-4)
+    assert row["perimeter_m"] == pytest.approx(2 * (tall + wide), rel=1e-3)
+    assert row["length_m"] == pytest.approx(tall, abs=0.2)
+    assert row["width_m"] == pytest.approx(wide, rel=1e-3)
+    assert row["length_note"] == "flow"
+    assert row["elevation_max_m"] == pytest.approx(4000 - 4.44 * 10, abs=0.1)
+    assert row["elevation_min_m"] == pytest.approx(4000 - 4.44 * 29, abs=0.1)
+    assert row["elevation_mean_m"] == pytest.approx(4000 - 4.44 * 19.5, abs=0.1)
+    assert row["slope_deg"] == pytest.approx(np.degrees(np.arctan(0.2)), abs=0.05)
+    assert row["aspect_deg"] == pytest.approx(180, abs=0.1)
+    assert row["aspect_concentration"] == pytest.approx(1)
+    beams = annual_beams(36.004, row["elevation_mean_m"])
+    assert row["solar_w_m2"] == pytest.approx(irradiance(beams, np.array([11.31]), np.array([180.0]))[0], rel=2e-3)
+    assert row["latitude"] == pytest.approx(36.0039, abs=1e-6)  # the highest row of cells
+    assert shape.contains(gpd.points_from_xy([row["longitude"]], [row["latitude"]])[0])
 
 
 def test_without_dem_nulls_and_a_reason(tmp_path):
-    one = measured(tmp_path, outlines(tmp_path, box(80, 36, 80.001, 36.004))).iloc[0]
+    row = measured(tmp_path, outlines(tmp_path, box(80, 36, 80.001, 36.004))).iloc[0]
     unknown = ["elevation_min_m", "elevation_mean_m", "slope_deg", "aspect_deg", "solar_w_m2", "dem_share"]
-    assert one[unknown].isna().all()
-    assert (one["mapping_date"], one["scenes_note"]) == (None, "the outline is from insar, which gives no date")
-    assert (one["dem_note"], one["length_note"]) == ("no DEM", "rectangle")
-    assert one["length_m"] == pytest.approx(WGS84.inv(80, 36, 80, 36.004)[2], rel=1e-3)
-    assert (one["longitude"], one["latitude"]) == pytest.approx((80.0005, 36.002))
+    assert row[unknown].isna().all()
+    assert (row["mapping_date"], row["scenes_note"]) == (None, "the outline is from insar, which gives no date")
+    assert (row["dem_note"], row["length_note"]) == ("no DEM", "rectangle")
+    assert row["length_m"] == pytest.approx(WGS84.inv(80, 36, 80, 36.004)[2], rel=1e-3)
+    assert (row["longitude"], row["latitude"]) == pytest.approx((80.0005, 36.002))
 
 
 def test_off_and_partly_off_the_dem(tmp_path, dem):
-    found = measured(tmp_path, outlines(tmp_path, box(79.999, 36, 80.001, 36.002), box(70, 36, 70.01, 36.01)), dem)
-    assert list(found["dem_note"]) == ["reaches past the DEM (50.0% of it)", "lies outside the DEM"]
-    assert list(found["dem_share"]) == [0.5, 0.0]
-    assert found[["elevation_min_m", "elevation_max_m", "slope_deg", "aspect_deg"]].isna().all().all()
-    assert (found[["area_km2", "length_m", "width_m"]] > 0).all().all()
+    result = measured(tmp_path, outlines(tmp_path, box(79.999, 36, 80.001, 36.002), box(70, 36, 70.01, 36.01)), dem)
+    assert list(result["dem_note"]) == ["reaches past the DEM (50.0% of it)", "lies outside the DEM"]
+    assert list(result["dem_share"]) == [0.5, 0.0]
+    assert result[["elevation_min_m", "elevation_max_m", "slope_deg", "aspect_deg"]].isna().all().all()
+    assert (result[["area_km2", "length_m", "width_m"]] > 0).all().all()
 
 
 def test_columns_and_kinds_of_an_empty_inventory(tmp_path, dem):
-    found = measured(tmp_path, outlines(tmp_path), dem)
-    assert list(found.columns) == [*(one.name for one in DESCRIBED), "geometry"]
-    assert found["area_km2"].dtype == float
+    result = measured(tmp_path, outlines(tmp_path), dem)
+    assert list(result.columns) == [*(attribute.name for attribute in DESCRIBED), "geometry"]
+    assert result["area_km2"].dtype == float
 
 
 def test_reviewed_detections_keep_what_a_person_said(tmp_path, detections, dem):
-    said = frame([square(0), square(1)], detection=["a", "b"], status=["accepted", "rejected"], reviewer=["r", "r"])
-    write_layers(tmp_path / "said.gpkg", {"review": said})
+    decisions = frame(
+        [square(0), square(1)], detection=["a", "b"], status=["accepted", "rejected"], reviewer=["r", "r"]
+    )
+    write_layers(tmp_path / "said.gpkg", {"review": decisions})
     apply_review(detections([square(0), square(1)]), tmp_path / "reviewed.gpkg", [tmp_path / "said.gpkg"])
     describe(tmp_path / "reviewed.gpkg", tmp_path / "described.gpkg", dem, source="reviewed", others_settings={})
-    (one,) = read_polygons(tmp_path / "described.gpkg", "described").to_dict("records")
-    assert (one["source"], one["method"], one["status"]) == ("reviewed", "deep learning", "accepted")
-    assert (one["reviewer"], one["confidence"]) == ("r", 0.95)
+    (row,) = read_polygons(tmp_path / "described.gpkg", "described").to_dict("records")
+    assert (row["source"], row["method"], row["status"]) == ("reviewed", "deep learning", "accepted")
+    assert (row["reviewer"], row["confidence"]) == ("r", 0.95)
     assert len(read_polygons(tmp_path / "described.gpkg", "rejected")) == 1
 
 
@@ -130,24 +135,24 @@ def andes(tmp_path, real_data):
 
 
 def test_real_rock_glaciers_on_partly_on_and_off_the_dem(andes):
-    found, _ = andes
-    notes = found["dem_note"].fillna("whole").str.replace(r"[\d.]+%.*", "some", regex=True).value_counts()
-    assert len(found) == 81
+    result, _ = andes
+    notes = result["dem_note"].fillna("whole").str.replace(r"[\d.]+%.*", "some", regex=True).value_counts()
+    assert len(result) == 81
     assert notes["lies outside the DEM"] == 71
     assert notes["reaches past the DEM (some"] == 4
-    on = found["elevation_mean_m"].notna()
-    assert sorted(found.loc[on, "source_id"]) == [f"glaciar_a_{n}_strict" for n in (15, 16, 21, 27, 28, 29)]
-    assert found.loc[~on, ["elevation_min_m", "elevation_max_m", "slope_deg", "aspect_deg"]].isna().all().all()
-    assert found.loc[on, "slope_deg"].between(5, 40).all()
+    on = result["elevation_mean_m"].notna()
+    assert sorted(result.loc[on, "source_id"]) == [f"glaciar_a_{n}_strict" for n in (15, 16, 21, 27, 28, 29)]
+    assert result.loc[~on, ["elevation_min_m", "elevation_max_m", "slope_deg", "aspect_deg"]].isna().all().all()
+    assert result.loc[on, "slope_deg"].between(5, 40).all()
 
 
 def test_real_attributes_against_cells_counted_another_way(andes):
     """Each cell is cut into 8 x 8 points and burned by GDAL; slope by Horn, written out with finite differences."""
-    found, dem = andes
+    result, dem = andes
     with rasterio.open(dem) as raster:
         z = np.where(raster.read(1) == -32768, np.nan, raster.read(1)).astype(float)
         transform = raster.transform
-    for row in found[found["elevation_mean_m"].notna()].itertuples():
+    for row in result[result["elevation_mean_m"].notna()].itertuples():
         cover = _cover(row.geometry, z.shape, transform)
         known = (cover > 0) & np.isfinite(z)
         assert row.elevation_mean_m == pytest.approx(np.average(z[known], weights=cover[known]), abs=1)
@@ -169,8 +174,8 @@ def test_real_zonal_means_are_exactextracts_own(andes):
     """The same outlines by exactextract's own weighted mean of elevation, and extremes."""
     from exactextract import exact_extract
 
-    found, dem = andes
-    whole = found[found["elevation_mean_m"].notna()]
+    result, dem = andes
+    whole = result[result["elevation_mean_m"].notna()]
     with rasterio.open(dem) as raster:
         theirs = exact_extract(raster, whole[["source_id", "geometry"]], ["mean", "min", "max"], output="pandas")
     for name in ("mean", "min", "max"):
@@ -180,12 +185,12 @@ def test_real_zonal_means_are_exactextracts_own(andes):
 
 def test_real_sun_against_hours_summed_one_by_one(andes):
     """Hock's formula with the sun's height and azimuth, each cell and each hour of twelve days, written out."""
-    found, dem = andes
+    result, dem = andes
     with rasterio.open(dem) as raster:
         z = np.where(raster.read(1) == -32768, np.nan, raster.read(1)).astype(float)
         transform = raster.transform
     slope, east, north = _slope(z, transform)
-    for row in found[found["elevation_mean_m"].notna()].itertuples():
+    for row in result[result["elevation_mean_m"].notna()].itertuples():
         cover = _cover(row.geometry, z.shape, transform)
         known = (cover > 0) & np.isfinite(slope)
         facing = np.degrees(np.arctan2(-east[known], -north[known]))
@@ -233,8 +238,8 @@ def _slope(z, transform):
 
 def _equal_area_km2(shape):
     """Lambert's azimuthal equal-area projection round the outline."""
-    there = f"+proj=laea +lat_0={shape.centroid.y} +lon_0={shape.centroid.x} +datum=WGS84"
-    return gpd.GeoSeries([shape], crs="EPSG:4326").to_crs(there).area.iloc[0] / 1e6
+    equal_area = f"+proj=laea +lat_0={shape.centroid.y} +lon_0={shape.centroid.x} +datum=WGS84"
+    return gpd.GeoSeries([shape], crs="EPSG:4326").to_crs(equal_area).area.iloc[0] / 1e6
 
 
 CRS = "EPSG:32644"
@@ -259,14 +264,14 @@ def outline(left, top, right, bottom, west=WEST):
     return box(west + 10 * left, NORTH - 10 * bottom, west + 10 * right, NORTH - 10 * top)
 
 
-def told(outlines, *pairs):
-    there = gpd.GeoSeries(outlines, crs=CRS).to_crs(4326)
-    return outline_scenes(there, [one for one, _ in pairs], [other for _, other in pairs])
+def scenes_of(outlines, *pairs):
+    lonlat = gpd.GeoSeries(outlines, crs=CRS).to_crs(4326)
+    return outline_scenes(lonlat, [record for record, _ in pairs], [facts for _, facts in pairs])
 
 
 def test_shares_and_the_date_of_the_greatest(tmp_path):
     pair = recorded(tmp_path, "A", [[1, 1, 1, 2]] * 4, ["2018-07-11T05:16:51.000Z", "2018-08-02"])
-    first, second, half = told([outline(0, 0, 4, 4), outline(3, 0, 4, 2), outline(2.5, 0, 3.5, 4)], pair)
+    first, second, half = scenes_of([outline(0, 0, 4, 4), outline(3, 0, 4, 2), outline(2.5, 0, 3.5, 4)], pair)
     assert first == {"mapping_date": "2018-07-11", "scenes": "A_1:0.750;A_2:0.250", "scenes_note": None}
     assert (second["mapping_date"], second["scenes"]) == ("2018-08-02", "A_2:1.000")
     assert (half["mapping_date"], half["scenes"]) == ("2018-08-02", "A_2:0.500;A_1:0.500")  # the later of equals
@@ -274,25 +279,25 @@ def test_shares_and_the_date_of_the_greatest(tmp_path):
 
 def test_pixels_that_no_scene_shows_do_not_count(tmp_path):
     pair = recorded(tmp_path, "A", [[0, 0, 0, 1]] * 4, ["2018-07-11"])
-    partly, nowhere, beyond = told([outline(0, 0, 4, 4), outline(0, 0, 2, 2), outline(900, 0, 910, 9)], pair)
+    partly, nowhere, beyond = scenes_of([outline(0, 0, 4, 4), outline(0, 0, 2, 2), outline(900, 0, 910, 9)], pair)
     assert partly["scenes"] == "A_1:1.000"
-    for one in (nowhere, beyond):
-        assert one == {"mapping_date": None, "scenes": None, "scenes_note": "no image covers it"}
+    for row in (nowhere, beyond):
+        assert row == {"mapping_date": None, "scenes": None, "scenes_note": "no image covers it"}
 
 
 def test_across_two_tiles(tmp_path):
     left = recorded(tmp_path, "A", [[1] * 4] * 4, ["2018-07-11"])
     right = recorded(tmp_path, "B", [[1] * 4] * 4, ["2018-08-02"], west=WEST + 40)
-    (one,) = told([outline(3, 0, 8, 4)], left, right)
-    assert one["scenes"] == "B_1:0.800;A_1:0.200"
-    assert one["mapping_date"] == "2018-08-02"
+    (row,) = scenes_of([outline(3, 0, 8, 4)], left, right)
+    assert row["scenes"] == "B_1:0.800;A_1:0.200"
+    assert row["mapping_date"] == "2018-08-02"
 
 
 def test_undated_scenes_and_no_records_have_a_reason(tmp_path):
-    (one,) = told([outline(0, 0, 4, 4)], recorded(tmp_path, "A", [[1] * 4] * 4, [None]))
-    assert (one["mapping_date"], one["scenes_note"]) == (None, "the scene's date is not known")
-    assert told([outline(0, 0, 1, 1)])[0]["scenes_note"] == "no record of scenes"
-    assert told([], recorded(tmp_path, "A", [[1]], ["2018-07-11"])) == []
+    (row,) = scenes_of([outline(0, 0, 4, 4)], recorded(tmp_path, "A", [[1] * 4] * 4, [None]))
+    assert (row["mapping_date"], row["scenes_note"]) == (None, "the scene's date is not known")
+    assert scenes_of([outline(0, 0, 1, 1)])[0]["scenes_note"] == "no record of scenes"
+    assert scenes_of([], recorded(tmp_path, "A", [[1]], ["2018-07-11"])) == []
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"scenes": 3}', '{"scenes": [{"name": "A"}]}'])
@@ -300,25 +305,25 @@ def test_facts_that_are_none(tmp_path, text):
     record, facts = recorded(tmp_path, "A", [[1]], ["2018-07-11"])
     facts.write_text(text)
     with pytest.raises(UserError, match=r"an image's facts written by `compose-rgb`.*wrote beside the image"):
-        told([outline(0, 0, 1, 1)], (record, facts))
+        scenes_of([outline(0, 0, 1, 1)], (record, facts))
 
 
 def test_records_and_facts_that_do_not_fit(tmp_path):
     record, facts = recorded(tmp_path, "A", [[3]], ["2018-07-11"])
     with pytest.raises(UserError, match="scene number 3"):
-        told([outline(0, 0, 1, 1)], (record, facts))
+        scenes_of([outline(0, 0, 1, 1)], (record, facts))
     with pytest.raises(UserError, match="one for each image"):
         outline_scenes(gpd.GeoSeries([outline(0, 0, 1, 1)], crs=CRS), [record], [])
 
 
 def test_described_detections_say_what_they_were_mapped_from(tmp_path):
-    there = gpd.GeoSeries([outline(0, 0, 4, 4)], crs=CRS).to_crs(4326)
-    reviewed = frame(list(there), detection=["d1"], status=["pending"], confidence=[0.9])
+    lonlat = gpd.GeoSeries([outline(0, 0, 4, 4)], crs=CRS).to_crs(4326)
+    reviewed = frame(list(lonlat), detection=["d1"], status=["pending"], confidence=[0.9])
     write_layers(tmp_path / "r.gpkg", {"reviewed": reviewed, "rejected": reviewed.iloc[:0]})
     record, facts = recorded(tmp_path, "A", [[1, 1, 1, 2]] * 4, ["2018-07-11", "2018-08-02"])
     describe(tmp_path / "r.gpkg", tmp_path / "d.gpkg", None, [record], [facts], source="reviewed", others_settings={})
-    (one,) = read_polygons(tmp_path / "d.gpkg", "described").to_dict("records")
-    assert (one["mapping_date"], one["scenes"]) == ("2018-07-11", "A_1:0.750;A_2:0.250")
+    (row,) = read_polygons(tmp_path / "d.gpkg", "described").to_dict("records")
+    assert (row["mapping_date"], row["scenes"]) == ("2018-07-11", "A_1:0.750;A_2:0.250")
 
 
 OUTLINE = box(80, 36, 80.01, 36.03)
@@ -350,5 +355,5 @@ def test_ends_are_the_highest_and_lowest_tenth():
 
 
 def test_ends_of_a_single_cell():
-    one = np.ones(1)
-    assert flow_ends(one, one, one, one) == ((1, 1), (1, 1))
+    cell = np.ones(1)
+    assert flow_ends(cell, cell, cell, cell) == ((1, 1), (1, 1))

@@ -27,25 +27,25 @@ HEADER = {
 
 
 @pytest.fixture
-def made(tmp_path):
+def folder(tmp_path):
     """An inventory of two records, its summary, a model and the facts of two images of three scenes."""
     records = compiled([square(0), square(1)], area_km2=[0.2, 0.4], elevation_mean_m=[4500.0, None])
     write_layers(tmp_path / "inventory.gpkg", {"inventory": records})
-    told = summarize(
+    summary = summarize(
         records,
         records.assign(status=["edited", "pending"], source_id=["d00001", "d00002"]),
         rejected=3,
         dropped=1,
         repeated=0,
     )
-    (tmp_path / "summary.json").write_text(json.dumps(told))
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
     save_file({"w": np.zeros(1)}, tmp_path / "model.safetensors", metadata={"lobate": json.dumps(HEADER)})
     for tile, scenes in {
         "A": [("s2", "2018-08-02T05:06:59.000Z", 5), ("s9", "2018-08-09", 0)],
         "B": [("s1", "2018-07-11", 9)],
     }.items():
-        listed = [{"name": name, "date": date, "pixels": pixels} for name, date, pixels in scenes]
-        (tmp_path / f"{tile}.json").write_text(json.dumps({"scenes": listed}))
+        facts = [{"name": name, "date": date, "pixels": pixels} for name, date, pixels in scenes]
+        (tmp_path / f"{tile}.json").write_text(json.dumps({"scenes": facts}))
     return tmp_path
 
 
@@ -62,26 +62,28 @@ def documented(folder, **settings):
     return (folder / "README.md").read_text(), json.loads((folder / "metadata.json").read_text())
 
 
-def test_elevation_of_several_files(made):
-    text, told = documented(made, dem=["west.tif", "east.tif"])
-    assert told["elevation"] == ["west.tif", "east.tif"]
+def test_elevation_of_several_files(folder):
+    text, metadata = documented(folder, dem=["west.tif", "east.tif"])
+    assert metadata["elevation"] == ["west.tif", "east.tif"]
     assert "Elevation: `west.tif`, `east.tif`." in text
 
 
-def test_sources_scenes_model_licence_and_citation(made):
+def test_sources_scenes_model_licence_and_citation(folder):
     others = {"insar": OtherInventory(path="resources/x.shp", licence="CC BY 4.0", citation="Somebody 2023")}
-    text, told = documented(made, region="kunlun", others=others, licence="CC0", citation="Us 2026", dem="dem.tif")
-    assert (told["licence"], told["citation"], told["region"], told["elevation"]) == (
+    text, metadata = documented(
+        folder, region="kunlun", others=others, licence="CC0", citation="Us 2026", dem="dem.tif"
+    )
+    assert (metadata["licence"], metadata["citation"], metadata["region"], metadata["elevation"]) == (
         "CC0",
         "Us 2026",
         "kunlun",
         "dem.tif",
     )
-    assert [source["name"] for source in told["sources"]] == ["insar", "reviewed"]
-    assert told["sources"][0]["citation"] == "Somebody 2023"
-    assert [scene["name"] for scene in told["scenes"]] == ["s1", "s2"]  # s9 gave no pixel
-    assert told["dates"] == ["2018-07-11", "2018-08-02"]
-    assert (told["model"]["digest"], told["model"]["round"]) == ("abc", 2)
+    assert [source["name"] for source in metadata["sources"]] == ["insar", "reviewed"]
+    assert metadata["sources"][0]["citation"] == "Somebody 2023"
+    assert [scene["name"] for scene in metadata["scenes"]] == ["s1", "s2"]  # s9 gave no pixel
+    assert metadata["dates"] == ["2018-07-11", "2018-08-02"]
+    assert (metadata["model"]["digest"], metadata["model"]["round"]) == ("abc", 2)
     for part in (
         "Licence: CC0",
         "Citation: Us 2026",
@@ -91,8 +93,8 @@ def test_sources_scenes_model_licence_and_citation(made):
         assert part in text
 
 
-def test_the_papers_table_as_text(made):
-    text, _ = documented(made)
+def test_the_papers_table_as_text(folder):
+    text, _ = documented(folder)
     for row in ("known: another inventory has them too | 2", "wrong: rejected in the review | 3", "**total** | 6"):
         assert f"| {row} |" in text
     assert "| of the known and new: outline edited by a person | 1 |" in text
@@ -100,9 +102,9 @@ def test_the_papers_table_as_text(made):
     assert "Licence: not said; set `inventory.licence`" in text
 
 
-def test_the_example_is_called_synthetic(made):
-    assert "SYNTHETIC" in documented(made, synthetic=True)[0]
-    assert "SYNTHETIC" not in documented(made)[0]
+def test_the_example_is_called_synthetic(folder):
+    assert "SYNTHETIC" in documented(folder, synthetic=True)[0]
+    assert "SYNTHETIC" not in documented(folder)[0]
     assert not is_synthetic(None)
 
 
@@ -111,8 +113,8 @@ def test_no_model_no_scenes_nothing_found(tmp_path):
     write_layers(tmp_path / "inventory.gpkg", {"inventory": records})
     (tmp_path / "summary.json").write_text(json.dumps(summarize(records, records, 0, 0, 0)))
     document_inventory(*(tmp_path / name for name in ("inventory.gpkg", "summary.json", "README.md", "metadata.json")))
-    told = json.loads((tmp_path / "metadata.json").read_text())
-    assert (told["bounds"], told["model"], told["scenes"]) == (None, None, [])
+    metadata = json.loads((tmp_path / "metadata.json").read_text())
+    assert (metadata["bounds"], metadata["model"], metadata["scenes"]) == (None, None, [])
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_no_model_no_scenes_nothing_found(tmp_path):
         ("model.safetensors", "x", "no model of lobate"),
     ],
 )
-def test_files_that_are_something_else(made, name, content, message):
-    (made / name).write_text(content)
+def test_files_that_are_something_else(folder, name, content, message):
+    (folder / name).write_text(content)
     with pytest.raises(UserError, match=message):
-        documented(made)
+        documented(folder)

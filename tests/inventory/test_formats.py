@@ -33,8 +33,10 @@ RING = square(3).difference(square(3, side=0.3).buffer(-1e-4)).union(square(5))
 def inventory():
     """Three records: everything known, nothing known, and odd texts on an outline of two parts with a hole."""
     full = {
-        one.name: [f"{one.name} x", None, 'old, "grey"\nstein ü'] if one.kind is str else [1.25, np.nan, -0.1]
-        for one in INVENTORY
+        attribute.name: [f"{attribute.name} x", None, 'old, "grey"\nstein ü']
+        if attribute.kind is str
+        else [1.25, np.nan, -0.1]
+        for attribute in INVENTORY
     }
     full["id"] = ["RGU1", "RGU2", "RGU3"]
     full["mapping_date"] = ["2018-07-11", None, "2018"]
@@ -54,7 +56,7 @@ def parquet(frame, path):
 
 def csv(frame, path):
     write_csv(frame, path)
-    table = pd.read_csv(path, dtype={one.name: str for one in INVENTORY if one.kind is str})
+    table = pd.read_csv(path, dtype={attribute.name: str for attribute in INVENTORY if attribute.kind is str})
     return gpd.GeoDataFrame(
         table.drop(columns="outline_wkt"), geometry=gpd.GeoSeries.from_wkt(table["outline_wkt"]), crs=4326
     )
@@ -69,7 +71,7 @@ def geojson(frame, path):
 
 def shapefile(frame, path):
     write_shapefile(frame, path)
-    return gpd.read_file(path).rename(columns={short_name(one.name): one.name for one in INVENTORY})
+    return gpd.read_file(path).rename(columns={short_name(attribute.name): attribute.name for attribute in INVENTORY})
 
 
 @pytest.mark.parametrize(
@@ -77,14 +79,14 @@ def shapefile(frame, path):
     [(geopackage, "gpkg"), (parquet, "parquet"), (csv, "csv"), (geojson, "geojson"), (shapefile, "shp.zip")],
 )
 def test_every_format_gives_the_records_back(inventory, tmp_path, form, ending):
-    found = form(inventory, tmp_path / f"inventory.{ending}")
-    assert list(found.columns) == [*(one.name for one in INVENTORY), "geometry"]
-    assert found.crs.to_epsg() == 4326
-    for one in INVENTORY:
-        ours, theirs = inventory[one.name], found[one.name]
-        assert theirs.isna().tolist() == ours.isna().tolist(), one.name
-        assert theirs.dropna().tolist() == ours.dropna().tolist(), one.name
-    assert found.geometry.normalize().geom_equals_exact(inventory.geometry.normalize(), 2e-7).all()
+    result = form(inventory, tmp_path / f"inventory.{ending}")
+    assert list(result.columns) == [*(attribute.name for attribute in INVENTORY), "geometry"]
+    assert result.crs.to_epsg() == 4326
+    for attribute in INVENTORY:
+        ours, theirs = inventory[attribute.name], result[attribute.name]
+        assert theirs.isna().tolist() == ours.isna().tolist(), attribute.name
+        assert theirs.dropna().tolist() == ours.dropna().tolist(), attribute.name
+    assert result.geometry.normalize().geom_equals_exact(inventory.geometry.normalize(), 2e-7).all()
 
 
 @pytest.mark.parametrize("write", [write_parquet, write_csv, write_geojson, write_shapefile])
@@ -98,29 +100,29 @@ def test_same_bytes_twice_and_of_nothing(inventory, tmp_path, write):
 
 def test_geojson_is_as_rfc_7946_wants_it(inventory, tmp_path):
     write_geojson(inventory, tmp_path / "i.geojson")
-    told = json.loads((tmp_path / "i.geojson").read_text())
-    assert "crs" not in told
-    for feature in told["features"]:
+    collection = json.loads((tmp_path / "i.geojson").read_text())
+    assert "crs" not in collection
+    for feature in collection["features"]:
         for polygon in shapely.get_parts(shapely.geometry.shape(feature["geometry"])):
             assert polygon.exterior.is_ccw
             assert not any(hole.is_ccw for hole in polygon.interiors)
 
 
-def test_short_names_are_short_unique_and_told(inventory, tmp_path):
-    names = [short_name(one.name) for one in INVENTORY]
+def test_short_names_are_short_unique_and_reported(inventory, tmp_path):
+    names = [short_name(attribute.name) for attribute in INVENTORY]
     assert max(map(len, names)) <= MAX_NAME_LENGTH
     assert len({name.lower() for name in names}) == len(names)
     write_shapefile(inventory, tmp_path / "i.shp.zip")
     with zipfile.ZipFile(tmp_path / "i.shp.zip") as archive:
         assert archive.read("fields.tsv").decode() == field_list()
         assert {f"inventory.{end}" for end in ("shp", "shx", "dbf", "prj", "cpg")} < set(archive.namelist())
-        assert {one.date_time for one in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     assert "upslope\tupslope_connection\ttext\t" in field_list()
 
 
 def test_long_texts_are_cut_aloud_and_never_inside_a_letter(inventory, tmp_path, caplog):
     inventory.loc[0, "remark"] = "ü" * 200
     with caplog.at_level(logging.WARNING):
-        found = shapefile(inventory, tmp_path / "i.shp.zip")
-    assert found.loc[0, "remark"] == "ü" * 127
+        result = shapefile(inventory, tmp_path / "i.shp.zip")
+    assert result.loc[0, "remark"] == "ü" * 127
     assert "1 texts are cut" in caplog.text

@@ -26,7 +26,7 @@ def test_identifier(longitude, latitude, expected):
 def test_unique_and_the_first_keeps_the_plain_one(names):
     unique = disambiguate_ids(names)
     assert len(set(unique)) == len(names)
-    assert {one for one in unique if len(one) == 1} == set(names)
+    assert {name for name in unique if len(name) == 1} == set(names)
 
 
 def test_letters_go_on_after_z():

@@ -29,14 +29,14 @@ def data_of(path):
     return json.loads(re.search(r'id="data">(.*?)</script>', path.read_text(), re.S)[1])
 
 
-def made(detections, image, tmp_path, name="review.html", **more):
+def write_page(detections, image, tmp_path, name="review.html", **settings):
     target = tmp_path / name
-    review_page(detections, [image], target, tiles=["T"], names=[], others_settings={}, **more)
+    review_page(detections, [image], target, tiles=["T"], names=[], others_settings={}, **settings)
     return target
 
 
 def test_least_certain_first_with_outlines_and_pictures(detections, image, tmp_path):
-    data = data_of(made(detections([square(0), square(1), square(2)]), image, tmp_path, region="demo"))
+    data = data_of(write_page(detections([square(0), square(1), square(2)]), image, tmp_path, region="demo"))
     assert [detection["id"] for detection in data["detections"]] == ["d00002", "d00001", "d00000"]
     first = data["detections"][-1]
     assert np.allclose(first["outline"][0][0][0], [80 + 0.9 * STEP, 36])
@@ -46,12 +46,12 @@ def test_least_certain_first_with_outlines_and_pictures(detections, image, tmp_p
 
 def test_same_bytes_twice(detections, image, tmp_path):
     source = detections([square(0), square(1)])
-    one, other = (made(source, image, tmp_path, name) for name in ("a.html", "b.html"))
-    assert one.read_bytes() == other.read_bytes()
+    first, second = (write_page(source, image, tmp_path, name) for name in ("a.html", "b.html"))
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_nothing_to_review(detections, image, tmp_path):
-    assert data_of(made(detections([]), image, tmp_path))["detections"] == []
+    assert data_of(write_page(detections([]), image, tmp_path))["detections"] == []
 
 
 def test_names_for_every_file(detections, image, tmp_path):

@@ -39,7 +39,7 @@ def opened(world, tmp_path, decisions=None):
 
 
 def sources(root):
-    return {one.findtext("id"): one.findtext("datasource") for one in root.iter("maplayer")}
+    return {layer.findtext("id"): layer.findtext("datasource") for layer in root.iter("maplayer")}
 
 
 def test_without_decisions_the_sheet_is_looked_at(world, tmp_path):
@@ -51,7 +51,7 @@ def test_without_decisions_the_sheet_is_looked_at(world, tmp_path):
         "image_of_tile_0": "../imagery/T44.tif",
         "image_of_tile_1": "../imagery/T45.tif",
     }
-    assert {one.get("readOnly") for one in root.iter("maplayer") if one.get("type") == "vector"} == {"1"}
+    assert {layer.get("readOnly") for layer in root.iter("maplayer") if layer.get("type") == "vector"} == {"1"}
     assert root.findtext("properties/Paths/Absolute") == "false"
 
 
@@ -66,13 +66,13 @@ def test_without_decisions_the_sheet_is_looked_at(world, tmp_path):
 def test_the_persons_file_is_the_one_to_edit(world, tmp_path, decisions, source):
     root = opened(world, tmp_path, decisions)
     assert sources(root)["outlines_review"] == source
-    layers = {one.findtext("id"): one.get("readOnly") for one in root.iter("maplayer")}
+    layers = {layer.findtext("id"): layer.get("readOnly") for layer in root.iter("maplayer")}
     assert (layers["outlines_review"], layers["outlines_removed"]) == ("0", "1")
 
 
 def test_several_people_have_a_layer_each(world, tmp_path):
     root = opened(world, tmp_path, ["resources/r/a.gpkg", "resources/r/b.gpkg"])
-    names = [one.get("name") for one in root.iter("layer-tree-layer")]
+    names = [entry.get("name") for entry in root.iter("layer-tree-layer")]
     assert names[:2] == ["detections to review (a)", "detections to review (b)"]
     assert len(set(sources(root))) == 6
 
@@ -80,7 +80,7 @@ def test_several_people_have_a_layer_each(world, tmp_path):
 def test_layers_have_the_names_that_qgis_keeps(world, tmp_path):
     """QGIS gives a layer whose id has ten letters or less another one, and then it is in no tree."""
     root = opened(world, tmp_path, ["resources/r/a.gpkg", "resources/r/b.gpkg"])
-    ids = [one.get("id") for one in root.iter("layer-tree-layer")]
+    ids = [entry.get("id") for entry in root.iter("layer-tree-layer")]
     assert ids == list(sources(root))
     assert min(map(len, ids)) > 10
 
@@ -101,7 +101,7 @@ def test_it_opens_on_all_images_in_the_first_ones_crs(world, tmp_path):
 
 
 def test_few_bands_are_grey(world, tmp_path):
-    drawn = [one.get("type") for one in opened(world, tmp_path).iter("rasterrenderer")]
+    drawn = [renderer.get("type") for renderer in opened(world, tmp_path).iter("rasterrenderer")]
     assert drawn == ["multibandcolor", "singlebandgray"]
 
 
@@ -112,7 +112,7 @@ def test_same_bytes_twice(world, tmp_path):
     assert (tmp_path / "review.qgs").read_bytes() == first
 
 
-def test_nothing_to_show_is_told(world, tmp_path):
+def test_nothing_to_show_is_reported(world, tmp_path):
     with pytest.raises(UserError, match="no images"):
         review_project(world[0], [], tmp_path / "review.qgs")
     write_layers(tmp_path / "old.gpkg", {"review": frame([square(0)])})

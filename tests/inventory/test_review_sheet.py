@@ -1,4 +1,4 @@
-"""The sheet holds what was decided: a new copy of it in the place of the old one changes nothing, whatever the model did. The review sheet: everything a person needs, least certain first."""
+"""The review sheet: least certain first, with earlier decisions; a new copy in place of the old one changes nothing."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_new_copy_decides_the_same(decided, sheet_of, tmp_path):
     sheet_of(decided[0], [second], "third")
     for layer in LAYERS:
         before, after = (read_layer(tmp_path / f"{name}_reviewed.gpkg", layer) for name in ("second", "third"))
-        pd.testing.assert_frame_equal(told(before), told(after))
+        pd.testing.assert_frame_equal(decisions_of(before), decisions_of(after))
 
 
 def test_nothing_is_lost_when_the_model_changes_its_mind_and_back(decided, detections, sheet_of, tmp_path):
@@ -89,14 +89,14 @@ def test_nothing_is_lost_when_the_model_changes_its_mind_and_back(decided, detec
         pd.testing.assert_frame_equal(places(with_detour), places(without))
 
 
-def test_what_apply_review_did_not_write_is_told(detections, tmp_path):
+def test_what_apply_review_did_not_write_is_reported(detections, tmp_path):
     empty = frame([Polygon()])
     write_layers(tmp_path / "other.gpkg", {"reviewed": empty, "rejected": empty, "unmatched": empty})
     with pytest.raises(UserError, match="lacks the field"):
         review_sheet(detections([square(0)]), tmp_path / "review.gpkg", reviewed=tmp_path / "other.gpkg")
 
 
-def told(frame):
+def decisions_of(frame):
     """Who said what of which outline."""
     texts = (
         frame[["status", "reviewer", "remark"]]
@@ -108,7 +108,7 @@ def told(frame):
 
 
 def places(frame):
-    return told(frame)[["status", "outline"]]
+    return decisions_of(frame)[["status", "outline"]]
 
 
 def test_sheet_is_least_certain_first_and_pending(detections, tmp_path):

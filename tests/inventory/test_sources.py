@@ -28,26 +28,26 @@ def insar(tmp_path):
     return tmp_path / "insar.gpkg"
 
 
-def other(**settings) -> dict[str, OtherInventory]:
+def others(**settings) -> dict[str, OtherInventory]:
     return {"insar": OtherInventory(path="insar.gpkg", **settings)}
 
 
 def test_fields_become_attributes(insar):
-    settings = other(
+    settings = others(
         id_field="name", fields={"velocity": "vel", "upslope_connection": "upslope"}, where={"Out": "Extended"}
     )
-    found = read_source(insar, "insar", settings)
-    assert list(found["source_id"]) == ["wkl001", "wkl003"]
-    assert list(found["velocity"]) == [12.5, 3.0]
-    assert list(found["upslope_connection"]) == ["debris-mantled_slope", "talus"]
-    assert set(found["method"]) == {"InSAR"}
-    assert set(found["status"]) == {"mapped"}
-    assert found.crs.to_epsg() == 4326
+    outlines = read_source(insar, "insar", settings)
+    assert list(outlines["source_id"]) == ["wkl001", "wkl003"]
+    assert list(outlines["velocity"]) == [12.5, 3.0]
+    assert list(outlines["upslope_connection"]) == ["debris-mantled_slope", "talus"]
+    assert set(outlines["method"]) == {"InSAR"}
+    assert set(outlines["status"]) == {"mapped"}
+    assert outlines.crs.to_epsg() == 4326
 
 
 def test_ids_are_made_where_there_are_none(insar, caplog):
     caplog.set_level("INFO")
-    assert list(read_source(insar, "insar", other())["source_id"]) == ["insar_00000", "insar_00001", "insar_00002"]
+    assert list(read_source(insar, "insar", others())["source_id"]) == ["insar_00000", "insar_00001", "insar_00002"]
     assert "has no inventory.others.insar.id_field: its features are numbered" in caplog.text
 
 
@@ -55,7 +55,7 @@ def test_an_inventory_without_crs_has_no_place(tmp_path):
     with pytest.warns(UserWarning, match="crs"):
         frame([square(0)], name=["a"]).set_crs(None, allow_override=True).to_file(tmp_path / "bare.shp")
     with pytest.raises(UserError, match=r"bare\.shp has no coordinate reference system"):
-        read_source(tmp_path / "bare.shp", "insar", other(id_field="name"))
+        read_source(tmp_path / "bare.shp", "insar", others(id_field="name"))
 
 
 @pytest.mark.parametrize(
@@ -70,34 +70,34 @@ def test_an_inventory_without_crs_has_no_place(tmp_path):
         ({"layer": "nothing"}, "has no layer nothing"),
     ],
 )
-def test_what_does_not_agree_is_told(insar, settings, message):
+def test_what_does_not_agree_is_reported(insar, settings, message):
     with pytest.raises(UserError, match=message):
-        read_source(insar, "insar", other(**settings))
+        read_source(insar, "insar", others(**settings))
 
 
 def test_dates_are_read_as_they_are_written(tmp_path):
     written = ["2018", "2018-07", "2018-07-11", "2018-07-11T05:16:51", None]
     write_layers(tmp_path / "d.gpkg", {"outlines": frame([square(n) for n in range(5)], when=written)})
-    found = read_source(tmp_path / "d.gpkg", "insar", other(fields={"mapping_date": "when"}))
-    assert list(found["mapping_date"].fillna("")) == ["2018", "2018-07", "2018-07-11", "2018-07-11", ""]
+    outlines = read_source(tmp_path / "d.gpkg", "insar", others(fields={"mapping_date": "when"}))
+    assert list(outlines["mapping_date"].fillna("")) == ["2018", "2018-07", "2018-07-11", "2018-07-11", ""]
 
 
 def test_velocities_come_in_cm_a_year(tmp_path):
     write_layers(tmp_path / "v.gpkg", {"outlines": frame([square(0)], v=[1.5], e=[0.2])})
     fields = {"velocity": "v", "velocity_error": "e"}
     for unit, factor in (("mm", 0.1), ("cm", 1), ("m", 100)):
-        found = read_source(tmp_path / "v.gpkg", "insar", other(fields=fields, velocity_unit=unit)).iloc[0]
-        assert (found["velocity"], found["velocity_error"]) == pytest.approx((1.5 * factor, 0.2 * factor))
+        outlines = read_source(tmp_path / "v.gpkg", "insar", others(fields=fields, velocity_unit=unit)).iloc[0]
+        assert (outlines["velocity"], outlines["velocity_error"]) == pytest.approx((1.5 * factor, 0.2 * factor))
 
 
 def test_unknown_source(insar):
     with pytest.raises(UserError, match="no inventory called optical"):
-        read_source(insar, "optical", other())
+        read_source(insar, "optical", others())
 
 
 def test_empty_inventory_is_fine(tmp_path):
     write_layers(tmp_path / "empty.gpkg", {"outlines": frame([], name=[])})
-    assert read_source(tmp_path / "empty.gpkg", "insar", other(id_field="name", where={"name": "x"})).empty
+    assert read_source(tmp_path / "empty.gpkg", "insar", others(id_field="name", where={"name": "x"})).empty
 
 
 def test_outlines_are_repaired_or_left_out_aloud(caplog):

@@ -1,4 +1,4 @@
-"""The form: drop-downs of the vocabulary's words, and only what a person decides may be written. Styles inside the GeoPackage: one a layer, taken by default, and harmless to whoever does not know them."""
+"""Styles in the GeoPackage: drop-downs of the vocabulary, only a person's fields editable, one default style a layer."""
 
 from __future__ import annotations
 
@@ -23,34 +23,42 @@ COLUMNS = ("fid", "detection", "status", *REVIEW_FIELDS, "confidence", "seen")
 
 
 @pytest.fixture
-def made():
+def layer_style():
     return element_with("qgis", form(COLUMNS))
 
 
-def test_every_word_of_the_vocabulary_is_offered_and_no_other(made):
+def test_every_word_of_the_vocabulary_is_offered_and_no_other(layer_style):
     for name in {"status", *REVIEW_FIELDS} & set(VOCABULARIES):
-        widget = made.find(f"fieldConfiguration/field[@name='{name}']/editWidget")
+        widget = layer_style.find(f"fieldConfiguration/field[@name='{name}']/editWidget")
         assert widget.get("type") == "ValueMap"
-        words = [one.get("value") for one in widget.iter("Option") if one.get("value")]
+        words = [element.get("value") for element in widget.iter("Option") if element.get("value")]
         assert tuple(words[-len(VOCABULARIES[name]) :]) == VOCABULARIES[name]
         assert len(words) - len(VOCABULARIES[name]) == (0 if name == "status" else 1), "all but the status may be empty"
 
 
-def test_only_decisions_may_be_written(made):
-    editable = {one.get("name") for one in made.find("editable") if one.get("editable") == "1"}
+def test_only_decisions_may_be_written(layer_style):
+    editable = {element.get("name") for element in layer_style.find("editable") if element.get("editable") == "1"}
     assert editable == {"status", *REVIEW_FIELDS}
-    assert not [one for one in read_only(COLUMNS)[0] if one.get("editable") != "0"]
+    assert not [element for element in read_only(COLUMNS)[0] if element.get("editable") != "0"]
 
 
-def test_numbers_and_shown_outlines_are_out_of_sight(made):
-    hidden = {one.get("name") for one in made.iter("field") if one.find("editWidget[@type='Hidden']") is not None}
-    assert hidden == {"fid", "seen"} == {one.get("name") for one in made.iter("column") if one.get("hidden") == "1"}
-    laid_out = [one.get("name") for one in made.iter("attributeEditorField")]
+def test_numbers_and_shown_outlines_are_out_of_sight(layer_style):
+    hidden = {
+        element.get("name")
+        for element in layer_style.iter("field")
+        if element.find("editWidget[@type='Hidden']") is not None
+    }
+    assert (
+        hidden
+        == {"fid", "seen"}
+        == {element.get("name") for element in layer_style.iter("column") if element.get("hidden") == "1"}
+    )
+    laid_out = [element.get("name") for element in layer_style.iter("attributeEditorField")]
     assert laid_out == ["status", *REVIEW_FIELDS, "confidence", "detection"]
 
 
-def test_a_sheet_without_measures_has_none_in_its_form(made):
-    assert "area_m2" not in {one.get("name") for one in made.iter() if one.get("name")}
+def test_a_sheet_without_measures_has_none_in_its_form(layer_style):
+    assert "area_m2" not in {element.get("name") for element in layer_style.iter() if element.get("name")}
 
 
 @pytest.fixture

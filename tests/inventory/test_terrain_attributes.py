@@ -33,7 +33,7 @@ def test_partial_cells_weigh_less():
     assert (values["dem_share"], values["dem_note"]) == (1, None)
 
 
-def test_some_voids_are_left_out_and_told():
+def test_some_voids_are_left_out_and_reported():
     values = summarize_cells(cells([100, np.nan, 100, 100, 100], slope=[10, np.nan, np.nan, 20, 20]), 0.75).values
     assert values["elevation_mean_m"] == 100
     assert values["slope_deg"] == pytest.approx(50 / 3)
@@ -50,10 +50,10 @@ def test_some_voids_are_left_out_and_told():
     ],
 )
 def test_what_is_not_known_is_null_with_a_reason(under, note):
-    found = summarize_cells(under, 0.75)
-    assert found.values["dem_note"] == note
-    assert found.cells is None
-    assert set(found.values) == {"dem_share", "dem_note"}
+    terrain = summarize_cells(under, 0.75)
+    assert terrain.values["dem_note"] == note
+    assert terrain.cells is None
+    assert set(terrain.values) == {"dem_share", "dem_note"}
 
 
 def test_mean_of_350_and_10_is_north():

@@ -1,4 +1,4 @@
-"""The compiled inventory in a standard's columns. The template's layers, columns, kinds and words."""
+"""The compiled inventory in the columns of a standard: the template's layers, columns, kinds and words."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def test_rgik_with_the_mapped_area(inventory, image, tmp_path):
 
 def test_the_papers_attributes(inventory, tmp_path):
     translate_inventory(inventory, tmp_path / "paper.gpkg", standard="paper")
-    found = read_layer(tmp_path / "paper.gpkg", "inventory")
-    assert list(found["name"]) == ["wkl000", "wkl001"]
-    assert list(found["velocity_cm_yr"]) == [12.0, 3.0]
-    assert {"altitude_m", "slope_deg", "area_km2", "upslope_connection", "velocity_error_cm_yr"} < set(found.columns)
+    paper = read_layer(tmp_path / "paper.gpkg", "inventory")
+    assert list(paper["name"]) == ["wkl000", "wkl001"]
+    assert list(paper["velocity_cm_yr"]) == [12.0, 3.0]
+    assert {"altitude_m", "slope_deg", "area_km2", "upslope_connection", "velocity_error_cm_yr"} < set(paper.columns)
 
 
 def test_same_bytes_twice(inventory, image, tmp_path):
@@ -94,44 +94,44 @@ def test_markers_outlines_and_moving_areas_are_joined_by_the_primary_id():
     records = compiled(
         [square(0), square(1)], velocity=[12.0, None], kinematics=["cm_to_dm", None], activity=["Active", None]
     )
-    made = layers(records, [square(0, side=5), square(1, side=5)])
-    assert list(made) == ["AOI", "PM", "GO", "MA"]
-    assert (len(made["AOI"]), made["AOI"]["Name"][0]) == (1, "kunlun")
-    assert made["AOI"].geometry[0].covers(records.geometry.union_all())
-    assert list(made["PM"]["PrimaryID"]) == list(made["GO"]["PrimaryID"])
-    assert list(made["PM"]["PrimaryID"]) == ["RGU360014N0800014E", "RGU360014N0800044E"]
+    result = layers(records, [square(0, side=5), square(1, side=5)])
+    assert list(result) == ["AOI", "PM", "GO", "MA"]
+    assert (len(result["AOI"]), result["AOI"]["Name"][0]) == (1, "kunlun")
+    assert result["AOI"].geometry[0].covers(records.geometry.union_all())
+    assert list(result["PM"]["PrimaryID"]) == list(result["GO"]["PrimaryID"])
+    assert list(result["PM"]["PrimaryID"]) == ["RGU360014N0800014E", "RGU360014N0800044E"]
     assert [
-        marker.within(outline) for marker, outline in zip(made["PM"].geometry, made["GO"].geometry, strict=True)
+        marker.within(outline) for marker, outline in zip(result["PM"].geometry, result["GO"].geometry, strict=True)
     ] == [True] * 2
-    first = made["PM"].iloc[0]
+    first = result["PM"].iloc[0]
     assert (first["Acti.Cl."], first["Kin.Att."], first["WorkingID"]) == ("active", "cm_to_dm", "LF0")
-    assert list(made["GO"]["Out.Type"]) == ["Extended"] * 2
-    (moving,) = made["MA"].to_dict("records")
+    assert list(result["GO"]["Out.Type"]) == ["Extended"] * 2
+    (moving,) = result["MA"].to_dict("records")
     assert (moving["PrimaryID"], moving["VelClass"], moving["Velocity"]) == ("RGU360014N0800014E", "10-30 cm/yr", 12.0)
 
 
 def test_without_velocities_no_moving_areas_and_without_images_no_area():
-    made = layers(compiled([square(0)]))
-    assert list(made) == ["AOI", "PM", "GO"]
-    assert made["AOI"].empty
+    result = layers(compiled([square(0)]))
+    assert list(result) == ["AOI", "PM", "GO"]
+    assert result["AOI"].empty
 
 
 def test_kinds_of_columns_in_the_file(tmp_path):
     write_layers(tmp_path / "rgik.gpkg", layers(compiled([square(0)], velocity=[1.0]), [square(0)]))
     for name, columns in (("PM", PM), ("GO", GO), ("MA", MA)):
         info = pyogrio.read_info(tmp_path / "rgik.gpkg", layer=name)
-        found = dict(zip(info["fields"], info["dtypes"], strict=True))
-        assert found == {column: kind.lower() for column, kind in columns.items()}, name
+        kinds = dict(zip(info["fields"], info["dtypes"], strict=True))
+        assert kinds == {column: kind.lower() for column, kind in columns.items()}, name
     assert pyogrio.read_info(tmp_path / "rgik.gpkg", layer="PM")["geometry_type"] == "Point"
     assert read_layer(tmp_path / "rgik.gpkg", "GO")["RelIndex"].isna().all()  # for a person to judge
 
 
 def test_two_at_one_place_have_two_ids():
-    made = layers(compiled([square(0), square(0)]))
-    assert list(made["PM"]["PrimaryID"]) == ["RGU360014N0800014E", "RGU360014N0800014Eb"]
+    result = layers(compiled([square(0), square(0)]))
+    assert list(result["PM"]["PrimaryID"]) == ["RGU360014N0800014E", "RGU360014N0800014Eb"]
 
 
-def test_unknown_words_are_told():
+def test_unknown_words_are_reported():
     with pytest.raises(UserError, match=r"inventory\.gpkg, field activity: feature 0 has the value 'asleep'"):
         layers(compiled([square(0)], activity=["asleep"]))
 

@@ -12,7 +12,7 @@ from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 from shapely.geometry import box
 
-from lobate.inventory import zonal as module
+from lobate.inventory import zonal
 from lobate.inventory.zonal import cell_coverage, cells_under
 from lobate.io.dem import cell_size_m
 from lobate.io.grid import WGS84, Grid
@@ -71,7 +71,9 @@ def test_grid_north_is_turned_to_true_north():
 
 
 def _lonlat(grid, col, row):
-    (lon,), (lat,) = rasterio.warp.transform(grid.crs, "EPSG:4326", *([one] for one in grid.transform @ (col, row)))
+    (lon,), (lat,) = rasterio.warp.transform(
+        grid.crs, "EPSG:4326", *([coordinate] for coordinate in grid.transform @ (col, row))
+    )
     return lon, lat
 
 
@@ -102,7 +104,7 @@ def test_bands_of_rows_change_nothing(monkeypatch):
     outline = box(500_110, 3_999_000, 501_000, 3_999_910)
     with dem(elevation) as raster:
         whole = cells_under(raster, outline)
-        monkeypatch.setattr(module, "MAX_CELLS", 100)
+        monkeypatch.setattr(zonal, "MAX_CELLS", 100)
         parts = cells_under(raster, outline)
     for name in ("x", "y", "cover", "elevation", "slope", "aspect"):
         assert getattr(parts, name) == pytest.approx(getattr(whole, name), rel=1e-6, abs=1e-4), name

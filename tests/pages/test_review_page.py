@@ -71,7 +71,7 @@ class Person:
     def __init__(self, tab, page: Path) -> None:
         self.tab, self.errors = tab, []
         tab.on("pageerror", lambda error: self.errors.append(str(error)))
-        tab.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        tab.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
         tab.on("request", lambda request: self.errors.append(request.url) if request.url.startswith("http") else None)
         tab.goto(page.as_uri())
 
@@ -240,23 +240,23 @@ def test_a_closed_tab_loses_nothing(person, six):
 
 def test_an_earlier_file_finds_the_detections_of_another_model(person, chromium, tmp_path):
     person.press("a", "r")
-    said = person.save(tmp_path / "said.geojson")
+    saved = person.save(tmp_path / "said.geojson")
     (tmp_path / "new").mkdir()
     newer = world(tmp_path / "new", 5, across=3, dx=40.0, names="e")
-    other = Person(chromium.new_context(accept_downloads=True).new_page(), newer)
-    other.tab.set_input_files("#file", said)
-    other.tab.wait_for_function("$('message').textContent.includes('loaded')")
-    assert [other.status[f"e0000{n}"] for n in range(3)] == ["accepted", "rejected", "pending"]
-    other.press("n", "n", "r")
-    again = json.loads(other.save(tmp_path / "again.geojson").read_text())["features"]
-    first = json.loads(said.read_text())["features"]
+    newer_person = Person(chromium.new_context(accept_downloads=True).new_page(), newer)
+    newer_person.tab.set_input_files("#file", saved)
+    newer_person.tab.wait_for_function("$('message').textContent.includes('loaded')")
+    assert [newer_person.status[f"e0000{n}"] for n in range(3)] == ["accepted", "rejected", "pending"]
+    newer_person.press("n", "n", "r")
+    again = json.loads(newer_person.save(tmp_path / "again.geojson").read_text())["features"]
+    first = json.loads(saved.read_text())["features"]
     assert again[0]["geometry"] == first[0]["geometry"], "the outline that was accepted, not the new model's"
     assert len(again) == 3
-    assert other.errors == []
+    assert newer_person.errors == []
 
 
 @pytest.mark.parametrize("text", ["nothing", '{"type": "FeatureCollection", "features": [{"geometry": null}]}', "{}"])
-def test_what_is_no_decisions_file_is_told(person, tmp_path, text):
+def test_what_is_no_decisions_file_is_reported(person, tmp_path, text):
     (tmp_path / "said.geojson").write_text(text)
     person.tab.set_input_files("#file", tmp_path / "said.geojson")
     person.tab.wait_for_function("$('message').textContent.includes('no decisions file')")

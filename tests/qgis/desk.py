@@ -75,7 +75,7 @@ class Desk:
         write_layers(self.results / "inventory/described/insar.gpkg", {"described": insar})
 
     def run(self, decisions: str | list[str] | None = None) -> None:
-        """Do what the workflow does, with a person's decisions."""
+        """Run the verbs of the review, with a person's decisions."""
         detections, reviewed = self.results / "mapping/detections.gpkg", self.results / "inventory/reviewed.gpkg"
         files = [decisions] if isinstance(decisions, str) else decisions or []
         apply_review(detections, reviewed, [self.root / file for file in files])
@@ -84,8 +84,8 @@ class Desk:
         review_project(self.sheet, images, self.project, decisions=decisions, region="r")
 
 
-def qgis(what: str, path: Path, *more: str) -> Any:
-    """Run load.py in Debian's Python and return what it tells."""
+def qgis(what: str, path: Path, *arguments: str) -> Any:
+    """Run load.py in Debian's Python and return its report."""
     scratch = path.parent
     clean = {
         "PATH": "/usr/bin:/bin",
@@ -94,7 +94,7 @@ def qgis(what: str, path: Path, *more: str) -> Any:
         "QT_QPA_PLATFORM": "offscreen",
     }
     done = subprocess.run(
-        [PYTHON, LOAD, what, path, *more], check=False, env=clean, capture_output=True, text=True, timeout=120
+        [PYTHON, LOAD, what, path, *arguments], check=False, env=clean, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""Runs in Debian's own Python, which has QGIS: opens a project or a GeoPackage as QGIS does and tells what it sees.
+"""Runs in Debian's own Python, which has QGIS: opens a project or a GeoPackage as QGIS does and reports it.
 
     load.py project FILE.qgs [PICTURE.png]
     load.py package FILE.gpkg
@@ -6,7 +6,7 @@
     load.py edit FILE.qgs          fills in the form of some rows of the layer `review` and mends an outline, and saves
     load.py draw FILE.qgs          adds an outline that no detection has
 
-What it sees is written to standard output as JSON.
+The report goes to standard output as JSON.
 """
 
 import json
@@ -31,8 +31,8 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QSize
 
 
-def told(layer):
-    """What a person would find in a layer."""
+def describe(layer):
+    """Return a layer as a person sees it."""
     facts = {
         "name": layer.name(),
         "valid": layer.isValid(),
@@ -56,11 +56,11 @@ def of_outlines(layer):
         "features": layer.featureCount(),
         "renderer": renderer.type(),
         "symbols": classes(layer) if renderer.type() == "categorizedSymbol" else None,
-        "categories": [legendSymbolItem.label() for legendSymbolItem in renderer.legendSymbolItems()],
+        "categories": [item.label() for item in renderer.legendSymbolItems()],
         "labels": labels(layer),
         "read_only": layer.readOnly(),
-        "widgets": {one.name(): widget(layer, number) for number, one in enumerate(fields)},
-        "editable": [one.name() for number, one in enumerate(fields) if not form.readOnly(number)],
+        "widgets": {field.name(): widget(layer, number) for number, field in enumerate(fields)},
+        "editable": [field.name() for number, field in enumerate(fields) if not form.readOnly(number)],
         "form": groups(form),
         "sort": sorted_column(layer),
         "hidden": [column.name for column in layer.attributeTableConfig().columns() if column.hidden],
@@ -68,14 +68,14 @@ def of_outlines(layer):
 
 
 def groups(form):
-    """The form's groups of fields, where somebody laid it out."""
+    """Return the form's groups of fields, None for the automatic layout."""
     if form.layout() != QgsEditFormConfig.TabLayout:
         return None
     return {group.name(): [child.name() for child in group.children()] for group in form.tabs()}
 
 
 def classes(layer):
-    """How many features each class of the renderer draws."""
+    """Return the number of features in each class of the renderer."""
     renderer, context = layer.renderer().clone(), expressions(layer)
     expression = QgsExpression(renderer.classAttribute())
     assert not expression.hasParserError(), expression.parserErrorString()
@@ -105,7 +105,7 @@ def widget(layer, number):
 
 
 def sorted_column(layer):
-    """The values of the table's order, row by row as a person sees them."""
+    """Return status and detection of each row, in the table's order."""
     text = layer.attributeTableConfig().sortExpression()
     if not text:
         return None
@@ -129,7 +129,7 @@ def opened(path):
 
 
 def draw(project, picture):
-    """Render what the project shows when it is opened."""
+    """Render the project as it opens."""
     settings = QgsMapSettings()
     root = project.layerTreeRoot()
     settings.setLayers(root.checkedLayers())
@@ -155,21 +155,21 @@ def seen(project, picture=None):
         "qgis": Qgis.QGIS_VERSION,
         "title": project.title(),
         "crs": project.crs().authid(),
-        "order": [one.name() for one in project.layerTreeRoot().layerOrder()],
-        "layers": {key: told(layer) for key, layer in project.mapLayers().items()},
+        "order": [layer.name() for layer in project.layerTreeRoot().layerOrder()],
+        "layers": {key: describe(layer) for key, layer in project.mapLayers().items()},
     }
 
 
 def package(path):
-    """The layers of a GeoPackage, each with the style that QGIS takes from inside it."""
+    """Return the layers of a GeoPackage, each with the style stored in it."""
     whole = QgsVectorLayer(path)
-    names = [subLayer.split("!!::!!")[1] for subLayer in whole.dataProvider().subLayers()]
+    names = [text.split("!!::!!")[1] for text in whole.dataProvider().subLayers()]
     layers = {name: QgsVectorLayer(f"{path}|layername={name}", name, "ogr") for name in names}
-    return {name: told(layer) for name, layer in layers.items() if layer.isSpatial()}
+    return {name: describe(layer) for name, layer in layers.items() if layer.isSpatial()}
 
 
 def restyle(path):
-    """Keep one more style in a GeoPackage, as a person may; an empty text is QGIS's word for no error."""
+    """Store one more style in a GeoPackage, as a person may; QGIS returns an empty text for success."""
     layer = QgsVectorLayer(f"{path}|layername=review", "review", "ogr")
     return layer.saveStyleToDatabase("my own", "", False, "")
 
@@ -180,7 +180,7 @@ def edit(project):
     assert layer.startEditing(), "the layer cannot be edited"
     first, second, third = (feature.id() for feature in list(layer.getFeatures())[:3])
     fields = layer.fields()
-    said = {
+    changes = {
         first: {
             "status": "accepted",
             "upslope_connection": "glacier_forefield",
@@ -189,20 +189,20 @@ def edit(project):
         },
         second: {"status": "rejected", "remark": "a lake"},
     }
-    for feature, values in said.items():
+    for feature, values in changes.items():
         for field, value in values.items():
             assert layer.changeAttributeValue(feature, fields.indexOf(field), value)
     assert layer.changeGeometry(third, layer.getFeature(third).geometry().buffer(0.0003, 4))
     assert layer.commitChanges(), layer.commitErrors()
     request = QgsFeatureRequest().setFilterFids([first, second, third])
     return {
-        getFeature["detection"]: {"status": getFeature["status"], "wkt": getFeature.geometry().asWkt(9)}
-        for getFeature in layer.getFeatures(request)
+        feature["detection"]: {"status": feature["status"], "wkt": feature.geometry().asWkt(9)}
+        for feature in layer.getFeatures(request)
     }
 
 
 def add(project):
-    """Draw a new outline beside the first one, as a person would: the form's defaults fill what is not said."""
+    """Draw a new outline beside the first one, as a person would: the form's defaults fill the rest."""
     layer = project.mapLayer("outlines_review")
     outline = next(layer.getFeatures()).geometry()
     outline.translate(0.02, 0)
@@ -210,14 +210,14 @@ def add(project):
     feature = QgsVectorLayerUtils.createFeature(layer, outline, {}, expressions(layer))
     assert layer.addFeature(feature)
     assert layer.commitChanges(), layer.commitErrors()
-    return {"status": [getFeature["status"] for getFeature in layer.getFeatures()][-1], "wkt": outline.asWkt(9)}
+    return {"status": [feature["status"] for feature in layer.getFeatures()][-1], "wkt": outline.asWkt(9)}
 
 
-def main(what, path, *more):
+def main(what, path, *arguments):
     if what in ("package", "restyle"):
         return {"package": package, "restyle": restyle}[what](path)
     project = opened(path)
-    return {"project": seen, "edit": edit, "draw": add}[what](project, *more)
+    return {"project": seen, "edit": edit, "draw": add}[what](project, *arguments)
 
 
 application = QgsApplication([], False)

@@ -27,10 +27,10 @@ DECISIONS = "resources/r/decisions.gpkg"
 @pytest.fixture
 def laid_out(tmp_path) -> Desk:
     desk.expect_qgis()
-    made = Desk(tmp_path / "root")
-    made.lay_out()
-    made.run()
-    return made
+    new_desk = Desk(tmp_path / "root")
+    new_desk.lay_out()
+    new_desk.run()
+    return new_desk
 
 
 @pytest.fixture
@@ -98,13 +98,17 @@ def test_the_package_alone_brings_its_styles_and_form(laid_out, tmp_path):
 
 def test_the_cases_of_a_score_open_with_their_looks(tmp_path):
     desk.expect_qgis()
-    found = frame([square(n) for n in range(4)], detection=list("abcd"), mean=[0.8] * 4, best_iou=[0.1] * 4)
-    hits = found.assign(reference=list("1234"), iou=0.7)
-    layers = {"hits": hits, "misses": hits, "false_alarms": found.assign(account=["wrong", "new", "known", "open"])}
+    detections = frame([square(n) for n in range(4)], detection=list("abcd"), mean=[0.8] * 4, best_iou=[0.1] * 4)
+    hits = detections.assign(reference=list("1234"), iou=0.7)
+    layers = {
+        "hits": hits,
+        "misses": hits,
+        "false_alarms": detections.assign(account=["wrong", "new", "known", "open"]),
+    }
     write_layers(tmp_path / "cases.gpkg", layers)
     add_styles(tmp_path / "cases.gpkg", case_styles())
     seen = qgis("package", tmp_path / "cases.gpkg")
-    assert {name: one["renderer"] for name, one in seen.items()} == {
+    assert {name: layer["renderer"] for name, layer in seen.items()} == {
         "hits": "singleSymbol",
         "misses": "singleSymbol",
         "false_alarms": "categorizedSymbol",
@@ -134,8 +138,8 @@ def test_the_form_has_drop_downs_of_the_right_words(own_copy):
 
 
 def test_what_a_person_saves_in_qgis_is_what_the_review_takes(own_copy):
-    said = qgis("edit", own_copy.project)
-    assert {name: one["status"] for name, one in said.items()} == {"d4": "accepted", "d3": "rejected", "d2": "edited"}
+    edits = qgis("edit", own_copy.project)
+    assert {name: row["status"] for name, row in edits.items()} == {"d4": "accepted", "d3": "rejected", "d2": "edited"}
     drawn = qgis("draw", own_copy.project)
     assert drawn["status"] == "edited", "whoever draws an outline need not say so"
 
@@ -152,7 +156,7 @@ def test_what_a_person_saves_in_qgis_is_what_the_review_takes(own_copy):
         "active",
         "me",
     ]
-    for name, wkt in (("d2", said["d2"]["wkt"]), ("drawn_00001", drawn["wkt"])):
+    for name, wkt in (("d2", edits["d2"]["wkt"]), ("drawn_00001", drawn["wkt"])):
         assert shapely.hausdorff_distance(reviewed.loc[name, "geometry"], shapely.from_wkt(wkt)) < 1e-8
 
     seen = qgis("project", own_copy.project)["layers"]["outlines_review"]
@@ -198,7 +202,7 @@ def test_the_table_of_styles_is_as_qgis_makes_it_itself(laid_out):
 
 def words(widget: dict) -> list[str]:
     assert widget["type"] == "ValueMap"
-    return [value for one in widget["config"]["map"] for value in one.values()]
+    return [value for entry in widget["config"]["map"] for value in entry.values()]
 
 
 def colours_of(picture: Path) -> Counter:

@@ -100,7 +100,7 @@ def circular_mean(degrees: np.ndarray, weights: np.ndarray) -> tuple[float | Non
 
 
 def highest_inside(cells: Cells, outline: shapely.Geometry) -> tuple[float, float] | None:
-    """Return the centre of the highest cell whose centre lies inside the outline (in the DEM's CRS); None without one."""
+    """Return the centre of the highest cell with its centre inside the outline (in the DEM's CRS); None without one."""
     inside = np.flatnonzero(shapely.contains_xy(outline, cells.x, cells.y))
     if not len(inside):
         return None
