@@ -31,7 +31,7 @@ def test_a_file_cut_short(tmp_path):
 
 def test_other_patches_than_the_footprints_tell_of(tmp_path):
     np.save(tmp_path / "p.npy", np.zeros((2, 9, 9, 2), np.uint8))
-    with pytest.raises(UserError, match="its footprints tell of 3"):
+    with pytest.raises(UserError, match="but there are 3 footprints"):
         open_patches(tmp_path / "p.npy", 3)
 
 

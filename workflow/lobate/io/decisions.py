@@ -1,8 +1,8 @@
-"""What a person's decisions say of places, as far as rooms before the review may know it.
+"""The parts of the review decisions that `labels` and `training` may depend on.
 
-Decisions flow back through `resources/`, never from results: a rejected place becomes a negative of the next round, an
-accepted or edited one is never mined. Both are seen through lenses, so an accepted outline changes nothing for the
-labels, and what is written in a remark nothing at all.
+Decisions flow back through `resources/`, never from results. A rejected outline becomes a negative of the next round. An
+accepted or edited one (here: confirmed) is never mined. Verbs read both through views, so an accepted outline does not
+change the labels, and a remark changes nothing.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ CONFIRMED = ("accepted", "edited")
 REJECTED = ("rejected",)
 LAYER = "review"
 REJECTED_FOLD = "rejected in the review"
-"""What stands where drawn outlines have their side or fold: a rejected place has no such field, and trains."""
+"""Value of the field fold for rejected outlines: they have no fold of their own, and are always training data."""
 VIEW_HEADER = "outlines out of a decisions file, as hexadecimal WKB\n"
-"""First line of what the lenses write: plain text, whatever the decisions file's format is."""
+"""First line of a view's text file, whatever the format of the decisions file."""
 
 
 def read_decisions_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
-    """Return the features of a decisions file in its own CRS, and words that name file and layer.
+    """Return the features of a decisions file in its own CRS, and a text that names file and layer for messages.
 
-    The layer is ``review`` where the file has one, else its only layer. Raises UserError for a file without outlines, CRS or
-    the field status.
+    The layer is ``review`` if the file has one, else its only layer. Raises UserError for a file without outlines, without
+    a CRS or without the field status.
     """
     check_no_pending_edits(path)
     layer = _review_layer(path)
@@ -51,36 +51,37 @@ def check_outlines(frame: gpd.GeoDataFrame, where: str) -> None:
         if not outline.is_valid:
             raise UserError(
                 f"{where}: the outline of feature {number} is not a valid polygon ({shapely.is_valid_reason(outline)}). "
-                "Mend it in QGIS (Vector > Geometry tools > Check validity) and save again."
+                "Repair it in QGIS (Vector > Geometry tools > Check validity) and save again."
             )
 
 
 def confirmed_view(source: Path, target: Path) -> None:
-    """Write the outlines of ``source`` that a person accepted or edited: a view."""
+    """Write the accepted and edited outlines of ``source``: a view."""
     _write_view(target, confirmed_outlines([source]))
 
 
 def rejected_view(source: Path, target: Path, decisions: list[Path]) -> None:
-    """Write the outlines of ``source`` that a person rejected, less what any of ``decisions`` lets stand: a view."""
+    """Write the rejected outlines of ``source``, less the confirmed ones of all ``decisions``: a view."""
     _write_view(target, rejected_outlines(source, decisions))
 
 
 def confirmed_outlines(decisions: Iterable[Path]) -> np.ndarray:
-    """Return all outlines (EPSG:4326) that a person accepted or edited, or what a view left of the files, (n,)."""
+    """Return the accepted and edited outlines (EPSG:4326) of decisions files, or of their views, (n,)."""
     return np.concatenate([np.zeros(0, dtype=object), *(_outlines(path, CONFIRMED) for path in decisions)])
 
 
 def rejected_outlines(path: Path, decisions: Iterable[Path]) -> np.ndarray:
-    """Return the outlines (EPSG:4326) rejected in ``path``, (n,), or what a view left of the file.
+    """Return the rejected outlines (EPSG:4326) of a decisions file, or of its view, (n,).
 
-    Ground that another reviewer lets stand is taken off, and what loses half its area by that is left out: what people
-    disagree on teaches nothing.
+    Ground that another reviewer confirmed is cut off. An outline that loses half its area by that is left out, because
+    the reviewers disagree about it.
     """
     if _is_view(path):
         return _outlines(path, REJECTED)
-    refused, stands = _outlines(path, REJECTED), shapely.union_all(confirmed_outlines(decisions))
-    left = np.array([shapely.union_all(polygons_in(one)) for one in shapely.difference(refused, stands)], dtype=object)
-    return left[shapely.area(left) > shapely.area(refused) / 2]
+    outlines, confirmed = _outlines(path, REJECTED), shapely.union_all(confirmed_outlines(decisions))
+    parts = shapely.difference(outlines, confirmed)
+    rest = np.array([shapely.union_all(polygons_in(part)) for part in parts], dtype=object)
+    return rest[shapely.area(rest) > shapely.area(outlines) / 2]
 
 
 def _outlines(path: Path, statuses: tuple[str, ...]) -> np.ndarray:
@@ -88,9 +89,9 @@ def _outlines(path: Path, statuses: tuple[str, ...]) -> np.ndarray:
         lines = path.read_text(encoding="ascii").splitlines()[1:]
         return shapely.from_wkb(np.array(lines, dtype=object)) if lines else np.zeros(0, dtype=object)
     frame, where = read_decisions_layer(path)
-    chosen = frame[frame["status"].astype(str).str.strip().str.lower().isin(statuses)]
-    check_outlines(chosen, where)
-    return np.array(chosen.geometry.to_crs(LONLAT).values, dtype=object)
+    selected = frame[frame["status"].astype(str).str.strip().str.lower().isin(statuses)]
+    check_outlines(selected, where)
+    return np.array(selected.geometry.to_crs(LONLAT).values, dtype=object)
 
 
 def _write_view(target: Path, outlines: np.ndarray) -> None:
@@ -100,7 +101,7 @@ def _write_view(target: Path, outlines: np.ndarray) -> None:
 
 def _is_view(path: Path) -> bool:
     if not path.is_file():
-        return False  # read_polygons says what is wrong
+        return False  # read_polygons raises the error
     with path.open("rb") as file:
         return file.read(len(VIEW_HEADER)) == VIEW_HEADER.encode()
 
@@ -109,7 +110,7 @@ def _review_layer(path: Path) -> str | None:
     try:
         names = [str(name) for name, kind in pyogrio.list_layers(path) if kind]
     except (pyogrio.errors.DataSourceError, RuntimeError, ValueError):
-        return None  # read_polygons says what is wrong with the file
+        return None  # read_polygons raises the error
     if LAYER in names:
         return LAYER
     return names[0] if len(names) == 1 else None

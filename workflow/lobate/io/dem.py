@@ -1,5 +1,7 @@
-"""Elevation models: heights with their voids kept as voids, and slopes by Horn (1981), doi:10.1109/PROC.1981.11918, with
-the spacing of cells in metres on the ground."""
+"""Elevation models: elevations with voids as NaN, and gradients by Horn (1981), doi:10.1109/PROC.1981.11918.
+
+Gradients take the size of the cells in metres on the ground.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from lobate.errors import UserError
 from lobate.io.grid import WGS84, Grid
 
 PLAUSIBLE_RANGE_M = (-500.0, 9000.0)
-"""No land lies lower or higher; -32768 and -9999 are voids even in files that do not declare them."""
+"""No land lies lower or higher, so -32768 and -9999 are voids even in files that do not declare them."""
 
 
 def check_dem(dem: DatasetReader) -> None:
@@ -25,17 +27,17 @@ def check_dem(dem: DatasetReader) -> None:
 
 
 def read_elevation(dem: DatasetReader, row: int, col: int, height: int, width: int) -> np.ndarray:
-    """Return elevations in metres, NaN in voids and beyond the raster's edge; (height, width)."""
-    result = np.full((height, width), np.nan)
+    """Return elevations in metres, NaN in voids and outside the raster; (height, width)."""
+    elevation = np.full((height, width), np.nan)
     top, bottom = max(row, 0), min(row + height, dem.height)
     left, right = max(col, 0), min(col + width, dem.width)
     if top >= bottom or left >= right:
-        return result
-    read = dem.read(1, window=Window(left, top, right - left, bottom - top), masked=True)
-    values = np.ma.filled(read.astype(float), np.nan) * dem.scales[0] + dem.offsets[0]
+        return elevation
+    masked = dem.read(1, window=Window(left, top, right - left, bottom - top), masked=True)
+    values = np.ma.filled(masked.astype(float), np.nan) * dem.scales[0] + dem.offsets[0]
     values[(values < PLAUSIBLE_RANGE_M[0]) | (values > PLAUSIBLE_RANGE_M[1])] = np.nan
-    result[top - row : bottom - row, left - col : right - col] = values
-    return result
+    elevation[top - row : bottom - row, left - col : right - col] = values
+    return elevation
 
 
 def horn_gradient(
@@ -54,10 +56,11 @@ def horn_gradient(
 
 
 def cell_size_m(grid: Grid) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return the width and height of the cells of each row in metres, (h, 1) each, and the angle to true north in degrees.
+    """Return width and height of the cells of each row in metres, (h, 1) each, and the angle to true north in degrees.
 
-    In degrees: the ellipsoid's radii of curvature at each row's latitude, N cos(lat) and M (Snyder 1987, eq. 4-18 ff.). In
-    a projection: the cell's size over the projection's scale at the grid's centre, and its meridian convergence there.
+    For a geographic CRS, they follow from the ellipsoid's radii of curvature at each row's latitude, N cos(lat) and M
+    (Snyder 1987, eq. 4-18 ff.). For a projected CRS, the cell's size is divided by the projection's scale at the grid's
+    centre; the angle is the meridian convergence there.
     """
     rows = np.arange(grid.height) + 0.5
     if grid.crs.is_geographic:
@@ -66,12 +69,12 @@ def cell_size_m(grid: Grid) -> tuple[np.ndarray, np.ndarray, float]:
         width = np.radians(grid.resolution[0]) * np.cos(latitude) * WGS84.a / np.sqrt(curvature)
         return width, np.radians(grid.resolution[1]) * WGS84.a * (1 - WGS84.es) / curvature**1.5, 0.0
     x, y = grid.transform @ (grid.width / 2, grid.height / 2)
-    (longitude,), (latitude_c,) = warp_points(grid.crs, CRS.from_epsg(4326), [x], [y])
-    there = Proj(grid.crs.to_wkt()).get_factors(longitude, latitude_c)
+    (centre_lon,), (centre_lat,) = warp_points(grid.crs, CRS.from_epsg(4326), [x], [y])
+    factors = Proj(grid.crs.to_wkt()).get_factors(centre_lon, centre_lat)
     metres = grid.crs.linear_units_factor[1]
     width, height = grid.resolution[0] * metres, grid.resolution[1] * metres
     return (
-        np.full((grid.height, 1), width / there.parallel_scale),
-        np.full((grid.height, 1), height / there.meridional_scale),
-        there.meridian_convergence,
+        np.full((grid.height, 1), width / factors.parallel_scale),
+        np.full((grid.height, 1), height / factors.meridional_scale),
+        factors.meridian_convergence,
     )

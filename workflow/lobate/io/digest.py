@@ -1,8 +1,8 @@
-"""What a file, a folder or a Shapefile contains, as one sha256.
+"""The content of a file, a folder or a Shapefile as one sha256.
 
-All three are a *family* of files: a file is a family of one, a folder has a file for each relative path, a Shapefile
-has its side files, and so has a raster that leaves its place on Earth to files beside it. A fetched scene's
-checksums.json, written last, stands for its folder. Time stamps, owners and modes do not count.
+Each is a *family* of files: a plain file is a family of one, a folder has a file for each relative path, a Shapefile has
+its side files. A raster has the side files that hold its georeference, nodata or mask. A fetched scene's checksums.json,
+which is written last, stands for its folder. Time stamps, owners and modes do not count.
 """
 
 from __future__ import annotations
@@ -18,43 +18,44 @@ from lobate.errors import UserError
 SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 MANIFEST = "checksums.json"
 MAIN_FILE = ""
+"""Relative name of a plain file, or of a raster beside its side files."""
 GEOREFERENCE_TAGS = (b"<SRS", b"<GeoTransform", b"<NoDataValue", b"<GCPList")
-"""What in GDAL's .aux.xml changes a raster's meaning; programs that only look leave statistics there."""
+"""Elements of GDAL's .aux.xml that change a raster's meaning; viewers add statistics, which do not."""
 SIDECARS_BY_NAME, SIDECARS_BY_STEM = ("*.aux.xml", "*.msk"), ("*.tfw", "*.wld")
-"""Files beside a raster, named after its whole name and after its stem; no file in a folder is called so."""
+"""Side files of a raster, named after its whole name and after its stem; no file in a folder has such a name."""
 READ_UP_TO = 1 << 22
-"""Bytes that are read as quickly as looked up."""
+"""Size up to which a file is read for its quick fingerprint, in bytes: that takes no longer than a look at its status."""
 SNAKEMAKE_TIMESTAMP = ".snakemake_timestamp"
-"""Snakemake leaves this in folders that a rule made."""
+"""Snakemake adds a file of this name to folders that a rule made."""
 
 
 def files_of(path: Path) -> dict[str, Path]:
-    """Return the files that ``path`` stands for, by relative name; a plain file is called ''.
+    """Return the family of files at ``path`` by relative name; that of a plain file is ''.
 
-    Raises UserError when there is nothing.
+    Raises UserError if ``path`` does not exist.
     """
     if path.name == MANIFEST and path.exists():
         path = path.parent
     if path.is_dir():
-        files = (one for one in sorted(path.rglob("*")) if one.is_file() and one.name != SNAKEMAKE_TIMESTAMP)
+        files = (file for file in sorted(path.rglob("*")) if file.is_file() and file.name != SNAKEMAKE_TIMESTAMP)
         return {file.relative_to(path).as_posix(): file for file in files}
     if not path.exists():
         raise UserError(f"The file {path} does not exist. Check its path, or run the step that makes it.")
     if path.suffix.lower() != ".shp":
         return {MAIN_FILE: path, **_raster_sidecars(path)}
-    beside = {one.suffix.lower(): one for one in sorted(path.parent.glob(f"{_escape_glob(path.stem)}.*"))}
-    return {suffix: beside[suffix] for suffix in SHAPEFILE_PARTS if suffix in beside}
+    parts = {part.suffix.lower(): part for part in sorted(path.parent.glob(f"{_escape_glob(path.stem)}.*"))}
+    return {suffix: parts[suffix] for suffix in SHAPEFILE_PARTS if suffix in parts}
 
 
 def _raster_sidecars(path: Path) -> dict[str, Path]:
-    """Return the files beside a raster that say where it lies, what is nodata, or what is masked."""
+    """Return the side files of a raster that hold its georeference, nodata or mask."""
     names = SIDECARS_BY_NAME if path.suffix.lower() not in (".tif", ".tiff") else (*SIDECARS_BY_NAME, *SIDECARS_BY_STEM)
-    found = {name: file_in(path, name) for name in names}
-    return {name: one for name, one in found.items() if one.is_file() and _changes_meaning(one)}
+    sidecars = {name: file_in(path, name) for name in names}
+    return {name: sidecar for name, sidecar in sidecars.items() if sidecar.is_file() and _changes_meaning(sidecar)}
 
 
-def _changes_meaning(side: Path) -> bool:
-    return side.suffix != ".xml" or any(word in side.read_bytes() for word in GEOREFERENCE_TAGS)
+def _changes_meaning(sidecar: Path) -> bool:
+    return sidecar.suffix != ".xml" or any(tag in sidecar.read_bytes() for tag in GEOREFERENCE_TAGS)
 
 
 def _escape_glob(stem: str) -> str:
@@ -62,7 +63,7 @@ def _escape_glob(stem: str) -> str:
 
 
 def file_in(path: Path, name: str) -> Path:
-    """Return where the file called ``name`` in the family of ``path`` stands."""
+    """Return the path of the file with the relative name ``name`` in the family of ``path``."""
     if name == MAIN_FILE:
         return path
     if name in SIDECARS_BY_NAME:
@@ -79,7 +80,7 @@ def file_digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except PermissionError as error:
         raise UserError(
-            f"The file {path} cannot be read: permission denied. Give yourself the right to read it."
+            f"The file {path} cannot be read: permission denied. Give yourself permission to read it."
         ) from error
 
 
@@ -92,30 +93,32 @@ def family_digest(files: Mapping[str, str]) -> str:
 
 def content_digest(path: Path) -> str:
     """Return the digest of the file, folder or Shapefile at ``path``."""
-    return family_digest({name: file_digest(one) for name, one in files_of(path).items()})
+    return family_digest({name: file_digest(file) for name, file in files_of(path).items()})
 
 
 def quick_fingerprint(path: Path) -> str:
-    """Return what a look at a file that a person brought tells of it: other content looks different, at no cost.
+    """Return a cheap fingerprint of a user-supplied file or folder; "" if it does not exist.
 
-    Small files are read; large ones and folders are known by size and time. "" for what is not there yet.
+    It is the sha256 of files up to 4 MiB, else size and time stamp.
     """
     if not path.exists():
         return ""
-    looks = ((name, one, one.stat()) for name, one in ({MAIN_FILE: path} if path.is_dir() else files_of(path)).items())
-    return family_digest(
-        {
-            name: file_digest(one) if one.is_file() and at.st_size <= READ_UP_TO else f"{at.st_size} {at.st_mtime_ns}"
-            for name, one, at in looks
-        }
-    )
+    files = {MAIN_FILE: path} if path.is_dir() else files_of(path)
+    return family_digest({name: _fingerprint(file) for name, file in files.items()})
+
+
+def _fingerprint(path: Path) -> str:
+    status = path.stat()
+    if path.is_file() and status.st_size <= READ_UP_TO:
+        return file_digest(path)
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def text_digest(text: str) -> str:
-    """Return the sha256 of a text, in hexadecimal; names that are no UTF-8 may be in it."""
+    """Return the sha256 of a text, in hexadecimal; surrogates, from names that are not UTF-8, are allowed."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def canonical_json(value: Any) -> str:
-    """Return JSON that is the same text for the same value."""
+    """Return JSON without spaces and with sorted keys: the same text for the same value."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

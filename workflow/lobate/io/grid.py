@@ -1,6 +1,6 @@
-"""The pixel grid of a raster as one immutable value: shape, affine transform and CRS.
+"""The pixel grid of a raster as an immutable value: shape, affine transform and CRS.
 
-Every operation returns a new grid; rows come before columns, and heights before widths, everywhere.
+Every operation returns a new grid. Rows come before columns, and heights before widths, everywhere.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ LONLAT = "EPSG:4326"
 
 
 def transform_points(transform: Affine, columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return x and y of points given by column and row, or with an inverted ``transform`` column and row of x and y."""
+    """Return x and y of points by their columns and rows; with an inverted ``transform``, column and row by x and y."""
     t = transform
     return columns * t.a + rows * t.b + t.c, columns * t.d + rows * t.e + t.f
 
 
 @dataclass(frozen=True)
 class Grid:
-    """``height`` x ``width`` pixels; ``transform`` takes (column, row) of a pixel's corner to (x, y) in ``crs``."""
+    """``height`` x ``width`` pixels; ``transform`` maps (column, row) of a pixel's corner to (x, y) in ``crs``."""
 
     height: int
     width: int
@@ -79,7 +79,7 @@ class Grid:
         return abs(area) ** 0.5
 
     def crop(self, row: int, col: int, height: int, width: int) -> Grid:
-        """Return the part that starts at ``row``, ``col``; it may reach past the grid."""
+        """Return the grid of a window that starts at ``row``, ``col``; it may extend past this grid."""
         return Grid(height, width, self.transform @ Affine.translation(col, row), self.crs)
 
     def same_as(self, other: Grid) -> bool:
@@ -92,5 +92,5 @@ class Grid:
         )
 
     def profile(self) -> dict[str, Any]:
-        """Return what rasterio needs to create a raster on this grid."""
+        """Return the part of a rasterio profile that defines this grid."""
         return {"height": self.height, "width": self.width, "transform": self.transform, "crs": self.crs}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import ceil
 
 LANDFORM = 1
-"""Class of the landform in label rasters, in the last channel of patches, and in the network's answer; 0 is background."""
+"""Class of the landform in label rasters, in the last channel of patches, and in the network's output; 0 is background."""
 IGNORE = 255
-"""Label of a pixel that counts nowhere: no data, or ground nobody can judge."""
+"""Label of a pixel that is ignored in training and scores: no data, or ground that nobody can judge."""
 
 PROBABILITY_SCALE = 254
 """A probability p of a map is the byte round(254 p)."""
@@ -22,5 +22,5 @@ IMAGE_NODATA = 0
 
 
 def lowest_level(threshold: float) -> int:
-    """Return the lowest level of a probability map with level / 254 >= threshold, also where a product is rounded up."""
+    """Return the lowest level of a probability map with level / 254 >= threshold, despite rounding errors."""
     return ceil(threshold * PROBABILITY_SCALE - ROUNDING_TOLERANCE)

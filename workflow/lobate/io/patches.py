@@ -1,4 +1,4 @@
-"""Files of patches: the arrays of training units, and the sides that a split gives them in a fold."""
+"""Patch files, and the side of each patch in a fold of the split."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from lobate.errors import UserError
 
 
 def open_patches(path: Path, rows: int | None = None) -> np.ndarray:
-    """Memory-map a patch file, (n, P, P, bands + 1) uint8; with ``rows``, n must be that of its footprints.
+    """Memory-map a patch file, (n, P, P, bands + 1) uint8; ``rows`` is the number of its footprints.
 
-    Raises UserError when it is cut short, holds something else, or more or fewer patches.
+    Raises UserError for a truncated file, other content, or another number of patches than ``rows``.
     """
     try:
         array = open_memmap(path, mode="r")
     except (OSError, ValueError, TypeError, OverflowError, MemoryError, SyntaxError, TokenError) as error:
         raise UserError(
-            f"The patch file {path} cannot be read: {error}. It was cut short or is no .npy file; delete it and run "
-            "again, and it will be made anew."
+            f"The patch file {path} cannot be read: {error}. It is truncated or not a .npy file; delete it and run "
+            "again, and it will be computed again."
         ) from error
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] != array.shape[2]:
         raise UserError(
@@ -31,8 +31,8 @@ def open_patches(path: Path, rows: int | None = None) -> np.ndarray:
         )
     if rows is not None and len(array) != rows:
         raise UserError(
-            f"The patch file {path} holds {len(array)} patches, but its footprints tell of {rows}. Give the two files that "
-            "were written in one go, tiles in the same order."
+            f"The patch file {path} holds {len(array)} patches, but there are {rows} footprints. Give the two files that "
+            "one run wrote, tiles in the same order."
         )
     return array
 
@@ -40,8 +40,8 @@ def open_patches(path: Path, rows: int | None = None) -> np.ndarray:
 def sides_of_fold(split: pd.DataFrame, fold: int) -> np.ndarray:
     """Return the side of each patch (n,) in a fold: "training", "validation" or "dropped".
 
-    Patches of the ``fold`` validate. Of the others those that ``clash`` with it, numbers joined by commas, are dropped: they
-    overlap its ground.
+    Patches of the ``fold`` are its validation set. Others are dropped if their column ``clash``, numbers of folds joined
+    by commas, names it: they overlap its ground.
     """
     clashes = split["clash"].fillna("").astype(str).str.split(",").map(lambda folds: str(fold) in folds)
     return np.select([split["fold"] == fold, clashes], ["validation", "dropped"], "training")

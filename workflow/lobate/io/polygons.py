@@ -8,11 +8,11 @@ import shapely
 POLYGON = int(shapely.GeometryType.POLYGON)
 POLYGONAL = (POLYGON, int(shapely.GeometryType.MULTIPOLYGON))
 FIRST_MULTIPART = int(shapely.GeometryType.MULTIPOINT)
-"""Types from this one on have parts."""
+"""Geometry types from this number on have parts."""
 
 
 def polygons_in(shape: shapely.Geometry | None) -> np.ndarray:
-    """Return all single polygons in a geometry (k,), in their order, also those in collections of collections."""
+    """Return all single polygons in a geometry (k,), in their order, also those in nested collections."""
     parts = shapely.get_parts(shape)
     while (shapely.get_type_id(parts) >= FIRST_MULTIPART).any():
         parts = shapely.get_parts(parts)
@@ -20,14 +20,14 @@ def polygons_in(shape: shapely.Geometry | None) -> np.ndarray:
 
 
 def polygonal(shapes: np.ndarray) -> np.ndarray:
-    """Return the polygonal part of each geometry (n,): a (multi)polygon as it is, of another the union of its polygons.
+    """Return the polygonal part of each geometry (n,): a (multi)polygon as it is, else the union of its polygons.
 
-    What is missing or holds no polygon becomes an empty polygon.
+    None, and a geometry without polygons, become an empty polygon.
     """
-    whole = np.array(shapes, dtype=object)
-    for place in np.flatnonzero(~np.isin(shapely.get_type_id(whole), POLYGONAL)):
-        whole[place] = shapely.union_all(polygons_in(whole[place])) or shapely.Polygon()
-    return whole
+    result = np.array(shapes, dtype=object)
+    for index in np.flatnonzero(~np.isin(shapely.get_type_id(result), POLYGONAL)):
+        result[index] = shapely.union_all(polygons_in(result[index])) or shapely.Polygon()
+    return result
 
 
 def make_valid(shapes: np.ndarray) -> np.ndarray:

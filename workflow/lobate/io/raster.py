@@ -1,4 +1,4 @@
-"""Reading rasters with mistakes told, and writing cloud-optimised GeoTIFFs row by row in bounded memory."""
+"""Reading of rasters with clear errors, and a writer of cloud-optimised GeoTIFFs in bounded memory."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from lobate.io.grid import Grid
 BLOCK = 512
 
 SINGLE_FILE_DRIVERS = ("GTiff", "JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID", "JP2Lura")
-"""Formats that lead to no other file or address, as a VRT does: what came from elsewhere is opened only as one of these."""
+"""GDAL drivers of formats that never refer to other files or addresses, as a VRT does. Fetched files are opened with these only."""
 
-# GDAL's own cache would grow with the machine (5 % of its memory); bands of rows never need more than this.
+# GDAL's own cache would grow with the machine (5 % of its memory); blocks of rows never need more than this
 os.environ.setdefault("GDAL_CACHEMAX", "64")
 
 
@@ -32,9 +32,9 @@ os.environ.setdefault("GDAL_CACHEMAX", "64")
 def open_raster(
     path: str | Path, *, require_crs: bool = True, drivers: Sequence[str] | None = None
 ) -> Iterator[DatasetReader]:
-    """Open a raster; what GDAL cannot read, then or while it is read in the block, becomes a UserError.
+    """Open a raster; errors of GDAL, on opening or on reading in the block, become a UserError.
 
-    ``drivers``: the formats that may be opened, whatever the file is called.
+    ``drivers`` are the allowed formats, whatever the file's suffix.
     """
     if not str(path).startswith("/vsi") and not Path(path).exists():
         raise UserError(f"The raster {path} does not exist. Check the path in the configuration, or make the file.")
@@ -54,7 +54,7 @@ def open_raster(
 
 
 def open_with_drivers(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
-    """Open a raster if it is of one of these formats; ``rasterio.open`` knows of one at most."""
+    """Open a raster in one of these formats; ``rasterio.open`` takes one format at most."""
     with rasterio.Env():
         return DatasetReader(path, driver=list(drivers))
 
@@ -65,17 +65,17 @@ def _one_line(error: BaseException) -> str:
 
 
 def row_blocks(height: int, rows: int = BLOCK) -> Iterator[tuple[int, int]]:
-    """Yield (start, stop) of bands of ``rows`` rows that cover ``height``; the last may be lower."""
+    """Yield (start, stop) of blocks of ``rows`` rows that cover ``height``; the last may have fewer rows."""
     for start in range(0, height, rows):
         yield start, min(start + rows, height)
 
 
 class CogWriter:
-    """Write a raster from top to bottom and end with a valid COG with overviews; same pixels, same bytes.
+    """A writer of a COG with overviews, from top to bottom; the same pixels give the same bytes.
 
     The rows go to a plain tiled file beside ``path`` and are copied into the COG on a clean exit; an exception leaves
-    nothing behind. Memory does not depend on the raster's height. Classes are not ``smooth``: their differences from
-    pixel to pixel pack worse than they do.
+    nothing behind. Memory does not depend on the raster's height. ``smooth`` compresses the differences between pixels;
+    classes compress better without.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class CogWriter:
     def _finish(self) -> None:
         if self._rows != self._profile["height"]:
             raise ValueError(f"{self._rows} of {self._profile['height']} rows were written to {self.path}")
-        # the COG driver takes overviews that are there; its own go through a compressed file and back
+        # the COG driver uses existing overviews; for its own it would write and read a compressed file
         with rasterio.open(self._part, "r+") as part:
             part.build_overviews(self._overview_factors(), Resampling.average if self._average else Resampling.nearest)
         rasterio.shutil.copy(
@@ -164,7 +164,7 @@ class CogWriter:
         )
 
     def _overview_factors(self) -> list[int]:
-        """Return how many times smaller each overview is: halved until one block holds it."""
+        """Return the factor of each overview, 2, 4, ..., until one block holds the whole raster."""
         factors = [2]
         while max(self._profile["height"], self._profile["width"]) > factors[-1] * BLOCK:
             factors.append(2 * factors[-1])

@@ -1,4 +1,4 @@
-"""XML as QGIS writes it: elements, its typed options, and whole documents of the same bytes for the same content."""
+"""XML in the form that QGIS writes: elements, typed options, and documents; the same content gives the same bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 VERSION = "3.22.0"
-"""The oldest QGIS that the documents are written for; newer ones bring them up to date as they read them."""
+"""The oldest version of QGIS that reads the documents; newer versions update them when they read them."""
 
 DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 
@@ -15,31 +15,31 @@ Value = str | bool | dict[str, "Value"] | list["Value"]
 
 def element(tag: str, text: str | None = None, /, **attributes: object) -> Element:
     """Return an element; a trailing underscore in an attribute's name is dropped (``class_``)."""
-    made = Element(tag, {name.rstrip("_"): str(value) for name, value in attributes.items()})
-    made.text = text
-    return made
+    result = Element(tag, {name.rstrip("_"): str(value) for name, value in attributes.items()})
+    result.text = text
+    return result
 
 
 def element_with(tag: str, children: Sequence[Element], /, **attributes: object) -> Element:
     """Return an element with these children."""
-    made = element(tag, **attributes)
-    made.extend(children)
-    return made
+    parent = element(tag, **attributes)
+    parent.extend(children)
+    return parent
 
 
 def option(value: Value, name: str | None = None) -> Element:
-    """Return a value as QGIS's <Option>: a map, a list, a truth value or a text."""
-    made = Element("Option", {} if name is None else {"name": name})
+    """Return a value as QGIS's <Option>: a map, a list, a bool or a text."""
+    result = Element("Option", {} if name is None else {"name": name})
     if isinstance(value, dict):
-        made.set("type", "Map")
-        made.extend(option(one, key) for key, one in value.items())
+        result.set("type", "Map")
+        result.extend(option(inner, key) for key, inner in value.items())
     elif isinstance(value, list):
-        made.set("type", "List")
-        made.extend(option(one) for one in value)
+        result.set("type", "List")
+        result.extend(option(inner) for inner in value)
     else:
-        made.set("type", "bool" if isinstance(value, bool) else "QString")
-        made.set("value", str(value).lower() if isinstance(value, bool) else value)
-    return made
+        result.set("type", "bool" if isinstance(value, bool) else "QString")
+        result.set("value", str(value).lower() if isinstance(value, bool) else value)
+    return result
 
 
 def document(children: Sequence[Element], **attributes: object) -> str:
@@ -51,7 +51,7 @@ def document(children: Sequence[Element], **attributes: object) -> str:
 
 
 def reference_system(tag: str, wkt: str) -> Element:
-    """Return a coordinate reference system; QGIS finds its number by itself."""
-    made = Element(tag)
-    SubElement(SubElement(made, "spatialrefsys"), "wkt").text = wkt
-    return made
+    """Return a coordinate reference system by its WKT; QGIS looks up the EPSG code."""
+    result = Element(tag)
+    SubElement(SubElement(result, "spatialrefsys"), "wkt").text = wkt
+    return result

@@ -1,7 +1,4 @@
-"""Styles inside a GeoPackage.
-
-Its table `layer_styles` is QGIS's own: a layer dragged into QGIS takes the style that stands there for it.
-"""
+"""Styles inside a GeoPackage, in QGIS's own table `layer_styles`: QGIS applies them when a layer is opened."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ CREATE TABLE "layer_styles" ( "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "
 "update_time" DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"""
 
 FIXED_TIME = "2000-01-01T00:00:00.000Z"
-"""The time in all GeoPackages of lobate, so that the same content is the same bytes."""
+"""Time stamp in all GeoPackages of lobate, so that the same content gives the same bytes."""
 
 
 def qml(elements: Sequence[Element]) -> str:
@@ -28,12 +25,12 @@ def qml(elements: Sequence[Element]) -> str:
     return document(
         [*elements, element("layerGeometryType", "2")],
         styleCategories="AllStyleCategories",
-        labelsEnabled=int(any(one.tag == "labeling" for one in elements)),
+        labelsEnabled=int(any(child.tag == "labeling" for child in elements)),
     )
 
 
 def add_styles(path: Path, styles: Mapping[str, Sequence[Element]]) -> None:
-    """Put the styles of these layers (name -> elements) into a GeoPackage, as the ones that QGIS takes by default."""
+    """Add the styles of these layers (name -> elements) to a GeoPackage, as QGIS's default styles."""
     with closing(sqlite3.connect(path)) as package, package:
         package.execute(SCHEMA)
         package.execute(

@@ -1,7 +1,7 @@
-"""How outlines are drawn: a coloured line on a dark casing, so that they stand out on snow and in shadow alike.
+"""Symbols and labels of outlines: a coloured line on a dark casing, visible on snow and in shadow.
 
-The colours are Okabe and Ito's (2008) and their like, told apart by people who see few colours; states that are not the
-network's are dashed, too.
+The colours are safe for colour-blind readers (Okabe and Ito 2008, and similar ones). Outlines that are not the network's
+are also dashed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CASING = "0,0,0,150"
 
 @dataclass(frozen=True)
 class OutlineStyle:
-    """One class of outlines: what the expression gives for it, its name in the legend, and its line (width in mm)."""
+    """A class of outlines: its value of the expression, its name in the legend, and its line (width in mm)."""
 
     value: str
     label: str
@@ -27,15 +27,15 @@ class OutlineStyle:
 
 
 def categorized_renderer(expression: str, styles: Sequence[OutlineStyle]) -> Element:
-    """Return a renderer that draws each class its own way; the value '' stands for all that is in no other class."""
-    listed = [
-        element("category", value=look.value, label=look.label, symbol=number, render="true")
-        for number, look in enumerate(styles)
+    """Return a renderer with a symbol for each class; the value '' is the class of all other values."""
+    categories = [
+        element("category", value=style.value, label=style.label, symbol=number, render="true")
+        for number, style in enumerate(styles)
     ]
-    symbols = [_symbol(str(number), look) for number, look in enumerate(styles)]
+    symbols = [_symbol(str(number), style) for number, style in enumerate(styles)]
     return element_with(
         "renderer-v2",
-        [element_with("categories", listed), element_with("symbols", symbols)],
+        [element_with("categories", categories), element_with("symbols", symbols)],
         type="categorizedSymbol",
         attr=expression,
         symbollevels=0,
@@ -45,7 +45,7 @@ def categorized_renderer(expression: str, styles: Sequence[OutlineStyle]) -> Ele
 
 
 def single_symbol_renderer(style: OutlineStyle) -> Element:
-    """Return a renderer that draws all outlines one way."""
+    """Return a renderer with one symbol for all outlines."""
     return element_with(
         "renderer-v2", [element_with("symbols", [_symbol("0", style)])], type="singleSymbol", symbollevels=0
     )
@@ -57,7 +57,7 @@ def _symbol(name: str, style: OutlineStyle) -> Element:
 
 
 def _line(colour: str, width: float, line: str) -> Element:
-    drawn: dict[str, Value] = {
+    properties: dict[str, Value] = {
         "style": "no",
         "color": colour,
         "outline_color": colour,
@@ -66,11 +66,11 @@ def _line(colour: str, width: float, line: str) -> Element:
         "outline_width_unit": "MM",
         "joinstyle": "round",
     }
-    return element_with("layer", [option(drawn)], class_="SimpleFill", enabled=1, locked=0, **{"pass": 0})
+    return element_with("layer", [option(properties)], class_="SimpleFill", enabled=1, locked=0, **{"pass": 0})
 
 
 def labeling(expression: str, colour: str, smallest_scale: int) -> Element:
-    """Return dark-rimmed labels beside their outlines, shown from the scale 1 : ``smallest_scale`` on."""
+    """Return labels with a dark rim beside their outlines, visible from the scale 1 : ``smallest_scale`` on."""
     rim = element(
         "text-buffer", bufferDraw=1, bufferSize=0.8, bufferSizeUnits="MM", bufferColor="0,0,0,200", bufferOpacity=1
     )
@@ -85,6 +85,6 @@ def labeling(expression: str, colour: str, smallest_scale: int) -> Element:
         fontSizeUnit="Point",
         fontWeight=75,
     )
-    shown = element("rendering", drawLabels=1, scaleVisibility=1, scaleMin=0, scaleMax=smallest_scale, obstacle=0)
-    placed = element("placement", placement=8, dist=1, centroidWhole=0, polygonPlacementFlags=2)
-    return element_with("labeling", [element_with("settings", [text, placed, shown])], type="simple")
+    rendering = element("rendering", drawLabels=1, scaleVisibility=1, scaleMin=0, scaleMax=smallest_scale, obstacle=0)
+    placement = element("placement", placement=8, dist=1, centroidWhole=0, polygonPlacementFlags=2)
+    return element_with("labeling", [element_with("settings", [text, placement, rendering])], type="simple")
