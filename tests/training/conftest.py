@@ -40,7 +40,7 @@ def disc_patch(random: np.random.Generator, *, landform: bool) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Given:
+class TrainCall:
     """Paths and settings of one call of `train`."""
 
     folder: Path
@@ -53,7 +53,7 @@ class Given:
     round: int = 1
     seed: int = 5
 
-    def but(self, **changes: object) -> Given:
+    def with_options(self, **changes: object) -> TrainCall:
         """The same call with other values; those of the schedule by their own names."""
         inner = {name: value for name, value in changes.items() if name in Schedule.model_fields}
         outer = {name: value for name, value in changes.items() if name not in inner}
@@ -71,7 +71,7 @@ class Given:
             "verdict": "verdict.json",
             "events": "e.tfevents",
         }
-        outputs = {one: out / file for one, file in files.items()}
+        outputs = {output: out / file for output, file in files.items()}
         train(
             list(self.patches),
             self.split,
@@ -91,8 +91,8 @@ def write_split(path: Path, sides: dict[str, list[str]], **columns: list) -> Pat
     """Write a split; ``sides`` holds the side of each row of each tile."""
     rows = [
         {"tile": tile, "row": row, "height": SIDE, "width": SIDE, "side": side, "geometry": box(row, 0, row + 0.5, 1)}
-        for tile, listed in sides.items()
-        for row, side in enumerate(listed)
+        for tile, row_sides in sides.items()
+        for row, side in enumerate(row_sides)
     ]
     frame = gpd.GeoDataFrame(rows, crs="EPSG:4326").assign(**columns)
     write_layers(path, {"split": frame})
@@ -106,7 +106,7 @@ def split_writer() -> Callable[..., Path]:
 
 
 @pytest.fixture
-def given(tmp_path: Path) -> Given:
+def train_call(tmp_path: Path) -> TrainCall:
     """Two tiles with five patches each, of which the last of each validates."""
     random = np.random.default_rng(0)
     paths = []
@@ -114,4 +114,4 @@ def given(tmp_path: Path) -> Given:
         paths.append(tmp_path / f"{tile}.npy")
         np.save(paths[-1], np.stack([disc_patch(random, landform=row != 1) for row in range(5)]))
     sides = {tile: ["training"] * 4 + ["validation"] for tile in TILES}
-    return Given(tmp_path, tuple(paths), write_split(tmp_path / "split.gpkg", sides))
+    return TrainCall(tmp_path, tuple(paths), write_split(tmp_path / "split.gpkg", sides))

@@ -15,7 +15,7 @@ def test_what_was_kept_comes_back(tmp_path):
     back = load_checkpoint(path, "a")
     assert back["weights"]["w"].equal(STATE["weights"]["w"])
     assert back["rows"] == STATE["rows"]
-    assert [one.name for one in path.parent.iterdir()] == ["checkpoint.pt"]
+    assert [file.name for file in path.parent.iterdir()] == ["checkpoint.pt"]
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"x" * 100])

@@ -13,11 +13,11 @@ from lobate.training.rounds import read_chosen
 
 @pytest.fixture
 def rounds(tmp_path):
-    """A function that makes rounds of given (IoU, round that trained) and two mined patches each, and runs the verb."""
+    """A function that makes rounds from pairs (IoU, round that trained) and two mined patches each, and runs the verb."""
 
-    def run(*given, target=0.8, footprints=2):
+    def run(*rounds, target=0.8, footprints=2):
         verdicts, mined, negatives = [], [], []
-        for number, (iou, trained) in enumerate(given, 1):
+        for number, (iou, trained) in enumerate(rounds, 1):
             verdicts.append(tmp_path / f"v{number}.json")
             facts = {"round": trained, "validation_iou": {"landform": iou}, "augment": ["flip"] * trained}
             verdicts[-1].write_text(json.dumps(facts))

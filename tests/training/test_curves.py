@@ -44,16 +44,18 @@ def test_curves_can_be_watched_while_they_grow(tmp_path):
     reader = EventFileLoader(str(folder / "events.out.tfevents.lobate"))
 
     def read():
-        found = [(event.step, value) for event in reader.Load() for value in event.summary.value]
-        return [(step, one.tag, one.tensor.float_val[0]) for step, one in found]
+        values = [(event.step, value) for event in reader.Load() for value in event.summary.value]
+        return [(step, value.tag, value.tensor.float_val[0]) for step, value in values]
 
     first = read()
     assert (5, "images_per_s", 8.5) in first
-    assert [(step, tag) for step, tag, _ in first if tag != "images_per_s"] == [one[:2] for one in scalars_of(ROWS)]
+    assert [(step, tag) for step, tag, _ in first if tag != "images_per_s"] == [
+        scalar[:2] for scalar in scalars_of(ROWS)
+    ]
     write_live_curves(checkpoint, [*live(5, 8.5), *live(10, 7.0)])
-    more = read()
-    assert {step for step, *_ in more} == {10}
-    assert (10, "images_per_s", 7.0) in more
+    second = read()
+    assert {step for step, *_ in second} == {10}
+    assert (10, "images_per_s", 7.0) in second
     with (folder / "metrics.csv").open() as file:
         assert [(row["iteration"], row["images_per_s"]) for row in csv.DictReader(file)][::2] == [
             ("5", "8.5"),
@@ -63,11 +65,11 @@ def test_curves_can_be_watched_while_they_grow(tmp_path):
 
 def test_tensorboard_reads_it_and_bytes_repeat(tmp_path):
     rows = [(10, "iou/validation", 0.25), (20, "iou/validation", 0.5), (20, "loss", 1.5)]
-    one, other = tmp_path / "events.out.tfevents.a", tmp_path / "events.out.tfevents.b"
-    write_events(one, rows)
-    write_events(other, iter(rows))
-    assert one.read_bytes() == other.read_bytes()
-    events = [event for event in EventFileLoader(str(one)).Load() if event.summary.value]
+    first, second = tmp_path / "events.out.tfevents.a", tmp_path / "events.out.tfevents.b"
+    write_events(first, rows)
+    write_events(second, iter(rows))
+    assert first.read_bytes() == second.read_bytes()
+    events = [event for event in EventFileLoader(str(first)).Load() if event.summary.value]
     read = [(event.step, value.tag, value.tensor.float_val[0]) for event in events for value in event.summary.value]
     assert read == rows
     assert {event.wall_time for event in events} == {0}

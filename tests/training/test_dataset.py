@@ -50,7 +50,7 @@ def test_pixels_are_counted_by_patch(patches):
     assert patches.class_pixels().tolist() == [[n, 0] for n in (1600, 1600, 600, 1600, 1600)]
 
 
-def test_thinned_is_spread_evenly(patches):
+def test_a_subsample_is_spread_evenly(patches):
     assert patches.subsample(3).places[:, 1].tolist() == [0, 2, 4]
     assert len(patches.subsample(99)) == 5
 
@@ -65,10 +65,10 @@ def test_each_epoch_sees_every_patch_once_in_another_order(patches):
 
 def test_a_batch_depends_on_its_number_alone(patches):
     always = np.ones(5, dtype=bool)
-    one = SAMPLING.draw(patches, always, SAMPLING.positions(7))
+    batch = SAMPLING.draw(patches, always, SAMPLING.positions(7))
     SAMPLING.draw(patches, always, SAMPLING.positions(3))
-    assert one.images.equal(SAMPLING.draw(patches, always, SAMPLING.positions(7)).images)
-    assert not one.images.equal(SAMPLING.draw(patches, always, SAMPLING.positions(8)).images)
+    assert batch.images.equal(SAMPLING.draw(patches, always, SAMPLING.positions(7)).images)
+    assert not batch.images.equal(SAMPLING.draw(patches, always, SAMPLING.positions(8)).images)
 
 
 def test_only_positives_are_augmented(patches):
@@ -83,19 +83,19 @@ def test_only_positives_are_augmented(patches):
     assert noisy[False] == 0
 
 
-def test_ahead_keeps_the_order():
-    made = prefetch(lambda n: time.sleep(0.002 * (n % 3)) or n, range(20))
-    assert list(made) == list(range(20))
+def test_prefetch_keeps_the_order():
+    numbers_in_order = prefetch(lambda n: time.sleep(0.002 * (n % 3)) or n, range(20))
+    assert list(numbers_in_order) == list(range(20))
 
 
-def test_ahead_is_ahead_but_bounded():
-    made = []
-    batches = prefetch(lambda n: made.append(n) or n, range(100), depth=4)
+def test_prefetch_is_ahead_but_bounded():
+    loaded = []
+    batches = prefetch(lambda n: loaded.append(n) or n, range(100), depth=4)
     assert next(batches) == 0
     time.sleep(0.2)
-    assert made == [0, 1, 2, 3, 4]
+    assert loaded == [0, 1, 2, 3, 4]
     batches.close()
-    assert not [one for one in threading.enumerate() if one.name.startswith("batch")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("batch")]
 
 
 def test_a_failure_in_a_thread_arrives():
@@ -112,10 +112,10 @@ def test_threads_compute_alone_and_leave_the_rest_as_it_was():
 def test_patches_travel_by_the_name_of_their_file(patches, tmp_path):
     np.save(tmp_path / "a.npy", patches.arrays[0])
     mapped = PatchDataset((np.load(tmp_path / "a.npy", mmap_mode="r"),), patches.places)
-    carried = pickle.dumps(mapped)
-    assert len(carried) < 2000 < mapped.arrays[0].nbytes
-    there = pickle.loads(carried)
-    assert isinstance(there.arrays[0], np.memmap)
-    assert there.stack([3, 4]).images.equal(patches.stack([3, 4]).images)
+    pickled = pickle.dumps(mapped)
+    assert len(pickled) < 2000 < mapped.arrays[0].nbytes
+    unpickled = pickle.loads(pickled)
+    assert isinstance(unpickled.arrays[0], np.memmap)
+    assert unpickled.stack([3, 4]).images.equal(patches.stack([3, 4]).images)
     in_memory = pickle.loads(pickle.dumps(patches))
     assert np.array_equal(in_memory.arrays[0], patches.arrays[0])

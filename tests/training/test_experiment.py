@@ -19,6 +19,6 @@ from lobate.training.experiment import collect_warnings
 )
 def test_what_a_reader_should_know(schedule, weights, seen, words):
     config = SimpleNamespace(schedule=schedule, data=SimpleNamespace(validation_pixels=np.array(seen)))
-    found = collect_warnings(config, Network(weights=weights))
-    assert len(found) == len(words)
-    assert all(word in one for word, one in zip(words, found, strict=True))
+    warnings = collect_warnings(config, Network(weights=weights))
+    assert len(warnings) == len(words)
+    assert all(word in warning for word, warning in zip(words, warnings, strict=True))

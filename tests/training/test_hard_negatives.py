@@ -52,26 +52,26 @@ def ground(tmp_path):
     return ExclusionZones.read(tmp_path / "polygons.gpkg", tmp_path / "split.gpkg", tmp_path / "vetoes.gpkg")
 
 
-def reasons(found):
-    return [None if pd.isna(one) else one for one in found["reason"]]
+def reasons(detections):
+    return [None if pd.isna(reason) else reason for reason in detections["reason"]]
 
 
 def test_ground_is_cut_to_the_grid(ground):
-    assert [len(one) for one in ground.all] == [2, 1, 1]
-    here = ground.on(GRID)
-    assert [len(one) for one in here.all] == [2, 1, 1]
-    assert {one.crs.to_epsg() for one in here.all} == {32644}
-    assert [len(one) for one in ground.on(FAR).all] == [0, 0, 0]
+    assert [len(layer) for layer in ground.layers] == [2, 1, 1]
+    here = ground.near(GRID)
+    assert [len(layer) for layer in here.layers] == [2, 1, 1]
+    assert {layer.crs.to_epsg() for layer in here.layers} == {32644}
+    assert [len(layer) for layer in ground.near(FAR).layers] == [0, 0, 0]
 
 
 def test_without_vetoes_there_are_none(ground, tmp_path):
-    assert len(ExclusionZones.read(tmp_path / "polygons.gpkg", tmp_path / "split.gpkg", None).clip_to(GRID).vetoed) == 0
+    assert len(ExclusionZones.read(tmp_path / "polygons.gpkg", tmp_path / "split.gpkg", None).near(GRID).vetoed) == 0
 
 
 def test_each_reason(ground):
-    found = bodies((10, 10), (10, 110), (0, 200), (210, 10), (210, 110), (210, 210), (300, 300))
-    judged = classify_false_positives(found, GRID, ground.on(GRID), Mining(min_area_km2=0.03), 40)
-    assert reasons(judged) == [
+    detections = bodies((10, 10), (10, 110), (0, 200), (210, 10), (210, 110), (210, 210), (300, 300))
+    classified = classify_false_positives(detections, GRID, ground.near(GRID), Mining(min_area_km2=0.03), 40)
+    assert reasons(classified) == [
         "touches the outline of a landform",
         "touches the outline of a landform",
         None,  # on a drawn negative: wrong all the same
@@ -80,17 +80,19 @@ def test_each_reason(ground):
         "vetoed",
         None,
     ]
-    assert judged["area_m2"].to_numpy() == pytest.approx(40_000, rel=2e-3)
-    assert [len(window) for window in judged["windows"]] == [0, 0, 1, 0, 1, 0, 1]
+    assert classified["area_m2"].to_numpy() == pytest.approx(40_000, rel=2e-3)
+    assert [len(window) for window in classified["windows"]] == [0, 0, 1, 0, 1, 0, 1]
 
 
 def test_small_ones_are_left_alone(ground):
-    judged = classify_false_positives(bodies((300, 300), size=3), GRID, ground.on(GRID), Mining(min_area_km2=0.01), 40)
-    assert reasons(judged) == ["smaller than 0.01 km2"]
+    classified = classify_false_positives(
+        bodies((300, 300), size=3), GRID, ground.near(GRID), Mining(min_area_km2=0.01), 40
+    )
+    assert reasons(classified) == ["smaller than 0.01 km2"]
 
 
 def test_no_patch_touches_validation_ground(ground):
-    near = classify_false_positives(bodies((222, 0), (260, 0)), GRID, ground.on(GRID), Mining(min_area_km2=0), 96)
+    near = classify_false_positives(bodies((222, 0), (260, 0)), GRID, ground.near(GRID), Mining(min_area_km2=0), 96)
     assert reasons(near) == ["no patch round it is free of validation ground", None] or reasons(near) == [None, None]
     for windows in near["windows"]:
         for corner in windows:
@@ -98,7 +100,7 @@ def test_no_patch_touches_validation_ground(ground):
 
 
 def test_no_detection_at_all(ground):
-    assert len(classify_false_positives(bodies(), GRID, ground.on(GRID), Mining(), 40)) == 0
+    assert len(classify_false_positives(bodies(), GRID, ground.near(GRID), Mining(), 40)) == 0
 
 
 def ranked_of(rows, at_most):
@@ -119,39 +121,39 @@ def row(place, confidence, tile="A", reason=None, area=1.0):
 
 
 def test_the_most_confident_come_first_and_not_too_many():
-    found = ranked_of(
+    ranked = ranked_of(
         [row((0, 0), 0.6), row((0, 50), 0.9), row((0, 100), 0.7), row((0, 150), 0.95, reason="vetoed")], 2
     )
-    assert found["confidence"].tolist() == [0.95, 0.9, 0.7, 0.6]
-    assert reasons(found) == ["vetoed", None, None, "less confident than the 2 that were taken"]
+    assert ranked["confidence"].tolist() == [0.95, 0.9, 0.7, 0.6]
+    assert reasons(ranked) == ["vetoed", None, None, "less confident than the 2 that were taken"]
 
 
 def test_a_body_that_two_tiles_see_is_taken_once():
-    found = ranked_of([row((0, 0), 0.6, "A"), row((2, 2), 0.9, "B"), row((0, 100), 0.5, "A")], 9)
-    assert reasons(found) == [None, "the same as a detection on tile B", None]
+    ranked = ranked_of([row((0, 0), 0.6, "A"), row((2, 2), 0.9, "B"), row((0, 100), 0.5, "A")], 9)
+    assert reasons(ranked) == [None, "the same as a detection on tile B", None]
 
 
 def test_of_equals_the_larger_comes_first_whatever_the_order():
     rows = [row((0, 0), 0.6, area=5.0), row((0, 50), 0.6, area=7.0), row((0, 100), 0.6, "B", area=5.0)]
     for order in ([0, 1, 2], [2, 1, 0]):
-        found = ranked_of([rows[n] for n in order], 9)
-        assert np.array_equal(found["area_m2"], [7.0, 5.0, 5.0])
-        assert found["tile"].tolist() == ["A", "A", "B"]
+        ranked = ranked_of([rows[n] for n in order], 9)
+        assert np.array_equal(ranked["area_m2"], [7.0, 5.0, 5.0])
+        assert ranked["tile"].tolist() == ["A", "A", "B"]
 
 
 def test_what_stands_in_the_review_is_vetoed(ground, tmp_path):
-    said = gpd.GeoDataFrame(
+    decisions = gpd.GeoDataFrame(
         {"status": ["accepted", "edited", "rejected", "pending"]},
         geometry=squares((300, 0), (300, 100), (300, 200), (300, 300)),
         crs=LONLAT,
     )
-    said.to_file(tmp_path / "said.geojson")
+    decisions.to_file(tmp_path / "decisions.geojson")
     reviewed = ExclusionZones.read(
-        tmp_path / "polygons.gpkg", tmp_path / "split.gpkg", None, [tmp_path / "said.geojson"]
-    ).clip_to(GRID)
-    found = bodies((300, 0), (300, 100), (300, 200), (300, 300))
-    judged = classify_false_positives(found, GRID, reviewed, Mining(min_area_km2=0.03), 40)
-    assert reasons(judged) == ["vetoed", "vetoed", None, None]
+        tmp_path / "polygons.gpkg", tmp_path / "split.gpkg", None, [tmp_path / "decisions.geojson"]
+    ).near(GRID)
+    detections = bodies((300, 0), (300, 100), (300, 200), (300, 300))
+    classified = classify_false_positives(detections, GRID, reviewed, Mining(min_area_km2=0.03), 40)
+    assert reasons(classified) == ["vetoed", "vetoed", None, None]
 
 
 WINDOW_GRID = Grid(300, 400, Affine(10, 0, 500_000, 0, -10, 4_000_000), CRS.from_epsg(32644))
@@ -197,7 +199,7 @@ def test_windows_cover_the_body_and_never_touch_forbidden_ground(row, column, he
     windows = [
         rows_of_ground(*corner, side, side) for corner in place_windows(body, WINDOW_GRID, side, STRtree(forbidden))
     ]
-    assert not any(window.intersects(other) for window in windows for other in forbidden)
+    assert not any(window.intersects(zone) for window in windows for zone in forbidden)
     if not places:
         assert union_all(windows).buffer(1e-6).covers(body)
     corners = place_windows(body, WINDOW_GRID, side, STRtree(forbidden))
@@ -240,13 +242,13 @@ def test_vetoed_ground_is_ignored(rasters):
 
 
 def test_image_and_label_on_two_grids_are_told(rasters, tmp_path):
-    other = tmp_path / "other.tif"
+    shifted = tmp_path / "shifted.tif"
     with rasterio.open(
-        other, "w", driver="GTiff", count=1, dtype="uint8", **WINDOW_GRID.crop(1, 0, 300, 400).profile()
+        shifted, "w", driver="GTiff", count=1, dtype="uint8", **WINDOW_GRID.crop(1, 0, 300, 400).profile()
     ) as target:
         target.write(rasters[3])
     with pytest.raises(UserError, match="not on the grid"):
-        read_patch(rasters[0], other, (0, 0), 48, [])
+        read_patch(rasters[0], shifted, (0, 0), 48, [])
 
 
 def test_a_box_is_not_needed_to_be_a_window():

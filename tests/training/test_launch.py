@@ -15,7 +15,7 @@ TILES = ["A", "B"]
 
 
 @pytest.fixture
-def config(given):
+def config(train_call):
     """A function that plans three steps; norms are frozen, for those of CPUs see their own patches only."""
 
     def make(**changes):
@@ -26,18 +26,20 @@ def config(given):
             "batch_norm": "frozen",
             "class_weights": [1.0, 3.0],
         }
-        schedule = given.schedule.model_copy(update=settings | changes)
-        return TrainConfig(read_data(list(given.patches), TILES, given.split, []), schedule, ("flip",), (5, 1))
+        schedule = train_call.schedule.model_copy(update=settings | changes)
+        return TrainConfig(
+            read_data(list(train_call.patches), TILES, train_call.split, []), schedule, ("flip",), (5, 1)
+        )
 
     return make
 
 
 @pytest.fixture
-def network(given):
+def network(train_call):
     """A function that builds the same network again; without dropout, which each process draws for itself."""
 
     def make():
-        net = build(given.network, seed=7)
+        net = build(train_call.network, seed=7)
         net.pyramid.dropout.p = 0.0
         return net
 
@@ -47,9 +49,9 @@ def network(given):
 def test_two_processes_do_what_one_does(config, network, caplog):
     caplog.set_level(logging.INFO, logger="lobate")
     alone, both = network(), network()
-    one = fit(alone, config())
-    two = launch_ddp(both, config(), 2)
-    for row, other in zip(one.rows, two.rows, strict=True):
+    single = fit(alone, config())
+    distributed = launch_ddp(both, config(), 2)
+    for row, other in zip(single.rows, distributed.rows, strict=True):
         assert (row["iteration"], row["split"]) == (other["iteration"], other["split"])
         assert row["loss"] == pytest.approx(other["loss"], rel=1e-3)
         assert row["step_loss"] == pytest.approx(other["step_loss"], rel=1e-3)
@@ -69,11 +71,11 @@ def test_a_mistake_in_a_worker_is_a_mistake_here(config, network):
 
 def test_a_job_uses_what_it_may_and_never_more_than_there_is(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    for said, meant in ((None, 1), ("0", 1), ("3", 3), ("8", 4), ("many", 1)):
+    for value, count in ((None, 1), ("0", 1), ("3", 3), ("8", 4), ("many", 1)):
         monkeypatch.delenv(GPUS_VARIABLE, raising=False)
-        if said is not None:
-            monkeypatch.setenv(GPUS_VARIABLE, said)
-        assert device_count() == meant
+        if value is not None:
+            monkeypatch.setenv(GPUS_VARIABLE, value)
+        assert device_count() == count
 
 
 def test_never_more_processes_than_patches_in_a_batch(config, network, monkeypatch):

@@ -70,8 +70,8 @@ def test_the_step_is_the_gradient_of_the_weighted_mean_over_labelled_pixels(batc
     weight = torch.where(labels == 1, 4.0, 1.0).double() * (labels != 255)
     loss = (each.nan_to_num() * weight).sum() / weight.sum()
     loss.backward()
-    found, weights = stepped([Batch.of(images[:2], labels[:2]), Batch.of(images[2:], labels[2:])], [1.0, 4.0])
-    assert found == pytest.approx(loss.item(), rel=1e-5)
+    step_loss, weights = stepped([Batch.of(images[:2], labels[:2]), Batch.of(images[2:], labels[2:])], [1.0, 4.0])
+    assert step_loss == pytest.approx(loss.item(), rel=1e-5)
     assert weights == pytest.approx(
         [(parameter - 0.5 * parameter.grad).item() for parameter in plain.parameters()], rel=1e-4
     )
@@ -108,9 +108,9 @@ def test_evaluation_pools_over_patches_whatever_the_batch():
     red[1, 0] = 200  # 4 false alarms
     label[2, :2] = 1  # 8 misses
     for batch in (1, 2, 8):
-        found = evaluate(ThresholdOnRed(), patches_of(red, label), batch)
-        assert found.iou["landform"] == pytest.approx(12 / (12 + 4 + 8))
-        assert found.iou["background"] == pytest.approx(20 / (20 + 4 + 8))
+        metrics = evaluate(ThresholdOnRed(), patches_of(red, label), batch)
+        assert metrics.iou["landform"] == pytest.approx(12 / (12 + 4 + 8))
+        assert metrics.iou["background"] == pytest.approx(20 / (20 + 4 + 8))
 
 
 def test_a_batch_without_labels_changes_nothing():
@@ -150,7 +150,7 @@ def log_progress(monkeypatch, capsys, caplog, *, terminal, state=STATE):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     caplog.set_level(logging.INFO, logger="lobate")
     with ProgressLog(Schedule(iterations=100, batch=4), 2, SimpleNamespace(iteration=10, mean_loss=None)) as progress:
-        progress.task._began -= 10.0
+        progress.task._started_at -= 10.0
         progress.is_due(state)
         progress.log(state)
     return capsys.readouterr().err, caplog.text

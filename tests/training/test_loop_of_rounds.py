@@ -22,7 +22,7 @@ from lobate.network import deeplab
 from lobate.settings.load import parse
 from lobate.settings.training import Network
 from lobate.store.store import Store
-from lobate.training import experiment as module
+from lobate.training import experiment
 
 GRID = Grid(256, 256, Affine(10, 0, 500_000, 0, -10, 4_000_000), CRS.from_epsg(32644))
 SIDE, ROUNDS = 64, (1, 2, 3)
@@ -42,11 +42,11 @@ TRAINING = {
 }
 
 
-def learnt(data, network, schedule, augment, seeds, weights):
-    """What a training leaves behind whose IoU follows from the round."""
+def fake_experiment(data, network, schedule, augment, seeds, weights):
+    """Stand in for a training: the IoU follows from the round."""
     iou = {"background": 0.9, "landform": IOUS[seeds[1]], "overall": None}
     facts = dict.fromkeys(("training_iou", "threshold", "calibration", "calibration_error", "dataset"))
-    facts |= {"round": seeds[1], "validation_iou": iou, "augment": augment, "mined_negatives": data.mined}
+    facts |= {"round": seeds[1], "validation_iou": iou, "augment": augment, "mined_negatives": data.n_mined}
     return deeplab.build(network, seed=seeds[1]), SimpleNamespace(rows=[]), facts
 
 
@@ -80,7 +80,7 @@ def region(tmp_path, monkeypatch, caplog):
     drawn = gpd.GeoSeries([GRID.crop(20, 20, 24, 24).footprint], crs=GRID.crs).to_crs(LONLAT)
     drawn = gpd.GeoDataFrame({"class": ["positive"]}, geometry=drawn, crs=LONLAT)
     write_layers(tmp_path / "polygons.gpkg", {"kept": drawn, "removed": drawn.iloc[:0]})
-    monkeypatch.setattr(module, "run_experiment", learnt)
+    monkeypatch.setattr(experiment, "run_experiment", fake_experiment)
     monkeypatch.setattr(deeplab, "landform_probability", lambda net, device: lambda images: images[:, 0].float() / 255)
     store = Store(tmp_path / "store")
 
@@ -108,27 +108,27 @@ def _round(folder, number, settings, store):
         "verdict": "verdict.json",
         "events": "events.lobate",
     }
-    given = {"patches": [folder / "A.npy"], "split": folder / "split.gpkg", "tiles": ["A"], "round": number}
-    given |= {"mined": [folder / f"round_{n}/negatives.npy" for n in range(1, number)]}
-    given |= {name: here / file for name, file in files.items()}
+    arguments = {"patches": [folder / "A.npy"], "split": folder / "split.gpkg", "tiles": ["A"], "round": number}
+    arguments |= {"mined": [folder / f"round_{n}/negatives.npy" for n in range(1, number)]}
+    arguments |= {name: here / file for name, file in files.items()}
     if number > 1:
-        given |= {"before": before / files["verdict"], "previous": before / files["model"]}
-        given |= {f"previous_{name}": before / files[name] for name in ("metrics", "events")}
-    stage.run("train", given, settings, store)
-    given = {"images": [folder / "image.tif"], "labels": [folder / "label.tif"], "tiles": ["A"], "round": number}
-    given |= {"model": here / files["model"], "verdict": here / files["verdict"], "split": folder / "split.gpkg"}
-    given |= {
+        arguments |= {"before": before / files["verdict"], "previous": before / files["model"]}
+        arguments |= {f"previous_{name}": before / files[name] for name in ("metrics", "events")}
+    stage.run("train", arguments, settings, store)
+    arguments = {"images": [folder / "image.tif"], "labels": [folder / "label.tif"], "tiles": ["A"], "round": number}
+    arguments |= {"model": here / files["model"], "verdict": here / files["verdict"], "split": folder / "split.gpkg"}
+    arguments |= {
         "polygons": folder / "polygons.gpkg",
         "negatives": here / "negatives.gpkg",
         "mined": here / "negatives.npy",
     }
-    stage.run("mine_negatives", given, settings, store)
+    stage.run("mine_negatives", arguments, settings, store)
 
 
 def _select(folder, settings, store):
-    given = {name: [folder / f"round_{n}/{file}" for n in ROUNDS] for name, file in (("verdicts", "verdict.json"), ("models", "model.safetensors"))}  # fmt: skip
-    given |= {"model": folder / "model.safetensors", "selection": folder / "selection.json"}
-    stage.run("select_model", given, settings, store)
+    arguments = {name: [folder / f"round_{n}/{file}" for n in ROUNDS] for name, file in (("verdicts", "verdict.json"), ("models", "model.safetensors"))}  # fmt: skip
+    arguments |= {"model": folder / "model.safetensors", "selection": folder / "selection.json"}
+    stage.run("select_model", arguments, settings, store)
 
 
 def test_a_round_falls_short_mines_augments_passes_and_the_rest_rests(region):
@@ -137,8 +137,8 @@ def test_a_round_falls_short_mines_augments_passes_and_the_rest_rests(region):
     assert computed["copy_previous_round"] == 1
     assert (computed["mine_negatives"], computed["skip_mining"]) == (1, 1), "the third round's is the second's"
     assert (found["chosen"], found["reached"]) == (2, True)
-    assert [one["augment"] for one in found["rounds"]] == [["flip"], ["flip", "rotate"], ["flip", "rotate"]]
-    assert [one["mined_negatives"] for one in found["rounds"]] == [0, 1, 1]
+    assert [row["augment"] for row in found["rounds"]] == [["flip"], ["flip", "rotate"], ["flip", "rotate"]]
+    assert [row["mined_negatives"] for row in found["rounds"]] == [0, 1, 1]
     mined = read_layer(region.folder / "round_1/negatives.gpkg", "kept")
     assert mined["round"].tolist() == [1]
     assert mined["confidence"].item() == pytest.approx(230 / 255, abs=0.005), (
@@ -157,6 +157,6 @@ def test_a_raised_target_trains_only_new_rounds_and_a_lowered_one_none(region):
     assert (found["chosen"], found["reached"]) == (3, False)
     lowered, found = region(0.5)
     assert (lowered["train"], lowered["mine_negatives"]) == (0, 0)
-    assert (found["chosen"], [one["trained"] for one in found["rounds"]]) == (1, [True, False, False])
+    assert (found["chosen"], [row["trained"] for row in found["rounds"]]) == (1, [True, False, False])
     back, _ = region(0.8)
     assert not back

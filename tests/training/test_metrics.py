@@ -43,7 +43,7 @@ def test_counts_pool_over_any_division(pixels, cut):
     predicted, label = (torch.tensor(part) for part in zip(*pixels, strict=True))
     parts = confusion_matrix(predicted[:cut], label[:cut]) + confusion_matrix(predicted[cut:], label[cut:])
     assert parts.equal(confusion_matrix(predicted, label))
-    assert parts.sum() == sum(one != 255 for _, one in pixels)
+    assert parts.sum() == sum(value != 255 for _, value in pixels)
 
 
 def test_the_tally_is_one_of_all_batches():
@@ -51,32 +51,32 @@ def test_the_tally_is_one_of_all_batches():
     logits = torch.zeros(2, 2, 1, 3)
     logits[:, 1] = torch.tensor([[[2.0, 2.0, -2.0]], [[2.0, -2.0, -2.0]]])
     label = torch.tensor([[[1, 0, 0]], [[1, 1, 255]]])
-    tally = MetricAccumulator()
-    for one in range(2):
-        tally.update(logits[one : one + 1], label[one : one + 1])
-    found = tally.compute()
-    assert found.iou == {
+    metrics = MetricAccumulator()
+    for index in range(2):
+        metrics.update(logits[index : index + 1], label[index : index + 1])
+    result = metrics.compute()
+    assert result.iou == {
         "background": pytest.approx(1 / 3, abs=1e-6),
         "landform": 0.5,
         "overall": pytest.approx(0.416667),
     }
     good, bad = torch.log1p(torch.exp(torch.tensor([-2.0, 2.0]))).tolist()
-    assert found.loss == pytest.approx((3 * good + 2 * bad) / 5, abs=1e-6)
+    assert result.loss == pytest.approx((3 * good + 2 * bad) / 5, abs=1e-6)
 
 
 def test_the_best_threshold_is_found_by_iou():
-    levels = torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)
-    levels[1, round(254 * 0.72)] = 10
-    levels[0, round(254 * 0.62)] = 10
-    threshold, value = best_threshold(levels)
+    histogram = torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)
+    histogram[1, round(254 * 0.72)] = 10
+    histogram[0, round(254 * 0.62)] = 10
+    threshold, value = best_threshold(histogram)
     assert (threshold, value) == (0.65, 1.0)  # 0.65 and 0.70 are equals: the one nearer to 0.5
     assert best_threshold(torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)) == (0.5, None)
 
 
 def test_a_level_counts_from_its_own_probability_on():
-    levels = torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)
-    levels[1, 127] = levels[0, 126] = 1  # 127 / 254 is 0.5 and counts at 0.5, 126 / 254 does not
-    assert best_threshold(levels) == (0.5, 1.0)
+    histogram = torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)
+    histogram[1, 127] = histogram[0, 126] = 1  # 127 / 254 is 0.5 and counts at 0.5, 126 / 254 does not
+    assert best_threshold(histogram) == (0.5, 1.0)
 
 
 def test_iou_to_the_last_digit():
@@ -90,11 +90,11 @@ def test_iou_to_the_last_digit():
 
 
 def test_the_reliability_curve_of_a_hand_computed_case():
-    levels = torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)
-    levels[0, 0], levels[1, 0] = 90, 10  # said 0, is 0.1
-    levels[0, 127], levels[1, 127] = 30, 10  # said 0.5, is 0.25
-    levels[1, 254] = 60  # said 1, is 1
-    bins = reliability_curve(levels)
+    histogram = torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)
+    histogram[0, 0], histogram[1, 0] = 90, 10  # predicted 0, observed 0.1
+    histogram[0, 127], histogram[1, 127] = 30, 10  # predicted 0.5, observed 0.25
+    histogram[1, 254] = 60  # predicted 1, observed 1
+    bins = reliability_curve(histogram)
     assert bins == [(0.0, 0.1, 100), (0.5, 0.25, 40), (1.0, 1.0, 60)]
     assert expected_calibration_error(bins) == (0.1 * 100 + 0.25 * 40) / 200
     assert expected_calibration_error([]) is None
@@ -103,10 +103,10 @@ def test_the_reliability_curve_of_a_hand_computed_case():
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 254), st.integers(1, 50)), max_size=40))
 @settings(max_examples=40, deadline=None)
 def test_every_pixel_lies_in_one_bin(pixels):
-    levels = torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)
+    histogram = torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64)
     for label, level, count in pixels:
-        levels[label, level] += count
-    bins = reliability_curve(levels)
+        histogram[label, level] += count
+    bins = reliability_curve(histogram)
     assert sum(count for *_, count in bins) == sum(count for *_, count in pixels)
     assert [predicted for predicted, *_ in bins] == sorted(predicted for predicted, *_ in bins)
-    assert sum(observed * count for _, observed, count in bins) == pytest.approx(int(levels[1].sum()), abs=0.01)
+    assert sum(observed * count for _, observed, count in bins) == pytest.approx(int(histogram[1].sum()), abs=0.01)

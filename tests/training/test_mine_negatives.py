@@ -91,9 +91,11 @@ def test_no_mined_patch_touches_validation_ground(world):
     )
     validation = read_layer(world / "split.gpkg", "split").to_crs(GRID.crs).union_all()
     assert not patches.intersects(validation).any()
-    told = read_layer(world / "negatives.gpkg", "patches")
-    assert told["id"].tolist() == kept["id"].tolist()
-    assert (told.to_crs(GRID.crs).geometry.symmetric_difference(patches).area < 1).all(), "the ground of each, in m2"
+    footprints = read_layer(world / "negatives.gpkg", "patches")
+    assert footprints["id"].tolist() == kept["id"].tolist()
+    assert (footprints.to_crs(GRID.crs).geometry.symmetric_difference(patches).area < 1).all(), (
+        "the ground of each, in m2"
+    )
 
 
 def test_it_repeats_to_the_byte(world):

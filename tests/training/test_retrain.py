@@ -18,12 +18,12 @@ SIDES = {tile: ["training"] * 4 + ["validation"] for tile in TILES}
 
 
 @pytest.fixture
-def again(given, split_writer, tmp_path, monkeypatch):
+def again(train_call, split_writer, tmp_path, monkeypatch):
     """A function that runs one of the two verbs on a split with more columns; mined patches lie where ``ground`` says."""
     monkeypatch.delenv(SCRATCH_VARIABLE, raising=False)
 
     def run(verb, ground=(), name="out", **columns):
-        split_writer(given.split, SIDES, **{"fold": -1, "clash": "", "other_side": "dropped"} | columns)
+        split_writer(train_call.split, SIDES, **{"fold": -1, "clash": "", "other_side": "dropped"} | columns)
         chosen = tmp_path / "chosen.json"
         chosen.write_text(json.dumps({"round": 2, "augment": ["flip"]}))
         np.save(tmp_path / "mined.npy", np.full((len(ground), 64, 64, 4), [90, 90, 90, 0], np.uint8))
@@ -31,8 +31,8 @@ def again(given, split_writer, tmp_path, monkeypatch):
         write_layers(tmp_path / "mined.gpkg", {"patches": places.astype({"id": object})})
         facts, metrics = tmp_path / f"{name}.json", tmp_path / f"{name}.csv"
         inputs = (
-            list(given.patches),
-            given.split,
+            list(train_call.patches),
+            train_call.split,
             chosen,
             tmp_path / "mined.npy",
             tmp_path / "mined.gpkg",
@@ -40,8 +40,8 @@ def again(given, split_writer, tmp_path, monkeypatch):
             metrics,
         )
         options = {"fold": 1} if verb is cross_validate else {}
-        schedule = given.schedule.model_copy(update={"iterations": 2})
-        verb(*inputs, tiles=TILES, network=given.network, schedule=schedule, seed=given.seed, **options)
+        schedule = train_call.schedule.model_copy(update={"iterations": 2})
+        verb(*inputs, tiles=TILES, network=train_call.network, schedule=schedule, seed=train_call.seed, **options)
         return json.loads(facts.read_text()), pd.read_csv(metrics)
 
     return run

@@ -45,11 +45,11 @@ def write(path, facts):
 
 @pytest.fixture
 def rounds(tmp_path):
-    """A function that makes rounds of given (IoU, round that trained), runs the verb and returns selection and header."""
+    """A function that makes rounds from pairs (IoU, round that trained), runs the verb and returns selection and header."""
 
-    def run(*given, target=0.8, **more):
+    def run(*rounds, target=0.8, **options):
         verdicts, models = [], []
-        for number, (iou, trained) in enumerate(given, 1):
+        for number, (iou, trained) in enumerate(rounds, 1):
             facts = {"round": trained, "validation_iou": {"landform": iou}, "mined_negatives": 0}
             verdicts.append(write(tmp_path / f"v{number}.json", facts))
             models.append(tmp_path / f"m{number}")
@@ -58,18 +58,18 @@ def rounds(tmp_path):
                 {"a.weight": np.full((2, 3), trained, "f4")}, models[-1], metadata={METADATA_KEY: json.dumps(header)}
             )
         model, selection = tmp_path / "model.safetensors", tmp_path / "selection.json"
-        select_model(verdicts, models, model, selection, target_iou=target, **more)
+        select_model(verdicts, models, model, selection, target_iou=target, **options)
         return json.loads(selection.read_text()), read_header(model)
 
     return run
 
 
 def test_the_first_that_reached_the_target_is_taken(rounds):
-    found, model = rounds((0.7, 1), (0.82, 2), (0.82, 2))
-    assert (found["chosen"], found["reached"], model["round"]) == (2, True, 2)
-    assert [line["chosen"] for line in found["rounds"]] == [False, True, False]
-    assert [line["reached"] for line in found["rounds"]] == [False, True, True]
-    assert [(line["round"], line["trained_in"], line["trained"]) for line in found["rounds"]] == [
+    summary, model = rounds((0.7, 1), (0.82, 2), (0.82, 2))
+    assert (summary["chosen"], summary["reached"], model["round"]) == (2, True, 2)
+    assert [line["chosen"] for line in summary["rounds"]] == [False, True, False]
+    assert [line["reached"] for line in summary["rounds"]] == [False, True, True]
+    assert [(line["round"], line["trained_in"], line["trained"]) for line in summary["rounds"]] == [
         (1, 1, True),
         (2, 2, True),
         (3, 2, False),
@@ -78,8 +78,8 @@ def test_the_first_that_reached_the_target_is_taken(rounds):
 
 def test_else_the_best_and_loudly(rounds, caplog):
     with caplog.at_level(logging.WARNING):
-        found, model = rounds((0.6, 1), (0.7, 2), (0.65, 3))
-    assert (found["chosen"], found["reached"], model["round"]) == (2, False, 2)
+        summary, model = rounds((0.6, 1), (0.7, 2), (0.65, 3))
+    assert (summary["chosen"], summary["reached"], model["round"]) == (2, False, 2)
     assert "NO ROUND REACHED the target of 0.8" in caplog.text
 
 
@@ -91,8 +91,8 @@ def test_an_unknown_iou_loses(rounds):
 def test_both_protocols_stand_side_by_side_with_their_leakage(rounds, tmp_path, caplog):
     other = write(tmp_path / "other.json", {"round": 1, "validation_iou": {"landform": 0.91}, "iteration": 6})
     with caplog.at_level(logging.INFO):
-        found, model = rounds((0.82, 1), other=other, leakage=write(tmp_path / "leakage.json", LEAKAGE))
-    ours, theirs = found["protocols"]["configured"], found["protocols"]["other"]
+        summary, model = rounds((0.82, 1), other=other, leakage=write(tmp_path / "leakage.json", LEAKAGE))
+    ours, theirs = summary["protocols"]["configured"], summary["protocols"]["other"]
     assert (ours["method"], ours["validation_iou"]["landform"], ours["leaked_share"]) == ("grouped", 0.82, 0.0)
     assert (theirs["method"], theirs["validation_iou"]["landform"], theirs["leaked_share"]) == ("random", 0.91, 0.93)
     assert theirs["impossible"] is None
@@ -102,9 +102,9 @@ def test_both_protocols_stand_side_by_side_with_their_leakage(rounds, tmp_path, 
 
 def test_an_other_protocol_that_is_lacking_says_why(rounds, tmp_path):
     leakage = write(tmp_path / "leakage.json", {**LEAKAGE, "used": "random"})
-    found, model = rounds((0.82, 1), leakage=leakage)
-    assert found["protocols"]["other"]["method"] == "grouped"
-    assert "both_protocols is false" in found["protocols"]["other"]["impossible"]
+    summary, model = rounds((0.82, 1), leakage=leakage)
+    assert summary["protocols"]["other"]["method"] == "grouped"
+    assert "both_protocols is false" in summary["protocols"]["other"]["impossible"]
     assert model["validation_iou_other"] is None
     none = write(tmp_path / "other.json", {"impossible": "has no validation patch", "validation_iou": None})
     assert rounds((0.82, 1), other=none)[0]["protocols"]["other"]["impossible"] == "has no validation patch"
@@ -115,8 +115,8 @@ def test_folds_give_mean_and_spread(rounds, tmp_path):
         write(tmp_path / f"f{number}.json", {"validation_iou": iou})
         for number, iou in enumerate([{"landform": 0.5}, {"landform": 0.7}, {"landform": None}, None])
     ]
-    found = rounds((0.82, 1), folds=folds)[0]["folds"]
-    assert found == {
+    summary = rounds((0.82, 1), folds=folds)[0]["folds"]
+    assert summary == {
         "count": 4,
         "unknown": 2,
         "validation_iou": [0.5, 0.7, None, None],
@@ -162,10 +162,10 @@ def test_the_model_learns_which_reflectance_its_images_showed(rounds, tmp_path):
 
 
 def test_images_that_were_not_stretched_alike_are_told(rounds, tmp_path):
-    one = write(tmp_path / "one.json", {"stretch": {"ranges": RANGES}})
-    other = write(tmp_path / "other.json", {"stretch": {"ranges": RANGES | {"B03": {"lowest": 0.0, "highest": 0.3}}}})
-    with pytest.raises(UserError, match=r"other\.json and .*one\.json tell of different ranges"):
-        rounds((0.82, 1), facts=[one, other])
+    first = write(tmp_path / "one.json", {"stretch": {"ranges": RANGES}})
+    second = write(tmp_path / "other.json", {"stretch": {"ranges": RANGES | {"B03": {"lowest": 0.0, "highest": 0.3}}}})
+    with pytest.raises(UserError, match=r"other\.json and .*one\.json hold different reflectance ranges"):
+        rounds((0.82, 1), facts=[first, second])
 
 
 def test_of_an_image_s_facts_only_the_ranges_count(tmp_path):
@@ -194,14 +194,14 @@ def test_no_file_has_no_facts(tmp_path):
 
 
 def test_without_leakage_the_methods_are_unknown():
-    found = compare_splits({"validation_iou": {"landform": 0.5}}, {}, {})
-    assert (found["configured"]["method"], found["other"]["method"]) == (None, None)
+    summary = compare_splits({"validation_iou": {"landform": 0.5}}, {}, {})
+    assert (summary["configured"]["method"], summary["other"]["method"]) == (None, None)
 
 
 def test_an_impossible_method_has_no_measures():
     leakage = {"used": "random", "random": {"leaked_share": 0.9}, "grouped": {"impossible": "too close"}}
-    found = compare_splits({"validation_iou": {"landform": 0.5}}, {"impossible": "too close"}, leakage)
-    assert found["other"] | {"x": 0} == {
+    summary = compare_splits({"validation_iou": {"landform": 0.5}}, {"impossible": "too close"}, leakage)
+    assert summary["other"] | {"x": 0} == {
         "method": "grouped",
         "impossible": "too close",
         **dict.fromkeys(("validation_iou", "training_iou", "iteration", "leaked_share", "polygons_on_both_sides")),
@@ -213,6 +213,6 @@ def test_an_impossible_method_has_no_measures():
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=8))
 @settings(max_examples=30, deadline=None)
 def test_mean_and_spread_lie_within_the_folds(ious):
-    found = fold_statistics([{"validation_iou": {"landform": iou}} for iou in ious])
-    assert min(ious) - 1e-6 <= found["mean"] <= max(ious) + 1e-6
-    assert 0 <= found["spread"] <= max(ious) - min(ious) + 1e-6
+    summary = fold_statistics([{"validation_iou": {"landform": iou}} for iou in ious])
+    assert min(ious) - 1e-6 <= summary["mean"] <= max(ious) + 1e-6
+    assert 0 <= summary["spread"] <= max(ious) - min(ious) + 1e-6

@@ -41,17 +41,20 @@ def test_the_extension_s_reader_finds_all_it_needs(item):
         "DeepLabv3+",
         ["semantic-segmentation"],
     )
-    (given,), (made,) = mlm.input, mlm.output
-    assert [band.name for band in given.bands] == ["B04", "B03", "B02"]
-    assert (given.input.shape, given.input.dim_order) == ([-1, 3, -1, -1], ["batch", "bands", "height", "width"])
-    scaling = given.properties["value_scaling"]
-    assert [(one["type"], one["mean"], one["stddev"]) for one in scaling] == [
+    (model_input,), (model_output,) = mlm.input, mlm.output
+    assert [band.name for band in model_input.bands] == ["B04", "B03", "B02"]
+    assert (model_input.input.shape, model_input.input.dim_order) == (
+        [-1, 3, -1, -1],
+        ["batch", "bands", "height", "width"],
+    )
+    scaling = model_input.properties["value_scaling"]
+    assert [(band["type"], band["mean"], band["stddev"]) for band in scaling] == [
         ("z-score", 127.5, 63.75),
         ("z-score", 127.5, 127.5),
         ("z-score", 127.5, 127.5),
     ]
-    assert made.result.shape == [-1, 2, -1, -1]
-    assert [class_.name for class_ in made.classes] == ["background", "rock_glacier"]
+    assert model_output.result.shape == [-1, 2, -1, -1]
+    assert [class_.name for class_ in model_output.classes] == ["background", "rock_glacier"]
     assert mlm.total_parameters == 10
     assert mlm.pretrained is True
 
@@ -60,12 +63,15 @@ def test_what_the_schemas_require_is_there(item):
     assert {"type", "stac_version", "id", "geometry", "properties", "links", "assets"} <= set(item)
     assert {"datetime", "start_datetime", "end_datetime"} <= set(item["properties"])
     assert {"mlm:name", "mlm:architecture", "mlm:tasks", "mlm:input", "mlm:output"} <= set(item["properties"])
-    (given,), (made,) = item["properties"]["mlm:input"], item["properties"]["mlm:output"]
-    assert {"name", "bands", "input"} <= set(given)
-    assert {"name", "tasks", "result"} <= set(made)
+    (model_input,), (model_output,) = item["properties"]["mlm:input"], item["properties"]["mlm:output"]
+    assert {"name", "bands", "input"} <= set(model_input)
+    assert {"name", "tasks", "result"} <= set(model_output)
     assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_.-]+[a-zA-Z0-9]", item["properties"]["mlm:name"])
     assert re.fullmatch(r"\d+\.\d+\.\d+.*", item["properties"]["mlm:framework_version"])
-    assert all(re.fullmatch(r"[a-z-_]+", name) for name in given["input"]["dim_order"] + made["result"]["dim_order"])
+    assert all(
+        re.fullmatch(r"[a-z-_]+", name)
+        for name in model_input["input"]["dim_order"] + model_output["result"]["dim_order"]
+    )
     assert "mlm:model" in item["assets"]["model"]["roles"]
     assert item["assets"]["model"]["mlm:artifact_type"]
 

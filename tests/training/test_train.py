@@ -18,8 +18,8 @@ def no_scratch(monkeypatch):
     monkeypatch.delenv(SCRATCH_VARIABLE, raising=False)
 
 
-def test_the_verdict_and_the_header_say_how_far_a_probability_can_be_trusted(given):
-    outputs = given.but(iterations=1).train("one")
+def test_the_verdict_and_the_header_say_how_far_a_probability_can_be_trusted(train_call):
+    outputs = train_call.with_options(iterations=1).train("one")
     facts, (_, header) = json.loads(outputs["verdict"].read_text()), load(outputs["model"])
     pixels = sum(count for *_, count in facts["calibration"])
     assert pixels == 2 * 64 * 64
@@ -33,8 +33,8 @@ def contents(outputs):
     return {name: path.read_bytes() for name, path in outputs.items()}
 
 
-def test_a_round_leaves_model_curves_and_facts_and_repeats_to_the_byte(given):
-    outputs = given.train("one")
+def test_a_round_leaves_model_curves_and_facts_and_repeats_to_the_byte(train_call):
+    outputs = train_call.train("one")
     facts = json.loads(outputs["verdict"].read_text())
     assert facts["round"] == 1
     assert facts["patches"] == {
@@ -53,48 +53,48 @@ def test_a_round_leaves_model_curves_and_facts_and_repeats_to_the_byte(given):
     assert best["iou_landform"].item() == table.loc[table["split"] == "validation", "iou_landform"].max()
     model, header = load(outputs["model"])
     assert (header["round"], header["validation_iou"], model.channels) == (1, facts["validation_iou"], 3)
-    assert contents(given.train("two")) == contents(outputs)
+    assert contents(train_call.train("two")) == contents(outputs)
 
 
-def test_another_round_or_seed_trains_otherwise(given):
-    short = given.but(iterations=1)
+def test_another_round_or_seed_trains_otherwise(train_call):
+    short = train_call.with_options(iterations=1)
     models = [
-        one.train(str(n))["model"].read_bytes()
-        for n, one in enumerate([short, replace(short, round=2), replace(short, seed=6)])
+        call.train(str(n))["model"].read_bytes()
+        for n, call in enumerate([short, replace(short, round=2), replace(short, seed=6)])
     ]
     assert len(set(models)) == 3
 
 
-@pytest.mark.parametrize("more", [{}, {"batch": 3, "accumulate": 2, "ema": 0.9, "optimizer": "adamw"}])
-def test_a_killed_training_goes_on_and_ends_the_same(given, monkeypatch, tmp_path, more):
+@pytest.mark.parametrize("options", [{}, {"batch": 3, "accumulate": 2, "ema": 0.9, "optimizer": "adamw"}])
+def test_a_killed_training_goes_on_and_ends_the_same(train_call, monkeypatch, tmp_path, options):
     """Optimiser, schedule, average, sampler and all random choices go on where they were: the bytes say so."""
-    given = given.but(**more)
-    whole = contents(given.train("whole"))
+    train_call = train_call.with_options(**options)
+    whole = contents(train_call.train("whole"))
     monkeypatch.setenv(SCRATCH_VARIABLE, str(tmp_path / "scratch"))
     step = loop.train_step
     taken = []
 
     def killed(*arguments):
         taken.append(1)
-        if len(taken) in (4, 8):  # once after the first look, once after the second
+        if len(taken) in (4, 8):  # once after the first evaluation, once after the second
             raise KeyboardInterrupt
         return step(*arguments)
 
     monkeypatch.setattr(loop, "train_step", killed)
     for name in ("killed", "again"):
         with pytest.raises(KeyboardInterrupt):
-            given.but(evaluate_every=2).train(name)
+            train_call.with_options(evaluate_every=2).train(name)
     curves = (tmp_path / "scratch/curves/metrics.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in curves] == ["iteration", "2", "2", "4", "4"], "what could be watched so far"
     assert curves[0].endswith(",images_per_s")
     assert float(curves[-1].split(",")[-1]) > 0
     monkeypatch.setattr(loop, "train_step", step)
-    assert contents(given.train("end")) == whole
-    assert contents(given.train("after the end")) == whole
+    assert contents(train_call.train("end")) == whole
+    assert contents(train_call.train("after the end")) == whole
 
 
-def test_a_checkpoint_between_looks_serves_as_well(given, monkeypatch, tmp_path):
-    long = given.but(evaluate_every=6, optimizer="adamw", learning_rate=0.01)
+def test_a_checkpoint_between_looks_serves_as_well(train_call, monkeypatch, tmp_path):
+    long = train_call.with_options(evaluate_every=6, optimizer="adamw", learning_rate=0.01)
     whole = contents(long.train("whole"))
     monkeypatch.setenv(SCRATCH_VARIABLE, str(tmp_path / "scratch"))
     monkeypatch.setattr(loop.ProgressLog, "EVERY_S", -1)  # tells and keeps after every step
@@ -113,89 +113,95 @@ def test_a_checkpoint_between_looks_serves_as_well(given, monkeypatch, tmp_path)
     assert len(taken) == 7  # four, the one that was killed, and the last two
 
 
-def test_it_learns(given):
-    outputs = given.but(iterations=80, evaluate_every=40, batch=4, learning_rate=0.2, scales=[1.0]).train("long")
+def test_it_learns(train_call):
+    outputs = train_call.with_options(iterations=80, evaluate_every=40, batch=4, learning_rate=0.2, scales=[1.0]).train(
+        "long"
+    )
     assert json.loads(outputs["verdict"].read_text())["training_iou"]["landform"] > 0.5
 
 
-def test_an_average_is_what_is_measured_and_kept(given):
+def test_an_average_is_what_is_measured_and_kept(train_call):
     plain, averaged = (
-        load(given.but(iterations=2, evaluate_every=2, **more).train(str(more))["model"])[0].state_dict()
-        for more in ({}, {"ema": 0.9})
+        load(train_call.with_options(iterations=2, evaluate_every=2, **options).train(str(options))["model"])[
+            0
+        ].state_dict()
+        for options in ({}, {"ema": 0.9})
     )
     assert not torch.equal(plain["decoder.logits.weight"], averaged["decoder.logits.weight"])
 
 
-def test_parts_of_a_batch_take_its_step(given):
+def test_parts_of_a_batch_take_its_step(train_call):
     """With frozen norms and no dropout the parts add up to the whole batch, up to rounding."""
     models = []
     for parts in (1, 2, 3):
         schedule = {"batch": 3, "accumulate": parts, "iterations": 1, "batch_norm": "frozen"}
-        models.append(load(given.but(**schedule).train(f"in {parts}")["model"])[0].state_dict())
+        models.append(load(train_call.with_options(**schedule).train(f"in {parts}")["model"])[0].state_dict())
     for name in ("backbone.net.conv_stem.weight", "pyramid.point.0.weight"):
         for model in models[1:]:
             torch.testing.assert_close(model[name], models[0][name], rtol=1e-2, atol=1e-3)
 
 
-def test_patience_ends_a_round_early_and_a_resumed_one_too(given, monkeypatch, tmp_path, caplog):
+def test_patience_ends_a_round_early_and_a_resumed_one_too(train_call, monkeypatch, tmp_path, caplog):
     monkeypatch.setenv(SCRATCH_VARIABLE, str(tmp_path / "scratch"))
     monkeypatch.setattr(
         loop, "evaluate", lambda *_: MetricAccumulator().compute()
     )  # nothing is ever better than nothing
-    patient = given.but(iterations=50, evaluate_every=1, patience=3)
+    patient = train_call.with_options(iterations=50, evaluate_every=1, patience=3)
     caplog.set_level("INFO", logger="lobate")
     facts = [json.loads(patient.train(name)["verdict"].read_text()) for name in ("one", "again")]
     assert facts[0] == facts[1]
-    assert facts[0]["iterations"] == 4  # the first look, and three that were no better
+    assert facts[0]["iterations"] == 4  # the first evaluation, and three that were no better
     assert "no better validation IoU in 3 evaluations: training ends at iteration 4" in caplog.text
 
 
-def test_torch_is_left_as_it_was(given):
+def test_torch_is_left_as_it_was(train_call):
     torch.manual_seed(3)
     before = torch.random.get_rng_state()
-    given.but(iterations=1).train("one")
+    train_call.with_options(iterations=1).train("one")
     assert torch.random.get_rng_state().equal(before)
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-def test_validation_without_the_landform_is_told_and_has_no_iou(given, split_writer):
-    split_writer(given.split, {"A": ["training", "validation", "training"]})  # patch 1 shows none
-    facts = json.loads(given.but(iterations=2).train("one")["verdict"].read_text())
+def test_validation_without_the_landform_is_told_and_has_no_iou(train_call, split_writer):
+    split_writer(train_call.split, {"A": ["training", "validation", "training"]})  # patch 1 shows none
+    facts = json.loads(train_call.with_options(iterations=2).train("one")["verdict"].read_text())
     assert facts["validation_iou"]["landform"] is None
     assert facts["threshold"] == 0.5
     assert "No validation patch shows the landform" in facts["warnings"][0]
 
 
-def test_a_batch_of_one_is_handled_and_told(given):
-    facts = json.loads(given.but(batch=1, iterations=2).train("one")["verdict"].read_text())
+def test_a_batch_of_one_is_handled_and_told(train_call):
+    facts = json.loads(train_call.with_options(batch=1, iterations=2).train("one")["verdict"].read_text())
     assert "batch of 1" in facts["warnings"][0]
 
 
-def test_a_batch_without_the_landform_is_learnt_from_like_any_other(given):
-    for path in given.patches:
+def test_a_batch_without_the_landform_is_learnt_from_like_any_other(train_call):
+    for path in train_call.patches:
         array = np.load(path)
         array[1:4, ..., 3] = 0  # one training patch in four shows it
         np.save(path, array)
-    weighted = given.but(batch=1, iterations=4, evaluate_every=4, batch_norm="frozen", class_weights=[1.0, 5.0])
+    weighted = train_call.with_options(
+        batch=1, iterations=4, evaluate_every=4, batch_norm="frozen", class_weights=[1.0, 5.0]
+    )
     outputs = weighted.train("one")
     facts = json.loads(outputs["verdict"].read_text())
     assert (facts["skipped_batches"], facts["patches"]["showing_landform"]) == (0, 2)
     assert pd.read_csv(outputs["metrics"])["loss"].notna().all()
 
 
-def test_batches_without_a_labelled_pixel_are_skipped_and_told(given, caplog):
-    for path in given.patches:
+def test_batches_without_a_labelled_pixel_are_skipped_and_told(train_call, caplog):
+    for path in train_call.patches:
         array = np.load(path)
         array[1:4, ..., 3] = 255
         np.save(path, array)
-    facts = json.loads(given.but(batch=1, batch_norm="frozen").train("one")["verdict"].read_text())
+    facts = json.loads(train_call.with_options(batch=1, batch_norm="frozen").train("one")["verdict"].read_text())
     assert 0 < facts["skipped_batches"] < 6
     assert "no labelled pixel" in caplog.text
 
 
-def test_a_loss_that_runs_away_names_the_learning_rate(given):
+def test_a_loss_that_runs_away_names_the_learning_rate(train_call):
     with pytest.raises(UserError, match=r"training\.schedule\.learning_rate \(now 1e\+30\)"):
-        given.but(learning_rate=1e30).train("one")
+        train_call.with_options(learning_rate=1e30).train("one")
 
 
 @pytest.mark.parametrize(
@@ -207,36 +213,39 @@ def test_a_loss_that_runs_away_names_the_learning_rate(given):
         RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: not enough memory: you tried 9 bytes."),
     ],
 )
-def test_too_little_memory_names_what_to_lower(given, monkeypatch, error):
+def test_too_little_memory_names_what_to_lower(train_call, monkeypatch, error):
     def hungry(*_):
         raise error
 
     monkeypatch.setattr(loop, "train_step", hungry)
     with pytest.raises(UserError, match=r"2 patches of 64 x 64 .* Raise training\.schedule\.accumulate"):
-        given.train("one")
+        train_call.train("one")
 
 
-def test_another_error_is_no_lack_of_memory(given, monkeypatch):
+def test_another_error_is_no_lack_of_memory(train_call, monkeypatch):
     def broken(*_):
         raise RuntimeError("invalid argument in a kernel that was allocated to stream 3")
 
     monkeypatch.setattr(loop, "train_step", broken)
     with pytest.raises(RuntimeError, match="invalid argument"):
-        given.train("one")
+        train_call.train("one")
 
 
-def test_four_channels_and_an_odd_crop_train_too(given):
-    for path in given.patches:
+def test_four_channels_and_an_odd_crop_train_too(train_call):
+    for path in train_call.patches:
         array = np.load(path)
         np.save(path, np.concatenate([array[..., :1], array], axis=-1))
-    model, _ = load(given.but(iterations=2, crop=50).train("one")["model"])
+    model, _ = load(train_call.with_options(iterations=2, crop=50).train("one")["model"])
     assert model.channels == 4
 
 
-def test_mined_patches_join_the_training(given, tmp_path):
+def test_mined_patches_join_the_training(train_call, tmp_path):
     np.save(tmp_path / "mined.npy", np.full((2, 64, 64, 4), [90, 90, 90, 0], dtype=np.uint8))
     facts = json.loads(
-        replace(given, mined=(tmp_path / "mined.npy",), round=2).but(iterations=2).train("one")["verdict"].read_text()
+        replace(train_call, mined=(tmp_path / "mined.npy",), round=2)
+        .with_options(iterations=2)
+        .train("one")["verdict"]
+        .read_text()
     )
     assert facts["mined_negatives"] == 2
     assert facts["patches"]["training"] == 8

@@ -15,12 +15,12 @@ PAPER = Network(weights="none")
 
 
 @pytest.fixture
-def config(given, tmp_path, split_writer):
-    split_writer(given.split, {"A": ["training", "training", "validation"]})
-    schedule = given.schedule.model_copy(
+def config(train_call, tmp_path, split_writer):
+    split_writer(train_call.split, {"A": ["training", "training", "validation"]})
+    schedule = train_call.schedule.model_copy(
         update={"iterations": 3, "evaluate_every": 3, "crop": 48, "learning_rate": 0.007, "scales": [1.0]}
     )
-    data = read_data(list(given.patches), ["A", "B"], given.split, [])
+    data = read_data(list(train_call.patches), ["A", "B"], train_call.split, [])
     return TrainConfig(data, schedule, ("flip",), (5, 1), tmp_path / "checkpoint.pt", "recipe")
 
 
@@ -31,7 +31,7 @@ def test_three_steps_move_every_weight_and_a_resume_ends_the_same(config, monkey
     assert (state.iteration, state.skipped) == (3, 0)
     weights = {name: tensor for name, tensor in whole.named_parameters() if tensor.ndim > 1}
     assert [name for name, tensor in weights.items() if torch.equal(tensor, start[name])] == []
-    unreached = [name for name, one in whole.named_parameters() if one.grad is None or not one.grad.any()]
+    unreached = [name for name, weight in whole.named_parameters() if weight.grad is None or not weight.grad.any()]
     assert unreached == [], (
         "scale and shift of a norm may move by less than a rounding, but a gradient has to reach them"
     )

@@ -1,7 +1,7 @@
-"""The verb `mine_negatives`: wrong detections of a round become negatives of the next.
+"""The verb `mine_negatives`: wrong detections of a round become hard negatives for the next round.
 
-Wrong is what touches no outline of a landform, drawn or removed, nor a place that a person has vetoed, or accepted in the
-review. Validation ground is left alone: neither a detection nor a patch cut round one may touch it.
+A detection is wrong when it touches no landform outline, kept or removed, and no place vetoed by the user or accepted in
+the review. Neither a mined detection nor its patch touches validation ground.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def skip_mining(
     negatives: Annotated[Path, Output()],
     mined: Annotated[Path, Output()],
 ) -> None:
-    """Write empty layers and no patch: the target is reached, no further round trains."""
-    none = gpd.GeoDataFrame({name: [] for name in COLUMNS}, geometry=[], crs=LONLAT)
+    """Write empty layers and no patch: the target is reached, and no further round trains."""
+    empty = gpd.GeoDataFrame({name: [] for name in COLUMNS}, geometry=[], crs=LONLAT)
     footprints = gpd.GeoDataFrame({"id": []}, geometry=[], crs=LONLAT)
-    write_layers(negatives, {"kept": none, "removed": none.assign(reason=[]), "patches": footprints})
+    write_layers(negatives, {"kept": empty, "removed": empty.assign(reason=[]), "patches": footprints})
     np.save(mined, np.zeros((0, 0, 0, 0), dtype=np.uint8))
 
 
@@ -62,25 +62,25 @@ def mine_negatives(
 ) -> None:
     """Map all ``images`` of ``tiles`` with the ``model`` of this round and cut patches round the wrong detections.
 
-    ``negatives`` says of each wrong detection its round, the digest of the model and its confidence. It gets the layers
-    `kept` (one row a patch of ``mined``, in that order, most confident first), `removed` (with reason) and `patches` (the
-    ground of each patch), in EPSG:4326; ``mined`` the patches, (n, P, P, C + 1) uint8, labels from the label rasters.
-    Raises UserError when an image has other channels than the model.
+    ``negatives`` has three layers in EPSG:4326. `kept` has one row for each patch of ``mined``, in the same order, most
+    confident first; `removed` has the other detections with the reason; `patches` has the patches' footprints. Each
+    detection has its round, the model's digest and its confidence. ``mined`` holds the patches, (n, P, P, C + 1) uint8,
+    with labels from the label rasters. Raises UserError when an image and the model differ in channels.
     """
     if mining.at_most == 0:
         return skip_mining(negatives, mined)
-    ground, side = ExclusionZones.read(polygons, split, vetoes, decisions or []), crop.core + 2 * crop.margin
-    found = [
-        _judged(image, tile, bodies, ground, mining, side)
-        for image, tile, bodies in zip(images, tiles, _detections(model, images, mining, crop), strict=True)
+    zones, side = ExclusionZones.read(polygons, split, vetoes, decisions or []), crop.core + 2 * crop.margin
+    classified = [
+        _classify(image, tile, detections, zones, mining, side)
+        for image, tile, detections in zip(images, tiles, _detections(model, images, mining, crop), strict=True)
     ]
-    ranked = select_top(pd.concat(found, ignore_index=True), mining.at_most).assign(
+    ranked = select_top(pd.concat(classified, ignore_index=True), mining.at_most).assign(
         round=round, model=read_header(model)["digest"]
     )
-    rows = _one_row_a_patch(ranked[ranked["reason"].isna()], round)
-    places = dict(zip(tiles, zip(images, labels, strict=True), strict=True))
-    patches = [_patch(*places[row.tile], row, ground, side) for row in rows.itertuples()]
-    np.save(mined, np.stack(patches) if patches else np.zeros((0, *_shape(images[0], side)), dtype=np.uint8))
+    rows = _patch_rows(ranked[ranked["reason"].isna()], round)
+    rasters = dict(zip(tiles, zip(images, labels, strict=True), strict=True))
+    patches = [_read_patch(*rasters[row.tile], row, zones, side) for row in rows.itertuples()]
+    np.save(mined, np.stack(patches) if patches else np.zeros((0, *_patch_shape(images[0], side)), dtype=np.uint8))
     left_out = ranked[ranked["reason"].notna()].assign(id="", window_row=-1, window_col=-1)
     layers = {"kept": rows[[*COLUMNS, "geometry"]], "removed": left_out[[*COLUMNS, "reason", "geometry"]]}
     write_layers(negatives, {**layers, "patches": _footprints(rows, dict(zip(tiles, images, strict=True)), side)})
@@ -90,7 +90,7 @@ def mine_negatives(
 
 
 def _detections(model: Path, images: list[Path], mining: Mining, crop: Crop) -> Iterator[gpd.GeoDataFrame]:
-    """Yield the bodies that the model sees on each image, in the image's CRS; probabilities live in a temporary folder."""
+    """Yield the model's detections on each image, in the image's CRS; probability maps are temporary."""
     import torch
 
     from lobate.network.deeplab import landform_probability
@@ -113,18 +113,20 @@ def _detections(model: Path, images: list[Path], mining: Mining, crop: Crop) -> 
             yield polygonize(target, mining.min_probability)
 
 
-def _judged(
-    image: Path, tile: str, bodies: gpd.GeoDataFrame, ground: ExclusionZones, mining: Mining, side: int
+def _classify(
+    image: Path, tile: str, detections: gpd.GeoDataFrame, zones: ExclusionZones, mining: Mining, side: int
 ) -> gpd.GeoDataFrame:
-    """Return the bodies of one tile with area, windows and reason, in EPSG:4326."""
+    """Return the detections of one tile with area, windows and reason, in EPSG:4326."""
     with open_raster(image) as dataset:
         grid = Grid.from_raster(dataset)
-    log.info("tile %s: %d detections", tile, len(bodies))
-    return classify_false_positives(bodies.assign(tile=tile), grid, ground.clip_to(grid), mining, side).to_crs(LONLAT)
+    log.info("tile %s: %d detections", tile, len(detections))
+    classified = classify_false_positives(detections.assign(tile=tile), grid, zones.near(grid), mining, side)
+    return classified.to_crs(LONLAT)
 
 
-def _one_row_a_patch(chosen: gpd.GeoDataFrame, round: int) -> gpd.GeoDataFrame:
-    rows = chosen.explode("windows", ignore_index=True)
+def _patch_rows(detections: gpd.GeoDataFrame, round: int) -> gpd.GeoDataFrame:
+    """Return one row for each window of the detections, with a new id."""
+    rows = detections.explode("windows", ignore_index=True)
     rows["id"] = [f"mined_r{round}_{number:04d}" for number in range(1, len(rows) + 1)]
     rows["window_row"] = [corner[0] for corner in rows["windows"]]
     rows["window_col"] = [corner[1] for corner in rows["windows"]]
@@ -132,22 +134,22 @@ def _one_row_a_patch(chosen: gpd.GeoDataFrame, round: int) -> gpd.GeoDataFrame:
 
 
 def _footprints(rows: gpd.GeoDataFrame, images: dict[str, Path], side: int) -> gpd.GeoDataFrame:
-    """Return the ground of each mined patch, in EPSG:4326."""
+    """Return the footprint of each mined patch, in EPSG:4326."""
     grids = {tile: Grid.from_raster(image) for tile, image in images.items()}
     places = [(grids[row.tile], row.window_row, row.window_col) for row in rows.itertuples()]
-    ground = [
+    footprints = [
         gpd.GeoSeries([grid.crop(row, column, side, side).footprint], crs=grid.crs).to_crs(LONLAT)[0]
         for grid, row, column in places
     ]
-    return gpd.GeoDataFrame({"id": rows["id"].astype(object)}, geometry=ground, crs=LONLAT)
+    return gpd.GeoDataFrame({"id": rows["id"].astype(object)}, geometry=footprints, crs=LONLAT)
 
 
-def _patch(image: Path, label: Path, row: Any, ground: ExclusionZones, side: int) -> np.ndarray:
+def _read_patch(image: Path, label: Path, row: Any, zones: ExclusionZones, side: int) -> np.ndarray:
     with open_raster(image) as dataset:
         part = Grid.from_raster(dataset).crop(row.window_row, row.window_col, side, side)
-    return read_patch(image, label, (row.window_row, row.window_col), side, list(ground.clip_to(part).vetoed))
+    return read_patch(image, label, (row.window_row, row.window_col), side, list(zones.near(part).vetoed))
 
 
-def _shape(image: Path, side: int) -> tuple[int, int, int]:
+def _patch_shape(image: Path, side: int) -> tuple[int, int, int]:
     with open_raster(image) as dataset:
         return side, side, dataset.count + 1

@@ -1,6 +1,6 @@
-"""The chosen round's training once more, on another split of the same patches.
+"""Train again as the chosen round did, on another split of the same patches.
 
-A split that leaves a side without patches is reported in the result: it is a finding, not a failure.
+A split that leaves a side without patches is a finding and not a failure: the result holds the reason.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Retraining:
-    """The data, settings and seeds of a retraining."""
+    """Data, settings and seeds of a retraining; ``mined`` and ``negatives`` come from `choose_round`."""
 
     patches: list[Path]
     tiles: list[str]
@@ -33,7 +33,7 @@ class Retraining:
     weights: Path | None
 
     def train(self, protocol: splits.Protocol, metrics: Path) -> dict[str, Any]:
-        """Write the curves and return the facts, or why there are none."""
+        """Train by ``protocol``, write the curves and return the facts, or the reason why there are none."""
         from lobate.training.curves import write_metrics
         from lobate.training.datamodule import read_data
         from lobate.training.experiment import run_experiment
@@ -41,16 +41,16 @@ class Retraining:
         chosen = read_chosen(self.chosen)
         try:
             data = read_data(self.patches, self.tiles, self.split, [self.mined], protocol, [self.negatives])
-        except splits.EmptySplitError as reason:
-            log.warning("%s", reason)
+        except splits.EmptySplitError as error:
+            log.warning("%s", error)
             write_metrics(metrics, [])
-            return {"impossible": str(reason), "round": chosen["round"], "validation_iou": None}
+            return {"impossible": str(error), "round": chosen["round"], "validation_iou": None}
         seeds = self.seed, chosen["round"]
-        _, course, facts = run_experiment(data, self.network, self.schedule, chosen["augment"], seeds, self.weights)
-        write_metrics(metrics, course.rows)
+        _, state, facts = run_experiment(data, self.network, self.schedule, chosen["augment"], seeds, self.weights)
+        write_metrics(metrics, state.rows)
         return facts
 
 
-def landform_iou(facts: dict[str, Any]) -> Any:
+def landform_iou(facts: dict[str, Any]) -> float | None:
     """Return the validation IoU of the landform class, or None."""
     return (facts["validation_iou"] or {}).get("landform")

@@ -1,7 +1,7 @@
-"""The rounds' logic: what the n-th round is, when rounds are over, and what a round does that has nothing left to do.
+"""Rounds: their augmentation, the target that ends them, and the choice of one.
 
-A round after one that reached the target trains nothing: it hands on what the round before left, under its own name. A
-verdict holds facts only, never the target, so a raised target trains only the rounds that are new, and a lowered one none.
+Once a round has reached the target, later rounds copy its files and train nothing. A verdict holds only facts and never
+the target. A raised target therefore trains only the additional rounds, and a lowered target none.
 """
 
 from __future__ import annotations
@@ -20,44 +20,44 @@ def augmentation_for_round(steps: list[list[str]], round: int) -> list[str]:
 
 
 def read_verdict(path: Path) -> dict[str, Any]:
-    """Return the facts of a round. Raises UserError for a file without its IoU and number."""
+    """Return the facts of a round. Raises UserError for a file without IoU and round number."""
 
-    def checked(verdict: dict[str, Any]) -> dict[str, Any]:
+    def validate(verdict: dict[str, Any]) -> dict[str, Any]:
         verdict["validation_iou"]["landform"], verdict["round"]
         return verdict
 
-    return parse_json(path, checked, "a verdict.json written by `train`")
+    return parse_json(path, validate, "a verdict.json written by `train`")
 
 
 def read_chosen(path: Path) -> dict[str, Any]:
     """Return round and augmentation of the chosen round. Raises UserError for a file without them."""
 
-    def checked(chosen: dict[str, Any]) -> dict[str, Any]:
+    def validate(chosen: dict[str, Any]) -> dict[str, Any]:
         return {"round": int(chosen["round"]), "augment": [str(name) for name in chosen["augment"]]}
 
-    return parse_json(path, checked, "a chosen.json written by `choose-round`")
+    return parse_json(path, validate, "a chosen.json written by `choose-round`")
 
 
 def meets_target(verdict: dict[str, Any], target_iou: float) -> bool:
-    """Whether the validation IoU of the landform class is at least the target; an unknown IoU never is."""
+    """Whether the validation IoU of the landform class is at least the target; an unknown IoU is not."""
     iou = verdict["validation_iou"]["landform"]
     return iou is not None and iou >= target_iou
 
 
 def pick_round(verdicts: list[dict[str, Any]], target_iou: float) -> int:
-    """Return the place of the first that reaches the target, else of the best, the earlier of equals."""
-    for place, one in enumerate(verdicts):
-        if meets_target(one, target_iou):
-            return place
+    """Return the index of the first round that reaches the target, else of the best one, the earlier of equals."""
+    for index, verdict in enumerate(verdicts):
+        if meets_target(verdict, target_iou):
+            return index
     ious = [verdict["validation_iou"]["landform"] for verdict in verdicts]
-    return max(range(len(ious)), key=lambda place: -1.0 if ious[place] is None else ious[place])
+    return max(range(len(ious)), key=lambda index: -1.0 if ious[index] is None else ious[index])
 
 
 def target_met(
     before: Annotated[Path | None, Input()] = None,
     target_iou: Annotated[float, Setting("training.target_iou")] = 0.80,
 ) -> bool:
-    """Whether the round before (its verdict, ``before``) or one before that reached the target."""
+    """Whether the previous round (its verdict, ``before``), or an earlier one, reached the target."""
     return before is not None and meets_target(read_verdict(before), target_iou)
 
 
@@ -71,7 +71,7 @@ def copy_previous_round(
     verdict: Annotated[Path, Output()],
     events: Annotated[Path, Output()],
 ) -> None:
-    """Copy the model, verdict, metrics and events of the round before; the verdict keeps the round that trained."""
+    """Copy model, verdict, metrics and events of the previous round; the verdict keeps the number of the trained round."""
     pairs = [(previous, model), (before, verdict), (previous_metrics, metrics), (previous_events, events)]
     for source, target in pairs:
         shutil.copyfile(source, target)
@@ -81,5 +81,5 @@ def round_met_target(
     verdict: Annotated[Path, Input()],
     target_iou: Annotated[float, Setting("training.target_iou")] = 0.80,
 ) -> bool:
-    """Whether the round whose verdict this is, or one whose verdict it passed on, reached the target."""
+    """Whether this round (its ``verdict``), or the earlier one that it copied, reached the target."""
     return meets_target(read_verdict(verdict), target_iou)

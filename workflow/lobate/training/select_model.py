@@ -1,8 +1,7 @@
-"""The verb `select_model`: the first round that reached the target, else the best one, and what its IoU is worth.
+"""The verb `select_model`: select the model of the first round that reached the target, else of the best round.
 
-One IoU by several splits: what the configured one, the other protocol and the folds say, with leakage beside them.
-
-The reflectance that a training's images show, as the facts beside them tell: a model is to be fed such images only.
+The table of rounds also holds the IoU on the configured split, by the other protocol and in the folds, with the leakage of
+each split. The model's header gets the reflectance range of its training images: the model is valid for such images only.
 """
 
 from __future__ import annotations
@@ -21,86 +20,16 @@ from lobate.training.rounds import meets_target, pick_round, read_verdict
 from lobate.training.split import keep_configured
 from lobate.training.stac import stac_item
 
-LEAKAGE_MEASURES = ("leaked_share", "polygons_on_both_sides", "nearest_m", "training", "validation", "dropped")
-
-
-def read_facts(path: Path | None, what: str) -> dict[str, Any]:
-    """Return the JSON object in a file, {} without a file; ``what`` names it in the UserError for anything else."""
-    return read_json(path, what) if path else {}
-
-
-def compare_splits(chosen: dict[str, Any], other: dict[str, Any], leakage: dict[str, Any]) -> dict[str, Any]:
-    """Return both protocols side by side: method, IoUs and how much of the validation ground training has seen.
-
-    ``other`` is empty when the other protocol was not asked for, and says why where it was impossible.
-    """
-    used = leakage.get("used")
-    method = None if used is None else "grouped" if used == "random" else "random"
-    why = None if other else "not trained: training.both_protocols is false"
-    return {
-        "configured": _protocol_row(used, chosen, leakage),
-        "other": _protocol_row(method, other, leakage) | {"impossible": other.get("impossible", why)},
-    }
-
-
-def _protocol_row(method: str | None, facts: dict[str, Any], leakage: dict[str, Any]) -> dict[str, Any]:
-    measured = (leakage.get(method) if method else None) or {}
-    ious = {name: facts.get(name) for name in ("validation_iou", "training_iou", "iteration")}
-    return {"method": method, **ious, **{name: measured.get(name) for name in LEAKAGE_MEASURES}}
-
-
-def fold_statistics(folds: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return mean and spread (sample standard deviation) of the landform's validation IoU over the folds; None without.
-
-    Folds whose IoU is unknown count in ``unknown`` only.
-    """
-    if not folds:
-        return None
-    ious = [(fold.get("validation_iou") or {}).get("landform") for fold in folds]
-    known = [one for one in ious if one is not None]
-    return {
-        "count": len(folds),
-        "unknown": len(ious) - len(known),
-        "validation_iou": ious,
-        "mean": round(statistics.fmean(known), 6) if known else None,
-        "spread": round(statistics.stdev(known), 6) if len(known) > 1 else None,
-    }
-
-
-StretchRanges = dict[str, dict[str, float]]
-"""Band -> ``lowest`` and ``highest``, the surface reflectance that became 1, and the one that became 255."""
-
-
-def keep_stretch_ranges(source: Path, target: Path) -> None:
-    """Write of an image's facts the ranges of reflectance alone; null for an image that was 8 bit already."""
-    write_json(target, {"stretch": {"ranges": _ranges(source)}})
-
-
-def common_ranges(facts: Iterable[Path]) -> StretchRanges | None:
-    """Return what all images show alike; None where every one was 8 bit already, so that nobody knows.
-
-    Raises UserError for images that were not stretched alike.
-    """
-    found = [(path, ranges) for path in facts if (ranges := _ranges(path))]
-    for path, ranges in found:
-        if ranges != found[0][1]:
-            raise UserError(
-                f"{path} and {found[0][0]} tell of different ranges of reflectance, so their images are not of one run. "
-                "Delete both and run again."
-            )
-    return found[0][1] if found else None
-
-
-def _ranges(path: Path) -> StretchRanges | None:
-    return (read_facts(path, "an image's facts written by `compose-rgb`").get("stretch") or {}).get("ranges")
-
-
 log = logging.getLogger(__name__)
 
 ROUND_FACTS = (
     *("iteration", "training_iou", "validation_iou", "threshold", "threshold_iou", "patches", "augment", "warnings"),
     *("calibration", "calibration_error", "dataset"),
 )
+LEAKAGE_MEASURES = ("leaked_share", "polygons_on_both_sides", "nearest_m", "training", "validation", "dropped")
+
+StretchRanges = dict[str, dict[str, float]]
+"""Band -> ``lowest`` and ``highest``: the surface reflectance stretched to 1 and to 255."""
 
 
 def select_model(
@@ -120,65 +49,139 @@ def select_model(
     licence: Annotated[str, Setting("training.licence")] = "other",
     landform: Annotated[str, Setting("landform")] = "landform",
 ) -> None:
-    """Take the chosen of ``models`` (in the order of the rounds, as ``verdicts``), and write the table of rounds.
+    """Select one of ``models`` (in the order of the rounds, as ``verdicts``), and write the table of rounds.
 
-    Chosen is the first whose validation IoU of the landform reaches the target; where none does, the one with the highest,
-    the earlier of equals, and a warning says so. A round that passed another's verdict on is listed with the round that
-    trained. ``other``, ``folds`` and ``leakage`` are what `train_other`, `cross_validate` and `split_patches` found; they
-    stand beside its IoU. ``stac`` describes the model as a STAC item (MLM extension) over the ground of ``split``. From the
-    images' ``facts`` the model learns which reflectance it was shown as 1 and as 255.
+    Selects the first round whose validation IoU of the landform reaches the target. If none does, selects the round with
+    the highest IoU, the earlier of equals, and logs a warning. A round that copied an earlier one is listed with the number
+    of the trained round. ``other``, ``folds`` and ``leakage`` are the results of `train_other`, `cross_validate` and
+    `split_patches`. ``stac`` describes the model as a STAC item (MLM extension) with the extent of ``split``. The images'
+    ``facts`` give the reflectance range for the model's header.
     """
-    told = [read_verdict(path) for path in verdicts]
-    chosen = pick_round(told, target_iou)
-    reached = meets_target(told[chosen], target_iou)
+    rounds = [read_verdict(path) for path in verdicts]
+    chosen = pick_round(rounds, target_iou)
     table = [
-        _round_row(number, one, chosen=number == chosen, reached=meets_target(one, target_iou))
-        for number, one in enumerate(told)
+        _round_row(index, verdict, chosen=index == chosen, reached=meets_target(verdict, target_iou))
+        for index, verdict in enumerate(rounds)
     ]
     protocols = compare_splits(
-        told[chosen],
+        rounds[chosen],
         read_facts(other, "a record written by `train-other`"),
         read_facts(leakage, "a leakage.json written by `split-patches`"),
     )
-    found = {"target_iou": target_iou, "reached": reached, "chosen": table[chosen]["trained_in"], "rounds": table}
-    found |= {
+    summary = {
+        "target_iou": target_iou,
+        "reached": table[chosen]["reached"],
+        "chosen": table[chosen]["trained_in"],
+        "rounds": table,
         "protocols": protocols,
         "folds": fold_statistics([read_facts(path, "a record written by `cross-validate`") for path in folds or []]),
     }
-    write_json(selection, found)
-    more = {"bands": bands, "licence": licence, "landform": landform, "stretch": common_ranges(facts or [])}
-    copy_with_header(models[chosen], model, more | {"validation_iou_other": protocols["other"]["validation_iou"]})
+    write_json(selection, summary)
+    header = {"bands": bands, "licence": licence, "landform": landform, "stretch": common_ranges(facts or [])}
+    copy_with_header(models[chosen], model, header | {"validation_iou_other": protocols["other"]["validation_iou"]})
     if stac is not None:
         write_json(stac, stac_item(read_header(model), model, split))
-    _tell(found, table[chosen]["validation_iou"]["landform"])
+    _log_selection(summary, table[chosen]["validation_iou"]["landform"])
 
 
-def _tell(found: dict[str, Any], iou: float | None) -> None:
-    """Say which round is chosen, and how its IoU stands beside the other protocol's and the folds'."""
-    if found["reached"]:
-        log.info("round %d is chosen: its validation IoU of %s reaches %g", found["chosen"], iou, found["target_iou"])
-    else:
-        log.warning(
-            "NO ROUND REACHED the target of %g: the best of %d, round %d with a validation IoU of %s, is used. Plan more "
-            "rounds (training.max_rounds), train longer, or draw more outlines.",
-            *(found["target_iou"], len(found["rounds"]), found["chosen"], "unknown" if iou is None else iou),
-        )
-    for name, one in found["protocols"].items():
-        value, leaked = (one["validation_iou"] or {}).get("landform"), one["leaked_share"]
-        seen = "" if leaked is None else f"; training saw {100 * leaked:.1f} % of its validation ground"
-        log.info("%s split (%s): validation IoU %s%s", name, one["method"], "unknown" if value is None else value, seen)
-    if found["folds"]:
-        log.info("%(count)d folds: validation IoU %(mean)s, spread %(spread)s", found["folds"])
-
-
-def _round_row(number: int, facts: dict[str, Any], *, chosen: bool, reached: bool) -> dict[str, Any]:
-    """Return one row of the table; ``number`` counts from 0, rounds from 1."""
-    line = {name: facts.get(name) for name in ROUND_FACTS}
-    return line | {
-        "round": number + 1,
+def _round_row(index: int, facts: dict[str, Any], *, chosen: bool, reached: bool) -> dict[str, Any]:
+    """Return one row of the table; ``index`` counts from 0, rounds from 1."""
+    row = {name: facts.get(name) for name in ROUND_FACTS}
+    return row | {
+        "round": index + 1,
         "trained_in": facts["round"],
-        "trained": facts["round"] == number + 1,
+        "trained": facts["round"] == index + 1,
         "mined_negatives": facts.get("mined_negatives"),
         "chosen": chosen,
         "reached": reached,
     }
+
+
+def _log_selection(summary: dict[str, Any], iou: float | None) -> None:
+    """Log the chosen round with its IoU, and the IoUs of both protocols and of the folds."""
+    target, number = summary["target_iou"], summary["chosen"]
+    if summary["reached"]:
+        log.info("round %d is chosen: its validation IoU of %s reaches %g", number, iou, target)
+    else:
+        log.warning(
+            "NO ROUND REACHED the target of %g: the best of %d, round %d with a validation IoU of %s, is used. Plan more "
+            "rounds (training.max_rounds), train longer, or draw more outlines.",
+            *(target, len(summary["rounds"]), number, _known(iou)),
+        )
+    for name, row in summary["protocols"].items():
+        value, leaked = (row["validation_iou"] or {}).get("landform"), row["leaked_share"]
+        leakage = "" if leaked is None else f"; training saw {100 * leaked:.1f} % of its validation ground"
+        log.info("%s split (%s): validation IoU %s%s", name, row["method"], _known(value), leakage)
+    if summary["folds"]:
+        log.info("%(count)d folds: validation IoU %(mean)s, spread %(spread)s", summary["folds"])
+
+
+def _known(iou: float | None) -> float | str:
+    return "unknown" if iou is None else iou
+
+
+def compare_splits(chosen: dict[str, Any], other: dict[str, Any], leakage: dict[str, Any]) -> dict[str, Any]:
+    """Return both protocols side by side: split method, IoUs and leakage measures.
+
+    ``other`` is empty when the other protocol is switched off, and holds the reason when it was impossible.
+    """
+    used = leakage.get("used")
+    other_method = None if used is None else "grouped" if used == "random" else "random"
+    reason = None if other else "not trained: training.both_protocols is false"
+    return {
+        "configured": _protocol_row(used, chosen, leakage),
+        "other": _protocol_row(other_method, other, leakage) | {"impossible": other.get("impossible", reason)},
+    }
+
+
+def _protocol_row(method: str | None, facts: dict[str, Any], leakage: dict[str, Any]) -> dict[str, Any]:
+    measures = (leakage.get(method) if method else None) or {}
+    ious = {name: facts.get(name) for name in ("validation_iou", "training_iou", "iteration")}
+    return {"method": method, **ious, **{name: measures.get(name) for name in LEAKAGE_MEASURES}}
+
+
+def fold_statistics(folds: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return mean and spread (sample standard deviation) of the landform's validation IoU over the folds; None without folds.
+
+    Folds with an unknown IoU count in ``unknown`` only.
+    """
+    if not folds:
+        return None
+    ious = [(fold.get("validation_iou") or {}).get("landform") for fold in folds]
+    known = [iou for iou in ious if iou is not None]
+    return {
+        "count": len(folds),
+        "unknown": len(ious) - len(known),
+        "validation_iou": ious,
+        "mean": round(statistics.fmean(known), 6) if known else None,
+        "spread": round(statistics.stdev(known), 6) if len(known) > 1 else None,
+    }
+
+
+def keep_stretch_ranges(source: Path, target: Path) -> None:
+    """Write only the stretch ranges of an image's facts; null for an image that was 8-bit already."""
+    write_json(target, {"stretch": {"ranges": _read_ranges(source)}})
+
+
+def common_ranges(facts: Iterable[Path]) -> StretchRanges | None:
+    """Return the stretch ranges that all images share; None, for unknown, when all of them were 8-bit already.
+
+    Raises UserError for images stretched differently.
+    """
+    known = [(path, ranges) for path in facts if (ranges := _read_ranges(path))]
+    for path, ranges in known:
+        if ranges != known[0][1]:
+            raise UserError(
+                f"{path} and {known[0][0]} hold different reflectance ranges, so their images are not of one run. "
+                "Delete both and run again."
+            )
+    return known[0][1] if known else None
+
+
+def _read_ranges(path: Path) -> StretchRanges | None:
+    return (read_facts(path, "an image's facts written by `compose-rgb`").get("stretch") or {}).get("ranges")
+
+
+def read_facts(path: Path | None, what: str) -> dict[str, Any]:
+    """Return the JSON object in a file, {} without a file; ``what`` names the file in the UserError for other content."""
+    return read_json(path, what) if path else {}

@@ -1,7 +1,7 @@
-"""The model as a STAC item with the Machine Learning Model extension (MLM 1.4), so that catalogues can hold it.
+"""The model as a STAC item with the Machine Learning Model extension (MLM 1.4), for catalogues.
 
-https://github.com/stac-extensions/mlm. The file says what goes in, what comes out and how well; no time stamp, so the same
-model has the same description.
+The item describes the model's input, output and quality; see https://github.com/stac-extensions/mlm. It has no time stamp,
+so the same model gives the same item.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ ALL_TIME = {"start_datetime": "1900-01-01T00:00:00Z", "end_datetime": "9999-12-3
 
 
 def stac_item(header: dict[str, Any], model: Path, split: Path | None) -> dict[str, Any]:
-    """Return the item for a ``model`` file with this ``header``; its ground is the footprints' of ``split``, EPSG:4326."""
+    """Return the item of a ``model`` file with this ``header``; its bounding box, EPSG:4326, is that of ``split``."""
     bounds = None
     if split is not None:
-        bounds = [round(float(side), 6) for side in read_layer(split, "split").to_crs(LONLAT).total_bounds]
-    ground = {"geometry": None} if bounds is None else {"geometry": mapping(box(*bounds)), "bbox": bounds}
+        bounds = [round(float(bound), 6) for bound in read_layer(split, "split").to_crs(LONLAT).total_bounds]
+    extent = {"geometry": None} if bounds is None else {"geometry": mapping(box(*bounds)), "bbox": bounds}
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
         "stac_extensions": EXTENSIONS,
         "id": f"lobate-{header['digest'][:16]}",
-        **ground,
+        **extent,
         "properties": _properties(header, model),
         "links": [],
         "assets": {"model": _asset(header, model)},
@@ -68,10 +68,10 @@ def _properties(header: dict[str, Any], model: Path) -> dict[str, Any]:
 
 
 def _input(header: dict[str, Any]) -> dict[str, Any]:
-    fed = header["preprocessing"]
+    preprocessing = header["preprocessing"]
     scaling = [
         {"type": "z-score", "mean": round(255 * mean, 4), "stddev": round(255 * deviation, 4)}
-        for mean, deviation in zip(fed["mean"], fed["std"], strict=True)
+        for mean, deviation in zip(preprocessing["mean"], preprocessing["std"], strict=True)
     ]
     return {
         "name": "8-bit image",

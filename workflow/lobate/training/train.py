@@ -1,4 +1,4 @@
-"""The verb `train`: one round, from patches to a model and the facts about it."""
+"""The verb `train`: train one round, from patches to a model, its curves and its facts."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def train(
 ) -> None:
     """Train round ``round`` (from 1) on the split's training side and all patches mined so far.
 
-    ``patches`` are the patch files of ``tiles``, in that order; ``mined`` those of earlier rounds; ``weights`` the file
-    that training.network.weights names, if it names one. Writes the best model by validation IoU of the landform, the
-    curves (``metrics`` as CSV, ``events`` for TensorBoard), and ``verdict``, the facts of the best look. Raises UserError
-    for data that do not fit together or show no landform, and when training runs away or out of memory.
+    ``patches`` are the patch files of ``tiles``, in this order, and ``mined`` those of earlier rounds. ``weights`` is the
+    file that training.network.weights names, if any. Writes the best model by validation IoU of the landform, the curves
+    (``metrics`` as CSV, ``events`` for TensorBoard) and ``verdict``, the facts of the best evaluation. Raises UserError for
+    data that do not match or show no landform, and when the loss diverges or memory runs out.
     """
     from lobate.network.modelfile import save
     from lobate.training.curves import scalars_of, write_events, write_metrics
@@ -48,9 +48,9 @@ def train(
     from lobate.training.experiment import run_experiment
 
     data = read_data(patches, tiles, split, mined or [])
-    net, course, facts = run_experiment(data, network, schedule, augment, (seed, round), weights)
+    net, state, facts = run_experiment(data, network, schedule, augment, (seed, round), weights)
     save(model, net, {"round": round, "seed": seed} | {name: facts[name] for name in HEADER_FACTS})
-    write_metrics(metrics, course.rows)
-    write_events(events, scalars_of(course.rows))
+    write_metrics(metrics, state.rows)
+    write_events(events, scalars_of(state.rows))
     write_json(verdict, facts)
     log.info("round %d ends with a validation IoU of %s for the landform", round, facts["validation_iou"]["landform"])
