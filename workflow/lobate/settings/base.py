@@ -16,7 +16,7 @@ class Section(BaseModel):
 
 
 class ProjectFile:
-    """Marker of a setting that names a file or folder, by which `check` finds it."""
+    """Marker of settings that name a file or folder; `check` looks for it."""
 
 
 def _normalize_path(path: str) -> str:

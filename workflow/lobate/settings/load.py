@@ -1,4 +1,4 @@
-"""Reading of a configuration; all mistakes come in one message, unknown keys with the nearest known one."""
+"""Reading of a configuration, with all mistakes in one message, and the nearest known key for each unknown one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_VALUES = 1_000_000
 
 
 def load(files: Iterable[str | Path]) -> Region:
-    """Read one configuration file, or several, of which later ones override earlier ones key by key.
+    """Return the settings of one or more configuration files; later files override earlier ones, key by key.
 
     Raises UserErrors with all mistakes.
     """
@@ -33,14 +33,14 @@ def load(files: Iterable[str | Path]) -> Region:
 
 
 def parse(config: Mapping[str, Any]) -> Region:
-    """Turn a mapping, such as Snakemake's ``config``, into a region's settings.
+    """Return the settings in a mapping, such as Snakemake's ``config``.
 
     Raises UserErrors with all mistakes.
     """
     _check_finite(config)
     try:
-        ours = {key: value for key, value in config.items() if key not in SNAKEMAKE_KEYS}
-        return Region.model_validate(_fill_empty_sections(ours, Region))
+        values = {key: value for key, value in config.items() if key not in SNAKEMAKE_KEYS}
+        return Region.model_validate(_fill_empty_sections(values, Region))
     except ValidationError as error:
         raise UserErrors(sorted({_message(details) for details in error.errors()})) from None
 
@@ -61,71 +61,71 @@ def _read(file: Path) -> dict[str, Any]:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"The configuration file {file} does not exist. Check the path.") from None
-    # dates and numbers that Python refuses, and endless brackets, raise other errors than YAMLError
+    # impossible dates and numbers, and too many brackets, raise other errors than YAMLError
     except (yaml.YAMLError, ValueError, LookupError, TypeError, OSError, RecursionError, AttributeError) as error:
         raise UserError(
-            f"The configuration file {file} cannot be read: {' '.join(str(error).split())}. Mend it there."
+            f"The configuration file {file} cannot be read: {' '.join(str(error).split())}. Correct the file there."
         ) from None
     if not isinstance(content, dict):
         raise UserError(
-            f"The configuration file {file} must hold keys and values (region: ..., imagery: ...). Mend it there."
+            f"The configuration file {file} must hold keys and values (region: ..., imagery: ...). Correct the file."
         )
     _check_finite(content)
     return content
 
 
 def _check_finite(content: Mapping[str, Any]) -> None:
-    """Raise UserError if aliases (``&a``, ``*a``) form a ring or expand to too many values, before anything walks them.
+    """Raise UserError if aliases (``&a``, ``*a``) form a ring or expand to too many values.
 
-    The values behind an alias count once for each place that uses it.
+    The values of an alias count once for each use. This check comes before any other walk through the content.
     """
     sizes: dict[int, int] = {}
     path: set[int] = set()
-    waiting: list[tuple[Any, bool]] = [(content, False)]
-    while waiting:
-        node, ready = waiting.pop()
-        inner = [*node.values()] if isinstance(node, Mapping) else node if isinstance(node, list) else []
-        if ready:
+    stack: list[tuple[Any, bool]] = [(content, False)]
+    while stack:
+        node, is_visited = stack.pop()
+        children = [*node.values()] if isinstance(node, Mapping) else node if isinstance(node, list) else []
+        if is_visited:
             path.discard(id(node))
-            sizes[id(node)] = 1 + sum(sizes.get(id(child), 1) for child in inner)
+            sizes[id(node)] = 1 + sum(sizes.get(id(child), 1) for child in children)
         elif id(node) in path or len(path) > MAX_DEPTH:
             raise UserError(
-                f"The configuration is nested without end, or deeper than {MAX_DEPTH} times. Write it out plainly."
+                f"The configuration is nested without end, or more than {MAX_DEPTH} levels deep. Write it without aliases."
             )
-        elif inner and id(node) not in sizes:
+        elif children and id(node) not in sizes:
             path.add(id(node))
-            waiting += [(node, True), *((child, False) for child in inner)]
+            stack += [(node, True), *((child, False) for child in children)]
     if sizes.get(id(content), 0) > MAX_VALUES:
         raise UserError(
-            f"The configuration has more than {MAX_VALUES:,} values once its aliases (*name) are followed. Write it out plainly, "
-            "without aliases of aliases."
+            f"The configuration has more than {MAX_VALUES:,} values when its aliases (*name) are expanded. Write it without "
+            "aliases of aliases."
         )
 
 
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
+def _merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in override.items():
+        are_sections = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if are_sections else value
     return merged
 
 
 def _fill_empty_sections(values: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
-    """Give a section its defaults if all its lines are commented out, which YAML reads as null."""
-    kept = dict(values)
+    """Return the values with {} for each empty section: YAML reads one with all lines commented out as null."""
+    filled = dict(values)
     for name, field in model.model_fields.items():
-        inner = field.annotation
-        if name in kept and isinstance(inner, type) and issubclass(inner, BaseModel):
-            value = {} if kept[name] is None else kept[name]
-            kept[name] = _fill_empty_sections(value, inner) if isinstance(value, Mapping) else value
-    return kept
+        section = field.annotation
+        if name in filled and isinstance(section, type) and issubclass(section, BaseModel):
+            value = {} if filled[name] is None else filled[name]
+            filled[name] = _fill_empty_sections(value, section) if isinstance(value, Mapping) else value
+    return filled
 
 
 def _message(error: ErrorDetails) -> str:
-    place = [part for part in error["loc"] if not str(part).startswith(("function-", "list[", "dict["))]
-    name = ".".join(str(part) for part in place) or "the configuration"
+    keys = [part for part in error["loc"] if not str(part).startswith(("function-", "list[", "dict["))]
+    name = ".".join(str(key) for key in keys) or "the configuration"
     if error["type"] == "extra_forbidden":
-        return f"Setting {name} is not known{_nearest_key(place)}. Correct the key or remove it."
+        return f"Setting {name} is not known{_nearest_key(keys)}. Correct the key or remove it."
     if error["type"] == "missing":
         return f"Setting {name} is missing. Add it; workflow/schemas/config.schema.json describes it."
     reason = error["msg"].removeprefix("Value error, ")
@@ -137,22 +137,24 @@ def _abbreviate(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _nearest_key(place: list[Any]) -> str:
-    known = _known_keys(Region, [str(part) for part in place[:-1]])
-    close = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)
+def _nearest_key(keys: list[Any]) -> str:
+    *section, key = map(str, keys)
+    known = _known_keys(Region, section)
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     if close:
-        return f"; the nearest known key is {'.'.join([*map(str, place[:-1]), close[0]])}"
-    return f"; known here are {', '.join(sorted(known))}" if known else ""
+        return f"; the nearest known key is {'.'.join([*section, close[0]])}"
+    return f"; known keys here are {', '.join(sorted(known))}" if known else ""
 
 
-def _known_keys(model: Any, place: list[str]) -> list[str]:
-    """Return the known keys at a place; walks models, lists and mappings."""
-    for inner in _models(model):
-        if not place:
-            return list(inner.model_fields)
-        if place[0] in inner.model_fields:
-            return _known_keys(inner.model_fields[place[0]].annotation, place[1:])
-    return _known_keys(_value_type(model), place[1:]) if _value_type(model) is not None and place else []
+def _known_keys(annotation: Any, section: list[str]) -> list[str]:
+    """Return the known keys of a section, given by its keys from ``annotation`` down, through lists and mappings."""
+    for model in _models(annotation):
+        if not section:
+            return list(model.model_fields)
+        if section[0] in model.model_fields:
+            return _known_keys(model.model_fields[section[0]].annotation, section[1:])
+    value_type = _value_type(annotation)
+    return _known_keys(value_type, section[1:]) if value_type is not None and section else []
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
