@@ -69,7 +69,7 @@ def test_the_outline_holds_the_area_with_few_corners():
 
 
 @pytest.mark.parametrize(
-    ("shapes", "crs", "said"),
+    ("shapes", "crs", "message"),
     [
         ([], "EPSG:4326", "is empty"),
         ([Polygon()], "EPSG:4326", "is empty"),
@@ -84,10 +84,10 @@ def test_the_outline_holds_the_area_with_few_corners():
         ([Point(0, 0).buffer(1e6)], "EPSG:3413", "goes round a pole"),
     ],
 )
-def test_an_area_that_is_none_is_told(area, shapes, crs, said):
-    with pytest.raises(UserError, match=said) as told:
+def test_an_area_that_is_none_is_told(area, shapes, crs, message):
+    with pytest.raises(UserError, match=message) as raised:
         read_area(area(shapes, crs=crs))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_one_layer_of_several_is_chosen_by_name(tmp_path):

@@ -1,4 +1,4 @@
-"""Which files of an item a scene needs, as every catalogue names them. What is to be fetched, what its bytes must be, and how it is looked at on arrival."""
+"""Assets that a scene needs, with each catalogue's keys; their downloads, checksums and checks on arrival."""
 
 from __future__ import annotations
 
@@ -211,11 +211,11 @@ def test_a_checksum_of_an_unknown_kind_is_told(caplog):
 
 def test_what_is_absent_for_good_is_not_lacking(tmp_path):
     wanted = scene_downloads(ITEM, ROW, ["B04"])
-    with open_journal(tmp_path / "scenes" / "S2A") as workshop:
-        assert [one.file for one in missing(workshop, wanted)] == ["B04.tif", "SCL.tif", "granule_metadata.xml"]
-        workshop.record_absent("granule_metadata.xml")
-        workshop.record_absent("B04.tif")  # a band is never done without
-        assert [one.file for one in missing(workshop, wanted)] == ["B04.tif", "SCL.tif"]
+    with open_journal(tmp_path / "scenes" / "S2A") as journal:
+        assert [one.file for one in missing(journal, wanted)] == ["B04.tif", "SCL.tif", "granule_metadata.xml"]
+        journal.record_absent("granule_metadata.xml")
+        journal.record_absent("B04.tif")  # a band is never done without
+        assert [one.file for one in missing(journal, wanted)] == ["B04.tif", "SCL.tif"]
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"II*\0cut"])
@@ -252,10 +252,10 @@ def test_an_image_that_ends_too_soon_is_refused(products, tmp_path):
 
 
 def test_only_a_raster_without_a_place_on_earth_needs_a_side_file(products, tmp_path):
-    with open_journal(tmp_path / "scenes" / "S2A") as workshop:
-        products.write_raster(workshop.folder / "B04.tif", products.ground()[0], crs=None)
-        products.write_raster(workshop.folder / "SCL.tif", products.ground()[0])
-        beside = sidecar_downloads(workshop, ITEM, ROW, ["B04"])
+    with open_journal(tmp_path / "scenes" / "S2A") as journal:
+        products.write_raster(journal.folder / "B04.tif", products.ground()[0], crs=None)
+        products.write_raster(journal.folder / "SCL.tif", products.ground()[0])
+        beside = sidecar_downloads(journal, ITEM, ROW, ["B04"])
     assert [(one.file, one.url, one.optional) for one in beside] == [
         ("B04.tif.aux.xml", "https://a.example/B04.tif.aux.xml", True)
     ]

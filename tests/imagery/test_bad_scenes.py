@@ -1,4 +1,4 @@
-"""Bad scenes, given as a user gives them: one paragraph that names the file, exit status 2, nothing written."""
+"""Bad scenes through the command line: one paragraph that names the file, exit status 2, and no result."""
 
 from __future__ import annotations
 
@@ -113,9 +113,9 @@ def desk(tmp_path, monkeypatch):
     return ["--settings", str(tmp_path / "settings.json"), "--log", str(tmp_path / "log")]
 
 
-def check_told(status, told, expected, folder):
-    paragraph = told.strip()
-    assert status == 2, told
+def check_told(status, stderr, expected, folder):
+    paragraph = stderr.strip()
+    assert status == 2, stderr
     assert paragraph.startswith("Error: ")
     assert "\n" not in paragraph
     assert expected in paragraph

@@ -1,4 +1,4 @@
-"""Folders of bands: which file is which band, and what its numbers mean."""
+"""Folders of bands: the file of each band, and its calibration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Offset and quantification: read where a product says them, decreed where it does not, never guessed."""
+"""Offset and quantification from the product or the setting, never a guess."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A catalogue that fails in every way, played by a small server on the loopback; the real one is in test_find."""
+"""Failures of a catalogue, played by a small local server; a real STAC API is in test_find_scenes."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_the_server_says_how_long_to_wait_within_reason(fake):
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         (send(500), "it answers 500 Internal Server Error, 3 times in a row"),
         (send(403), "it answers 403"),
@@ -177,12 +177,12 @@ def test_the_server_says_how_long_to_wait_within_reason(fake):
         (hang_up, "no answer"),
     ],
 )
-def test_what_does_not_pass_is_one_paragraph(fake, fault, said):
+def test_what_does_not_pass_is_one_paragraph(fake, fault, message):
     fake.faults = [fault] * 3
-    with pytest.raises(UserError, match=said) as told:
+    with pytest.raises(UserError, match=message) as raised:
         asked(fake)
-    assert "\n" not in str(told.value)
-    assert "imagery.catalogue" in str(told.value)
+    assert "\n" not in str(raised.value)
+    assert "imagery.catalogue" in str(raised.value)
     assert len(fake.asked) == 3
 
 

@@ -1,4 +1,4 @@
-"""Checksums as catalogues write them."""
+"""Checksums in the forms that catalogues use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The image of a tile, from whole products. What stands beside an image: which scene each pixel is from, and the facts."""
+"""The image of a tile from whole products, the record of scenes, and the facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several files at a time: what arrives stays, what fails is told, an interrupt stops the rest."""
+"""Several downloads at a time: files that arrive stay, failures are reported, an interrupt stops the rest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOCAL = Catalogue(allow_private=True, tries=1, timeout_s=5)
 
 
 @pytest.fixture
-def orders(file_server, tmp_path):
+def downloads(file_server, tmp_path):
     """Ten files on the server, and what asks for them."""
     place = f"delivery_{tmp_path.name}"
     (file_server.folder / place).mkdir()
@@ -30,11 +30,11 @@ def orders(file_server, tmp_path):
     return [AssetDownload(f"file {n}", f"{n}.bin", file_server.address(f"{place}/{n}.bin")) for n in range(10)]
 
 
-def path_of(order):
-    return order.url.partition("/")[2].partition("/")[2].partition("/")[2]
+def path_of(request):
+    return request.url.partition("/")[2].partition("/")[2].partition("/")[2]
 
 
-def test_all_arrive_a_few_at_a_time(orders, tmp_path, monkeypatch):
+def test_all_arrive_a_few_at_a_time(downloads, tmp_path, monkeypatch):
     at_work, most, lock = [0], [0], threading.Lock()
     fetch = download.Downloader.fetch
 
@@ -47,59 +47,59 @@ def test_all_arrive_a_few_at_a_time(orders, tmp_path, monkeypatch):
             at_work[0] -= 1
 
     monkeypatch.setattr(download.Downloader, "fetch", counting)
-    with open_journal(tmp_path / "all") as workshop, open_downloader(LOCAL, "all") as courier:
-        download_all(courier, workshop, orders)
-        assert len(workshop.complete()) == 10
+    with open_journal(tmp_path / "all") as journal, open_downloader(LOCAL, "all") as downloader:
+        download_all(downloader, journal, downloads)
+        assert len(journal.complete()) == 10
     assert 1 < most[0] <= download.MAX_THREADS
 
 
-def test_what_fails_is_told_and_the_rest_arrives(orders, tmp_path, file_server):
+def test_what_fails_is_told_and_the_rest_arrives(downloads, tmp_path, file_server):
     for number in (2, 7):
-        file_server.fail(path_of(orders[number]), Fault(404))
-    with open_journal(tmp_path / "all") as workshop, open_downloader(LOCAL, "all") as courier:
-        with pytest.raises(UserError) as told:
-            download_all(courier, workshop, orders)
-        assert len(workshop.complete()) == 8
-    assert [line.partition(":")[0] for line in str(told.value).splitlines()] == ["- file 2", "- file 7"]
+        file_server.fail(path_of(downloads[number]), Fault(404))
+    with open_journal(tmp_path / "all") as journal, open_downloader(LOCAL, "all") as downloader:
+        with pytest.raises(UserError) as raised:
+            download_all(downloader, journal, downloads)
+        assert len(journal.complete()) == 8
+    assert [line.partition(":")[0] for line in str(raised.value).splitlines()] == ["- file 2", "- file 7"]
 
 
-def test_what_is_refused_on_arrival_does_not_stay(orders, tmp_path):
+def test_what_is_refused_on_arrival_does_not_stay(downloads, tmp_path):
     def refuse(path):
         raise UserError("it smells")
 
-    with open_journal(tmp_path / "all") as workshop, open_downloader(LOCAL, "all") as courier:
+    with open_journal(tmp_path / "all") as journal, open_downloader(LOCAL, "all") as downloader:
         with pytest.raises(UserError, match="nose: it smells"):
-            download_all(courier, workshop, [AssetDownload("nose", "0.bin", orders[0].url, check=refuse)])
-        assert list(workshop.folder.iterdir()) == []
+            download_all(downloader, journal, [AssetDownload("nose", "0.bin", downloads[0].url, check=refuse)])
+        assert list(journal.folder.iterdir()) == []
 
 
-def test_what_may_lack_is_noted(orders, tmp_path, file_server):
-    with open_journal(tmp_path / "all") as workshop, open_downloader(LOCAL, "all") as courier:
-        download_all(courier, workshop, [AssetDownload("spare", "x.xml", f"{orders[0].url}.xml", optional=True)])
-        assert workshop.absent == {"x.xml"}
+def test_what_may_lack_is_noted(downloads, tmp_path, file_server):
+    with open_journal(tmp_path / "all") as journal, open_downloader(LOCAL, "all") as downloader:
+        download_all(downloader, journal, [AssetDownload("spare", "x.xml", f"{downloads[0].url}.xml", optional=True)])
+        assert journal.absent == {"x.xml"}
 
 
-def test_a_fault_of_ours_is_no_mistake_of_the_users(orders, tmp_path):
+def test_a_fault_of_ours_is_no_mistake_of_the_users(downloads, tmp_path):
     def fault(path):
         raise ZeroDivisionError
 
     with (
-        open_journal(tmp_path / "all") as workshop,
-        open_downloader(LOCAL, "all") as courier,
+        open_journal(tmp_path / "all") as journal,
+        open_downloader(LOCAL, "all") as downloader,
         pytest.raises(ZeroDivisionError),
     ):
-        download_all(courier, workshop, [AssetDownload("x", "0.bin", orders[0].url, check=fault)])
+        download_all(downloader, journal, [AssetDownload("x", "0.bin", downloads[0].url, check=fault)])
 
 
-def test_an_interrupt_stops_the_rest_and_keeps_what_came(orders, tmp_path, file_server, monkeypatch):
-    for order in orders:
-        file_server.fail(path_of(order), Fault(pause_s=0.05))
+def test_an_interrupt_stops_the_rest_and_keeps_what_came(downloads, tmp_path, file_server, monkeypatch):
+    for request in downloads:
+        file_server.fail(path_of(request), Fault(pause_s=0.05))
     monkeypatch.setattr(download, "ThreadPoolExecutor", Interrupting)
-    with open_journal(tmp_path / "all") as workshop, open_downloader(LOCAL, "all") as courier:
+    with open_journal(tmp_path / "all") as journal, open_downloader(LOCAL, "all") as downloader:
         with pytest.raises(KeyboardInterrupt):
-            download_all(courier, workshop, orders)
-        assert workshop.complete() == {}
-        kept = [one.stat().st_size for one in workshop.work_dir.glob("*.part")]
+            download_all(downloader, journal, downloads)
+        assert journal.complete() == {}
+        kept = [one.stat().st_size for one in journal.work_dir.glob("*.part")]
     assert len(kept) == download.MAX_THREADS
     assert all(0 < size < 5000 for size in kept)
 
@@ -132,6 +132,6 @@ def test_the_settings_say_who_signs(monkeypatch, settings, signed):
         return f'{{"token": "token-of-{where}", "href": "signed"}}'.encode()
 
     monkeypatch.setattr(download.Downloader, "read", read)
-    with open_downloader(Catalogue(**settings), "x") as courier:
-        assert courier._signer.sign("https://x.blob.core.windows.net/c/B04.tif") == signed
-        assert isinstance(courier._signer, Unsigned) == ("blob" in signed and "?" not in signed)
+    with open_downloader(Catalogue(**settings), "x") as downloader:
+        assert downloader._signer.sign("https://x.blob.core.windows.net/c/B04.tif") == signed
+        assert isinstance(downloader._signer, Unsigned) == ("blob" in signed and "?" not in signed)

@@ -1,4 +1,4 @@
-"""Elevation of an area: tiles from a real file server, and from a real STAC API."""
+"""Elevation of an area, from a real file server and a real STAC API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scenes of a table, from a real file server into their folders."""
+"""Scenes of a table, downloaded from a real file server."""
 
 from __future__ import annotations
 
@@ -177,13 +177,13 @@ def test_files_that_a_person_put_there_are_taken_where_the_checksum_knows_them(s
 
 def test_one_failed_band_is_named_and_the_others_stay(scene):
     scene.server.fail(scene.path("B03.tif"), Fault(404))
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         scene.fetch()
-    said = str(told.value)
-    assert said.startswith(f"B03 of scene {SCENE}: {scene.server.address(scene.path('B03.tif'))} cannot be fetched")
-    assert "404" in said
-    assert "another catalogue" in said
-    assert "\n" not in said
+    message = str(raised.value)
+    assert message.startswith(f"B03 of scene {SCENE}: {scene.server.address(scene.path('B03.tif'))} cannot be fetched")
+    assert "404" in message
+    assert "another catalogue" in message
+    assert "\n" not in message
     assert here(scene) == ["B02.tif", "B04.tif", "SCL.tif", "granule_metadata.xml"]
     scene.fetch()
     assert [len(scene.asked(file)) for file in RASTERS] == [1, 2, 1, 1]
@@ -254,7 +254,7 @@ def test_a_place_on_earth_may_stand_beside_the_band(scene):
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"checksums": "B04=1220" + "0" * 64}, "is no longer that of the scene table"),
         ({"scene": "S2A_other"}, f"has no scene '{SCENE}'"),
@@ -262,14 +262,14 @@ def test_a_place_on_earth_may_stand_beside_the_band(scene):
         ({"source": "http://[x"}, "cannot be requested"),
     ],
 )
-def test_what_the_table_says_wrongly_is_told(scene, changed, said):
-    with pytest.raises(UserError, match=said):
+def test_what_the_table_says_wrongly_is_told(scene, changed, message):
+    with pytest.raises(UserError, match=message):
         scene.fetch(table=scene.table(**changed))
     assert not scene.manifest.exists()
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"<html>", "is no STAC item"),
         (b"[1]", "is no STAC item"),
@@ -278,9 +278,9 @@ def test_what_the_table_says_wrongly_is_told(scene, changed, said):
         (json.dumps({"type": "Feature", "assets": {"B04": {}}, "id": SCENE}).encode(), "has no B04"),
     ],
 )  # fmt: skip
-def test_what_the_catalogue_answers_wrongly_is_told(scene, content, said):
+def test_what_the_catalogue_answers_wrongly_is_told(scene, content, message):
     (scene.folder / f"{SCENE}.json").write_bytes(content)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         scene.fetch()
 
 

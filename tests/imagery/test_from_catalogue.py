@@ -1,4 +1,4 @@
-"""From a catalogue to an image, over HTTP: the real scenes found in a real STAC API, fetched from a real file server."""
+"""From a catalogue to an image over HTTP: scenes from a real STAC API and a real file server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transfers from a real file server, with everything going wrong that does go wrong. Half-fetched files: bytes are only added to those of the same version."""
+"""Downloads from a real file server with every failure that occurs, and partial files of one version."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def served(file_server, request):
 def fetch(file_server, served, tmp_path):
     """Fetch the served file into a folder; return where it came to stand."""
 
-    def run(patience=HASTY, signer=None, courier=None, **wish):
-        courier = courier or Downloader(open_session(private=True), retry_policy=patience, signer=signer)
+    def run(patience=HASTY, signer=None, downloader=None, **wish):
+        downloader = downloader or Downloader(open_session(private=True), retry_policy=patience, signer=signer)
         target = tmp_path / "scene" / "B04.tif"
         known = {"checksum": Checksum("sha256", hashlib.sha256(CONTENT).hexdigest()), **wish}
-        courier.fetch(DownloadRequest(file_server.address(served), target, tmp_path / "workshop", **known))
+        downloader.fetch(DownloadRequest(file_server.address(served), target, tmp_path / "work", **known))
         return target
 
     return run
@@ -191,8 +191,8 @@ def test_a_drip_is_given_up_and_taken_up_again(fetch, file_server, served, caplo
 
 
 def test_an_expired_signature_is_renewed(fetch, file_server, served):
-    courier = Downloader(open_session(private=True), retry_policy=HASTY)
-    signer = url_signer(file_server.address("sign"), courier.read)
+    downloader = Downloader(open_session(private=True), retry_policy=HASTY)
+    signer = url_signer(file_server.address("sign"), downloader.read)
     assert fetch(signer=signer).read_bytes() == CONTENT
     file_server.signatures.append("only this one is good now")
     assert fetch(signer=signer).read_bytes() == CONTENT
@@ -202,8 +202,8 @@ def test_an_expired_signature_is_renewed(fetch, file_server, served):
 
 def test_a_signature_near_its_end_is_renewed_before_it_is_refused(fetch, file_server, served):
     file_server.lifetime_s = 60
-    courier = Downloader(open_session(private=True), retry_policy=HASTY)
-    signer = url_signer(file_server.address("sign"), courier.read)
+    downloader = Downloader(open_session(private=True), retry_policy=HASTY)
+    signer = url_signer(file_server.address("sign"), downloader.read)
     for _ in range(2):
         assert fetch(signer=signer).read_bytes() == CONTENT
     assert [one.status for one in file_server.asked(served)] == [200, 200]
@@ -213,9 +213,9 @@ def test_a_signature_near_its_end_is_renewed_before_it_is_refused(fetch, file_se
 def test_a_signature_stands_in_no_message(fetch, file_server, served, caplog):
     signer = url_signer(file_server.address("sign"), Downloader(open_session(private=True)).read)
     file_server.fail(served, Fault(share=0.1), *[Fault(500)] * 3)
-    with caplog.at_level(logging.INFO), pytest.raises(UserError) as told:
+    with caplog.at_level(logging.INFO), pytest.raises(UserError) as raised:
         fetch(signer=signer)
-    assert "sig=" not in caplog.text + str(told.value)
+    assert "sig=" not in caplog.text + str(raised.value)
 
 
 def test_a_redirect_is_followed_and_guarded(fetch, file_server, served, tmp_path):
@@ -231,36 +231,38 @@ def test_a_redirect_is_followed_and_guarded(fetch, file_server, served, tmp_path
 
 
 def test_nobody_listening_is_told(tmp_path):
-    courier = Downloader(open_session(private=True), retry_policy=HASTY)
+    downloader = Downloader(open_session(private=True), retry_policy=HASTY)
     with pytest.raises(UserError, match=r"no answer \(\[Errno 111\] Connection refused\)"):
-        courier.fetch(DownloadRequest("http://127.0.0.1:9/B04.tif?sig=secret", tmp_path / "B04.tif", tmp_path))
+        downloader.fetch(DownloadRequest("http://127.0.0.1:9/B04.tif?sig=secret", tmp_path / "B04.tif", tmp_path))
 
 
 def test_a_private_address_is_refused_before_anything_is_sent(file_server, served, tmp_path):
-    courier = Downloader(open_session(private=False), retry_policy=HASTY)
+    downloader = Downloader(open_session(private=False), retry_policy=HASTY)
     with pytest.raises(UserError, match="allow_private"):
-        courier.fetch(DownloadRequest(file_server.address(served), tmp_path / "B04.tif", tmp_path))
+        downloader.fetch(DownloadRequest(file_server.address(served), tmp_path / "B04.tif", tmp_path))
     assert not file_server.requests
 
 
 def test_a_document_is_read_with_the_same_patience(file_server, served):
-    courier = Downloader(open_session(private=True), retry_policy=HASTY)
+    downloader = Downloader(open_session(private=True), retry_policy=HASTY)
     file_server.fail(served, Fault(500))
-    assert courier.read(file_server.address(served)) == CONTENT
+    assert downloader.read(file_server.address(served)) == CONTENT
     with pytest.raises(NotFoundError):
-        courier.read(file_server.address("nothing-here.json"))
+        downloader.read(file_server.address("nothing-here.json"))
 
 
 def test_a_transfer_stops_when_told_and_keeps_what_came(fetch, file_server, served, tmp_path):
-    courier = Downloader(open_session(private=True), retry_policy=HASTY)
+    downloader = Downloader(open_session(private=True), retry_policy=HASTY)
     file_server.fail(served, Fault(pause_s=0.01))
-    threading.Timer(0.3, courier.stop.set).start()
+    threading.Timer(0.3, downloader.stop.set).start()
     with pytest.raises(DownloadStopped):
-        fetch(courier=courier)
-    assert (tmp_path / "workshop" / "B04.tif.part").stat().st_size > 0
+        fetch(downloader=downloader)
+    assert (tmp_path / "work" / "B04.tif.part").stat().st_size > 0
 
 
-@pytest.mark.parametrize(("number", "hint"), [(errno.ENOSPC, "Free some disk space"), (errno.EACCES, "Make the folder writable")])
+@pytest.mark.parametrize(
+    ("number", "hint"), [(errno.ENOSPC, "Free some disk space"), (errno.EACCES, "Make the folder writable")]
+)
 def test_a_disk_that_takes_no_more_is_told(fetch, monkeypatch, number, hint):
     def refused(*_, **__):
         raise OSError(number, "no")

@@ -1,4 +1,4 @@
-"""The image as a file: a valid cloud-optimised GeoTIFF that QGIS shows in true colour with transparent nodata."""
+"""The image as a file: a valid cloud-optimised GeoTIFF in true colour with transparent nodata."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def test_the_footprint_is_cut_at_the_antimeridian_and_may_be_a_box():
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"id": "../../evil_44SPC"}, "cannot be the name of a folder"),
         ({"id": ""}, "cannot be the name of a folder"),
@@ -130,8 +130,8 @@ def test_the_footprint_is_cut_at_the_antimeridian_and_may_be_a_box():
         ({"properties": "none", "id": "x"}, "hold an MGRS tile"),
     ],
 )
-def test_an_item_that_is_no_scene_is_told(changed, said, caplog):
-    with pytest.raises(UnusableItem, match=said):
+def test_an_item_that_is_no_scene_is_told(changed, message, caplog):
+    with pytest.raises(UnusableItem, match=message):
         read_item(item(**changed), URL)
     with caplog.at_level(logging.WARNING):
         assert [one.scene for one in read_items([item(**changed), item()], URL)] == [ITEM["id"]]

@@ -1,4 +1,4 @@
-"""The journal of what has arrived: what it lists and what still has its bytes is not fetched twice. What is said when the disk takes nothing more."""
+"""The journal of a download folder: complete files are not fetched again; errors of the disk have advice."""
 
 from __future__ import annotations
 
@@ -37,45 +37,45 @@ def sha256(content=b"pixels"):
 
 
 def test_what_arrived_is_known_to_the_next_process(folder):
-    with open_journal(folder) as workshop:
-        assert not workshop.is_complete("B04.tif", URL, None)
+    with open_journal(folder) as journal:
+        assert not journal.is_complete("B04.tif", URL, None)
         put(folder)
-        assert not workshop.is_complete("B04.tif", URL, None)
-        workshop.record("B04.tif", f"{URL}?sig=1")
-        workshop.record_absent("granule_metadata.xml")
-    with open_journal(folder) as workshop:
-        assert workshop.is_complete("B04.tif", f"{URL}?sig=2", None)
-        assert not workshop.is_complete("B04.tif", "https://b.example/B04.tif", None)
-        assert workshop.absent == {"granule_metadata.xml"}
-        assert workshop.complete() == {"B04.tif": {"sha256": sha256().digest, "bytes": 6, "href": URL}}
+        assert not journal.is_complete("B04.tif", URL, None)
+        journal.record("B04.tif", f"{URL}?sig=1")
+        journal.record_absent("granule_metadata.xml")
+    with open_journal(folder) as journal:
+        assert journal.is_complete("B04.tif", f"{URL}?sig=2", None)
+        assert not journal.is_complete("B04.tif", "https://b.example/B04.tif", None)
+        assert journal.absent == {"granule_metadata.xml"}
+        assert journal.complete() == {"B04.tif": {"sha256": sha256().digest, "bytes": 6, "href": URL}}
 
 
 @pytest.mark.parametrize("content", [b"pixelz", b"pix", None])
 def test_what_changed_or_went_is_not_here(folder, content):
-    with open_journal(folder) as workshop:
+    with open_journal(folder) as journal:
         put(folder)
-        workshop.record("B04.tif", URL)
+        journal.record("B04.tif", URL)
         (folder / "B04.tif").unlink()
         if content is not None:
             put(folder, content)
-        assert not workshop.is_complete("B04.tif", URL, None)
-        assert not workshop.is_complete("B04.tif", URL, sha256())
+        assert not journal.is_complete("B04.tif", URL, None)
+        assert not journal.is_complete("B04.tif", URL, sha256())
 
 
 def test_the_catalogues_checksum_knows_what_no_journal_lists(folder):
-    with open_journal(folder) as workshop:
+    with open_journal(folder) as journal:
         put(folder)
-        assert not workshop.is_complete("B04.tif", URL, sha256(b"other"))
-        assert workshop.is_complete("B04.tif", URL, Checksum("md5", hashlib.md5(b"pixels").hexdigest()))
-        assert list(workshop.complete()) == ["B04.tif"]
+        assert not journal.is_complete("B04.tif", URL, sha256(b"other"))
+        assert journal.is_complete("B04.tif", URL, Checksum("md5", hashlib.md5(b"pixels").hexdigest()))
+        assert list(journal.complete()) == ["B04.tif"]
 
 
 def test_the_folder_itself_holds_nothing_but_the_files(folder):
-    with open_journal(folder) as workshop:
+    with open_journal(folder) as journal:
         put(folder)
-        workshop.record("B04.tif", URL)
+        journal.record("B04.tif", URL)
         assert [one.name for one in folder.iterdir()] == ["B04.tif"]
-        assert workshop.work_dir == folder.parent / ".fetching" / "S2A"
+        assert journal.work_dir == folder.parent / ".fetching" / "S2A"
 
 
 def test_one_works_while_the_other_waits(folder, caplog):
@@ -115,11 +115,11 @@ def test_a_file_system_without_locks_is_told_and_used(folder, caplog, monkeypatc
         raise OSError(errno.ENOSYS, "Function not implemented")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with caplog.at_level("INFO"), open_journal(folder) as workshop:
+    with caplog.at_level("INFO"), open_journal(folder) as journal:
         put(folder)
-        workshop.record("B04.tif", URL)
+        journal.record("B04.tif", URL)
     assert f"{folder} cannot be locked (Function not implemented)" in caplog.text
-    assert list(workshop.complete()) == ["B04.tif"]
+    assert list(journal.complete()) == ["B04.tif"]
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path):
@@ -136,9 +136,9 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
 def test_a_damaged_journal_is_an_empty_one(tmp_path_factory, content):
     place = tmp_path_factory.getbasetemp()
     (place / "journal.json").write_bytes(content)
-    workshop = Journal(place / "none", place)
-    assert not workshop.is_complete("B04.tif", URL, None)
-    assert workshop.complete() == {}
+    journal = Journal(place / "none", place)
+    assert not journal.is_complete("B04.tif", URL, None)
+    assert journal.complete() == {}
     assert isinstance(_read_journal(place / "journal.json"), dict)
 
 
@@ -150,7 +150,11 @@ def test_json_is_written_whole_and_the_same(tmp_path):
 
 @pytest.mark.parametrize(
     ("number", "hint"),
-    [(errno.ENOSPC, "Free some disk space"), (errno.EDQUOT, "Free some disk space"), (errno.EROFS, "Make the folder writable")],
+    [
+        (errno.ENOSPC, "Free some disk space"),
+        (errno.EDQUOT, "Free some disk space"),
+        (errno.EROFS, "Make the folder writable"),
+    ],
 )
 def test_a_failure_to_write_is_told_with_what_to_do(number, hint):
     with pytest.raises(UserError, match=rf"a/b cannot be written: .*{hint}"), os_errors(Path("a/b")):

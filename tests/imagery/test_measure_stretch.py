@@ -1,4 +1,4 @@
-"""The range of a whole region: by hand on the pixels that its images show. Exact counts of 16-bit numbers, and percentiles taken from them."""
+"""The range of a whole region, compared with the pixels of its images; histograms and percentiles."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_range_of_other_bands_is_a_mistake(products, region, tmp_path):
 
 def test_a_region_of_8_bit_images_has_nothing_to_measure(products, tmp_path):
     ready = products.write_raster(tmp_path / "ready.tif", products.ground().astype(np.uint8))
-    with pytest.raises(UserError, match="all are 8 bit already"):
+    with pytest.raises(UserError, match="all pixels are 8 bit already"):
         measure({"A": [ready]}, tmp_path / "stretch.json")
     assert not (tmp_path / "stretch.json").exists()
 

@@ -1,4 +1,4 @@
-"""Elevation tiles become one raster whose pixels and voids are theirs."""
+"""Mosaics of elevation tiles, with unchanged pixels and voids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several bands in one GeoTIFF: which is which, by setting or by description."""
+"""Several bands in one GeoTIFF, by setting or by description."""
 
 from __future__ import annotations
 

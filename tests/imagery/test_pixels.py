@@ -1,4 +1,4 @@
-"""The pixels of one scene: which files are opened, and what may stand in them. A coarser band on a finer grid, by bands of rows. The mask and how it grows."""
+"""The pixels of one scene: accepted files, resampling of coarser bands, and the dilated cloud mask."""
 
 from __future__ import annotations
 

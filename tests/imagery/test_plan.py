@@ -1,4 +1,4 @@
-"""How a newcomer begins: only something to find, then a table of scenes, and each time a plan or one paragraph."""
+"""First steps of a new user: search settings, then a table of scenes, each with a plan or one clear error."""
 
 from __future__ import annotations
 

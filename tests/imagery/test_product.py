@@ -1,4 +1,4 @@
-"""The product's own metadata, whole, in parts, and any bytes."""
+"""ESA's metadata: complete, partial, and arbitrary bytes."""
 
 from __future__ import annotations
 

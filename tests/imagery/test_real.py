@@ -1,4 +1,4 @@
-"""Real Sentinel-2 products of two ages, from two archives; skipped where the data are not there."""
+"""Real Sentinel-2 products of two years from two archives; skipped where they are not installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waits that double, and what the server asks for."""
+"""Exponential backoff, Retry-After, and stalled connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zips are read in place; what would leave them, or explode, is refused before anything is read."""
+"""Zips are read in place; entries outside the zip and zip bombs are refused before anything is read."""
 
 from __future__ import annotations
 

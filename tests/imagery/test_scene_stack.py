@@ -1,4 +1,4 @@
-"""A tile's scenes on one grid, in bands of rows."""
+"""The scenes of a tile on one grid, in bands of rows."""
 
 from __future__ import annotations
 

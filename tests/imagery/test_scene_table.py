@@ -48,7 +48,7 @@ def test_text_reads_back_alike_and_does_not_depend_on_order(table):
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         ([], "has no column scene and tile and"),
         (["scene,tile,date"], "has no column"),
@@ -70,8 +70,8 @@ def test_text_reads_back_alike_and_does_not_depend_on_order(table):
         ([HEADER, ONE + "\tmore\tand more"], "9 values for 7 columns"),
     ],
 )
-def test_what_is_no_table_is_told(table, lines, said):
-    with pytest.raises(UserError, match=said):
+def test_what_is_no_table_is_told(table, lines, message):
+    with pytest.raises(UserError, match=message):
         read_table(table(*lines))
 
 

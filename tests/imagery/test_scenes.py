@@ -1,4 +1,4 @@
-"""Scenes of every kind give the same image of the same ground; what a scene lacks is told."""
+"""All kinds of scenes give the same image of the same ground; missing parts are reported."""
 
 from __future__ import annotations
 

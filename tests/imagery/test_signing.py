@@ -1,4 +1,4 @@
-"""Signatures: one for what shares it, renewed before they end and after they were refused."""
+"""Signatures: shared by a container, renewed before they expire and after a refusal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a catalogue may make this machine ask for."""
+"""URLs that a catalogue may and may not make this machine request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""STAC items beside their bands: what they say, what they do not, and nonsense."""
+"""STAC items beside their bands: valid, incomplete and malformed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The range that images show, and the file it comes from. The table from digital numbers to 8 bit."""
+"""The range of the images and its file; the lookup table from digital numbers to 8 bit."""
 
 from __future__ import annotations
 

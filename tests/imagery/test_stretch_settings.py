@@ -1,4 +1,4 @@
-"""What the settings of images refuse."""
+"""Values that the settings of images refuse."""
 
 from __future__ import annotations
 

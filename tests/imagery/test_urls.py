@@ -1,4 +1,4 @@
-"""Addresses taken apart and put together."""
+"""Queries and suffixes of URLs."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
-"""compose-rgb: the scenes of a tile become one 8-bit image, the clearest scene first, each pixel from the first that saw it.
+"""compose-rgb: compose the scenes of a tile into one 8-bit image, where each pixel is from the first valid scene.
 
-Bands of rows that match the scenes' own blocks go from top to bottom through a table lookup and into the image, so memory
-depends on the image's width and not on its height, and no block is decoded twice. Beside the image stand a record of the
-scene that each pixel is from, and the facts.
-
-What an image was made of, as plain facts beside it: `imagery/<tile>.json`.
+Scenes are sorted by cloud cover. Bands of rows that match the scenes' blocks pass through a lookup table into the image:
+memory depends on the image's width and not on its height, and no block is decoded twice. Beside the image are a raster
+with the scene of each pixel, and the facts in `imagery/<tile>.json`.
 """
 
 from __future__ import annotations
@@ -27,42 +25,6 @@ from lobate.io.mask_values import IMAGE_NODATA
 from lobate.io.raster import CogWriter
 from lobate.settings.imagery import Clouds, Stretch
 
-
-def image_facts(
-    tile: TileScenes, bands: list[str], counts: np.ndarray, ranges: tuple[Range, ...], stretch: Stretch, clouds: Clouds
-) -> dict[str, Any]:
-    """Return the facts; ``counts`` (scenes + 1,): pixels that none gave, then those that each scene gave.
-
-    A scene's ``number`` is its value in the record of scenes. ``stretch`` is null for an image that was 8 bit already.
-    """
-    named = dict(zip(bands, ranges, strict=True))
-    return {
-        "bands": bands,
-        "stretch": None if tile.is_8bit else {"method": stretch.method, "ranges": ranges_to_json(named)},
-        "invalid_classes": sorted(clouds.invalid_classes),
-        "dilate_m": clouds.dilate_m,
-        "valid_share": round(float(counts[1:].sum() / counts.sum()), 6),
-        "scenes": [
-            {**_scene_facts(source.scene, bands), "number": number, "pixels": int(counts[number])}
-            for number, source in enumerate(tile.sources, 1)
-        ],
-        "left_out": [{**_scene_facts(scene, bands), "reason": reason} for scene, reason in tile.left_out],
-    }
-
-
-def _scene_facts(scene: Scene, bands: list[str]) -> dict[str, Any]:
-    meant = {name: band.calibration for name, band in zip(bands, scene.bands, strict=True) if band.calibration}
-    return {
-        "name": scene.name,
-        "date": scene.date or None,
-        "cloud_cover": scene.cloud,
-        "baseline": scene.baseline,
-        "masked": scene.classes is not None,
-        "offset": {name: one.offset for name, one in meant.items()},
-        "quantification": {name: one.quantification for name, one in meant.items()},
-    }
-
-
 log = logging.getLogger(__name__)
 
 
@@ -81,14 +43,14 @@ def compose_rgb(
 ) -> None:
     """Compose a tile's scenes into one image.
 
-    ``image`` becomes a COG of uint8, one band for each of ``bands``, on the scenes' own grid. A pixel is nodata where all
-    its bands are 0. An 8-bit image as scene passes through unchanged. ``record`` becomes a COG of uint8 on the same grid:
-    the number of the scene that each pixel is from, 0 where none saw it. ``facts`` becomes JSON: the scenes by number, with
-    what was read of them, those left out, the range of reflectance, and the share of valid pixels. ``measured`` is the
-    region's range, from measure-stretch, for the method percentiles.
+    ``image`` is a COG of uint8 on the scenes' own grid, with one band for each of ``bands``. A pixel is nodata where all its
+    bands are 0. An 8-bit image as scene passes through unchanged. ``record`` is a COG of uint8 on the same grid: the number
+    of each pixel's scene, 0 where no scene is valid. ``facts`` is JSON: the scenes by number with their metadata, those left
+    out, the range of reflectance, and the share of valid pixels. ``measured`` is the region's range from measure-stretch,
+    for the method percentiles.
 
-    UserError when a scene cannot be read or its offset not be known, when all are too cloudy, lie on different grids, or show
-    nothing at all.
+    Raises UserError for a scene that cannot be read or has an unknown offset, and for scenes that are all too cloudy, on
+    different grids, or empty.
     """
     wanted = SceneRequest(
         tuple(bands), offset, needs_classes=bool(clouds.invalid_classes), band_order=tuple(band_order or ())
@@ -101,7 +63,7 @@ def compose_rgb(
 
 
 def _compose(tile: TileScenes, image: Path, record: Path, bands: list[str]) -> np.ndarray:
-    """Write image and record; return how many pixels none and each of the scenes gave, (scenes + 1,)."""
+    """Write image and record; return the number of pixels without a scene, then of each scene, (scenes + 1,)."""
     counts = np.zeros(len(tile.sources) + 1, dtype=np.int64)
     rgb = len(bands) == 3
     with (
@@ -111,10 +73,10 @@ def _compose(tile: TileScenes, image: Path, record: Path, bands: list[str]) -> n
         CogWriter(record, tile.grid, nodata=0, descriptions=["scene"]) as numbers,
     ):
         for start, stop in tile.row_bands():
-            values, givers = first_valid_composite(tile.sources, start, stop)
-            counts += [np.count_nonzero(givers == number) for number in range(len(counts))]
+            values, scene_numbers = first_valid_composite(tile.sources, start, stop)
+            counts += [np.count_nonzero(scene_numbers == number) for number in range(len(counts))]
             pixels.write(values, start)
-            numbers.write(givers, start)
+            numbers.write(scene_numbers, start)
         if not counts[1:].any():
             raise UserError(
                 f"The scenes {', '.join(str(source.scene.path) for source in tile.sources)} show nothing: every pixel is "
@@ -124,20 +86,20 @@ def _compose(tile: TileScenes, image: Path, record: Path, bands: list[str]) -> n
 
 
 def first_valid_composite(sources: list[ScenePixels], start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows ``start``..``stop`` with each pixel from the first scene that saw it, (bands, h, width) uint8.
+    """Return rows ``start``..``stop`` with each pixel from the first valid scene, (bands, h, width) uint8.
 
-    The second array, (h, width) uint8, says from which: 1 is the first scene, 0 none.
+    The second array, (h, width) uint8, holds the number of that scene: 1 is the first scene, 0 none.
     """
-    values, seen = sources[0].rows(start, stop)
-    givers = seen.astype(np.uint8)
+    values, valid = sources[0].rows(start, stop)
+    scene_numbers = valid.astype(np.uint8)
     for number, source in enumerate(sources[1:], 2):
-        if givers.all():
+        if scene_numbers.all():
             break
-        more, also = source.rows(start, stop)
-        also &= givers == 0
-        np.copyto(values, more, where=also)
-        givers[also] = number
-    return values, givers
+        scene_values, valid = source.rows(start, stop)
+        valid &= scene_numbers == 0
+        np.copyto(values, scene_values, where=valid)
+        scene_numbers[valid] = number
+    return values, scene_numbers
 
 
 def _log_shares(sources: list[ScenePixels], counts: np.ndarray) -> None:
@@ -149,3 +111,38 @@ def _log_shares(sources: list[ScenePixels], counts: np.ndarray) -> None:
             "scene %s (cloud cover %s) gives %.2f %% of the image", source.scene.name, cloud, 100 * count / counts.sum()
         )
     log.info("%.2f %% of the image is nodata", 100 * counts[0] / counts.sum())
+
+
+def image_facts(
+    tile: TileScenes, bands: list[str], counts: np.ndarray, ranges: tuple[Range, ...], stretch: Stretch, clouds: Clouds
+) -> dict[str, Any]:
+    """Return the facts of an image; ``counts``, (scenes + 1,): pixels without a scene, then the pixels of each scene.
+
+    A scene's ``number`` is its value in the record of scenes. ``stretch`` is null for an image that was 8 bit already.
+    """
+    range_of_band = dict(zip(bands, ranges, strict=True))
+    return {
+        "bands": bands,
+        "stretch": None if tile.is_8bit else {"method": stretch.method, "ranges": ranges_to_json(range_of_band)},
+        "invalid_classes": sorted(clouds.invalid_classes),
+        "dilate_m": clouds.dilate_m,
+        "valid_share": round(float(counts[1:].sum() / counts.sum()), 6),
+        "scenes": [
+            {**_scene_facts(source.scene, bands), "number": number, "pixels": int(counts[number])}
+            for number, source in enumerate(tile.sources, 1)
+        ],
+        "left_out": [{**_scene_facts(scene, bands), "reason": reason} for scene, reason in tile.left_out],
+    }
+
+
+def _scene_facts(scene: Scene, bands: list[str]) -> dict[str, Any]:
+    calibrations = {name: band.calibration for name, band in zip(bands, scene.bands, strict=True) if band.calibration}
+    return {
+        "name": scene.name,
+        "date": scene.date or None,
+        "cloud_cover": scene.cloud,
+        "baseline": scene.baseline,
+        "masked": scene.classes is not None,
+        "offset": {name: calibration.offset for name, calibration in calibrations.items()},
+        "quantification": {name: calibration.quantification for name, calibration in calibrations.items()},
+    }

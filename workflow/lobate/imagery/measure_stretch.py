@@ -1,10 +1,8 @@
-"""measure-stretch: the range of reflectance of a whole region, by percentiles, for images that all share it.
+"""measure-stretch: measure the range of reflectance of a whole region by percentiles, for all its images.
 
-Percentiles of each scene for itself would give the same ground another look in every scene, and training and inference
-would part. So they are taken once, over what the images of all tiles will show: of each pixel the number that its image
-takes, masked pixels left out. Ground that two tiles share counts in both.
-
-How often each reflectance occurs, exactly: 16-bit numbers have only 65,536 values, whatever the number of pixels.
+Percentiles of each scene alone would give the same ground other values in every scene, and training and inference would
+differ. So they are taken once over the pixels of all images: for each pixel the number that its image takes, without
+masked pixels. Ground in two tiles counts in both. Percentiles are exact: 16-bit numbers have only 65,536 values.
 """
 
 from __future__ import annotations
@@ -25,55 +23,13 @@ from lobate.imagery.stretch import Range, ranges_to_json
 from lobate.io.jsonfile import write_json
 from lobate.settings.imagery import Clouds, Percentiles
 
-ROWS_AT_ONCE = 64
-DECIMALS = 9
-"""Decimals of reflectance that tell two values apart."""
-
-
-class Histogram:
-    """Counts of digital numbers, one table for each band and each meaning that its numbers have."""
-
-    def __init__(self) -> None:
-        self._tables: dict[tuple[str, Calibration, str], np.ndarray] = {}
-
-    def add(self, band: str, calibration: Calibration, numbers: np.ndarray, where: np.ndarray) -> None:
-        """Count ``numbers`` (h, w) of two bytes each where ``where`` (h, w) is true."""
-        key = (band, calibration, str(numbers.dtype))
-        table = self._tables.setdefault(key, np.zeros(65536, dtype=np.int64))
-        for row in range(0, len(numbers), ROWS_AT_ONCE):  # bincount widens to eight bytes
-            part = slice(row, row + ROWS_AT_ONCE)
-            table += np.bincount(numbers[part].view(np.uint16)[where[part]], minlength=65536)
-
-    def reflectances(self, bands: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the reflectances of these bands together, rising, and how many pixels have each; both (n,)."""
-        wanted = set(bands)
-        found = [_to_reflectance(*key[1:], table) for key, table in self._tables.items() if key[0] in wanted]
-        if not found:
-            return np.empty(0), np.empty(0, dtype=np.int64)
-        values, counts = (np.concatenate(part) for part in zip(*found, strict=True))
-        unique, where = np.unique(values, return_inverse=True)
-        return unique, np.bincount(where, weights=counts, minlength=len(unique)).astype(np.int64)
-
-
-def percentile(values: np.ndarray, counts: np.ndarray, per_cent: float) -> float:
-    """Return the smallest of the rising ``values`` that at least ``per_cent`` of all pixels do not exceed.
-
-    This is numpy's percentile by the method ``inverted_cdf``, taken from counts.
-    """
-    cumulative = np.cumsum(counts)
-    return float(values[np.argmax(cumulative * 100.0 >= per_cent * float(cumulative[-1]))])
-
-
-def _to_reflectance(calibration: Calibration, dtype: str, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    numbers = np.flatnonzero(table)
-    meant = numbers.astype(np.uint16).view(dtype).astype(np.float64)
-    return np.round((meant + calibration.offset) / calibration.quantification, DECIMALS), table[numbers]
-
-
 log = logging.getLogger(__name__)
 
+ROWS_AT_ONCE = 64
+DECIMALS = 9
+"""Decimals of reflectance: closer values count as one."""
 ANY_RANGE = Range(0.0, 1.0)
-"""Only which pixels are seen is asked, and that does not depend on the range."""
+"""Only the valid pixels are needed, and these do not depend on the range."""
 
 
 def measure_stretch(
@@ -89,9 +45,9 @@ def measure_stretch(
 ) -> None:
     """Measure the region's range of reflectance.
 
-    ``tiles`` names the tile of each of ``scenes``. ``stretch`` becomes JSON: ``ranges`` (band -> lowest and highest
-    reflectance), ``pixels`` (tile -> how many were counted) and ``percentiles``. Exact, in memory that does not grow with
-    the region. UserError as compose-rgb has them, and when there is nothing to measure.
+    ``tiles`` names the tile of each of ``scenes``. ``stretch`` is JSON: ``ranges`` (band -> lowest and highest reflectance),
+    ``pixels`` (tile -> number of counted pixels) and ``percentiles``. The result is exact, and memory does not grow with the
+    region. Raises the UserErrors of compose-rgb, and one when there is nothing to measure.
     """
     if len(tiles) != len(scenes):
         raise UserError(
@@ -112,21 +68,21 @@ def measure_stretch(
 
 
 def _count_tile(tile: TileScenes, bands: list[str], histogram: Histogram) -> int:
-    """Count what the tile's image will show; return of how many pixels."""
+    """Count the numbers that the tile's image will show; return the number of pixels."""
     if tile.is_8bit:
         log.info("%s is 8 bit already: it has no reflectance to measure", tile.sources[0].scene.path)
         return 0
     counted = 0
     for start, stop in tile.row_bands():
-        unseen = np.ones((stop - start, tile.grid.width), dtype=bool)
+        empty = np.ones((stop - start, tile.grid.width), dtype=bool)
         for source in tile.sources:
             numbers = source.numbers(start, stop)
-            seen = source.to_8bit(numbers, start, stop)[1] & unseen
-            for name, band, part in zip(bands, source.scene.bands, numbers, strict=True):
-                histogram.add(name, band.require_calibration(), part, seen)
-            unseen &= ~seen
-            counted += int(np.count_nonzero(seen))
-            if not unseen.any():
+            used = source.to_8bit(numbers, start, stop)[1] & empty
+            for name, band, band_numbers in zip(bands, source.scene.bands, numbers, strict=True):
+                histogram.add(name, band.require_calibration(), band_numbers, used)
+            empty &= ~used
+            counted += int(np.count_nonzero(used))
+            if not empty.any():
                 break
     return counted
 
@@ -140,15 +96,55 @@ def _range(histogram: Histogram, bands: list[str], percentiles: Percentiles) -> 
     values, counts = histogram.reflectances(bands)
     if not len(values):
         raise UserError(
-            "No scene of the region shows a reflectance that could be measured: all are 8 bit already, nodata or masked. "
-            "Set imagery.stretch.method: fixed, or give scenes that show something."
+            "The scenes of the region have no reflectance to measure: all pixels are 8 bit already, nodata or masked. Set "
+            "imagery.stretch.method: fixed, or give other scenes."
         )
-    found = Range(*(percentile(values, counts, per_cent) for per_cent in (percentiles.low, percentiles.high)))
-    if found.lowest == found.highest:
+    range_ = Range(*(percentile(values, counts, per_cent) for per_cent in (percentiles.low, percentiles.high)))
+    if range_.lowest == range_.highest:
         raise UserError(
-            f"Between its percentiles {percentiles.low:g} and {percentiles.high:g} {' and '.join(bands)} has one reflectance "
-            f"only ({found.lowest:g}), so nothing can be stretched. Move imagery.stretch.percentiles apart, or set "
+            f"Between its percentiles {percentiles.low:g} and {percentiles.high:g}, {' and '.join(bands)} has one reflectance "
+            f"only ({range_.lowest:g}), so nothing can be stretched. Move imagery.stretch.percentiles apart, or set "
             "imagery.stretch.method: fixed."
         )
-    log.info("%s: reflectance %g to %g", ", ".join(bands), found.lowest, found.highest)
-    return found
+    log.info("%s: reflectance %g to %g", ", ".join(bands), range_.lowest, range_.highest)
+    return range_
+
+
+class Histogram:
+    """Counts of digital numbers (DN), one table for each band, calibration and data type."""
+
+    def __init__(self) -> None:
+        self._tables: dict[tuple[str, Calibration, str], np.ndarray] = {}
+
+    def add(self, band: str, calibration: Calibration, numbers: np.ndarray, where: np.ndarray) -> None:
+        """Count ``numbers``, (h, w) of two bytes each, where ``where``, (h, w), is true."""
+        key = (band, calibration, str(numbers.dtype))
+        table = self._tables.setdefault(key, np.zeros(65536, dtype=np.int64))
+        for row in range(0, len(numbers), ROWS_AT_ONCE):  # bincount widens to eight bytes
+            part = slice(row, row + ROWS_AT_ONCE)
+            table += np.bincount(numbers[part].view(np.uint16)[where[part]], minlength=65536)
+
+    def reflectances(self, bands: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the reflectances of these bands together, ascending, and the pixels of each; both (n,)."""
+        wanted = set(bands)
+        tables = [_to_reflectance(*key[1:], table) for key, table in self._tables.items() if key[0] in wanted]
+        if not tables:
+            return np.empty(0), np.empty(0, dtype=np.int64)
+        values, counts = (np.concatenate(arrays) for arrays in zip(*tables, strict=True))
+        unique, inverse = np.unique(values, return_inverse=True)
+        return unique, np.bincount(inverse, weights=counts, minlength=len(unique)).astype(np.int64)
+
+
+def percentile(values: np.ndarray, counts: np.ndarray, per_cent: float) -> float:
+    """Return the smallest of the ascending ``values`` that at least ``per_cent`` of all pixels do not exceed.
+
+    This is numpy's percentile with the method ``inverted_cdf``, computed from counts.
+    """
+    cumulative = np.cumsum(counts)
+    return float(values[np.argmax(cumulative * 100.0 >= per_cent * float(cumulative[-1]))])
+
+
+def _to_reflectance(calibration: Calibration, dtype: str, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    numbers = np.flatnonzero(table)
+    dn = numbers.astype(np.uint16).view(dtype).astype(np.float64)
+    return np.round((dn + calibration.offset) / calibration.quantification, DECIMALS), table[numbers]

@@ -1,4 +1,4 @@
-"""Composing as a plain loop over pixels would: any scenes, in any order, with any mask."""
+"""The composite against a plain loop over pixels, for any scenes, order and mask."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def test_whole_products_compose_as_worked_out_by_hand(products, tmp_path, seed):
         ground[rng.integers(3), rng.integers(20), rng.integers(30)] = 0
         classes = rng.choice([*INVALID, 4, 5, 11], (10, 15), p=[0.03] * 6 + [0.5, 0.22, 0.1]).astype(np.uint8)
         early, cloud, date = rng.random() < 0.5, float(rng.choice([1, 2])), f"201807{rng.integers(10, 13)}"
-        said = {"baseline": "02.14", "offset": None} if early else {"baseline": "05.09", "offset": -1000}
+        properties = {"baseline": "02.14", "offset": None} if early else {"baseline": "05.09", "offset": -1000}
         numbers = ground if early else np.where(ground, ground + 1000, 0).astype(np.uint16)
         scene = products.write_safe(
-            tmp_path / str(number), numbers, cloud=cloud, date=date, classes=classes, suffix=".tif", **said
+            tmp_path / str(number), numbers, cloud=cloud, date=date, classes=classes, suffix=".tif", **properties
         )
         seen = (ground > 0).all(axis=0) & ~np.isin(classes, INVALID).repeat(2, axis=0).repeat(2, axis=1)
         listed.append(((cloud, date, scene.stem), scene, (products.by_hand(ground) * seen, seen)))
