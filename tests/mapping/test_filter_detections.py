@@ -1,3 +1,5 @@
+"""Detections are removed by each limit with its reason; kept outlines are simplified without new overlaps."""
+
 from __future__ import annotations
 
 import geopandas as gpd
@@ -166,7 +168,7 @@ def stairs(length=40, lat=0.0, lon=0.0, pixel=STEP):
 def as_outlines(mask, lon=0.0, lat=0.0, pixel=STEP):
     transform = Affine(pixel, 0, lon, 0, -pixel, lat)
     shapes = rasterio.features.shapes(mask.astype(np.uint8), mask=mask.astype(bool), transform=transform)
-    return np.array([shapely.geometry.shape(one) for one, _ in shapes], dtype=object)
+    return np.array([shapely.geometry.shape(polygon) for polygon, _ in shapes], dtype=object)
 
 
 def test_stairs_become_a_line_within_the_tolerance():

@@ -1,3 +1,5 @@
+"""Pairs of detections across tiles, their overlap on shared ground, and the bodies they form."""
+
 import numpy as np
 import pytest
 import shapely
@@ -51,7 +53,7 @@ def test_bodies_are_the_connected_components_numbered_by_their_first_member(coun
     for _ in range(count):
         for a, b in edges:
             expected[a] = expected[b] = min(expected[a], expected[b])
-    assert body.tolist() == [sorted(set(expected)).index(one) for one in expected]
+    assert body.tolist() == [sorted(set(expected)).index(root) for root in expected]
 
 
 def test_one_body_overlapped_by_thousands_takes_no_square_of_time():
@@ -67,9 +69,9 @@ def test_one_body_overlapped_by_thousands_takes_no_square_of_time():
     with pytest.MonkeyPatch.context() as patch:
         plain = shapely.intersection
 
-        def counting(ones, others):
-            overlaid.append(shapely.get_num_coordinates(ones).sum() + shapely.get_num_coordinates(others).sum())
-            return plain(ones, others)
+        def counting(left, right):
+            overlaid.append(shapely.get_num_coordinates(left).sum() + shapely.get_num_coordinates(right).sum())
+            return plain(left, right)
 
         patch.setattr(shapely, "intersection", counting)
         pairs = cross_tile_pairs(outlines, tile)

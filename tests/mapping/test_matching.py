@@ -1,3 +1,5 @@
+"""Detections and reference outlines are matched one to one; scores follow the thresholds."""
+
 import numpy as np
 import pytest
 import shapely
@@ -32,16 +34,16 @@ def test_an_inventory_against_itself_is_perfect():
 
 
 def test_each_is_matched_once_the_best_first():
-    found = boxes((0, 0, 10, 10), (0, 0, 10, 9))
-    there = boxes((0, 0, 10, 9))
-    matches = match_outlines(found, there)
+    detected = boxes((0, 0, 10, 10), (0, 0, 10, 9))
+    reference = boxes((0, 0, 10, 9))
+    matches = match_outlines(detected, reference)
     assert (matches.detection.tolist(), matches.reference.tolist(), matches.iou.tolist()) == ([1], [0], [1])
     assert matches.best_detection.tolist() == pytest.approx([0.9, 1])
 
 
 def test_scores_fall_with_the_threshold():
-    found, there = boxes((0, 0, 10, 10)), boxes((0, 0, 10, 6))
-    scores = polygon_scores(match_outlines(found, there), all_of(found), all_of(there), 0.5)
+    detected, reference = boxes((0, 0, 10, 10)), boxes((0, 0, 10, 6))
+    scores = polygon_scores(match_outlines(detected, reference), all_of(detected), all_of(reference), 0.5)
     assert scores["f1"] == 1
     assert [scores["thresholds"][t]["f1"] for t in ("0.1", "0.5", "0.6", "0.9")] == [1, 1, 0, 0]
     assert scores["mean_f1"] == pytest.approx(5 / 9, abs=1e-6)
@@ -51,25 +53,25 @@ def test_scores_fall_with_the_threshold():
     st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 9), st.integers(1, 9)), max_size=12),
     st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 9), st.integers(1, 9)), max_size=12),
 )
-def test_no_outline_is_matched_twice_and_only_with_what_it_meets(ones, others):
-    found, there = (boxes(*[(x, y, x + w, y + h) for x, y, w, h in some]) for some in (ones, others))
-    matches = match_outlines(found, there)
+def test_no_outline_is_matched_twice_and_only_with_what_it_meets(left, right):
+    detected, reference = (boxes(*[(x, y, x + w, y + h) for x, y, w, h in places]) for places in (left, right))
+    matches = match_outlines(detected, reference)
     assert len(set(matches.detection)) == len(matches.detection) == len(set(matches.reference))
     assert np.all(np.diff(matches.iou) <= 0)
     for one, other, iou in zip(matches.detection, matches.reference, matches.iou, strict=True):
-        union = shapely.union(found[one], there[other]).area
-        assert iou == pytest.approx(shapely.intersection(found[one], there[other]).area / union)
-    scores = polygon_scores(matches, all_of(found), all_of(there), 0.5)
-    assert scores["right"] == scores["found"] <= min(len(found), len(there))
+        union = shapely.union(detected[one], reference[other]).area
+        assert iou == pytest.approx(shapely.intersection(detected[one], reference[other]).area / union)
+    scores = polygon_scores(matches, all_of(detected), all_of(reference), 0.5)
+    assert scores["right"] == scores["found"] <= min(len(detected), len(reference))
 
 
 def test_an_overlap_of_exactly_the_limit_is_not_above_it():
-    found, there = boxes((0, 0, 2, 1)), boxes((0, 0, 1, 1))
-    matches = match_outlines(found, there)
+    detected, reference = boxes((0, 0, 2, 1)), boxes((0, 0, 1, 1))
+    matches = match_outlines(detected, reference)
     assert matches.iou.tolist() == [0.5]
     assert len(matches.above(0.5).iou) == 0
     assert len(matches.above(np.nextafter(0.5, 0)).iou) == 1
-    scores = polygon_scores(matches, all_of(found), all_of(there), 0.5)
+    scores = polygon_scores(matches, all_of(detected), all_of(reference), 0.5)
     assert (scores["right"], scores["thresholds"]["0.5"]["right"], scores["thresholds"]["0.4"]["right"]) == (0, 0, 1)
 
 
@@ -79,18 +81,18 @@ def test_exactly_a_tenth_of_the_smaller_is_an_overlap():
 
 
 def test_nothing_against_something():
-    there = boxes((0, 0, 1, 1))
-    scores = polygon_scores(match_outlines(NONE, there), all_of(NONE), all_of(there), 0.5)
+    reference = boxes((0, 0, 1, 1))
+    scores = polygon_scores(match_outlines(NONE, reference), all_of(NONE), all_of(reference), 0.5)
     assert (scores["precision"], scores["recall"], scores["f1"]) == (None, 0, 0)
-    scores = polygon_scores(match_outlines(there, NONE), all_of(there), all_of(NONE), 0.5)
+    scores = polygon_scores(match_outlines(reference, NONE), all_of(reference), all_of(NONE), 0.5)
     assert (scores["precision"], scores["recall"], scores["f1"], scores["mean_f1"]) == (0, None, None, None)
 
 
 def test_a_sliver_in_common_is_no_overlap():
-    found = boxes((0, 0, 10, 10), (0, 0, 10, 10), (50, 0, 51, 1))
-    assert overlaps_any(found[:1], boxes((9.5, 0, 20, 10))).tolist() == [False]
-    assert overlaps_any(found, boxes((8, 0, 20, 10))).tolist() == [True, True, False]
-    assert overlaps_any(found, NONE).tolist() == [False] * 3
+    detected = boxes((0, 0, 10, 10), (0, 0, 10, 10), (50, 0, 51, 1))
+    assert overlaps_any(detected[:1], boxes((9.5, 0, 20, 10))).tolist() == [False]
+    assert overlaps_any(detected, boxes((8, 0, 20, 10))).tolist() == [True, True, False]
+    assert overlaps_any(detected, NONE).tolist() == [False] * 3
 
 
 def test_touching_asks_for_any_footprint():

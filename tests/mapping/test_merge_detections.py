@@ -1,3 +1,5 @@
+"""Detections of overlapping tiles merge into whole bodies with pooled statistics and geodesic measures."""
+
 from __future__ import annotations
 
 import tempfile
@@ -225,7 +227,7 @@ def test_tiles_cut_from_one_truth_give_the_truth_back(workshop_in, truth):
         frame = merged(workshop, tiles).to_crs(32644)
     assert len(frame) == len(bodies)
     for outline in place:
-        nearest = min(frame.geometry, key=lambda one: one.symmetric_difference(outline).area)
+        nearest = min(frame.geometry, key=lambda merged_outline: merged_outline.symmetric_difference(outline).area)
         assert nearest.symmetric_difference(outline).area < 1e-3 * outline.area
 
 

@@ -1,3 +1,5 @@
+"""Large outlines are subdivided into cells, and overlays by cells are those of the whole outlines."""
+
 import numpy as np
 import shapely
 from hypothesis import given, settings

@@ -1,3 +1,5 @@
+"""Probability maps by one model and by several, with test-time augmentation; wrong images and models are mistakes."""
+
 from itertools import product
 
 import numpy as np
@@ -60,7 +62,7 @@ def predicted(workshop, path, model, settings=WHOLE, more_models=None):
 
 
 def answer(model, pixels):
-    """What the plain network says to an image (C, H, W): (H, W)."""
+    """Return the plain network's values (H, W) for an image (C, H, W)."""
     network, _ = modelfile.load(model)
     with torch.inference_mode():
         return landform_probability(network)(torch.from_numpy(np.ascontiguousarray(pixels))[None])[0].numpy()
@@ -86,7 +88,7 @@ def test_windows_cover_an_image_of_any_size_on_its_own_grid(workshop, model):
     path = image(workshop, noise(3, 70, 130))
     values, _ = predicted(workshop, path, model, Predict(window=64, overlap=32, batch=3))
     assert (values != 255).all()
-    assert Grid.of(workshop.folder / "probability.tif").same_as(Grid.of(path))
+    assert Grid.from_raster(workshop.folder / "probability.tif").same_as(Grid.from_raster(path))
 
 
 def test_bands_that_the_model_does_not_know_are_a_mistake(workshop, model):
@@ -130,8 +132,8 @@ def test_symmetries_are_the_mean_of_eight_looks(workshop, model):
     looks = []
     for quarters, mirrored in product(range(4), (False, True)):
         seen = np.rot90(pixels, quarters, (1, 2))
-        said = answer(model, seen[:, :, ::-1] if mirrored else seen)
-        looks.append(np.rot90(said[:, ::-1] if mirrored else said, -quarters))
+        values_seen = answer(model, seen[:, :, ::-1] if mirrored else seen)
+        looks.append(np.rot90(values_seen[:, ::-1] if mirrored else values_seen, -quarters))
     assert np.ptp(looks, axis=0).mean() > 0.02
     assert np.abs(values - 254 * np.mean(looks, axis=0)).max() <= 0.51
 
@@ -217,10 +219,10 @@ def test_the_image_is_opened_to_be_described_and_to_be_read(workshop, model, oth
 
 @pytest.mark.parametrize(("asked", "expected"), [(True, 1), (False, 0), ("auto", 0)])
 def test_a_small_network_is_compiled_only_when_asked_to(workshop, model, monkeypatch, asked, expected):
-    made = []
-    monkeypatch.setattr(inference_graph, "compile_model", lambda network: made.append(network) or network)
+    compiled = []
+    monkeypatch.setattr(inference_graph, "compile_model", lambda network: compiled.append(network) or network)
     predicted(workshop, image(workshop, noise(3, 64, 64)), model, WHOLE.model_copy(update={"compile": asked}))
-    assert len(made) == expected
+    assert len(compiled) == expected
 
 
 def test_scales_and_batches_out_of_range_are_refused():

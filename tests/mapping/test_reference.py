@@ -1,3 +1,5 @@
+"""Reference outlines from the user's file or the labels, and footprints of training patches."""
+
 import numpy as np
 import pytest
 import shapely
@@ -23,7 +25,7 @@ def test_the_users_file_with_its_ids_and_conditions(workshop):
     wanted = PolygonFile(path="in/truth.gpkg", layer="RG", id_field="grade", where={"kind": "extended"})
     reference = read_reference(path, wanted)
     assert reference.outlines["reference"].tolist() == ["0", "2"]
-    assert reference.what == "in/truth.gpkg, layer RG, kind = extended"
+    assert reference.description == "in/truth.gpkg, layer RG, kind = extended"
 
 
 def test_ids_come_from_the_file_name_and_the_feature_number(workshop):

@@ -1,3 +1,5 @@
+"""Scores by pixels and polygons, the cases and their styles, on all mapped ground and on unseen ground."""
+
 from __future__ import annotations
 
 import json
@@ -105,12 +107,12 @@ def test_the_cases_bring_their_looks_made_of_columns_that_they_have(workshop, sc
     assert set(styles) == set(layers)
     for name, qml in styles.items():
         style = fromstring(qml)
-        said = [
+        texts = [
             style.findtext("mapTip"),
             style.find("renderer-v2").get("attr") or "",
             style.find(".//text-style").get("fieldName"),
         ]
-        fields = set(re.findall(r'"(\w+)"', " ".join(said)))
+        fields = set(re.findall(r'"(\w+)"', " ".join(texts)))
         assert fields and fields <= set(layers[name].columns), name
     assert {look.value for look in FALSE_ALARM_STYLES} >= {"known", "new", "wrong"}
 
@@ -159,14 +161,14 @@ def test_reference_outside_the_mapped_area_is_left_out_and_counted(scored):
     inside, across, on_nodata, far = square(100, 100), square(700, 100), square(820, 500, 100), square(5000, 0)
     clipped = shapely.box(X + 700, Y - 300, X + 800, Y - 100)
     scores, layers = scored([inside, clipped], [inside, across, on_nodata, far], values=values)
-    told = scores["reference"]
-    assert (told["outlines"], told["outside_mapped_area"], told["clipped_to_mapped_area"], told["scored"]) == (
+    counts = scores["reference"]
+    assert (counts["outlines"], counts["outside_mapped_area"], counts["clipped_to_mapped_area"], counts["scored"]) == (
         4,
         2,
         1,
         2,
     )
-    assert told["what"] == "truth.gpkg"
+    assert counts["what"] == "truth.gpkg"
     assert scores["polygons"]["recall"] == 1
     assert layers["hits"]["iou"].tolist() == [1, 1]
     assert scores["mapped_km2"] == pytest.approx(0.8, rel=2e-3)
@@ -219,9 +221,9 @@ def test_two_band_maps_of_coarse_pixels_go_all_the_way(workshop):
     split, truth = workshop.layers("split.gpkg", split=nothing), workshop.layers("truth.gpkg", truth=body)
     settings = {"reference_file": PolygonFile(path="truth.gpkg"), "match_iou": 0.5, "landform": "rock glacier"}
     score(kept, truth, maps, split, labels, scores, cases, **settings)
-    told = json.loads(scores.read_text())
-    assert told["polygons"]["f1"] == 1
-    assert told["pixels"]["iou"] > 0.7
+    counts = json.loads(scores.read_text())
+    assert counts["polygons"]["f1"] == 1
+    assert counts["pixels"]["iou"] > 0.7
 
 
 def lonlat(workshop, *boxes):

@@ -1,3 +1,5 @@
+"""The ground where a tile has data, for points and for outlines."""
+
 import numpy as np
 import pytest
 import shapely
@@ -63,12 +65,12 @@ def test_parts_that_several_tiles_see_are_one(workshop):
     values = np.zeros((100, 100), dtype="uint8")
     values[:, 90:] = 255
     grids = [workshop.grid(X, Y, 100, 100), workshop.grid(X + 800, Y, 100, 100)]
-    grounds = [ValidArea.of(workshop.probability(*one)) for one in zip("AB", grids, (values, 0), strict=True)]
+    valid_areas = [ValidArea.of(workshop.probability(*tile)) for tile in zip("AB", grids, (values, 0), strict=True)]
     outlines = [
         shapely.box(X + left, Y - 200, X + right, Y - 100) for left, right in ((700, 1200), (100, 200), (-900, -800))
     ]
-    seen = valid_in_any(np.asarray(workshop.lonlat(outlines).geometry.values, dtype=object), grounds)
+    seen = valid_in_any(np.asarray(workshop.lonlat(outlines).geometry.values, dtype=object), valid_areas)
     local = workshop.lonlat(seen, epsg=4326).to_crs(32644).geometry
     assert local.area.round(0).tolist() == [50_000, 10_000, 0]
-    assert len(valid_in_any(np.array([], dtype=object), grounds)) == 0
+    assert len(valid_in_any(np.array([], dtype=object), valid_areas)) == 0
     assert shapely.is_empty(valid_in_any(seen[:2], [])).all()

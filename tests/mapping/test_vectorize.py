@@ -1,3 +1,5 @@
+"""Bodies of a probability map with their names, statistics and threshold."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,4 @@
-"""The whole network: sizes, seeds, preprocessing, gradients, and one set of weights at two strides. The heads, layer by layer, against the reference's numbers."""
+"""DeepLabv3+: sizes, seeds, preprocessing, gradients, one set of weights at two strides, and its heads layer by layer."""
 
 from __future__ import annotations
 

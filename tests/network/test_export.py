@@ -34,18 +34,18 @@ def test_parity_with_the_model(written, shape):
     model, _ = modelfile.load(written / "model.safetensors")
     images = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
     session = onnxruntime.InferenceSession(written / "model.onnx", providers=["CPUExecutionProvider"])
-    (found,) = session.run(["probability"], {"image": images.astype(np.float32)})
+    (exported,) = session.run(["probability"], {"image": images.astype(np.float32)})
     with torch.inference_mode():
-        wanted = model(torch.from_numpy(images)).softmax(1).numpy()
-    assert found.shape == (shape[0], 2, *shape[2:])
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
+        expected = model(torch.from_numpy(images)).softmax(1).numpy()
+    assert exported.shape == (shape[0], 2, *shape[2:])
+    np.testing.assert_allclose(exported, expected, atol=1e-5)
 
 
 def test_the_header_goes_along_in_one_file(written):
     kept = {prop.key: prop.value for prop in onnx.load(written / "model.onnx").metadata_props}
     assert json.loads(kept["lobate"])["threshold"] == 0.35
     assert kept["licence"] == "CC-BY-4.0"
-    assert {one.name for one in written.iterdir()} == {"model.safetensors", "model.onnx"}
+    assert {path.name for path in written.iterdir()} == {"model.safetensors", "model.onnx"}
 
 
 def test_an_export_that_differs_is_not_left_behind(written, tmp_path, monkeypatch):

@@ -1,3 +1,5 @@
+"""The header of a model file is read without torch; other files are mistakes."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Without its batch norms a network answers as before, and one that cannot go without keeps them. What is compiled answers alike; where nothing can compile, the network runs as it is and says so."""
+"""Fused and compiled networks give the same output; a network that cannot be fused or compiled runs as it is."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def test_the_answer_stays_and_no_norm_is_left(backbone, stride):
     model = network(backbone)
     set_output_stride(model, stride)
     images = torch.randint(0, 256, (1, 3, 64, 80), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    lean = fuse_batch_norms(model)
+    fused_model = fuse_batch_norms(model)
     with torch.inference_mode():
-        wanted, found = model(images), lean(images)
-    assert wanted.std() > 1e-3
-    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4 * wanted.abs().max().item())
-    assert norms(lean) == [] and len(norms(model)) > 20
-    assert not any(module.training for module in lean.modules())
+        expected, fused = model(images), fused_model(images)
+    assert expected.std() > 1e-3
+    torch.testing.assert_close(fused, expected, rtol=0, atol=1e-4 * expected.abs().max().item())
+    assert norms(fused_model) == [] and len(norms(model)) > 20
+    assert not any(module.training for module in fused_model.modules())
 
 
 def test_a_convolution_that_others_read_too_keeps_its_norm(monkeypatch):
@@ -57,9 +57,9 @@ def test_a_convolution_that_others_read_too_keeps_its_norm(monkeypatch):
             return self.block[1](plain) + plain
 
     model.decoder.refine[0][0] = Both(first)
-    lean = fuse_batch_norms(model)
-    assert lean is model
-    assert len(norms(lean)) > 20
+    fused_model = fuse_batch_norms(model)
+    assert fused_model is model
+    assert len(norms(fused_model)) > 20
 
 
 def images():

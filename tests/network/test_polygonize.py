@@ -46,16 +46,16 @@ rasters = st.tuples(st.integers(1, 14), st.integers(1, 14)).flatmap(
 @settings(deadline=None, max_examples=60)
 def test_every_body_is_what_its_pixels_say(tmp_path_factory, values):
     path = write(tmp_path_factory.mktemp("bodies") / "map.tif", values)
-    found = polygonize(path, 0.5)
+    bodies = polygonize(path, 0.5)
     mask = (values >= 127) & (values < 255)
     labels, count = ndimage.label(mask, np.ones((3, 3)))
-    assert len(found) == count
-    assert found.is_valid.all()
-    np.testing.assert_allclose(found.area, 100 * found.pixels)
+    assert len(bodies) == count
+    assert bodies.is_valid.all()
+    np.testing.assert_allclose(bodies.area, 100 * bodies.pixels)
     near_nodata = ndimage.binary_dilation(values == 255, np.ones((3, 3)))
     edge = np.ones(values.shape, bool)
     edge[1:-1, 1:-1] = False
-    for number, row in enumerate(found.itertuples(), start=1):
+    for number, row in enumerate(bodies.itertuples(), start=1):
         inside = labels == number
         shares = values[inside] / 254
         burned = rasterio.features.rasterize([row.geometry], out_shape=values.shape, transform=UTM)
@@ -75,9 +75,9 @@ def test_the_threshold_is_reached_by_equality(tmp_path):
 
 def test_nothing_reaches_the_threshold(tmp_path):
     path = write(tmp_path / "map.tif", np.zeros((20, 30), np.uint8))
-    found = polygonize(path, 0.5)
-    assert (len(found), tuple(found.columns), found.crs.to_epsg()) == (0, (*COLUMNS, "geometry"), 32644)
-    assert found.pixels.dtype == np.int64 and found.touches_edge.dtype == bool
+    bodies = polygonize(path, 0.5)
+    assert (len(bodies), tuple(bodies.columns), bodies.crs.to_epsg()) == (0, (*COLUMNS, "geometry"), 32644)
+    assert bodies.pixels.dtype == np.int64 and bodies.touches_edge.dtype == bool
 
 
 def test_holes_are_kept_or_filled_by_size(tmp_path):
@@ -96,10 +96,10 @@ def test_what_lies_in_a_filled_hole_joins_the_body_around(tmp_path):
     assert len(polygonize(path, 0.5)) == 2
     values[10, 10] = 0
     values[9, 9], values[11, 11] = 10, 10
-    found = polygonize(write(path, values), 0.5, fill_holes_m2=20_000)
-    assert len(found) == 1
-    assert found.area.item() == 100 * 19**2
-    assert found.pixels.item() == ((values >= 127) & (values < 255)).sum()
+    bodies = polygonize(write(path, values), 0.5, fill_holes_m2=20_000)
+    assert len(bodies) == 1
+    assert bodies.area.item() == 100 * 19**2
+    assert bodies.pixels.item() == ((values >= 127) & (values < 255)).sum()
     one_hole_left = polygonize(path, 0.5, fill_holes_m2=500)
     assert len(one_hole_left) == 2
 
@@ -117,9 +117,9 @@ def test_a_body_across_many_bands_of_rows_is_whole(tmp_path):
     values = np.zeros((1300, 40), np.uint8)
     values[10:1290, 10:14] = 254
     values[510:514, 2:30] = 254
-    found = polygonize(write(tmp_path / "map.tif", values), 0.5)
-    assert found.pixels.tolist() == [1280 * 4 + 4 * 24]
-    assert gpd.GeoSeries(found.geometry).geom_type.tolist() == ["Polygon"]
+    bodies = polygonize(write(tmp_path / "map.tif", values), 0.5)
+    assert bodies.pixels.tolist() == [1280 * 4 + 4 * 24]
+    assert gpd.GeoSeries(bodies.geometry).geom_type.tolist() == ["Polygon"]
 
 
 def test_another_kind_of_raster_is_a_mistake(tmp_path):
@@ -150,9 +150,9 @@ def test_a_second_band_is_the_spread_of_several_models(tmp_path):
     path = tmp_path / "map.tif"
     with CogWriter(path, Grid(40, 40, UTM, CRS.from_epsg(32644)), count=2, nodata=255) as writer:
         writer.write(values, 0)
-    found = polygonize(path, 0.5)
-    assert found.pixels.tolist() == [25, 100]
-    assert found.spread.tolist() == [round(20 / 254, 4), round(25 / 254, 4)]
+    bodies = polygonize(path, 0.5)
+    assert bodies.pixels.tolist() == [25, 100]
+    assert bodies.spread.tolist() == [round(20 / 254, 4), round(25 / 254, 4)]
     values[0] = 0
     with CogWriter(path, Grid(40, 40, UTM, CRS.from_epsg(32644)), count=2, nodata=255) as writer:
         writer.write(values, 0)
@@ -163,9 +163,9 @@ def test_small_and_coarse_rasters_have_bodies_too(tmp_path):
     """81 pixels of 120 m, one row, one pixel."""
     coarse = Affine(120, 0, 500_000, 0, -120, 4_000_000)
     for shape in ((9, 9), (1, 7), (81, 1), (1, 1)):
-        found = polygonize(write(tmp_path / "map.tif", np.full(shape, 254, np.uint8), coarse), 0.5)
-        assert (found.pixels.item(), found.touches_edge.item()) == (shape[0] * shape[1], True)
-        assert found.area.item() == 14_400 * found.pixels.item()
+        bodies = polygonize(write(tmp_path / "map.tif", np.full(shape, 254, np.uint8), coarse), 0.5)
+        assert (bodies.pixels.item(), bodies.touches_edge.item()) == (shape[0] * shape[1], True)
+        assert bodies.area.item() == 14_400 * bodies.pixels.item()
 
 
 def test_noise_is_a_mistake_before_it_fills_the_memory(tmp_path, monkeypatch):

@@ -36,9 +36,9 @@ def test_bands_joined_are_the_whole(mask, rows):
 @given(masks)
 def test_labels_are_scipy_s(mask):
     runs = encode(mask)
-    for found, structure in zip(label_components(runs), (None, np.ones((3, 3))), strict=True):
+    for labels, structure in zip(label_components(runs), (None, np.ones((3, 3))), strict=True):
         expected, _ = ndimage.label(mask, structure)
-        assert (painted(runs, found + 1) == expected).all()
+        assert (painted(runs, labels + 1) == expected).all()
 
 
 @given(masks, masks)

@@ -1,4 +1,4 @@
-"""Maps made by windows are what the whole image at once gives, and say where they know nothing. The image is read and decoded once, ahead of the network, and refused when the network cannot take it."""
+"""Maps by windows equal the map of the whole image at once; the image is checked, and read once, ahead of the network."""
 
 from __future__ import annotations
 
@@ -97,9 +97,9 @@ def test_the_ramp_of_the_default_overlap_is_exact_for_what_sees_15_16_of_it(tmp_
         return torch.sigmoid(functional.conv2d(images.float() / 255 - 0.3, column, padding=(0, 75))[:, 0])
 
     write_probability_map(network, image, tmp_path / "map.tif", window=320, overlap=160)
-    found, wanted = read(tmp_path / "map.tif"), at_once(network, pixels)
-    assert wanted.std() > 15
-    assert np.abs(found - wanted).max() <= 0.51
+    mapped, expected = read(tmp_path / "map.tif"), at_once(network, pixels)
+    assert expected.std() > 15
+    assert np.abs(mapped - expected).max() <= 0.51
 
 
 def test_layers_are_bands_that_are_blended_alike(tmp_path):
@@ -112,11 +112,11 @@ def test_layers_are_bands_that_are_blended_alike(tmp_path):
 
     write_probability_map(network, image, tmp_path / "map.tif", window=48, overlap=16, layers=("probability", "spread"))
     with rasterio.open(tmp_path / "map.tif") as dataset:
-        found = dataset.read()
+        values = dataset.read()
         assert (dataset.descriptions, dataset.nodata) == (("probability", "spread"), 255)
-    assert (found[:, 5, 7] == 255).all()
+    assert (values[:, 5, 7] == 255).all()
     for band, seed in enumerate((0, 1)):
-        differences = np.abs(found[band] - at_once(local(3, seed), pixels))
+        differences = np.abs(values[band] - at_once(local(3, seed), pixels))
         differences[5, 7] = 0
         assert differences.max() <= 0.51
 
@@ -146,9 +146,9 @@ def test_progress_is_told_by_rows(tmp_path, caplog):
     image = write_image(tmp_path / "image.tif", noise(200, 40))
     with caplog.at_level("INFO"):
         write_probability_map(local(1), image, tmp_path / "map.tif", window=32, overlap=8)
-    told = [record.message for record in caplog.records if "of the rows" in record.message]
-    assert told[0].startswith("12 % of the rows done, about") and told[-1].startswith("100 % of the rows done, in")
-    assert len(told) <= 10
+    lines = [record.message for record in caplog.records if "of the rows" in record.message]
+    assert lines[0].startswith("12 % of the rows done, about") and lines[-1].startswith("100 % of the rows done, in")
+    assert len(lines) <= 10
 
 
 def test_the_map_lies_on_the_image_s_grid_and_is_a_cog(tmp_path):
@@ -180,9 +180,9 @@ def test_no_data_stays_no_data_and_empty_windows_are_skipped(tmp_path):
         return torch.full((len(images), *images.shape[-2:]), 0.5)
 
     write_probability_map(network, image, tmp_path / "map.tif", window=32, overlap=0, batch=2)
-    found = read(tmp_path / "map.tif")
-    assert ((found == 255) == ~pixels.any(axis=0)).all()
-    assert set(np.unique(found)) == {127, 255}
+    values = read(tmp_path / "map.tif")
+    assert ((values == 255) == ~pixels.any(axis=0)).all()
+    assert set(np.unique(values)) == {127, 255}
     assert sum(seen) == 3 * 3 and max(seen) == 2
 
 
@@ -310,9 +310,9 @@ def test_bands_are_the_image_s_rows(tmp_path_factory, height, window, data):
     path = write_bands(tmp_path_factory.mktemp("rows") / "image.tif", pixels)
     rows = layout_windows(height, window, data.draw(st.integers(0, window - 1)))
     with read_ahead(path, rows) as bands:
-        found = list(bands)
-    assert len(found) == len(rows)
-    for start, (band, valid) in zip(rows.starts, found, strict=True):
+        values = list(bands)
+    assert len(values) == len(rows)
+    for start, (band, valid) in zip(rows.starts, values, strict=True):
         np.testing.assert_array_equal(band, pixels[:, start : start + rows.length])
         np.testing.assert_array_equal(valid, band.any(axis=0))
 

@@ -19,8 +19,8 @@ def test_areas_of_rings_add_up_to_the_pixels_of_each_body(mask):
     runs = encode(mask)
     _, body = label_components(runs)
     rings = trace_rings(runs, body)
-    found = np.bincount(rings.owner, weights=rings.area)
-    assert (found == np.bincount(body, weights=runs.lengths)).all()
+    areas = np.bincount(rings.owner, weights=rings.area)
+    assert (areas == np.bincount(body, weights=runs.lengths)).all()
     shells = np.bincount(rings.owner, weights=rings.area > 0)
     assert (shells == 1).all()
     assert (rings.area[np.unique(rings.owner, return_index=True)[1]] > 0).all()
@@ -45,8 +45,8 @@ def test_the_lines_bound_the_mask(mask):
     lines = shapely.union_all(rings.lines(rings.vertices))
     expected = shapely.union_all(
         [
-            shapely.geometry.shape(one).boundary
-            for one, _ in rasterio.features.shapes(mask.astype(np.uint8), mask=mask, connectivity=8)
+            shapely.geometry.shape(polygon).boundary
+            for polygon, _ in rasterio.features.shapes(mask.astype(np.uint8), mask=mask, connectivity=8)
         ]
     )
     assert lines.length == expected.length

@@ -32,11 +32,11 @@ def test_an_equivariant_network_is_left_as_it_is(size):
 
 @pytest.mark.parametrize(("height", "width"), [(4, 4), (3, 5)])
 def test_symmetries_by_hand(height, width):
-    found = tta_flips(leftmost)(pixels(1, 3, height, width))[0]
+    values = tta_flips(leftmost)(pixels(1, 3, height, width))[0]
     rim = torch.zeros(height, width)
     for row, column in ((0, slice(None)), (-1, slice(None)), (slice(None), 0), (slice(None), -1)):
         rim[row, column] += 0.25  # each side is the first column in two of the eight looks
-    torch.testing.assert_close(found, rim)
+    torch.testing.assert_close(values, rim)
 
 
 def test_all_eight_looks_are_taken_and_differ():
@@ -59,8 +59,8 @@ def test_one_scale_of_one_changes_nothing():
 @pytest.mark.parametrize("scales", [[0.5, 1.0, 1.5], [1.0, 2.0], [0.25]])
 def test_an_even_image_looks_the_same_at_all_scales(scales):
     images = torch.full((1, 3, 24, 20), 51, dtype=torch.uint8)
-    found = tta_scales(lambda images: images[:, 0].float() / 255, scales)(images)
-    torch.testing.assert_close(found, torch.full((1, 24, 20), 0.2))
+    values = tta_scales(lambda images: images[:, 0].float() / 255, scales)(images)
+    torch.testing.assert_close(values, torch.full((1, 24, 20), 0.2))
 
 
 def test_scales_by_hand():
@@ -70,9 +70,9 @@ def test_scales_by_hand():
         sizes.append(tuple(images.shape[-2:]))
         return torch.full((len(images), *images.shape[-2:]), images.shape[-1] / 100)
 
-    found = tta_scales(width_seen, [0.5, 1.0, 1.75])(pixels(2, 3, 20, 40))
+    values = tta_scales(width_seen, [0.5, 1.0, 1.75])(pixels(2, 3, 20, 40))
     assert sizes == [(10, 20), (20, 40), (35, 70)]
-    torch.testing.assert_close(found, torch.full((2, 20, 40), (0.2 + 0.4 + 0.7) / 3))
+    torch.testing.assert_close(values, torch.full((2, 20, 40), (0.2 + 0.4 + 0.7) / 3))
 
 
 def test_half_scale_is_the_mean_of_four_pixels_spread_again():
@@ -83,10 +83,10 @@ def test_half_scale_is_the_mean_of_four_pixels_spread_again():
         seen.append(images)
         return images[:, 0].float() / 255
 
-    found = tta_scales(network, [0.5])(images)
+    values = tta_scales(network, [0.5])(images)
     quarters = functional.avg_pool2d(images.float(), 2)
     assert (seen[0].float() - quarters).abs().max() <= 0.5
-    assert found[0, 0, 0] == pytest.approx(seen[0][0, 0, 0, 0].item() / 255)
+    assert values[0, 0, 0] == pytest.approx(seen[0][0, 0, 0, 0].item() / 255)
 
 
 def test_scales_turn_with_the_image():
@@ -97,14 +97,14 @@ def test_scales_turn_with_the_image():
 
 def test_models_give_their_mean_and_spread():
     networks = [lambda images, value=value: torch.full((len(images), 4, 5), value) for value in (0.2, 0.4, 0.9)]
-    found = ensemble(networks)(pixels(2, 3, 4, 5))
-    assert found.shape == (2, 2, 4, 5)
-    torch.testing.assert_close(found[:, 0], torch.full((2, 4, 5), 0.5))
-    torch.testing.assert_close(found[:, 1], torch.full((2, 4, 5), (0.26 / 3) ** 0.5))
+    values = ensemble(networks)(pixels(2, 3, 4, 5))
+    assert values.shape == (2, 2, 4, 5)
+    torch.testing.assert_close(values[:, 0], torch.full((2, 4, 5), 0.5))
+    torch.testing.assert_close(values[:, 1], torch.full((2, 4, 5), (0.26 / 3) ** 0.5))
 
 
 def test_one_model_twice_has_no_spread():
     images = pixels(1, 3, 6, 6)
-    found = ensemble([symmetric, symmetric])(images)
-    torch.testing.assert_close(found[:, 0], symmetric(images))
-    assert (found[:, 1] == 0).all()
+    values = ensemble([symmetric, symmetric])(images)
+    torch.testing.assert_close(values[:, 0], symmetric(images))
+    assert (values[:, 1] == 0).all()

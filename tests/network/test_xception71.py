@@ -32,20 +32,20 @@ def separable(channels: int, out: int, stride: int = 1, rate: int = 1) -> list[C
 
 def unit(channels: int, widths: list[int], stride: int = 1, rate: int = 1, *, shortcut: bool = False) -> list[Conv]:
     """Three separable convolutions, the stride on the third, and where it has one a pointwise shortcut."""
-    found = [(channels, widths[-1], 1, 1, stride, 1)] if shortcut else []
+    convs = [(channels, widths[-1], 1, 1, stride, 1)] if shortcut else []
     for number, (before, after) in enumerate(zip([channels, *widths], widths, strict=False)):
-        found += separable(before, after, stride if number == 2 else 1, rate)
-    return found
+        convs += separable(before, after, stride if number == 2 else 1, rate)
+    return convs
 
 
 def backbone(stride: int) -> list[Conv]:
-    found, channels, rates = list(STEM), 64, RATES[stride]
+    convs, channels, rates = list(STEM), 64, RATES[stride]
     for (width, _), step in zip(ENTRY, STRIDES[stride], strict=True):
-        found += unit(channels, [width] * 3, step, shortcut=True)
+        convs += unit(channels, [width] * 3, step, shortcut=True)
         channels = width
-    found += 16 * unit(728, [728] * 3, rate=rates["middle"])
-    found += unit(728, [728, 1024, 1024], rate=rates["exit"], shortcut=True)
-    return found + unit(1024, [1536, 1536, 2048], rate=rates["last"])
+    convs += 16 * unit(728, [728] * 3, rate=rates["middle"])
+    convs += unit(728, [728, 1024, 1024], rate=rates["exit"], shortcut=True)
+    return convs + unit(1024, [1536, 1536, 2048], rate=rates["last"])
 
 
 def heads(stride: int, classes: int = 2) -> list[Conv]:
@@ -54,8 +54,8 @@ def heads(stride: int, classes: int = 2) -> list[Conv]:
     return [*pyramid, (256, 48, 1, 1, 1, 1), *separable(304, 256), *separable(256, 256), (256, classes, 1, 1, 1, 1)]
 
 
-def found(module: nn.Module) -> Counter[Conv]:
-    convs = [one for one in module.modules() if isinstance(one, nn.Conv2d)]
+def convolutions(module: nn.Module) -> Counter[Conv]:
+    convs = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]
     return Counter(
         (conv.in_channels, conv.out_channels, conv.kernel_size[0], conv.groups, conv.stride[0], conv.dilation[0] if conv.kernel_size[0] > 1 else 1)
         for conv in convs
@@ -77,8 +77,8 @@ def network():
 @pytest.mark.parametrize("stride", [8, 16])
 def test_every_layer_is_the_reference_s(network, stride):
     set_output_stride(network, stride)
-    assert found(network.backbone) == Counter(backbone(stride))
-    assert found(network) == Counter(backbone(stride) + heads(stride))
+    assert convolutions(network.backbone) == Counter(backbone(stride))
+    assert convolutions(network) == Counter(backbone(stride) + heads(stride))
 
 
 def test_every_parameter_has_its_shape_and_none_is_left_over(network):
@@ -91,7 +91,7 @@ def test_every_parameter_has_its_shape_and_none_is_left_over(network):
 
 def test_norms_have_the_reference_s_epsilon(network):
     def epsilons(module):
-        return {one.eps for one in module.modules() if isinstance(one, nn.BatchNorm2d)}
+        return {layer.eps for layer in module.modules() if isinstance(layer, nn.BatchNorm2d)}
 
     assert epsilons(network.backbone) == {1e-3}
     assert epsilons(network.pyramid) | epsilons(network.decoder) == {1e-5}
@@ -101,7 +101,9 @@ def test_norms_have_the_reference_s_epsilon(network):
 def test_a_forward_pass_at_480_reaches_the_strides_of_the_reference(network):
     set_output_stride(network, 16)
     seen = {}
-    hook = network.backbone.register_forward_hook(lambda module, given, made: seen.update(low=made[0], high=made[1]))
+    hook = network.backbone.register_forward_hook(
+        lambda module, inputs, outputs: seen.update(low=outputs[0], high=outputs[1])
+    )
     images = torch.randint(0, 256, (1, 3, 480, 480), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         logits = network.to(memory_format=torch.channels_last)(images)

@@ -1,6 +1,6 @@
 """The probability of the landform over a whole image, in overlapping windows that are blended.
 
-What is done with the windows is `lobate.network.sliding_window`; here the models, the image and the settings meet.
+This module loads the models and applies the settings; `lobate.network.sliding_window` does the inference.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LARGE, MANY = 20_000_000, 500
-"""Weights of a network and windows of an image from which compiling pays (settings.mapping.Predict.compile)."""
+COMPILE_WEIGHTS, COMPILE_WINDOWS = 20_000_000, 500
+"""With more weights in a network and more windows in an image, compiling saves time (settings.mapping.Predict.compile)."""
+
+MUST_AGREE = {"channels": "other bands", "bands": "other bands", "stretch": "another range of reflectance"}
+"""Entries that must be equal in the headers of models that map the same image, and a wording for unequal ones."""
 
 
 def without_ensemble_paths(settings: Predict) -> Predict:
-    """Return the settings without the ensemble's paths: its models are inputs, and what they hold counts."""
+    """Return the settings without the ensemble's paths: its models are inputs, so their content counts."""
     return settings.model_copy(update={"ensemble": []})
 
 
@@ -40,9 +43,9 @@ def predict(
     """Write ``probability``, a uint8 COG on the image's grid: p = value / 254, 255 where the image has no data.
 
     With ``more_models`` its first band is the mean over all models, its second their standard deviation, in the same coding.
-    The models run on a GPU where there is one. UserError when the image is not 8-bit, has other bands than the models were
-    trained on or is truncated, when a model file is damaged, and when the models were trained on different bands, or on
-    images of different ranges of reflectance.
+    The models run on a GPU where there is one. Raises UserError when the image is not 8-bit, has other bands than the
+    models' training images or is truncated. It is also raised for a damaged model file, and for models trained on different
+    bands or ranges of reflectance.
     """
     import torch
 
@@ -51,12 +54,14 @@ def predict(
 
     files = [model, *(more_models or [])]
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    described = ImageHeader.read(image)
-    networks, headers = zip(*(_network(file, described.grid, device, predict_settings) for file in files), strict=True)
-    names = _bands_of(files, headers)
+    image_header = ImageHeader.read(image)
+    networks, headers = zip(
+        *(_load_network(file, image_header.grid, device, predict_settings) for file in files), strict=True
+    )
+    names = _common_bands(files, headers)
     write_probability_map(
         networks[0] if len(networks) == 1 else ensemble(networks),
-        described,
+        image_header,
         probability,
         window=predict_settings.window,
         overlap=predict_settings.overlap,
@@ -69,25 +74,21 @@ def predict(
     )
 
 
-FED = {"channels": "other bands", "bands": "other bands", "stretch": "another range of reflectance"}
-"""What of their headers models must have alike to be shown one image, and what it is called where they do not."""
-
-
-def _bands_of(files: list[Path], headers: tuple[dict[str, Any], ...]) -> list[str] | None:
+def _common_bands(files: list[Path], headers: tuple[dict[str, Any], ...]) -> list[str] | None:
     """Return the bands that all models were trained on, None where no header names them."""
-    for key, what in FED.items():
-        known = {str(header[key]): file for file, header in zip(files, headers, strict=True) if header.get(key)}
-        if len(known) > 1:
-            (one, file), (another, other) = list(known.items())[:2]
+    for key, difference in MUST_AGREE.items():
+        values = {str(header[key]): file for file, header in zip(files, headers, strict=True) if header.get(key)}
+        if len(values) > 1:
+            (value, file), (other_value, other_file) = list(values.items())[:2]
             raise UserError(
-                f"{other} was trained on {what} than {file} ({key}: {another}; {one}), so they cannot map an image "
-                "together. Name models whose images were made alike in mapping.predict.ensemble."
+                f"{other_file} was trained on {difference} than {file} ({key}: {other_value}; {value}), so they cannot map "
+                "an image together. Name models whose images were made alike in mapping.predict.ensemble."
             )
     return next((header["bands"] for header in headers if header.get("bands")), None)
 
 
-def _network(file: Path, grid: Grid, device: str, settings: Predict) -> tuple[Network, dict[str, Any]]:
-    """Return the function from windows to probabilities that the settings ask for, and the header of its file."""
+def _load_network(file: Path, grid: Grid, device: str, settings: Predict) -> tuple[Network, dict[str, Any]]:
+    """Return a model as the function from windows to probabilities, prepared by the settings, and its file's header."""
     from lobate.network.deeplab import landform_probability, set_output_stride
     from lobate.network.inference_graph import compile_model, fuse_batch_norms
     from lobate.network.modelfile import load
@@ -108,4 +109,4 @@ def _network(file: Path, grid: Grid, device: str, settings: Predict) -> tuple[Ne
 
 def _compiling_pays(model: DeepLab, grid: Grid, settings: Predict) -> bool:
     windows = grid.height * grid.width / (settings.window - settings.overlap) ** 2
-    return windows > MANY and sum(weights.numel() for weights in model.parameters()) > LARGE
+    return windows > COMPILE_WINDOWS and sum(weights.numel() for weights in model.parameters()) > COMPILE_WEIGHTS

@@ -1,4 +1,4 @@
-"""The outlines that detections are scored against, the known ones, and the ground that training has seen."""
+"""Reference outlines for the score, known outlines, and the footprints of training patches."""
 
 from __future__ import annotations
 
@@ -23,58 +23,58 @@ SETTING = "mapping.reference"
 
 @dataclass(frozen=True)
 class Reference:
-    """``outlines`` (EPSG:4326, column `reference` is the id), in words ``what`` they are, and how many had no area."""
+    """``outlines`` (EPSG:4326, column `reference` is the id), their ``description``, and the number of features ``without_area``."""
 
     outlines: gpd.GeoDataFrame
-    what: str
-    unusable: int
+    description: str
+    without_area: int
 
 
 def read_reference(path: Path, file: PolygonFile | None) -> Reference:
-    """Return the user's outlines as ``file`` says, or the positive ones of the cleaned labels when it is None.
+    """Return the user's outlines selected by ``file``, or the positive ones of the cleaned labels when it is None.
 
     Raises UserError when a field does not exist, or when no outline is left.
     """
     if file is None:
         frame = read_polygons(path, "kept")
         frame = frame[frame["class"] == "positive"].reset_index(drop=True)
-        return _reference(frame, frame["polygon"], "the positive outlines given to training (labels, kept)", path)
+        return _build_reference(frame, frame["polygon"], "the positive outlines given to training (labels, kept)", path)
     frame = select_features(path, file, SETTING)
     if file.id_field:
-        names = _field(frame, file.id_field, path, SETTING).astype(str)
+        names = _column(frame, file.id_field, path, SETTING).astype(str)
     else:
         names = pd.Series([f"{Path(file.path).stem}_{number}" for number in frame.index], dtype=object)
     conditions = "".join(f", {field} = {value}" for field, value in file.where.items())
-    what = file.path + (f", layer {file.layer}" if file.layer else "") + conditions
-    return _reference(frame.reset_index(drop=True), names.reset_index(drop=True), what, path)
+    description = file.path + (f", layer {file.layer}" if file.layer else "") + conditions
+    return _build_reference(frame.reset_index(drop=True), names.reset_index(drop=True), description, path)
 
 
-def _reference(frame: gpd.GeoDataFrame, names: pd.Series, what: str, path: Path) -> Reference:
+def _build_reference(frame: gpd.GeoDataFrame, names: pd.Series, description: str, path: Path) -> Reference:
     outlines = valid_polygons(frame.to_crs(LONLAT).geometry)
     usable = shapely.area(outlines) > 0
     if not usable.any():
         raise UserError(
-            f"There is no outline to score against in {path} ({what}). Check mapping.reference: path, layer and where."
+            f"There is no outline to score against in {path} ({description}). Check mapping.reference: path, layer and where."
         )
     if not usable.all():
         log.info("%d reference outlines have no area and are left out.", (~usable).sum())
     table = gpd.GeoDataFrame({"reference": names.astype(object)}, geometry=outlines, crs=LONLAT)
-    return Reference(table[usable].reset_index(drop=True), what, int((~usable).sum()))
+    return Reference(table[usable].reset_index(drop=True), description, int((~usable).sum()))
 
 
 def select_features(path: Path, file: PolygonFile, setting: str) -> gpd.GeoDataFrame:
-    """Return the outlines at ``path`` that ``file``, the value of ``setting``, asks for, in their own CRS.
+    """Return the outlines at ``path`` selected by ``file``, the value of ``setting``, in their own CRS.
 
     Raises UserError when they cannot be read or a field does not exist.
     """
     frame = read_polygons(path, file.layer)
     for field, value in file.where.items():
-        column = _field(frame, field, path, setting)
+        column = _column(frame, field, path, setting)
         frame = frame[(column == value) | (column.astype(str) == str(value))]
     return frame
 
 
-def _field(frame: gpd.GeoDataFrame, field: str, path: Path, setting: str) -> pd.Series:
+def _column(frame: gpd.GeoDataFrame, field: str, path: Path, setting: str) -> pd.Series:
     if field in frame:
         return frame[field]
     near = difflib.get_close_matches(field, map(str, frame.columns), n=1)
@@ -83,17 +83,17 @@ def _field(frame: gpd.GeoDataFrame, field: str, path: Path, setting: str) -> pd.
 
 
 def known_outlines(polygons: Path) -> np.ndarray:
-    """Return all positive outlines a person has drawn, in EPSG:4326, also those left out of training."""
+    """Return all positive outlines of the labels, EPSG:4326, including those left out of training."""
     layers = [read_layer(polygons, name) for name in ("kept", "removed")]
-    outlines = [valid_polygons(layer[layer["class"] == "positive"].to_crs(LONLAT).geometry) for layer in layers]
-    together = np.concatenate(outlines)
-    return together[shapely.area(together) > 0]
+    positive = [valid_polygons(layer[layer["class"] == "positive"].to_crs(LONLAT).geometry) for layer in layers]
+    outlines = np.concatenate(positive)
+    return outlines[shapely.area(outlines) > 0]
 
 
 def training_footprints(split: Path, mined: Path | None = None) -> np.ndarray:
-    """Return the footprints of all patches that the model was trained with, in EPSG:4326.
+    """Return the footprints of all training patches of the model, in EPSG:4326.
 
-    These are the training side of ``split`` and, where the file is given, the negatives mined for it (layer `patches`).
+    These are the training side of ``split`` and the negatives in ``mined`` (layer `patches`).
     """
     frame = read_layer(split, "split")
     layers = [frame[frame["side"] == "training"], *([read_layer(mined, "patches")] if mined else [])]

@@ -1,14 +1,12 @@
-"""How good the map is: pixels and polygons against a reference, within the mapped area, and told honestly.
+"""Scores the map against reference outlines, by pixels and by polygons, within the mapped area.
 
-Most of what a reference holds may have been shown to the network in training; so everything is told twice, on all of
-the mapped area and on ground that no patch covered, neither of the training side nor of the negatives that were mined.
+The network may have been trained on much of the reference. So all scores are given twice: on the whole mapped area, and on
+ground outside all training patches and mined negatives.
 
-How QGIS shows the score's cases: what was found, what was missed, and what was found wrongly.
+Pixels are counted on the tiles' own grids. Tiles overlap; shared ground counts in the first tile only. Rows are processed
+in blocks, so memory does not depend on a tile's height.
 
-Pixels of detections against pixels of reference outlines, on the tiles' own grids, each piece of ground once.
-
-Tiles overlap: ground that several tiles see counts in the first of them only. Everything goes by bands of rows, so
-memory does not depend on a tile's height.
+The cases (hits, misses, false alarms) are written as layers with styles for QGIS.
 """
 
 from __future__ import annotations
@@ -38,8 +36,8 @@ from lobate.io.jsonfile import write_json
 from lobate.io.mask_values import PROBABILITY_NODATA
 from lobate.io.qgis.markup import element
 from lobate.io.qgis.package import add_styles
-from lobate.io.qgis.symbols import OutlineStyle, alike, categories, labels
-from lobate.io.raster import open_raster, row_bands
+from lobate.io.qgis.symbols import OutlineStyle, categorized_renderer, labeling, single_symbol_renderer
+from lobate.io.raster import open_raster, row_blocks
 from lobate.io.vector import LONLAT, geodesic_area_m2, read_layer, write_layers
 from lobate.mapping.matching import (
     Matches,
@@ -54,136 +52,22 @@ from lobate.mapping.reference import Reference, known_outlines, read_reference, 
 from lobate.mapping.valid_area import ValidArea, from_lonlat, valid_in_any
 from lobate.settings.base import PolygonFile
 
-HIT = OutlineStyle("", "found", "0,230,150,255", 0.6)
-MISS = OutlineStyle("", "missed", "86,190,255,255", 0.7, "dash")
+log = logging.getLogger(__name__)
+
+HIT_STYLE = OutlineStyle("", "found", "0,230,150,255", 0.6)
+
+MISS_STYLE = OutlineStyle("", "missed", "86,190,255,255", 0.7, "dash")
+
 FALSE_ALARM_STYLES = (
     OutlineStyle("wrong", "wrong: no outline is there", "255,90,220,255", 0.6),
     OutlineStyle("new", "new: overlaps an outline of the reference", "255,242,0,255", 0.6),
     OutlineStyle("known", "known: overlaps an outline given to labels", "255,176,0,255", 0.6),
     OutlineStyle("", "open: nobody knows yet", "255,255,255,255", 0.6, "dot"),
 )
-"""Detections that match no reference outline well enough, by the paper's account."""
+"""By the value of `account`, the paper's classes of detections without a matching reference outline."""
 
-LABELLED_FROM = 100_000
-"""Labels are shown from this scale on."""
-
-
-def case_styles() -> dict[str, list[Element]]:
-    """Return the style of each layer of the score's cases."""
-    return {
-        "hits": [
-            alike(HIT),
-            labels('format_number("iou", 2)', "0,230,150,255", LABELLED_FROM),
-            element("mapTip", '[% "detection" %] is [% "reference" %], IoU [% format_number("iou", 2) %]'),
-        ],
-        "misses": [
-            alike(MISS),
-            labels('"reference"', "86,190,255,255", LABELLED_FROM),
-            element("mapTip", '[% "reference" %], best IoU [% format_number("best_iou", 2) %]'),
-        ],
-        "false_alarms": [
-            categories('"account"', FALSE_ALARM_STYLES),
-            labels('format_number("mean", 2)', "255,255,255,255", LABELLED_FROM),
-            element("mapTip", '[% "detection" %]: [% "account" %], best IoU [% format_number("best_iou", 2) %]'),
-        ],
-    }
-
-
-@dataclass(frozen=True)
-class PixelCounts:
-    """Mapped pixels by what covers them: ``counts[detected, reference, trained]`` (2, 2, 2), and their ground."""
-
-    counts: np.ndarray
-    mapped_km2: float
-
-    def confusion(self, *, unseen: bool = False) -> dict[str, int]:
-        """Return counts of pixels; with ``unseen`` those outside all training footprints only."""
-        table = self.counts[..., 0] if unseen else self.counts.sum(axis=-1)
-        return {
-            "true_positive": int(table[1, 1]),
-            "false_positive": int(table[1, 0]),
-            "false_negative": int(table[0, 1]),
-            "true_negative": int(table[0, 0]),
-        }
-
-
-def pixel_counts(
-    grounds: Sequence[ValidArea], detected: np.ndarray, reference: np.ndarray, trained: np.ndarray
-) -> PixelCounts:
-    """Count the pixels of all tiles by three layers of outlines (EPSG:4326); a pixel is covered when its centre is."""
-    counts, mapped_m2 = np.zeros(8, dtype=np.int64), 0.0
-    drawn = [(outlines, shapely.STRtree(outlines)) for outlines in (trained, reference, detected)]
-    for seat, ground in enumerate(grounds):
-        layers = [_Layer.on(ground, outlines[tree.query(ground.footprint)]) for outlines, tree in drawn]
-        own = np.zeros(8, dtype=np.int64)
-        with _fresh_bands(ground, grounds[:seat]) as bands:
-            for grid, fresh in bands:
-                code = reduce(np.bitwise_or, (layer.burn(grid) << place for place, layer in enumerate(layers)))
-                own += np.bincount(code[fresh], minlength=8)
-        counts += own
-        mapped_m2 += own.sum() * ground.grid.resolution_m**2
-    return PixelCounts(counts.reshape(2, 2, 2), mapped_m2 / 1e6)
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """Outlines near a tile, in its CRS, with their bounds (n, 4)."""
-
-    outlines: np.ndarray
-    bounds: np.ndarray
-
-    @classmethod
-    def on(cls, ground: ValidArea, outlines: np.ndarray) -> _Layer:
-        local = from_lonlat(outlines, ground.grid.crs)
-        return cls(local, shapely.bounds(local).reshape(-1, 4))
-
-    def burn(self, grid: Grid) -> np.ndarray:
-        """Return 1 where an outline covers a pixel's centre, else 0; uint8 of the grid's shape."""
-        left, bottom, right, top = grid.bounds
-        box = self.bounds
-        near = (box[:, 0] < right) & (box[:, 2] > left) & (box[:, 1] < top) & (box[:, 3] > bottom)
-        if not near.any():
-            return np.zeros(grid.shape, dtype=np.uint8)
-        return rasterio.features.rasterize(
-            self.outlines[near], out_shape=grid.shape, transform=grid.transform, dtype="uint8"
-        )
-
-
-@contextmanager
-def _fresh_bands(ground: ValidArea, earlier: Sequence[ValidArea]) -> Iterator[Iterator[tuple[Grid, np.ndarray]]]:
-    """Give bands of rows of a tile: their grid, and which pixels this tile sees and no earlier one does (bool)."""
-    neighbours = [other for other in earlier if shapely.intersects(other.footprint, ground.footprint)]
-    with ExitStack() as stack:
-        dataset = stack.enter_context(open_raster(ground.probability))
-        others = [stack.enter_context(_on_grid(other, ground.grid)) for other in neighbours]
-        yield _bands(dataset, others, ground.grid)
-
-
-def _bands(dataset: DatasetReader, others: Sequence[WarpedVRT], grid: Grid) -> Iterator[tuple[Grid, np.ndarray]]:
-    for start, stop in row_bands(grid.height):
-        window = Window(0, start, grid.width, stop - start)
-        fresh = dataset.read(1, window=window) != PROBABILITY_NODATA
-        for other in others:
-            fresh &= other.read(1, window=window) == PROBABILITY_NODATA
-        yield grid.crop(start, 0, stop - start, grid.width), fresh
-
-
-@contextmanager
-def _on_grid(other: ValidArea, grid: Grid) -> Iterator[WarpedVRT]:
-    with (
-        open_raster(other.probability) as dataset,
-        WarpedVRT(
-            dataset,
-            **grid.profile(),
-            src_nodata=PROBABILITY_NODATA,
-            nodata=PROBABILITY_NODATA,
-            resampling=Resampling.nearest,
-        ) as warped,
-    ):
-        yield warped
-
-
-log = logging.getLogger(__name__)
+LABEL_SCALE = 100_000
+"""Labels are shown at this map scale denominator and below."""
 
 
 def score(
@@ -202,85 +86,91 @@ def score(
 ) -> None:
     """Write ``scores`` (JSON) and ``cases`` (layers `hits`, `misses`, `false_alarms`, EPSG:4326) of the kept detections.
 
-    ``reference`` is read as ``reference_file`` says, or is the cleaned labels when that is None. Reference outlines are
-    clipped to the mapped area (where any of the ``probabilities`` has a value); those outside are left out and counted.
-    ``mined`` are the negatives that the chosen round was trained with. UserError when no reference lies within the area.
+    ``reference`` holds the outlines selected by ``reference_file``, or the cleaned labels when that is None. Reference
+    outlines are clipped to the mapped area (where any of the ``probabilities`` has data); those outside are left out and
+    counted. ``mined`` are the negatives in the training data of the chosen round. Raises UserError when no reference
+    outline lies within the mapped area.
     """
-    grounds = [ValidArea.of(probability) for probability in probabilities]
+    valid_areas = [ValidArea.of(probability) for probability in probabilities]
     frame, footprints = read_layer(detections, "kept"), training_footprints(split, mined)
-    truth = read_reference(reference, reference_file)
-    inside, account_of_reference = _clipped(truth, grounds, reference)
-    found, there = _plain(frame), _plain(inside)
-    matches = match_outlines(found, there)
-    frame["unseen"], inside["unseen"] = ~touches_any(found, footprints), ~touches_any(there, footprints)
-    frame["account"] = _account(found, there, known_outlines(known), judged=reference_file is not None)
-    pixels = pixel_counts(grounds, found, _plain(truth.outlines), footprints)
+    full_reference, own_reference = read_reference(reference, reference_file), reference_file is not None
+    inside, reference_counts = _clip_to_mapped_area(full_reference, valid_areas, reference)
+    detected, expected = _outlines_of(frame), _outlines_of(inside)
+    matches = match_outlines(detected, expected)
+    frame["unseen"], inside["unseen"] = ~touches_any(detected, footprints), ~touches_any(expected, footprints)
+    frame["account"] = _classify_detections(detected, expected, known_outlines(known), own_reference=own_reference)
+    pixels = pixel_counts(valid_areas, detected, _outlines_of(full_reference.outlines), footprints)
     result = {
         "landform": landform,
-        "reference": account_of_reference,
+        "reference": reference_counts,
         "mapped_km2": round(pixels.mapped_km2, 4),
-        "account": _counted(frame["account"].tolist(), judged=reference_file is not None),
-        **_scores(pixels, matches, np.ones(len(found), bool), np.ones(len(there), bool), match_iou),
+        "account": _count_account(frame["account"].tolist(), own_reference=own_reference),
+        **_scores(pixels, matches, np.ones(len(detected), bool), np.ones(len(expected), bool), match_iou),
         "unseen": {
             "what": "outside all training patches" + (", mined negatives included" if mined else ""),
-            **_scores(pixels, matches, _flags(frame), _flags(inside), match_iou, unseen=True),
+            **_scores(pixels, matches, _unseen_mask(frame), _unseen_mask(inside), match_iou, unseen=True),
         },
     }
     write_json(scores, result)
     write_layers(cases, _cases(frame, inside, matches, match_iou))
     add_styles(cases, case_styles())
-    _tell(result, landform)
+    _log_scores(result, landform)
 
 
-def _plain(frame: gpd.GeoDataFrame) -> np.ndarray:
+def _outlines_of(frame: gpd.GeoDataFrame) -> np.ndarray:
     return np.asarray(frame.to_crs(LONLAT).geometry.values, dtype=object)
 
 
-def _flags(frame: gpd.GeoDataFrame) -> np.ndarray:
+def _unseen_mask(frame: gpd.GeoDataFrame) -> np.ndarray:
     return frame["unseen"].to_numpy(dtype=bool)
 
 
-def _clipped(truth: Reference, grounds: list[ValidArea], path: Path) -> tuple[gpd.GeoDataFrame, dict[str, object]]:
-    """Return the reference outlines clipped to the mapped area, and how many were given, clipped and left out."""
-    outlines = _plain(truth.outlines)
-    seen = valid_in_any(outlines, grounds)
-    share = shapely.area(seen) / shapely.area(outlines)
+def _clip_to_mapped_area(
+    reference: Reference, valid_areas: list[ValidArea], path: Path
+) -> tuple[gpd.GeoDataFrame, dict[str, object]]:
+    """Return the reference outlines clipped to the mapped area, and the numbers of all, clipped and left out ones."""
+    outlines = _outlines_of(reference.outlines)
+    clipped = valid_in_any(outlines, valid_areas)
+    share = shapely.area(clipped) / shapely.area(outlines)
     mapped = share > 1e-6
     if not mapped.any():
         raise UserError(
-            f"None of the {len(outlines)} reference outlines in {path} ({truth.what}) lies on the mapped area. Check their "
+            f"None of the {len(outlines)} reference outlines in {path} ({reference.description}) lies on the mapped area. Check their "
             "coordinate reference system, and that mapping.reference names outlines of this region."
         )
-    inside = truth.outlines[mapped].set_geometry(
-        gpd.GeoSeries(seen[mapped], index=truth.outlines.index[mapped], crs=LONLAT)
+    inside = reference.outlines[mapped].set_geometry(
+        gpd.GeoSeries(clipped[mapped], index=reference.outlines.index[mapped], crs=LONLAT)
     )
-    told = {
-        "what": truth.what,
-        "outlines": len(outlines) + truth.unusable,
-        "without_area": truth.unusable,
+    counts = {
+        "what": reference.description,
+        "outlines": len(outlines) + reference.without_area,
+        "without_area": reference.without_area,
         "outside_mapped_area": int((~mapped).sum()),
         "clipped_to_mapped_area": int((share[mapped] < 0.999).sum()),
         "scored": int(mapped.sum()),
     }
-    return inside.reset_index(drop=True), told
+    return inside.reset_index(drop=True), counts
 
 
-def _account(found: np.ndarray, there: np.ndarray, known: np.ndarray, *, judged: bool) -> np.ndarray:
-    """Return the paper's account of each detection: known, new or wrong; open where nothing can tell new from wrong."""
-    rest = np.where(overlaps_any(found, there), "new", "wrong") if judged else np.full(len(found), "open")
-    return np.where(overlaps_any(found, known), "known", rest).astype(object)
+def _classify_detections(
+    detected: np.ndarray, expected: np.ndarray, known: np.ndarray, *, own_reference: bool
+) -> np.ndarray:
+    """Return the paper's account of each detection: known, new or wrong; open without a reference of its own."""
+    new_or_wrong = np.where(overlaps_any(detected, expected), "new", "wrong")
+    rest = new_or_wrong if own_reference else np.full(len(detected), "open")
+    return np.where(overlaps_any(detected, known), "known", rest).astype(object)
 
 
-def _counted(account: list[str], *, judged: bool) -> dict[str, object]:
+def _count_account(account: list[str], *, own_reference: bool) -> dict[str, object]:
     counts: dict[str, int | None] = {kind: account.count(kind) for kind in ("known", "new", "wrong", "open")}
-    what = "known: overlaps a positive outline given to labels; new: overlaps the reference only; wrong: neither"
-    if not judged:
+    legend = "known: overlaps a positive outline given to labels; new: overlaps the reference only; wrong: neither"
+    if not own_reference:
         counts |= {"new": None, "wrong": None}
-        what = (
+        legend = (
             "known: overlaps a positive outline given to labels; open: the rest, which only a person (the review) or a "
             "reference of its own (mapping.reference) can tell into new and wrong"
         )
-    return {**counts, "detections": len(account), "what": what}
+    return {**counts, "detections": len(account), "what": legend}
 
 
 def _scores(
@@ -293,48 +183,168 @@ def _scores(
     unseen: bool = False,
 ) -> dict[str, object]:
     table = pixels.confusion(unseen=unseen)
-    hit, alarm, miss = table["true_positive"], table["false_positive"], table["false_negative"]
-    by_pixel = {
+    tp, fp, fn = table["true_positive"], table["false_positive"], table["false_negative"]
+    pixel_scores = {
         **table,
-        "iou": ratio(hit, hit + alarm + miss),
-        **precision_recall_f1(ratio(hit, hit + alarm), ratio(hit, hit + miss)),
+        "iou": ratio(tp, tp + fp + fn),
+        **precision_recall_f1(ratio(tp, tp + fp), ratio(tp, tp + fn)),
     }
-    return {"pixels": by_pixel, "polygons": polygon_scores(matches, detections, references, match_iou)}
+    return {"pixels": pixel_scores, "polygons": polygon_scores(matches, detections, references, match_iou)}
 
 
 def _cases(
     frame: gpd.GeoDataFrame, inside: gpd.GeoDataFrame, matches: Matches, match_iou: float
 ) -> dict[str, gpd.GeoDataFrame]:
-    """Return hits and false alarms (detections) and misses (reference outlines) as layers to look at in QGIS."""
-    right = matches.above(match_iou)
-    told = frame[["detection", "mean", "account", "unseen", "geometry"]].to_crs(LONLAT)
-    told.insert(1, "area_m2", geodesic_area_m2(told).round(1))
-    told.insert(1, "best_iou", matches.best_detection.round(4))
-    hits = told.iloc[right.detection].drop(columns="best_iou")
-    hits.insert(1, "iou", right.iou.round(4))
-    hits.insert(1, "reference", inside["reference"].to_numpy(dtype=object)[right.reference])
-    missed = inside.assign(best_iou=matches.best_reference.round(4), area_m2=geodesic_area_m2(inside).round(1))
-    missed = missed.drop(index=missed.index[right.reference])
+    """Return hits and false alarms (detections) and misses (reference outlines) as layers."""
+    matched = matches.above(match_iou)
+    detections = frame[["detection", "mean", "account", "unseen", "geometry"]].to_crs(LONLAT)
+    detections.insert(1, "area_m2", geodesic_area_m2(detections).round(1))
+    detections.insert(1, "best_iou", matches.best_detection.round(4))
+    hits = detections.iloc[matched.detection].drop(columns="best_iou")
+    hits.insert(1, "iou", matched.iou.round(4))
+    hits.insert(1, "reference", inside["reference"].to_numpy(dtype=object)[matched.reference])
+    misses = inside.assign(best_iou=matches.best_reference.round(4), area_m2=geodesic_area_m2(inside).round(1))
+    misses = misses.drop(index=misses.index[matched.reference])
     return {
         "hits": hits.sort_index(),
-        "misses": missed[["reference", "best_iou", "area_m2", "unseen", "geometry"]],
-        "false_alarms": told.drop(index=told.index[right.detection]),
+        "misses": misses[["reference", "best_iou", "area_m2", "unseen", "geometry"]],
+        "false_alarms": detections.drop(index=detections.index[matched.detection]),
     }
 
 
-def _tell(result: dict, landform: str) -> None:
+def _log_scores(result: dict, landform: str) -> None:
     log.info("Reference: %s.", result["reference"]["what"])
     log.info(
         "%d of %d reference outlines lie outside the mapped area and are left out.",
         result["reference"]["outside_mapped_area"],
         result["reference"]["outlines"],
     )
-    for where, part in (("All mapped ground", result), ("Ground unseen in training", result["unseen"])):
-        pixels, polygons = part["pixels"], part["polygons"]
+    for area, scores in (("All mapped ground", result), ("Ground unseen in training", result["unseen"])):
+        pixels, polygons = scores["pixels"], scores["polygons"]
         log.info(
             "%s, %s: pixel IoU %s; %s of %s detections right, %s of %s outlines found, F1 %s.",
-            where,
+            area,
             landform,
             *(pixels["iou"], polygons["right"], polygons["detections"]),
             *(polygons["found"], polygons["references"], polygons["f1"]),
         )
+
+
+@dataclass(frozen=True)
+class PixelCounts:
+    """Mapped pixels by the outlines that cover them, ``counts[detected, reference, trained]`` (2, 2, 2), and their area."""
+
+    counts: np.ndarray
+    mapped_km2: float
+
+    def confusion(self, *, unseen: bool = False) -> dict[str, int]:
+        """Return the confusion matrix in pixels; with ``unseen`` outside all training footprints only."""
+        table = self.counts[..., 0] if unseen else self.counts.sum(axis=-1)
+        return {
+            "true_positive": int(table[1, 1]),
+            "false_positive": int(table[1, 0]),
+            "false_negative": int(table[0, 1]),
+            "true_negative": int(table[0, 0]),
+        }
+
+
+def pixel_counts(
+    valid_areas: Sequence[ValidArea], detected: np.ndarray, reference: np.ndarray, trained: np.ndarray
+) -> PixelCounts:
+    """Count the pixels of all tiles by three layers of outlines (EPSG:4326) that cover their centres."""
+    counts, mapped_m2 = np.zeros(8, dtype=np.int64), 0.0
+    indexed = [(outlines, shapely.STRtree(outlines)) for outlines in (trained, reference, detected)]
+    for number, valid_area in enumerate(valid_areas):
+        near = [outlines[tree.query(valid_area.footprint)] for outlines, tree in indexed]
+        layers = [_LocalOutlines.reproject(outlines, valid_area) for outlines in near]
+        tile_counts = np.zeros(8, dtype=np.int64)
+        with _first_seen_blocks(valid_area, valid_areas[:number]) as blocks:
+            for grid, first_seen in blocks:
+                code = reduce(np.bitwise_or, (layer.rasterize(grid) << bit for bit, layer in enumerate(layers)))
+                tile_counts += np.bincount(code[first_seen], minlength=8)
+        counts += tile_counts
+        mapped_m2 += tile_counts.sum() * valid_area.grid.resolution_m**2
+    return PixelCounts(counts.reshape(2, 2, 2), mapped_m2 / 1e6)
+
+
+@dataclass(frozen=True)
+class _LocalOutlines:
+    """Outlines near a tile, in its CRS, with their bounds (n, 4)."""
+
+    outlines: np.ndarray
+    bounds: np.ndarray
+
+    @classmethod
+    def reproject(cls, outlines: np.ndarray, valid_area: ValidArea) -> _LocalOutlines:
+        local = from_lonlat(outlines, valid_area.grid.crs)
+        return cls(local, shapely.bounds(local).reshape(-1, 4))
+
+    def rasterize(self, grid: Grid) -> np.ndarray:
+        """Return 1 where an outline covers a pixel's centre, else 0; uint8 of the grid's shape."""
+        left, bottom, right, top = grid.bounds
+        west, south, east, north = self.bounds.T
+        near = (west < right) & (east > left) & (south < top) & (north > bottom)
+        if not near.any():
+            return np.zeros(grid.shape, dtype=np.uint8)
+        return rasterio.features.rasterize(
+            self.outlines[near], out_shape=grid.shape, transform=grid.transform, dtype="uint8"
+        )
+
+
+@contextmanager
+def _first_seen_blocks(
+    valid_area: ValidArea, earlier: Sequence[ValidArea]
+) -> Iterator[Iterator[tuple[Grid, np.ndarray]]]:
+    """Give blocks of rows of a tile: their grid, and the pixels with data in this tile and in no earlier one (bool)."""
+    neighbours = [tile for tile in earlier if shapely.intersects(tile.footprint, valid_area.footprint)]
+    with ExitStack() as stack:
+        dataset = stack.enter_context(open_raster(valid_area.probability))
+        warped = [stack.enter_context(_warp_to_grid(tile, valid_area.grid)) for tile in neighbours]
+        yield _iterate_blocks(dataset, warped, valid_area.grid)
+
+
+def _iterate_blocks(
+    dataset: DatasetReader, earlier: Sequence[WarpedVRT], grid: Grid
+) -> Iterator[tuple[Grid, np.ndarray]]:
+    for start, stop in row_blocks(grid.height):
+        window = Window(0, start, grid.width, stop - start)
+        first_seen = dataset.read(1, window=window) != PROBABILITY_NODATA
+        for warped in earlier:
+            first_seen &= warped.read(1, window=window) == PROBABILITY_NODATA
+        yield grid.crop(start, 0, stop - start, grid.width), first_seen
+
+
+@contextmanager
+def _warp_to_grid(valid_area: ValidArea, grid: Grid) -> Iterator[WarpedVRT]:
+    with (
+        open_raster(valid_area.probability) as dataset,
+        WarpedVRT(
+            dataset,
+            **grid.profile(),
+            src_nodata=PROBABILITY_NODATA,
+            nodata=PROBABILITY_NODATA,
+            resampling=Resampling.nearest,
+        ) as warped,
+    ):
+        yield warped
+
+
+def case_styles() -> dict[str, list[Element]]:
+    """Return the QGIS style of each layer of the cases."""
+    return {
+        "hits": [
+            single_symbol_renderer(HIT_STYLE),
+            labeling('format_number("iou", 2)', "0,230,150,255", LABEL_SCALE),
+            element("mapTip", '[% "detection" %] is [% "reference" %], IoU [% format_number("iou", 2) %]'),
+        ],
+        "misses": [
+            single_symbol_renderer(MISS_STYLE),
+            labeling('"reference"', "86,190,255,255", LABEL_SCALE),
+            element("mapTip", '[% "reference" %], best IoU [% format_number("best_iou", 2) %]'),
+        ],
+        "false_alarms": [
+            categorized_renderer('"account"', FALSE_ALARM_STYLES),
+            labeling('format_number("mean", 2)', "255,255,255,255", LABEL_SCALE),
+            element("mapTip", '[% "detection" %]: [% "account" %], best IoU [% format_number("best_iou", 2) %]'),
+        ],
+    }

@@ -1,4 +1,4 @@
-"""Outlines of the bodies in a tile's probability raster, the whole tile at once, so that no seam cuts one."""
+"""Outlines of the bodies in a tile's probability raster, the whole tile at once, so that no seam cuts a body."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def vectorize(
     """Write layer `detections` in the tile's CRS: connected pixels from the threshold on, with their probabilities.
 
     Columns: `detection` (<tile>_00012), `tile`, `mean`, `median`, `minimum`, `deviation` of the probability (0 to 1),
-    `pixels`, `touches_edge`, `touches_nodata`. The threshold is the setting's, else the model's own.
+    `pixels`, `touches_edge`, `touches_nodata`. The threshold comes from the setting, else from the model.
     """
     from lobate.network.polygonize import polygonize
 
@@ -45,7 +45,5 @@ def _threshold_of(model: Path) -> float:
 
     threshold = read_header(model).get("threshold")
     if threshold is None:
-        raise UserError(
-            f"The model {model} brings no threshold of its own. Set mapping.vectorize.threshold, such as 0.5."
-        )
+        raise UserError(f"The model {model} has no threshold of its own. Set mapping.vectorize.threshold, such as 0.5.")
     return float(threshold)

@@ -4,8 +4,8 @@ Chen, Zhu, Papandreou, Schroff and Adam (2018), 'Encoder-decoder with atrous sep
 segmentation'; numbers in METHOD section 2.
 
 The backbone gives features at stride 4 and at the output stride. Atrous spatial pyramid pooling (ASPP) takes the latter,
-the decoder joins both, and the logits are upsampled to the image. Every convolution of these two heads but the last is
-followed by batch norm (eps 1e-5) and ReLU, in separable ones after the depthwise and after the pointwise half.
+the decoder joins both, and the logits are upsampled to the image. Batch norm (eps 1e-5) and ReLU follow every convolution
+of these two heads but the last; in separable ones, the depthwise and the pointwise half each.
 
 A model trained at output stride 16 maps at 8 with the same weights after :func:`set_output_stride`. The preprocessing of
 pixel values is part of the model.

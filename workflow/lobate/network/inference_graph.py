@@ -87,8 +87,8 @@ def _replace(model: nn.Module, old: nn.Module, new: nn.Module) -> None:
 def compile_model(network: Network) -> Network:
     """Return ``network`` compiled for the sizes it meets, with its weights frozen in.
 
-    Where compiling fails (torch needs a C++ compiler on a CPU, Triton on a GPU), a warning is logged and the network runs
-    as it is.
+    Compiling needs a C++ compiler on a CPU, Triton on a GPU. Where it fails, a warning is logged and the network runs as it
+    is.
     """
     compiled = torch.compile(network, options={"freezing": True})
     working: list[Network] = []  # the compiled network or the plain one, from the first call on

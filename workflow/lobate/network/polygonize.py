@@ -20,6 +20,7 @@ from rasterio.io import DatasetReader
 from lobate.errors import UserError
 from lobate.io.grid import Grid
 from lobate.io.mask_values import PROBABILITY_NODATA, PROBABILITY_SCALE, lowest_level
+from lobate.io.polygons import make_valid
 from lobate.io.raster import open_raster, row_blocks
 from lobate.io.vector import geodesic_area_m2
 from lobate.network.run_length import Runs, adjacent, concatenate, encode, label_components
@@ -57,7 +58,7 @@ def polygonize(probability: Path, threshold: float, *, fill_holes_m2: float = 0)
     part, body = label_components(scan.runs)
     if fill_holes_m2:
         rings, container = _fill_holes(trace_rings(scan.runs, body), grid, fill_holes_m2)
-        body, outlines = np.unique(container[body], return_inverse=True)[1], _make_valid(_to_polygons(rings, grid))
+        body, outlines = np.unique(container[body], return_inverse=True)[1], make_valid(_to_polygons(rings, grid))
     else:
         outlines = _join_parts(_to_polygons(trace_rings(scan.runs, part), grid), part, body)
     statistics = _statistics_of_bodies(scan, body)
@@ -205,13 +206,6 @@ def _join_parts(parts: np.ndarray, part: np.ndarray, body: np.ndarray) -> np.nda
     multipart = np.flatnonzero(np.bincount(body_of) > 1)
     members = order[np.isin(body_of[order], multipart)]
     outlines[multipart] = shapely.multipolygons(parts[members], indices=np.searchsorted(multipart, body_of[members]))
-    return outlines
-
-
-def _make_valid(outlines: np.ndarray) -> np.ndarray:
-    """Return valid geometries; parts that touch only at a corner become parts of a multipolygon."""
-    invalid = ~shapely.is_valid(outlines)
-    outlines[invalid] = shapely.make_valid(outlines[invalid], method="structure", keep_collapsed=False)
     return outlines
 
 
