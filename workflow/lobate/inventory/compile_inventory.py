@@ -46,9 +46,9 @@ def compile_inventory(
 ) -> None:
     """Compile described outlines (see ``describe``): ``others``, called ``names``, and the reviewed detections.
 
-    Writes the same records (columns: ``attributes.INVENTORY``) as GeoPackage (layer ``inventory``, and ``removed`` with
-    ``reason``), GeoParquet, CSV (outline as WKT), GeoJSON and zipped Shapefile, all in EPSG:4326 and in order of ``id``,
-    and the summary as JSON. ``outline`` names the source that gives outline and measures of a landform that several know.
+    Writes the same records as GeoPackage (layer ``inventory``, and ``removed`` with ``reason``), GeoParquet, CSV (outline
+    as WKT), GeoJSON and zipped Shapefile, and the summary as JSON. Records have the columns ``attributes.INVENTORY``, are
+    in EPSG:4326 and in order of ``id``. ``outline`` names the source that gives outline and measures of a landform that several know.
     """
     if len(names) != len(others):
         raise UserError(

@@ -6,7 +6,7 @@ outline along the straight line from its upper to its lower end,
     L = max(v . u) - min(v . u) over the vertices v,   u = (h - l) / |h - l|,
 
 where h and l are the centroids of the highest and the lowest tenth of its cells. The width is area / L, the mean width
-across that line. Where the ends are unknown (no DEM) or nearer to each other than a cell, L is the longer side of the
+across that line. Without a DEM, and where the ends are nearer to each other than a cell, L is the longer side of the
 smallest rotated rectangle round the outline.
 
 **Scenes and mapping date** come from the records of `compose-rgb`. A record (`imagery/<tile>_scene.tif`) holds the number

@@ -84,18 +84,18 @@ def document_inventory(
         "elevation": dem,
         "scenes": _list_scenes(facts or []),
         "model": _read_model(model) if model else None,
-        "attributes": [
-            {
-                "name": attribute.name,
-                "kind": "text" if attribute.kind is str else "number",
-                "about": attribute.meaning,
-            }
-            for attribute in INVENTORY
-        ],
+        "attributes": _list_attributes(),
     }
     document["dates"] = sorted({scene["date"] for scene in document["scenes"] if scene["date"]})
     write_json(metadata, document)
     readme.write_text(format_readme(document), encoding="utf-8")
+
+
+def _list_attributes() -> list[dict[str, str]]:
+    kinds = {str: "text", float: "number"}
+    return [
+        {"name": attribute.name, "kind": kinds[attribute.kind], "about": attribute.meaning} for attribute in INVENTORY
+    ]
 
 
 def _list_sources(others: dict[str, OtherInventory]) -> list[dict[str, str | None]]:

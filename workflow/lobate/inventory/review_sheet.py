@@ -45,8 +45,8 @@ def review_sheet(
 
     Layer ``review``: pending detections, lowest mean probability first, then decided ones (``reviewed``: the file that
     apply-review wrote). Its columns are ``status``, the review fields ``upslope_connection``, ``activity``, ``reviewer``
-    and ``remark``, ``confidence`` (mean probability), measures, and ``seen``, the outline as shown (WKT), which links an
-    edited outline to its detection. Layers ``others``, the outlines of other inventories (``others``, as described), and
+    and ``remark``, ``confidence`` (mean probability), measures, and ``seen``. ``seen`` is the outline as shown (WKT); it
+    links an edited outline to its detection. Layers ``others``, the outlines of other inventories (``others``, as described), and
     ``removed``, the detections that the filters left out, with their reason, are for reference.
     """
     pending = read_pending(detections)

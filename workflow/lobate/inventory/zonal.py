@@ -1,6 +1,6 @@
 """The DEM under one outline, cell by cell: elevation, slope, aspect, and the part of each cell that the outline covers.
 
-Only the rows and columns under the outline are read, a band of rows at a time, so memory follows the outline and not the
+Only the rows and columns under the outline are read, a band of rows at a time. So memory follows the outline and not the
 DEM. The covered parts are computed by exactextract.
 """
 
