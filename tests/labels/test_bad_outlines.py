@@ -43,12 +43,12 @@ class Desk:
             "T1",
         ]
         words += ["--removed", removed] if removed else []
-        told = []
+        output = []
         for command in (["check", "region.json"], [*words, "--polygons", "polygons.gpkg", "--settings", "region.json"]):
             status = main(command)
             out, err = self._capfd.readouterr()
-            told.append((status, (out + err).strip()))
-        return told
+            output.append((status, (out + err).strip()))
+        return output
 
     @property
     def kept(self):
@@ -62,8 +62,8 @@ def desk(outlines, tmp_path, monkeypatch, capfd):
     return Desk(tmp_path, outlines, capfd)
 
 
-def paragraphs(told):
-    return [line for line in told.splitlines() if "Error" in line]
+def paragraphs(output):
+    return [line for line in output.splitlines() if "Error" in line]
 
 
 def bare(desk):
@@ -157,8 +157,8 @@ BAD = {
     two_layers: "has several layers (one, two)",
     truncated: "cannot be read",
     far_away: "lies on",
-    zip_that_climbs: "wants to write outside its folder",
-    zip_that_explodes: "more than outlines can be",
+    zip_that_climbs: "would write outside its folder",
+    zip_that_explodes: "more than outlines need",
     zip_of_nothing: "holds no file of outlines",
     zip_cut_short: "cannot be unpacked",
 }
@@ -168,30 +168,30 @@ BAD = {
 def test_bad_outlines_end_in_one_paragraph_before_and_in_the_run(desk, make):
     file = make(desk)
     there = sorted(desk.folder.parent.rglob("*outside*"))
-    for status, told in desk.run(file):
+    for status, output in desk.run(file):
         assert status == 2
-        assert len(paragraphs(told)) == 1, told
-        assert BAD[make] in told
-        assert (file["path"] in told) or make is far_away
-        assert "/tmp/tmp" not in told
-        assert "Traceback" not in told
+        assert len(paragraphs(output)) == 1, output
+        assert BAD[make] in output
+        assert (file["path"] in output) or make is far_away
+        assert "/tmp/tmp" not in output
+        assert "Traceback" not in output
     assert not (desk.folder / "polygons.gpkg").exists()
     assert sorted(desk.folder.parent.rglob("*outside*")) == there
 
 
 def test_a_list_of_removed_outlines_without_reasons_is_told_by_both(desk):
     (desk.folder / "removed.csv").write_text("id,reason\na,\n")
-    for status, told in desk.run({"path": "good.gpkg"}, removed="removed.csv"):
+    for status, output in desk.run({"path": "good.gpkg"}, removed="removed.csv"):
         assert status == 2
-        assert "removed.csv: a has no reason" in told
+        assert "removed.csv: a has no reason" in output
 
 
 def test_a_crs_of_no_place_is_told(desk):
     desk.frame().set_crs('LOCAL_CS["site",UNIT["metre",1]]', allow_override=True).to_file("bad.gpkg")
-    for status, told in desk.run({"path": "bad.gpkg"}):
-        assert status == 2, told
-        assert len(paragraphs(told)) == 1
-        assert "Traceback" not in told
+    for status, output in desk.run({"path": "bad.gpkg"}):
+        assert status == 2, output
+        assert len(paragraphs(output)) == 1
+        assert "Traceback" not in output
 
 
 def lost_index(desk):
@@ -235,8 +235,8 @@ def crossed(desk):
 
 
 MENDED = {
-    lost_index: ("its index is made again", 2),
-    zipped_without_index: ("its index is made again", 2),
+    lost_index: ("the index is restored", 2),
+    zipped_without_index: ("the index is restored", 2),
     not_numbers: ("1 has coordinates that are not numbers", 1),
     whole_world: ("1 reaches over more degrees than any landform", 1),
     same_ids: ("2 ids were taken already and renamed: a to a@odd, b to b@odd", 4),
@@ -246,8 +246,8 @@ MENDED = {
 
 @pytest.mark.parametrize("make", MENDED, ids=lambda one: one.__name__)
 def test_what_can_be_mended_is_mended_and_told(desk, make):
-    (checked, _), (ran, told) = desk.run(*make(desk))
+    (checked, _), (ran, output) = desk.run(*make(desk))
     words, count = MENDED[make]
-    assert (checked, ran) == (0, 0), told
-    assert words in told
+    assert (checked, ran) == (0, 0), output
+    assert words in output
     assert len(desk.kept) == count

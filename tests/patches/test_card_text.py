@@ -1,3 +1,5 @@
+"""Tables of counts and the digest of the card."""
+
 from __future__ import annotations
 
 import pandas as pd

@@ -1,3 +1,5 @@
+"""The contact sheet: signs of suspicion, the sample, and the drawing."""
+
 from __future__ import annotations
 
 import matplotlib.image

@@ -1,3 +1,5 @@
+"""Patches, their footprints and their quality; image and label rasters that do not fit."""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,3 +1,5 @@
+"""Patches as a data set for PyTorch."""
+
 from __future__ import annotations
 
 import pickle

@@ -1,3 +1,5 @@
+"""The card of a data set: every number, the code in it, and wrong inputs."""
+
 from __future__ import annotations
 
 import json

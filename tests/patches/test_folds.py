@@ -1,3 +1,5 @@
+"""Folds: every patch validates once, and no training patch shows validation ground."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -10,8 +12,8 @@ from lobate.errors import UserError
 from lobate.io.decisions import REJECTED_FOLD
 from lobate.io.vector import LONLAT
 from lobate.patches.folds import divide_into_folds
-from lobate.patches.leakage import METHODS
 from lobate.patches.pool import Pool
+from lobate.patches.split_methods import METHODS
 from lobate.settings.patches import Split
 
 from .conftest import grid, make_footprints

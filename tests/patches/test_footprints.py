@@ -1,3 +1,5 @@
+"""Layers of footprints, written and read."""
+
 from __future__ import annotations
 
 import pytest

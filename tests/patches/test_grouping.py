@@ -1,3 +1,5 @@
+"""Groups and blocks, chosen whole or cut."""
+
 from __future__ import annotations
 
 import numpy as np

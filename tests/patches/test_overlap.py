@@ -1,3 +1,5 @@
+"""Overlaps of footprints in one tile and across tiles and CRSs."""
+
 from __future__ import annotations
 
 import geopandas as gpd

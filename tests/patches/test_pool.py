@@ -1,3 +1,5 @@
+"""The seeded order of patches, and their sides."""
+
 from __future__ import annotations
 
 import numpy as np

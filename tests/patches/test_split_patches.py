@@ -1,3 +1,5 @@
+"""The verb split-patches: its layer, its leakage, and the same bytes for any order of tiles."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""A split by the outlines' own field."""
+
 from __future__ import annotations
 
 import geopandas as gpd

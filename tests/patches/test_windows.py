@@ -1,3 +1,5 @@
+"""Windows of sub-images and patches."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,6 +1,6 @@
-"""The words and tables of a data set's card.
+"""The text of a data set's card in Markdown, and the tables of counts in it.
 
-What a data set's card counts; every table comes from the rows of the split.
+Every count comes from the rows of the split, of the footprints' layer ``removed`` and of the clean outlines.
 """
 
 from __future__ import annotations
@@ -17,63 +17,6 @@ from lobate.patches.windows import largest_side
 from lobate.settings.patches import Crop
 
 SIDES = ("training", "validation", "dropped")
-
-
-def count_by_tile(patches: pd.DataFrame) -> pd.DataFrame:
-    """Count outlines and patches of each tile, by class and side; the last row, ``all``, has the sums."""
-    groups = patches.groupby("tile")
-    outlines = patches.drop_duplicates("polygon").groupby(["tile", "class"]).size().unstack(fill_value=0)
-    table = pd.DataFrame(
-        {
-            "positive outlines": outlines.get("positive"),
-            "negative outlines": outlines.get("negative"),
-            "patches": groups.size(),
-            **{side: groups["side"].agg(lambda sides, side=side: (sides == side).sum()) for side in SIDES},
-        }
-    )
-    table = table.reindex(sorted(groups.groups)).fillna(0).astype(int)
-    return pd.concat([table, table.sum().to_frame("all").T])
-
-
-def class_balance(patches: pd.DataFrame) -> pd.DataFrame:
-    """Count each side's patches by class, and the shares of its pixels; a pixel counts once for each patch that shows it."""
-    rows = {side: _class_shares(patches[patches["side"] == side]) for side in SIDES} | {"all": _class_shares(patches)}
-    return pd.DataFrame.from_dict(rows, orient="index").query("patches > 0")
-
-
-def _class_shares(patches: pd.DataFrame) -> dict[str, float]:
-    pixels = patches["height"] * patches["width"]
-    total = max(int(pixels.sum()), 1)
-    landform, ignored = (float((patches[name] * pixels).sum()) / total for name in ("positive", "ignored"))
-    return {
-        "patches": len(patches),
-        "of positive outlines": int((patches["class"] == "positive").sum()),
-        "of negative outlines": int((patches["class"] == "negative").sum()),
-        "show the landform": int((patches["positive"] > 0).sum()),
-        "landform": landform,
-        "background": 1 - landform - ignored if len(patches) else 0.0,
-        "ignored": ignored,
-    }
-
-
-def count_exclusions(removed: pd.DataFrame) -> dict[str, int]:
-    """Count the sub-images that were left out by reason, without the numbers in it."""
-    reasons = removed["reason"].map(lambda reason: re.split(r"\s\d", reason)[0])
-    return {str(reason): int(count) for reason, count in reasons.value_counts().sort_index().items()}
-
-
-def count_by_source(outlines: pd.DataFrame, patches: pd.DataFrame) -> pd.DataFrame:
-    """Count the outlines of each file and class, and those of them that gave patches."""
-    seen = outlines.assign(seen=outlines["polygon"].isin(patches["polygon"]))
-    table = seen.groupby(["source", "class"])["seen"].agg(["size", "sum"]).reset_index()
-    return table.rename(columns={"source": "file", "size": "outlines", "sum": "with patches"})
-
-
-def content_digest(patches: pd.DataFrame) -> str:
-    """Return a digest of all patches' contents, whatever their order and names."""
-    return sha256("\n".join(sorted(patches["digest"])).encode()).hexdigest()
-
-
 METHOD_NOTES = {
     "random": "patches at random, as in the paper; those of one outline overlap, so it leaks",
     "grouped": "connected groups of overlapping footprints stay on one side",
@@ -84,7 +27,7 @@ METHOD_NOTES = {
 
 @dataclass(frozen=True)
 class CardFacts:
-    """All that a card is made of; tables as in ``counts``, ``leakage`` as in leakage.json, ``images``: each tile's ``scenes``."""
+    """The content of a card: tables of counts, ``leakage`` as in leakage.json, and for each tile the ``images`` facts."""
 
     region: str
     landform: str
@@ -101,21 +44,22 @@ class CardFacts:
 
 
 def write_card(facts: CardFacts) -> str:
-    """Return the card, Markdown; the same facts give the same text."""
+    """Return the card as Markdown; the same facts give the same text."""
     sections = (_introduction, _counts, _balance, _sources, _licence, _leakage, _folds, _files, _loading)
     return "\n\n".join(filter(None, (section(facts) for section in sections))) + "\n"
 
 
 def _introduction(facts: CardFacts) -> str:
-    some, crop = facts.patches, facts.crop
-    sizes = f"{some[['height', 'width']].min().min()} to {some[['height', 'width']].max().max()}"
+    patches, crop = facts.patches, facts.crop
+    sides = patches[["height", "width"]]
+    sizes = f"{sides.min().min()} to {sides.max().max()}"
     return (
         f"# Patches of {facts.region}: {facts.landform}\n\n"
-        f"{len(some):,} patches for training a segmentation network, cut from {len(facts.tiles) - 1} tiles round "
-        f"{some['polygon'].nunique():,} outlines drawn by hand. Each has the bands {', '.join(facts.bands)} in 8 bit and a label: "
+        f"{len(patches):,} patches for training a segmentation network, cut from {len(facts.tiles) - 1} tiles round "
+        f"{patches['polygon'].nunique():,} outlines drawn by hand. Each has the bands {', '.join(facts.bands)} in 8 bit and a label: "
         f"1 {facts.landform}, 0 background, 255 ignored. Sides are {sizes} pixels: the ground within {crop.buffer_m:g} m of an "
         f"outline, in cores of {crop.core} px with {crop.margin} px more on every side. They overlap where they lie side by "
-        f"side.\n\nDigest of the content of all patches: `{content_digest(some)}`"
+        f"side.\n\nDigest of the content of all patches: `{content_digest(patches)}`"
     )
 
 
@@ -134,7 +78,7 @@ def _counts(facts: CardFacts) -> str:
 
 def _balance(facts: CardFacts) -> str:
     shares = ["landform", "background", "ignored"]
-    rows = [[side, *(_percent(one) if name in shares else one for name, one in zip(facts.balance, row, strict=True))]
+    rows = [[side, *(_percent(value) if name in shares else value for name, value in zip(facts.balance, row, strict=True))]
             for side, row in _rows(facts.balance)]  # fmt: skip
     header = ["side", *(f"pixels: {name}" if name in shares else name for name in facts.balance)]
     return (
@@ -181,29 +125,30 @@ def _leakage(facts: CardFacts) -> str:
     rows = []
     for method in [name for name in METHOD_NOTES if name in facts.leakage]:
         name = f"**{method}** (used)" if method == used else method
-        one = facts.leakage[method]
-        rows.append([name, *(["impossible"] + [""] * 6 if "impossible" in one else _measure_cells(one))])
+        measures = facts.leakage[method]
+        rows.append([name, *(["impossible"] + [""] * 6 if "impossible" in measures else _measure_cells(measures))])
     header = ["split", "patches", "training", "validation", "dropped"]
     header += ["validation ground seen in training", "outlines on both sides", "nearest, m"]
-    words = "\n".join(f"- {method}: {METHOD_NOTES[method]}." for method in METHOD_NOTES if method in facts.leakage)
+    notes = "\n".join(f"- {method}: {METHOD_NOTES[method]}." for method in METHOD_NOTES if method in facts.leakage)
     return (
-        f"## Split and leakage\n\n{_table(header, rows)}\n\n{words}\n\nA score on validation ground that training has seen "
+        f"## Split and leakage\n\n{_table(header, rows)}\n\n{notes}\n\nA score on validation ground that training has seen "
         "flatters. The share is of the ground of all validation patches, each piece counted once."
     )
 
 
 def _folds(facts: CardFacts) -> str:
     folds = facts.leakage.get("folds", [])
-    rows = [[number, *_measure_cells(one)[1:]] for number, one in enumerate(folds)]
+    rows = [[number, *_measure_cells(measures)[1:]] for number, measures in enumerate(folds)]
     header = ["fold", "training", "validation", "dropped", "validation ground seen in training"]
     header += ["outlines on both sides", "nearest, m"]
-    words = "In fold n, patches with `fold` n validate; all others train, but for those that name n in `clash`."
-    return f"## Folds for cross-validation\n\n{_table(header, rows)}\n\n{words}" if folds else ""
+    note = "In fold n, patches with `fold` n validate; all others train, but for those that name n in `clash`."
+    return f"## Folds for cross-validation\n\n{_table(header, rows)}\n\n{note}" if folds else ""
 
 
-def _measure_cells(one: dict[str, Any]) -> list[object]:
-    counts = [one[name] for name in ("patches", "training", "validation", "dropped")]
-    return [*counts, _percent(one["leaked_share"]), one["polygons_on_both_sides"], f"{one['nearest_m']:,.0f}"]
+def _measure_cells(measures: dict[str, Any]) -> list[object]:
+    counts = [measures[name] for name in ("patches", "training", "validation", "dropped")]
+    shares = [_percent(measures["leaked_share"]), measures["polygons_on_both_sides"], f"{measures['nearest_m']:,.0f}"]
+    return [*counts, *shares]
 
 
 def _files(facts: CardFacts) -> str:
@@ -248,7 +193,7 @@ def _code(lines: Iterable[str]) -> str:
 
 
 def _rows(table: pd.DataFrame) -> Iterable[tuple[Any, tuple[Any, ...]]]:
-    """Yield a table's index and values; a row by row would turn integers into floats."""
+    """Yield each row's index and values; pandas' own rows would turn integers into floats."""
     return zip(table.index, zip(*(table[name].tolist() for name in table), strict=True), strict=True)
 
 
@@ -258,8 +203,63 @@ def _percent(share: float) -> str:
 
 def _table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(_cell(one) for one in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
 
 
 def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
+
+
+def count_by_tile(patches: pd.DataFrame) -> pd.DataFrame:
+    """Count outlines and patches of each tile, by class and side; the last row, ``all``, has the sums."""
+    groups = patches.groupby("tile")
+    outlines = patches.drop_duplicates("polygon").groupby(["tile", "class"]).size().unstack(fill_value=0)
+    table = pd.DataFrame(
+        {
+            "positive outlines": outlines.get("positive"),
+            "negative outlines": outlines.get("negative"),
+            "patches": groups.size(),
+            **{side: groups["side"].agg(lambda sides, side=side: (sides == side).sum()) for side in SIDES},
+        }
+    )
+    table = table.reindex(sorted(groups.groups)).fillna(0).astype(int)
+    return pd.concat([table, table.sum().to_frame("all").T])
+
+
+def class_balance(patches: pd.DataFrame) -> pd.DataFrame:
+    """Count each side's patches by class, and the shares of its pixels; a pixel counts once in each patch that shows it."""
+    rows = {side: _class_shares(patches[patches["side"] == side]) for side in SIDES} | {"all": _class_shares(patches)}
+    return pd.DataFrame.from_dict(rows, orient="index").query("patches > 0")
+
+
+def _class_shares(patches: pd.DataFrame) -> dict[str, float]:
+    pixels = patches["height"] * patches["width"]
+    total = max(int(pixels.sum()), 1)
+    landform, ignored = (float((patches[name] * pixels).sum()) / total for name in ("positive", "ignored"))
+    return {
+        "patches": len(patches),
+        "of positive outlines": int((patches["class"] == "positive").sum()),
+        "of negative outlines": int((patches["class"] == "negative").sum()),
+        "show the landform": int((patches["positive"] > 0).sum()),
+        "landform": landform,
+        "background": 1 - landform - ignored if len(patches) else 0.0,
+        "ignored": ignored,
+    }
+
+
+def count_exclusions(removed: pd.DataFrame) -> dict[str, int]:
+    """Count the sub-images that were left out, by reason without its numbers."""
+    reasons = removed["reason"].map(lambda reason: re.split(r"\s\d", reason)[0])
+    return {str(reason): int(count) for reason, count in reasons.value_counts().sort_index().items()}
+
+
+def count_by_source(outlines: pd.DataFrame, patches: pd.DataFrame) -> pd.DataFrame:
+    """Count the outlines of each file and class, and those of them with patches."""
+    cropped = outlines.assign(cropped=outlines["polygon"].isin(patches["polygon"]))
+    table = cropped.groupby(["source", "class"])["cropped"].agg(["size", "sum"]).reset_index()
+    return table.rename(columns={"source": "file", "size": "outlines", "sum": "with patches"})
+
+
+def content_digest(patches: pd.DataFrame) -> str:
+    """Return a digest of all patches' contents; their order and names do not change it."""
+    return sha256("\n".join(sorted(patches["digest"])).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""contact-sheet: a picture of a sample of patches with their outlines, for a person to look at before anything is trained."""
+"""contact-sheet: a picture of a sample of patches with their outlines, for a check by eye before training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def bare_outlines(source: Path, target: Path) -> None:
-    """Write the kept outlines, sorted, with no more than their id and class."""
+    """Write to ``target`` the kept outlines of ``source``, sorted, with their id and class alone."""
     outlines = read_polygons(source, "kept").sort_values("polygon", kind="stable", ignore_index=True)
     write_layers(target, {"kept": outlines[["polygon", "class", "geometry"]]})
 
@@ -33,29 +33,29 @@ def contact_sheet(
     sheet_settings: Annotated[Sheet, Setting("patches.sheet")],
     seed: Annotated[int, Setting("seed")],
 ) -> None:
-    """Draw a sample of the patches of all tiles into ``sheet``, a PNG, suspicious ones first (``suspects``).
+    """Draw a sample of the patches of all tiles into ``sheet``, a PNG, suspicious ones first.
 
     ``patches`` and ``footprints`` are those of the same tiles, in the same order. Raises UserError where they do not fit.
+    A patch is suspicious by the signs of ``contact_sheet_figure.flag``.
     """
     from lobate.io.patches import open_patches
     from lobate.patches.contact_sheet_figure import draw_contact_sheet, sample
 
     if len(patches) != len(footprints):
         raise UserError(
-            f"There are {len(patches)} patch files and {len(footprints)} footprints. Give both of each tile."
+            f"There are {len(patches)} patch files and {len(footprints)} footprints. Give both files of each tile."
         )
     tiles = [read_footprints(path) for path in footprints]
     arrays = [open_patches(path, len(tile)) for path, tile in zip(patches, tiles, strict=True)]
-    every = pd.concat([_without_crs(tile).assign(file=number) for number, tile in enumerate(tiles)], ignore_index=True)
-    picked = sample(every, sheet_settings.patches, seed)
-    suspicious = int((picked["suspicion"] > 0).sum())
-    log.info("The contact sheet shows %d of %d patches, %d of them suspicious.", len(picked), len(every), suspicious)
+    pool = pd.concat([_without_crs(tile).assign(file=number) for number, tile in enumerate(tiles)], ignore_index=True)
+    sampled = sample(pool, sheet_settings.patches, seed)
+    suspicious = int((sampled["suspicion"] > 0).sum())
+    log.info("The contact sheet shows %d of %d patches, %d of them suspicious.", len(sampled), len(pool), suspicious)
     outlines = read_polygons(polygons, "kept")
-    draw_contact_sheet(
-        sheet, picked, arrays, {number: outlines.to_crs(tile.crs) for number, tile in enumerate(tiles)}, len(every)
-    )
+    by_tile = {number: outlines.to_crs(tile.crs) for number, tile in enumerate(tiles)}
+    draw_contact_sheet(sheet, sampled, arrays, by_tile, len(pool))
 
 
 def _without_crs(tile: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return the footprints as a table that knows no CRS, so that it can stand with those of other tiles."""
+    """Return the footprints as a plain table, which can be concatenated with those of tiles in another CRS."""
     return pd.DataFrame(tile).astype({"geometry": object})

@@ -1,9 +1,8 @@
-"""Crop patches: the ground round every outline, image and label side by side, in pieces a network can take.
+"""crop-patches: the ground round every outline, image and label together, in pieces of a size for a network.
 
-Every outline of the tile, positive or negative, has a sub-image (``cores``). What is seen in it decides whether it is kept
-(``quality``). The labels come from the label raster, so neighbouring landforms are burned too, round a negative as well.
-
-What can be seen in a part of an image: the share of valid pixels and the entropy of the grey levels.
+Every outline of the tile, positive or negative, has a sub-image (see ``windows``). It is kept or left out by its quality:
+the share of valid pixels and the entropy of the grey levels. Labels come from the label raster, so neighbouring landforms
+are labelled too, also round a negative.
 """
 
 from __future__ import annotations
@@ -22,14 +21,17 @@ from rasterio.io import DatasetReader
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.grid import Grid
-from lobate.io.mask_values import IMAGE_NODATA
+from lobate.io.mask_values import IGNORE, IMAGE_NODATA, LANDFORM
 from lobate.io.raster import open_raster, row_blocks
 from lobate.io.vector import read_polygons, write_layers
 from lobate.patches.footprints import PATCH_COLUMNS, REMOVED_COLUMNS, footprint_layer
 from lobate.patches.windows import Window, largest_side, sub_images, windows
 from lobate.settings.patches import Crop
 
+log = logging.getLogger(__name__)
+
 PIXELS_AT_ONCE = 4_000_000
+"""Pixels of one read when the quality of a window is measured."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Quality:
     entropy: float
 
     def exclusion_reason(self, crop: Crop) -> str | None:
-        """Why a sub-image of this quality is left out; None when it is kept."""
+        """Return the reason for leaving out a sub-image of this quality, None when it is kept."""
         if not self.valid > crop.min_valid:
             return f"valid share {self.valid:.3f} is not greater than {crop.min_valid:g}"
         if not self.entropy >= crop.min_entropy:
@@ -48,48 +50,8 @@ class Quality:
         return None
 
 
-def valid_pixels(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
-    """Return where ``pixels`` (bands, h, w) show something: any band differs from nodata (0 unless said). Shape (h, w)."""
-    return (pixels != (nodata or IMAGE_NODATA)).any(axis=0)
-
-
-def grey_counts(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
-    """Count the valid pixels of each grey level; grey is the mean of the bands, rounded half up. Shape (256,)."""
-    bands = len(pixels)
-    grey = (pixels.sum(axis=0, dtype=np.uint16) + bands // 2) // bands
-    return np.bincount(grey[valid_pixels(pixels, nodata)], minlength=256)
-
-
-def quality(counts: np.ndarray, pixels: int) -> Quality:
-    """Return the quality of ``pixels`` pixels with these grey-level ``counts``.
-
-    Entropy is Shannon's, -sum p log10 p, over valid pixels only (nodata would count as one more grey level).
-    """
-    total = int(counts.sum())
-    shares = counts[counts > 0] / max(total, 1)
-    entropy = float(-(shares * np.log10(shares)).sum()) if total else 0.0
-    return Quality(round(total / pixels, 6), round(abs(entropy), 6))
-
-
-def inspect_window(image: DatasetReader, window: Window) -> Quality:
-    """Return the quality of one window of an open image, read in bands of rows so that its size does not matter."""
-    counts = sum(grey_counts(pixels, image.nodata) for pixels in _bands(image, window))
-    return quality(np.asarray(counts), window.height * window.width)
-
-
-def _bands(image: DatasetReader, window: Window) -> Iterator[np.ndarray]:
-    _, cols = window.slices
-    for start, stop in row_blocks(window.height, max(1, PIXELS_AT_ONCE // window.width)):
-        yield image.read(window=((window.row + start, window.row + stop), cols))
-
-
-log = logging.getLogger(__name__)
-
-IGNORE = 255
-
-
 def polygons_of_tile(source: Path, target: Path, tile: str) -> None:
-    """Write the kept outlines of ``tile``, sorted, with no more than their id and class: all that cropping may see."""
+    """Write to ``target`` the kept outlines of ``tile``, sorted, with id, class and tile: cropping depends on nothing else."""
     outlines = read_polygons(source, "kept")
     outlines = outlines[outlines["tile"] == tile].sort_values("polygon", kind="stable")
     write_layers(target, {"kept": outlines[["polygon", "class", "tile", "geometry"]].reset_index(drop=True)})
@@ -111,19 +73,19 @@ def crop_patches(
     ignore); it can be memory-mapped. A smaller patch lies top left, the rest is image 0 and label 255. ``footprints``:
     layers ``patches`` and ``removed`` in the tile's CRS; ``row`` of a patch is its place in the npy.
 
-    Raises UserError when image and label raster are not on one grid or not what they should be.
+    Raises UserError when image and label raster are not on one grid, or not 8-bit.
     """
-    with open_raster(image) as scene, open_raster(label) as truth:
-        _check_rasters(scene, truth)
+    with open_raster(image) as scene, open_raster(label) as label_raster:
+        _check_rasters(scene, label_raster)
         outlines = read_polygons(polygons, "kept").to_crs(scene.crs)
         outlines = outlines[outlines["tile"] == tile].sort_values("polygon", kind="stable")
         kept, removed = _sub_images(scene, outlines, crop)
         plan = [
-            {**one, "window": window, "clipped": one["clipped"] and _at_edge(window, scene.shape)}
-            for one in kept
-            for window in windows(one["window"], crop.core, crop.margin)
+            {**sub_image, "window": window, "clipped": sub_image["clipped"] and _at_edge(window, scene.shape)}
+            for sub_image in kept
+            for window in windows(sub_image["window"], crop.core, crop.margin)
         ]
-        rows = _write_patches(patches, scene, truth, plan, largest_side(crop.core, crop.margin))
+        rows = _write_patches(patches, scene, label_raster, plan, largest_side(crop.core, crop.margin))
         for number, row in enumerate(rows):
             row |= {"patch": f"{tile}_{number:05d}", "tile": tile, "row": number}
         grid = Grid.from_raster(scene)
@@ -138,26 +100,26 @@ def crop_patches(
     _log_summary(tile, len(outlines), kept, rows, removed)
 
 
-def _check_rasters(scene: DatasetReader, truth: DatasetReader) -> None:
-    if not Grid.from_raster(scene).same_as(Grid.from_raster(truth)):
+def _check_rasters(scene: DatasetReader, label_raster: DatasetReader) -> None:
+    if not Grid.from_raster(scene).same_as(Grid.from_raster(label_raster)):
         raise UserError(
-            f"The label raster {truth.name} ({truth.height} x {truth.width} px, {truth.crs}) is not on the grid of the image "
+            f"The label raster {label_raster.name} ({label_raster.height} x {label_raster.width} px, {label_raster.crs}) is not on the grid of the image "
             f"{scene.name} ({scene.height} x {scene.width} px, {scene.crs}). Make it again from this image with rasterize-labels."
         )
     if set(scene.dtypes) != {"uint8"}:
         raise UserError(
             f"The image {scene.name} is {scene.dtypes[0]}, but patches are cut from 8-bit images. Make it with compose-rgb."
         )
-    if truth.count != 1 or truth.dtypes[0] != "uint8":
+    if label_raster.count != 1 or label_raster.dtypes[0] != "uint8":
         raise UserError(
-            f"The label raster {truth.name} must be one band of uint8. Make it again with rasterize-labels."
+            f"The label raster {label_raster.name} must be one band of uint8. Make it again with rasterize-labels."
         )
 
 
 def _sub_images(
     scene: DatasetReader, outlines: gpd.GeoDataFrame, crop: Crop
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the sub-images that are kept and those left out, with their reason."""
+    """Return the sub-images that are kept, and those left out with their reason."""
     kept: list[dict[str, Any]] = []
     removed: list[dict[str, Any]] = []
     boxes = sub_images(outlines.bounds.to_numpy(), Grid.from_raster(scene), crop.buffer_m)
@@ -166,8 +128,8 @@ def _sub_images(
         if window is None:
             removed.append(row | {"reason": "off the image", "geometry": outline.geometry.envelope})
             continue
-        seen = inspect_window(scene, window)
-        row |= {"valid": seen.valid, "entropy": seen.entropy, "reason": seen.exclusion_reason(crop)}
+        measured = inspect_window(scene, window)
+        row |= {"valid": measured.valid, "entropy": measured.entropy, "reason": measured.exclusion_reason(crop)}
         (removed if row["reason"] else kept).append(row)
     return kept, removed
 
@@ -177,7 +139,7 @@ def _at_edge(window: Window, shape: tuple[int, int]) -> bool:
 
 
 def _write_patches(
-    path: Path, scene: DatasetReader, truth: DatasetReader, plan: list[dict[str, Any]], side: int
+    path: Path, scene: DatasetReader, label_raster: DatasetReader, plan: list[dict[str, Any]], side: int
 ) -> list[dict[str, Any]]:
     """Write the npy one patch at a time, and return the plan with each patch's shares and digest."""
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(plan), side, side, scene.count + 1)}
@@ -185,7 +147,7 @@ def _write_patches(
     with Path(path).open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for row in plan:
-            pixels, labels = scene.read(window=row["window"].slices), _read_labels(truth, row["window"])
+            pixels, labels = scene.read(window=row["window"].slices), _read_labels(label_raster, row["window"])
             content = _stack(pixels, labels, side).tobytes()
             file.write(content)
             digest = hashlib.sha256(content).hexdigest()
@@ -193,12 +155,12 @@ def _write_patches(
     return rows
 
 
-def _read_labels(truth: DatasetReader, window: Window) -> np.ndarray:
-    labels = truth.read(1, window=window.slices)
-    strange = (labels > 1) & (labels != IGNORE)
-    if strange.any():
+def _read_labels(label_raster: DatasetReader, window: Window) -> np.ndarray:
+    labels = label_raster.read(1, window=window.slices)
+    unknown = (labels > LANDFORM) & (labels != IGNORE)
+    if unknown.any():
         raise UserError(
-            f"The label raster {truth.name} holds the value {labels[strange][0]} near row {window.row}, column {window.col}; "
+            f"The label raster {label_raster.name} holds the value {labels[unknown][0]} near row {window.row}, column {window.col}; "
             "labels are 0, 1 and 255 (ignore). Make it again with rasterize-labels."
         )
     return labels
@@ -215,9 +177,9 @@ def _stack(pixels: np.ndarray, labels: np.ndarray, side: int) -> np.ndarray:
 
 
 def _shares(pixels: np.ndarray, labels: np.ndarray, nodata: float | None) -> dict[str, float]:
-    seen = quality(grey_counts(pixels, nodata), labels.size)
-    positive, ignored = (round(np.count_nonzero(labels == value) / labels.size, 6) for value in (1, IGNORE))
-    return {"valid": seen.valid, "entropy": seen.entropy, "positive": positive, "ignored": ignored}
+    measured = quality(grey_counts(pixels, nodata), labels.size)
+    positive, ignored = (round(np.count_nonzero(labels == value) / labels.size, 6) for value in (LANDFORM, IGNORE))
+    return {"valid": measured.valid, "entropy": measured.entropy, "positive": positive, "ignored": ignored}
 
 
 def _log_summary(
@@ -233,13 +195,50 @@ def _log_summary(
         log.info("%d sub-images are clipped by the image's edge, which cuts %d of their patches.", clipped, cut)
     for row in removed:
         log.warning("The sub-image of %s is left out: %s.", row["polygon"], row["reason"])
-    blind = {row["polygon"] for row in rows if row["class"] == "positive"}
-    blind -= {row["polygon"] for row in rows if row["positive"] > 0}
-    if blind:
+    unlabelled = {row["polygon"] for row in rows if row["class"] == "positive"}
+    unlabelled -= {row["polygon"] for row in rows if row["positive"] > 0}
+    if unlabelled:
         log.warning(
-            "%d positive outlines have no positive pixel in their patches: %s.", len(blind), _abbreviate(sorted(blind))
+            "%d positive outlines have no positive pixel in their patches: %s.",
+            len(unlabelled),
+            _abbreviate(sorted(unlabelled)),
         )
 
 
-def _abbreviate(names: list[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _abbreviate(names: list[str], count: int = 5) -> str:
+    return ", ".join(names[:count]) + (f" and {len(names) - count} more" if len(names) > count else "")
+
+
+def inspect_window(image: DatasetReader, window: Window) -> Quality:
+    """Return the quality of one window of an open image, read in bands of rows to bound the memory."""
+    counts = sum(grey_counts(pixels, image.nodata) for pixels in _bands(image, window))
+    return quality(np.asarray(counts), window.height * window.width)
+
+
+def _bands(image: DatasetReader, window: Window) -> Iterator[np.ndarray]:
+    _, cols = window.slices
+    for start, stop in row_blocks(window.height, max(1, PIXELS_AT_ONCE // window.width)):
+        yield image.read(window=((window.row + start, window.row + stop), cols))
+
+
+def quality(counts: np.ndarray, pixels: int) -> Quality:
+    """Return the quality of ``pixels`` pixels with these grey-level ``counts``.
+
+    Entropy is Shannon's, -sum p log10 p, over valid pixels only: nodata would count as one more grey level.
+    """
+    total = int(counts.sum())
+    shares = counts[counts > 0] / max(total, 1)
+    entropy = float(-(shares * np.log10(shares)).sum()) if total else 0.0
+    return Quality(round(total / pixels, 6), round(abs(entropy), 6))
+
+
+def grey_counts(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
+    """Return the number of valid pixels at each grey level, the mean of the bands rounded half up. Shape (256,)."""
+    bands = len(pixels)
+    grey = (pixels.sum(axis=0, dtype=np.uint16) + bands // 2) // bands
+    return np.bincount(grey[valid_pixels(pixels, nodata)], minlength=256)
+
+
+def valid_pixels(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
+    """Return where any band of ``pixels`` (bands, h, w) differs from nodata (0 if None). Shape (h, w), bool."""
+    return (pixels != (nodata or IMAGE_NODATA)).any(axis=0)

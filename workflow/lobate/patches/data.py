@@ -1,9 +1,9 @@
-"""A region's patches as a data set for PyTorch, for whoever trains something else on them.
+"""A region's patches as a data set for PyTorch, for training of other models on them.
 
     training = Patches("results/demo/patches", side="training")
     for batch in DataLoader(training, batch_size=8, shuffle=True): ...
 
-Samples are dictionaries with ``image`` and ``mask``, as torchgeo has them, so its transforms and trainers take them.
+Samples are dictionaries with ``image`` and ``mask``, as in torchgeo, so its transforms and trainers take them.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Patches(Dataset[Sample]):
     """The patches of one side of a split, or of one fold of it.
 
     A sample has ``image``, (bands, P, P) float32 from 0 to 255, ``mask``, (P, P) int64 with 1 for the landform, 0 for
-    background and 255 for what is to be ignored (``CrossEntropyLoss(ignore_index=255)``), and ``patch``, its name. Files are
-    opened as patches are asked for, so workers may be forked or spawned.
+    background and 255 for ignored pixels (``CrossEntropyLoss(ignore_index=255)``), and ``patch``, its name. Each access opens
+    the patch's file, so workers may be forked or spawned.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class Patches(Dataset[Sample]):
         return len(self.table)
 
     def __getitem__(self, index: int) -> Sample:
-        one = self.table.iloc[index]
-        patch = np.load(self._file(one["tile"]), mmap_mode="r")[one["row"]]
+        row = self.table.iloc[index]
+        patch = np.load(self._file(row["tile"]), mmap_mode="r")[row["row"]]
         pixels = torch.from_numpy(np.moveaxis(patch, -1, 0).copy())
-        sample = {"image": pixels[:-1].float(), "mask": pixels[-1].long(), "patch": one["patch"]}
+        sample = {"image": pixels[:-1].float(), "mask": pixels[-1].long(), "patch": row["patch"]}
         return self.transform(sample) if self.transform else sample
 
     def _file(self, tile: str) -> Path:

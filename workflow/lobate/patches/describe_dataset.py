@@ -1,4 +1,4 @@
-"""describe-dataset: a card that says what is in the data set, where it comes from, what it leaks, and how to load it."""
+"""describe-dataset: a card of the data set: its content, its sources, its leakage, and how to load it."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ LEAKAGE_KEYS = ("patches", "training", "validation", "dropped", "leaked_share", 
 
 
 def outline_sources(source: Path, target: Path) -> None:
-    """Write of each kept outline no more than its id, class and file, sorted."""
+    """Write to ``target`` the id, class and file of each kept outline, sorted, without geometry."""
     outlines = read_layer(source, "kept").sort_values("polygon", kind="stable", ignore_index=True)
-    nowhere = gpd.GeoSeries([None] * len(outlines), crs=outlines.crs)
-    write_layers(target, {"kept": gpd.GeoDataFrame(outlines[["polygon", "class", "source"]], geometry=nowhere)})
+    missing = gpd.GeoSeries([None] * len(outlines), crs=outlines.crs)
+    write_layers(target, {"kept": gpd.GeoDataFrame(outlines[["polygon", "class", "source"]], geometry=missing)})
 
 
 def describe_dataset(
@@ -49,16 +49,16 @@ def describe_dataset(
     region: Annotated[str, Setting("region")],
     landform: Annotated[str, Setting("landform")],
 ) -> None:
-    """Write the data set's card, Markdown, from the split, what it leaks, and the footprints' layers of what was left out.
+    """Write the data set's card, Markdown, from the split, its leakage, and the footprints' layers of removed sub-images.
 
-    ``facts``: what compose-rgb tells of each tile's image, <tile>.json. Every number is counted from these files. Raises
-    UserError when they are not what they should be.
+    ``facts``: compose-rgb's facts of each tile's image, <tile>.json. Every number is counted from these files. Raises
+    UserError when one of them lacks something.
     """
     rows, measured = _read_split(split), _read_leakage(leakage)
     removed = pd.concat([read_layer(path, "removed").drop(columns="geometry") for path in footprints])
     outlines = pd.DataFrame(read_layer(polygons, "kept"))
     images = {path.stem: _read_facts(path) for path in sorted(facts, key=lambda path: path.stem)}
-    known = CardFacts(
+    card_facts = CardFacts(
         region=region,
         landform=landform,
         licence=licence,
@@ -72,7 +72,7 @@ def describe_dataset(
         images=images,
         leakage=measured,
     )
-    card.write_text(write_card(known), encoding="utf-8")
+    card.write_text(write_card(card_facts), encoding="utf-8")
     log.info("The card describes %d patches of %d outlines.", len(rows), rows["polygon"].nunique())
 
 

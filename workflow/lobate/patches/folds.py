@@ -1,9 +1,9 @@
-"""Folds for cross-validation: every patch validates in one of them, by the same rules as in the split. (With the method
-field, patches of places that were rejected in the review validate in none: no field says in which. They train.)
+"""Folds for cross-validation: every patch validates in one of them, by the same methods as in the split.
 
-Whole units go to the fold that has the fewest patches, largest units first. A connected group larger than a fold is cut
-first, by the places of its outlines, into as many parts as it fills folds. Where two folds overlap, the patches of the one
-that overlap the other's ground *clash* with it: they must not train when it validates. In random none does, as it leaks anyhow.
+Whole groups go to the fold with the fewest patches, largest groups first. A connected group larger than a fold is cut first,
+by the places of its outlines, into as many parts as it fills folds. Where two folds overlap, the patches of one that overlap
+the other's ground *clash* with it: they must not train when it validates. In random none clashes, as it leaks anyway. By the
+method field, patches of places that were rejected in the review have no fold, so they only train.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lobate.settings.patches import Split
 
 @dataclass(frozen=True)
 class Folds:
-    """``fold``: (n,), the fold in which each patch validates, -1 for none; ``sides``: those of each fold, (n,)."""
+    """``fold``: (n,), the fold in which each patch validates, -1 for none; ``sides``: (n,) for each fold."""
 
     fold: np.ndarray
     sides: list[np.ndarray]
@@ -62,9 +62,9 @@ def _grouped(pool: Pool, settings: Split) -> np.ndarray:
     names = group_names(pool)
     parts = np.zeros(len(pool), dtype=np.int64)
     for _, members in pd.Series(range(len(pool))).groupby(pool.groups):
-        filled = round(len(members) * settings.folds / len(pool))
-        if filled > 1:
-            parts[members] = _cut_group(pool, members.to_numpy(), filled)
+        count = round(len(members) * settings.folds / len(pool))
+        if count > 1:
+            parts[members] = _cut_group(pool, members.to_numpy(), count)
     return _fill_folds(pool, np.char.add(np.char.add(names, "/"), parts.astype(str)), settings.folds)
 
 
@@ -81,11 +81,11 @@ def _field(pool: Pool, settings: Split) -> np.ndarray:
             f"{'words' if numbers is None else f'{count} different numbers'}. Set patches.split.folds to "
             f"{count if count > 1 else 0}, or number {settings.folds} folds in the field."
         )
-    drawn = np.array([pool.field_values.get(polygon) != REJECTED_FOLD for polygon in pool.polygons])
-    bare = drawn & (numbers < 0)
-    if bare.any():
+    not_rejected = np.array([pool.field_values.get(polygon) != REJECTED_FOLD for polygon in pool.polygons])
+    unnumbered = not_rejected & (numbers < 0)
+    if unnumbered.any():
         raise UserError(
-            f"The outline {pool.polygons[bare][0]} has no number in the field that labels.fold_field names, so it is in "
+            f"The outline {pool.polygons[unnumbered][0]} has no number in the field that labels.fold_field names, so it is in "
             "none of the folds. Give every outline a number, or set patches.split.folds to 0: then those without one train."
         )
     return numbers
@@ -95,38 +95,41 @@ _METHODS = {"random": _random, "grouped": _grouped, "blocks": _blocks, "field": 
 
 
 def _fill_folds(pool: Pool, names: np.ndarray, folds: int) -> np.ndarray:
-    """Give units to folds: the largest first, equals in their seeded order, each to the fold with the fewest patches."""
-    units, number, sizes = np.unique(names, return_inverse=True, return_counts=True)
-    turn = np.array([seeded_hash(pool.seed, name) for name in units], dtype=np.uint64)
+    """Return the fold of each patch, (n,): groups go to the fold with the fewest patches, the largest groups first.
+
+    Groups of equal size are in their seeded order.
+    """
+    groups, number, sizes = np.unique(names, return_inverse=True, return_counts=True)
+    hashes = np.array([seeded_hash(pool.seed, name) for name in groups], dtype=np.uint64)
     filled = [(0, fold) for fold in range(folds)]
-    given = np.empty(len(units), dtype=np.int64)
-    for unit in np.lexsort((turn, -sizes)):
-        patches, given[unit] = filled[0]
-        heapq.heapreplace(filled, (patches + int(sizes[unit]), int(given[unit])))
-    return given[number]
+    fold_of = np.empty(len(groups), dtype=np.int64)
+    for group in np.lexsort((hashes, -sizes)):
+        patches, fold_of[group] = filled[0]
+        heapq.heapreplace(filled, (patches + int(sizes[group]), int(fold_of[group])))
+    return fold_of[number]
 
 
 def _cut_group(pool: Pool, members: np.ndarray, parts: int) -> np.ndarray:
-    """Cut ``members`` into parts of about equal size, side by side, with all patches of an outline in one; (m,) of int."""
-    some = pool.footprints.iloc[members]
-    west, south, east, north = some.bounds.to_numpy().T
+    """Cut ``members`` into adjacent parts of about equal size, with all patches of an outline in one part; (m,) of int."""
+    footprints = pool.footprints.iloc[members]
+    west, south, east, north = footprints.bounds.to_numpy().T
     y = (south + north) / 2
     x = (west + east) / 2 * np.cos(np.radians(y.mean()))
-    outlines = pd.DataFrame({"x": x, "y": y, "size": 1}).groupby(some["polygon"].to_numpy())
+    outlines = pd.DataFrame({"x": x, "y": y, "size": 1}).groupby(footprints["polygon"].to_numpy())
     table = outlines.agg({"x": "mean", "y": "mean", "size": "sum"})
     part = _bisect(table[["x", "y"]].to_numpy(), table["size"].to_numpy(), parts)
     return part[outlines.ngroup().to_numpy()]
 
 
 def _bisect(places: np.ndarray, sizes: np.ndarray, parts: int) -> np.ndarray:
-    """Cut places (m, 2) across their longer extent, again and again, so that sizes share out evenly; (m,) of int."""
-    found = np.zeros(len(places), dtype=np.int64)
+    """Cut places (m, 2) across their longer extent, recursively, into parts of about equal size; (m,) of int."""
+    part = np.zeros(len(places), dtype=np.int64)
     if parts < 2 or len(places) < 2:
-        return found
+        return part
     order = np.argsort(places[:, np.ptp(places, axis=0).argmax()], kind="stable")
     before = np.cumsum(sizes[order])
     first = parts // 2
     at = int(np.abs(before[:-1] - before[-1] * first / parts).argmin()) + 1
-    found[order[:at]] = _bisect(places[order[:at]], sizes[order[:at]], first)
-    found[order[at:]] = first + _bisect(places[order[at:]], sizes[order[at:]], parts - first)
-    return found
+    part[order[:at]] = _bisect(places[order[:at]], sizes[order[:at]], first)
+    part[order[at:]] = first + _bisect(places[order[at:]], sizes[order[at:]], parts - first)
+    return part

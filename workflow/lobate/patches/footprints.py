@@ -1,4 +1,4 @@
-"""The layers that go with a tile's patches: which ground each patch shows, and which sub-images were left out and why."""
+"""The layers of a tile's footprints: the ground of each patch, and the removed sub-images with their reasons."""
 
 from __future__ import annotations
 
@@ -30,17 +30,18 @@ REMOVED_COLUMNS = {
     **WINDOW_COLUMNS,
     **QUALITY_COLUMNS,
 }
-SEGMENTS_PER_EDGE = 8  # an edge is bent by a change of CRS; pieces of it are straight to a few centimetres
+SEGMENTS_PER_EDGE = 8
+"""A change of CRS bends an edge; its segments are straight to a few centimetres."""
 
 
 def footprint_layer(rows: list[dict[str, Any]], columns: dict[str, str], grid: Grid) -> gpd.GeoDataFrame:
     """Return a layer in the grid's CRS with these columns and types; the geometry is each row's ``window``.
 
-    A row whose window is None (its outline misses the image) brings its own ``geometry``.
+    A row without a window (None: its outline lies off the image) has a ``geometry`` of its own.
     """
-    spread = [_with_window(row, grid) for row in rows]
-    table = {name: pd.Series([row[name] for row in spread], dtype=kind) for name, kind in columns.items()}
-    return gpd.GeoDataFrame(table, geometry=[row["geometry"] for row in spread], crs=grid.crs)
+    complete = [_with_window(row, grid) for row in rows]
+    table = {name: pd.Series([row[name] for row in complete], dtype=kind) for name, kind in columns.items()}
+    return gpd.GeoDataFrame(table, geometry=[row["geometry"] for row in complete], crs=grid.crs)
 
 
 def _with_window(row: dict[str, Any], grid: Grid) -> dict[str, Any]:
@@ -68,17 +69,19 @@ def read_footprints(path: Path) -> gpd.GeoDataFrame:
 def read_all_footprints(paths: list[Path]) -> gpd.GeoDataFrame:
     """Read the layer ``patches`` of all tiles into one table in EPSG:4326, sorted by tile and row.
 
-    Where a footprint crosses the antimeridian, longitudes of all run from 0 to 360. Raises UserError when no file is given, a
-    patch comes twice or columns are missing.
+    Where a footprint crosses the antimeridian, all longitudes run from 0 to 360. Raises UserError when there is no file, a
+    patch occurs twice or columns are missing.
     """
     if not paths:
         raise UserError("No footprints are given. Name those of at least one tile, made by crop-patches.")
     tiles = [_to_lonlat(read_footprints(path)) for path in paths]
     table = pd.concat([tile for tile in tiles if len(tile)] or tiles[:1], ignore_index=True)
     table = table.sort_values(["tile", "row"], kind="stable", ignore_index=True)
-    twice = table["patch"][table["patch"].duplicated()]
-    if len(twice):
-        raise UserError(f"The patch {twice.iloc[0]} comes twice in the footprints. Give each tile's footprints once.")
+    repeated = table["patch"][table["patch"].duplicated()]
+    if len(repeated):
+        raise UserError(
+            f"The patch {repeated.iloc[0]} comes twice in the footprints. Give each tile's footprints once."
+        )
     return _unwrap_longitudes(gpd.GeoDataFrame(table, geometry="geometry", crs=LONLAT))
 
 
@@ -90,6 +93,6 @@ def _unwrap_longitudes(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _to_lonlat(footprints: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    edges = (footprints.geometry.length / 4 / SEGMENTS_PER_EDGE).to_numpy()
-    bent = footprints.geometry.segmentize(edges) if len(footprints) else footprints.geometry
-    return footprints[[*PATCH_COLUMNS]].set_geometry(bent.to_crs(LONLAT))
+    segment_lengths = (footprints.geometry.length / 4 / SEGMENTS_PER_EDGE).to_numpy()
+    outlines = footprints.geometry.segmentize(segment_lengths) if len(footprints) else footprints.geometry
+    return footprints[[*PATCH_COLUMNS]].set_geometry(outlines.to_crs(LONLAT))

@@ -1,7 +1,7 @@
-"""All patches of a region with what every way of splitting them asks for: who overlaps whom, and a seeded order.
+"""The pool of all patches of a region, with their overlaps and a seeded order, which every split method uses.
 
-The order comes from a hash of the seed and of each patch's place (its tile and window), never from its number: so a patch
-keeps its turn when others are added or taken away.
+The order comes from a hash of the seed and of each patch's place (its tile and window), never from its number. So the order
+of two patches does not change when others are added or removed.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from lobate.patches.overlap import connected_groups, overlap_matrix, overlapping
 
 
 def seeded_hash(seed: int, name: str) -> int:
-    """Return a number of 64 bits that looks random and depends on ``seed`` and ``name`` alone."""
+    """Return a pseudo-random number of 64 bits that depends on ``seed`` and ``name`` alone."""
     return int.from_bytes(sha256(f"{seed}/{name}".encode()).digest()[:8], "big")
 
 
 def n_validation(patches: int, share: float) -> int:
-    """Return how many of ``patches`` are to validate: ``share`` of them, rounded; at least one on either side."""
+    """Return the number of validation patches: ``share`` of all ``patches``, rounded, with at least one on either side."""
     return min(max(round(Fraction(str(share)) * patches), 1), patches - 1)
 
 
 @dataclass(frozen=True)
 class Pool:
-    """``footprints``: n patches in EPSG:4326 (``footprints.read_all``); arrays are (n,), ``overlap`` is (n, n).
+    """``footprints``: n patches in EPSG:4326 (``footprints.read_all_footprints``); arrays are (n,), ``overlap`` is (n, n).
 
-    ``given``: what the outlines' own field says of each polygon's side or fold, where it says anything.
+    ``field_values``: by polygon, its side or fold in the outlines' own field, where it has one.
     """
 
     footprints: gpd.GeoDataFrame
@@ -41,9 +41,9 @@ class Pool:
     groups: np.ndarray = field(init=False, repr=False)
     """Number of the connected group of overlapping footprints."""
     places: np.ndarray = field(init=False, repr=False)
-    """Where each patch lies, in words: tile/row/column/height x width."""
+    """Place of each patch as a name: tile/row/column/heightxwidth."""
     rank: np.ndarray = field(init=False, repr=False)
-    """Place of each patch in the seeded order, 0 to n - 1."""
+    """Rank of each patch in the seeded order, 0 to n - 1."""
 
     def __post_init__(self) -> None:
         overlap = overlap_matrix(self.footprints)
@@ -67,7 +67,7 @@ class Pool:
 
     @property
     def polygons(self) -> np.ndarray:
-        """Whose sub-image each patch is of, (n,) of str."""
+        """The outline of each patch's sub-image, (n,) of str."""
         return self.footprints["polygon"].to_numpy(dtype=str)
 
     @property
@@ -81,7 +81,7 @@ class Pool:
         return (self.footprints["class"] == "negative").to_numpy()
 
     def sides(self, validation: np.ndarray, *, drop: bool) -> np.ndarray:
-        """Return the side of each patch: training, validation, or with ``drop`` dropped, where it overlaps validation."""
+        """Return the side of each patch, (n,): training, validation, or with ``drop`` dropped where it overlaps validation."""
         sides = np.where(validation, "validation", "training").astype(object)
         if drop:
             sides[overlapping(self.overlap, validation)] = "dropped"

@@ -1,4 +1,4 @@
-"""Sides or folds that the outlines' own field gives: training and validation in words, or numbers of folds."""
+"""A split of the user's own: the outlines' field with training and validation in words, or with numbers of folds."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ TRAINING_WORDS, VALIDATION_WORDS = ("training", "train"), ("validation", "valida
 
 
 def fold_fields(source: Path, target: Path) -> None:
-    """Write what the kept outlines' field says, sorted, and nothing else of them: where they lie is the footprints' matter."""
+    """Write to ``target`` the id and fold of the kept outlines, sorted, without geometry: moving one does not change the split."""
     outlines = _outlines(source).sort_values("polygon", kind="stable", ignore_index=True)
-    nowhere = gpd.GeoSeries([None] * len(outlines), crs=outlines.crs)
-    write_layers(target, {"kept": gpd.GeoDataFrame(outlines[["polygon", "fold"]], geometry=nowhere)})
+    missing = gpd.GeoSeries([None] * len(outlines), crs=outlines.crs)
+    write_layers(target, {"kept": gpd.GeoDataFrame(outlines[["polygon", "fold"]], geometry=missing)})
 
 
 def read_user_split(path: Path) -> dict[str, str]:
-    """Return what the field says of each kept polygon, in lower case; those of which it says nothing are left out."""
+    """Return polygon -> value of the field in lower case, for the kept polygons that have one."""
     outlines = _outlines(path).dropna(subset="fold")
-    said = {one: str(fold).strip().lower() for one, fold in zip(outlines["polygon"], outlines["fold"], strict=True)}
-    return {polygon: fold for polygon, fold in said.items() if fold}
+    folds = outlines["fold"].astype(str).str.strip().str.lower()
+    return {polygon: fold for polygon, fold in zip(outlines["polygon"], folds, strict=True) if fold}
 
 
 def _outlines(path: Path) -> gpd.GeoDataFrame:
@@ -38,32 +38,33 @@ def _outlines(path: Path) -> gpd.GeoDataFrame:
     return outlines
 
 
-def split_labels(polygons: np.ndarray, given: dict[str, str]) -> np.ndarray:
-    """Return what is ``given`` of each patch's polygon, (n,) of str, "" where nothing: all words, or all numbers.
+def split_labels(polygons: np.ndarray, field_values: dict[str, str]) -> np.ndarray:
+    """Return the field's value for each patch's polygon, (n,) of str, "" for none: all words, or all numbers.
 
-    Of places that were rejected in the review nothing can be. Raises UserError when it says nothing at all, something else, or some of both.
+    Places that were rejected in the review have none. Raises UserError when no patch has a value, when a value is neither a
+    side nor a number, or when there are both.
     """
-    said = np.array([given.get(polygon, "").replace(REJECTED_FOLD, "") for polygon in polygons], dtype=str)
-    found = set(said.tolist()) - {""}
-    if not found:
+    labels = np.array([field_values.get(polygon, "").replace(REJECTED_FOLD, "") for polygon in polygons], dtype=str)
+    values = set(labels.tolist()) - {""}
+    if not values:
         raise UserError(
             "patches.split.method is field, but no outline with patches has a side or fold. Set labels.fold_field to the "
             "outlines' field that holds training and validation, or numbers of folds."
         )
-    numbers = {one for one in found if one.isdecimal()}
-    strange = found - numbers - {*TRAINING_WORDS, *VALIDATION_WORDS}
-    if strange or numbers not in (set(), found):
-        one = min(strange or numbers)
+    numbers = {value for value in values if value.isdecimal()}
+    unknown = values - numbers - {*TRAINING_WORDS, *VALIDATION_WORDS}
+    if unknown or numbers not in (set(), values):
+        wrong = min(unknown or numbers)
         raise UserError(
-            f"The outline {polygons[said == one][0]} has {one} in the field that labels.fold_field names. It may hold the words "
+            f"The outline {polygons[labels == wrong][0]} has {wrong} in the field that labels.fold_field names. It may hold the words "
             "training and validation, or numbers of folds, but nothing else and not both. Correct it in the outlines' file."
         )
-    return said
+    return labels
 
 
-def fold_numbers(said: np.ndarray) -> np.ndarray | None:
-    """Return the folds numbered from 0 in the order of their numbers, -1 for none said, (n,); None where words are."""
-    numbers = sorted({int(one) for one in said if one.isdecimal()})
+def fold_numbers(labels: np.ndarray) -> np.ndarray | None:
+    """Return the fold of each patch, (n,), counted from 0 in the order of the numbers, -1 for none; None for words."""
+    numbers = sorted({int(label) for label in labels if label.isdecimal()})
     if not numbers:
         return None
-    return np.array([numbers.index(int(one)) if one else -1 for one in said.tolist()])
+    return np.array([numbers.index(int(label)) if label else -1 for label in labels.tolist()])

@@ -1,4 +1,4 @@
-"""Arithmetic of a patch: which rows and columns of a raster it takes. No raster is read here.
+"""The arithmetic of sub-images and patches: their windows of rows and columns. No raster is read here.
 
 The rectangle round an outline, grown by the buffer, is its sub-image. Along each axis the sub-image is divided into cores
 of ``core`` pixels, a remainder under a third of a core joins its neighbour, and each core is seen with ``margin`` pixels
@@ -32,7 +32,8 @@ import numpy as np
 
 from lobate.io.grid import Grid
 
-ROUNDING = 1e-6  # of a pixel: bounds that fall on a pixel's edge but for floating point count as on it
+ROUNDING = 1e-6
+"""In pixels: bounds that miss a pixel's edge by less lie on it."""
 
 
 class Window(NamedTuple):
@@ -45,12 +46,12 @@ class Window(NamedTuple):
 
     @property
     def slices(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """((row start, row stop), (col start, col stop)), as rasterio takes windows."""
+        """The window as rasterio takes it: ((row start, row stop), (col start, col stop))."""
         return (self.row, self.row + self.height), (self.col, self.col + self.width)
 
 
 def largest_side(core: int, margin: int) -> int:
-    """Side of the largest patch, in pixels."""
+    """Return the side of the largest patch, in pixels."""
     return core + 2 * margin
 
 
@@ -64,12 +65,12 @@ def core_spans(length: int, core: int, margin: int) -> list[tuple[int, int]]:
 
 
 def window_spans(length: int, core: int, margin: int) -> list[tuple[int, int]]:
-    """Return the span seen with each core, in order; cores that see the very same pixels share one."""
+    """Return the span of each core with its margins, in order; equal spans appear once."""
     largest = largest_side(core, margin)
     spans = []
     for start, stop in core_spans(length, core, margin):
-        seen_to = min(length, stop + margin)
-        spans.append((max(0, start - margin, seen_to - largest), seen_to))
+        end = min(length, stop + margin)
+        spans.append((max(0, start - margin, end - largest), end))
     return list(dict.fromkeys(spans))
 
 
@@ -87,7 +88,7 @@ def sub_images(bounds: np.ndarray, grid: Grid, buffer_m: float) -> list[tuple[Wi
     """Return for each outline its sub-image, None where it misses the image, and whether the image's edge clips it.
 
     ``bounds``: (n, 4), left, bottom, right and top in the grid's CRS. The buffer is the nearest whole number of pixels,
-    by the pixel's size on the ground: so degrees, feet and stretched projections need no case of their own.
+    by the pixel's size on the ground, which covers degrees, feet and stretched projections.
     """
     buffer = round(buffer_m / grid.resolution_m)
     return [_clipped(box, grid.shape) for box in _pixel_boxes(bounds, grid, buffer)]
