@@ -1,4 +1,4 @@
-"""A finished region as a crate: what is in it, what it says of it, and that the validator of its profiles agrees."""
+"""A finished region as a crate: its files, its metadata, and the agreement of the validator of its profiles."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def finished(tmp_path, monkeypatch, project) -> Path:
         Path(name, "one.smk").write_text("rule one:\n")
     for name in ("Snakefile", "LICENSE"):
         Path(name).write_bytes((project / name).read_bytes())
-    results, store = Path("results/made"), Store.here()
+    results, store = Path("results/made"), Store.from_environment()
     results.mkdir(parents=True)
     Path("region.yaml").write_text(json.dumps(REGION))
     (results / "settings.json").write_text(json.dumps(REGION))
@@ -60,26 +60,26 @@ def finished(tmp_path, monkeypatch, project) -> Path:
 
 
 def graph(folder: Path) -> dict[str, dict]:
-    return {one["@id"]: one for one in json.loads((folder / "ro-crate-metadata.json").read_text())["@graph"]}
+    return {entity["@id"]: entity for entity in json.loads((folder / "ro-crate-metadata.json").read_text())["@graph"]}
 
 
 def test_results_stand_in_it_with_their_digests(finished):
     assert main(["crate", "region.yaml"]) == 0
     folder = Path("results/made/crate")
     entities = graph(folder)
-    files = [one for one in entities.values() if one["@type"] == "File"]
-    assert {one["@id"] for one in files} == {
+    files = [entity for entity in entities.values() if entity["@type"] == "File"]
+    assert {file["@id"] for file in files} == {
         "LICENSE",
         *(f"results/made/{name}" for name in ("settings.json", "training/selection.json", "inventory/inventory.gpkg")),
     }
-    for one in files:
-        assert one["sha256"] == sha256((folder / one["@id"]).read_bytes()).hexdigest()
+    for file in files:
+        assert file["sha256"] == sha256((folder / file["@id"]).read_bytes()).hexdigest()
     assert entities["./"]["mainEntity"] == {"@id": "Snakefile"}
     assert (folder / "workflow/rules/one.smk").exists()
     assert not (folder / "workflow/__pycache__").exists()
 
 
-def test_it_tells_what_the_store_recorded(finished):
+def test_it_holds_what_the_store_recorded(finished):
     main(["crate", "region.yaml", "--out", "c"])
     entities = graph(Path("c"))
     select, compiled = (entities[f"#step-{KEYS[name][:16]}"] for name in KEYS)
@@ -112,7 +112,7 @@ def test_an_older_crate_is_replaced_and_any_other_folder_is_not(finished, capfd)
 
 
 @pytest.mark.parametrize("gone", ["results/made/inventory/inventory.gpkg", "Snakefile", "store"])
-def test_what_is_not_finished_is_told(finished, gone, capfd):
+def test_what_is_not_finished_is_an_error(finished, gone, capfd):
     Path(gone).rename("elsewhere")
     assert main(["crate", "region.yaml", "--out", "c"]) == 2
     assert "Error" in capfd.readouterr().err
@@ -123,16 +123,16 @@ def test_the_validator_of_its_profiles_agrees_and_would_not_with_less(finished, 
     if not (project / VALIDATOR).exists():
         lacking("no RO-Crate validator: run tests/servers/install.sh")
     main(["crate", "region.yaml", "--out", "c"])
-    told = validated(project)
-    assert told["passed"], told["issues"]
-    assert "workflow-run-crate" in json.dumps(told["validation_settings"])
+    verdict = validated(project)
+    assert verdict["passed"], verdict["issues"]
+    assert "workflow-run-crate" in json.dumps(verdict["validation_settings"])
     metadata = Path("c/ro-crate-metadata.json")
     metadata.write_text(metadata.read_text().replace('"mainEntity"', '"about"'))
     assert not validated(project)["passed"]
 
 
 def validated(project: Path) -> dict:
-    """Return what the validator says of the crate c."""
+    """Return the validator's verdict on the crate c."""
     import rocrate
 
     words = [
@@ -145,9 +145,9 @@ def validated(project: Path) -> dict:
         "-l",
         "required",
     ]
-    words += ["-p", "workflow-run-crate-0.5", "-f", "json", "-o", "told.json", "c"]
+    words += ["-p", "workflow-run-crate-0.5", "-f", "json", "-o", "verdict.json", "c"]
     context = Path(rocrate.__file__).parent / "data/ro-crate.jsonld"
     command = [project / VALIDATOR, project / "tests/crate/validate.py", context, *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert Path("told.json").exists(), done.stdout + done.stderr
-    return json.loads(Path("told.json").read_text())
+    assert Path("verdict.json").exists(), done.stdout + done.stderr
+    return json.loads(Path("verdict.json").read_text())

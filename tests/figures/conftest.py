@@ -46,11 +46,15 @@ def texts_of(figure) -> list[tuple[str, object]]:
 
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()
-    found = [one for one in figure.findobj(Text) if one.get_text().strip() and one.get_visible()]
-    boxes = [(one.get_text(), one.get_window_extent(renderer)) for one in found]
-    inside = {id(tick) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for tick in axis.get_ticklabels()}
-    shown = {id(tick) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for tick in _drawn_ticks(axis)}
-    return [box for one, box in zip(found, boxes, strict=True) if id(one) not in inside or id(one) in shown]
+    texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+    tick_labels = {
+        id(tick) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for tick in axis.get_ticklabels()
+    }
+    drawn_labels = {
+        id(tick) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for tick in _drawn_ticks(axis)
+    }
+    drawn = [text for text in texts if id(text) not in tick_labels or id(text) in drawn_labels]
+    return [(text.get_text(), text.get_window_extent(renderer)) for text in drawn]
 
 
 def _drawn_ticks(axis) -> list[object]:
@@ -74,13 +78,13 @@ def check_texts():
         for words, box in texts:
             within = box.x0 >= page.x0 and box.y0 >= page.y0 and box.x1 <= page.x1 and box.y1 <= page.y1
             assert within, f"{words!r} leaves the page"
-        for (one, here), (other, there) in combinations(texts, 2):
-            assert not _overlap(here, there), f"{one!r} lies on {other!r}"
+        for (first, first_box), (second, second_box) in combinations(texts, 2):
+            assert not _overlap(first_box, second_box), f"{first!r} lies on {second!r}"
 
     return check
 
 
-def _overlap(one, other) -> bool:
-    wide = min(one.x1, other.x1) - max(one.x0, other.x0)
-    high = min(one.y1, other.y1) - max(one.y0, other.y0)
-    return wide > 0.5 and high > 0.5
+def _overlap(first, second) -> bool:
+    width = min(first.x1, second.x1) - max(first.x0, second.x0)
+    height = min(first.y1, second.y1) - max(first.y0, second.y0)
+    return width > 0.5 and height > 0.5

@@ -12,7 +12,7 @@ from shapely.geometry import Point, Polygon
 from tests.figures.conftest import make_image
 
 from lobate.figures.report import report
-from lobate.figures.report_page.choices import choices
+from lobate.figures.report_page.settings_table import settings_with_defaults
 from lobate.io.vector import write_layers
 from lobate.settings.load import parse
 
@@ -59,7 +59,7 @@ def make_results(folder: Path, count: int) -> dict[str, Path]:
 def made_report(folder: Path, results: dict[str, Any], name: str = "report.html") -> Path:
     """Make the report of results."""
     page = folder / name
-    report(**results, html=page, settings=choices(parse(REGION)))
+    report(**results, html=page, settings=settings_with_defaults(parse(REGION)))
     return page
 
 

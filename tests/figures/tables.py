@@ -1,4 +1,4 @@
-"""What the rooms before the figures tell as JSON, in small, and a check that a verb writes the same bytes twice."""
+"""Small JSON results of earlier rooms, and a check that a verb writes the same bytes twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BINS = [[0.01, 0.001, 90_000], [0.25, 0.2, 1_000], [0.55, 0.5, 2_000], [0.95, 0.
 
 
 def line(number: int, *, trained_in: int | None = None, **more: Any) -> dict[str, Any]:
-    """One round of the table that `select_model` writes."""
+    """Return the record of one round, as `select-model` writes it."""
     facts = {
         "round": number, "trained_in": trained_in or number, "trained": trained_in in (None, number), "chosen": False,
         "training_iou": {"landform": 0.9}, "validation_iou": {"landform": min(0.5 + 0.1 * number, 1)}, "threshold": 0.35,
@@ -24,7 +24,7 @@ def line(number: int, *, trained_in: int | None = None, **more: Any) -> dict[str
 
 
 def selection(rounds: list[dict[str, Any]], chosen: int = 1, **more: Any) -> dict[str, Any]:
-    """What `select_model` writes."""
+    """Return a selection, as `select-model` writes it."""
     protocols = {
         "configured": {"method": "grouped", "validation_iou": {"landform": 0.78}},
         "other": {"method": "random", "validation_iou": {"landform": 0.86}, "impossible": None},
@@ -33,18 +33,18 @@ def selection(rounds: list[dict[str, Any]], chosen: int = 1, **more: Any) -> dic
 
 
 def written(path: Path, facts: dict[str, Any]) -> Path:
-    """Write facts as JSON and return where."""
+    """Write facts as JSON and return the path."""
     path.write_text(json.dumps(facts))
     return path
 
 
 def same_bytes_twice(folder: Path, draw: Callable[..., None]) -> None:
     """Draw twice and compare; ``draw(png, pdf, figures=...)``."""
-    made = []
+    files = []
     for name in ("one", "two"):
         png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"
         draw(png, pdf, figures=Figures(dpi=50))
-        made.append((png.read_bytes(), pdf.read_bytes()))
-    assert made[0] == made[1]
-    assert made[0][0].startswith(b"\x89PNG")
-    assert made[0][1].startswith(b"%PDF")
+        files.append((png.read_bytes(), pdf.read_bytes()))
+    assert files[0] == files[1]
+    assert files[0][0].startswith(b"\x89PNG")
+    assert files[0][1].startswith(b"%PDF")

@@ -47,9 +47,9 @@ def test_labels():
 def test_a_few_lines_with_labels_inside_the_frame(size):
     bounds = (500_000, 4_000_000, 500_000 + size, 4_000_000 + size)
     for lines, low in ((meridians(bounds, UTM, 6), bounds[0]), (parallels(bounds, UTM, 6), bounds[1])):
-        labelled = [line for line in lines if line.at is not None]
+        labelled = [line for line in lines if line.label_at is not None]
         assert 1 <= len(labelled) <= 7
-        assert all(low < line.at < low + size for line in labelled)
+        assert all(low < line.label_at < low + size for line in labelled)
         assert len({line.label for line in labelled}) == len(labelled)
 
 

@@ -1,4 +1,4 @@
-"""JSON of the rooms before: what is not there, or not what was expected, ends in one paragraph."""
+"""JSON of earlier rooms: a missing or unexpected file ends in one paragraph."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_anything_else_is_a_mistake(tmp_path, text):
     path = tmp_path / "facts.json"
     path.write_text(text)
     with pytest.raises(UserError, match=r"facts\.json is not (valid JSON .*\. It should be )?the facts"):
-        read_facts(path, lambda found: int(found["a"]), "the facts")
+        read_facts(path, lambda facts: int(facts["a"]), "the facts")
 
 
 def test_a_file_that_is_not_there_is_a_mistake(tmp_path):
@@ -23,4 +23,4 @@ def test_a_file_that_is_not_there_is_a_mistake(tmp_path):
 
 def test_unknown_ious_stay_unknown():
     assert landform_iou({"landform": 0.5}) == 0.5
-    assert [landform_iou(one) for one in (None, {}, {"landform": None})] == [None] * 3
+    assert [landform_iou(ious) for ious in (None, {}, {"landform": None})] == [None] * 3

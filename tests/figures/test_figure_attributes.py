@@ -1,4 +1,4 @@
-"""Histograms: every value in one bar, what has none is told, legible at any number of landforms."""
+"""Histograms: every value in one bar, the missing ones counted, legible at any number of landforms."""
 
 from __future__ import annotations
 

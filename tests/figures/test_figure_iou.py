@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lobate.errors import UserError
-from lobate.figures.figure_iou import figure_iou, trained
+from lobate.figures.figure_iou import figure_iou, metrics_by_round
 from lobate.settings.figures import Figures
 
 
@@ -45,28 +45,26 @@ def rounds(tmp_path):
 
 
 def test_rounds_that_passed_on_a_verdict_are_drawn_once(rounds):
-    assert list(trained(*rounds(1, 2, 2, 2))) == [1, 2]
+    assert list(metrics_by_round(*rounds(1, 2, 2, 2))) == [1, 2]
 
 
 @pytest.mark.parametrize("count", [1, 3, 12, 50])
 @pytest.mark.parametrize("looks", [1, 40])
 def test_no_text_overlaps(check_texts, count, looks):
-    from lobate.figures.drawing.iou import draw_curves
+    from lobate.figures.drawing.iou import draw_iou
     from lobate.figures.drawing.style import styled
 
     with styled():
-        check_texts(
-            draw_curves({n + 1: metrics(looks, 1000) for n in range(count)}, "debris-covered glacier " * 3, 0.8)
-        )
+        check_texts(draw_iou({n + 1: metrics(looks, 1000) for n in range(count)}, "debris-covered glacier " * 3, 0.8))
 
 
 def test_curves_are_what_the_table_says():
-    from lobate.figures.drawing.iou import draw_curves
+    from lobate.figures.drawing.iou import draw_iou
     from lobate.figures.drawing.style import VERMILION
 
     table = metrics()
     table.loc[0, "iou_landform"] = np.nan  # no label showed the class: unknown, not 0
-    figure = draw_curves({1: table, 2: metrics()}, "glacier", 0.7)
+    figure = draw_iou({1: table, 2: metrics()}, "glacier", 0.7)
     lower, upper = figure.axes
     first, second = (line for line in upper.lines if line.get_color() == VERMILION)
     assert list(first.get_xdata()) == [100, 200, 300, 400, 500]

@@ -29,18 +29,18 @@ def protocols(leakage=LEAKAGE, **more):
     return protocols_of(leakage, selection([line(1)])["protocols"] | more, FOLDS)
 
 
-def draw(found, landform="rock glacier"):
+def draw(protocols, landform="rock glacier"):
     from lobate.figures.drawing.leakage import draw_leakage
     from lobate.figures.drawing.style import styled
 
     with styled():
-        return draw_leakage(found, landform)
+        return draw_leakage(protocols, landform)
 
 
 def test_configured_comes_first_and_folds_are_its_own():
-    one, other = protocols()
-    assert (one.method, one.configured, one.iou, one.folds) == ("grouped", True, 0.78, (0.7, 0.9))
-    assert (other.method, other.configured, other.iou, other.folds) == ("random", False, 0.86, ())
+    grouped, random = protocols()
+    assert (grouped.method, grouped.configured, grouped.iou, grouped.folds) == ("grouped", True, 0.78, (0.7, 0.9))
+    assert (random.method, random.configured, random.iou, random.folds) == ("random", False, 0.86, ())
 
 
 def test_what_was_not_trained_or_is_impossible_says_so():
@@ -50,9 +50,9 @@ def test_what_was_not_trained_or_is_impossible_says_so():
         "other": {"method": "random", "validation_iou": None, "impossible": "not trained: both_protocols is false"},
     }
     used, grouped, random = protocols(blocks, **trained)
-    assert (used.method, used.iou, used.why) == ("blocks", None, "no validation patch shows the landform")
-    assert (grouped.why, grouped.leaked_share) == ("too close", None)
-    assert random.why == "not trained: both_protocols is false"
+    assert (used.method, used.iou, used.reason) == ("blocks", None, "no validation patch shows the landform")
+    assert (grouped.reason, grouped.leaked_share) == ("too close", None)
+    assert random.reason == "not trained: both_protocols is false"
 
 
 @pytest.mark.parametrize("patches", [1, 30, 400, 2_000_000])

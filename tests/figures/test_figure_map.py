@@ -16,13 +16,13 @@ from .conftest import make_image, make_landforms
 
 
 def draw(landforms, images, title="Rock glacier inventory, West Kunlun", credit="Credit of somebody"):
-    from lobate.figures.drawing.basemap import bounds_of, common_crs
+    from lobate.figures.drawing.basemap import common_bounds, common_crs
     from lobate.figures.drawing.map import draw_map
     from lobate.figures.drawing.style import styled
 
     crs = common_crs(images)
     with styled():
-        figure = draw_map(landforms.to_crs(crs), images, bounds_of(images, crs), title=title, credit=credit)
+        figure = draw_map(landforms.to_crs(crs), images, common_bounds(images, crs), title=title, credit=credit)
         figure.canvas.draw()
     return figure
 
@@ -104,13 +104,13 @@ def test_an_image_that_is_not_there_is_a_mistake(tmp_path, inventory):
 def test_mosaic_shows_the_first_image_that_has_data(tmp_path):
     from rasterio.crs import CRS
 
-    from lobate.figures.drawing.basemap import ground
+    from lobate.figures.drawing.basemap import read_basemap
 
-    one, two = make_image(tmp_path / "a.tif"), make_image(tmp_path / "b.tif", left=503_000)
-    with rasterio.open(one) as raster:
+    first, second = make_image(tmp_path / "a.tif"), make_image(tmp_path / "b.tif", left=503_000)
+    with rasterio.open(first) as raster:
         bounds, crs = raster.bounds, CRS.from_user_input(raster.crs)
-    alone = ground([one], crs, bounds, pixels=100)
-    both = ground([one, two], crs, bounds, pixels=100)
+    alone = read_basemap([first], crs, bounds, pixels=100)
+    both = read_basemap([first, second], crs, bounds, pixels=100)
     assert alone.rgb.shape == (100, 100, 3)
     assert (alone.rgb[:9, :9] == 255).all(), "no data is white"
     assert np.abs(alone.rgb[50:, :40].astype(int) - both.rgb[50:, :40]).max() <= 3

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from lobate.errors import UserError
-from lobate.figures.figure_precision_recall import by_certainty, figure_precision_recall, overlaps_of, pixels_of
+from lobate.figures.figure_precision_recall import detection_curve, figure_precision_recall, overlap_curves, pixel_curve
 from lobate.io.vector import write_layers
 
 from .conftest import make_landforms
@@ -34,29 +34,29 @@ def cases(count):
 
 def test_pixels_are_counted_from_the_edges_of_the_bins():
     """Bins 0.2 and 0.9: 100 pixels with 30 of the landform, 50 with 45; at 0.1 and 0.2 both count, from 0.3 the last."""
-    curve = pixels_of(selection([line(1, calibration=[[0.25, 0.3, 100], [0.92, 0.9, 50]])]))
-    assert curve.at == pytest.approx(np.arange(1, 10) / 10)
+    curve = pixel_curve(selection([line(1, calibration=[[0.25, 0.3, 100], [0.92, 0.9, 50]])]))
+    assert curve.thresholds == pytest.approx(np.arange(1, 10) / 10)
     assert curve.precision == pytest.approx([75 / 150] * 2 + [45 / 50] * 7)
     assert curve.recall == pytest.approx([1.0] * 2 + [45 / 75] * 7)
 
 
 @pytest.mark.parametrize("bins", [None, [], [[0.05, 0.0, 100]]])
 def test_without_any_pixel_of_the_landform_recall_is_unknown(bins):
-    assert np.isnan(pixels_of(selection([line(1, calibration=bins)])).recall).all()
+    assert np.isnan(pixel_curve(selection([line(1, calibration=bins)])).recall).all()
 
 
 def test_detections_are_taken_surest_first():
     hits, alarms = pd.DataFrame({"mean": [0.9, 0.7, 0.7]}), pd.DataFrame({"mean": [0.8, np.nan]})
-    curve = by_certainty({"hits": hits, "misses": hits[:1], "false_alarms": alarms})
-    assert curve.at.tolist() == [0.9, 0.8, 0.7]
+    curve = detection_curve({"hits": hits, "misses": hits[:1], "false_alarms": alarms})
+    assert curve.thresholds.tolist() == [0.9, 0.8, 0.7]
     assert curve.precision == pytest.approx([1, 1 / 2, 3 / 4])
     assert curve.recall == pytest.approx([1 / 4, 1 / 4, 3 / 4])
 
 
 def test_scores_that_are_unknown_stay_so():
-    found = overlaps_of(scores(0, precision=None))
-    assert np.isnan(found["curves"]["all"].precision).all()
-    assert found["counts"] == {"all": (0, 0), "unseen": (0, 0)}
+    overlaps = overlap_curves(scores(0, precision=None))
+    assert np.isnan(overlaps["curves"]["all"].precision).all()
+    assert overlaps["counts"] == {"all": (0, 0), "unseen": (0, 0)}
 
 
 @pytest.mark.parametrize("count", [0, 1, 30, 400])
@@ -64,12 +64,12 @@ def test_no_text_overlaps(check_texts, count):
     from lobate.figures.drawing.precision_recall import draw_precision_recall
     from lobate.figures.drawing.style import styled
 
-    ranked = {name: by_certainty(cases(count)) for name in ("all", "unseen")}
+    detections = {name: detection_curve(cases(count)) for name in ("all", "unseen")}
     with styled():
         figure = draw_precision_recall(
-            pixels_of(selection([line(1)])),
-            ranked,
-            overlaps_of(scores(count * 10_000)),
+            pixel_curve(selection([line(1)])),
+            detections,
+            overlap_curves(scores(count * 10_000)),
             "a landform of a long name " * 4,
         )
     check_texts(figure)
@@ -77,17 +77,17 @@ def test_no_text_overlaps(check_texts, count):
 
 def test_verb_writes_both_files_the_same_bytes_twice(tmp_path):
     chosen = written(tmp_path / "selection.json", selection([line(1)]))
-    told = written(tmp_path / "scores.json", scores(9))
+    scored = written(tmp_path / "scores.json", scores(9))
     write_layers(tmp_path / "cases.gpkg", cases(9))
-    same_bytes_twice(tmp_path, partial(figure_precision_recall, chosen, told, tmp_path / "cases.gpkg"))
+    same_bytes_twice(tmp_path, partial(figure_precision_recall, chosen, scored, tmp_path / "cases.gpkg"))
 
 
 def test_cases_without_certainty_are_a_mistake(tmp_path):
     chosen = written(tmp_path / "selection.json", selection([line(1)]))
-    told = written(tmp_path / "scores.json", scores(9))
+    scored = written(tmp_path / "scores.json", scores(9))
     layers = {name: gpd.GeoDataFrame(table.drop(columns="mean", errors="ignore")) for name, table in cases(9).items()}
     write_layers(tmp_path / "cases.gpkg", layers)
     with pytest.raises(UserError, match=r"hits of .*cases\.gpkg lacks mean"):
         figure_precision_recall(
-            chosen, told, tmp_path / "cases.gpkg", tmp_path / "a.png", tmp_path / "a.pdf", figures=None
+            chosen, scored, tmp_path / "cases.gpkg", tmp_path / "a.png", tmp_path / "a.pdf", figures=None
         )

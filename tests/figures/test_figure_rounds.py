@@ -7,19 +7,19 @@ from functools import partial
 import numpy as np
 import pytest
 
-from lobate.figures.figure_rounds import figure_rounds, table_of
+from lobate.figures.figure_rounds import figure_rounds, rounds_and_target
 
 from .tables import line, same_bytes_twice, selection, written
 
 ALL = ["flip", "rotate", "blur", "crop", "scale", "brightness", "gamma", "noise"]
 
 
-def draw(found, landform="rock glacier"):
+def draw(facts, landform="rock glacier"):
     from lobate.figures.drawing.rounds import draw_rounds
     from lobate.figures.drawing.style import styled
 
     with styled():
-        return draw_rounds(*table_of(found), landform)
+        return draw_rounds(*rounds_and_target(facts), landform)
 
 
 @pytest.mark.parametrize("count", [1, 3, 12, 50])

@@ -52,7 +52,7 @@ def test_no_two_rows_look_alike():
     assert len({*colours}) == len(colours) == len(UPSLOPE) + 2
 
 
-def test_mean_and_spread_are_told():
+def test_mean_and_spread_are_written():
     landforms = inventory(3).assign(elevation_mean_m=[4000.0, 4100.0, np.nan], velocity=[10.0, np.nan, np.nan])
     words = [text.get_text() for text in draw(landforms).texts]
     assert "n = 2: 4,050.0 \N{PLUS-MINUS SIGN} 70.7 m" in words

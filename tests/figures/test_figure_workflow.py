@@ -1,4 +1,4 @@
-"""The workflow figure: its graph followed through the rules or read from DOT text; boxes, arrows, the same bytes each time."""
+"""The workflow figure: its graph traced through the rules or read from DOT text; boxes, arrows, the same bytes each time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shapely import LineString, box, unary_union
 from lobate.engine.registry import ROOM_OF, ROOMS
 from lobate.errors import UserError
 from lobate.figures.figure_workflow import figure_workflow
-from lobate.figures.rule_graph import RuleGraph, as_dot, links, parse_dot, room_of, rounds, trace_rules
+from lobate.figures.rule_graph import RuleGraph, as_dot, loop_edges, parse_dot, room_edges, room_of, trace_rules
 from lobate.settings.figures import Figures
 
 DOT = """digraph snakemake_dag {
@@ -70,11 +70,11 @@ def rule(name: str, output: str = "", *inputs: object) -> Rule:
 
 def whole_graph() -> RuleGraph:
     """Every verb reads the one before it, and training goes round."""
-    return RuleGraph.of(RULES, [*pairwise(RULES), ("mine_negatives", "train"), ("clean_labels", "figure_map")])
+    return RuleGraph.build(RULES, [*pairwise(RULES), ("mine_negatives", "train"), ("clean_labels", "figure_map")])
 
 
 def random_graph(edges: set[tuple[int, int]]) -> RuleGraph:
-    return RuleGraph.of(RULES, [(RULES[tail], RULES[head]) for tail, head in edges])
+    return RuleGraph.build(RULES, [(RULES[tail], RULES[head]) for tail, head in edges])
 
 
 def drawn(graph: RuleGraph):
@@ -186,8 +186,8 @@ def test_what_the_region_does_not_need_is_pale():
 
 
 def test_only_edges_of_a_circle_lead_to_the_next_round():
-    assert rounds(parse_dot(DOT)) == [("mine_negatives", "train")]
-    assert rounds(RuleGraph.of(RULES, [("apply_review", "review_sheet")])) == []
+    assert loop_edges(parse_dot(DOT)) == [("mine_negatives", "train")]
+    assert loop_edges(RuleGraph.build(RULES, [("apply_review", "review_sheet")])) == []
 
 
 PAIRS = st.sets(st.tuples(st.integers(0, len(RULES) - 1), st.integers(0, len(RULES) - 1)), max_size=80)
@@ -205,7 +205,7 @@ def test_arrows_are_the_edges_between_rooms_and_meet_no_box_on_their_way(pairs):
     insides = unary_union([shape.buffer(-1e-6) for shape in shapes])
     for arrow in arrows:
         tail, head = boxes[arrow.source], boxes[arrow.target]
-        read = {one for one, reader in graph.edges if (ROOM_OF[one], ROOM_OF[reader]) == (tail.room, head.room)}
+        read = {verb for verb, reader in graph.edges if (ROOM_OF[verb], ROOM_OF[reader]) == (tail.room, head.room)}
         assert set(arrow.heights) == {tail.verbs[verb] for verb in read}
         assert arrow.edge in (tail.left, tail.right)
         assert head.left < arrow.x < head.right and arrow.tip in (head.top, head.foot)
@@ -216,10 +216,10 @@ def test_arrows_are_the_edges_between_rooms_and_meet_no_box_on_their_way(pairs):
 @given(PAIRS)
 def test_arrows_stand_apart_and_those_into_one_room_do_not_cross(pairs):
     _, arrows = placed(random_graph(pairs))
-    for one, another in permutations(arrows, 2):
-        assert upright(one).distance(upright(another)) > 0.03, (one, another)
-        if (one.target, one.tip) == (another.target, another.tip):
-            assert all(line.disjoint(upright(another)) for line in level(one)), (one, another)
+    for first, second in permutations(arrows, 2):
+        assert upright(first).distance(upright(second)) > 0.03, (first, second)
+        if (first.target, first.tip) == (second.target, second.tip):
+            assert all(line.disjoint(upright(second)) for line in level(first)), (first, second)
 
 
 def level(arrow) -> list[LineString]:
@@ -233,7 +233,7 @@ def upright(arrow) -> LineString:
 
 
 @pytest.mark.parametrize(
-    "graph", [parse_dot(DOT), whole_graph(), RuleGraph(("train",), ()), RuleGraph.of(["x" * 60], [])]
+    "graph", [parse_dot(DOT), whole_graph(), RuleGraph(("train",), ()), RuleGraph.build(["x" * 60], [])]
 )
 def test_names_are_legible_inside_their_boxes(graph, check_texts):
     from lobate.figures.drawing.workflow import BOX_WIDTH
@@ -262,7 +262,7 @@ def test_the_figure_is_one_page():
 @pytest.mark.parametrize("graph", [parse_dot(DOT), whole_graph()])
 def test_every_arrow_is_drawn(graph):
     names = [line.get_gid() for line in drawn(graph).findobj(Line2D) if line.get_gid()]
-    assert names == [f"{source} to {target}" for source, target in links(graph)]
+    assert names == [f"{source} to {target}" for source, target in room_edges(graph)]
 
 
 def test_bytes_are_the_same_twice_and_in_whatever_order_the_rules_are_listed(tmp_path):

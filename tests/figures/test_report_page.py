@@ -15,12 +15,12 @@ from jinja2 import UndefinedError
 from tests.figures.made import FACTS, KEYS, REGION, landforms, made_report, make_results, step
 
 from lobate.errors import UserError
-from lobate.figures.report_page import landforms as rows
+from lobate.figures.report_page import landforms as table_rows
 from lobate.figures.report_page.chart import Chart, ChartLine, draw_chart
-from lobate.figures.report_page.choices import choices, value_of
 from lobate.figures.report_page.lineage import library_versions, lineage_facts
 from lobate.figures.report_page.page import environment
 from lobate.figures.report_page.removed import generalize
+from lobate.figures.report_page.settings_table import settings_with_defaults, value_of
 from lobate.io.vector import write_layers
 from lobate.settings.load import parse
 
@@ -75,7 +75,7 @@ def test_every_number_of_landforms_makes_a_page(tmp_path, count):
 
 
 def test_it_answers_what_a_reviewer_asks(tmp_path):
-    said = words(made_report(tmp_path, make_results(tmp_path, 3)).read_text())
+    text = words(made_report(tmp_path, make_results(tmp_path, 3)).read_text())
     for answer in (
         "Rock glacier inventory: made",
         "configured grouped 0.75 0.0 %",
@@ -95,14 +95,14 @@ def test_it_answers_what_a_reviewer_asks(tmp_path):
         "Hu, Y., Liu, L.",
         "<b>bold</b>",
     ):
-        assert answer in said, answer
+        assert answer in text, answer
 
 
 def test_the_same_results_give_the_same_bytes_and_no_address_to_load_from(tmp_path):
     results = make_results(tmp_path, 5)
-    one, other = (made_report(tmp_path, results, name).read_bytes() for name in ("a.html", "b.html"))
-    assert one == other
-    tags = Words(one.decode()).tags
+    first, second = (made_report(tmp_path, results, name).read_bytes() for name in ("a.html", "b.html"))
+    assert first == second
+    tags = Words(first.decode()).tags
     for tag, attributes in tags:
         for name in ("src", "href"):
             assert attributes.get(name, "#").startswith(("#", "data:")), tag
@@ -111,7 +111,7 @@ def test_the_same_results_give_the_same_bytes_and_no_address_to_load_from(tmp_pa
     assert policies[0].startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-")
 
 
-def test_ids_are_told_once(tmp_path):
+def test_ids_are_unique(tmp_path):
     tags = Words(made_report(tmp_path, make_results(tmp_path, 3)).read_text()).tags
     names = [attributes["id"] for _, attributes in tags if "id" in attributes]
     assert len(names) == len(set(names))
@@ -141,16 +141,16 @@ def test_hostile_text_in_every_fact_is_text(tmp_path):
         tag for tag, _ in plain if tag in ("script", "style", "img")
     ]
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
-    said = " ".join(page.words)
-    assert said.count(EVIL) > 30
-    assert "49" not in said.replace("{{ 7 * 7 }}", "")
+    text = " ".join(page.words)
+    assert text.count(EVIL) > 30
+    assert "49" not in text.replace("{{ 7 * 7 }}", "")
 
 
 def test_of_too_many_landforms_the_largest_are_shown_and_it_says_so(monkeypatch, tmp_path):
-    monkeypatch.setattr(rows, "MOST", 4)
-    some = landforms(9)
-    shown = rows.top_n(some)
-    assert set(shown["id"]) == set(some.nlargest(4, "area_km2")["id"])
+    monkeypatch.setattr(table_rows, "MAX_LANDFORMS", 4)
+    table = landforms(9)
+    shown = table_rows.top_n(table)
+    assert set(shown["id"]) == set(table.nlargest(4, "area_km2")["id"])
     assert shown["id"].is_monotonic_increasing
     page = made_report(tmp_path, make_results(tmp_path, 9)).read_text()
     assert "9 landforms. These are the 4 largest; inventory.csv has all of them." in words(page)
@@ -180,13 +180,13 @@ def test_a_fact_that_a_template_lacks_is_an_error():
 @given(st.text())
 def test_no_text_becomes_markup(text):
     html = macros()
-    for made in (
+    for markup in (
         html.cell(text),
         html.table([text], [[text]], text),
         html.facts({text: text}),
         html.details(text, caller=lambda: ""),
     ):
-        tags = Words(made).tags
+        tags = Words(markup).tags
         assert {tag for tag, _ in tags} <= {"td", "div", "table", "caption", "thead", "tr", "th", "tbody"} | {
             "dl", "dt", "dd", "details", "summary"
         }  # fmt: skip
@@ -218,7 +218,7 @@ def test_any_points_make_a_picture_that_loads_nothing(points, highest):
             assert not name.endswith("href") or value.startswith("#")
 
 
-def test_a_chart_is_told_in_words_too():
+def test_a_chart_stands_in_words_too():
     known, empty = ChartLine("a", "#000000", [(1.0, 0.25), (2.0, nan), (3.0, 0.5)]), ChartLine("b", "#000000", [])
     chart = Chart("Loss", "iteration", "cross-entropy", [known, empty], (0.0, 1.0))
     assert chart.alt == "Loss: cross-entropy by iteration; a from 0.25 to 0.5, b not measured"
@@ -227,14 +227,14 @@ def test_a_chart_is_told_in_words_too():
 
 
 def test_settings_stand_beside_their_defaults():
-    listed = choices(parse(REGION))
-    assert value_of(listed, "training.target_iou") == 0.7
-    changed = {one["name"] for one in listed if one["value"] != one["default"]}
+    settings_list = settings_with_defaults(parse(REGION))
+    assert value_of(settings_list, "training.target_iou") == 0.7
+    changed = {setting["name"] for setting in settings_list if setting["value"] != setting["default"]}
     assert changed == {"region", "imagery.tiles", "labels.positives", "training.target_iou"}
-    assert json.loads(json.dumps(listed)) == listed
+    assert json.loads(json.dumps(settings_list)) == settings_list
 
 
-def test_a_step_of_the_lineage_is_told_once_and_then_named():
+def test_a_step_of_the_lineage_stands_once_and_is_then_linked():
     body = macros().lineage(lineage_facts(FACTS["lineage.json"])["file"])
     assert body.count("<details") == 2
     assert f'<a href="#s-{KEYS[1][:16]}">see above</a>' in body
@@ -242,5 +242,5 @@ def test_a_step_of_the_lineage_is_told_once_and_then_named():
 
 def test_versions_that_differ_between_steps_both_stand():
     old = {**step(KEYS[2], "train"), "libraries": {"numpy": "2.3.0"}}
-    found = library_versions({"steps": [*FACTS["lineage.json"]["steps"], old]})
-    assert found == [["numpy", "2.3.0", "train"], ["numpy", "2.4.6", "compile_inventory, describe"]]
+    versions = library_versions({"steps": [*FACTS["lineage.json"]["steps"], old]})
+    assert versions == [["numpy", "2.3.0", "train"], ["numpy", "2.4.6", "compile_inventory, describe"]]

@@ -7,7 +7,8 @@ import pytest
 
 @pytest.mark.parametrize("words", ["short", "a rather long title " * 3, "x" * 2000])
 def test_fit_keeps_a_text_within_its_room(words):
-    from lobate.figures.drawing.style import new_figure, shrink_to_fit, styled
+    from lobate.figures.drawing.page import shrink_to_fit
+    from lobate.figures.drawing.style import new_figure, styled
 
     with styled():
         figure = new_figure(2.0)

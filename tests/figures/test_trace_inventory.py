@@ -1,4 +1,4 @@
-"""The lineage of the inventory, out of the store's records: each step once, no clocks, raw data at the ends."""
+"""The lineage of the inventory, from the store's records: each step once, no clocks, raw data at the ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lobate.cli.main import main
-from lobate.store.lineage import steps
+from lobate.store.lineage import lineage_steps
 from lobate.store.store import OutputTarget, Store
 
 KEYS = {name: letter * 64 for name, letter in zip(("train", "predict", "compile"), "abc", strict=True)}
@@ -29,7 +29,7 @@ def inventory(tmp_path, monkeypatch) -> Path:
 def publish(stage: str, target: str, **sources: str) -> None:
     from lobate.io.digest import content_digest
 
-    store, made = Store.here(), Path("made", stage, target)
+    store, made = Store.from_environment(), Path("made", stage, target)
     made.parent.mkdir(parents=True)
     made.write_text(stage)
     listed = {
@@ -42,11 +42,11 @@ def publish(stage: str, target: str, **sources: str) -> None:
 
 
 def test_each_step_stands_once_and_names_the_steps_before_it(inventory):
-    found = steps(inventory, Store.here())
-    assert list(found) == [KEYS["compile"], KEYS["predict"], KEYS["train"]]
+    nodes = lineage_steps(inventory, Store.from_environment())
+    assert list(nodes) == [KEYS["compile"], KEYS["predict"], KEYS["train"]]
     before = {
-        key: {(one["path"], one["step"]) for listed in step["inputs"].values() for one in listed}
-        for key, step in found.items()
+        key: {(file["path"], file["step"]) for files in step["inputs"].values() for file in files}
+        for key, step in nodes.items()
     }
     assert before[KEYS["compile"]] == {("map", KEYS["predict"]), ("model", KEYS["train"])}
     assert before[KEYS["train"]] == {("scene.tif", None)}
@@ -57,7 +57,7 @@ def test_the_verb_writes_it_without_clocks_and_hosts_the_same_each_time(inventor
         assert main(["trace-inventory", "--inventory", str(inventory), "--lineage", name]) == 0
     text = Path("one.json").read_text()
     assert text == Path("other.json").read_text()
-    assert [one["stage"] for one in json.loads(text)["steps"]] == ["compile", "predict", "train"]
+    assert [step["stage"] for step in json.loads(text)["steps"]] == ["compile", "predict", "train"]
     assert "secret-host" not in text
     assert "2026" not in text
 

@@ -26,13 +26,13 @@ def address(tmp_path_factory) -> str:
 @pytest.fixture
 def report(chromium, address):
     """The page, open; a test fails on any request to anywhere, and on any complaint of the browser."""
-    page, told = chromium.new_page(viewport={"width": 1280, "height": 900}), []
-    page.on("console", lambda message: told.append(message.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
-    page.on("request", lambda request: told.append(request.url))
+    page, events = chromium.new_page(viewport={"width": 1280, "height": 900}), []
+    page.on("console", lambda message: events.append(message.text))
+    page.on("pageerror", lambda error: events.append(str(error)))
+    page.on("request", lambda request: events.append(request.url))
     page.goto(address)
     yield page
-    assert [one for one in told if one != address and not one.startswith("data:")] == []
+    assert [event for event in events if event != address and not event.startswith("data:")] == []
     page.close()
 
 
@@ -54,13 +54,13 @@ def test_a_click_and_a_key_sort_the_table_and_unknown_values_stand_last(report):
     heading = report.get_by_role("button", name="velocity", exact=True)
     heading.click()
     up = column(report, "velocity")
-    known = [float(one) for one in up if one]
+    known = [float(value) for value in up if value]
     assert len(known) < len(up) == 30
     assert known == sorted(known)
     assert up[len(known) :] == [""] * (30 - len(known))
     heading.press("Enter")
     down = column(report, "velocity")
-    assert [float(one) for one in down if one] == known[::-1]
+    assert [float(value) for value in down if value] == known[::-1]
     assert down[-1] == ""
     assert report.locator("th[aria-sort=descending]").inner_text().startswith("velocity")
 
@@ -68,7 +68,7 @@ def test_a_click_and_a_key_sort_the_table_and_unknown_values_stand_last(report):
 def test_words_and_comparisons_filter_table_and_map(report):
     box = report.get_by_label("Filter")
     box.fill("area_km2 > 0.5")
-    areas = [float(one) for one in column(report, "area_km2")]
+    areas = [float(value) for value in column(report, "area_km2")]
     assert 0 < len(areas) < 30
     assert min(areas) > 0.5
     assert report.locator("#matches").inner_text() == f"{len(areas)} of 30"
@@ -80,7 +80,7 @@ def test_words_and_comparisons_filter_table_and_map(report):
 
 
 def view(page) -> list[float]:
-    return [float(one) for one in page.locator("#view").get_attribute("viewBox").split()]
+    return [float(value) for value in page.locator("#view").get_attribute("viewBox").split()]
 
 
 def test_the_map_moves_by_mouse_and_keys(report):
@@ -105,7 +105,7 @@ def test_the_map_moves_by_mouse_and_keys(report):
     assert view(report) == whole
 
 
-def test_a_landform_tells_its_attributes_on_the_map(report):
+def test_the_map_shows_the_attributes_of_a_landform(report):
     report.get_by_role("button", name="l003", exact=True).click()
     about = report.locator("#about").inner_text()
     assert about.startswith("l003")

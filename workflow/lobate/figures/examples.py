@@ -1,9 +1,9 @@
-"""Which landforms are shown as examples, picked by rule so that nobody is shown only the best.
+"""The landforms that `figure-outlines` shows as examples; a rule picks them, so that they are not only the best.
 
-Training and validation: the hand-drawn outline whose IoU with what was mapped there is nearest to the median of its side.
-New: the surest detection that neither the outlines drawn by hand nor another inventory knows, one a person accepted before
-a pending one. Mended: the detection whose outline a person changed most; where none was changed, the surest that a person
-rejected. As long as nobody has done either, the outline drawn by hand that agrees least with what was mapped there stands in.
+Training and validation: the outline drawn by hand with the IoU nearest to the median of its side. New: the detection with
+the highest probability that meets no outline by hand and no other inventory; accepted ones come before pending ones.
+Mended: the detection that the reviewer edited most. Without edits it is the rejected detection with the highest probability,
+and without a review the outline drawn by hand with the lowest IoU.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lobate.settings.figures import Example
 class ExampleOutline:
     """One panel: a title, a line of facts, and outlines by role (``drawn``, ``mapped``, ``mended``), in EPSG:4326.
 
-    ``focus`` is the outline in the middle; None where there is no such example, and ``facts`` then says why.
+    ``focus`` is the outline in the middle; None where there is no such example, and ``facts`` then gives the reason.
     """
 
     title: str
@@ -36,8 +36,8 @@ class ExampleOutline:
 
 
 @dataclass(frozen=True)
-class Results:
-    """What examples are picked from; all in EPSG:4326."""
+class ResultLayers:
+    """The layers from which examples are picked, all in EPSG:4326."""
 
     split: gpd.GeoDataFrame
     polygons: gpd.GeoDataFrame
@@ -47,8 +47,8 @@ class Results:
     inventory: gpd.GeoDataFrame
 
     @classmethod
-    def read(cls, split: Path, polygons: Path, detections: Path, reviewed: Path, inventory: Path) -> Results:
-        """Read the layers that the rooms before wrote."""
+    def read(cls, split: Path, polygons: Path, detections: Path, reviewed: Path, inventory: Path) -> ResultLayers:
+        """Read the layers from the results of earlier rooms."""
         return cls(
             read_polygons(split, "split"),
             read_polygons(polygons, "kept"),
@@ -59,127 +59,129 @@ class Results:
         )
 
 
-def pick(results: Results, chosen: Mapping[Example, str]) -> list[ExampleOutline]:
-    """Return the four examples; ``chosen`` names some of them by identifier instead."""
+def pick_examples(results: ResultLayers, names: Mapping[Example, str]) -> list[ExampleOutline]:
+    """Return the four examples; ``names`` sets some of them by identifier."""
     return [
-        _labelled(results, "training", chosen.get("training")),
-        _labelled(results, "validation", chosen.get("validation")),
-        _new(results, chosen.get("new")),
-        _mended(results, chosen.get("mended")),
+        _typical_example(results, "training", names.get("training")),
+        _typical_example(results, "validation", names.get("validation")),
+        _new_example(results, names.get("new")),
+        _edited_example(results, names.get("mended")),
     ]
 
 
 def iou_with(outlines: gpd.GeoSeries, mapped: gpd.GeoSeries) -> np.ndarray:
-    """Return each outline's IoU with the union of what was mapped on any of its ground; shape (n,)."""
-    ours, theirs = np.asarray(outlines.values), np.asarray(mapped.values)
-    result = np.zeros(len(ours))
-    hits, found = shapely.STRtree(theirs).query(ours, predicate="intersects")
-    for one in np.unique(hits):
-        together = shapely.union_all(theirs[found[hits == one]])
-        result[one] = shapely.intersection(ours[one], together).area / shapely.union(ours[one], together).area
-    return result
+    """Return each outline's IoU with the union of the mapped polygons that intersect it; shape (n,)."""
+    shapes, detections = np.asarray(outlines.values), np.asarray(mapped.values)
+    iou = np.zeros(len(shapes))
+    outline, detection = shapely.STRtree(detections).query(shapes, predicate="intersects")
+    for row in np.unique(outline):
+        union = shapely.union_all(detections[detection[outline == row]])
+        iou[row] = shapely.intersection(shapes[row], union).area / shapely.union(shapes[row], union).area
+    return iou
 
 
-def _labelled(results: Results, side: str, chosen: str | None) -> ExampleOutline:
-    """An outline all of whose own patches are on one side of the split."""
+def _typical_example(results: ResultLayers, side: str, name: str | None) -> ExampleOutline:
+    """Return the outline with the IoU nearest to the median, of those with patches on one side of the split only."""
     sides = results.split[results.split["class"] == "positive"].groupby("polygon")["side"].agg(set)
-    alone = [polygon for polygon, found in sides.items() if found == {side}]
-    candidates = results.polygons[(results.polygons["class"] == "positive") & results.polygons["polygon"].isin(alone)]
-    if chosen is not None:
-        candidates = _named(results.polygons, "polygon", chosen, f"figures.examples.{side}")
+    one_sided = [polygon for polygon, polygon_sides in sides.items() if polygon_sides == {side}]
+    candidates = results.polygons[
+        (results.polygons["class"] == "positive") & results.polygons["polygon"].isin(one_sided)
+    ]
+    if name is not None:
+        candidates = _select_named(results.polygons, "polygon", name, f"figures.examples.{side}")
     if candidates.empty:
-        return _none(side, f"no landform lies on the {side} side alone")
+        return _no_example(side, f"no landform lies on the {side} side alone")
     iou = pd.Series(iou_with(candidates.geometry, results.detections.geometry), index=candidates.index)
-    away = (iou - iou.median()).abs()
-    best = candidates.assign(away=away.round(9)).sort_values(["away", "polygon"]).index[0]
+    distance = (iou - iou.median()).abs()
+    best = candidates.assign(distance=distance.round(9)).sort_values(["distance", "polygon"]).index[0]
     facts = f"{candidates.at[best, 'polygon']}: IoU {iou[best]:.2f}" + (
-        f", median {iou.median():.2f}" if chosen is None else ""
+        f", median {iou.median():.2f}" if name is None else ""
     )
-    return ExampleOutline(_title(side), facts, candidates.geometry[best], _around(results))
+    return ExampleOutline(_title(side), facts, candidates.geometry[best], _context_outlines(results))
 
 
-def _new(results: Results, chosen: str | None) -> ExampleOutline:
+def _new_example(results: ResultLayers, name: str | None) -> ExampleOutline:
     sources = results.inventory["sources"].fillna("")
-    alone = sources[(results.inventory["method"] == "deep learning")].str.removeprefix("reviewed:")
-    candidates = results.reviewed[results.reviewed["detection"].isin(alone) & ~_drawn_before(results)]
-    if chosen is not None:
-        candidates = _named(results.reviewed, "detection", chosen, "figures.examples.new")
+    single_source = sources[(results.inventory["method"] == "deep learning")].str.removeprefix("reviewed:")
+    candidates = results.reviewed[results.reviewed["detection"].isin(single_source) & ~_meets_drawn(results)]
+    if name is not None:
+        candidates = _select_named(results.reviewed, "detection", name, "figures.examples.new")
     if candidates.empty:
-        return _none("new", "every detection was known before")
-    seen = candidates.assign(unseen=candidates["status"] == "pending")
-    best = seen.sort_values(["unseen", "confidence", "detection"], ascending=[True, False, True]).iloc[0]
-    facts = f"{best['detection']}: {best['status']}" + _sureness(best["confidence"])
-    return ExampleOutline("new", facts, best.geometry, _around(results))
+        return _no_example("new", "every detection was known before")
+    ranked = candidates.assign(pending=candidates["status"] == "pending")
+    best = ranked.sort_values(["pending", "confidence", "detection"], ascending=[True, False, True]).iloc[0]
+    facts = f"{best['detection']}: {best['status']}" + _probability_text(best["confidence"])
+    return ExampleOutline("new", facts, best.geometry, _context_outlines(results))
 
 
-def _drawn_before(results: Results) -> np.ndarray:
-    """Whether each reviewed detection meets a landform that was drawn by hand; shape (n,)."""
+def _meets_drawn(results: ResultLayers) -> np.ndarray:
+    """Return whether each reviewed detection meets a landform drawn by hand; shape (n,)."""
     drawn = results.polygons.geometry[results.polygons["class"] == "positive"]
-    met = np.zeros(len(results.reviewed), dtype=bool)
-    met[shapely.STRtree(drawn.values).query(results.reviewed.geometry.values, predicate="intersects")[0]] = True
-    return met
+    meets = np.zeros(len(results.reviewed), dtype=bool)
+    meets[shapely.STRtree(drawn.values).query(results.reviewed.geometry.values, predicate="intersects")[0]] = True
+    return meets
 
 
-def _mended(results: Results, chosen: str | None) -> ExampleOutline:
+def _edited_example(results: ResultLayers, name: str | None) -> ExampleOutline:
     edited = results.reviewed[results.reviewed["status"] == "edited"]
     before = results.detections.set_index("detection").geometry
     edited = edited[edited["detection"].isin(before.index)]
-    if chosen is not None:
-        edited = _named(edited, "detection", chosen, "figures.examples.mended")
+    if name is not None:
+        edited = _select_named(edited, "detection", name, "figures.examples.mended")
     if edited.empty:
-        return _wrong(results)
-    was = before.loc[edited["detection"]].set_axis(edited.index)
-    shared = shapely.area(shapely.intersection(edited.geometry.values, was.values))
-    iou = pd.Series(shared / shapely.area(shapely.union(edited.geometry.values, was.values)), index=edited.index)
+        return _rejected_example(results)
+    original = before.loc[edited["detection"]].set_axis(edited.index)
+    shared = shapely.area(shapely.intersection(edited.geometry.values, original.values))
+    iou = pd.Series(shared / shapely.area(shapely.union(edited.geometry.values, original.values)), index=edited.index)
     best = edited.assign(iou=iou.round(9)).sort_values(["iou", "detection"]).index[0]
     facts = f"{edited.at[best, 'detection']}: IoU before and after {iou[best]:.2f}"
-    outlines = {"mapped": gpd.GeoSeries([was[best]], crs=was.crs), "mended": edited.geometry.loc[[best]]}
-    return ExampleOutline("needed mending", facts, edited.geometry[best].union(was[best]), outlines)
+    outlines = {"mapped": gpd.GeoSeries([original[best]], crs=original.crs), "mended": edited.geometry.loc[[best]]}
+    return ExampleOutline("needed mending", facts, edited.geometry[best].union(original[best]), outlines)
 
 
-def _wrong(results: Results) -> ExampleOutline:
+def _rejected_example(results: ResultLayers) -> ExampleOutline:
     if results.rejected.empty:
-        return _doubtful(results)
+        return _worst_example(results)
     surest = results.rejected.sort_values(["confidence", "detection"], ascending=[False, True]).iloc[0]
-    facts = f"{surest['detection']}: rejected" + _sureness(surest["confidence"])
-    around = _around(results)
-    around["mapped"] = gpd.GeoSeries([*around["mapped"], surest.geometry], crs=around["mapped"].crs)
-    return ExampleOutline("wrong", facts, surest.geometry, around)
+    facts = f"{surest['detection']}: rejected" + _probability_text(surest["confidence"])
+    outlines = _context_outlines(results)
+    outlines["mapped"] = gpd.GeoSeries([*outlines["mapped"], surest.geometry], crs=outlines["mapped"].crs)
+    return ExampleOutline("wrong", facts, surest.geometry, outlines)
 
 
-def _doubtful(results: Results) -> ExampleOutline:
+def _worst_example(results: ResultLayers) -> ExampleOutline:
     drawn = results.polygons[results.polygons["class"] == "positive"]
     iou = pd.Series(iou_with(drawn.geometry, results.detections.geometry), index=drawn.index)
-    met = drawn.assign(iou=iou.round(9))[iou > 0]
-    if met.empty:
-        return _none("wrong or mended", "nobody has mended or rejected a detection yet")
-    worst = met.sort_values(["iou", "polygon"]).iloc[0]
+    mapped = drawn.assign(iou=iou.round(9))[iou > 0]
+    if mapped.empty:
+        return _no_example("wrong or mended", "no detection is edited or rejected yet")
+    worst = mapped.sort_values(["iou", "polygon"]).iloc[0]
     facts = f"{worst['polygon']}: IoU {worst['iou']:.2f}, the lowest; not reviewed yet"
-    return ExampleOutline("may need mending", facts, worst.geometry, _around(results))
+    return ExampleOutline("may need mending", facts, worst.geometry, _context_outlines(results))
 
 
-def _around(results: Results) -> dict[str, gpd.GeoSeries]:
+def _context_outlines(results: ResultLayers) -> dict[str, gpd.GeoSeries]:
     drawn = results.polygons.geometry[results.polygons["class"] == "positive"]
     return {"drawn": drawn, "mapped": results.detections.geometry}
 
 
-def _named(frame: gpd.GeoDataFrame, field: str, name: str, setting: str) -> gpd.GeoDataFrame:
-    found = frame[frame[field] == name]
-    if found.empty:
-        some = ", ".join(sorted(frame[field].astype(str))[:5]) or "none"
+def _select_named(frame: gpd.GeoDataFrame, field: str, name: str, setting: str) -> gpd.GeoDataFrame:
+    selected = frame[frame[field] == name]
+    if selected.empty:
+        names = ", ".join(sorted(frame[field].astype(str))[:5]) or "none"
         raise UserError(
-            f"Setting {setting} names {name}, which is not among the results (they have {some}). Name another."
+            f"Setting {setting} names {name}, which is not among the results (they have {names}). Name another."
         )
-    return found
+    return selected
 
 
-def _none(title: str, why: str) -> ExampleOutline:
-    return ExampleOutline(_title(title), why, None, {})
+def _no_example(title: str, reason: str) -> ExampleOutline:
+    return ExampleOutline(_title(title), reason, None, {})
 
 
 def _title(side: str) -> str:
     return f"{side} example" if side in ("training", "validation") else side
 
 
-def _sureness(value: float) -> str:
+def _probability_text(value: float) -> str:
     return "" if pd.isna(value) else f", mean probability {value:.2f}"

@@ -1,4 +1,4 @@
-"""JSON results of earlier rooms: read strictly, because a figure draws their numbers."""
+"""Strict reading of the JSON results of earlier rooms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def read_facts(path: Path, parse: Callable[[dict[str, Any]], T], what: str) -> T:
-    """Return the result of ``parse`` for a JSON file of results; ``what`` names the file.
+    """Return the result of ``parse`` for a JSON file of results; ``what`` names the kind of file in messages.
 
     Raises UserError as ``parse_json`` does, and for NaN.
     """
@@ -20,6 +20,6 @@ def read_facts(path: Path, parse: Callable[[dict[str, Any]], T], what: str) -> T
 
 
 def landform_iou(ious: dict[str, float | None] | None) -> float | None:
-    """Return the landform's IoU out of those by class; None where it is unknown."""
+    """Return the landform's IoU from the IoUs by class; None where it is unknown."""
     value = (ious or {}).get("landform")
     return None if value is None else float(value)

@@ -1,4 +1,4 @@
-"""The verb `figure-attributes`: where the inventory's landforms lie and how large and steep they are (the paper's figure 8)."""
+"""The verb `figure-attributes`: altitude, area, slope, aspect, velocity and length of the landforms (the paper's figure 8)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def figure_attributes(
     """Draw histograms of altitude, area, slope, velocity and length and a rose of aspects as PNG and PDF.
 
     ``inventory``: GeoPackage with the layer ``inventory``. Bars are stacked by upslope connection where at least two kinds
-    are known, else by method. Each panel says how many landforms it shows; those without a value are in none.
+    are known, else by method. Each panel gives the number of landforms that it shows, and of those without a value.
     """
     from lobate.figures.drawing.attributes import draw_attributes
     from lobate.figures.drawing.style import save, styled

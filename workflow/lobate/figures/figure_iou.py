@@ -1,4 +1,4 @@
-"""The verb `figure-iou`: how well training and validation patches were mapped, all through training (the paper's figure 6)."""
+"""The verb `figure-iou`: IoU of the training and validation set against iteration (the paper's figure 6)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lobate.settings.figures import Figures
 
 log = logging.getLogger(__name__)
 
-CURVES = ("iou_background", "iou_landform", "iou_overall")
+IOU_COLUMNS = ("iou_background", "iou_landform", "iou_overall")
 
 
 def figure_iou(
@@ -31,33 +31,33 @@ def figure_iou(
     """Draw IoU against iteration as PNG and PDF: training above validation, rounds end to end.
 
     ``metrics`` (CSV: iteration, split, iou_background, iou_landform, iou_overall) and ``verdicts`` belong to the same
-    rounds, in order. Rounds that trained nothing and passed an earlier verdict on are drawn once, as what they passed on.
+    rounds, in order. A round that copied an earlier verdict instead of training is not drawn again.
     """
-    from lobate.figures.drawing.iou import draw_curves
+    from lobate.figures.drawing.iou import draw_iou
     from lobate.figures.drawing.style import save, styled
 
-    rounds = trained(metrics, verdicts)
+    rounds = metrics_by_round(metrics, verdicts)
     with styled():
-        save(draw_curves(rounds, landform, target_iou), png, pdf, figures.dpi)
+        save(draw_iou(rounds, landform, target_iou), png, pdf, figures.dpi)
     log.info("IoU of %d rounds drawn", len(rounds))
 
 
-def trained(metrics: list[Path], verdicts: list[Path]) -> dict[int, pd.DataFrame]:
-    """Return the metrics of each round that trained, by its number, in order."""
+def metrics_by_round(metrics: list[Path], verdicts: list[Path]) -> dict[int, pd.DataFrame]:
+    """Return round number -> metrics of each round that trained, in order."""
     rounds: dict[int, pd.DataFrame] = {}
     for table, verdict in zip(metrics, verdicts, strict=True):
         number = parse_json(verdict, lambda facts: int(facts["round"]), "a verdict.json written by `train`")
         if number not in rounds:
-            rounds[number] = _read(table)
+            rounds[number] = _read_metrics(table)
     return dict(sorted(rounds.items()))
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read_metrics(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path)
     except (ValueError, OSError) as error:
         raise UserError(f"The metrics {path} cannot be read ({error}). Delete the file and run again.") from error
-    missing = {"iteration", "split", *CURVES} - set(table)
+    missing = {"iteration", "split", *IOU_COLUMNS} - set(table)
     if missing:
         raise UserError(f"The metrics {path} lack {', '.join(sorted(missing))}. Delete the file and run again.")
     return table

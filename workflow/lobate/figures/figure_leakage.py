@@ -1,4 +1,4 @@
-"""The verb `figure-leakage`: what each way of splitting the patches gives away, and the IoU it ends with."""
+"""The verb `figure-leakage`: leakage between training and validation by split method, and the IoU with each."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Protocol:
-    """One way of splitting: what training saw of its validation ground, and the IoU of a model trained on it.
+    """One split method: its leakage, and the validation IoU of a model trained on that split.
 
-    ``why`` says why there is no IoU, or no such split at all.
+    ``reason`` is why there is no IoU, or no such split at all; ``folds`` holds the IoU of each fold.
     """
 
     method: str
     configured: bool
     iou: float | None
-    why: str
+    reason: str
     leaked_share: float | None = None
     nearest_m: float | None = None
     training: int = 0
@@ -42,47 +42,48 @@ def figure_leakage(
     figures: Annotated[Figures, Setting("figures")],
     landform: Annotated[str, Setting("landform")] = "rock glacier",
 ) -> None:
-    """Draw validation IoU, leaked share and nearest training patch by each way of splitting, as PNG and PDF.
+    """Draw validation IoU, leaked share and nearest training patch by split method, as PNG and PDF.
 
-    ``leakage``: what `split_patches` measured; ``selection``: what `select_model` wrote, with the IoU by the configured
-    split, by the other protocol, and by folds where there are any.
+    ``leakage``: the measures of `split-patches`; ``selection``: the result of `select-model`, with the IoU of the configured
+    split, of the other protocol, and of the folds where there are any.
     """
     from lobate.figures.drawing.leakage import draw_leakage
     from lobate.figures.drawing.style import save, styled
 
-    selected = read_facts(
+    trained, folds = read_facts(
         selection,
-        lambda found: (dict(found["protocols"]), found.get("folds") or {}),
+        lambda facts: (dict(facts["protocols"]), facts.get("folds") or {}),
         "a selection.json written by `select-model`",
     )
     protocols = read_facts(
-        leakage, lambda found: protocols_of(found, *selected), "a leakage.json written by `split-patches`"
+        leakage, lambda facts: protocols_of(facts, trained, folds), "a leakage.json written by `split-patches`"
     )
     with styled():
         save(draw_leakage(protocols, landform), png, pdf, figures.dpi)
-    log.info("leakage of %d ways of splitting drawn", len(protocols))
+    log.info("leakage of %d split methods drawn", len(protocols))
 
 
 def protocols_of(leakage: dict[str, Any], trained: dict[str, Any], folds: dict[str, Any]) -> list[Protocol]:
-    """Return the configured way of splitting first, then all others that were measured, by name."""
-    used = str(leakage["used"])
-    others = sorted(name for name, one in leakage.items() if isinstance(one, dict) and name != used)
-    lines = {one["method"]: one for one in (trained["other"], trained["configured"])}
-    known = tuple(float(one) for one in folds.get("validation_iou", []) if one is not None)
+    """Return the configured split method first, then all others with a measure of leakage, by name."""
+    configured = str(leakage["used"])
+    methods = sorted(name for name, measured in leakage.items() if isinstance(measured, dict) and name != configured)
+    results = {result["method"]: result for result in (trained["other"], trained["configured"])}
+    fold_ious = tuple(float(iou) for iou in folds.get("validation_iou", []) if iou is not None)
     return [
-        _protocol(name, leakage[name], lines.get(name) or {}, known if name == used else ()) for name in (used, *others)
+        _protocol(name, leakage[name], results.get(name) or {}, fold_ious if name == configured else ())
+        for name in (configured, *methods)
     ]
 
 
-def _protocol(method: str, measured: dict[str, Any], line: dict[str, Any], folds: tuple[float, ...]) -> Protocol:
-    configured = bool(line) and "impossible" not in line
-    iou = landform_iou(line.get("validation_iou"))
-    why = measured.get("impossible") or line.get("impossible")
-    why = why or ("no validation patch shows the landform" if line else "not trained")
+def _protocol(method: str, measured: dict[str, Any], result: dict[str, Any], folds: tuple[float, ...]) -> Protocol:
+    configured = bool(result) and "impossible" not in result
+    iou = landform_iou(result.get("validation_iou"))
+    reason = measured.get("impossible") or result.get("impossible")
+    reason = reason or ("no validation patch shows the landform" if result else "not trained")
     if "impossible" in measured:
-        return Protocol(method, configured, None, str(why))
+        return Protocol(method, configured, None, str(reason))
     return Protocol(
-        method, configured, iou, str(why),
+        method, configured, iou, str(reason),
         leaked_share=float(measured["leaked_share"]),
         nearest_m=float(measured["nearest_m"]),
         folds=folds,

@@ -25,10 +25,10 @@ def figure_map(
 ) -> None:
     """Draw the inventory's outlines over the images, in the CRS of the first image, as PNG and PDF.
 
-    ``inventory``: GeoPackage with the layer ``inventory``. Each method has a colour and a marker; outlines too small for
-    the page are shown by their marker alone, outlines nobody has reviewed yet are dashed.
+    ``inventory``: GeoPackage with the layer ``inventory``. Each method has a colour and a marker. Outlines too small for the
+    page are shown as a marker; outlines that are not reviewed yet are dashed.
     """
-    from lobate.figures.drawing.basemap import bounds_of, common_crs
+    from lobate.figures.drawing.basemap import common_bounds, common_crs
     from lobate.figures.drawing.map import draw_map
     from lobate.figures.drawing.style import save, styled
 
@@ -36,13 +36,13 @@ def figure_map(
     landforms = read_polygons(inventory, "inventory").to_crs(crs)
     with styled():
         figure = draw_map(
-            landforms, images, bounds_of(images, crs), title=_title(landform, region), credit=figures.credit
+            landforms, images, common_bounds(images, crs), title=_title(landform, region), credit=figures.credit
         )
         save(figure, png, pdf, figures.dpi)
     log.info("%d landforms drawn over %d images", len(landforms), len(images))
 
 
 def _title(landform: str, region: str) -> str:
-    named = landform[:1].upper() + landform[1:]
+    title = f"{landform[:1].upper()}{landform[1:]} inventory"
     place = region.replace("_", " ")
-    return f"{named} inventory, {place.title() if place.islower() else place}" if place else f"{named} inventory"
+    return f"{title}, {place.title() if place.islower() else place}" if place else title

@@ -17,18 +17,18 @@ from lobate.io.grid import WGS84
 from lobate.io.vector import LONLAT, read_polygons
 from lobate.settings.figures import Figures, Motion
 
-FARTHEST_M = 20_000.0
-"""From the landform to its reference point."""
+MAX_REFERENCE_DISTANCE_M = 20_000.0
+"""Largest distance from the landform to its reference point."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Moving:
-    """The landform shown: its outline (EPSG:4326), where it moves to, and words about it.
+class MovingLandform:
+    """The landform of the figure: its outline (EPSG:4326), its direction of motion, and a line of facts.
 
-    ``direction`` is in degrees clockwise from true north, None where nothing is known; ``measured`` says that a person gave
-    it, else it is the mean aspect. ``reference`` is a longitude and a latitude.
+    ``direction`` is in degrees clockwise from true north, None where it is unknown. It is ``measured`` where the settings
+    give it, else the mean aspect. ``reference`` is a longitude and a latitude.
     """
 
     name: str
@@ -52,22 +52,22 @@ def figure_motion(
     """Draw one landform's wrapped phase beside the image, with an arrow of motion and the reference point, PNG and PDF.
 
     ``inventory``: GeoPackage with the layer ``inventory``; ``phase``: raster of radians (wrapped or not) or of complex
-    numbers, over the landform. Without it the image stands alone. Which landform, and its point and direction, are named in
-    the setting ``figures.motion``. Raises UserError where the landform, or any phase on its ground, is not to be found.
+    numbers, over the landform; without it the image stands alone. The setting ``figures.motion`` names the landform, its
+    reference point and its direction. Raises UserError for an unknown landform and for a raster without phase there.
     """
     from lobate.figures.drawing.basemap import common_crs
     from lobate.figures.drawing.motion import draw_motion
     from lobate.figures.drawing.style import save, styled
 
-    moving = pick_moving(read_polygons(inventory, "inventory").to_crs(LONLAT), figures.motion)
+    shown = pick_landform(read_polygons(inventory, "inventory").to_crs(LONLAT), figures.motion)
     with styled():
-        figure = draw_motion(moving, images, phase, common_crs(images), landform=landform, credit=figures.credit)
+        figure = draw_motion(shown, images, phase, common_crs(images), landform=landform, credit=figures.credit)
         save(figure, png, pdf, figures.dpi)
-    log.info("%s drawn, %s", moving.name if moving else "no landform", "with its phase" if phase else "the image alone")
+    log.info("%s drawn, %s", shown.name if shown else "no landform", "with its phase" if phase else "the image alone")
 
 
-def pick_moving(landforms: gpd.GeoDataFrame, motion: Motion) -> Moving | None:
-    """Return the landform that is named, else the fastest, else the largest; None of an empty inventory."""
+def pick_landform(landforms: gpd.GeoDataFrame, motion: Motion) -> MovingLandform | None:
+    """Return the landform that the settings name, else the fastest, else the largest; None for an empty inventory."""
     if motion.landform is not None:
         landforms = landforms[landforms["id"] == motion.landform]
         if landforms.empty:
@@ -77,35 +77,35 @@ def pick_moving(landforms: gpd.GeoDataFrame, motion: Motion) -> Moving | None:
             )
     if landforms.empty:
         return None
-    order = landforms.assign(speed=pd.to_numeric(landforms["velocity"], errors="coerce").fillna(-1))
-    one = order.sort_values(["speed", "area_km2", "id"], ascending=[False, False, True]).iloc[0]
+    ranked = landforms.assign(speed=pd.to_numeric(landforms["velocity"], errors="coerce").fillna(-1))
+    row = ranked.sort_values(["speed", "area_km2", "id"], ascending=[False, False, True]).iloc[0]
     measured = motion.direction_deg is not None
-    aspect = None if pd.isna(one["aspect_deg"]) else float(one["aspect_deg"])
-    return Moving(
-        name=str(one["id"]),
-        outline=one.geometry,
-        facts=_facts(one),
+    aspect = None if pd.isna(row["aspect_deg"]) else float(row["aspect_deg"])
+    return MovingLandform(
+        name=str(row["id"]),
+        outline=row.geometry,
+        facts=_facts(row),
         direction=motion.direction_deg if measured else aspect,
         measured=measured,
-        reference=_near(motion.reference_point, one.geometry),
+        reference=_check_reference(motion.reference_point, row.geometry),
     )
 
 
-def _near(point: tuple[float, float] | None, outline: shapely.Geometry) -> tuple[float, float] | None:
-    """Return the reference point; one far from the landform is a UserError, most likely with its numbers swapped."""
+def _check_reference(point: tuple[float, float] | None, outline: shapely.Geometry) -> tuple[float, float] | None:
+    """Return the reference point; UserError for a point far from the landform, most likely with swapped numbers."""
     if point is None:
         return None
     middle = outline.centroid
-    away = WGS84.inv(*point, middle.x, middle.y)[2]
-    if away > FARTHEST_M:
+    distance_m = WGS84.inv(*point, middle.x, middle.y)[2]
+    if distance_m > MAX_REFERENCE_DISTANCE_M:
         raise UserError(
-            f"Setting figures.motion.reference_point lies {away / 1000:,.0f} km from the landform that is shown, so it is not "
+            f"Setting figures.motion.reference_point lies {distance_m / 1000:,.0f} km from the landform that is shown, so it is not "
             "its reference point. Give its longitude first, then its latitude, in degrees."
         )
     return point
 
 
-def _facts(one: pd.Series) -> str:
-    speed = None if pd.isna(one["velocity"]) else f"{one['velocity']:g} cm a year downslope"
-    kind = None if pd.isna(one["upslope_connection"]) else str(one["upslope_connection"]).replace("_", " ")
-    return ", ".join(filter(None, [str(one["id"]), f"{one['area_km2']:.2f} km\N{SUPERSCRIPT TWO}", kind, speed]))
+def _facts(row: pd.Series) -> str:
+    speed = None if pd.isna(row["velocity"]) else f"{row['velocity']:g} cm a year downslope"
+    kind = None if pd.isna(row["upslope_connection"]) else str(row["upslope_connection"]).replace("_", " ")
+    return ", ".join(filter(None, [str(row["id"]), f"{row['area_km2']:.2f} km\N{SUPERSCRIPT TWO}", kind, speed]))

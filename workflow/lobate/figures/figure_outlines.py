@@ -26,16 +26,16 @@ def figure_outlines(
 ) -> None:
     """Draw four examples as PNG and PDF: training and validation with IoU, a new landform, one mended or wrong.
 
-    They are picked by rule (see ``figures.examples``) or named in the setting ``figures.examples``. ``split``: layer
+    A rule picks them (module `lobate.figures.examples`), or the setting ``figures.examples`` names them. ``split``: layer
     ``split``; ``polygons``, ``detections``: layer ``kept``; ``reviewed``: layers ``reviewed`` and ``rejected``.
     """
     from lobate.figures.drawing.basemap import common_crs
     from lobate.figures.drawing.outlines import draw_examples
     from lobate.figures.drawing.style import save, styled
-    from lobate.figures.examples import Results, pick
+    from lobate.figures.examples import ResultLayers, pick_examples
 
-    examples = pick(Results.read(split, polygons, detections, reviewed, inventory), figures.examples)
+    examples = pick_examples(ResultLayers.read(split, polygons, detections, reviewed, inventory), figures.examples)
     with styled():
         save(draw_examples(examples, images, common_crs(images), figures.credit), png, pdf, figures.dpi)
-    for one in examples:
-        log.info("%s: %s", one.title, one.facts)
+    for example in examples:
+        log.info("%s: %s", example.title, example.facts)

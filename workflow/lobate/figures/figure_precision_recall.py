@@ -1,4 +1,4 @@
-"""The verb `figure-precision-recall`: what is found against what is right, by pixels and by landforms."""
+"""The verb `figure-precision-recall`: precision against recall, by pixels and by landforms."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ COLUMNS = {"hits": {"mean", "unseen"}, "misses": {"unseen"}, "false_alarms": {"m
 
 @dataclass(frozen=True)
 class PrecisionRecall:
-    """Precision and recall, both (n,) from 0 to 1, at each value of ``at`` (n,); NaN where nothing can be said."""
+    """Precision and recall (n,) from 0 to 1, at each of ``thresholds`` (n,); NaN where they are undefined."""
 
-    at: np.ndarray
+    thresholds: np.ndarray
     precision: np.ndarray
     recall: np.ndarray
 
@@ -42,72 +42,77 @@ def figure_precision_recall(
     figures: Annotated[Figures, Setting("figures")],
     landform: Annotated[str, Setting("landform")] = "rock glacier",
 ) -> None:
-    """Draw precision and recall as PNG and PDF: of pixels, of detections by certainty, and by the overlap asked for.
+    """Draw precision and recall as PNG and PDF: of pixels, and of detections by probability and by the IoU of a match.
 
-    ``selection``: what `select_model` wrote; ``scores`` and ``cases`` (layers `hits`, `misses`, `false_alarms`): what
-    `score` wrote. Landforms are told for all mapped ground and for ground that training has not seen.
+    ``selection``: the result of `select-model`; ``scores`` and ``cases`` (layers `hits`, `misses`, `false_alarms`): the
+    results of `score`. Curves of detections cover all mapped ground, and ground without training patches.
     """
     from lobate.figures.drawing.precision_recall import draw_precision_recall
     from lobate.figures.drawing.style import save, styled
 
-    pixels = read_facts(selection, pixels_of, "a selection.json written by `select-model`")
-    overlaps = read_facts(scores, overlaps_of, "a scores.json written by `score`")
-    tables = {layer: _table(cases, layer) for layer in COLUMNS}
-    ranked = {"all": by_certainty(tables), "unseen": by_certainty(_unseen(tables))}
+    pixels = read_facts(selection, pixel_curve, "a selection.json written by `select-model`")
+    overlaps = read_facts(scores, overlap_curves, "a scores.json written by `score`")
+    tables = {layer: _read_cases(cases, layer) for layer in COLUMNS}
+    detections = {"all": detection_curve(tables), "unseen": detection_curve(_on_unseen_ground(tables))}
     with styled():
-        save(draw_precision_recall(pixels, ranked, overlaps, landform), png, pdf, figures.dpi)
+        save(draw_precision_recall(pixels, detections, overlaps, landform), png, pdf, figures.dpi)
     log.info("precision and recall of %d detections drawn", len(tables["hits"]) + len(tables["false_alarms"]))
 
 
-def pixels_of(selection: dict[str, Any]) -> PrecisionRecall:
+def pixel_curve(selection: dict[str, Any]) -> PrecisionRecall:
     """Return the chosen round's curve over thresholds of probability 0.1, 0.2, ... 0.9, of validation pixels.
 
-    The bins of its calibration (mean predicted probability, observed share, pixels) say how many pixels of each class lie
-    at or above each of their edges, so the curve is exact there, and told nowhere else.
+    The bins of its calibration (mean predicted probability, observed share, pixels) give the exact counts of each class at
+    or above their edges; between the edges the curve is unknown.
     """
-    rounds = [one for one in selection["rounds"] if one["trained"] and int(one["round"]) == int(selection["chosen"])]
+    chosen = int(selection["chosen"])
+    rounds = [record for record in selection["rounds"] if record["trained"] and int(record["round"]) == chosen]
     bins = np.array((rounds[0].get("calibration") if rounds else None) or np.zeros((0, 3)), dtype=float).reshape(-1, 3)
-    place = [min(floor(BINS * mean), BINS - 1) for mean in bins[:, 0]]
-    landform = np.bincount(place, bins[:, 1] * bins[:, 2], BINS) if place else np.zeros(BINS)
-    either = np.bincount(place, bins[:, 2], BINS) if place else np.zeros(BINS)
-    hits, found = landform[::-1].cumsum()[::-1], either[::-1].cumsum()[::-1]
-    at = np.arange(1, BINS) / BINS
-    return PrecisionRecall(at, _ratio(hits[1:], found[1:]), _ratio(hits[1:], np.full(BINS - 1, hits[0])))
+    number = [min(floor(BINS * mean), BINS - 1) for mean in bins[:, 0]]
+    landform = np.bincount(number, bins[:, 1] * bins[:, 2], BINS) if number else np.zeros(BINS)
+    pixels = np.bincount(number, bins[:, 2], BINS) if number else np.zeros(BINS)
+    hits, predicted = landform[::-1].cumsum()[::-1], pixels[::-1].cumsum()[::-1]
+    thresholds = np.arange(1, BINS) / BINS
+    return PrecisionRecall(thresholds, _ratio(hits[1:], predicted[1:]), _ratio(hits[1:], np.full(BINS - 1, hits[0])))
 
 
-def by_certainty(tables: dict[str, pd.DataFrame]) -> PrecisionRecall:
-    """Return the curve over detections taken in order of their mean probability, the surest first, equals together."""
+def detection_curve(tables: dict[str, pd.DataFrame]) -> PrecisionRecall:
+    """Return the curve over thresholds of the detections' mean probability, the highest first."""
     right, wrong = (tables[layer]["mean"].dropna().to_numpy(float) for layer in ("hits", "false_alarms"))
     references = len(tables["hits"]) + len(tables["misses"])
-    at = np.unique(np.r_[right, wrong])[::-1]
-    hits = np.array([(right >= value).sum() for value in at], dtype=float)
-    alarms = np.array([(wrong >= value).sum() for value in at], dtype=float)
-    return PrecisionRecall(at, _ratio(hits, hits + alarms), _ratio(hits, np.full(len(at), references)))
+    thresholds = np.unique(np.r_[right, wrong])[::-1]
+    hits = np.array([(right >= threshold).sum() for threshold in thresholds], dtype=float)
+    false_alarms = np.array([(wrong >= threshold).sum() for threshold in thresholds], dtype=float)
+    recall = _ratio(hits, np.full(len(thresholds), references))
+    return PrecisionRecall(thresholds, _ratio(hits, hits + false_alarms), recall)
 
 
-def overlaps_of(scores: dict[str, Any]) -> dict[str, Any]:
-    """Return the curves over the IoU a match asks for, of all mapped ground and of unseen ground, and that used."""
+def overlap_curves(scores: dict[str, Any]) -> dict[str, Any]:
+    """Return curves over the IoU of a match and counts, for all mapped ground and unseen ground, and the IoU used."""
     grounds = {"all": scores["polygons"], "unseen": scores["unseen"]["polygons"]}
-    curves = {name: _over_overlap(one["thresholds"]) for name, one in grounds.items()}
-    return {"curves": curves, "match_iou": float(scores["polygons"]["match_iou"]), "counts": {
-        name: (int(one["detections"]), int(one["references"])) for name, one in grounds.items()
-    }}  # fmt: skip
+    return {
+        "curves": {name: _overlap_curve(score["thresholds"]) for name, score in grounds.items()},
+        "match_iou": float(scores["polygons"]["match_iou"]),
+        "counts": {name: (int(score["detections"]), int(score["references"])) for name, score in grounds.items()},
+    }
 
 
-def _over_overlap(thresholds: dict[str, Any]) -> PrecisionRecall:
-    asked = sorted(thresholds, key=float)
-    lists = (
-        [float("nan") if thresholds[key][name] is None else thresholds[key][name] for key in asked]
+def _overlap_curve(thresholds: dict[str, Any]) -> PrecisionRecall:
+    keys = sorted(thresholds, key=float)
+    precision, recall = (
+        np.array(
+            [float("nan") if thresholds[key][name] is None else thresholds[key][name] for key in keys], dtype=float
+        )
         for name in ("precision", "recall")
     )
-    return PrecisionRecall(np.array([float(key) for key in asked]), *(np.array(one, dtype=float) for one in lists))
+    return PrecisionRecall(np.array([float(key) for key in keys]), precision, recall)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full(len(part), np.nan), where=np.asarray(whole) > 0)
 
 
-def _table(path: Path, layer: str) -> pd.DataFrame:
+def _read_cases(path: Path, layer: str) -> pd.DataFrame:
     table = read_layer(path, layer)
     missing = COLUMNS[layer] - set(table)
     if missing:
@@ -117,5 +122,5 @@ def _table(path: Path, layer: str) -> pd.DataFrame:
     return table
 
 
-def _unseen(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+def _on_unseen_ground(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {layer: table[table["unseen"].astype(bool)] for layer, table in tables.items()}

@@ -1,4 +1,4 @@
-"""The verb `figure-reliability`: whether the model's probabilities can be taken at their word."""
+"""The verb `figure-reliability`: calibration of the model's probabilities."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Bin = tuple[float, float, int]
 
 @dataclass(frozen=True)
 class Reliability:
-    """How one round's probabilities compare with its validation set; ``error`` is the expected calibration error."""
+    """Calibration of one round on its validation set; ``error`` is the expected calibration error."""
 
     round: int
     chosen: bool
@@ -36,32 +36,32 @@ def figure_reliability(
     figures: Annotated[Figures, Setting("figures")],
     landform: Annotated[str, Setting("landform")] = "rock glacier",
 ) -> None:
-    """Draw observed share against predicted probability of validation pixels, and how many there are, as PNG and PDF.
+    """Draw observed share against predicted probability of validation pixels, and pixel counts, as PNG and PDF.
 
-    ``selection``: what `select_model` wrote. The chosen round stands out; other rounds that trained are drawn behind it.
+    ``selection``: the result of `select-model`. Other rounds that trained are drawn behind the chosen one.
     """
     from lobate.figures.drawing.reliability import draw_reliability
     from lobate.figures.drawing.style import save, styled
 
-    rounds = read_facts(selection, reliabilities, "a selection.json written by `select-model`")
+    rounds = read_facts(selection, reliability_by_round, "a selection.json written by `select-model`")
     with styled():
         save(draw_reliability(rounds, landform), png, pdf, figures.dpi)
     log.info("reliability of %d rounds drawn", len(rounds))
 
 
-def reliabilities(selection: dict[str, Any]) -> list[Reliability]:
-    """Return the rounds that trained, in order; the chosen one may be a later round's that passed its model on."""
+def reliability_by_round(selection: dict[str, Any]) -> list[Reliability]:
+    """Return the calibration of each round that trained, in order; none is chosen where the chosen round did not train."""
     chosen = int(selection["chosen"])
     return [
         Reliability(
-            int(one["round"]),
-            int(one["round"]) == chosen,
-            [_bin(*values) for values in one.get("calibration") or []],
-            one.get("calibration_error"),
-            one.get("threshold"),
+            int(record["round"]),
+            int(record["round"]) == chosen,
+            [_bin(*values) for values in record.get("calibration") or []],
+            record.get("calibration_error"),
+            record.get("threshold"),
         )
-        for one in selection["rounds"]
-        if one["trained"]
+        for record in selection["rounds"]
+        if record["trained"]
     ]
 
 

@@ -1,4 +1,4 @@
-"""The verb `figure-rounds`: what each round was trained with and what came of it."""
+"""The verb `figure-rounds`: training patches, augmentation and IoU of each round."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Round:
-    """One line of the table of rounds; a round that rests only passed an earlier verdict on."""
+    """One row of the table of rounds; a round that ``rests`` copied an earlier round instead of training."""
 
     number: int
     rests: bool
@@ -38,31 +38,31 @@ def figure_rounds(
 ) -> None:
     """Draw each round's IoUs, training patches, mined negatives and augmentation as PNG and PDF.
 
-    ``selection``: what `select_model` wrote. How long a round took is no result and not drawn (`lobate model rounds` tells it).
+    ``selection``: the result of `select-model`. Run times are no results and not drawn (`lobate model rounds` prints them).
     """
     from lobate.figures.drawing.rounds import draw_rounds
     from lobate.figures.drawing.style import save, styled
 
-    rounds, target = read_facts(selection, table_of, "a selection.json written by `select-model`")
+    rounds, target = read_facts(selection, rounds_and_target, "a selection.json written by `select-model`")
     with styled():
         save(draw_rounds(rounds, target, landform), png, pdf, figures.dpi)
-    log.info("%d rounds drawn, %d of them rest", len(rounds), sum(one.rests for one in rounds))
+    log.info("%d rounds drawn, %d of them rest", len(rounds), sum(training_round.rests for training_round in rounds))
 
 
-def table_of(selection: dict[str, Any]) -> tuple[list[Round], float]:
-    """Return the rounds in order, and the target."""
+def rounds_and_target(selection: dict[str, Any]) -> tuple[list[Round], float]:
+    """Return the rounds in order, and the target IoU."""
     chosen = int(selection["chosen"])
-    return [_round(one, chosen) for one in selection["rounds"]], float(selection["target_iou"])
+    return [_round(record, chosen) for record in selection["rounds"]], float(selection["target_iou"])
 
 
-def _round(one: dict[str, Any], chosen: int) -> Round:
+def _round(record: dict[str, Any], chosen: int) -> Round:
     return Round(
-        number=int(one["round"]),
-        rests=not one["trained"],
-        chosen=int(one["round"]) == chosen,
-        training=landform_iou(one["training_iou"]),
-        validation=landform_iou(one["validation_iou"]),
-        patches=int((one["patches"] or {}).get("training", 0)),
-        mined=int(one["mined_negatives"] or 0),
-        augment=tuple(str(name) for name in one["augment"] or []),
+        number=int(record["round"]),
+        rests=not record["trained"],
+        chosen=int(record["round"]) == chosen,
+        training=landform_iou(record["training_iou"]),
+        validation=landform_iou(record["validation_iou"]),
+        patches=int((record["patches"] or {}).get("training", 0)),
+        mined=int(record["mined_negatives"] or 0),
+        augment=tuple(str(name) for name in record["augment"] or []),
     )

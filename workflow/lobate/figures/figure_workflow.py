@@ -1,4 +1,4 @@
-"""The verb `figure-workflow`: the rooms and their verbs by phase, drawn from the real rule graph (the paper's figure 5)."""
+"""The verb `figure-workflow`: the rooms and their verbs by phase, drawn from the rule graph (the paper's figure 5)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def figure_workflow(
 ) -> None:
     """Draw the rule graph (DOT text of `rules.dot` or of `snakemake --rulegraph dot`) as PNG and PDF.
 
-    Rooms stand in the order of the data's flow, by the method's phases, each with its verbs; arrows lead to the rooms that
-    read their results. The target rule `all` and the rule `rule_graph` are left out.
+    Rooms stand in the order of the data's flow, by the method's phases, each with its verbs. Arrows lead to the rooms that
+    read the results. The target rule `all` and the rule `rule_graph` are left out.
     """
     from lobate.figures.drawing.style import save, styled
     from lobate.figures.drawing.workflow import draw_workflow

@@ -1,4 +1,4 @@
-"""The verb `report`: all that a reviewer of the inventory asks, in one page that a person can mail."""
+"""The verb `report`: the answers to a reviewer of the inventory, in one HTML file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from lobate import __version__
 from lobate.engine.signature import Input, Output, Setting
-from lobate.figures.report_page.choices import choices, settings_facts, value_of
 from lobate.figures.report_page.dataset import METHOD, NETWORK, card_html
 from lobate.figures.report_page.landforms import inventory_facts, top_n
 from lobate.figures.report_page.lineage import library_versions, lineage_facts
@@ -17,6 +16,7 @@ from lobate.figures.report_page.page import render
 from lobate.figures.report_page.removed import removed_facts
 from lobate.figures.report_page.rounds import calibration_facts, leakage_facts, rounds_facts
 from lobate.figures.report_page.scores import scores_facts
+from lobate.figures.report_page.settings_table import settings_facts, settings_with_defaults, value_of
 from lobate.io.jsonfile import parse_json
 from lobate.io.vector import read_polygons
 
@@ -36,21 +36,21 @@ def report(
     lineage: Annotated[Path, Input()],
     html: Annotated[Path, Output()],
     *,
-    settings: Annotated[list[dict[str, Any]], Setting("", view=choices)],
+    settings: Annotated[list[dict[str, Any]], Setting("", view=settings_with_defaults)],
 ) -> None:
-    """Write the page: one HTML file without network, the same bytes for the same results.
+    """Write the page: one HTML file that needs no network, with the same bytes for the same results.
 
-    ``facts``: the record that compose-rgb writes beside each image (<tile>.json); ``removed``: files with layers of what
-    was left out; ``metrics``: metrics.csv of every round; ``lineage``: the result of trace-inventory; ``settings``:
-    `choices` of the region. Raises UserError for files that are not what they should be.
+    ``facts``: the record that compose-rgb writes beside each image (<tile>.json); ``removed``: files with layers of removed
+    features; ``metrics``: metrics.csv of each round; ``lineage``: the result of trace-inventory; ``settings``:
+    all settings of the region. Raises UserError for files that are not what they should be.
     """
-    from lobate.figures.report_page.panmap import map_facts
+    from lobate.figures.report_page.outline_map import map_facts
 
     landform, region = str(value_of(settings, "landform")), str(value_of(settings, "region"))
     all_landforms = read_polygons(inventory, "inventory")
-    shown = top_n(all_landforms)
-    chosen, traced = _read(selection, "rounds"), _read(lineage, "steps")
-    scenes = {path.stem: _read(path, "scenes") for path in facts}
+    landforms = top_n(all_landforms)
+    rounds, steps = _read_json(selection, "rounds"), _read_json(lineage, "steps")
+    scenes = {path.stem: _read_json(path, "scenes") for path in facts}
     text = render(
         {
             "title": f"{landform[:1].upper()}{landform[1:]} inventory: {region}",
@@ -58,29 +58,31 @@ def report(
             "version": __version__,
             "method": METHOD,
             "network": NETWORK,
-            "overview": overview_facts(_read(summary, "inventory"), chosen, scenes),
-            "ground": map_facts(shown, images),
-            "inventory": inventory_facts(shown, len(all_landforms)),
-            "scores": scores_facts(_read(scores, "polygons")),
-            "leakage": leakage_facts(chosen),
-            "rounds": rounds_facts(chosen, metrics),
-            "calibration": calibration_facts(chosen),
+            "overview": overview_facts(_read_json(summary, "inventory"), rounds, scenes),
+            "ground": map_facts(landforms, images),
+            "inventory": inventory_facts(landforms, len(all_landforms)),
+            "scores": scores_facts(_read_json(scores, "polygons")),
+            "leakage": leakage_facts(rounds),
+            "rounds": rounds_facts(rounds, metrics),
+            "calibration": calibration_facts(rounds),
             "card": card_html(card),
             "removed": removed_facts(removed, scenes),
             "settings": settings_facts(settings),
-            "traced": lineage_facts(traced),
-            "libraries": library_versions(traced),
+            "steps": lineage_facts(steps),
+            "libraries": library_versions(steps),
         }
     )
     html.write_text(text, encoding="utf-8")
-    log.info("The report has %.1f MB and shows %d of %d landforms.", len(text) / 1e6, len(shown), len(all_landforms))
+    log.info(
+        "The report has %.1f MB and shows %d of %d landforms.", len(text) / 1e6, len(landforms), len(all_landforms)
+    )
 
 
-def _read(path: Path, key: str) -> dict[str, Any]:
-    """Return the content of a JSON file of results, which has at least this key."""
+def _read_json(path: Path, key: str) -> dict[str, Any]:
+    """Return the content of a JSON file of results; UserError where it lacks the key."""
 
     def checked(results: dict[str, Any]) -> dict[str, Any]:
         results[key]
         return results
 
-    return parse_json(path, checked, f"a file of results with {key}, as the report shows it")
+    return parse_json(path, checked, f"a file of results with the key {key}")

@@ -1,4 +1,4 @@
-"""The images as one quiet background: decimated, in one CRS, pale enough that outlines stand out."""
+"""The basemap: the images mosaicked in one CRS, decimated, and toned down so that outlines stand out."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from rasterio.io import DatasetReader
 from rasterio.warp import reproject, transform_bounds
 from rasterio.windows import Window
 
+from lobate.figures.drawing.cartography import Bounds
 from lobate.io.grid import Grid
 from lobate.io.raster import open_raster
 
-Bounds = tuple[float, float, float, float]
-
 PIXELS = 1400
-"""Longer side of the background; what a page shows at 200 dpi."""
+"""Pixels of the longer side: a page at 200 dpi."""
 
 WHITEN, GREYEN = 0.35, 0.4
+"""Shares of white and grey in a pale basemap."""
 
 
 @dataclass(frozen=True)
 class Basemap:
-    """RGB of the images, uint8 (height, width, 3), white where no image is, and where it lies."""
+    """RGB of the images, uint8 (height, width, 3), white outside them, and its grid."""
 
     rgb: np.ndarray
     grid: Grid
 
     @property
     def extent(self) -> Bounds:
-        """Left, right, bottom and top, as matplotlib wants them."""
+        """Left, right, bottom and top, in matplotlib's order."""
         left, bottom, right, top = self.grid.bounds
         return left, right, bottom, top
 
 
 def common_crs(images: Sequence[Path]) -> CRS:
-    """Return the CRS of the first image, in which everything is drawn."""
+    """Return the CRS of the first image; the whole figure is drawn in it."""
     with open_raster(images[0]) as dataset:
         return dataset.crs
 
 
-def bounds_of(images: Sequence[Path], crs: CRS) -> Bounds:
-    """Return what the images cover together, in ``crs``."""
+def common_bounds(images: Sequence[Path], crs: CRS) -> Bounds:
+    """Return the bounds of all images, in ``crs``."""
     boxes = []
     for image in images:
         with open_raster(image) as dataset:
@@ -56,20 +56,22 @@ def bounds_of(images: Sequence[Path], crs: CRS) -> Bounds:
     return min(lefts), min(bottoms), max(rights), max(tops)
 
 
-def ground(images: Sequence[Path], crs: CRS, bounds: Bounds, pixels: int = PIXELS, *, quiet: bool = True) -> Basemap:
-    """Mosaic the images within ``bounds``; where they overlap, the first that has data there is seen.
+def read_basemap(
+    images: Sequence[Path], crs: CRS, bounds: Bounds, pixels: int = PIXELS, *, pale: bool = True
+) -> Basemap:
+    """Return the mosaic of the images within ``bounds``; where they overlap, the first image with data counts.
 
-    ``quiet`` makes it a pale background; the contrast is stretched to the page in any case.
+    The contrast is stretched in any case; ``pale`` adds white and takes out colour.
     """
     grid = page_grid(bounds, crs, pixels)
-    rgb, seen = np.full((*grid.shape, 3), 255, dtype=np.uint8), np.zeros(grid.shape, dtype=bool)
+    rgb, covered = np.full((*grid.shape, 3), 255, dtype=np.uint8), np.zeros(grid.shape, dtype=bool)
     for image in images:
         with open_raster(image) as dataset:
-            part, valid = _onto(dataset, grid)
-        new = valid & ~seen
-        rgb[new] = part[new]
-        seen |= valid
-    return Basemap(_toned(rgb, seen, *((WHITEN, GREYEN) if quiet else (0.0, 0.0))), grid)
+            warped, valid = _warp_onto(dataset, grid)
+        new = valid & ~covered
+        rgb[new] = warped[new]
+        covered |= valid
+    return Basemap(_tone(rgb, covered, *((WHITEN, GREYEN) if pale else (0.0, 0.0))), grid)
 
 
 def page_grid(bounds: Bounds, crs: CRS, pixels: int) -> Grid:
@@ -80,10 +82,10 @@ def page_grid(bounds: Bounds, crs: CRS, pixels: int) -> Grid:
     return Grid(height, width, Affine(side, 0, left, 0, -side, top), crs)
 
 
-def _onto(dataset: DatasetReader, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Read what an image has of a grid, through its overviews, and warp it: (h, w, 3) uint8, and where it is valid (h, w)."""
+def _warp_onto(dataset: DatasetReader, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Return an image warped onto a grid, uint8 (h, w, 3), and its valid pixels (h, w); overviews serve the decimation."""
     warped, mask = np.zeros((3, *grid.shape), dtype=np.uint8), np.zeros(grid.shape, dtype=np.uint8)
-    window = window_on(dataset, grid)
+    window = window_over(dataset, grid)
     if window is None:
         return np.moveaxis(warped, 0, -1), mask > 0
     shrink = max(1.0, max(window.height, window.width) / (2 * max(grid.shape)))
@@ -92,15 +94,15 @@ def _onto(dataset: DatasetReader, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     colours = dataset.read(bands, window=window, out_shape=(3, *shape), resampling=Resampling.average)
     valid = dataset.dataset_mask(window=window, out_shape=shape)
     corner = dataset.transform @ Affine.translation(window.col_off, window.row_off)
-    here = corner @ Affine.scale(window.width / shape[1], window.height / shape[0])
-    place = {"src_transform": here, "src_crs": dataset.crs, "dst_transform": grid.transform, "dst_crs": grid.crs}
-    reproject(colours, warped, resampling=Resampling.bilinear, **place)
-    reproject(valid, mask, resampling=Resampling.nearest, **place)
+    transform = corner @ Affine.scale(window.width / shape[1], window.height / shape[0])
+    grids = {"src_transform": transform, "src_crs": dataset.crs, "dst_transform": grid.transform, "dst_crs": grid.crs}
+    reproject(colours, warped, resampling=Resampling.bilinear, **grids)
+    reproject(valid, mask, resampling=Resampling.nearest, **grids)
     return np.moveaxis(warped, 0, -1), mask > 0
 
 
-def window_on(dataset: DatasetReader, grid: Grid) -> Window | None:
-    """Return the pixels of a raster that a grid needs, with a few more round them; None where they do not meet."""
+def window_over(dataset: DatasetReader, grid: Grid) -> Window | None:
+    """Return the window of a raster under a grid, padded by two pixels; None where they do not meet."""
     left, bottom, right, top = transform_bounds(grid.crs, dataset.crs, *grid.bounds)
     corners = [~dataset.transform @ corner for corner in ((left, top), (right, bottom), (left, bottom), (right, top))]
     cols, rows = zip(*corners, strict=True)
@@ -111,13 +113,13 @@ def window_on(dataset: DatasetReader, grid: Grid) -> Window | None:
     return Window(start[1], start[0], stop[1] - start[1], stop[0] - start[0])
 
 
-def _toned(rgb: np.ndarray, seen: np.ndarray, whiten: float, greyen: float) -> np.ndarray:
-    """Stretch the grey levels to the page, take colour out and add white."""
-    if not seen.any():
+def _tone(rgb: np.ndarray, covered: np.ndarray, whiten: float, greyen: float) -> np.ndarray:
+    """Return the image with stretched contrast, mixed with grey and white; white where it is not ``covered``."""
+    if not covered.any():
         return rgb
-    lowest, highest = np.percentile(rgb[seen], [1, 99])
+    lowest, highest = np.percentile(rgb[covered], [1, 99])
     level = np.clip((rgb.astype(np.float32) - lowest) / max(highest - lowest, 1), 0, 1)
     level = (1 - greyen) * level + greyen * level.mean(axis=-1, keepdims=True)
     toned = np.round(255 * ((1 - whiten) * level + whiten)).astype(np.uint8)
-    toned[~seen] = 255
+    toned[~covered] = 255
     return toned

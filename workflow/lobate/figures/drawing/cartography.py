@@ -1,4 +1,4 @@
-"""What makes a picture a map: graticule, scale bar, north arrow. All sizes are true at the middle of the map."""
+"""Map scale, true north, lengths of scale bars, and the graticule. All sizes are true at the middle of the map."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LONLAT = CRS.from_epsg(4326)
 
 @dataclass(frozen=True)
 class MapLine:
-    """One meridian or parallel on the map, and where its label stands on the frame (``None``: nowhere)."""
+    """One meridian or parallel on the map; ``label_at`` is its label's place along the frame, None for no label."""
 
     label: str
     x: np.ndarray
     y: np.ndarray
-    at: float | None
+    label_at: float | None
 
 
 def metres_per_unit(bounds: Bounds, crs: CRS) -> tuple[float, float]:
@@ -37,7 +37,7 @@ def metres_per_unit(bounds: Bounds, crs: CRS) -> tuple[float, float]:
 
 
 def north_direction(bounds: Bounds, crs: CRS) -> float:
-    """Return where true north is on the map, in degrees clockwise from up."""
+    """Return the direction of true north on the map, in degrees clockwise from up."""
     x, y = _middle(bounds)
     (lon,), (lat,) = warp_points(crs, LONLAT, [x], [y])
     (x1,), (y1,) = warp_points(LONLAT, crs, [lon], [lat + 0.01])
@@ -45,42 +45,42 @@ def north_direction(bounds: Bounds, crs: CRS) -> float:
 
 
 def round_length(longest: float) -> float:
-    """Return the greatest of 1, 2 and 5 times a power of ten that is not more than ``longest``."""
+    """Return the largest length of 1, 2 or 5 times a power of ten up to ``longest``."""
     power = 10 ** floor(log10(longest))
     return max(step * power for step in (1, 2, 5) if step * power <= longest * (1 + 1e-9))
 
 
 def length_label(metres: float) -> str:
-    """Return a length in km, or in m below one."""
+    """Return a length as text in km, or in m below 1 km."""
     return f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
 
 
 def meridians(bounds: Bounds, crs: CRS, most: int) -> list[MapLine]:
-    """Return at most ``most`` or so meridians, labelled where they cross the lower edge."""
+    """Return about ``most`` meridians or fewer, labelled where they cross the lower edge."""
     west, south, east, north = transform_bounds(crs, LONLAT, *bounds)
     along = np.linspace(south - 0.1 * (north - south), north + 0.1 * (north - south), 60)
     lines = []
-    for lon, label in _steps(west, east, most, "EW"):
+    for lon, label in _graticule_steps(west, east, most, "EW"):
         x, y = _warp(np.full(60, lon), along, crs)
         lines.append(MapLine(label, x, y, _crossing(x, y, bounds[1], bounds[0], bounds[2])))
     return lines
 
 
 def parallels(bounds: Bounds, crs: CRS, most: int) -> list[MapLine]:
-    """Return at most ``most`` or so parallels, labelled where they cross the left edge."""
+    """Return about ``most`` parallels or fewer, labelled where they cross the left edge."""
     west, south, east, north = transform_bounds(crs, LONLAT, *bounds)
     along = np.linspace(west - 0.1 * (east - west), east + 0.1 * (east - west), 60)
     lines = []
-    for lat, label in _steps(south, north, most, "NS"):
+    for lat, label in _graticule_steps(south, north, most, "NS"):
         x, y = _warp(along, np.full(60, lat), crs)
         lines.append(MapLine(label, x, y, _crossing(y, x, bounds[0], bounds[1], bounds[3])))
     return lines
 
 
-def _steps(lowest: float, highest: float, most: int, letters: str) -> list[tuple[float, str]]:
-    """Round degrees between two values with their labels, at least one step apart."""
+def _graticule_steps(lowest: float, highest: float, most: int, letters: str) -> list[tuple[float, str]]:
+    """Return round degrees between two values, with their labels."""
     ladder = [d * 10.0**p for p in range(-4, 2) for d in (1, 2, 5)]
-    step = next((one for one in ladder if (highest - lowest) / one <= most), ladder[-1])
+    step = next((size for size in ladder if (highest - lowest) / size <= most), ladder[-1])
     decimals = max(0, -floor(log10(step) + 1e-9))
     numbers = range(floor(lowest / step) + 1, floor(highest / step) + 1)
     return [(n * step, _degrees(n * step, decimals, letters)) for n in numbers]
@@ -97,13 +97,13 @@ def _warp(lons: np.ndarray, lats: np.ndarray, crs: CRS) -> tuple[np.ndarray, np.
 
 
 def _crossing(along: np.ndarray, across: np.ndarray, edge: float, low: float, high: float) -> float | None:
-    """Where a line meets an edge of the frame, if it does so well within it."""
+    """Return the place where a line meets an edge of the frame; None outside it or near its corners."""
     order = np.argsort(across)
     if not across[order[0]] <= edge <= across[order[-1]]:
         return None
-    at = float(np.interp(edge, across[order], along[order]))
+    place = float(np.interp(edge, across[order], along[order]))
     margin = 0.02 * (high - low)
-    return at if low + margin < at < high - margin else None
+    return place if low + margin < place < high - margin else None
 
 
 def _middle(bounds: Bounds) -> tuple[float, float]:

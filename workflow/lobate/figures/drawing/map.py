@@ -1,7 +1,7 @@
-"""The region map: outlines by method over a quiet ground, with all a map needs, laid out in fixed strips.
+"""The region map: outlines by method over a pale basemap, with title, legend, scale bar, north arrow and credit.
 
-Title above, legend, scale bar and credit below: nothing is written inside the frame, so no text can ever lie on a
-landform or on another text, however many there are.
+The title stands above the frame, all else below it. Nothing is written inside the frame, so no text lies on a landform or
+on another text, at any number of landforms.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import shapely
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
@@ -21,9 +22,10 @@ from matplotlib.lines import Line2D
 from matplotlib.path import Path as Outline
 from rasterio.crs import CRS
 
-from lobate.figures.drawing.basemap import ground
+from lobate.figures.drawing.basemap import read_basemap
 from lobate.figures.drawing.cartography import Bounds, metres_per_unit, north_direction
-from lobate.figures.drawing.map_elements import credit_line, graticule, north_arrow, scale_bar, text_at
+from lobate.figures.drawing.map_elements import credit_line, graticule, north_arrow, scale_bar
+from lobate.figures.drawing.page import axes_at, legend_at, write_heading
 from lobate.figures.drawing.style import (
     BLACK,
     BLUE,
@@ -35,37 +37,36 @@ from lobate.figures.drawing.style import (
     SKY,
     VERMILION,
     new_figure,
-    shrink_to_fit,
 )
 
 LEFT, RIGHT, TOP = 0.62, 0.25, 0.62
-"""Inches round the frame: latitudes, air, title."""
+"""Inches left of the frame for the latitudes, right of it, and above it for the title."""
 
 BELOW, ROW = 0.62, 0.165
 """Inches below the frame without the legend, and for each of its rows."""
 
-TALLEST, FLATTEST = 1.15, 0.3
-"""Height over width of the frame; the ground is padded with white to stay between."""
+MAX_ASPECT, MIN_ASPECT = 1.15, 0.3
+"""Limits of the frame's height over width; white padding keeps it between them."""
 
-SMALL = 0.07
-"""Outlines smaller than this on the page, in inches, are shown by a marker."""
+MARKER_BELOW = 0.07
+"""Inches on the page below which an outline is drawn as a marker."""
 
 DASHES = (0, (2.2, 1.2))
-"""Outlines that nobody has reviewed yet."""
+"""Dashes of outlines that are not reviewed yet."""
 
 WIDTH = PAGE_WIDTH - LEFT - RIGHT
 
 
 @dataclass(frozen=True)
 class MethodStyle:
-    """How one method is drawn."""
+    """Colour and marker of one method."""
 
     colour: str
     marker: str
 
 
-DEEP, BOTH = MethodStyle(VERMILION, "o"), MethodStyle(BLACK, "D")
-OTHERS = (
+DEEP_LEARNING, BOTH = MethodStyle(VERMILION, "o"), MethodStyle(BLACK, "D")
+OTHER_STYLES = (
     MethodStyle(BLUE, "s"),
     MethodStyle(SKY, "^"),
     MethodStyle(GREEN, "v"),
@@ -75,11 +76,11 @@ OTHERS = (
 
 
 def styles_for(methods: Sequence[str]) -> dict[str, MethodStyle]:
-    """Give every method its look, in the order of the legend: other inventories, both, deep learning."""
-    fixed = {"both": BOTH, "deep learning": DEEP}
-    others = sorted(set(methods) - set(fixed))
-    chosen = {name: OTHERS[number % len(OTHERS)] for number, name in enumerate(others)}
-    return chosen | {name: look for name, look in fixed.items() if name in set(methods)}
+    """Return method -> style in the order of the legend: other inventories, both, deep learning."""
+    fixed = {"both": BOTH, "deep learning": DEEP_LEARNING}
+    inventories = sorted(set(methods) - set(fixed))
+    styles = {name: OTHER_STYLES[number % len(OTHER_STYLES)] for number, name in enumerate(inventories)}
+    return styles | {name: style for name, style in fixed.items() if name in set(methods)}
 
 
 def draw_map(
@@ -87,68 +88,64 @@ def draw_map(
 ) -> Figure:
     """Return the map of ``landforms`` (columns ``method``, ``status``, ``area_km2``; in the map's CRS).
 
-    ``covered``: bounds of the images in the same CRS. The page's height follows the ground's shape.
+    ``covered``: bounds of the images in the same CRS. The page's height follows their shape.
     """
     crs = CRS.from_user_input(landforms.crs)
-    bounds = _frame(landforms, covered, crs)
-    across, up = metres_per_unit(bounds, crs)
-    entries = _entries(landforms)
-    below = BELOW + ROW * max(2, (len(entries) + 1) // 2)
-    per_metre = WIDTH / ((bounds[2] - bounds[0]) * across)
-    height = (bounds[3] - bounds[1]) * up * per_metre
+    bounds = _map_bounds(landforms, covered, crs)
+    metres_x, metres_y = metres_per_unit(bounds, crs)
+    keys = _legend_keys(landforms)
+    below = BELOW + ROW * max(2, (len(keys) + 1) // 2)
+    inches_per_metre = WIDTH / ((bounds[2] - bounds[0]) * metres_x)
+    height = (bounds[3] - bounds[1]) * metres_y * inches_per_metre
     figure = new_figure(below + height + TOP)
-    axes = _framed(figure, below, height)
-    backdrop = ground(images, crs, bounds)
-    axes.imshow(backdrop.rgb, extent=backdrop.extent, interpolation="nearest", zorder=0, aspect="auto")
+    axes = axes_at(figure, LEFT, below, WIDTH, height)
+    basemap = read_basemap(images, crs, bounds)
+    axes.imshow(basemap.rgb, extent=basemap.extent, interpolation="nearest", zorder=0, aspect="auto")
     graticule(axes, bounds, crs)
-    _outlines(axes, landforms, per_metre * across)
-    _heading(figure, landforms, title, below + height + TOP)
-    _legend(figure, entries, below - 0.26)
-    scale_bar(figure, PAGE_WIDTH - RIGHT - 0.5, below - 0.5, per_metre)
+    _draw_landforms(axes, landforms, inches_per_metre * metres_x)
+    write_heading(figure, LEFT, WIDTH, title, _count_text(landforms))
+    legend_at(figure, LEFT, below - 0.26, keys, ncols=2, handlelength=2.2, columnspacing=1.5, labelspacing=0.45)
+    scale_bar(figure, PAGE_WIDTH - RIGHT - 0.5, below - 0.5, inches_per_metre)
     north_arrow(figure, PAGE_WIDTH - RIGHT - 0.16, below - 0.43, north_direction(bounds, crs))
     credit_line(figure, LEFT, 0.1, WIDTH, crs, credit)
     return figure
 
 
-def _framed(figure: Figure, below: float, height: float) -> Axes:
-    tall = figure.get_figheight()
-    return figure.add_axes((LEFT / PAGE_WIDTH, below / tall, WIDTH / PAGE_WIDTH, height / tall))
-
-
-def _frame(landforms: gpd.GeoDataFrame, covered: Bounds, crs: CRS) -> Bounds:
-    """Bounds of images and landforms with a margin, padded to a shape that suits a page."""
+def _map_bounds(landforms: gpd.GeoDataFrame, covered: Bounds, crs: CRS) -> Bounds:
+    """Return the bounds of images and landforms with a margin, padded to the limits of the frame's shape."""
     boxes = np.array([covered, landforms.total_bounds] if len(landforms) else [covered])
     left, bottom = boxes[:, :2].min(axis=0)
     right, top = boxes[:, 2:].max(axis=0)
-    across, up = metres_per_unit((left, bottom, right, top), crs)
-    wide, high = (right - left) * across * 1.03, (top - bottom) * up * 1.03
-    wide, high = max(wide, high / TALLEST), max(high, wide * FLATTEST)
+    metres_x, metres_y = metres_per_unit((left, bottom, right, top), crs)
+    width, height = (right - left) * metres_x * 1.03, (top - bottom) * metres_y * 1.03
+    width, height = max(width, height / MAX_ASPECT), max(height, width * MIN_ASPECT)
     x, y = (left + right) / 2, (bottom + top) / 2
-    return x - wide / across / 2, y - high / up / 2, x + wide / across / 2, y + high / up / 2
+    half_x, half_y = width / metres_x / 2, height / metres_y / 2
+    return x - half_x, y - half_y, x + half_x, y + half_y
 
 
-def _outlines(axes: Axes, landforms: gpd.GeoDataFrame, inches_per_unit: float) -> None:
-    """Draw each method's outlines with a white halo, and markers for the small ones above all of them."""
+def _draw_landforms(axes: Axes, landforms: gpd.GeoDataFrame, inches_per_unit: float) -> None:
+    """Draw each method's outlines with a white halo, and the markers of small ones above them."""
     size = landforms.geometry.bounds
-    small = np.fmax(size["maxx"] - size["minx"], size["maxy"] - size["miny"]) * inches_per_unit < SMALL
+    small = np.fmax(size["maxx"] - size["minx"], size["maxy"] - size["miny"]) * inches_per_unit < MARKER_BELOW
     pending = landforms["status"] == "pending"
-    for name, look in styles_for(landforms["method"]).items():
-        here = landforms["method"] == name
+    for name, style in styles_for(landforms["method"]).items():
+        of_method = landforms["method"] == name
         for dashed in (False, True):
-            part = landforms.geometry[here & ~small & (pending == dashed)]
-            draw_outlines(axes, part, look.colour, DASHES if dashed else "solid")
-        points = landforms.geometry[here & small].representative_point()
-        axes.scatter(points.x, points.y, s=11, c=look.colour, marker=look.marker, ec="white", lw=0.35, zorder=4)
+            outlines = landforms.geometry[of_method & ~small & (pending == dashed)]
+            draw_outlines(axes, outlines, style.colour, DASHES if dashed else "solid")
+        points = landforms.geometry[of_method & small].representative_point()
+        axes.scatter(points.x, points.y, s=11, c=style.colour, marker=style.marker, ec="white", lw=0.35, zorder=4)
 
 
 def draw_outlines(
-    axes: Axes, outlines: gpd.GeoSeries, colour: str, style: object = "solid", width: float = 1.0
+    axes: Axes, outlines: gpd.GeoSeries, colour: str, linestyle: object = "solid", width: float = 1.0
 ) -> None:
-    """Draw outlines with a white halo, so that they can be seen on any ground."""
-    paths = [outline_path(one) for one in outlines]
-    plain: dict[str, Any] = {"transform": axes.transData, "zorder": 3, "facecolor": "none"}
-    axes.add_collection(PathCollection(paths, edgecolor="white", lw=width + 0.9, alpha=0.9, **plain), autolim=False)
-    axes.add_collection(PathCollection(paths, edgecolor=colour, lw=width, ls=style, **plain), autolim=False)
+    """Draw outlines with a white halo, so that they are visible on any ground."""
+    paths = [outline_path(outline) for outline in outlines]
+    common: dict[str, Any] = {"transform": axes.transData, "zorder": 3, "facecolor": "none"}
+    axes.add_collection(PathCollection(paths, edgecolor="white", lw=width + 0.9, alpha=0.9, **common), autolim=False)
+    axes.add_collection(PathCollection(paths, edgecolor=colour, lw=width, ls=linestyle, **common), autolim=False)
 
 
 def outline_path(shape: shapely.Geometry) -> Outline:
@@ -157,36 +154,27 @@ def outline_path(shape: shapely.Geometry) -> Outline:
     return Outline.make_compound_path(*(Outline(shapely.get_coordinates(ring), closed=True) for ring in rings))
 
 
-def _heading(figure: Figure, landforms: gpd.GeoDataFrame, title: str, top: float) -> None:
-    shrink_to_fit(text_at(figure, LEFT, top - 0.14, title, size=11, weight="bold", va="top"), WIDTH)
+def _count_text(landforms: gpd.GeoDataFrame) -> str:
     area = f", {landforms['area_km2'].sum():.1f} km\N{SUPERSCRIPT TWO}" if len(landforms) else ""
-    count = f"{len(landforms)} landform{'' if len(landforms) == 1 else 's'}{area}"
-    shrink_to_fit(text_at(figure, LEFT, top - 0.38, count, size=8, va="top", color=GREY), WIDTH)
+    return f"{len(landforms)} landform{'' if len(landforms) == 1 else 's'}{area}"
 
 
-def _entries(landforms: gpd.GeoDataFrame) -> list[tuple[Line2D, str]]:
-    """Keys and labels of the legend, with counts."""
+def _legend_keys(landforms: gpd.GeoDataFrame) -> list[tuple[str, Artist]]:
+    """Return labels with counts, and keys of the legend."""
     counts = landforms["method"].value_counts()
-    entries = [
-        (_key(look), f"{_short(name)} ({counts[name]})") for name, look in styles_for(landforms["method"]).items()
+    keys: list[tuple[str, Artist]] = [
+        (f"{_short_name(name)} ({counts[name]})", _line(style))
+        for name, style in styles_for(landforms["method"]).items()
     ]
     pending = int((landforms["status"] == "pending").sum())
     if pending:
-        entries.append((Line2D([], [], color=GREY, lw=1.0, ls=DASHES), f"not reviewed yet ({pending})"))
-    return entries or [(Line2D([], [], lw=0), "no landforms")]
+        keys.append((f"not reviewed yet ({pending})", Line2D([], [], color=GREY, lw=1.0, ls=DASHES)))
+    return keys or [("no landforms", Line2D([], [], lw=0))]
 
 
-def _legend(figure: Figure, entries: list[tuple[Line2D, str]], top: float) -> None:
-    keys, labels = zip(*entries, strict=True)
-    figure.legend(
-        keys, labels, loc="upper left", bbox_to_anchor=(LEFT, top), bbox_transform=figure.dpi_scale_trans, ncols=2,
-        borderaxespad=0, borderpad=0, handlelength=2.2, columnspacing=1.5, labelspacing=0.45,
-    )  # fmt: skip
+def _line(style: MethodStyle) -> Line2D:
+    return Line2D([], [], color=style.colour, lw=1.4, marker=style.marker, ms=4, mec="white", mew=0.35)
 
 
-def _key(look: MethodStyle) -> Line2D:
-    return Line2D([], [], color=look.colour, lw=1.4, marker=look.marker, ms=4, mec="white", mew=0.35)
-
-
-def _short(name: str) -> str:
+def _short_name(name: str) -> str:
     return name if len(name) <= 26 else name[:25].rstrip() + "\N{HORIZONTAL ELLIPSIS}"

@@ -1,53 +1,50 @@
-"""What stands round a map: graticule, scale bar, north arrow, credit. Places are in inches from the page's lower left."""
+"""Map elements: graticule, scale bar, north arrow and credit. Places are in inches from the page's lower left corner."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.text import Annotation, Text
+from matplotlib.text import Annotation
 from rasterio.crs import CRS
 
 from lobate.figures.drawing.cartography import Bounds, MapLine, length_label, meridians, parallels, round_length
-from lobate.figures.drawing.style import GREY, INK, figure_of, shrink_to_fit
+from lobate.figures.drawing.page import figure_of, shrink_to_fit, text_at
+from lobate.figures.drawing.style import GREY, INK
 
 LABEL = 0.9
-"""Inches along the frame that one label takes, with air."""
-
-
-def text_at(figure: Figure, x: float, y: float, words: str, **look: Any) -> Text:
-    """Put words at a place in inches."""
-    return figure.text(x, y, words, transform=figure.dpi_scale_trans, **look)
+"""Inches along the frame for one label and its margins."""
 
 
 def graticule(axes: Axes, bounds: Bounds, crs: CRS) -> None:
     """Draw meridians and parallels over the whole frame, with longitudes below and latitudes on the left.
 
-    There are as many as the frame has room for labels, six at most.
+    The frame's room for labels limits their number, to six at most.
     """
-    page = figure_of(axes).get_size_inches() * axes.get_position().size
-    most = np.clip(page // LABEL, 1, 6).astype(int)
-    across, up = meridians(bounds, crs, most[0]), parallels(bounds, crs, most[1])
-    for line in (*across, *up):
+    frame = figure_of(axes).get_size_inches() * axes.get_position().size
+    max_columns, max_rows = np.clip(frame // LABEL, 1, 6).astype(int)
+    columns, rows = meridians(bounds, crs, max_columns), parallels(bounds, crs, max_rows)
+    for line in (*columns, *rows):
         axes.plot(line.x, line.y, color="white", lw=1.2, alpha=0.5, zorder=1)
         axes.plot(line.x, line.y, color=GREY, lw=0.4, zorder=1)
     axes.set(xlim=(bounds[0], bounds[2]), ylim=(bounds[1], bounds[3]))
-    axes.set_xticks(*_ticks(across))
-    axes.set_yticks(*_ticks(up), rotation=90, va="center")
+    axes.set_xticks(*_ticks(columns))
+    axes.set_yticks(*_ticks(rows), rotation=90, va="center")
     axes.tick_params(length=3, width=0.6, color=GREY, pad=2)
 
 
 def _ticks(lines: Sequence[MapLine]) -> tuple[list[float], list[str]]:
-    """Return places and labels of the lines that meet the labelled side of the frame."""
-    return [line.at for line in lines if line.at is not None], [line.label for line in lines if line.at is not None]
+    """Return positions and labels of the lines that meet the labelled side of the frame."""
+    return [line.label_at for line in lines if line.label_at is not None], [
+        line.label for line in lines if line.label_at is not None
+    ]
 
 
 def scale_bar(figure: Figure, right: float, y: float, inches_per_metre: float, longest: float = 1.5) -> None:
-    """Draw a bar of a round length, ``longest`` inches at most, that ends at ``right``, with its length above it."""
+    """Draw a bar of a round length, at most ``longest`` inches, that ends at ``right``; its length stands above it."""
     length = round_length(longest / inches_per_metre)
     half = length * inches_per_metre / 2
     for part, colour in ((0, INK), (1, "white")):
@@ -58,7 +55,7 @@ def scale_bar(figure: Figure, right: float, y: float, inches_per_metre: float, l
 
 
 def north_arrow(figure: Figure, x: float, y: float, degrees: float, half: float = 0.15) -> None:
-    """Draw an arrow to true north, ``degrees`` clockwise from up, round a middle; its letter stands below."""
+    """Draw an arrow to true north, ``degrees`` clockwise from up, centred on a place; its letter stands below."""
     dx, dy = half * np.sin(np.radians(degrees)), half * np.cos(np.radians(degrees))
     arrow = {"arrowstyle": "-|>,head_width=0.22,head_length=0.45", "color": INK, "lw": 1.0, "shrinkA": 0, "shrinkB": 0}
     inches = figure.dpi_scale_trans
@@ -68,9 +65,9 @@ def north_arrow(figure: Figure, x: float, y: float, degrees: float, half: float 
     text_at(figure, x, y - half - 0.04, "N", ha="center", va="top", size=8, weight="bold")
 
 
-def credit_line(figure: Figure, x: float, y: float, room: float, crs: CRS, credit: str) -> None:
-    """Write the CRS and the credit on one line, no wider than ``room``."""
+def credit_line(figure: Figure, x: float, y: float, width: float, crs: CRS, credit: str) -> None:
+    """Write the CRS and the credit on one line, no wider than ``width``."""
     code = crs.to_epsg()
     name = f"EPSG:{code}" if code else "as the images"
-    words = " \N{MIDDLE DOT} ".join(filter(None, [f"Grid: {name}", "coordinates: WGS 84", credit]))
-    shrink_to_fit(text_at(figure, x, y, words, size=6.5, color=GREY, va="bottom"), room)
+    text = " \N{MIDDLE DOT} ".join(filter(None, [f"Grid: {name}", "coordinates: WGS 84", credit]))
+    shrink_to_fit(text_at(figure, x, y, text, size=6.5, color=GREY, va="bottom"), width)

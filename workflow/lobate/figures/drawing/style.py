@@ -1,4 +1,4 @@
-"""How all figures look and are saved: one page width, one font, colours that colour-blind readers can tell apart.
+"""The style of all figures: page width, font, colours that colour-blind readers can tell apart, and saving.
 
 Imports matplotlib, so verbs import this module inside their functions.
 """
@@ -8,19 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
-from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
 PAGE_WIDTH = 7.2
-"""Inches: a journal's two columns."""
+"""Inches: two columns of a journal."""
 
 # Okabe and Ito (2008), Color Universal Design
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
@@ -28,7 +26,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 )  # fmt: skip
 INK, GREY, PALE = "#222222", "#777777", "#E6E6E6"
 
-RULES: dict[RcKeyType, Any] = {
+RC_PARAMS: dict[RcKeyType, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "axes.titlesize": 8,
@@ -51,45 +49,21 @@ RULES: dict[RcKeyType, Any] = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw in the project's style, whatever the reader's own settings are."""
+    """Set the project's style, independent of the user's matplotlib settings."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(RULES)
+        mpl.rcParams.update(RC_PARAMS)
         yield
 
 
 def new_figure(height: float, width: float = PAGE_WIDTH) -> Figure:
-    """Return an empty white figure; sizes in inches."""
+    """Return an empty white figure of a size in inches."""
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
 
 def save(figure: Figure, png: Path, pdf: Path, dpi: int) -> None:
-    """Write both files without dates or program names, so that the same figure gives the same bytes."""
+    """Write both files without dates and program names, so that the same figure gives the same bytes."""
     figure.savefig(png, format="png", dpi=dpi, metadata={"Software": None})
     figure.savefig(pdf, format="pdf", dpi=dpi, metadata={"Creator": None, "Producer": None, "CreationDate": None})
-
-
-def figure_of(artist: Artist) -> Figure:
-    """Return the figure that shows an artist; ValueError where none does."""
-    figure = artist.get_figure(root=True)
-    if figure is None:
-        raise ValueError(f"{artist} is on no figure")
-    return figure
-
-
-def shrink_to_fit(text: Text, width: float, smallest: float = 5.5) -> Text:
-    """Make a text no wider than ``width`` inches: smaller letters first, then fewer."""
-    figure = figure_of(text)
-    while _inches(text, figure) > width and float(text.get_fontsize()) > smallest:
-        text.set_fontsize(float(text.get_fontsize()) - 0.5)
-    words = text.get_text()
-    while (measured := _inches(text, figure)) > width and len(words) > 1:
-        words = words[: min(len(words) - 1, int(len(words) * width / measured))].rstrip()
-        text.set_text(words + "\N{HORIZONTAL ELLIPSIS}")
-    return text
-
-
-def _inches(text: Text, figure: Figure) -> float:
-    return text.get_window_extent(cast(FigureCanvasAgg, figure.canvas).get_renderer()).width / figure.dpi

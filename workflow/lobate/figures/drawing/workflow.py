@@ -1,7 +1,7 @@
-"""The workflow figure: rooms as boxes down a diagonal with their verbs inside, and an arrow from each room to each reader.
+"""The workflow figure: rooms as boxes on a diagonal with their verbs inside, and an arrow from each room to each reader.
 
-A line leaves a verb at its box's right edge and runs to the columns of the rooms that read its results; from there an arrow
-goes down into the reader's box. The boxes stand on a diagonal, so that no line meets a box on its way.
+A line leaves a verb at its box's right edge and runs to the columns of the rooms that read its results. There an arrow goes
+down into the reader's box. Because the boxes stand on a diagonal, no line crosses another box.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.text import Text
 
 from lobate.engine.registry import ROOMS
-from lobate.figures.drawing.map_elements import text_at
+from lobate.figures.drawing.page import shrink_to_fit, text_at
 from lobate.figures.drawing.style import (
     BLUE,
     GREEN,
@@ -30,9 +30,8 @@ from lobate.figures.drawing.style import (
     VERMILION,
     YELLOW,
     new_figure,
-    shrink_to_fit,
 )
-from lobate.figures.rule_graph import OTHER, RuleGraph, links, room_of, rounds
+from lobate.figures.rule_graph import OTHER, RuleGraph, loop_edges, room_edges, room_of
 
 PHASES: dict[str, tuple[str, ...]] = {
     "Prepare": ("example", "imagery", "labels", "patches"),
@@ -40,7 +39,7 @@ PHASES: dict[str, tuple[str, ...]] = {
     "Infer and\npost-process": ("mapping",),
     "Review and\ncompile": ("inventory", "figures", OTHER),
 }
-"""The method's phases (METHOD, figure 5) and their rooms, in the order of the data's flow."""
+"""Phase of the method (the paper's figure 5) -> its rooms, in the order of the data's flow."""
 
 COLOURS = {
     "example": GREY,
@@ -55,19 +54,19 @@ COLOURS = {
 }
 
 NOT_NEEDED = "#A6A6A6"
-"""Colour of a verb that this region does not need."""
+"""Text colour of a verb that the region does not need."""
 
 # Inches
 MARGIN, TITLE, FOOT = 0.15, 0.42, 0.3
 LEFT, BOX_WIDTH = MARGIN + 0.44, 1.3
 HEAD, LINE, PAD = 0.2, 0.115, 0.05
 ROOM_GAP, PHASE_GAP = 0.12, 0.24
-CLEAR, APART = 0.12, 0.085
+ARROW_CLEARANCE, ARROW_SPACING = 0.12, 0.085
 
 
 @dataclass(frozen=True)
 class Box:
-    """A room's box, in inches from the page's upper left corner; ``verbs`` holds the height of each verb's line."""
+    """A room's box, in inches from the page's upper left corner; ``verbs`` maps each verb to the height of its line."""
 
     room: str
     left: float
@@ -76,18 +75,21 @@ class Box:
 
     @property
     def right(self) -> float:
-        """Its right edge."""
+        """The right edge."""
         return self.left + BOX_WIDTH
 
     @property
     def foot(self) -> float:
-        """Its lower edge."""
+        """The lower edge."""
         return self.top + HEAD + LINE * len(self.verbs) + PAD
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """An arrow from a room's verbs, at these heights and from this edge of the box, along ``x`` to the reader's box."""
+    """An arrow from a room's verbs to the box of a reader.
+
+    Level lines leave the ``edge`` of the source's box at ``heights``; an upright line at ``x`` ends at ``tip``.
+    """
 
     source: str
     target: str
@@ -104,11 +106,11 @@ def draw_workflow(graph: RuleGraph) -> Figure:
     drawing = Drawing(figure)
     _draw_phases(drawing, boxes)
     arrows = place_arrows(graph, boxes)
-    _draw_verbs_lines(drawing, arrows)
+    _draw_verb_lines(drawing, arrows)
     for arrow in arrows:
         drawing.arrow(arrow)
-    for number, (tail, head) in enumerate(rounds(graph)):
-        drawing.next_round(boxes[room_of(tail)], tail, head, 0.13 + 0.06 * number)
+    for number, (tail, head) in enumerate(loop_edges(graph)):
+        drawing.loop_arrow(boxes[room_of(tail)], tail, head, 0.13 + 0.06 * number)
     for box in boxes.values():
         drawing.box(box, needed={*graph.rules})
     drawing.text(MARGIN, MARGIN + 0.1, "From scenes and outlines to an inventory", size=11, weight="bold")
@@ -117,14 +119,14 @@ def draw_workflow(graph: RuleGraph) -> Figure:
 
 
 def rooms_of(graph: RuleGraph) -> dict[str, list[str]]:
-    """Return room -> its verbs in the registry's order; the example, and rules that are no verbs, only where there are any."""
-    others = [rule for rule in graph.rules if room_of(rule) == OTHER]
+    """Return room -> its verbs in the registry's order; the example and rules without a verb only where the graph has them."""
+    unregistered = [rule for rule in graph.rules if room_of(rule) == OTHER]
     rooms = {room: [*verbs] for room, verbs in ROOMS.items() if room != "example" or {*verbs} & {*graph.rules}}
-    return rooms | ({OTHER: others} if others else {})
+    return rooms | ({OTHER: unregistered} if unregistered else {})
 
 
 def place_boxes(graph: RuleGraph) -> dict[str, Box]:
-    """Return each room's box, down a diagonal."""
+    """Return room -> its box, down a diagonal."""
     rooms = rooms_of(graph)
     step = (PAGE_WIDTH - MARGIN - 0.08 - BOX_WIDTH - LEFT) / (len(rooms) - 1)
     boxes: dict[str, Box] = {}
@@ -132,24 +134,24 @@ def place_boxes(graph: RuleGraph) -> dict[str, Box]:
     for number, (room, verbs) in enumerate(rooms.items()):
         if number and _phase_of(room) != _phase_of([*boxes][-1]):
             top += PHASE_GAP - ROOM_GAP
-        heights = {verb: top + HEAD + LINE * (place + 0.5) for place, verb in enumerate(verbs)}
+        heights = {verb: top + HEAD + LINE * (index + 0.5) for index, verb in enumerate(verbs)}
         boxes[room] = Box(room, LEFT + step * number, top, heights)
         top = boxes[room].foot + ROOM_GAP
     return boxes
 
 
 def place_arrows(graph: RuleGraph, boxes: dict[str, Box]) -> list[Arrow]:
-    """Return an arrow for each pair of rooms of which the second reads the first.
+    """Return an arrow for each pair of rooms where the second reads the first.
 
-    In the column of its target, an arrow from further off stands further from the diagonal, so that none of them cross.
+    In its target's column, an arrow from a more distant room stands farther from the diagonal, so that arrows do not cross.
     """
     rooms = [*boxes]
     step = boxes[rooms[1]].left - boxes[rooms[0]].left
-    apart = min(APART, (step - 1.5 * CLEAR) / len(rooms))
+    spacing = min(ARROW_SPACING, (step - 1.5 * ARROW_CLEARANCE) / len(rooms))
     arrows = []
-    for (source, target), verbs in links(graph).items():
+    for (source, target), verbs in room_edges(graph).items():
         tail, head = boxes[source], boxes[target]
-        offset = CLEAR + apart * (abs(rooms.index(target) - rooms.index(source)) - 1)
+        offset = ARROW_CLEARANCE + spacing * (abs(rooms.index(target) - rooms.index(source)) - 1)
         down = rooms.index(source) < rooms.index(target)
         edge = tail.right if down else tail.left
         x = head.right - step + offset if down else head.left + step - offset
@@ -163,90 +165,90 @@ def _phase_of(room: str) -> str:
 
 
 class Drawing:
-    """A page on which things are drawn in inches from its upper left corner."""
+    """A figure with drawing methods in inches from its upper left corner."""
 
     def __init__(self, figure: Figure) -> None:
         self.figure = figure
         self.height = figure.get_figheight()
 
-    def text(self, x: float, y: float, words: str, **look: Any) -> Text:
-        """Put words at a place, centred in height."""
-        return text_at(self.figure, x, self.height - y, words, **{"va": "center", **look})
+    def text(self, x: float, y: float, text: str, **style: Any) -> Text:
+        """Write a text at a place, centred in height."""
+        return text_at(self.figure, x, self.height - y, text, **{"va": "center", **style})
 
-    def line(self, points: list[tuple[float, float]], **look: Any) -> None:
+    def line(self, points: list[tuple[float, float]], **style: Any) -> None:
         """Draw a line through points."""
         xs, ys = zip(*((x, self.height - y) for x, y in points), strict=True)
-        self.figure.add_artist(Line2D(xs, ys, transform=self.figure.dpi_scale_trans, **{"lw": 0.9, **look}))
+        self.figure.add_artist(Line2D(xs, ys, transform=self.figure.dpi_scale_trans, **{"lw": 0.9, **style}))
 
-    def head(self, start: tuple[float, float], tip: tuple[float, float], colour: object) -> None:
+    def arrow_head(self, start: tuple[float, float], tip: tuple[float, float], colour: object) -> None:
         """Draw the head of an arrow."""
         ends = [(x, self.height - y) for x, y in (start, tip)]
-        look: dict[str, Any] = {
+        style: dict[str, Any] = {
             "arrowstyle": "-|>,head_length=3.4,head_width=1.7",
             "color": colour,
             "lw": 0.1,
             "zorder": 5,
         }
         inches = self.figure.dpi_scale_trans
-        self.figure.add_artist(FancyArrowPatch(*ends, shrinkA=0, shrinkB=0, transform=inches, **look))
+        self.figure.add_artist(FancyArrowPatch(*ends, shrinkA=0, shrinkB=0, transform=inches, **style))
 
     def arrow(self, arrow: Arrow) -> None:
-        """Draw an arrow's upright line and head in its source's colour, with a dot where a verb's line joins it."""
-        colour = _dark(arrow.source)
+        """Draw an arrow's upright line and head in its source's colour, with a dot at each line that joins it."""
+        colour = _darker(arrow.source)
         for height in arrow.heights:
             self.line([(arrow.x, height)], color=colour, marker="o", ms=2.6, mew=0, zorder=3)
         far = max(arrow.heights, key=lambda height: abs(arrow.tip - height))
         self.line(
             [(arrow.x, far), (arrow.x, arrow.tip)], color=colour, zorder=2, gid=f"{arrow.source} to {arrow.target}"
         )
-        self.head((arrow.x, arrow.tip + (0.05 if far > arrow.tip else -0.05)), (arrow.x, arrow.tip), colour)
+        self.arrow_head((arrow.x, arrow.tip + (0.05 if far > arrow.tip else -0.05)), (arrow.x, arrow.tip), colour)
 
-    def next_round(self, box: Box, tail: str, head: str, distance: float) -> None:
-        """Draw a dashed arrow on the left of a box, at a distance from it, from one of its verbs up to an earlier one."""
-        x, colour = max(box.left - distance, MARGIN), _dark(box.room)
+    def loop_arrow(self, box: Box, tail: str, head: str, distance: float) -> None:
+        """Draw a dashed arrow at a ``distance`` left of a box, from a verb of the room up to an earlier one."""
+        x, colour = max(box.left - distance, MARGIN), _darker(box.room)
         points = [(box.left, box.verbs[tail]), (x, box.verbs[tail]), (x, box.verbs[head]), (box.left, box.verbs[head])]
         self.line(points, color=colour, ls=(0, (2.5, 1.2)), zorder=2)
-        self.head((x, box.verbs[head]), (box.left, box.verbs[head]), colour)
+        self.arrow_head((x, box.verbs[head]), (box.left, box.verbs[head]), colour)
 
     def box(self, box: Box, needed: set[str]) -> None:
-        """Draw a room's box with its name and its verbs; those not needed are pale."""
+        """Draw a room's box with its name and its verbs; verbs that are not ``needed`` are pale."""
         colour = COLOURS[box.room]
         shape = FancyBboxPatch(
             (box.left, self.height - box.foot), BOX_WIDTH, box.foot - box.top,
-            boxstyle="round,pad=0,rounding_size=0.05", fc=_mixed(colour, "#FFFFFF", 0.8), ec=_dark(box.room), lw=0.8,
+            boxstyle="round,pad=0,rounding_size=0.05", fc=_mix(colour, "#FFFFFF", 0.8), ec=_darker(box.room), lw=0.8,
             transform=self.figure.dpi_scale_trans, zorder=4,
         )  # fmt: skip
         self.figure.add_artist(shape)
-        name = _mixed(colour, "#000000", 0.55)
+        name = _mix(colour, "#000000", 0.55)
         self.text(box.left + 0.07, box.top + HEAD / 2 + 0.01, box.room, size=8, weight="bold", color=name, zorder=5)
         for verb, height in box.verbs.items():
-            look = {"size": 6.5, "color": INK if verb in needed else NOT_NEEDED, "zorder": 5}
-            shrink_to_fit(self.text(box.left + 0.07, height, verb.replace("_", " "), **look), BOX_WIDTH - 0.12)
+            style = {"size": 6.5, "color": INK if verb in needed else NOT_NEEDED, "zorder": 5}
+            shrink_to_fit(self.text(box.left + 0.07, height, verb.replace("_", " "), **style), BOX_WIDTH - 0.12)
 
 
-def _draw_verbs_lines(drawing: Drawing, arrows: list[Arrow]) -> None:
-    """Draw one line from each verb, to the last of the arrows that it joins: lines upon each other would look thicker."""
+def _draw_verb_lines(drawing: Drawing, arrows: list[Arrow]) -> None:
+    """Draw one line from each verb to the farthest arrow that it joins; overlapping lines would look thicker."""
     ends: dict[tuple[str, float, float], list[float]] = {}
     for arrow in arrows:
         for height in arrow.heights:
             ends.setdefault((arrow.source, arrow.edge, height), []).append(arrow.x)
     for (source, edge, height), xs in ends.items():
-        last = max(xs, key=lambda x: abs(x - edge))
-        drawing.line([(edge, height), (last, height)], color=_dark(source), zorder=2)
+        farthest = max(xs, key=lambda x: abs(x - edge))
+        drawing.line([(edge, height), (farthest, height)], color=_darker(source), zorder=2)
 
 
 def _draw_phases(drawing: Drawing, boxes: dict[str, Box]) -> None:
-    """Draw a ground for each phase across the page, with its name along the left edge."""
+    """Draw a band for each phase across the page, with its name along the left edge."""
     tops = [box.top for number, box in enumerate(boxes.values()) if _starts_phase([*boxes], number)]
     edges = [*(top - PHASE_GAP / 2 for top in tops), max(box.foot for box in boxes.values()) + PHASE_GAP / 2]
     for number, (phase, (top, foot)) in enumerate(zip(PHASES, pairwise(edges), strict=True)):
-        ground = Rectangle(
+        band = Rectangle(
             (MARGIN, drawing.height - foot), PAGE_WIDTH - 2 * MARGIN, foot - top, lw=0, zorder=0,
             fc="#F7F7F7" if number % 2 == 0 else "#EDEDED", transform=drawing.figure.dpi_scale_trans,
         )  # fmt: skip
-        drawing.figure.add_artist(ground)
-        look = {"rotation": 90, "ha": "center", "size": 8, "weight": "bold", "color": GREY, "ma": "center"}
-        drawing.text(MARGIN + 0.2, (top + foot) / 2, f"{number + 1}  {phase}", **look)
+        drawing.figure.add_artist(band)
+        style = {"rotation": 90, "ha": "center", "size": 8, "weight": "bold", "color": GREY, "ma": "center"}
+        drawing.text(MARGIN + 0.2, (top + foot) / 2, f"{number + 1}  {phase}", **style)
 
 
 def _starts_phase(rooms: list[str], number: int) -> bool:
@@ -257,28 +259,28 @@ def _draw_key(drawing: Drawing, graph: RuleGraph, boxes: dict[str, Box]) -> None
     """Explain the lines and the pale names, in the empty corner on the lower left."""
     left, line = LEFT + 0.06, 0.17
     y = boxes["figures"].foot - 0.12 - 3 * line
-    look = {"color": INK, "zorder": 2}
-    drawing.line([(left, y - 0.05), (left + 0.28, y - 0.05), (left + 0.28, y + 0.06)], **look)
-    drawing.line([(left + 0.28, y - 0.05)], marker="o", ms=2.6, mew=0, **look)
-    drawing.head((left + 0.28, y + 0.03), (left + 0.28, y + 0.08), INK)
-    words = [(0, "a room reads a verb's results")]
-    if rounds(graph):
-        drawing.line([(left, y + line), (left + 0.28, y + line)], ls=(0, (2.5, 1.2)), **look)
-        drawing.head((left + 0.27, y + line), (left + 0.34, y + line), INK)
-        words.append((1, "for the next round"))
+    style = {"color": INK, "zorder": 2}
+    drawing.line([(left, y - 0.05), (left + 0.28, y - 0.05), (left + 0.28, y + 0.06)], **style)
+    drawing.line([(left + 0.28, y - 0.05)], marker="o", ms=2.6, mew=0, **style)
+    drawing.arrow_head((left + 0.28, y + 0.03), (left + 0.28, y + 0.08), INK)
+    notes = [(0, "a room reads a verb's results")]
+    if loop_edges(graph):
+        drawing.line([(left, y + line), (left + 0.28, y + line)], ls=(0, (2.5, 1.2)), **style)
+        drawing.arrow_head((left + 0.27, y + line), (left + 0.34, y + line), INK)
+        notes.append((1, "for the next round"))
     if any(verb not in graph.rules for box in boxes.values() for verb in box.verbs):
         drawing.text(left, y + 2 * line, "verb", size=6.5, color=NOT_NEEDED)
-        words.append((2, "not needed for this region"))
-    for place, text in words:
-        drawing.text(left + 0.42, y + place * line, text, size=6.5)
+        notes.append((2, "not needed for this region"))
+    for row, text in notes:
+        drawing.text(left + 0.42, y + row * line, text, size=6.5)
     note = f"Drawn from Snakemake's rule graph: {len(graph.rules)} rules, {len(graph.edges)} dependencies"
     drawing.text(MARGIN, drawing.height - 0.17, note, size=6.5, color=GREY)
 
 
-def _dark(room: str) -> tuple[float, float, float]:
-    return _mixed(COLOURS[room], "#000000", 0.25)
+def _darker(room: str) -> tuple[float, float, float]:
+    return _mix(COLOURS[room], "#000000", 0.25)
 
 
-def _mixed(colour: str, partner: str, share: float) -> tuple[float, float, float]:
-    (r0, g0, b0), (r1, g1, b1) = mcolors.to_rgb(colour), mcolors.to_rgb(partner)
+def _mix(colour: str, admixture: str, share: float) -> tuple[float, float, float]:
+    (r0, g0, b0), (r1, g1, b1) = mcolors.to_rgb(colour), mcolors.to_rgb(admixture)
     return (1 - share) * r0 + share * r1, (1 - share) * g0 + share * g1, (1 - share) * b0 + share * b1

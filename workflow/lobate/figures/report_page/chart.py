@@ -1,4 +1,4 @@
-"""Line charts as SVG pictures within the page, the same bytes for the same points."""
+"""Line charts as SVG pictures in the page, with the same bytes for the same points."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, HEIGHT = 3.75, 2.625
-"""Inches; 360 and 252 pixels of a page."""
+"""Inches: 360 by 252 pixels on the page."""
 
-FEW = 40
-"""Lines of more points are drawn without a mark at each of them."""
+MAX_MARKED_POINTS = 40
+"""Points of a line up to which each gets a marker."""
 
 NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
@@ -35,12 +35,12 @@ class ChartLine:
 
     @property
     def known(self) -> list[Point]:
-        """The points that can be drawn."""
+        """The points with finite coordinates."""
         return [point for point in self.points if all(map(isfinite, point))]
 
     @property
     def summary(self) -> str:
-        """The line in words: where it begins and where it ends."""
+        """The line in words: its first and its last value."""
         if not self.known:
             return f"{self.name} not measured"
         return f"{self.name} from {self.known[0][1]:.4g} to {self.known[-1][1]:.4g}"
@@ -59,12 +59,12 @@ class Chart:
 
     @property
     def alt(self) -> str:
-        """The chart in words, for readers who do not see it."""
+        """The chart in words, for screen readers."""
         return f"{self.title}: {self.y_label} by {self.x_label}; {', '.join(line.summary for line in self.lines)}"
 
 
-def chart_address(chart: Chart) -> str:
-    """Return the chart's SVG as a data address; letters are paths, so that no font is needed."""
+def chart_data_uri(chart: Chart) -> str:
+    """Return the chart's SVG as a data URI; letters are paths, so that it needs no font."""
     return "data:image/svg+xml;base64," + base64.b64encode(draw_chart(chart)).decode()
 
 
@@ -96,11 +96,11 @@ def _draw_axes(axes: Axes, chart: Chart) -> None:
 
 
 def _draw_line(axes: Axes, line: ChartLine) -> None:
-    marker = "o" if len(line.known) <= FEW and not line.dashed else ""
+    marker = "o" if len(line.known) <= MAX_MARKED_POINTS and not line.dashed else ""
     style = "--" if line.dashed else "-"
     xs, ys = [x for x, _ in line.known], [y for _, y in line.known]
-    (drawn,) = axes.plot(xs, ys, color=line.colour, ls=style, lw=1.4, marker=marker, ms=3, label=line.name)
-    drawn.set(clip_on=False, in_layout=False)  # marks on the frame stand whole, and no point moves the frame
+    (artist,) = axes.plot(xs, ys, color=line.colour, ls=style, lw=1.4, marker=marker, ms=3, label=line.name)
+    artist.set(clip_on=False, in_layout=False)  # markers on the frame stay whole, and no point moves the frame
 
 
 def _span(values: Sequence[float]) -> Range:

@@ -1,4 +1,4 @@
-"""The data set's card, and what to cite."""
+"""The card of the data set, and the citations."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ NETWORK = (
 
 
 def card_html(path: Path) -> str:
-    """Return the data set's card, Markdown, as HTML; HTML within it is shown as text.
+    """Return the data set's card as HTML; HTML in the Markdown is escaped.
 
-    Raises UserError for a file that is no text.
+    Raises UserError for a file that is not UTF-8 text.
     """
     from markdown_it import MarkdownIt
 
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no card of a data set: {error}. Make it with describe-dataset.") from error
+        raise UserError(
+            f"{path} is not the card of a data set: {error}. Delete it and run again; `describe-dataset` writes it."
+        ) from error
     reader = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("image")
-    return reader.render(_without_front(text))
+    return reader.render(_without_front_matter(text))
 
 
-def _without_front(text: str) -> str:
-    """Drop the YAML block that data hubs want at the head of a card."""
+def _without_front_matter(text: str) -> str:
+    """Return a card without the YAML block at its head, which data hubs read."""
     parts = text.split("---\n", 2)
     return parts[2] if text.startswith("---\n") and len(parts) == 3 else text

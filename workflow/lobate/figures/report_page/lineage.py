@@ -1,4 +1,4 @@
-"""Behind the inventory: every step down to the raw data, as a tree to unfold, and the libraries that made it."""
+"""The lineage of the inventory as a tree to unfold: every step down to the raw data, and the libraries of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Steps = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class LineageFile:
-    """A file, and the step that wrote it: no step for raw data, no inputs where the step stands above already."""
+    """A file and the step that wrote it; raw data has no step, and a ``repeated`` step no inputs."""
 
     title: str
     stage: str | None = None
@@ -23,7 +23,7 @@ class LineageFile:
 
 
 def lineage_facts(traced: dict[str, Any]) -> dict[str, Any]:
-    """Return the number of steps in figures/lineage.json, and the inventory's file with all that stands behind it."""
+    """Return the number of steps in figures/lineage.json, and the inventory's file as the root of the tree."""
     steps: Steps = {step["key"]: step for step in traced["steps"]}
     inventory = {"path": traced["file"], "digest": traced["digest"], "step": next(iter(steps))}
     return {"count": len(steps), "file": _file(inventory, steps, set())}

@@ -1,17 +1,17 @@
-"""The report's first lines: what came out, and how far to trust it."""
+"""The report's overview: the inventory in numbers, the review, the validation IoU and the scenes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 REVIEW = ("total", "known", "new", "wrong", "accepted", "edited", "pending", "pending_left_out", "repeated")
-"""The counts of the detections that the page shows, in this order."""
+"""Counts of detections on the page, in this order."""
 
 
 def overview_facts(
     summary: dict[str, Any], selection: dict[str, Any], images: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return the facts of inventory/summary.json, the chosen model's IoU and the scenes that were used."""
+    """Return the facts of inventory/summary.json, the chosen model's IoU and the scenes used."""
     detections = summary.get("detections") or {}
     return {
         "numbers": {name: value for name, value in _numbers(summary, selection).items() if value not in (None, "")},

@@ -1,4 +1,4 @@
-"""The page, rendered from the templates beside this file: one HTML file to mail, without network.
+"""The page, rendered from the templates beside this file: one HTML file that needs no network.
 
 Jinja escapes all text from data. A policy in the page lets the browser run the page's own script and load nothing else.
 """
@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lobate.figures.report_page.chart import chart_address
+from lobate.figures.report_page.chart import chart_data_uri
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -33,24 +33,24 @@ def render(context: Mapping[str, Any]) -> str:
 
 @cache
 def environment() -> Environment:
-    """Return the renderer of the templates; it escapes every value and refuses a missing one."""
+    """Return the Jinja environment; it escapes every value and raises an error for a missing one."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     jinja = Environment(
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=text_of,
+        finalize=cell_text,
         loader=FileSystemLoader(FOLDER),
         trim_blocks=True,
         lstrip_blocks=True,
     )
     jinja.tests["quantity"] = is_quantity
-    jinja.filters.update(text=text_of, chart_address=chart_address)
+    jinja.filters.update(text=cell_text, chart_data_uri=chart_data_uri)
     return jinja
 
 
-def text_of(value: Any) -> Any:
-    """Return a value as the page shows it: nothing for unknown, six digits of a number, JSON for nested values."""
+def cell_text(value: Any) -> Any:
+    """Return a value as text of the page: nothing for unknown, six digits of a number, JSON for nested values."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool):
@@ -61,7 +61,7 @@ def text_of(value: Any) -> Any:
 
 
 def is_quantity(value: Any) -> bool:
-    """Return whether a table's cell is a number, which stands to the right."""
+    """Return whether a table's cell is a number; numbers are aligned to the right."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -1,4 +1,4 @@
-"""What training did: rounds, the IoU by both protocols with what each of them leaks, curves and calibration."""
+"""Training in the report: rounds, curves, calibration, and IoU and leakage by both protocols."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lobate.errors import UserError
+from lobate.figures.facts import landform_iou
 from lobate.figures.report_page.chart import Chart, ChartLine, Point
 
 BLACK, BLUE, VERMILION, GREY = "#000000", "#0072B2", "#D55E00", "#777777"
@@ -21,13 +22,13 @@ BLANK = [None] * 9
 
 
 def leakage_facts(selection: dict[str, Any]) -> dict[str, Any]:
-    """Return the rows of both protocols, IoU and the leaked share, and the folds where they were trained."""
+    """Return the rows of both protocols with IoU and leaked share, and the folds where they were trained."""
     rows = [_protocol(name, protocol) for name, protocol in selection.get("protocols", {}).items()]
     return {"protocols": rows, "folds": _folds(selection.get("folds"))}
 
 
 def _protocol(name: str, protocol: dict[str, Any]) -> list[Any]:
-    shares = [_landform(protocol.get("validation_iou")), _percent(protocol.get("leaked_share"))]
+    shares = [landform_iou(protocol.get("validation_iou")), _percent(protocol.get("leaked_share"))]
     counts = [protocol.get(key) for key in COUNTS]
     return [name, protocol.get("method"), *shares, *counts, protocol.get("impossible")]
 
@@ -62,8 +63,8 @@ def _row(entry: dict[str, Any]) -> list[Any]:
         patches.get("validation"),
         entry["mined_negatives"],
         entry.get("iteration"),
-        _landform(entry.get("training_iou")),
-        _landform(entry.get("validation_iou")),
+        landform_iou(entry.get("training_iou")),
+        landform_iou(entry.get("validation_iou")),
         entry.get("threshold"),
         "; ".join(map(str, entry.get("warnings") or [])),
     ]
@@ -76,7 +77,7 @@ def _curves(path: Path) -> list[Chart]:
         return [*(_ious(side, part) for side, part in parts.items()), _losses(parts)]
     except (ValueError, KeyError, OSError) as error:
         raise UserError(
-            f"{path} is no table of a training round's metrics: {error}. Delete it and run again."
+            f"{path} is not the metrics.csv of a training round: {error}. Delete it and run again."
         ) from error
 
 
@@ -96,19 +97,17 @@ def _points(part: pd.DataFrame, column: str) -> list[Point]:
 
 
 def calibration_facts(selection: dict[str, Any]) -> dict[str, Any]:
-    """Return the reliability of the chosen model's probabilities, by bin and as a chart; no bins where none is known."""
+    """Return the calibration of the chosen model, by bin and as a chart; no bins where it is unknown."""
     chosen = next(entry for entry in selection["rounds"] if entry["chosen"])
     bins = [entry for entry in chosen.get("calibration") or [] if None not in entry[:2]]
     lines = [
         ChartLine("perfect", GREY, [(0.0, 0.0), (1.0, 1.0)], dashed=True),
-        ChartLine("measured on the validation patches", VERMILION, [(float(a), float(b)) for a, b, *_ in bins]),
+        ChartLine(
+            "measured on the validation patches", VERMILION, [(float(mean), float(share)) for mean, share, *_ in bins]
+        ),
     ]
     chart = Chart("Reliability", "probability predicted", "share observed", lines, (0.0, 1.0), (0.0, 1.0))
     return {"bins": bins, "error": chosen.get("calibration_error"), "chart": chart}
-
-
-def _landform(ious: dict[str, Any] | None) -> float | None:
-    return (ious or {}).get("landform")
 
 
 def _percent(share: float | None) -> str | None:

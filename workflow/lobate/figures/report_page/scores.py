@@ -1,4 +1,4 @@
-"""How well the detections agree with the reference, on all ground and on what training never saw."""
+"""Agreement of the detections with the reference, on all mapped ground and on ground without training patches."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ COUNTS = ("detections", "references", "right", "found")
 
 
 def scores_facts(scores: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts of mapping/scores.json: rows by pixels, by polygons and by the IoU asked for."""
+    """Return the facts of mapping/scores.json: rows by pixels, by polygons and by the minimum IoU of a match."""
     grounds = {"all mapped ground": scores, "ground no training patch touches": scores.get("unseen", {})}
     counts = dict(scores.get("account", {}))
     meaning = counts.pop("what", "")
     return {
-        "numbers": {"mapped area, km²": scores.get("mapped_km2"), **_spoken(counts)},
+        "numbers": {"mapped area, km²": scores.get("mapped_km2"), **_readable(counts)},
         "meaning": meaning,
         "match_iou": scores.get("polygons", {}).get("match_iou"),
         "pixels": [[name, *_values(score.get("pixels"), ("iou", *RATES))] for name, score in grounds.items()],
@@ -22,7 +22,7 @@ def scores_facts(scores: dict[str, Any]) -> dict[str, Any]:
             [name, *_values(score.get("polygons"), (*COUNTS, *RATES, "mean_f1"))] for name, score in grounds.items()
         ],
         "by_iou": {name: _by_iou(score) for name, score in grounds.items()},
-        "reference": _spoken(scores.get("reference", {})),
+        "reference": _readable(scores.get("reference", {})),
     }
 
 
@@ -35,5 +35,5 @@ def _values(score: dict[str, Any] | None, names: tuple[str, ...]) -> list[Any]:
     return [(score or {}).get(name) for name in names]
 
 
-def _spoken(facts: dict[str, Any]) -> dict[str, Any]:
+def _readable(facts: dict[str, Any]) -> dict[str, Any]:
     return {name.replace("_", " "): "not known" if value is None else value for name, value in facts.items()}

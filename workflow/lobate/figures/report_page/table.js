@@ -1,5 +1,5 @@
 "use strict";
-// The inventory's table: sorted by its headings, filtered by words or by a comparison. The rows are the page's own data.
+// The inventory's table: headings sort it, words or a comparison filter it. The rows of the page are the data.
 
 const table = document.getElementById("landforms");
 const body = table.tBodies[0];
@@ -10,18 +10,18 @@ const text = (row, column) => row.cells[column].textContent;
 const byNumber = new Map(rows.map((row) => [row.dataset.row, row]));
 
 function sort(column) {
-  const way = heads[column].getAttribute("aria-sort") === "ascending" ? -1 : 1;
+  const direction = heads[column].getAttribute("aria-sort") === "ascending" ? -1 : 1;
   const numeric = heads[column].classList.contains("number");
   const compare = (a, b) => {
-    if (!a || !b) return !a - !b; // unknown values come last, either way
-    return way * (numeric ? Number(a) - Number(b) : a.localeCompare(b, "en", { numeric: true }));
+    if (!a || !b) return !a - !b; // unknown values come last in both directions
+    return direction * (numeric ? Number(a) - Number(b) : a.localeCompare(b, "en", { numeric: true }));
   };
   heads.forEach((head) => head.removeAttribute("aria-sort"));
-  heads[column].setAttribute("aria-sort", way > 0 ? "ascending" : "descending");
+  heads[column].setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
   body.append(...[...rows].sort((a, b) => compare(text(a, column), text(b, column))));
 }
 
-// A comparison such as `area_km2 > 0.5`, or words that must all stand in a row.
+// Returns a test of rows for a comparison such as `area_km2 > 0.5`, or for words that must all stand in a row.
 function matcher(query) {
   const comparison = /^\s*(\w+)\s*(<=|>=|<|>|=)\s*(\S.*?)\s*$/.exec(query);
   const column = comparison ? names.indexOf(comparison[1]) : -1;
@@ -39,10 +39,10 @@ function matcher(query) {
 }
 
 function filter() {
-  const fits = matcher(document.getElementById("filter").value);
+  const matches = matcher(document.getElementById("filter").value);
   let count = 0;
   for (const row of rows) {
-    const shown = fits(row);
+    const shown = matches(row);
     row.classList.toggle("gone", !shown);
     count += shown;
   }

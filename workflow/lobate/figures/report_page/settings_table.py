@@ -1,4 +1,4 @@
-"""Which settings a region was run with, each beside its default."""
+"""The settings of a region's run beside their defaults."""
 
 from __future__ import annotations
 
@@ -11,31 +11,33 @@ from pydantic import BaseModel
 UNSET = "none: must be given"
 
 
-def choices(region: BaseModel) -> list[dict[str, Any]]:
-    """Return name, value and default of every setting, in the order of the configuration."""
-    return [{"name": name, "value": value, "default": default} for name, value, default in _walk(region, None, "")]
+def settings_with_defaults(region: BaseModel) -> list[dict[str, Any]]:
+    """Return the name, value and default of each setting, in the order of the configuration."""
+    return [
+        {"name": name, "value": value, "default": default} for name, value, default in _walk_settings(region, None, "")
+    ]
 
 
-def _walk(value: BaseModel, default: BaseModel | None, before: str) -> Iterator[tuple[str, Any, Any]]:
+def _walk_settings(value: BaseModel, default: BaseModel | None, prefix: str) -> Iterator[tuple[str, Any, Any]]:
     for name, field in type(value).model_fields.items():
-        chosen = getattr(value, name)
+        current = getattr(value, name)
         usual = getattr(default, name) if default is not None else _default(field)
-        if isinstance(chosen, BaseModel):
-            yield from _walk(chosen, usual if type(usual) is type(chosen) else None, f"{before}{name}.")
+        if isinstance(current, BaseModel):
+            yield from _walk_settings(current, usual if type(usual) is type(current) else None, f"{prefix}{name}.")
         else:
-            yield f"{before}{name}", _plain(chosen), _plain(usual)
+            yield f"{prefix}{name}", _to_plain_value(current), _to_plain_value(usual)
 
 
 def _default(field: Any) -> Any:
     return UNSET if field.is_required() else field.get_default(call_default_factory=True)
 
 
-def _plain(value: Any) -> Any:
+def _to_plain_value(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
-    return [_plain(part) for part in value] if isinstance(value, list | tuple | set | frozenset) else value
+        return {str(key): _to_plain_value(part) for key, part in value.items()}
+    return [_to_plain_value(part) for part in value] if isinstance(value, list | tuple | set | frozenset) else value
 
 
 def value_of(settings: list[dict[str, Any]], name: str) -> Any:
@@ -44,7 +46,7 @@ def value_of(settings: list[dict[str, Any]], name: str) -> Any:
 
 
 def settings_facts(settings: list[dict[str, Any]]) -> dict[str, list[list[str]]]:
-    """Return rows of setting, value and default: those that differ, and all of them."""
+    """Return rows of setting, value and default: the changed settings, and all of them."""
     changed = [setting for setting in settings if setting["value"] != setting["default"]]
     return {"changed": list(map(_row, changed)), "all": list(map(_row, settings))}
 
