@@ -1,3 +1,5 @@
+"""A verb and its arguments: paths and scalars of the caller, settings of the region, the stand-in."""
+
 from __future__ import annotations
 
 from pathlib import Path

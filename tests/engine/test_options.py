@@ -1,3 +1,5 @@
+"""The options in a module's source are those of the verb's signature."""
+
 from __future__ import annotations
 
 import subprocess

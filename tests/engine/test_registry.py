@@ -1,3 +1,5 @@
+"""Signatures are read, verbs are found, and none imports a heavy library before it runs."""
+
 from __future__ import annotations
 
 import subprocess

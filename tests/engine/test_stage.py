@@ -1,3 +1,5 @@
+"""A stage computes what is new, restores what is in the store, and fails with one paragraph."""
+
 from __future__ import annotations
 
 import shutil
@@ -23,7 +25,7 @@ def test_output_is_read_only_and_newer_than_its_inputs(toy):
     assert result.stat().st_mtime_ns >= (toy.folder / "in.txt").stat().st_mtime_ns
 
 
-def test_only_what_the_lens_lets_through_counts(toy):
+def test_only_what_the_view_selects_counts(toy):
     toy.copy()
     (toy.folder / "in.txt").write_text("apple\ncherry\navocado\n")
     assert toy.copy() == "restored"

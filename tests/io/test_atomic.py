@@ -1,3 +1,5 @@
+"""A file appears complete or not at all, and nothing temporary is left."""
+
 from __future__ import annotations
 
 import os

@@ -36,7 +36,7 @@ def said(path, outlines, statuses, crs=4326, **columns):
 
 
 @pytest.mark.parametrize("name", ["said.geojson", "said.gpkg", "said.shp"])
-def test_a_lens_gives_what_the_file_gives(tmp_path, name):
+def test_a_view_gives_what_the_file_gives(tmp_path, name):
     path = said(tmp_path / name, [square(n) for n in range(4)], ["Rejected", "accepted", "edited", "pending"])
     part = tmp_path / "part" / name
     part.parent.mkdir()
@@ -65,7 +65,7 @@ def test_what_stands_can_be_named_as_outlines_to_learn(tmp_path, name, layer):
         assert learnt.geometry.iloc[0].symmetric_difference(square(column)).area < 1e-12
 
 
-def test_lenses_see_nothing_of_what_does_not_concern_them(tmp_path):
+def test_views_see_nothing_of_what_does_not_concern_them(tmp_path):
     def seen(outlines, statuses, **columns):
         path = said(tmp_path / "said.gpkg", outlines, statuses, **columns)
         for name, view in (

@@ -1,3 +1,5 @@
+"""The digest covers names and bytes of a family of files, and nothing else."""
+
 from __future__ import annotations
 
 import pytest

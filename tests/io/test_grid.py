@@ -1,3 +1,5 @@
+"""Shapes, sizes and windows of pixel grids."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""JSON files have fixed bytes, and damaged ones a clear error."""
+
 from __future__ import annotations
 
 import json

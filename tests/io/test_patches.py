@@ -1,3 +1,5 @@
+"""Patch files are mapped into memory and checked; sides of a fold."""
+
 from __future__ import annotations
 
 import numpy as np

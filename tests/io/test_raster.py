@@ -1,3 +1,5 @@
+"""COGs have fixed bytes and overviews; unreadable rasters have a clear error."""
+
 from __future__ import annotations
 
 import numpy as np

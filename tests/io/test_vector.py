@@ -1,4 +1,4 @@
-"""Zipped outlines and Shapefiles without an index, read without touching them."""
+"""Layers, geodesic measures, and zipped or incomplete files, which are read without changing them."""
 
 from __future__ import annotations
 

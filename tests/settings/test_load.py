@@ -1,3 +1,5 @@
+"""Configurations: defaults, merging, and all mistakes in one message."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""Jobs of this machine are known to be alive or dead; jobs of other machines are never guessed at."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""`lobate explain` names every stage behind a file, down to the raw data."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""Results are links to objects, or copies where links are not possible, and never share a file."""
+
 from __future__ import annotations
 
 import errno

@@ -1,3 +1,5 @@
+"""Damaged objects and records are computed again; edited results are refused as inputs."""
+
 from __future__ import annotations
 
 import json

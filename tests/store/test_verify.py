@@ -1,3 +1,5 @@
+"""Disk usage, and verification that reads every object."""
+
 from __future__ import annotations
 
 import errno

@@ -107,11 +107,11 @@ def resolve_args(function: Function, caller_arguments: dict[str, Any], region: R
     return arguments
 
 
-def _resolve_setting(marker: Setting, region: Region, given: dict[str, Any]) -> Any:
+def _resolve_setting(marker: Setting, region: Region, caller_arguments: dict[str, Any]) -> Any:
     value: Any = region
     for part in filter(None, marker.name.split(".")):
         value = getattr(value, part)
-    return marker.view(value, **pick_args(marker.view, given)) if marker.view else value
+    return marker.view(value, **pick_args(marker.view, caller_arguments)) if marker.view else value
 
 
 def json_settings(function: Function, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def hash_inputs(call: BoundCall, folder: Path, store: Store, *, trust_notes: boo
         if marker.view:
             parts = [apply_view(marker.view, path, folder / name / str(n), call) for n, path in enumerate(paths)]
             sources[name] = [
-                {**whole, "seen": content_digest(part)} for whole, part in zip(sources[name], parts, strict=True)
+                {**source, "seen": content_digest(part)} for source, part in zip(sources[name], parts, strict=True)
             ]
             arguments[name] = parts if is_list else next(iter(parts), None)
     return replace(call, arguments=arguments, sources=sources)

@@ -82,13 +82,13 @@ class Grid:
         """Return the grid of a window that starts at ``row``, ``col``; it may extend past this grid."""
         return Grid(height, width, self.transform @ Affine.translation(col, row), self.crs)
 
-    def same_as(self, other: Grid) -> bool:
-        """Whether both have the same pixels, to a thousandth of a pixel."""
+    def same_as(self, grid: Grid) -> bool:
+        """Whether both grids have the same pixels, to a thousandth of a pixel."""
         tolerance = 1e-3 * min(self.resolution)
         return (
-            self.shape == other.shape
-            and self.crs == other.crs
-            and all(abs(a - b) <= tolerance for a, b in zip(self.bounds, other.bounds, strict=True))
+            self.shape == grid.shape
+            and self.crs == grid.crs
+            and all(abs(a - b) <= tolerance for a, b in zip(self.bounds, grid.bounds, strict=True))
         )
 
     def profile(self) -> dict[str, Any]:

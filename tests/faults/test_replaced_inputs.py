@@ -1,4 +1,4 @@
-"""What a person brings is replaced: by an older copy, by a part of it, by the same once more."""
+"""User-supplied files are replaced: by an older copy, by a changed part, by the same content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.chain.clone import Clone
 
 pytestmark = pytest.mark.xdist_group("faults")
 
-TARGETS = ("--", "results/brought/labels/T.tif")
+TARGETS = ("--", "results/replaced/labels/T.tif")
 
 
 @pytest.fixture
@@ -24,23 +24,23 @@ def clone(tmp_path, project, bench_image):
     shutil.copy(image, made.folder / "image.tif")
     gpd.read_file(outlines).to_file(made.folder / "outlines.shp")
     settings = {
-        "region": "brought",
+        "region": "replaced",
         "imagery": {"tiles": {"T": ["image.tif"]}},
         "labels": {"positives": [{"path": "outlines.shp"}]},
     }
-    (made.folder / "brought.yaml").write_text(yaml.safe_dump(settings))
+    (made.folder / "replaced.yaml").write_text(yaml.safe_dump(settings))
     first = run(made)
     assert first.computed["clean_labels"] == 1, first.text
     return made
 
 
 def run(clone):
-    done = clone.run(*TARGETS, config="brought.yaml")
+    done = clone.run(*TARGETS, config="replaced.yaml")
     assert done.status == 0, done.text
     return done
 
 
-def outlines_of_yesterday(clone):
+def replace_by_older_outlines(clone):
     """Outlines moved by 50 m, in files older than every result: as cp -p leaves them, or a clock that was set back."""
     frame = gpd.read_file(clone.folder / "outlines.shp")
     frame["geometry"] = frame.translate(50, 50)
@@ -55,7 +55,7 @@ def age(clone):
 
 
 def test_a_file_replaced_by_an_older_one_is_seen(clone):
-    outlines_of_yesterday(clone)
+    replace_by_older_outlines(clone)
     again = run(clone)
     assert set(again.computed) == {"clean_labels", "rasterize_labels"}, again.text
     assert "Nothing to be done" in run(clone).text
