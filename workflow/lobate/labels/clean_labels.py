@@ -240,6 +240,6 @@ def _check_positives_left(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
     positive = rows["class"] == "positive"
     if not (kept & positive).any():
         raise UserError(
-            f"None of the {positive.sum()} positive polygons is left ({_count_reasons(rows[positive])}). Check labels.positives against the images "
-            "of imagery.tiles: right files, right CRS, same region?"
+            f"None of the {positive.sum()} positive polygons is left ({_count_reasons(rows[positive])}). Check "
+            "labels.positives against the images of imagery.tiles: right files, right CRS, same region?"
         )

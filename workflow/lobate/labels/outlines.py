@@ -37,7 +37,8 @@ def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | No
     frame = frame.set_index(numbers)
     if frame.empty:
         raise UserError(
-            f"{_file_and_layer(file)} holds no feature. Draw outlines in it, or take it out of labels.{kind}s in the configuration."
+            f"{_file_and_layer(file)} holds no feature. Draw outlines in it, or take it out of labels.{kind}s in the "
+            "configuration."
         )
     frame = frame[matches_where(frame, file)]
     geometry, reason = repair(frame.geometry, _file_and_layer(file))

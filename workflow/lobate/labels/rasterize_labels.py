@@ -41,7 +41,7 @@ NodataBand = tuple[int, int, np.ndarray | None]
 
 
 def polygons_on_image(source: Path, target: Path, image: Path, ring_m: float = 0.0) -> None:
-    """Write to ``target`` the polygons of ``source``, layers kept and removed, that lie within ``ring_m`` metres of ``image``."""
+    """Write to ``target`` the polygons of ``source`` within ``ring_m`` metres of ``image``, layers kept and removed."""
     from lobate.labels.tile_view import write_view
 
     with open_raster(image) as dataset:

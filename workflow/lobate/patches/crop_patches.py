@@ -103,8 +103,8 @@ def crop_patches(
 def _check_rasters(scene: DatasetReader, label_raster: DatasetReader) -> None:
     if not Grid.from_raster(scene).same_as(Grid.from_raster(label_raster)):
         raise UserError(
-            f"The label raster {label_raster.name} ({label_raster.height} x {label_raster.width} px, {label_raster.crs}) is not on the grid of the image "
-            f"{scene.name} ({scene.height} x {scene.width} px, {scene.crs}). Make it again from this image with rasterize-labels."
+            f"The label raster {_describe(label_raster)} is not on the grid of the image {_describe(scene)}. Make it again "
+            "from this image with rasterize-labels."
         )
     if set(scene.dtypes) != {"uint8"}:
         raise UserError(
@@ -114,6 +114,10 @@ def _check_rasters(scene: DatasetReader, label_raster: DatasetReader) -> None:
         raise UserError(
             f"The label raster {label_raster.name} must be one band of uint8. Make it again with rasterize-labels."
         )
+
+
+def _describe(dataset: DatasetReader) -> str:
+    return f"{dataset.name} ({dataset.height} x {dataset.width} px, {dataset.crs})"
 
 
 def _sub_images(
@@ -160,8 +164,8 @@ def _read_labels(label_raster: DatasetReader, window: Window) -> np.ndarray:
     unknown = (labels > LANDFORM) & (labels != IGNORE)
     if unknown.any():
         raise UserError(
-            f"The label raster {label_raster.name} holds the value {labels[unknown][0]} near row {window.row}, column {window.col}; "
-            "labels are 0, 1 and 255 (ignore). Make it again with rasterize-labels."
+            f"The label raster {label_raster.name} holds the value {labels[unknown][0]} near row {window.row}, column "
+            f"{window.col}; labels are 0, 1 and 255 (ignore). Make it again with rasterize-labels."
         )
     return labels
 

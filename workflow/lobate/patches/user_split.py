@@ -15,7 +15,7 @@ TRAINING_WORDS, VALIDATION_WORDS = ("training", "train"), ("validation", "valida
 
 
 def fold_fields(source: Path, target: Path) -> None:
-    """Write to ``target`` the id and fold of the kept outlines, sorted, without geometry: moving one does not change the split."""
+    """Write to ``target`` the id and fold of the kept outlines, sorted, without geometry: moves do not change the split."""
     outlines = _outlines(source).sort_values("polygon", kind="stable", ignore_index=True)
     missing = gpd.GeoSeries([None] * len(outlines), crs=outlines.crs)
     write_layers(target, {"kept": gpd.GeoDataFrame(outlines[["polygon", "fold"]], geometry=missing)})
