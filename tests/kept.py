@@ -9,8 +9,8 @@ from lobate.store.store import Store
 
 def filled(folder: Path, number: int) -> Store:
     store = Store(folder / "store")
-    for one in range(number):
-        publish(store, one, folder)
+    for index in range(number):
+        publish(store, index, folder)
     return store
 
 

@@ -33,8 +33,11 @@ def verb(
 
 
 def test_signature_is_read():
-    read = signature.parameters(verb)
-    assert {name: (type(one.marker).__name__, one.is_list, one.required) for name, one in read.items()} == {
+    parameters = signature.parameters(verb)
+    assert {
+        name: (type(parameter.marker).__name__, parameter.is_list, parameter.required)
+        for name, parameter in parameters.items()
+    } == {
         "sources": ("Input", True, True),
         "made": ("Output", False, True),
         "weights": ("Input", False, False),
@@ -43,15 +46,15 @@ def test_signature_is_read():
 
 
 def test_what_only_the_alternative_asks_for_may_be_left_out():
-    listed = signature.all_parameters(verb)
-    assert list(listed) == ["sources", "made", "weights", "number", "spare", "before", "goal"]
-    assert not listed["spare"].required
-    assert listed["goal"].required
+    parameters = signature.all_parameters(verb)
+    assert list(parameters) == ["sources", "made", "weights", "number", "spare", "before", "goal"]
+    assert not parameters["spare"].required
+    assert parameters["goal"].required
 
 
-def test_arguments_are_tidied():
-    given = {"sources": "a", "made": ["b"], "weights": [], "number": 3, "strange": 1}
-    assert signature.normalize_args(verb, given) == {
+def test_arguments_are_normalized():
+    arguments = {"sources": "a", "made": ["b"], "weights": [], "number": 3, "strange": 1}
+    assert signature.normalize_args(verb, arguments) == {
         "sources": [Path("a")],
         "made": Path("b"),
         "weights": None,
@@ -59,7 +62,7 @@ def test_arguments_are_tidied():
     }
 
 
-def test_marker_without_brackets_is_told():
+def test_marker_without_brackets_is_an_error():
     def wrong(source: Annotated[Path, Input]) -> None: ...
 
     with pytest.raises(TypeError, match=r"write Input\(\), not Input"):
@@ -68,8 +71,8 @@ def test_marker_without_brackets_is_told():
 
 @pytest.mark.parametrize("name", sorted(registry.ROOM_OF))
 def test_every_verb_has_outputs_that_are_files(name):
-    listed = signature.parameters(registry.load(name))
-    assert any(isinstance(one.marker, Output) for one in listed.values())
+    parameters = signature.parameters(registry.load(name))
+    assert any(isinstance(parameter.marker, Output) for parameter in parameters.values())
     assert registry.load(name).__doc__
 
 

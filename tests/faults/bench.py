@@ -82,10 +82,10 @@ class Bench:
         )
 
     def run(self, *words: str, store: str | Path = "store", **environment: str) -> tuple[int, str]:
-        """Run the command line to its end; return its status and what it told."""
+        """Run the command line to its end; return its exit status and its output."""
         process = self.start(*words, store=store, **environment)
-        _, told = process.communicate(timeout=300)
-        return process.returncode, told
+        _, output = process.communicate(timeout=300)
+        return process.returncode, output
 
     def killed(self, *words: str, after: float, store: str | Path = "store") -> bool:
         """Run and kill -9 after so many seconds; return whether it was still running then."""
@@ -127,9 +127,9 @@ def moments(seed: int, longest: float, times: int) -> list[float]:
 def timed(bench: Bench, verb: str, out: str, store: str) -> float:
     """Run a verb undisturbed and return its wall time in seconds."""
     began = time.monotonic()
-    status, told = bench.run(*bench.words(verb, out), store=store)
+    status, output = bench.run(*bench.words(verb, out), store=store)
     if status:
-        raise RuntimeError(told)
+        raise RuntimeError(output)
     return time.monotonic() - began
 
 

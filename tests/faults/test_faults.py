@@ -54,8 +54,8 @@ def test_training_killed_at_any_moment_ends_with_the_same_bytes(bench, trained):
     words = bench.words("train", "killed")
     hits = [bench.killed(*words, after=moment, store="torn") for moment in moments(3, trained, 2)]
     assert any(hits)
-    status, told = bench.run(*words, store="torn")
-    assert status == 0, told
+    status, output = bench.run(*words, store="torn")
+    assert status == 0, output
     assert contents(bench.folder / "killed") == contents(bench.folder / "trained")
     assert bench.run("store", "gc", store="torn")[0] == 0
     assert not list((bench.folder / "torn/work").iterdir())
@@ -67,7 +67,7 @@ def test_prediction_killed_or_built_twice_at_once_ends_with_the_same_bytes(bench
     hits = [bench.killed(*words, after=moment, store="shared") for moment in moments(5, length, 2)]
     assert any(hits)
     both = [bench.start(*bench.words("predict", name), store="shared") for name in ("first", "second", "second")]
-    assert [one.wait(300) for one in both] == [0, 0, 0], [one.communicate()[1] for one in both]
+    assert [process.wait(300) for process in both] == [0, 0, 0], [process.communicate()[1] for process in both]
     calm = contents(bench.folder / "calm_map")
     assert contents(bench.folder / "first") == contents(bench.folder / "second") == calm
     assert verify(Store(bench.folder / "shared")) == []
@@ -120,15 +120,15 @@ def test_full_disk_is_told_and_the_next_run_goes_on(bench, small_disk, tmp_path)
     outputs = ("image", "record", "facts")
     words = ["compose-rgb", "--scenes", "image.tif", "--settings", "settings.json"]
     words += [word for name in outputs for word in (f"--{name}", str(disk / f"results/{name}"))]
-    status, told = bench.run(*words, store=disk / "store")
-    assert (status, "your quota is used up; nothing half-written was left behind" in told) == (2, True), told
-    assert "Traceback" not in told
+    status, output = bench.run(*words, store=disk / "store")
+    assert (status, "your quota is used up; nothing half-written was left behind" in output) == (2, True), output
+    assert "Traceback" not in output
     assert not (disk / "results").exists()
     assert disk_usage(Store(disk / "store")).objects == 0
     assert not list((disk / "store/work").iterdir())
     enlarge()
-    status, told = bench.run(*words, store=disk / "store")
-    assert status == 0, told
+    status, output = bench.run(*words, store=disk / "store")
+    assert status == 0, output
     assert len(contents(disk / "results")) == len(outputs)
 
 
@@ -145,7 +145,12 @@ def test_every_one_of_200_flipped_bytes_is_found_and_built_again(tmp_path):
     store, dice = Store(tmp_path / "store"), random.Random(0)
     keys = [publish(store, number, tmp_path) for number in range(200)]
     before = {key: store.read_record(key)["outputs"]["made"][0][""] for key in keys}
-    damage({store.object_path(one): dice.randrange(store.object_path(one).stat().st_size) for one in before.values()})
+    damage(
+        {
+            store.object_path(digest): dice.randrange(store.object_path(digest).stat().st_size)
+            for digest in before.values()
+        }
+    )
     for key in keys[:100]:
         target = tmp_path / "out" / key
         assert not store.checkout(key, {"made": [OutputTarget(target)]})
@@ -163,11 +168,11 @@ def test_a_damaged_object_is_not_hidden_by_a_result_that_shares_its_file(bench, 
     calm = contents(bench.folder / "trained")
     model = bench.folder / "trained/model"
     damage({model: 1000})
-    status, told = bench.run(*bench.words("predict", "refused"), store="calm")
-    assert (status, "no longer what lobate made" in told) == (2, True), told
+    status, output = bench.run(*bench.words("predict", "refused"), store="calm")
+    assert (status, "no longer what lobate made" in output) == (2, True), output
     model.unlink()
-    status, told = bench.run(*bench.words("train", "trained"), store="calm")
-    assert (status, "is damaged or gone" in told, "computed train" in told) == (0, True, True), told
+    status, output = bench.run(*bench.words("train", "trained"), store="calm")
+    assert (status, "is damaged or gone" in output, "computed train" in output) == (0, True, True), output
     assert contents(bench.folder / "trained") == calm
 
 
@@ -195,16 +200,16 @@ def test_results_that_cannot_be_written_are_told(bench, tmp_path):
     words += [word for name in ("image", "record", "facts") for word in (f"--{name}", str(out / name))]
     (out / "facts").write_text("older")
     (out / "facts").chmod(0o444)
-    status, told = bench.run(*words)
-    assert status == 0, told
+    status, output = bench.run(*words)
+    assert status == 0, output
     assert (out / "facts").read_text() != "older"
     (out / "image").unlink()
     out.chmod(0o555)
     if os.access(out, os.W_OK):
         subprocess.run(["chattr", "+i", str(out)], check=False)
     try:
-        status, told = bench.run(*words)
+        status, output = bench.run(*words)
     finally:
         subprocess.run(["chattr", "-i", str(out)], check=False, capture_output=True)
         out.chmod(0o755)
-    assert (status, "cannot be written" in told, "Traceback" in told) == (2, True, False), told
+    assert (status, "cannot be written" in output, "Traceback" in output) == (2, True, False), output

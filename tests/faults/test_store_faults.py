@@ -119,12 +119,12 @@ def test_an_odd_store_gives_a_result_or_a_paragraph(tmp_path, odd, capsys, monke
     outside = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     ODD[odd](store)
     for words in COMMANDS:
-        status, told = main(["store", *words]), capsys.readouterr().err
-        assert "fault in lobate" not in told, told
-        assert status in ((0, 1, 2) if words == ["verify"] else (0, 2)), (words, told)
+        status, output = main(["store", *words]), capsys.readouterr().err
+        assert "fault in lobate" not in output, output
+        assert status in ((0, 1, 2) if words == ["verify"] else (0, 2)), (words, output)
         if status == 2:
-            assert len(told.strip().splitlines()) == 1, "one paragraph"
-            assert str(store.root) in told
+            assert len(output.strip().splitlines()) == 1, "one paragraph"
+            assert str(store.root) in output
     assert {path: path.read_bytes() for path in outside} == outside, "nothing outside is touched"
 
 
@@ -187,11 +187,11 @@ def test_what_is_wrong_elsewhere_is_not_laid_to_the_store(tmp_path):
 def theirs(tmp_path_factory):
     """A folder that every user can enter, with a store that belongs to another user."""
     folder = Path(tmp_path_factory.mktemp("theirs"))
-    for one in (folder, *folder.parents[:3]):
-        one.chmod(one.stat().st_mode | 0o055)
+    for path in (folder, *folder.parents[:3]):
+        path.chmod(path.stat().st_mode | 0o055)
     store = filled(folder)
-    for one in (store.root, *store.root.rglob("*")):
-        os.chown(one, OTHER, OTHER)
+    for path in (store.root, *store.root.rglob("*")):
+        os.chown(path, OTHER, OTHER)
     return store
 
 
@@ -205,8 +205,8 @@ def mine(tmp_path_factory):
 
 def as_nobody(function: Callable[[], object], folder: Path) -> str:
     """Return what a function gives, or the UserError it raises, or a traceback, when another user runs it."""
-    told = folder / "told"
-    with told.open("w") as answer:
+    output = folder / "output"
+    with output.open("w") as answer:
         child = os.fork()
         if not child:
             try:
@@ -223,7 +223,7 @@ def as_nobody(function: Callable[[], object], folder: Path) -> str:
                 answer.flush()
                 os._exit(0)
         os.waitpid(child, 0)
-    return told.read_text()
+    return output.read_text()
 
 
 @as_root
@@ -254,18 +254,18 @@ def published(store: Store, mine: Path) -> str:
 def test_somebody_elses_folder_in_a_shared_store_is_told_with_how_to_mend_it(theirs, mine, folder):
     """Made under a umask of 022, where only its owner can add to it; mended as the paragraph says."""
     (theirs.root / folder).mkdir(exist_ok=True)
-    for one in (theirs.root, *theirs.root.rglob("*")):
-        if one.is_dir():
-            shut = folder in one.relative_to(theirs.root).parts
-            os.chown(one, OTHER, NOBODY)
-            one.chmod(0o755 if shut else 0o2775)
+    for path in (theirs.root, *theirs.root.rglob("*")):
+        if path.is_dir():
+            shut = folder in path.relative_to(theirs.root).parts
+            os.chown(path, OTHER, NOBODY)
+            path.chmod(0o755 if shut else 0o2775)
     if folder != "work":
         fans = theirs.root / folder
         for number in range(256):
             (fans / f"{number:02x}").mkdir(exist_ok=True)
-    told = as_nobody(lambda: published(theirs, mine), mine)
-    assert f"You cannot read or write the store {theirs.root}" in told, told
-    assert "chgrp -R GROUP" in told and "\n" not in told
+    output = as_nobody(lambda: published(theirs, mine), mine)
+    assert f"You cannot read or write the store {theirs.root}" in output, output
+    assert "chgrp -R GROUP" in output and "\n" not in output
     for words in (["chgrp", "-R", str(NOBODY), theirs.root], ["find", theirs.root, *MEND]):
         subprocess.run(words, check=True)
     assert as_nobody(lambda: published(theirs, mine), mine) == "'True'"
@@ -275,9 +275,9 @@ def test_somebody_elses_folder_in_a_shared_store_is_told_with_how_to_mend_it(the
 @as_root
 def test_an_object_of_somebody_else_is_linked_or_copied_and_never_older_than_what_it_was_made_from(theirs, mine):
     """Linux links no file that one may not write (fs.protected_hardlinks); where it does, its time cannot be set."""
-    for one in (theirs.root, *theirs.root.rglob("*")):
-        if one.is_dir():
-            one.chmod(0o777)
+    for path in (theirs.root, *theirs.root.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o777)
     os.utime(the_object(theirs), (0, 0))
     began = time.time() - 5
     assert as_nobody(lambda: theirs.checkout(KEY, {"made": [OutputTarget(mine / "out")]}), mine) == "True"

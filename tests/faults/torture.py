@@ -46,8 +46,8 @@ class Stages:
         moments = [dice.uniform(0, 1.1 * self.length[verb]) for _ in range(dice.randint(1, 3))]
         hits = [moment for moment in moments if self.bench.killed(*words, after=moment, store=store)]
         when = f"{verb} killed after {', '.join(f'{hit:.1f}' for hit in hits)} s" if hits else f"{verb} was quicker"
-        status, told = self.bench.run(*words, store=store)
-        insist(status == 0, f"{when}, and did not end well when run again:\n{told}")
+        status, report = self.bench.run(*words, store=store)
+        insist(status == 0, f"{when}, and did not end well when run again:\n{report}")
         insist_alike(contents(out), self.calm[verb], when)
         insist_whole(self.bench, store)
         shutil.rmtree(out)
@@ -99,12 +99,12 @@ class Chain:
         insist(done.status == 0, done.text)
         insist_alike(contents(self.clone.results), self.calm, f"snakemake was killed {self.kills} times")
         insist(self.clone.lobate("store", "verify").returncode == 0, "the store is not whole")
-        told = f"the chain, killed {self.kills} times, came to its end: {len(self.calm)} results, the same bytes"
+        report = f"the chain, killed {self.kills} times, came to its end: {len(self.calm)} results, the same bytes"
         shutil.rmtree(self.clone.folder.parent)
         self.kills = 0
         self.number += 1
         self.clone = self.fresh(str(self.number))
-        return told
+        return report
 
 
 def insist(holds: bool, otherwise: str) -> None:
@@ -122,8 +122,8 @@ def insist_alike(made: dict[str, str], calm: dict[str, str], after: str) -> None
 def insist_whole(bench: Bench, store: str) -> None:
     """Insist that a store has no damaged object, and that collecting leaves nothing of the jobs that died."""
     for command in ("verify", "gc"):
-        status, told = bench.run("store", command, store=store)
-        insist(status == 0, f"lobate store {command}: {told}")
+        status, report = bench.run("store", command, store=store)
+        insist(status == 0, f"lobate store {command}: {report}")
     insist(not any((bench.folder / store / "work").iterdir()), "a dead job's folder was left")
 
 
@@ -152,9 +152,11 @@ def torture(folder: Path, times: int, dice: random.Random, victims: tuple[str, .
     hits = tries = 0
     while hits < times:
         victim, tries = dice.choice(victims), tries + 1
-        hit, told = chain.torment(dice) if victim == "snakemake" else stages.torment(victim, dice, f"{victim}_{tries}")
+        hit, report = (
+            chain.torment(dice) if victim == "snakemake" else stages.torment(victim, dice, f"{victim}_{tries}")
+        )
         hits += hit
-        tell(f"{hits} of {times}: {told}")
+        tell(f"{hits} of {times}: {report}")
     if chain.kills:
         tell(chain.compare())
     tell(f"{hits} kills in {tries} runs: every result is byte for byte what an undisturbed run made")

@@ -136,9 +136,9 @@ def test_a_kmz_is_a_zipped_kml(files, tmp_path):
 
 def test_a_shapefile_in_a_zip_without_prj_is_told_by_the_zips_name(files, tmp_path):
     inside = {name: content for name, content in shapefile(files, "rocks").items() if not name.endswith(".prj")}
-    with pytest.raises(UserError, match=r"a\.zip/rocks\.shp has no coordinate reference system") as told:
+    with pytest.raises(UserError, match=r"a\.zip/rocks\.shp has no coordinate reference system") as caught:
         read_layer(packed(tmp_path / "a.zip", inside))
-    assert str(tmp_path / "a.zip/rocks.shp") in str(told.value)
+    assert str(tmp_path / "a.zip/rocks.shp") in str(caught.value)
 
 
 @pytest.mark.parametrize(

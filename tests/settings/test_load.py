@@ -45,10 +45,10 @@ def test_all_mistakes_come_at_once_with_the_nearest_key():
         "training": {"target_iou": 3},
         "mapping": {"predict": {"overlap": 400}},
     }
-    with pytest.raises(UserErrors) as told:
+    with pytest.raises(UserErrors) as caught:
         parse(bad)
-    text = "\n".join(told.value.messages)
-    assert len(told.value.messages) == 4
+    text = "\n".join(caught.value.messages)
+    assert len(caught.value.messages) == 4
     assert "Setting trainig is not known; the nearest known key is training." in text
     assert "the nearest known key is patches.crop.buffer_m" in text
     assert "Setting training.target_iou is 3: input should be less than or equal to 1" in text
@@ -78,10 +78,10 @@ def test_nearest_key_inside_lists_and_mappings():
         "inventory": {"others": {"insar": {"path": "x", "methd": "y"}}},
         "labels": {"positives": [{"path": "p", "id_feld": "i"}]},
     }
-    with pytest.raises(UserErrors) as told:
+    with pytest.raises(UserErrors) as caught:
         parse(bad)
-    assert "inventory.others.insar.method" in str(told.value)
-    assert "labels.positives.0.id_field" in str(told.value)
+    assert "inventory.others.insar.method" in str(caught.value)
+    assert "labels.positives.0.id_field" in str(caught.value)
 
 
 def test_later_files_overrule_earlier_ones(tmp_path):

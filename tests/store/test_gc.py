@@ -104,16 +104,16 @@ def test_a_job_takes_back_what_was_put_aside_under_its_hands(tmp_path, elsewhere
     job.rmdir()
     assert collect(store).dropped == Usage(1, 1, 3)
     assert store.read_record(key(0)) and store.read_record(key(1))
-    assert lineage_is_told(tmp_path, store)
+    assert lineage_is_known(tmp_path, store)
 
 
-def lineage_is_told(folder: Path, store: Store) -> bool:
+def lineage_is_known(folder: Path, store: Store) -> bool:
     recipe = {name: {} for name in ("stage", "code", "settings", "scalars", "libraries")}
-    (folder / "made.bin").write_bytes(b"told")
+    (folder / "made.bin").write_bytes(b"bytes")
     store.commit(key(9), {"recipe": recipe, "sources": {}, "run": {}}, {"made": [folder / "made.bin"]})
-    store.checkout(key(9), wanted(folder / "told"))
+    store.checkout(key(9), wanted(folder / "result"))
     collect(store)
-    return trace_lineage(folder / "told", store)["key"] == key(9)
+    return trace_lineage(folder / "result", store)["key"] == key(9)
 
 
 def test_a_result_that_came_between_the_two_looks_is_kept(tmp_path, monkeypatch):
@@ -192,7 +192,7 @@ def test_a_full_disk_is_emptied_bit_by_bit(tmp_path, monkeypatch):
     assert not list((store.root / "aside").iterdir())
 
 
-def test_gc_is_told_by_the_command(toy, elsewhere):
+def test_gc_prints_what_it_did_and_what_waits(toy, elsewhere):
     toy.copy()
     (toy.folder / "out/result.txt").unlink()
     store = Store(toy.folder / "store")
@@ -220,9 +220,9 @@ def test_a_job_runs_on_while_the_store_is_collected(toy):
     while not list((toy.folder / "store").glob("work/*/made")):
         assert process.poll() is None
         time.sleep(0.01)
-    told = toy.run("store", "gc").stdout
-    assert "ended: 1 recipes, 1 objects, 16 bytes\nrunning job: copy on" in told
-    assert "--abandoned" not in told, "that this job lives is seen"
+    output = toy.run("store", "gc").stdout
+    assert "ended: 1 recipes, 1 objects, 16 bytes\nrunning job: copy on" in output
+    assert "--abandoned" not in output, "that this job lives is seen"
     assert process.communicate(timeout=60)[1].startswith("computed")
     assert toy.run("store", "gc").stdout == "deleted: 1 recipes, 0 objects, 0 bytes\n"
     assert (toy.folder / "r").read_text() == "APPLE\nAVOCADO\n0\n"
@@ -238,8 +238,8 @@ def test_a_job_whose_folder_was_taken_away_keeps_nothing(toy):
     (folder,) = (store.root / "work").iterdir()
     folder = folder.rename(folder.with_name("copy@node7@1@000000000000.12@x"))
     assert toy.run("store", "gc", "--abandoned", "node7").returncode == 0
-    _, told = process.communicate(timeout=60)
-    assert (process.returncode, "was removed while its job was running" in told) == (2, True), told
+    _, output = process.communicate(timeout=60)
+    assert (process.returncode, "was removed while its job was running" in output) == (2, True), output
     assert disk_usage(store) == NOTHING
     assert not (toy.folder / "r").exists()
 
@@ -267,9 +267,9 @@ while time.monotonic() < end:
             time.sleep(dice.random() / 20)  # nothing but this job's folder tells that it is needed
             assert store.checkout(key, wanted), f"lost {number}"
         assert out.read_bytes() == b"%d" % number * 99
-    for one in results.iterdir():
+    for path in results.iterdir():
         if dice.random() < 0.3:
-            one.unlink()
+            path.unlink()
 """
 COLLECTOR = """
 import sys, time
@@ -292,29 +292,31 @@ def test_jobs_and_collections_race_and_some_are_killed(tmp_path, seed):
     def start(*words: object) -> subprocess.Popen[str]:
         return subprocess.Popen([sys.executable, *map(str, words)], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
 
-    workers = [start("worker.py", tmp_path, f"w{one}", seed * 10 + one, seconds) for one in range(3)]
+    workers = [start("worker.py", tmp_path, f"w{number}", seed * 10 + number, seconds) for number in range(3)]
     collectors = [start("collector.py", tmp_path, seconds) for _ in range(2)]
     time.sleep(dice.uniform(0.5, 0.8) * seconds)
     for victim in (workers.pop(), collectors.pop()):
         victim.kill()
         victim.communicate()
-    told = [one.communicate(timeout=60 + seconds)[1] for one in workers + collectors]
-    assert [one.returncode for one in workers + collectors] == [0] * 3, told
+    errors = [process.communicate(timeout=60 + seconds)[1] for process in workers + collectors]
+    assert [process.returncode for process in workers + collectors] == [0] * 3, errors
     store = Store(tmp_path / "store")
     collect(store)
     assert not list((store.root / "aside").iterdir()), "what the killed ones left is gone"
     assert not list((store.root / "work").iterdir())
-    results = [one for name in ("w0", "w1", "w2") for one in (tmp_path / name).iterdir() if one.suffix in (".0", ".1")]
+    results = [
+        path for name in ("w0", "w1", "w2") for path in (tmp_path / name).iterdir() if path.suffix in (".0", ".1")
+    ]
     assert results
     for result in results:
         assert store.has(key(int(result.stem))), "a result's recipe and objects are there"
     assert verify(store) == []
-    used = {one.stat().st_ino for one in tmp_path.glob("w*/*")}
+    used = {path.stat().st_ino for path in tmp_path.glob("w*/*")}
     assert disk_usage(store).recipes <= 12
     assert used
     for name in ("w0", "w1", "w2"):
-        for one in (tmp_path / name).iterdir():
-            one.unlink()
+        for path in (tmp_path / name).iterdir():
+            path.unlink()
     collect(store)
     assert disk_usage(store) == NOTHING
     assert not list((store.root / "made").glob("*/*"))

@@ -17,8 +17,8 @@ KEY = "0" * 64
 
 
 @pytest.fixture
-def said(caplog, monkeypatch):
-    """What is told of links and copies, as if nothing had been told before."""
+def log_text(caplog, monkeypatch):
+    """The log of links and copies, with the messages that come once not yet logged."""
     monkeypatch.setattr(logging.getLogger("lobate"), "propagate", True)
     caplog.set_level("INFO", logger="lobate.store.link")
     link._log_no_hard_links.cache_clear()
@@ -76,7 +76,7 @@ def test_result_linked_again_stays_a_link(tmp_path):
 
 
 @pytest.mark.parametrize("refusal", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP])
-def test_without_links_results_are_copied_and_it_is_said_once(tmp_path, monkeypatch, said, refusal):
+def test_without_links_results_are_copied_and_it_is_logged_once(tmp_path, monkeypatch, log_text, refusal):
     def refuse(*_: object) -> None:
         raise OSError(refusal, os.strerror(refusal))
 
@@ -86,11 +86,11 @@ def test_without_links_results_are_copied_and_it_is_said_once(tmp_path, monkeypa
     assert store.checkout(KEY, {"made": targets})
     assert [target.path.read_text() for target in targets] == ["a", "b", "c"]
     assert {target.path.stat().st_nlink for target in targets} == {1}
-    assert said.text.count("cannot be linked") == 1
-    assert os.strerror(refusal) in said.text
+    assert log_text.text.count("cannot be linked") == 1
+    assert os.strerror(refusal) in log_text.text
 
 
-def test_store_on_another_file_system_gives_copies_and_says_so(tmp_path, said):
+def test_store_on_another_file_system_gives_copies_and_says_so(tmp_path, log_text):
     """/dev/shm is a file system of its own, across which nothing can be linked."""
     other = Path("/dev/shm")
     if not os.access(other, os.W_OK) or other.stat().st_dev == tmp_path.stat().st_dev:
@@ -99,7 +99,7 @@ def test_store_on_another_file_system_gives_copies_and_says_so(tmp_path, said):
         store = filled(Path(folder) / "store", Path(folder), "outlines")
         target = tmp_path / "out/found.bin"
         assert store.checkout(KEY, {"made": [OutputTarget(target)]})
-        assert "cannot be linked to the store's files (Invalid cross-device link): they are copied" in said.text
+        assert "cannot be linked to the store's files (Invalid cross-device link): they are copied" in log_text.text
         (kept,) = (Path(folder) / "store/objects").glob("*/*")
         kept.chmod(0o644)
         kept.write_bytes(b"outlinez")
@@ -107,7 +107,7 @@ def test_store_on_another_file_system_gives_copies_and_says_so(tmp_path, said):
         assert target.stat().st_mode & 0o222 == 0
 
 
-def test_blocks_are_shared_where_the_file_system_can_and_it_is_said_once(tmp_path, monkeypatch, said):
+def test_blocks_are_shared_where_the_file_system_can_and_it_is_logged_once(tmp_path, monkeypatch, log_text):
     """As on btrfs and XFS: the ioctl succeeds, and nothing is copied byte by byte."""
     store = filled(tmp_path / "store", tmp_path, "a", "b")
     asked = []
@@ -115,10 +115,10 @@ def test_blocks_are_shared_where_the_file_system_can_and_it_is_said_once(tmp_pat
     monkeypatch.setattr(link.fcntl, "ioctl", lambda *words: asked.append(words[1]))
     assert store.checkout(KEY, {"made": [OutputTarget(tmp_path / name) for name in ("x", "y")]})
     assert asked == [link.FICLONE] * 2
-    assert said.text.count("share their blocks") == 1
+    assert log_text.text.count("share their blocks") == 1
 
 
-def test_an_object_whose_time_stamp_may_not_be_set_is_copied(tmp_path, monkeypatch, said):
+def test_an_object_whose_time_stamp_may_not_be_set_is_copied(tmp_path, monkeypatch, log_text):
     """Somebody else's object: a link to it would look older than what the result was made from."""
     store = filled(tmp_path / "store", tmp_path, "a")
 
@@ -128,7 +128,7 @@ def test_an_object_whose_time_stamp_may_not_be_set_is_copied(tmp_path, monkeypat
     monkeypatch.setattr(link.os, "utime", refuse)
     assert store.checkout(KEY, {"made": [OutputTarget(tmp_path / "out")]})
     assert (tmp_path / "out").stat().st_nlink == 1
-    assert "they are copied" in said.text
+    assert "they are copied" in log_text.text
 
 
 def test_a_name_may_be_as_long_as_names_may_be(tmp_path):
