@@ -1,7 +1,7 @@
 """The bodies on the terrain, rock glaciers and look-alikes: their shape on the map, and their relief.
 
-A body is a tongue that flows down a slope, or a blob that covers one. It carries its own coordinates, on which ridges,
-fronts and stripes are drawn: the distance to its edge, the distance along it, and the distance to the side.
+A body is a tongue that flows down a slope, or a blob that covers one. It carries its own coordinates: the
+distances to its edge, along it, and to the side. Ridges, fronts and stripes are drawn on them.
 """
 
 from __future__ import annotations

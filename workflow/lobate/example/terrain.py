@@ -1,7 +1,7 @@
 """Synthetic terrain: a coarse surface of uplift and erosion with the fine relief of rock and debris, and random fields.
 
-The coarse surface follows the stream-power law dh/dt = U - K A^m S in the implicit scheme of Braun and Willett (2013), with
-slopes limited to an angle of repose. The random fields have a power spectrum of f^-power; heights, tones and outlines use
+The coarse surface follows the stream-power law dh/dt = U - K A^m S in the implicit scheme of Braun and Willett (2013). An
+angle of repose limits the slopes. The random fields have a power spectrum of f^-power; heights, tones and outlines use
 them.
 """
 

@@ -62,8 +62,8 @@ def figure_precision_recall(
 def pixel_curve(selection: dict[str, Any]) -> PrecisionRecall:
     """Return the chosen round's curve over thresholds of probability 0.1, 0.2, ... 0.9, of validation pixels.
 
-    The bins of its calibration (mean predicted probability, observed share, pixels) give the exact counts of each class at
-    or above their edges; between the edges the curve is unknown.
+    A bin of its calibration holds the mean predicted probability, the observed share and the number of pixels. The bins give
+    exact counts of each class at or above their edges; between the edges the curve is unknown.
     """
     chosen = int(selection["chosen"])
     rounds = [record for record in selection["rounds"] if record["trained"] and int(record["round"]) == chosen]

@@ -23,8 +23,8 @@ def figure_upslope(
 ) -> None:
     """Draw histograms of altitude and downslope velocity, of all landforms and by upslope connection, as PNG and PDF.
 
-    ``inventory``: GeoPackage with the layer ``inventory``. Each row of panels is one kind, on the bins of all landforms,
-    with the number of its landforms that have a value, and their mean and standard deviation.
+    ``inventory``: GeoPackage with the layer ``inventory``. Each row of panels is one kind, on the bins of all landforms.
+    Above each panel stand the number of landforms with a value, their mean and their standard deviation.
     """
     from lobate.figures.drawing.style import save, styled
     from lobate.figures.drawing.upslope import draw_upslope
