@@ -1,7 +1,7 @@
 """Runs of verbs as stages: a result in the store is not computed again, and no stale or damaged result is used.
 
-A stage's *recipe* holds its name, the digest of the code that it can reach, the digest of each input's visible part, its
-settings and scalars, and the versions of its libraries. The recipe's sha256 is the *key*. If the store has the key, its
+A stage's *recipe* holds its name, its settings and scalars, the digest of its reachable code, the versions of its
+libraries, and the digest of each input's visible part. The recipe's sha256 is the *key*. If the store has the key, its
 outputs are linked. Otherwise the verb writes into an empty folder, and the store takes its outputs and links them.
 """
 
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 def run(verb: str, arguments: dict[str, Any], region: Region | None, store: Store) -> str:
     """Compute a verb's outputs, or link them from the store; return the key ("" for an uncached verb).
 
-    ``arguments`` holds paths and scalars by name, ``region`` the settings. Raises UserError for what a user can mend.
+    ``arguments`` holds paths and scalars by name, ``region`` the settings. Raises UserError for mistakes of the user.
     """
     function = load(verb)
     if is_uncached(function):

@@ -20,7 +20,7 @@ PLAUSIBLE_RANGE_M = (-500.0, 9000.0)
 
 
 def check_dem(dem: DatasetReader) -> None:
-    """Raise UserError for a DEM whose rows do not run from north to south and columns from west to east."""
+    """Raise UserError unless the DEM's rows run from north to south and its columns from west to east."""
     t = dem.transform
     if t.b or t.d or t.a <= 0 or t.e >= 0:
         raise UserError(f"The DEM {dem.name} is rotated or upside down. Warp it north-up, for instance with gdalwarp.")

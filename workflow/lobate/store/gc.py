@@ -48,7 +48,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Collected:
-    """What was dropped, what waits in the trash for a later collection, and the running jobs that it waits for."""
+    """Sizes of the dropped files and of those that wait in the trash, and the running jobs that they wait for."""
 
     dropped: Usage
     waiting: Usage
@@ -90,10 +90,10 @@ class _Record:
 
 
 def collect(store: Store, *, dry_run: bool = False, abandoned: Collection[str] = ()) -> Collected:
-    """Drop what nothing uses; what running jobs might still use waits in the trash for a later collection.
+    """Drop unused files; those that running jobs might still use wait in the trash for a later collection.
 
     ``abandoned`` names hosts that run no job any more, by the user's word: the leftovers of their jobs are removed. With
-    ``dry_run`` nothing is changed, and ``dropped`` is what could go. Raises UserError if the store cannot be changed.
+    ``dry_run`` nothing is changed, and ``dropped`` counts the files that could go. Raises UserError if the store cannot be changed.
     """
     with convert_os_errors(store.root):
         running = jobs.remove_dead(store.root / "work", abandoned, dry_run=dry_run)
@@ -111,7 +111,7 @@ def collect(store: Store, *, dry_run: bool = False, abandoned: Collection[str] =
 
 
 def reachable(store: Store) -> Reachable:
-    """Return what results use: their objects, and the recipes of all that they were made from.
+    """Return the objects of all existing results, and the recipes of their whole lineages.
 
     A result that was moved has no note, but shares its file with the store where the file system has links. Lineages are
     kept whole, because records are small: the recipe of an input stays, if not its bytes.

@@ -2,8 +2,8 @@
 
 A killed job leaves its folder behind. Only the same boot of the same machine, in the same namespace of process numbers,
 can see whether a process is alive. A host's name does not identify these, since machines may share it. So the folder's
-name also holds a digest of boot and namespaces, and the start of the process in ticks since the boot, because process
-numbers are reused. Both are compared for equality only, never with a clock.
+name also holds a digest of boot and namespaces. Process numbers are reused, so it holds the start of the process too, in
+ticks since the boot. Both are compared for equality only, never with a clock.
 
 Nothing is guessed about jobs of other machines: neither the age of a folder nor a lock is reliable on network file
 systems. The user names the hosts that run no job any more.

@@ -19,7 +19,7 @@ DISK_FULL_TEXT = re.compile(
 )
 DISK_FULL_CODES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PERMISSION_CODES = (errno.EACCES, errno.EPERM, errno.EROFS)
-MISSING_CODES = (errno.ENOENT, errno.ESTALE)  # a network file system calls so what another host has removed
+MISSING_CODES = (errno.ENOENT, errno.ESTALE)  # ESTALE: another host has removed the file from a network file system
 UNREADABLE_CODES = (*MISSING_CODES, errno.EIO)
 
 
