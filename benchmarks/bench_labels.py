@@ -13,7 +13,7 @@ import shapely
 
 from benchmarks.figures import Figure, command, measures, ratio, seconds
 from lobate.io.grid import Grid
-from lobate.io.raster import CogWriter, row_bands
+from lobate.io.raster import CogWriter, row_blocks
 from lobate.io.vector import write_layers
 from lobate.labels.clean_labels import clean_labels
 from lobate.settings.base import PolygonFile
@@ -160,7 +160,7 @@ def write_image(path: Path, grid: Grid) -> Path:
         rng.integers(40, 200, (1 + SIDE // 64, 1 + SIDE // 64)).repeat(64, axis=0).repeat(64, axis=1).astype(np.uint8)
     )
     with CogWriter(path, grid, count=3, nodata=0, photometric_rgb=True) as target:
-        for start, stop in row_bands(grid.height):
+        for start, stop in row_blocks(grid.height):
             rows = ground[start:stop, :SIDE] + rng.integers(0, 4, (3, stop - start, SIDE), dtype=np.uint8)
             target.write(rows, start)
     return path
@@ -169,7 +169,7 @@ def write_image(path: Path, grid: Grid) -> Path:
 def write_record(path: Path, grid: Grid) -> Path:
     """Write the record of an image of one scene that shows all of its ground."""
     with CogWriter(path, grid, nodata=0) as target:
-        for start, stop in row_bands(grid.height):
+        for start, stop in row_blocks(grid.height):
             target.write(np.ones((stop - start, SIDE), np.uint8), start)
     return path
 

@@ -61,9 +61,9 @@ def _filled(kept: Store, number: int) -> list[str]:
         content = b"%d\n" % one * (1 + one % 150)
         digest, key = hashlib.sha256(content).hexdigest(), text_digest(f"key {one}")
         record = {"key": key, "outputs": {"made": [{"": digest}]}, "sources": {}, "recipe": {}, "run": {}}
-        _write(kept.object(digest), content)
-        _write(kept.recipe(key), json.dumps(record).encode())
-        _write(kept.backref(digest, key), b"")
+        _write(kept.object_path(digest), content)
+        _write(kept.recipe_path(key), json.dumps(record).encode())
+        _write(kept.backref_path(digest, key), b"")
         keys.append(key)
     return keys
 
@@ -71,15 +71,15 @@ def _filled(kept: Store, number: int) -> list[str]:
 def _add_sparse(kept: Store, key: str, number: int) -> list[Path]:
     """Add objects of zeros, each a byte longer than the one before, to what one recipe made; return them."""
     zeros, names = hashlib.sha256(bytes(SPARSE_BYTES)), {}
-    known = json.loads(kept.recipe(key).read_bytes())
+    known = json.loads(kept.recipe_path(key).read_bytes())
     for one in range(number):
         digest = names[f"{one}"] = zeros.hexdigest()
-        _write(kept.object(digest), b"")
-        os.truncate(kept.object(digest), SPARSE_BYTES + one)
+        _write(kept.object_path(digest), b"")
+        os.truncate(kept.object_path(digest), SPARSE_BYTES + one)
         zeros.update(b"\0")
     known["outputs"]["sparse"] = [names]
-    kept.recipe(key).write_text(json.dumps(known))
-    return [kept.object(digest) for digest in names.values()]
+    kept.recipe_path(key).write_text(json.dumps(known))
+    return [kept.object_path(digest) for digest in names.values()]
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -93,10 +93,10 @@ def _write(path: Path, content: bytes) -> None:
 def _linked(kept: Store, key: str, path: Path) -> Path:
     """Link a result and note it as a stage does, unmeasured and unread."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    known = kept.find(key)
+    known = kept.read_record(key)
     digest = known["outputs"]["made"][0][""] if known else ""
-    os.link(kept.object(digest), path)
-    _write(kept.link_note(path), json.dumps({"path": str(path), "digest": digest, "key": key}).encode())
+    os.link(kept.object_path(digest), path)
+    _write(kept.link_note_path(path), json.dumps({"path": str(path), "digest": digest, "key": key}).encode())
     return path
 
 

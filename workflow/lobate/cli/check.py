@@ -22,10 +22,10 @@ from lobate.errors import UserError, UserErrors
 from lobate.imagery.scene_table import SCENES_DIR, fetched_dem_path, scenes_by_tile
 from lobate.io.dem import check_dem
 from lobate.io.grid import Grid
-from lobate.io.raster import SELF_CONTAINED, open_raster
-from lobate.io.vector import LONLAT, readable
+from lobate.io.raster import SINGLE_FILE_DRIVERS, open_raster
+from lobate.io.vector import LONLAT, readable_path
 from lobate.settings import Region
-from lobate.settings.base import InProject, PolygonFile, Section
+from lobate.settings.base import PolygonFile, ProjectFile, Section
 
 
 def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
@@ -100,7 +100,7 @@ def _dem_mistakes(files: str | list[str] | None, tiles: STRtree | None) -> Itera
                 continue
             with open_raster(path) as dem:
                 check_dem(dem)
-                extents[path] = _bounds_lonlat(Grid.of(dem).bounds, dem.crs.to_wkt())
+                extents[path] = _bounds_lonlat(Grid.from_raster(dem).bounds, dem.crs.to_wkt())
                 systems.setdefault(dem.crs.to_wkt(), path)
         except UserError as mistake:
             yield str(mistake)
@@ -144,7 +144,7 @@ def _files(value: Any, hint: Any, name: str, metadata: tuple[Any, ...] = ()) -> 
         inner = (get_args(_container(hint, list)) or (Any,))[-1]
         for number, item in enumerate(value):
             yield from _files(item, inner, f"{name}[{number}]")
-    elif any(isinstance(mark, InProject) for mark in (*metadata, *_marks(hint))):
+    elif any(isinstance(mark, ProjectFile) for mark in (*metadata, *_marks(hint))):
         yield name, value
 
 
@@ -179,7 +179,7 @@ def _outlines(value: Any, name: str) -> Iterator[tuple[str, PolygonFile]]:
 
 def _outline_mistakes(outlines: PolygonFile, fold_field: str | None, tiles: STRtree | None) -> Iterator[str]:
     try:
-        with readable(Path(outlines.path)) as whole:
+        with readable_path(Path(outlines.path)) as whole:
             yield from _layer_mistakes(whole, outlines, fold_field, tiles)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         reason = " ".join(str(error).split())
@@ -286,8 +286,8 @@ def _grid(scene: Path, region: Region) -> Grid:
     contents = read_scene(scene, wanted)
     if contents.grid:
         return contents.grid
-    with open_raster(contents.bands[0].address, drivers=SELF_CONTAINED) as band:
-        return Grid.of(band)
+    with open_raster(contents.bands[0].address, drivers=SINGLE_FILE_DRIVERS) as band:
+        return Grid.from_raster(band)
 
 
 def _bounds_lonlat(bounds: tuple[float, float, float, float], crs: str) -> tuple[float, float, float, float]:

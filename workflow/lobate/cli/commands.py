@@ -30,9 +30,9 @@ def explain(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = 
     as_json
         Print JSON instead of text.
     """
-    from lobate.store.lineage import format_tree, lineage
+    from lobate.store.lineage import format_tree, trace_lineage
 
-    tree = lineage(file, Store.here())
+    tree = trace_lineage(file, Store.from_environment())
     sys.stdout.write(json_text(tree, sort_keys=False) if as_json else format_tree(tree))
     return 0
 
@@ -132,14 +132,14 @@ def crate(*config: Path, out: Path | None = None, licence: str | None = None) ->
 
     region = load(config)
     target = out or Path("results", region.region, "crate")
-    count = write_crate(region, target, Store.here(), licence)
+    count = write_crate(region, target, Store.from_environment(), licence)
     sys.stdout.write(f"wrote {target} with {count} results\n")
     return 0
 
 
 def schema() -> int:
     """Print the JSON schema of the configuration."""
-    from lobate.settings.load import schema as text
+    from lobate.settings.load import json_schema as text
 
     sys.stdout.write(text())
     return 0
@@ -192,8 +192,8 @@ def gc(*, dry_run: bool = False, abandoned: Annotated[tuple[str, ...], Parameter
     collected = collect(_store(), dry_run=dry_run, abandoned=abandoned)
     counts = COUNTS.format(**asdict(collected.dropped))
     sys.stdout.write(f"{'would be deleted' if dry_run else 'deleted'}: {counts}\n")
-    if collected.aside.recipes or collected.aside.objects:
-        counts = COUNTS.format(**asdict(collected.aside))
+    if collected.waiting.recipes or collected.waiting.objects:
+        counts = COUNTS.format(**asdict(collected.waiting))
         sys.stdout.write(f"kept for running jobs; run lobate store gc again when they have ended: {counts}\n")
     for job in collected.jobs:
         sys.stdout.write(f"running job: {job}\n")
@@ -208,7 +208,7 @@ def gc(*, dry_run: bool = False, abandoned: Annotated[tuple[str, ...], Parameter
 
 def _store() -> Store:
     """Return the store, with a note on standard error if it does not exist yet."""
-    store = Store.here()
+    store = Store.from_environment()
     if not store.root.exists():
         sys.stderr.write(
             f"There is no store {store.root} yet. It is expected in this folder unless LOBATE_STORE names another place.\n"
@@ -247,7 +247,7 @@ def rounds(*config: Path) -> int:
     from lobate.cli.rounds import rounds_table
     from lobate.settings.load import load
 
-    sys.stdout.write(rounds_table(Path("results", load(config).region, "training"), Store.here()))
+    sys.stdout.write(rounds_table(Path("results", load(config).region, "training"), Store.from_environment()))
     return 0
 
 

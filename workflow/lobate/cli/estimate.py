@@ -14,7 +14,7 @@ import pyogrio
 import rasterio
 
 from lobate.imagery.scene_table import scene_rows, scenes_by_tile
-from lobate.io.vector import LONLAT, geodesic_area_m2, readable
+from lobate.io.vector import LONLAT, geodesic_area_m2, readable_path
 from lobate.patches.windows import largest_side, window_spans
 from lobate.settings import Region
 from lobate.settings.base import PolygonFile
@@ -139,7 +139,7 @@ def _patches_of_area(area_m2: float, region: Region, pixel_m: float) -> int:
 def _areas_m2(file: PolygonFile) -> list[float]:
     if not Path(file.path).exists():
         return []
-    with readable(Path(file.path)) as whole:
+    with readable_path(Path(file.path)) as whole:
         outlines = pyogrio.read_dataframe(whole, layer=file.layer)
     for field, value in file.where.items():
         outlines = outlines[outlines[field] == value]

@@ -84,7 +84,7 @@ def _command(verb: str) -> Any:
         settings = options.pop("settings", None)
         region = load_region(settings) if settings else None
         arguments = {name: value for name, value in options.items() if value is not None}
-        stage.run(verb, arguments, region, Store.here())
+        stage.run(verb, arguments, region, Store.from_environment())
         return 0
 
     run_stage.__doc__ = inspect.getdoc(function)
@@ -106,7 +106,7 @@ def _command(verb: str) -> Any:
 
 def _option(parameter: VerbParameter) -> inspect.Parameter:
     if not isinstance(parameter.marker, Input | Output):
-        values = Parameter(consume_multiple=(0, None)) if parameter.many else Parameter()
+        values = Parameter(consume_multiple=(0, None)) if parameter.is_list else Parameter()
         default = inspect.Parameter.empty if parameter.required else parameter.default
         return inspect.Parameter(
             parameter.name,
@@ -114,9 +114,9 @@ def _option(parameter: VerbParameter) -> inspect.Parameter:
             annotation=Annotated[parameter.type, values],
             default=default,
         )
-    is_single_path = not parameter.many and parameter.required
+    is_single_path = not parameter.is_list and parameter.required
     number_of_paths = Parameter(
-        consume_multiple=(0, None if parameter.many else 1), required=parameter.required and not parameter.many
+        consume_multiple=(0, None if parameter.is_list else 1), required=parameter.required and not parameter.is_list
     )
     hint = Annotated[Path, Parameter()] if is_single_path else Annotated[list[Path] | None, number_of_paths]
     default = inspect.Parameter.empty if is_single_path else None

@@ -260,7 +260,7 @@ def _run(
     from lobate.engine import stage
     from lobate.store.store import Store
 
-    store = Store.here()
+    store = Store.from_environment()
     with ExitStack() as stack:
         folder = keep or stack.enter_context(store.workdir("map"))
         measured = _measured(region, folder, stretch)

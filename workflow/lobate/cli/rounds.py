@@ -10,7 +10,7 @@ from typing import Any
 
 from lobate.errors import UserError
 from lobate.io.jsonfile import read_json
-from lobate.store.lineage import lineage
+from lobate.store.lineage import trace_lineage
 from lobate.store.store import Store
 
 HEAD = ("round", "patches", "mined", "augmentation", "training", "validation", "threshold", "minutes", "")
@@ -57,7 +57,7 @@ def _iou(ious: dict[str, float | None] | None) -> str:
 
 def _minutes(verdict: Path, store: Store) -> str:
     try:
-        return f"{lineage(verdict, store)['run']['seconds'] / 60:.1f}"
+        return f"{trace_lineage(verdict, store)['run']['seconds'] / 60:.1f}"
     except UserError:  # computed with another store, or moved here by hand
         return "unknown"
 
