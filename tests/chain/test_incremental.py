@@ -84,7 +84,7 @@ def move_one_outline(clone: Clone) -> str:
     for _, row in positives.iterrows():
         others = [one for tile, one in images.items() if tile != row["tile"]]
         ground = row.geometry.buffer(200)
-        if not any(ground.intersects(gpd.GeoSeries.from_wkt([box_of(one)])[0]) for one in others):
+        if not any(ground.intersects(gpd.GeoSeries.from_wkt([box_of(other)])[0]) for other in others):
             break
     else:
         raise AssertionError("no outline lies on one tile alone")

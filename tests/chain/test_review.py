@@ -107,6 +107,6 @@ def rejected_are_negatives(clone, refused: gpd.GeoDataFrame) -> None:
 
 def decisions_are_still_there(clone, standing: gpd.GeoDataFrame) -> None:
     reviewed = gpd.read_file(clone.folder / REVIEWED, layer="reviewed")
-    for one in standing.itertuples():
-        same = reviewed.geometry.normalize().geom_equals_exact(one.geometry.normalize(), 1e-9)
-        assert list(reviewed["status"][same]) == [one.status]
+    for row in standing.itertuples():
+        same = reviewed.geometry.normalize().geom_equals_exact(row.geometry.normalize(), 1e-9)
+        assert list(reviewed["status"][same]) == [row.status]

@@ -132,7 +132,7 @@ def test_commands_are_found_in_blocks_and_in_text(tmp_path):
         "```\nmake demo   # installs\nLOBATE_STORE=/s .venv/bin/snakemake -n \\\n    --cores 2\ncd there\n```\n\n"
         "```python\nmake = 1\n```\n"
     )
-    assert [(*one.words, one.passing) for one in commands(page)] == [
+    assert [(*command.words, command.passing) for command in commands(page)] == [
         ("make", "demo", False),
         ("snakemake", "-n", "--cores", "2", False),
         ("lobate", "check", "config/west_kunlun.yaml", True),

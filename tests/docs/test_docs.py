@@ -112,7 +112,13 @@ def test_the_citation_names_the_paper():
     said = yaml.safe_load((DOCS.parent / "CITATION.cff").read_text())
     assert (said["cff-version"], said["type"], said["license"]) == ("1.2.0", "software", "MIT")
     assert said["authors"] == [{"name": "the lobate authors"}]
-    assert [one["family-names"] for one in said["references"][0]["authors"]] == ["Hu", "Liu", "Huang", "Zhao", "Wang"]
+    assert [author["family-names"] for author in said["references"][0]["authors"]] == [
+        "Hu",
+        "Liu",
+        "Huang",
+        "Zhao",
+        "Wang",
+    ]
 
 
 def test_the_catalogues_file_is_as_it_must_be():

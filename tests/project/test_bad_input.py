@@ -39,20 +39,20 @@ KINDS = {
 
 def words_for(verb: str, folder: Path, content: bytes | None) -> list[str]:
     words = [verb.replace("_", "-")]
-    for one in signature.all_parameters(registry.load(verb)).values():
-        option = f"--{one.name.replace('_', '-')}"
-        if one.name.startswith("previous"):
+    for parameter in signature.all_parameters(registry.load(verb)).values():
+        option = f"--{parameter.name.replace('_', '-')}"
+        if parameter.name.startswith("previous"):
             continue  # only what the round before handed on, when it reached the target
-        if isinstance(one.marker, Input):
-            path = folder / "in" / f"{one.name}.{SUFFIXES.get(one.name, 'gpkg')}"
+        if isinstance(parameter.marker, Input):
+            path = folder / "in" / f"{parameter.name}.{SUFFIXES.get(parameter.name, 'gpkg')}"
             path.parent.mkdir(exist_ok=True)
             if content is not None:
                 path.write_bytes(content)
             words += [option, str(path)]
-        elif isinstance(one.marker, Output):
-            words += [option, str(folder / "out" / one.name)]
-        elif not isinstance(one.marker, Setting):
-            words += [option, *SCALARS[one.name]]
+        elif isinstance(parameter.marker, Output):
+            words += [option, str(folder / "out" / parameter.name)]
+        elif not isinstance(parameter.marker, Setting):
+            words += [option, *SCALARS[parameter.name]]
     return [*words, "--settings", str(folder / "settings.json")] if takes_settings(verb) else words
 
 

@@ -24,7 +24,7 @@ def required(project) -> list[str]:
 
 def test_conda_environment_has_the_locks_versions(project):
     environment = yaml.safe_load((project / "envs/environment.yaml").read_text())
-    pins = dict(one.split(" =") for one in environment["dependencies"])
+    pins = dict(dependency.split(" =") for dependency in environment["dependencies"])
     assert pins.pop("python") == "3.11"
     lock = locked(project)
     assert pins == {CONDA_NAMES.get(name, name): lock[name] for name in required(project)}

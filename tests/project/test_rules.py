@@ -43,7 +43,7 @@ def named(verb: str, marker: type, many: bool | None = None) -> set[str]:
     return {
         parameter.name
         for parameter in signature.all_parameters(registry.load(verb)).values()
-        if isinstance(parameter.marker, marker) and many in (None, parameter.many)
+        if isinstance(parameter.marker, marker) and many in (None, parameter.is_list)
     }
 
 
@@ -109,7 +109,7 @@ def test_every_parameter_of_the_verb_is_in_its_command(verb):
         if isinstance(parameter.marker, Setting):
             expected.append("--settings {params.settings:q}")
         else:
-            many = parameter.marker is None and parameter.many
+            many = parameter.marker is None and parameter.is_list
             place = "params.{}" if many else places[type(parameter.marker)]
             expected.append(f"--{name.replace('_', '-')} {{{place.format(name)}:q}}")
     head, *options = commands()[verb].split(" --")

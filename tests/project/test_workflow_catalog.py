@@ -30,7 +30,9 @@ def test_the_catalogues_file_says_what_it_may_say(usage):
 def test_what_it_claims_is_so(usage, project):
     """A deployment that works without `make` would need lobate in the environment that the rules name."""
     environment = yaml.safe_load((project / "envs/environment.yaml").read_text())
-    names = [one if isinstance(one, str) else str(one) for one in environment["dependencies"]]
+    names = [
+        dependency if isinstance(dependency, str) else str(dependency) for dependency in environment["dependencies"]
+    ]
     assert usage["software-stack-deployment"]["conda"] == any(re.match(r"lobate\b", name) for name in names)
     containers = any("container:" in one.read_text() for one in (project / "workflow/rules").glob("*.smk"))
     assert usage["software-stack-deployment"]["apptainer"] == containers

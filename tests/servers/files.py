@@ -92,7 +92,7 @@ class FileServer:
 
     def asked(self, path: str) -> list[Request]:
         """Return the requests for a path."""
-        return [one for one in self.requests if one.path == path]
+        return [request for request in self.requests if request.path == path]
 
     def address(self, path: str) -> str:
         """Return where a path is served."""
