@@ -36,6 +36,13 @@ def test_optional_and_several_inputs_may_be_empty_or_left_out(toy):
     assert (empty.returncode, (toy.folder / "out/deep").is_dir()) == (0, False)
 
 
+def test_help_calls_parameters_by_their_options_and_settings(capsys):
+    assert main(["train", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Train round --round (from 1)" in text
+    assert "the file that training.network.weights names" in text
+
+
 @pytest.mark.parametrize("verb", sorted(registry.ROOM_OF))
 def test_every_verb_has_help_with_its_options(verb, capsys):
     assert main([verb.replace("_", "-"), "--help"]) == 0

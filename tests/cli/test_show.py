@@ -62,7 +62,9 @@ def test_a_person_reads_every_fact(model):
 
 def test_bands_stretched_apart_are_told_apart(tmp_path):
     ranges = {"B03": {"lowest": 0.0, "highest": 0.25}, "B04": {"lowest": 0.02, "highest": 0.31}}
-    save_file({"a": np.zeros(1, "f4")}, tmp_path / "m", metadata={METADATA_KEY: json.dumps(HEADER | {"stretch": ranges})})
+    save_file(
+        {"a": np.zeros(1, "f4")}, tmp_path / "m", metadata={METADATA_KEY: json.dumps(HEADER | {"stretch": ranges})}
+    )
     assert "reflectance range    B03 0 to 0.25, B04 0.02 to 0.31, as 1 to 255\n" in describe_model(tmp_path / "m")
 
 

@@ -281,7 +281,10 @@ def _grid(scene: Path, region: Region) -> Grid:
     from lobate.imagery.reading.scenes import read_scene
 
     wanted = SceneRequest(
-        tuple(region.imagery.bands), region.imagery.offset, needs_classes=False, band_order=tuple(region.imagery.band_order or ())
+        tuple(region.imagery.bands),
+        region.imagery.offset,
+        needs_classes=False,
+        band_order=tuple(region.imagery.band_order or ()),
     )
     contents = read_scene(scene, wanted)
     if contents.grid:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -65,9 +66,9 @@ def _app(tokens: list[str]) -> App:
     if asked not in ROOM_OF:
         _add_commands(app)
     # a verb's module is imported only for the verb itself and for the list of all verbs
-    listed = [asked] if asked in ROOM_OF else [] if asked in COMMANDS else list(ROOM_OF)
+    verbs = [asked] if asked in ROOM_OF else [] if asked in COMMANDS else list(ROOM_OF)
     panels = {room: Group(f"Verbs of {room}", sort_key=number) for number, room in enumerate(ROOMS, start=1)}
-    for number, verb in enumerate(listed):
+    for number, verb in enumerate(verbs):
         app.command(_command(verb), name=verb.replace("_", "-"), group=panels[ROOM_OF[verb]], sort_key=number)
     return app
 
@@ -87,7 +88,7 @@ def _command(verb: str) -> Any:
         stage.run(verb, arguments, region, Store.from_environment())
         return 0
 
-    run_stage.__doc__ = inspect.getdoc(function)
+    run_stage.__doc__ = _help(inspect.getdoc(function) or "", all_parameters(function))
     options = [_option(parameter) for parameter in parameters if not isinstance(parameter.marker, Setting)]
     if any(isinstance(parameter.marker, Setting) for parameter in parameters):
         options.append(
@@ -102,6 +103,20 @@ def _command(verb: str) -> Any:
     run_stage.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     run_stage.__annotations__ = {}
     return run_stage
+
+
+def _help(docstring: str, parameters: dict[str, VerbParameter]) -> str:
+    """Return a verb's docstring for the command line: its parameters are options there, or settings."""
+
+    def spell(match: re.Match[str]) -> str:
+        parameter = parameters.get(match[1])
+        if parameter is None:
+            return match[1]
+        setting = isinstance(parameter.marker, Setting) and parameter.marker.name
+        return setting or f"--{match[1].replace('_', '-')}"
+
+    placeholders = re.sub(r"<(\w+)>", lambda match: match[1].upper(), docstring)  # rich takes <scene> for markup
+    return re.sub(r"``?([^`]+)``?", spell, placeholders)
 
 
 def _option(parameter: VerbParameter) -> inspect.Parameter:
