@@ -26,8 +26,8 @@ def vectorize(
 ) -> None:
     """Write layer `detections` in the tile's CRS: connected pixels from the threshold on, with their probabilities.
 
-    Columns: `detection` (such as T44SPC_00012), `tile`, `mean`, `median`, `minimum`, `deviation` of the probability (0 to 1),
-    `pixels`, `touches_edge`, `touches_nodata`. The threshold comes from the setting, else from the model.
+    Columns: `detection` (such as T44SPC_00012), `tile`, `mean`, `median`, `minimum`, `deviation` of the probability
+    (0 to 1), `pixels`, `touches_edge`, `touches_nodata`. The threshold comes from the setting, else from the model.
     """
     from lobate.network.polygonize import polygonize
 
