@@ -17,7 +17,7 @@ from lobate.errors import UserError
 from lobate.imagery.fetch_dem import fetch_dem
 from lobate.imagery.fetching import download
 from lobate.imagery.fetching.retry import RetryPolicy
-from lobate.imagery.finding import catalogue
+from lobate.imagery.finding import stac_search
 from lobate.settings.imagery import Catalogue, Find
 
 SIDE = 60
@@ -74,7 +74,7 @@ class Tiles:
 @pytest.fixture
 def search(monkeypatch, tiles):
     """A catalogue that has these tiles, and nothing else."""
-    monkeypatch.setattr(catalogue, "search", lambda *_: tiles.items)
+    monkeypatch.setattr(stac_search, "search", lambda *_: tiles.items)
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_who_cannot_reach_the_catalogue_is_told_how_to_do_without(monkeypatch, t
     def nobody(*_):
         raise UserError("The catalogue cannot be reached.")
 
-    monkeypatch.setattr(catalogue, "search", nobody)
+    monkeypatch.setattr(stac_search, "search", nobody)
     gpd.GeoDataFrame(geometry=[box(15.2, 46.2, 15.4, 46.4)], crs=4326).to_file(tmp_path / "area.gpkg")
     find = Find(area="area.gpkg", years=[2018], months=[7])
     with pytest.raises(UserError, match=r"cannot be reached\. Or bring a DEM of your own .* inventory\.dem; without"):

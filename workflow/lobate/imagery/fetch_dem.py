@@ -79,7 +79,7 @@ def _area_with_margin(area: Path, find: Find) -> BaseGeometry:
 def _find_tiles(catalogue: Catalogue, ground: BaseGeometry) -> list[Asset]:
     """Return the tiles of the area, sorted by name; log which square degrees the catalogue lacks."""
     from lobate.imagery.catalogues import catalogue_url
-    from lobate.imagery.finding.catalogue import search
+    from lobate.imagery.finding.stac_search import search
 
     try:
         results = search(catalogue, catalogue.dem_collection, query_outline(ground))

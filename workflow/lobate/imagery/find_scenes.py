@@ -66,7 +66,7 @@ def find_scenes(
 def _search_scenes(settings: Catalogue, ground: BaseGeometry, ranges: list[DateRange]) -> list[CatalogueScene]:
     """Return the catalogue's scenes of these days, on and around the area."""
     from lobate.imagery.catalogues import catalogue_url, scene_collection
-    from lobate.imagery.finding.catalogue import search
+    from lobate.imagery.finding.stac_search import search
 
     url, collection = catalogue_url(settings), scene_collection(settings)
     outline = query_outline(ground)

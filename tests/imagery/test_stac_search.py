@@ -15,8 +15,8 @@ from shapely.geometry import box
 
 from lobate.errors import UserError
 from lobate.imagery.catalogues import catalogue_url, scene_collection
-from lobate.imagery.finding import catalogue
-from lobate.imagery.finding.catalogue import search
+from lobate.imagery.finding import stac_search
+from lobate.imagery.finding.stac_search import search
 from lobate.settings.imagery import Catalogue
 
 GROUND = box(10, 46, 11, 47)
@@ -103,7 +103,7 @@ def fake(monkeypatch) -> Iterator[Fake]:
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     served.waits = []
-    monkeypatch.setattr(catalogue, "sleep", served.waits.append)
+    monkeypatch.setattr(stac_search, "sleep", served.waits.append)
     yield served
     server.shutdown()
     server.server_close()
