@@ -1,7 +1,7 @@
 """The verb `select_model`: select the model of the first round that reached the target, else of the best round.
 
-The table of rounds also holds the IoU on the configured split, by the other protocol and in the folds, with the leakage of
-each split. The model's header gets the reflectance range of its training images: the model is valid for such images only.
+The table of rounds also holds the IoU on the configured split, on the other protocol's and in the folds, with the leakage.
+The model's header gets the reflectance range of its training images: the model is valid for such images only.
 """
 
 from __future__ import annotations

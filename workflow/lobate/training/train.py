@@ -39,7 +39,7 @@ def train(
 
     ``patches`` are the patch files of ``tiles``, in this order, and ``mined`` those of earlier rounds. ``weights`` is the
     file that training.network.weights names, if any. Writes the best model by validation IoU of the landform, the curves
-    (``metrics`` as CSV, ``events`` for TensorBoard) and ``verdict``, the facts of the best evaluation. Raises UserError for
+    (``metrics`` as CSV, ``events`` for TensorBoard) and the facts of the best evaluation (``verdict``). Raises UserError for
     data that do not match or show no landform, and when the loss diverges or memory runs out.
     """
     from lobate.network.modelfile import save
