@@ -152,8 +152,6 @@ def test_a_transfer_that_goes_on_keeps_the_time_of_its_last_line(clock, caplog):
 
 
 def test_rich_is_imported_where_a_bar_is_shown_only():
-    code = (
-        "import sys, lobate.progress as p; p.Progress().__enter__().task('rows', 2).update(1); print('rich' in sys.modules)"
-    )
+    code = "import sys, lobate.progress as p; p.Progress().__enter__().task('rows', 2).update(1); print('rich' in sys.modules)"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process.stdout == "False\n"
