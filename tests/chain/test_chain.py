@@ -37,6 +37,12 @@ def test_chain_ends_with_every_result(finished):
         assert (results / f"figures/{name}.pdf").read_bytes()[:4] == b"%PDF"
 
 
+def test_the_settings_of_the_run_are_copied_for_people(finished):
+    clone, _ = finished
+    copy = (clone.results / "settings.json").read_bytes()
+    assert copy in [path.read_bytes() for path in (clone.results / "settings").iterdir()]
+
+
 def test_explain_goes_down_to_the_raw_data(finished):
     clone, _ = finished
     said = clone.lobate("explain", "results/tiny/inventory/inventory.gpkg").stdout

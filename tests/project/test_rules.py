@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -143,3 +144,29 @@ def test_a_snakemake_without_lobate_says_how_to_get_it(project, tmp_path):
     assert done.returncode == 2
     assert "lobate is not installed for" in done.stderr and ".venv/bin/snakemake" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def plan(project: Path, folder: Path, *configs: Path) -> str:
+    """Plan the tiny region's first label raster in a folder of its own; return what the dry run prints."""
+    words = ["-n", "-p", "--snakefile", project / "Snakefile", "--directory", folder, "--workflow-profile", "none"]
+    words += ["--cores", "1", "--configfile", project / "tests/conf/tiny.yaml", *configs]
+    command = [sys.executable, "-m", "snakemake", *words, "--", "results/tiny/labels/T44SPC.tif"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_dry_run_never_changes_the_settings_of_another_run(project, tmp_path):
+    """Settings are written while rules are parsed, before Snakemake's lock, and jobs of a run in progress read them."""
+    first = plan(project, tmp_path)
+    (settings,) = (tmp_path / "results/tiny/settings").iterdir()
+    before = settings.read_bytes(), settings.stat()
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("labels: {ring_m: 20}\n")
+    second = plan(project, tmp_path, overlay)
+    assert (settings.read_bytes(), settings.stat()) == before
+    (other,) = set((tmp_path / "results/tiny/settings").iterdir()) - {settings}
+    assert json.loads(other.read_text())["labels"]["ring_m"] == 20
+    assert f"--settings results/tiny/settings/{settings.name}" in first
+    assert f"--settings results/tiny/settings/{other.name}" in second
+    assert not (tmp_path / "results/tiny/settings.json").exists(), "only a run that has jobs to do writes it"

@@ -281,14 +281,34 @@ def exit_with(paragraph: str) -> None:
     sys.exit(2)
 
 
-def write_settings() -> str:
-    """Write the settings, with every default filled in, to the file that each verb reads; return its path."""
-    path, text = Path(results("settings.json")), settings.resolved_json(REGION)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
+def settings_file() -> Path:
+    """Return the file with the settings of this run, every default filled in; write it where it is missing.
+
+    Its name is the digest of its content, and it is never replaced: a dry run or another configuration of this region
+    cannot change the settings that running jobs read.
+    """
+    text = settings.resolved_json(REGION)
+    path = Path(results(f"settings/{text_digest(text)[:16]}.json"))
+    if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as new:
             new.write_text(text, encoding="utf-8")
-    return str(path)
+    return path
+
+
+def settings_path(wildcards, input) -> str:
+    """Return the settings file for a rule's params.
+
+    As a function of ``input`` it counts as derived: a new name alone runs no job again. The fingerprint decides that.
+    """
+    return str(SETTINGS_FILE)
+
+
+def copy_settings() -> None:
+    """Copy the settings to `settings.json`, for people and the crate; only a run that has jobs to do calls this."""
+    copy = Path(results("settings.json"))
+    with atomic_write(copy) as new:
+        new.write_bytes(SETTINGS_FILE.read_bytes())
 
 
 def scene_sources() -> dict[str, str]:
@@ -303,7 +323,8 @@ REGION, SCENES = read_region()
 TILES = list(SCENES)
 SCENE_SOURCES = scene_sources()
 ROUNDS = range(1, REGION.training.max_rounds + 1)
-SETTINGS = write_settings()
+SETTINGS_FILE = settings_file()
+SETTINGS = with_signature(settings_path)
 OPTIONS = all_options()
 
 # Jobs call the `lobate` and `snakemake` beside the Python that runs this, whatever PATH holds.
@@ -316,3 +337,7 @@ wildcard_constraints:
     scene=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     fold=r"\d+",
     source="|".join(["reviewed", *map(re.escape, REGION.inventory.others)]),
+
+
+onstart:
+    copy_settings()
