@@ -20,6 +20,7 @@ from typing import Any
 import lobate
 from lobate.engine.bound_call import BoundCall, bind, json_settings, resolve_args
 from lobate.engine.code_digest import code_digest, libraries
+from lobate.engine.machine import machine_facts
 from lobate.engine.registry import load
 from lobate.engine.signature import Function, Input, all_parameters, as_paths, functions_of_verb, is_uncached, pick_args
 from lobate.errors import UserError
@@ -168,6 +169,7 @@ def _compute(call: BoundCall, recipe: dict[str, Any], key: str, folder: Path, st
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - start, 3),
         "host": platform.node(),
+        **machine_facts(),
         "python": platform.python_version(),
         "lobate": lobate.__version__,
     }

@@ -113,6 +113,7 @@ def _lines(node: Node, indent: str, seen: set[str]) -> list[str]:
     seen.add(node["key"])
     run = node["run"]
     lines = [head, f"{title}  {run['seconds']} s, {run['when']}, {run['host']}, lobate {run['lobate']}"]
+    lines += [f"{indent}  {_machine(run)}"] * ("processor" in run)  # older records have no such facts
     libraries = ", ".join(f"{name} {version}" for name, version in node["libraries"].items())
     lines.append(f"{indent}  code {node['code'][:12]}; {libraries}")
     values = {**node["settings"], **node["scalars"]}
@@ -122,3 +123,7 @@ def _lines(node: Node, indent: str, seen: set[str]) -> list[str]:
             lines.append(f"{indent}  from {name}:")
             lines += _lines(source, indent + "    ", seen)
     return lines
+
+
+def _machine(run: dict[str, Any]) -> str:
+    return f"{run['processor']}, {run['threads']} threads, device {run['device']}"
