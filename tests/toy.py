@@ -45,6 +45,8 @@ def skip(folder: Annotated[Path, Output()]) -> None:
 def total(sources: Annotated[list[Path], Input()], folder: Annotated[Path, Output()]) -> None:
     """Make a folder."""
     (folder / "deep").mkdir(parents=True)
+    if os.environ.get("TOY_SLEEP"):
+        time.sleep(float(os.environ["TOY_SLEEP"]))
     for one in sources:
         (folder / "deep" / one.name).write_text(one.read_text())
 

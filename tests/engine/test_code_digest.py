@@ -32,7 +32,7 @@ def package(tmp_path, monkeypatch):
 
     def fresh() -> None:
         inner = (
-            code_digest._reachable_modules,
+            code_digest.reachable_modules,
             ast_cache.source_file,
             ast_cache.parsed_module,
             ast_cache._cache,

@@ -68,7 +68,8 @@ def test_a_plan_takes_results_for_what_was_linked_there_and_reads_only_the_rest(
 def test_a_result_that_is_lost_while_it_is_taken_in_is_told(tmp_path, monkeypatch):
     """As a failing disk would, or a collection on another host that saw the folder as it was before."""
     monkeypatch.setattr(Store, "checkout", lambda *_: False)
-    monkeypatch.setattr(stage, "_compute", lambda *_: None)
+    monkeypatch.setattr(Store, "commit", lambda *_: None)
+    monkeypatch.setattr(stage, "_compute", lambda *_: ({}, {}))
     (tmp_path / "d.gpkg").write_bytes(b"outlines")
     region = parse(
         {"region": "r", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": [{"path": "p.gpkg"}]}}

@@ -19,6 +19,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 import lobate
 from lobate.cli.commands import COMMANDS, GROUPS
+from lobate.engine import stage  # before any verb: from here on it watches the code for changes
 from lobate.engine.registry import ROOM_OF, ROOMS, load
 from lobate.engine.signature import Input, Output, Setting, all_parameters
 from lobate.engine.signature import Parameter as VerbParameter
@@ -78,7 +79,6 @@ def _command(verb: str) -> Any:
     parameters = all_parameters(function).values()
 
     def run_stage(**options: Any) -> int:
-        from lobate.engine import stage
         from lobate.settings.load import load as load_region
 
         _configure_log(options.pop("log", None))

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 
 from lobate.engine.ast_cache import PACKAGE, Import, parsed_module, save_cache, source_file
 from lobate.io.digest import file_digest, text_digest
@@ -25,7 +26,7 @@ DISTRIBUTIONS = {"PIL": "pillow", "markdown_it": "markdown-it-py", "yaml": "PyYA
 @cache
 def code_digest(modules: frozenset[str]) -> str:
     """Return the digest of all code that these modules can reach."""
-    digest = text_digest("\n".join(f"{name} {_module_digest(name)}" for name in sorted(_reachable_modules(modules))))
+    digest = text_digest("\n".join(f"{name} {_module_digest(name)}" for name in sorted(reachable_modules(modules))))
     save_cache()
     return digest
 
@@ -33,13 +34,21 @@ def code_digest(modules: frozenset[str]) -> str:
 @cache
 def libraries(modules: frozenset[str]) -> dict[str, str]:
     """Return distribution -> version of all third-party libraries in the code that these modules can reach."""
-    names = {name.partition(".")[0] for module in _reachable_modules(modules) for name in _imported_names(module)}
+    names = {name.partition(".")[0] for module in reachable_modules(modules) for name in _imported_names(module)}
     third_party = sorted(name for name in names if name != PACKAGE and name not in sys.stdlib_module_names)
     return dict(sorted(version for name in third_party if (version := _installed_version(name))))
 
 
+def digest_again(modules: frozenset[str]) -> str:
+    """Return `code_digest` of the files as they are now, in a process that has digested them before."""
+    for cached in (code_digest, reachable_modules, _imported_names, parsed_module):
+        cached.cache_clear()
+    return code_digest(modules)
+
+
 @cache
-def _reachable_modules(modules: frozenset[str]) -> frozenset[str]:
+def reachable_modules(modules: frozenset[str]) -> frozenset[str]:
+    """Return the modules that these modules import, directly or not, and themselves."""
     reachable: set[str] = set()
     queue = set(modules)
     while queue:
@@ -60,11 +69,20 @@ def _module_digest(module: str) -> str:
 
 def _other_language_digests(module: str) -> Iterator[str]:
     """Yield name and digest of each file of another language in a package's folder; nothing for a plain module."""
+    return (f"\n{file.name} {file_digest(file)}" for file in _other_language_files(module))
+
+
+def _other_language_files(module: str) -> list[Path]:
     source = source_file(module)
-    if source is not None and source.name == "__init__.py":
-        for file in sorted(source.parent.iterdir()):
-            if file.suffix in OTHER_LANGUAGES:
-                yield f"\n{file.name} {file_digest(file)}"
+    if source is None or source.name != "__init__.py":
+        return []
+    return sorted(file for file in source.parent.iterdir() if file.suffix in OTHER_LANGUAGES)
+
+
+def files_of_module(module: str) -> list[Path]:
+    """Return all files that a module's digest covers."""
+    source = source_file(module)
+    return [*([source] if source else []), *_other_language_files(module)]
 
 
 @cache

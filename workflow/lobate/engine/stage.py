@@ -19,6 +19,7 @@ from typing import Any
 
 import lobate
 from lobate.engine.bound_call import BoundCall, bind, json_settings, resolve_args
+from lobate.engine.change_guard import CodeGuard, InputGuard
 from lobate.engine.code_digest import code_digest, libraries
 from lobate.engine.machine import machine_facts
 from lobate.engine.registry import load
@@ -42,13 +43,22 @@ def run(verb: str, arguments: dict[str, Any], region: Region | None, store: Stor
     if is_uncached(function):
         return _run_uncached(function, arguments, region)
     with convert_os_errors(store.root), store.workdir(verb) as folder:
-        call = hash_inputs(bind(function, arguments, region).check_complete(), folder / "seen", store)
+        call = bind(function, arguments, region).check_complete()
+        inputs, code = InputGuard(call), CodeGuard(frozenset({call.function.__module__}))
+        call = hash_inputs(call, folder / "seen", store)
+        inputs.check(call.stage, call.sources, views_too=True)
+        code.check_since_start(call.stage)
         recipe = _recipe(call)
         key = text_digest(canonical_json(recipe))
         if store.checkout(key, call.targets):
             log.info("restored %s %s", call.stage, key)
             return key
-        _compute(call, recipe, key, folder / "made", store)
+        try:
+            outputs, run_facts = _compute(call, key, folder / "made", store)
+        finally:  # also after a failure, which a change may explain
+            inputs.check(call.stage, call.sources, views_too=False)
+            code.check(call.stage)
+        store.commit(key, {"recipe": recipe, "sources": call.sources, "run": run_facts}, outputs)
         if not store.checkout(key, call.targets):
             raise UserError(
                 f"An output of {call.stage} was lost or damaged on its way into the store {store.root}. Run again. If it "
@@ -152,7 +162,8 @@ def _recipe(call: BoundCall) -> dict[str, Any]:
     }
 
 
-def _compute(call: BoundCall, recipe: dict[str, Any], key: str, folder: Path, store: Store) -> None:
+def _compute(call: BoundCall, key: str, folder: Path, store: Store) -> tuple[dict[str, list[Path]], dict[str, Any]]:
+    """Run the call into ``folder``; return its outputs by name, and the facts of this run."""
     outputs: dict[str, list[Path]] = {}
     for name, targets in call.targets.items():
         outputs[name] = [folder / name / str(n) / target.path.name for n, target in enumerate(targets)]
@@ -165,7 +176,7 @@ def _compute(call: BoundCall, recipe: dict[str, Any], key: str, folder: Path, st
     start = time.monotonic()
     with jobs.guard_workdir(folder):
         call.function(**{**call.arguments, **arguments})
-    run_facts = {
+    return outputs, {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - start, 3),
         "host": platform.node(),
@@ -173,4 +184,3 @@ def _compute(call: BoundCall, recipe: dict[str, Any], key: str, folder: Path, st
         "python": platform.python_version(),
         "lobate": lobate.__version__,
     }
-    store.commit(key, {"recipe": recipe, "sources": call.sources, "run": run_facts}, outputs)
