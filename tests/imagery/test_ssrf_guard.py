@@ -47,7 +47,9 @@ def test_what_is_no_web_address_is_refused_even_where_private_ones_are_allowed(u
     [
         "127.0.0.1", "127.8.9.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1",
         "[::1]", "[fe80::1]", "[fc00::1]", "[::ffff:127.0.0.1]", "[::ffff:169.254.169.254]", "[2002:7f00:1::]", "224.0.0.1",
-        "255.255.255.255", "192.0.2.1", "[::]",
+        "255.255.255.255", "192.0.2.1", "[::]", "192.0.0.9", "192.88.99.1", "[fec0::1]", "[64:ff9b::169.254.169.254]",
+        "[64:ff9b:1::808:808]", "[::127.0.0.1]", "[::8.8.8.8]", "[::ffff:0:127.0.0.1]", "[2606:4700::5efe:10.0.0.1]",
+        "[2606:4700::200:5efe:127.0.0.1]", "[4000::1]", "[5f00::1]", "[100::1]", "[3fff::1]",
     ],
 )  # fmt: skip
 def test_addresses_of_this_machine_and_its_network_are_refused_unless_allowed(host):
@@ -143,8 +145,8 @@ def test_a_session_asks_where_it_may(server):
 
 @pytest.mark.parametrize("place", ["http://169.254.169.254/latest", "file:///etc/passwd"])
 def test_a_redirect_is_checked_like_any_address(server, monkeypatch, place):
-    public = ssrf_guard._is_public
-    monkeypatch.setattr(ssrf_guard, "_is_public", lambda one: str(one) == "127.0.0.1" or public(one))
+    public = ssrf_guard.is_public
+    monkeypatch.setattr(ssrf_guard, "is_public", lambda one: str(one) == "127.0.0.1" or public(one))
     with open_session(private=False) as session, pytest.raises(RefusedUrl):
         session.get(f"{server}/to/{place}", timeout=5)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -20,14 +20,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 import lobate
 from lobate.errors import UserError
+from lobate.imagery.fetching.public_address import Address, is_public
 
 SCHEMES = ("http", "https")
 POOL_SIZE = 16
 """Open connections to one host."""
-EMBEDDED_IPV4 = ("ipv4_mapped", "sixtofour", "teredo")
-"""Attributes of an IPv6 address that hold an IPv4 address."""
-
-Address = IPv4Address | IPv6Address
 
 
 class RefusedUrl(UserError):
@@ -54,7 +51,7 @@ def check_url(url: str, *, private: bool) -> None:
             raise _refused_url(url, host, "this machine")
         return
     for address in [literal] if literal else _resolve(host, port):
-        if not _is_public(address):
+        if not is_public(address):
             raise _refused_url(url, host, str(address))
 
 
@@ -109,7 +106,7 @@ class _SecurePool(HTTPSConnectionPool):
 def _check_peer(connection: HTTPConnection) -> None:
     """Refuse a connection to a private address, whatever the host name resolved to before."""
     peer = ip_address(str(connection.sock.getpeername()[0]).partition("%")[0])
-    if not _is_public(peer):
+    if not is_public(peer):
         connection.close()
         raise _refused_url(connection.host, connection.host, str(peer))
 
@@ -144,14 +141,6 @@ def _resolve(host: str, port: int) -> Iterable[Address]:
             "table or in imagery.catalogue.url."
         ) from None
     return [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in entries]
-
-
-def _is_public(address: Address) -> bool:
-    """Whether an address, or the IPv4 address embedded in it, belongs to the public network."""
-    embedded = next((ipv4 for name in EMBEDDED_IPV4 if (ipv4 := getattr(address, name, None))), None)
-    if isinstance(embedded, tuple):  # teredo: server and client
-        return all(_is_public(ipv4) for ipv4 in embedded)
-    return _is_public(embedded) if embedded else address.is_global and not address.is_multicast
 
 
 def _refused_url(url: str, host: str, leads_to: str) -> RefusedUrl:
