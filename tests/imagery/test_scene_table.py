@@ -119,3 +119,11 @@ def test_scenes_and_tiles_exclude_each_other_and_one_is_needed():
         Imagery(scenes="a.tsv", tiles={"a": ["x.SAFE"]})
     with pytest.raises(ValueError, match="names no scenes"):
         Imagery()
+
+
+def test_no_text_of_a_catalogue_is_a_spreadsheets_formula_and_all_read_back(table):
+    (row,) = read_rows(table(HEADER, ONE))
+    row["source"] = "https://archive.example/x;=HYPERLINK(1)"
+    text = to_tsv([row])
+    assert ";=" not in text
+    assert read_rows(table(*text.splitlines())) == [row]

@@ -150,3 +150,11 @@ def test_the_sums_are_reported():
     text = change_summary(compare_inventories(inventory(square(0)), inventory(square(0), square(1), start="b")))
     assert text.splitlines()[1].split()[:2] == ["appeared", "1"]
     assert text.splitlines()[-1].split()[:2] == ["all", "2"]
+
+
+def test_no_id_in_the_table_of_changes_is_a_formula(tmp_path):
+    before, after = inventory(square(0), square(1), start="=cmd"), inventory(square(0).union(square(1)), start="@")
+    write_changes(compare_inventories(before, after), tmp_path / "c.gpkg")
+    (row,) = pd.read_csv(tmp_path / "c.csv").to_dict("records")
+    assert (row["before"], row["after"]) == ("'=cmd0;'=cmd1", "'@0")
+    assert read_layer(tmp_path / "c.gpkg", "merged")["after"].tolist() == ["@0"]

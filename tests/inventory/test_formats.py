@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import zipfile
 
 import geopandas as gpd
@@ -22,6 +23,7 @@ from lobate.inventory.formats import (
     write_parquet,
     write_shapefile,
 )
+from lobate.io.spreadsheet import restore_formulas
 from lobate.io.vector import read_polygons, write_layers
 
 from .conftest import square
@@ -126,3 +128,25 @@ def test_long_texts_are_cut_aloud_and_never_inside_a_letter(inventory, tmp_path,
         result = shapefile(inventory, tmp_path / "i.shp.zip")
     assert result.loc[0, "remark"] == "ü" * 127
     assert "1 texts are cut" in caplog.text
+
+
+TEXTS = [attribute.name for attribute in INVENTORY if attribute.kind is str]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+cmd|'/C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "\r=1", "a;=1+1", "'=1"])
+def test_no_text_of_a_csv_is_a_formula_and_every_text_can_be_had_back(inventory, tmp_path, text):
+    hostile = inventory.assign(**{name: [text, None, text] for name in TEXTS})
+    write_csv(hostile, tmp_path / "i.csv")
+    table = pd.read_csv(tmp_path / "i.csv", dtype=dict.fromkeys(TEXTS, str), lineterminator="\n")
+    for name in TEXTS:
+        assert not re.match(r"[=+\-@\t\r]", table.loc[0, name]) and ";=" not in table.loc[0, name]
+        assert restore_formulas(table.loc[0, name]) == text
+        assert pd.isna(table.loc[1, name])
+
+
+def test_negative_numbers_of_a_csv_stay_numbers(inventory, tmp_path):
+    write_csv(inventory, tmp_path / "i.csv")
+    table = pd.read_csv(tmp_path / "i.csv")
+    numbers = [attribute.name for attribute in INVENTORY if attribute.kind is not str]
+    assert {name: table[name].dtype.kind for name in numbers} == dict.fromkeys(numbers, "f")
+    assert (table.loc[2, numbers] == -0.1).all()

@@ -64,3 +64,9 @@ def test_an_id_listed_twice_gets_both_reasons(tmp_path):
 
 def test_ids_that_are_all_the_same_are_renamed_in_one_pass():
     assert deduplicate_ids(["rock"] * 20_000, ["a.shp"] * 20_000)[-1] == "rock@a_19999"
+
+
+def test_ids_that_were_made_harmless_for_a_spreadsheet_are_the_ids_again(tmp_path):
+    path = tmp_path / "removed.csv"
+    path.write_text("id,reason\n'=RGU1,'@ the edge\n-7,small\n'quoted',cloud\n")
+    assert read_removed(path) == {"=RGU1": "@ the edge", "-7": "small", "'quoted'": "cloud"}

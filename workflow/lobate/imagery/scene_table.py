@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lobate.errors import UserError
+from lobate.io.spreadsheet import escape_formulas, restore_formulas
 from lobate.settings.imagery import Imagery
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def read_rows(path: Path) -> list[Row]:
 def to_tsv(rows: Iterable[Row]) -> str:
     """Return the text of a table, sorted: the same scenes give the same bytes."""
     lines = [COLUMNS, *(tuple(row[name] for name in COLUMNS) for row in sorted(rows, key=_sort_key))]
-    return "".join("\t".join(line) + "\n" for line in lines)
+    return "".join("\t".join(map(escape_formulas, line)) + "\n" for line in lines)
 
 
 def scene_rows(imagery: Imagery) -> list[Row]:
@@ -125,7 +126,7 @@ def _read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         for number, values in enumerate(csv.reader(text.splitlines(), delimiter="\t"), start=1):
             if any(value.strip() for value in values) and not values[0].startswith("#"):
-                yield number, [value.strip() for value in values]
+                yield number, [restore_formulas(value.strip()) for value in values]
     except csv.Error as error:  # a NUL byte, or a quote that stays open over many lines
         raise UserError(
             f"The scene table {path} is not tab-separated text: {error}. Save it again as such, or copy the table that "

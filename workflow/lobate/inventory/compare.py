@@ -21,6 +21,7 @@ from lobate.errors import UserError
 from lobate.inventory.overlap import overlaps
 from lobate.inventory.sources import repair_outlines
 from lobate.io.atomic import atomic_write
+from lobate.io.spreadsheet import escape_cells
 from lobate.io.vector import LONLAT, geodesic_area_m2, read_polygons, write_layers
 
 log = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ def write_changes(changes: gpd.GeoDataFrame, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(out, out.with_name(f"{out.name}.new.gpkg")) as new:
         write_layers(new, {kind: changes[changes["kind"] == kind].reset_index(drop=True) for kind in KINDS})
-    changes.drop(columns="geometry").to_csv(
+    escape_cells(pd.DataFrame(changes.drop(columns="geometry"))).to_csv(
         out.with_suffix(".csv"), index=False, lineterminator="\n", encoding="utf-8", quoting=csv.QUOTE_MINIMAL
     )
 

@@ -16,6 +16,7 @@ import pandas as pd
 import pyogrio
 
 from lobate.inventory.attributes import INVENTORY
+from lobate.io.spreadsheet import escape_cells
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +52,8 @@ def write_parquet(inventory: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def write_csv(inventory: gpd.GeoDataFrame, path: Path) -> None:
-    """Write a CSV; the outline is WKT in the column ``outline_wkt``, to 1e-7 degrees."""
-    table = pd.DataFrame(inventory.drop(columns="geometry"))
+    """Write a CSV; the outline is WKT in the column ``outline_wkt``, to 1e-7 degrees. No text is a spreadsheet's formula."""
+    table = escape_cells(pd.DataFrame(inventory.drop(columns="geometry")))
     table["outline_wkt"] = inventory.geometry.to_wkt(rounding_precision=7)
     table.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
 

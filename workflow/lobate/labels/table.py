@@ -18,6 +18,7 @@ import pandas as pd
 import shapely
 
 from lobate.errors import UserError
+from lobate.io.spreadsheet import restore_formulas
 from lobate.io.vector import geodesic_measures
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ def read_removed(path: Path) -> dict[str, str]:
             f"{path} lacks the column {' and '.join(missing)} (it has {', '.join(table.columns)}). Its first line must name "
             "the columns id and reason."
         )
-    table = table.apply(lambda column: column.str.strip())
+    table = table.apply(lambda column: column.str.strip().map(restore_formulas))
     table = table[table["id"] != ""].drop_duplicates(["id", "reason"])
     if without_reason := table["id"][table["reason"] == ""].tolist():
         raise UserError(
