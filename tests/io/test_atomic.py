@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lobate.io.atomic import atomic_write, temporary_path
+from lobate.io import atomic
+from lobate.io.atomic import atomic_write, temporary_folder, temporary_path
 
 
 def names(folder):
@@ -168,3 +169,91 @@ def test_a_kill_leaves_the_old_file(tmp_path):
     ended = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert ended.returncode == -signal.SIGKILL
     assert path.read_text() == "old"
+
+
+@pytest.fixture
+def leftovers(tmp_path):
+    """Names of a killed process's temporary file and folder; this process has not yet searched the folder."""
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom lobate.io.atomic import atomic_write, temporary_folder\n"
+        "folder = Path(sys.argv[1])\n"
+        "with atomic_write(folder / 'a') as new, temporary_folder(folder / 'b') as deep:\n"
+        "    new.write_text('half')\n    (deep / 'c').mkdir()\n    (deep / 'c' / 'd').touch(0o444)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    atomic._remove_leftovers.cache_clear()
+    left = names(tmp_path)
+    assert len(left) == 2
+    return left
+
+
+linux = pytest.mark.skipif(not Path("/proc/self/ns/pid").is_symlink(), reason="only Linux tells who lives")
+
+
+@linux
+@pytest.mark.parametrize("output", ["a", "b", "another"])
+def test_what_a_killed_process_left_is_removed_when_the_folder_is_next_written_to(tmp_path, leftovers, output):
+    with atomic_write(tmp_path / output) as new:
+        new.write_text("whole")
+    assert names(tmp_path) == [output]
+
+
+@linux
+def test_what_a_living_process_writes_stays(tmp_path):
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom lobate.io.atomic import atomic_write\n"
+        "with atomic_write(Path(sys.argv[1])) as new:\n"
+        "    new.write_text('slow')\n    print(flush=True)\n    sys.stdin.read()\n"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / "a")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        with temporary_folder(tmp_path / "b") as mine:
+            for _ in range(2):
+                atomic._remove_leftovers.cache_clear()
+                temporary_path(tmp_path / "c")
+            assert mine.is_dir() and len(names(tmp_path)) == 2
+    assert writer.returncode == 0
+    assert names(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_text() == "slow"
+
+
+@linux
+def test_a_number_that_another_process_has_now_hides_no_leftover(tmp_path):
+    mine = temporary_path(tmp_path / "a")
+    _, machine, pid, ticks, word, _ = mine.name.split(".")
+    (tmp_path / f".{machine}.{pid}.{int(ticks) - 1}.{word}.new").touch()
+    mine.touch()
+    atomic._remove_leftovers.cache_clear()
+    temporary_path(tmp_path / "a")
+    assert names(tmp_path) == [mine.name]
+
+
+@linux
+def test_other_names_and_those_of_other_machines_stay(tmp_path, leftovers):
+    machine, rest = leftovers[0][1:13], leftovers[0][13:]
+    others = {f".{'0' * 12}{rest}", f"{leftovers[0]}.tif", f".{machine}..new", ".x.new", "new", leftovers[0].strip(".")}
+    for name in others:
+        (tmp_path / name).touch()
+    temporary_path(tmp_path / "a")
+    assert set(names(tmp_path)) == others
+
+
+def test_a_folder_is_searched_once_however_much_is_written_there(tmp_path, monkeypatch):
+    searched, listdir = [], os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: searched.append(folder) or listdir(folder))
+    for number in range(5):
+        with atomic_write(tmp_path / str(number)) as new:
+            new.touch()
+    assert searched == [str(tmp_path)]
+
+
+def test_a_temporary_folder_is_removed_unless_it_was_renamed(tmp_path):
+    with temporary_folder(tmp_path / "a") as new:
+        (new / "x").touch()
+        new.replace(tmp_path / "a")
+    with pytest.raises(KeyboardInterrupt), temporary_folder(tmp_path / "b") as new:
+        (new / "x").touch()
+        raise KeyboardInterrupt
+    assert names(tmp_path) == ["a"]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -135,3 +138,26 @@ def test_a_name_may_be_as_long_as_names_may_be(tmp_path):
     store, target = filled(tmp_path / "store", tmp_path, "a"), tmp_path / ("n" * 251 + ".tif")
     assert store.checkout(KEY, {"made": [OutputTarget(target)]})
     assert target.read_text() == "a"
+
+
+@pytest.mark.skipif(not Path("/proc/self/ns/pid").is_symlink(), reason="only Linux tells who lives")
+@pytest.mark.parametrize("shape", ["file", "folder"])
+def test_a_kill_between_link_and_rename_leaves_nothing_once_the_output_is_linked_again(tmp_path, shape):
+    """A second link to the object would also make the output a copy, and keep the object from collection for ever."""
+    store, made = Store(tmp_path / "store"), tmp_path / "made"
+    if shape == "folder":
+        made.mkdir()
+    (made / "deep.bin" if shape == "folder" else made).write_bytes(b"outlines")
+    store.commit(KEY, {"recipe": {}, "sources": {}, "run": {}}, {"made": [made]})
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom lobate.store.store import OutputTarget, Store\n"
+        "if sys.argv[3:]: Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"assert Store(Path(sys.argv[1])).checkout({KEY!r}, {{'made': [OutputTarget(Path(sys.argv[2]))]}})\n"
+    )
+    target = tmp_path / "out/found"
+    words = [sys.executable, "-c", code, str(tmp_path / "store"), str(target)]
+    assert subprocess.run([*words, "kill"], check=False).returncode == -signal.SIGKILL
+    assert len(list(target.parent.iterdir())) == 1 and not target.exists()
+    subprocess.run(words, check=True)
+    assert [path.name for path in target.parent.iterdir()] == ["found"]
+    assert (target / "deep.bin" if shape == "folder" else target).stat().st_nlink == 2

@@ -1,9 +1,7 @@
 """Running jobs of a store: each job has a folder there, named after its stage, host and process.
 
-A killed job leaves its folder behind. Only the same boot of the same machine, in the same namespace of process numbers,
-can see whether a process is alive. A host's name does not identify these, since machines may share it. So the folder's
-name also holds a digest of boot and namespaces. Process numbers are reused, so it holds the start of the process too, in
-ticks since the boot. Both are compared for equality only, never with a clock.
+A killed job leaves its folder behind. Its name also holds what `lobate.io.process` needs to see whether the process is
+alive: a digest of the machine, its boot and its namespaces, and the start of the process.
 
 Nothing is guessed about jobs of other machines: neither the age of a folder nor a lock is reliable on network file
 systems. The user names the hosts that run no job any more.
@@ -19,13 +17,11 @@ import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from lobate.errors import UserError
-from lobate.io.digest import text_digest
+from lobate.io.process import is_alive, machine_digest, start_ticks
 
-NAMESPACES = ("pid", "time")
 ENDED_PREFIX = "ended."
 
 
@@ -46,16 +42,16 @@ class Job:
 
     def is_remote(self) -> bool:
         """Whether this process cannot see if the job is alive."""
-        return not self.machine or self.machine != _machine_digest()
+        return not self.machine or self.machine != machine_digest()
 
     def is_dead(self) -> bool:
         """Whether the job has ended; False for a remote job."""
-        return not self.is_remote() and not _is_alive(int(self.pid), self.start_ticks)
+        return not self.is_remote() and not is_alive(int(self.pid), self.start_ticks)
 
 
 def register(work: Path, stage: str) -> Path:
     """Create a folder for a job of this process, and return it."""
-    name = f"{stage}@{socket.gethostname()}@{os.getpid()}@{_machine_digest()}.{_start_ticks(os.getpid())}@"
+    name = f"{stage}@{socket.gethostname()}@{os.getpid()}@{machine_digest()}.{start_ticks(os.getpid())}@"
     return Path(tempfile.mkdtemp(prefix=name, dir=work))
 
 
@@ -130,34 +126,3 @@ def _folder_removed(folder: Path) -> UserError:
         f"The folder {folder} was removed while its job was running. lobate store gc --abandoned does that, if somebody "
         "names this host although it runs jobs. Nothing of the job was kept; run again."
     )
-
-
-@cache
-def _machine_digest() -> str:
-    """Return a digest of this boot of this machine and of the process's namespaces; '' where there is no /proc."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
-        links = [Path("/proc/self/ns", name) for name in NAMESPACES]
-        namespaces = [str(link.readlink()) for link in links if os.path.lexists(link)]
-    except OSError:
-        return ""
-    return text_digest(" ".join([boot, *namespaces]))[:12]
-
-
-def _start_ticks(pid: int) -> str:
-    """Return the start of a process in ticks since the boot; '' if it cannot be seen, 'ended' for a zombie."""
-    try:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "ended" if words[0] == "Z" else words[19]
-
-
-def _is_alive(pid: int, start_ticks: str) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        pass
-    return _start_ticks(pid) in (start_ticks, "")

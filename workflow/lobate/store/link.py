@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from lobate.io.atomic import atomic_write, temporary_path
+from lobate.io.atomic import atomic_write, temporary_folder
 from lobate.io.digest import MAIN_FILE, file_in
 
 log = logging.getLogger(__name__)
@@ -46,9 +46,7 @@ def link_output(target: OutputTarget, files: Mapping[str, str], use_object: UseO
 
 
 def _link_folder(target: OutputTarget, files: Mapping[str, str], use_object: UseObject) -> None:
-    new = temporary_path(target.path)
-    new.mkdir()
-    try:
+    with temporary_folder(target.path) as new:
         for name, digest in files.items():
             (new / name).parent.mkdir(parents=True, exist_ok=True)
             _link_object(use_object, digest, new / name, target.editable)
@@ -57,9 +55,6 @@ def _link_folder(target: OutputTarget, files: Mapping[str, str], use_object: Use
         elif target.path.is_dir():
             shutil.rmtree(target.path)
         new.replace(target.path)
-    except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
 
 
 def _link_object(use_object: UseObject, digest: str, path: Path, editable: bool) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from rocrate.rocrate import ROCrate
 import lobate
 from lobate.errors import UserError
 from lobate.figures.report_page.settings_table import settings_with_defaults
+from lobate.io.atomic import temporary_folder
 from lobate.io.digest import content_digest
 from lobate.settings import Region
 from lobate.store.lineage import lineage_steps
@@ -94,10 +94,10 @@ def write_crate(region: Region, out: Path, store: Store, licence: str | None = N
     run = _add_run(crate, workflow, records, [settings, *values, *_raw_inputs(records, entities)], packed)
     crate.root_dataset["mentions"] = [run, *actions]
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".crate-") as folder:
-        crate.write(Path(folder, "crate"))
-        copy_code(Path(folder, "crate"))
-        place_crate(Path(folder, "crate"), out)
+    with temporary_folder(out) as folder:
+        crate.write(folder / "crate")
+        copy_code(folder / "crate")
+        place_crate(folder / "crate", out)
     return len(packed)
 
 
