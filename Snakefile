@@ -37,3 +37,4 @@ rule all:
         scores=results("mapping/scores.json"),
         figures=FIGURES,
         report=results("report.html"),
+        lost=lost_results,

@@ -29,6 +29,15 @@ def test_finished_chain_has_nothing_to_do(clone):
     assert "Nothing to be done" in done.text
 
 
+def test_lost_image_is_linked_again_though_all_that_was_made_from_it_is_there(clone):
+    image = sorted(clone.results.glob("imagery/T*_scene.tif"))[0]
+    content = image.read_bytes()
+    image.unlink()
+    done = clone.run("--until", "compose_rgb")
+    assert (done.status, done.computed, done.restored) == (0, {}, {"compose_rgb": 1})
+    assert image.read_bytes() == content
+
+
 def test_everything_touched_computes_nothing(clone):
     shutil.rmtree(clone.folder / ".snakemake")
     touched(clone.folder / "workflow")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from contextlib import chdir
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise, permutations
 
@@ -15,7 +17,17 @@ from shapely import LineString, box, unary_union
 from lobate.engine.registry import ROOM_OF, ROOMS
 from lobate.errors import UserError
 from lobate.figures.figure_workflow import figure_workflow
-from lobate.figures.rule_graph import RuleGraph, as_dot, loop_edges, parse_dot, room_edges, room_of, trace_rules
+from lobate.figures.rule_graph import (
+    RuleGraph,
+    as_dot,
+    loop_edges,
+    lost_files,
+    parse_dot,
+    room_edges,
+    room_of,
+    trace_jobs,
+    trace_rules,
+)
 from lobate.settings.figures import Figures
 
 DOT = """digraph snakemake_dag {
@@ -122,6 +134,48 @@ def test_rules_are_followed_from_the_target_through_patterns_lists_and_functions
 def test_a_pattern_is_no_producer_of_a_file_that_a_rule_names():
     rules = [rule("all", "", "scenes.tif"), rule("compose_rgb", "{tile}.tif"), rule("find_scenes", "scenes.tif")]
     assert trace_rules([*rules, rule("other", "", "b.tif")], "all").rules == ("find_scenes",)
+
+
+CHAIN = (
+    ("compose_rgb", ("image", "record", "facts"), ()),
+    ("clean_labels", ("polygons",), ("image",)),
+    ("rasterize_labels", ("label",), ("image", "record", "polygons")),
+    ("crop_patches", ("patches", "footprints"), ("image", "label")),
+    ("train", ("model", "events"), ("patches",)),
+    ("predict", ("probability",), ("image", "model")),
+    ("describe_dataset", ("card",), ("footprints", "facts")),
+)
+FILES = sorted(path for _, outputs, _ in CHAIN for path in outputs)
+TARGETS = ("probability", "card")
+
+
+def planned_by_snakemake(present: set[str], targets: Iterable[str]) -> set[str]:
+    """Return the jobs that Snakemake plans: those of targets that are missing, and of what these need."""
+    maker = {path: (name, outputs, inputs) for name, outputs, inputs in CHAIN for path in outputs}
+    planned: set[str] = set()
+    pending = [path for path in targets if path not in present]
+    for path in pending:
+        name, _, inputs = maker[path]
+        if name not in planned:
+            planned.add(name)
+            pending += [path for path in inputs if path not in present]
+    return planned
+
+
+@given(st.sets(st.sampled_from(FILES)))
+def test_every_lost_file_is_planned_where_the_target_asks_for_it(tmp_path_factory, present):
+    folder = tmp_path_factory.mktemp("lost")
+    for path in present:
+        (folder / path).touch()
+    rules = [rule("all", "", *TARGETS), *(rule(name, "", *inputs) for name, _, inputs in CHAIN)]
+    for made, (_, outputs, _) in zip(rules[1:], CHAIN, strict=True):
+        made.output.extend(map(Pattern, outputs))
+    with chdir(folder):
+        lost = lost_files(trace_jobs(rules, "all"))
+    missing_jobs = {name for name, outputs, _ in CHAIN if not present.issuperset(outputs)}
+    assert planned_by_snakemake(present, {*TARGETS, *lost}) == missing_jobs
+    assert not present & set(lost)
+    assert present or not lost, "a fresh plan asks for no more than its targets"
 
 
 def test_dot_is_read_without_the_target_and_loops():

@@ -22,7 +22,7 @@ except ModuleNotFoundError:
 from lobate.engine import stage
 from lobate.engine.options import all_options
 from lobate.errors import UserError
-from lobate.figures.rule_graph import as_dot, trace_rules
+from lobate.figures.rule_graph import as_dot, graph_of, lost_files, trace_jobs
 from lobate.imagery.scene_table import SCENES_DIR, fetched_dem_path, scene_rows, scenes_by_tile
 from lobate.io.atomic import atomic_write
 from lobate.io.digest import quick_fingerprint, text_digest
@@ -117,9 +117,23 @@ def with_signature(function):
 
 
 @cache
+def jobs_behind_all() -> list:
+    """Return the jobs that `all` needs, traced through the rules."""
+    return trace_jobs(workflow.rules, "all")
+
+
+@cache
 def rule_graph_text() -> str:
     """Return the graph of the rules behind `all` as DOT text."""
-    return as_dot(trace_rules(workflow.rules, "all"))
+    return as_dot(graph_of(jobs_behind_all()))
+
+
+def lost_results(wildcards) -> list[str]:
+    """Return the results that were made and are gone.
+
+    Snakemake does not miss a lost file while all that was made from it is there, unless `all` itself asks for the file.
+    """
+    return [path for path in lost_files(jobs_behind_all()) if path.startswith("results/")]
 
 
 # Resources
