@@ -12,7 +12,7 @@ import shapely
 
 from lobate.errors import UserError
 from lobate.inventory.detections import REVIEW_FIELDS
-from lobate.inventory.overlap import overlaps
+from lobate.inventory.overlap import QUERY_BLOCK
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
 from lobate.io.decisions import check_outlines, read_decisions_layer
 from lobate.io.vector import LONLAT
@@ -24,6 +24,12 @@ NEAR_DEG = 0.05
 
 SAME_IOU = 0.95
 """Two decisions with at least this IoU are about one outline and must not contradict each other."""
+
+ROUNDING = 1e-6
+"""Slack in the bounds on outlines that may be the same."""
+
+MAX_CLASHES = 1_000
+"""Contradictions that are counted."""
 
 SHAPEFILE_NAME_LENGTH = 10
 """Length to which a Shapefile cuts the name of a field."""
@@ -110,15 +116,62 @@ def _text_column(frame: gpd.GeoDataFrame, field: str) -> list[str | None]:
 
 def _check_contradictions(decided: gpd.GeoDataFrame, where: str) -> None:
     marked = decided[decided["status"] != "pending"]
-    pairs = overlaps(marked.geometry, marked.geometry)
-    refused = (marked["status"] == "rejected").to_numpy()
-    clash = pairs[(pairs["iou"] >= SAME_IOU) & (refused[pairs["left"]] != refused[pairs["right"]])]
+    clash = _first_clashes(np.asarray(marked.geometry.values), (marked["status"] == "rejected").to_numpy())
     if len(clash):
-        first, second = (marked.index[clash.iloc[0][side].astype(int)] for side in ("left", "right"))
+        first, second = marked.index[clash[0]]
+        pairs = f"{len(clash)} such pairs" if len(clash) < MAX_CLASHES else f"{MAX_CLASHES} such pairs or more"
         raise UserError(
             f"{where}: features {first} and {second} are the same outline, one {marked.loc[first, 'status']}, the other "
-            f"{marked.loc[second, 'status']}. Keep one of them ({len(clash) // 2} such pairs)."
+            f"{marked.loc[second, 'status']}. Keep one of them ({pairs})."
         )
+
+
+def _first_clashes(shapes: np.ndarray, refused: np.ndarray) -> np.ndarray:
+    """Return the pairs (earlier, later) of a refused and a confirmed outline that are the same, sorted, (n, 2).
+
+    The search ends at ``MAX_CLASHES``. Thousands of decisions on one place must not cost all pairs: only a refused and a
+    confirmed one are compared, and only where areas and centroids are near enough for the IoU.
+    """
+    rejected, confirmed = np.flatnonzero(refused), np.flatnonzero(~refused)
+    tree, measures = shapely.STRtree(shapes[confirmed]), _measures(shapes)
+    clashes = np.zeros((0, 2), dtype=int)
+    for start in range(0, len(rejected), QUERY_BLOCK):
+        left, right = tree.query(shapes[rejected[start : start + QUERY_BLOCK]])
+        pairs = np.column_stack([rejected[start + left], confirmed[right]])
+        pairs = _sorted_pairs(pairs[_may_be_same(*measures[pairs.T])])
+        for block in np.array_split(pairs, max(1, len(pairs) // MAX_CLASHES)):
+            clashes = np.concatenate([clashes, block[_iou(shapes, *block.T) >= SAME_IOU]])
+            if len(clashes) >= MAX_CLASHES:
+                return _sorted_pairs(clashes)[:MAX_CLASHES]
+    return _sorted_pairs(clashes)
+
+
+def _measures(shapes: np.ndarray) -> np.ndarray:
+    """Return the area, centroid (x, y) and extent (x, y) of each outline, (n, 5)."""
+    west, south, east, north = shapely.bounds(shapes).T
+    centre = shapely.get_coordinates(shapely.centroid(shapes))
+    return np.column_stack([shapely.area(shapes), centre, east - west, north - south])
+
+
+def _may_be_same(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return which pairs of outlines, by their measures (n, 5), can have an IoU of ``SAME_IOU`` at all, (n,) of bool.
+
+    Their areas differ by less than that factor, and their centroids, along each axis, by at most 1 - IoU of both extents.
+    """
+    limit = SAME_IOU - ROUNDING
+    alike = np.minimum(left[:, 0], right[:, 0]) >= limit * np.maximum(left[:, 0], right[:, 0])
+    near = np.abs(left[:, 1:3] - right[:, 1:3]) <= (1 - limit) * (left[:, 3:] + right[:, 3:])
+    return alike & near.all(axis=1)
+
+
+def _iou(shapes: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    common = shapely.area(shapely.intersection(shapes[left], shapes[right]))
+    return common / (shapely.area(shapes[left]) + shapely.area(shapes[right]) - common)
+
+
+def _sorted_pairs(pairs: np.ndarray) -> np.ndarray:
+    pairs = np.sort(pairs, axis=1)
+    return pairs[np.lexsort(pairs.T[::-1])]
 
 
 def _format_bounds(frame: gpd.GeoDataFrame) -> str:

@@ -6,20 +6,28 @@ in longitude and latitude are those on the ground.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+
+from lobate.errors import UserError
+
+MAX_PAIRS, MAX_PAIRS_PER_OUTLINE = 1_000_000, 20
+"""Pairs of outlines that overlap, at most: this many, or in a large inventory so many for each outline."""
+QUERY_BLOCK = 256
+"""Outlines in one query of the tree."""
 
 
 def overlaps(left: gpd.GeoSeries, right: gpd.GeoSeries) -> pd.DataFrame:
     """Return one row for each pair of outlines that share area, in order of ``left`` then ``right``.
 
     Columns: ``left``, ``right`` (positions), ``iou`` (intersection over union), ``left_share`` and ``right_share`` (the
-    intersection over the area of each). Both sets are in one CRS.
+    intersection over the area of each). Both sets are in one CRS. Raises UserError for thousands of outlines on one place.
     """
-    tree = shapely.STRtree(np.asarray(right.values))
-    a, b = tree.query(np.asarray(left.values), predicate="intersects")
+    a, b = _near_pairs(np.asarray(left.values), np.asarray(right.values))
     order = np.lexsort((b, a))
     a, b = a[order], b[order]
     ours, theirs = np.asarray(left.values)[a], np.asarray(right.values)[b]
@@ -37,6 +45,31 @@ def overlaps(left: gpd.GeoSeries, right: gpd.GeoSeries) -> pd.DataFrame:
     return pairs[common > 0].reset_index(drop=True)
 
 
+def _near_pairs(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the positions of outlines that intersect, (2, n). They are counted first, because each costs an overlay."""
+    tree, blocks, count = shapely.STRtree(right), [np.zeros((2, 0), dtype=np.intp)], 0
+    for start in range(0, len(left), QUERY_BLOCK):
+        pairs = tree.query(left[start : start + QUERY_BLOCK], predicate="intersects")
+        pairs[0] += start
+        blocks.append(pairs)
+        count += pairs.shape[1]
+        if count > max(MAX_PAIRS, MAX_PAIRS_PER_OUTLINE * (len(left) + len(right))):
+            raise _heap_error(left, np.concatenate(blocks, axis=1)[0])
+    return np.concatenate(blocks, axis=1)
+
+
+def _heap_error(outlines: np.ndarray, positions: np.ndarray) -> UserError:
+    """Return the error of too many pairs; it names the outline, by its position, that overlaps with most others."""
+    counts = np.bincount(positions)
+    worst = int(counts.argmax())
+    place = shapely.centroid(outlines[worst])
+    return UserError(
+        f"Thousands of outlines lie over one another: outline {worst + 1} of {len(outlines):,}, at {place.x:.4f} "
+        f"{place.y:.4f}, overlaps with {counts[worst]:,} others, and comparing all pairs would take hours. Keep one outline "
+        "of each place, for instance in QGIS with Delete duplicate geometries."
+    )
+
+
 def one_to_one(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return a subset of the pairs with each outline at most once: the largest IoU first, ties by position."""
     kept, lefts, rights = [], set(), set()
@@ -52,8 +85,9 @@ def share_inside(outlines: gpd.GeoSeries, cover: gpd.GeoSeries) -> np.ndarray:
     """Return the share of each outline's area inside the union of ``cover``, 0 to 1; shape (n,)."""
     ours, theirs = np.asarray(outlines.values), np.asarray(cover.values)
     shares = np.zeros(len(ours))
-    hits, covers = shapely.STRtree(theirs).query(ours, predicate="intersects")
-    for position in np.unique(hits):
-        union = shapely.union_all(theirs[covers[hits == position]])
+    hits, covers = shapely.STRtree(theirs).query(ours, predicate="intersects")  # sorted by outline
+    for start, stop in pairwise(np.flatnonzero(np.diff(hits, prepend=-1, append=-1))):
+        position = hits[start]
+        union = shapely.union_all(theirs[covers[start:stop]])
         shares[position] = shapely.intersection(ours[position], union).area / ours[position].area
     return shares
