@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +31,20 @@ SCALARS: dict[str, list[str]] = {
     "tile": ["T"], "tiles": ["T"], "round": ["1"], "fold": ["0"], "source": ["insar"], "names": ["insar"], "scene": ["S2A"],
     "standard": ["rgik"],
 }  # fmt: skip
+GENEROUS_SECONDS = 120
 MAKES_FROM_NOTHING = {"make_example"}
-KINDS = {
+KINDS: dict[str, bytes | Callable[[Path], None] | None] = {
     "garbage": b"\x00\xffthis is nothing\n\x80",
     "empty": b"",
     "json": b'{"a": [1, 2]}',
     "absent": None,
+    "pipe": os.mkfifo,
+    "device": lambda path: path.symlink_to("/dev/zero"),
+    "loop": lambda path: path.symlink_to(path.name),
 }
 
 
-def words_for(verb: str, folder: Path, content: bytes | None) -> list[str]:
+def words_for(verb: str, folder: Path, content: bytes | Callable[[Path], None] | None) -> list[str]:
     words = [verb.replace("_", "-")]
     for parameter in signature.all_parameters(registry.load(verb)).values():
         option = f"--{parameter.name.replace('_', '-')}"
@@ -46,7 +53,9 @@ def words_for(verb: str, folder: Path, content: bytes | None) -> list[str]:
         if isinstance(parameter.marker, Input):
             path = folder / "in" / f"{parameter.name}.{SUFFIXES.get(parameter.name, 'gpkg')}"
             path.parent.mkdir(exist_ok=True)
-            if content is not None:
+            if callable(content):
+                content(path)
+            elif content is not None:
                 path.write_bytes(content)
             words += [option, str(path)]
         elif isinstance(parameter.marker, Output):
@@ -67,7 +76,9 @@ def test_garbage_ends_in_one_paragraph(verb, kind, tmp_path, monkeypatch, capfd)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOBATE_STORE", str(tmp_path / "store"))
     (tmp_path / "settings.json").write_text(json.dumps(SETTINGS))
+    signal.alarm(GENEROUS_SECONDS)  # ends the run where reading a pipe or a device does not
     status = main(words_for(verb, tmp_path, KINDS[kind]))
+    signal.alarm(0)
     told = capfd.readouterr().err
     assert status == 2, told
     assert "Error" in told

@@ -21,6 +21,7 @@ from shapely import STRtree, box
 from lobate.errors import UserError, UserErrors
 from lobate.imagery.scene_table import SCENES_DIR, fetched_dem_path, scenes_by_tile
 from lobate.io.dem import check_dem
+from lobate.io.filekind import check_kind
 from lobate.io.grid import Grid
 from lobate.io.raster import SINGLE_FILE_DRIVERS, open_raster
 from lobate.io.vector import LONLAT, readable_path
@@ -36,6 +37,7 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
     """
     has_scenes = bool(region.imagery.tiles) or Path(region.imagery.scenes or "").is_file() or not region.imagery.find
     named = [(name, path) for name, path in _files(region, Region, "") if not _will_be_made(region, path)]
+    _check_kinds(named)
     missing = [(name, path) for name, path in named if not Path(path).exists()]
     required = {_missing(*file) for file in missing if has_scenes or file[0] == "imagery.find.area"}
     drawn_later = {_missing(*file) for file in missing if undrawn and file[0].startswith("labels.")}
@@ -58,6 +60,18 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
     if mistakes:
         raise UserErrors(sorted({*mistakes, *required}))
     return [f"{path} ({name})" for name, path in missing]
+
+
+def _check_kinds(named: list[tuple[str, str]]) -> None:
+    """Raise UserErrors for the files that must not be opened at all, before anything opens one."""
+    mistakes = []
+    for name, path in named:
+        try:
+            check_kind(path)
+        except UserError as mistake:
+            mistakes.append(f"Setting {name}: {mistake}")
+    if mistakes:
+        raise UserErrors(sorted(mistakes))
 
 
 def _missing(name: str, path: str) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from lobate.errors import UserError
+from lobate.io.filekind import check_kind
 from lobate.io.jsonfile import read_json, write_json
 
 if TYPE_CHECKING:
@@ -180,9 +181,11 @@ def _check(images: Sequence[Path], others: Sequence[Path], out: Path) -> None:
     if not images:
         raise UserError("No scene was given to map. Name one or more images or Sentinel-2 products after `lobate map`.")
     for path in images:
+        check_kind(path)
         if not path.exists():
             raise UserError(f"The scene {path} does not exist. Check the path.")
     for path in others:
+        check_kind(path)
         if not path.exists():
             raise UserError(f"The file {path} does not exist. Check the path.")
     if out.suffix.lower() != ".gpkg":

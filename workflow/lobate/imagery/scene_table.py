@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lobate.errors import UserError
+from lobate.io.filekind import check_kind
 from lobate.io.spreadsheet import escape_formulas, restore_formulas
 from lobate.settings.imagery import Imagery
 
@@ -112,6 +113,7 @@ def _sort_key(row: Row) -> tuple[str, str, str]:
 
 def _read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield number and values of each line that is neither empty nor a comment."""
+    check_kind(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

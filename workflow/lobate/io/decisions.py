@@ -16,6 +16,7 @@ import pyogrio
 import shapely
 
 from lobate.errors import UserError
+from lobate.io.filekind import check_kind
 from lobate.io.polygons import polygons_in
 from lobate.io.vector import LONLAT, check_no_pending_edits, read_polygons
 
@@ -34,6 +35,7 @@ def read_decisions_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     The layer is ``review`` if the file has one, else its only layer. Raises UserError for a file without outlines, without
     a CRS or without the field status.
     """
+    check_kind(path)
     check_no_pending_edits(path)
     layer = _review_layer(path)
     frame = read_polygons(path, layer)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from lobate.errors import UserError
+from lobate.io.filekind import check_kind, files_below
 
 SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 MANIFEST = "checksums.json"
@@ -32,14 +34,14 @@ SNAKEMAKE_TIMESTAMP = ".snakemake_timestamp"
 def files_of(path: Path) -> dict[str, Path]:
     """Return the family of files at ``path`` by relative name; that of a plain file is ''.
 
-    Raises UserError if ``path`` does not exist.
+    Raises UserError if ``path`` does not exist, or is or holds a pipe, a socket or a device.
     """
     if path.name == MANIFEST and path.exists():
         path = path.parent
-    if path.is_dir():
-        files = (file for file in sorted(path.rglob("*")) if file.is_file() and file.name != SNAKEMAKE_TIMESTAMP)
-        return {file.relative_to(path).as_posix(): file for file in files}
-    if not path.exists():
+    mode = check_kind(path)
+    if stat.S_ISDIR(mode):
+        return {name: path / name for name in files_below(path) if PurePath(name).name != SNAKEMAKE_TIMESTAMP}
+    if not mode and not path.exists():
         raise UserError(f"The file {path} does not exist. Check its path, or run the step that makes it.")
     if path.suffix.lower() != ".shp":
         return {MAIN_FILE: path, **_raster_sidecars(path)}

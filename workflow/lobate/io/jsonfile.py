@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lobate.errors import UserError
+from lobate.io.filekind import check_kind
 
 T = TypeVar("T")
 RERUN = "Delete it and run again."
@@ -32,6 +33,7 @@ def read_json(path: Path, what: str, advice: str = RERUN, *, allow_nan: bool = T
     Raises UserError for a missing or unreadable file, text that is not JSON, and a value that is not an object. The
     message names ``what`` the file should be ("a verdict.json written by `train`") and ends with ``advice``, a sentence.
     """
+    check_kind(path)
     try:
         value = json.loads(path.read_text(encoding="utf-8"), parse_constant=None if allow_nan else _refuse_constant)
     except FileNotFoundError:

@@ -17,6 +17,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from lobate.errors import UserError
+from lobate.io.filekind import check_kind
 from lobate.io.grid import Grid
 
 BLOCK = 512
@@ -38,6 +39,7 @@ def open_raster(
     """
     if not str(path).startswith("/vsi") and not Path(path).exists():
         raise UserError(f"The raster {path} does not exist. Check the path in the configuration, or make the file.")
+    check_kind(path)
     try:
         with rasterio.open(path) if drivers is None else open_with_drivers(path, drivers) as dataset:
             if require_crs and dataset.crs is None:

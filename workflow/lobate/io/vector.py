@@ -21,6 +21,7 @@ import pyogrio
 import shapely
 
 from lobate.errors import UserError
+from lobate.io.filekind import check_kind
 from lobate.io.grid import LONLAT, WGS84
 from lobate.io.polygons import POLYGONAL
 
@@ -200,6 +201,7 @@ def readable_path(path: Path) -> Iterator[Path]:
     Raises UserError for a zip that is damaged, unsafe, or without exactly one file of outlines. Raises UserError also for
     a GeoPackage with changes that are not saved in it yet.
     """
+    check_kind(path)
     check_no_pending_edits(path)
     if path.suffix.lower() not in ARCHIVES or not path.is_file():
         with _with_index(path) as readable:

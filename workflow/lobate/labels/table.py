@@ -18,6 +18,7 @@ import pandas as pd
 import shapely
 
 from lobate.errors import UserError
+from lobate.io.filekind import check_kind
 from lobate.io.spreadsheet import restore_formulas
 from lobate.io.vector import geodesic_measures
 
@@ -88,6 +89,7 @@ def read_removed(path: Path) -> dict[str, str]:
 
     An id in two rows gets both reasons. Raises UserError when a column is missing or an id has no reason.
     """
+    check_kind(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
         separator = max(",;\t", key=text.partition("\n")[0].count)

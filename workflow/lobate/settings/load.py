@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lobate.errors import UserError, UserErrors
+from lobate.io.filekind import check_kind
 from lobate.io.jsonfile import json_text
 from lobate.settings.region import Region
 
@@ -57,6 +58,7 @@ def json_schema() -> str:
 
 
 def _read(file: Path) -> dict[str, Any]:
+    check_kind(file)
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

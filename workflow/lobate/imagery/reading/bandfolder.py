@@ -19,6 +19,7 @@ from lobate.imagery.reading.scene import (
     missing_band_error,
     missing_classes_error,
 )
+from lobate.io.filekind import check_kind
 
 RASTER_SUFFIXES = (".tif", ".tiff", ".jp2")
 
@@ -74,6 +75,8 @@ def band_file(path: Path, band: str) -> Path | None:
 def folder_product(path: Path) -> Product | None:
     """Return the metadata of product and granule in a folder, merged; None where there are none."""
     files = sorted(file for file in path.glob("*.xml") if not file.name.endswith(".aux.xml"))
+    for file in files:
+        check_kind(file)
     products = [read_product(file.read_bytes(), str(file)) for file in files]
     return reduce(Product.filled_from, products) if products else None
 

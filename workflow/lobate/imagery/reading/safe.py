@@ -6,7 +6,6 @@ address of a raster for GDAL (``/vsizip/...`` in a zip).
 
 from __future__ import annotations
 
-import os
 import re
 import zipfile
 import zlib
@@ -18,6 +17,7 @@ from lobate.errors import UserError
 from lobate.imagery.reading.calibration import calibrate
 from lobate.imagery.reading.product import Product, read_product
 from lobate.imagery.reading.scene import Band, Scene, SceneRequest, find_date, missing_band_error, missing_classes_error
+from lobate.io.filekind import check_kind, files_below
 
 MAX_METADATA_BYTES = 32 << 20
 """A product's metadata have some hundred thousand bytes."""
@@ -54,10 +54,7 @@ class FolderArchive:
 
     def names(self) -> list[str]:
         """Return the files inside, sorted; links to folders are followed."""
-        names = []
-        for root, _, files in os.walk(self.path, followlinks=True):
-            names += [(Path(root) / file).relative_to(self.path).as_posix() for file in files]
-        return sorted(names)
+        return files_below(self.path)
 
     def read(self, name: str) -> bytes:
         """Return the content of one file."""
@@ -76,6 +73,7 @@ class ZipArchive:
 
     def names(self) -> list[str]:
         """Return the files inside, sorted. Raises UserError for a damaged zip, an entry outside it, or a zip bomb."""
+        check_kind(self.path)
         try:
             with zipfile.ZipFile(self.path) as archive:
                 entries = [entry for entry in archive.infolist() if not entry.is_dir()]

@@ -24,6 +24,7 @@ from lobate.imagery.reading.scene import (
     missing_band_error,
     missing_classes_error,
 )
+from lobate.io.filekind import check_kind
 
 MAX_FLOAT = 1e300
 """An integer in JSON may be too large for a float."""
@@ -73,6 +74,7 @@ def _json_files(path: Path) -> list[Path]:
 
 
 def _read_item(file: Path) -> dict[str, Any] | None:
+    check_kind(file)
     try:
         item = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
