@@ -5,9 +5,14 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from shapely.geometry import box
+from shapely.geometry import Polygon, box
 
+from lobate.cli.check import check_region
 from lobate.cli.estimate import estimate_run, format_estimate
+from lobate.errors import UserError
+from lobate.imagery.reading.scene import SceneRequest
+from lobate.imagery.scene_stack import open_tile_scenes
+from lobate.settings.imagery import Clouds
 from lobate.settings.load import parse
 
 TABLE = "scene\ttile\tdate\tcloud_cover\tbaseline\tsource\tchecksums\n"
@@ -105,7 +110,7 @@ def test_a_region_without_scenes_is_told_so(outlines):
 def test_the_text_names_every_count_and_where_times_are_measured(outlines):
     text = format_estimate(estimate_run(region()), region())
     for part in (
-        "tiles     3, from 6 scenes",
+        "tiles     3, from 6 scenes to fetch; 362 million pixels in all",
         "outlines  10, cut into about 60 patches",
         "6.3 GB in results/",
         "at most 3 rounds of 30,000 iterations of 8 patches; 1 training more",
@@ -114,3 +119,48 @@ def test_the_text_names_every_count_and_where_times_are_measured(outlines):
         "results/r/benchmarks",
     ):
         assert part in text
+
+
+def sparse(path, side):
+    """Write an image without pixels: a few thousand bytes, whatever its size."""
+    grid = {
+        "height": side,
+        "width": side,
+        "count": 3,
+        "crs": "EPSG:32644",
+        "transform": Affine(10, 0, 5e5, 0, -10, 4e6),
+    }
+    profile = {"tiled": True, "blockxsize": 4096, "blockysize": 4096, "sparse_ok": True, "bigtiff": "YES", **grid}
+    with rasterio.open(path, "w", driver="GTiff", dtype="uint8", **profile):
+        pass
+
+
+@pytest.mark.parametrize(("side", "is_large"), [(10_980, False), (20_000, False), (30_000, True), (100_000, True)])
+def test_the_cost_of_an_image_larger_than_tiles_usually_are_is_said(side, is_large, outlines):
+    sparse("sparse.tif", side)
+    chosen = region(imagery={"tiles": {"T": ["sparse.tif"]}})
+    check_region(chosen)
+    estimate = estimate_run(chosen)
+    text = format_estimate(estimate, chosen)
+    assert estimate.large == ({"T": side**2} if is_large else {})
+    assert ("Warning: tile T has" in text) == is_large
+    assert f"{side**2 / 1e6:,.0f} million pixels" in text
+    assert f"as many as {side**2 / 10_980**2:.0f} tiles of Sentinel-2" in text or not is_large
+
+
+def test_an_image_that_would_take_for_ever_is_refused_by_check_and_by_the_verb(outlines, tmp_path):
+    sparse("sparse.tif", 300_000)
+    chosen = region(imagery={"tiles": {"T": ["sparse.tif"]}})
+    refusal = r"sparse\.tif has 300,000 x 300,000 pixels, as many as 747 tiles"
+    with pytest.raises(UserError, match=f"Setting imagery.tiles.T: {refusal}"):
+        check_region(chosen)
+    wanted = SceneRequest(("B04", "B03", "B02"), "none", needs_classes=False)
+    with pytest.raises(UserError, match=refusal), open_tile_scenes([tmp_path / "sparse.tif"], wanted, (), Clouds()):
+        pass
+
+
+def test_outlines_of_noise_are_refused_by_the_estimate(outlines):
+    noise = Polygon(np.random.default_rng(0).uniform([500_000, 4_000_000], [505_000, 4_005_000], (4_000, 2)))
+    gpd.GeoDataFrame({"id": ["n"]}, geometry=[noise], crs="EPSG:32644").to_file("p.gpkg")
+    with pytest.raises(UserError, match="feature 1 crosses itself more than"):
+        estimate_run(region())

@@ -292,7 +292,7 @@ def _first_grid(scenes: list[str], region: Region) -> Grid | UserError | None:
 
 def _grid(scene: Path, region: Region) -> Grid:
     from lobate.imagery.reading.scene import SceneRequest
-    from lobate.imagery.reading.scenes import read_scene
+    from lobate.imagery.reading.scenes import check_size, read_scene
 
     wanted = SceneRequest(
         tuple(region.imagery.bands),
@@ -302,9 +302,12 @@ def _grid(scene: Path, region: Region) -> Grid:
     )
     contents = read_scene(scene, wanted)
     if contents.grid:
-        return contents.grid
-    with open_raster(contents.bands[0].address, drivers=SINGLE_FILE_DRIVERS) as band:
-        return Grid.from_raster(band)
+        grid = contents.grid
+    else:
+        with open_raster(contents.bands[0].address, drivers=SINGLE_FILE_DRIVERS) as band:
+            grid = Grid.from_raster(band)
+    check_size(grid, scene)
+    return grid
 
 
 def _bounds_lonlat(bounds: tuple[float, float, float, float], crs: str) -> tuple[float, float, float, float]:

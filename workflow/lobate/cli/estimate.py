@@ -14,7 +14,7 @@ import pyogrio
 import rasterio
 
 from lobate.imagery.scene_table import scene_rows, scenes_by_tile
-from lobate.io.vector import LONLAT, geodesic_area_m2, readable_path
+from lobate.io.vector import LONLAT, check_complexity, geodesic_area_m2, readable_path
 from lobate.patches.windows import largest_side, window_spans
 from lobate.settings import Region
 from lobate.settings.base import PolygonFile
@@ -29,6 +29,9 @@ BAND_BYTES, IMAGE_BYTES, OTHER_BYTES = 2.0 * TILE_PX**2, 3.0, 0.5
 # Bytes of a model file: 42 million weights of four bytes in the paper's network, about a tenth of that in a small one.
 LARGE_MODEL, SMALL_MODEL = 170e6, 20e6
 
+LARGE_PIXELS = 20_000**2
+"""A larger image is legal, but its cost is said: some three Sentinel-2 tiles."""
+
 JOBS_PER_TILE = 5  # compose, rasterize, crop, predict, vectorize
 JOBS_PER_ROUND = 2  # train, mine
 JOBS_PER_REGION = 34  # steps that run once, figures among them
@@ -39,7 +42,8 @@ class Estimate:
     """Rough counts of a run; ``outlines`` and ``patches`` are 0 where no outlines exist yet.
 
     ``passes`` is the number of forward passes for one window, ``trainings`` the largest number of trainings beside the
-    rounds: one on the other protocol's split, and one a fold.
+    rounds: one on the other protocol's split, and one a fold. ``pixels`` are those of all tiles, ``large`` those of each
+    tile with more than ``LARGE_PIXELS``.
     """
 
     tiles: int
@@ -53,14 +57,19 @@ class Estimate:
     iterations: int
     rounds: int
     trainings: int
+    pixels: int
+    large: dict[str, int]
 
 
 def estimate_run(region: Region) -> Estimate:
-    """Return the counts of a run of ``region``; its files must be in order (`check_region`)."""
+    """Return the counts of a run of ``region``; its files must be in order (`check_region`).
+
+    Raises UserError for outlines far too complex to work with.
+    """
     tiles, training = scenes_by_tile(region.imagery), region.training
     fetches = len({row["scene"] for row in scene_rows(region.imagery)})
     outlines, patches = _count_patches(region)
-    sizes = [_tile_pixels(scenes, region) for scenes in tiles.values()]
+    pixels = {tile: _tile_pixels(scenes, region) for tile, scenes in tiles.items()}
     trainings = training.both_protocols + region.patches.split.folds
     return Estimate(
         tiles=len(tiles),
@@ -73,12 +82,14 @@ def estimate_run(region: Region) -> Estimate:
         + trainings
         + len(region.inventory.others)
         + JOBS_PER_REGION,
-        disk_bytes=_disk_bytes(region, sum(sizes), fetches, patches),
-        windows=sum(_count_windows(pixels, region) for pixels in sizes),
+        disk_bytes=_disk_bytes(region, sum(pixels.values()), fetches, patches),
+        windows=sum(_count_windows(count, region) for count in pixels.values()),
         passes=_passes(region),
         iterations=training.schedule.iterations,
         rounds=training.max_rounds,
         trainings=trainings,
+        pixels=sum(pixels.values()),
+        large={tile: count for tile, count in pixels.items() if count > LARGE_PIXELS},
     )
 
 
@@ -89,7 +100,9 @@ def format_estimate(estimate: Estimate, region: Region) -> str:
     predict, schedule, folder = region.mapping.predict, region.training.schedule, f"results/{region.region}"
     lines = [
         "Rough size of a run:",
-        f"  tiles     {estimate.tiles}" + (f", from {estimate.fetches} scenes to fetch" if estimate.fetches else ""),
+        f"  tiles     {estimate.tiles}"
+        + (f", from {estimate.fetches} scenes to fetch" if estimate.fetches else "")
+        + f"; {_millions(estimate.pixels)} in all",
         f"  outlines  {_outlines_text(estimate)}",
         f"  jobs      about {estimate.jobs} (`snakemake -n` counts them)",
         f"  disk      {_size(estimate.disk_bytes)} in results/ and resources/",
@@ -100,7 +113,21 @@ def format_estimate(estimate: Estimate, region: Region) -> str:
         f"Times depend on your machine: after the first hundred iterations {folder}/logs/train/round_1.log shows images a second "
         f"and the seconds left, and {folder}/benchmarks holds the time of each finished step.",
     ]
+    lines += [_large_text(tile, count) for tile, count in estimate.large.items()]
     return "\n".join(lines) + "\n"
+
+
+def _large_text(tile: str, pixels: int) -> str:
+    times = pixels / TILE_PX**2
+    return (
+        f"Warning: tile {tile} has {_millions(pixels)}, as many as {times:.0f} tiles of Sentinel-2. Each of its steps takes {times:.0f} "
+        "times as long as for one, and a step that is interrupted begins anew. Cut the image into several tiles, or leave out "
+        "its empty margin."
+    )
+
+
+def _millions(pixels: int) -> str:
+    return f"{pixels / 1e6:,.0f} million pixels" if pixels >= 1e6 else f"{pixels:,} pixels"
 
 
 def _outlines_text(estimate: Estimate) -> str:
@@ -141,6 +168,7 @@ def _areas_m2(file: PolygonFile) -> list[float]:
         return []
     with readable_path(Path(file.path)) as whole:
         outlines = pyogrio.read_dataframe(whole, layer=file.layer)
+        check_complexity(whole, file.layer, outlines)
     for field, value in file.where.items():
         outlines = outlines[outlines[field] == value]
     areas = geodesic_area_m2(outlines[~outlines.geometry.isna()].to_crs(LONLAT)).tolist()

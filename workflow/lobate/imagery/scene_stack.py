@@ -71,6 +71,7 @@ def open_tile_scenes(
 
 def _check_grids(sources: list[ScenePixels]) -> None:
     first = sources[0]
+    scenes.check_size(first.grid, first.scene.path)
     for source in sources[1:]:
         if not source.grid.same_as(first.grid):
             raise UserError(

@@ -21,6 +21,7 @@ import pyogrio
 import shapely
 
 from lobate.errors import UserError
+from lobate.io.complexity import too_complex
 from lobate.io.filekind import check_kind
 from lobate.io.grid import LONLAT, WGS84
 from lobate.io.polygons import POLYGONAL
@@ -54,7 +55,7 @@ READ_ERRORS = (
 def read_layer(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
     """Return one layer of a vector file, in its own CRS, without Z; multi-geometries of one part become single.
 
-    Raises UserError if the file or layer is missing, unreadable, ambiguous or without a CRS. An empty layer is no error.
+    Raises UserError if the file or layer is missing, unreadable, ambiguous, without a CRS or far too complex. An empty layer is no error.
     """
     if not Path(path).exists():
         raise UserError(f"The vector file {path} does not exist. Check the path in the configuration.")
@@ -83,7 +84,20 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
             f"The vector file {where} has no coordinate reference system (a Shapefile needs its .prj), so its place on "
             "Earth is unknown. Assign the right one in QGIS and save it again."
         )
+    check_complexity(path, layer, frame)
     return frame
+
+
+def check_complexity(path: Path, layer: str | None, frame: gpd.GeoDataFrame) -> None:
+    """Raise UserError for an outline on which any further step would work for hours."""
+    found = too_complex(np.array(frame.geometry.values, dtype=object))
+    if found:
+        place, flaw = found
+        numbers = pyogrio.read_dataframe(path, layer=layer, columns=[], read_geometry=False, fid_as_index=True).index
+        raise UserError(
+            f"The vector file {path}{f', layer {layer}' if layer else ''}: feature {numbers[place]} {flaw}, more than lobate "
+            "can work with. Simplify it in QGIS (Vector > Geometry tools > Simplify), draw it again, or delete it."
+        )
 
 
 def _layer_name(path: str | Path, layer: str | None) -> str | None:

@@ -11,10 +11,15 @@ from lobate.errors import UserError
 from lobate.imagery.reading import bandfolder, multiband, safe, stacitem
 from lobate.imagery.reading.scene import Scene, SceneRequest
 from lobate.io.digest import MANIFEST
+from lobate.io.grid import Grid
 from lobate.settings.imagery import Clouds
 
 log = logging.getLogger(__name__)
 
+TILE_PIXELS = 10_980**2
+"""Pixels of a Sentinel-2 tile at 10 m."""
+MAX_PIXELS = 100_000**2
+"""Pixels of a scene: 83 times those of a Sentinel-2 tile."""
 READERS = (safe, stacitem, bandfolder, multiband)
 """Modules with ``recognises`` and ``read``, one for each kind of scene; the first that recognises a path reads it."""
 
@@ -29,6 +34,16 @@ def read_scene(path: Path, wanted: SceneRequest) -> Scene:
         if reader.recognises(scene_path):
             return reader.read(scene_path, wanted)
     raise UserError(f"The scene {path} does not exist. Check the tile's list in imagery.tiles, or fetch the scene.")
+
+
+def check_size(grid: Grid, source: Path | str) -> None:
+    """Raise UserError for a scene so large that its tile would take days, however few of its pixels hold data."""
+    if grid.height * grid.width > MAX_PIXELS:
+        raise UserError(
+            f"{source} has {grid.width:,} x {grid.height:,} pixels, as many as {grid.height * grid.width / TILE_PIXELS:.0f} tiles of "
+            f"Sentinel-2; one tile of a region has {MAX_PIXELS:,} at most. All are mapped, also where the file is empty. Cut "
+            "it into several tiles (gdal_translate -projwin), or cut its empty margin off."
+        )
 
 
 @dataclass(frozen=True)
