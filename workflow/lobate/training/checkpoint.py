@@ -1,16 +1,17 @@
-"""Checkpoints: a killed training resumes from the last one, and a half-written file is never read.
+"""Checkpoints: a killed training resumes from the last one, and a half-written or damaged file is never read.
 
 Batches and dropout follow from (seed, round, iteration), so a checkpoint needs no random states. It holds the weights, the
-optimiser's state and the training's state.
+optimiser's state and the training's state. Its last bytes are a digest of all bytes before them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 SCRATCH_VARIABLE = "LOBATE_SCRATCH"
 """Environment variable: a folder that outlives a killed run; without it no checkpoint is written."""
+DIGEST_BYTES = hashlib.sha256().digest_size
+READ_BYTES = 1 << 20
 
 
 def checkpoint_path() -> Path | None:
@@ -30,11 +33,27 @@ def checkpoint_path() -> Path | None:
     return Path(folder) / "checkpoint.pt"
 
 
+class _DigestingWriter:
+    """A file that also digests what is written to it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.digest = file, hashlib.sha256()
+
+    def write(self, content: bytes) -> int:
+        self.digest.update(content)
+        return self.file.write(content)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write the state (tensors, numbers, strings, lists, dicts) under a temporary name and rename it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path, fsync=True) as temporary, temporary.open("wb") as file:
-        torch.save(state, file)
+        writer = _DigestingWriter(file)
+        torch.save(state, writer)  # type: ignore[arg-type]  # it needs write and flush only
+        file.write(writer.digest.digest())
 
 
 def load_checkpoint(path: Path, recipe: str) -> dict[str, Any] | None:
@@ -42,7 +61,10 @@ def load_checkpoint(path: Path, recipe: str) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        if not _is_whole(path):
+            log.warning("the checkpoint %s is damaged (its digest does not fit); training starts anew", path)
+            return None
+        state = torch.load(path, map_location="cpu", weights_only=True)  # torch skips the digest after its archive
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
         log.warning("the checkpoint %s cannot be read (%s); training starts anew", path, type(error).__name__)
         return None
@@ -50,3 +72,13 @@ def load_checkpoint(path: Path, recipe: str) -> dict[str, Any] | None:
         log.warning("the checkpoint %s belongs to another training; training starts anew", path)
         return None
     return state
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the file ends in the digest of the bytes before it."""
+    digest, left = hashlib.sha256(), path.stat().st_size - DIGEST_BYTES
+    with path.open("rb") as file:
+        while left > 0 and (content := file.read(min(left, READ_BYTES))):
+            digest.update(content)
+            left -= len(content)
+        return left == 0 and file.read() == digest.digest()
