@@ -9,6 +9,7 @@ import pytest
 from lobate.errors import UserError
 from lobate.imagery.reading import safe
 from lobate.imagery.reading.safe import FolderArchive, ZipArchive
+from lobate.imagery.reading.scene import SceneRequest
 
 
 def packed(path, entries: dict[str, bytes], **options):
@@ -61,6 +62,38 @@ def test_a_damaged_or_encrypted_entry_is_a_mistake(tmp_path):
         path.write_bytes(whole[:place] + change + whole[place + len(change) :])
         with pytest.raises(UserError, match=r"MTD_MSIL2A\.xml cannot be read"):
             ZipArchive(path).read("MTD_MSIL2A.xml")
+
+
+def with_method(path, method):
+    """Give the last entry of a zip another compression method, in the directory and in its own header."""
+    content = bytearray(path.read_bytes())
+    for place in (content.rindex(b"PK\x03\x04") + 8, content.rindex(b"PK\x01\x02") + 10):
+        content[place : place + 2] = method.to_bytes(2, "little")
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("method", [1, 6, 9, 10, 12, 14, 93, 95, 98, 99, 65535])
+def test_an_entry_neither_stored_nor_deflated_is_refused(tmp_path, method):
+    """Deflate64 (9) overflows a buffer in older versions of GDAL; bzip2, LZMA, zstd and others no product has."""
+    path = packed(tmp_path / "a.zip", {"MTD_MSIL2A.xml": b"x", "GRANULE/B04.jp2": b"x" * 99})
+    with pytest.raises(UserError, match=rf"a\.zip .*neither stored nor deflated .*B04\.jp2.* method {method}\b"):
+        ZipArchive(with_method(path, method)).names()
+    with pytest.raises(UserError, match="neither stored nor deflated"):
+        safe.read(path, SceneRequest(("B04",), "metadata", False))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_sound_entry_of_another_compression_is_refused(tmp_path, method):
+    path = packed(tmp_path / "a.zip", {"MTD_MSIL2A.xml": b"x" * 99}, compression=method)
+    with pytest.raises(UserError, match="neither stored nor deflated"):
+        ZipArchive(path).names()
+
+
+def test_stored_and_deflated_entries_are_read(tmp_path):
+    for method in safe.COMPRESSIONS:
+        path = packed(tmp_path / "a.zip", {"MTD_MSIL2A.xml": b"x" * 99}, compression=method)
+        assert ZipArchive(path).names() == ["MTD_MSIL2A.xml"]
 
 
 def test_nothing_is_unpacked(products, tmp_path):

@@ -21,6 +21,8 @@ from lobate.io.filekind import check_kind, files_below
 
 MAX_METADATA_BYTES = 32 << 20
 """A product's metadata have some hundred thousand bytes."""
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Compressions of a product's entries. GDAL unpacks others as well, such as deflate64, with a buffer overflow in old versions."""
 MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO = 1 << 30, 100
 """A zip that unpacks to more than these bytes, and to more than this multiple of its own size, counts as a zip bomb."""
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError)
@@ -67,12 +69,15 @@ class FolderArchive:
 
 @dataclass(frozen=True)
 class ZipArchive:
-    """A product in a zip. A zip with entries outside its own folder, or a zip bomb, is refused."""
+    """A product in a zip. A zip with entries outside its own folder or of a rare compression, or a zip bomb, is refused."""
 
     path: Path
 
     def names(self) -> list[str]:
-        """Return the files inside, sorted. Raises UserError for a damaged zip, an entry outside it, or a zip bomb."""
+        """Return the files inside, sorted.
+
+        Raises UserError for a damaged zip, an entry outside it or of another compression than deflate, and a zip bomb.
+        """
         check_kind(self.path)
         try:
             with zipfile.ZipFile(self.path) as archive:
@@ -84,6 +89,12 @@ class ZipArchive:
                 raise UserError(
                     f"{self.path} holds an entry that leaves the archive ({entry.filename!r}); no Sentinel-2 product does "
                     "that, so it is not opened. Fetch the product again from a source you trust."
+                )
+            if entry.compress_type not in COMPRESSIONS:
+                raise UserError(
+                    f"{self.path} holds an entry that is neither stored nor deflated ({entry.filename!r}, method "
+                    f"{entry.compress_type}); no Sentinel-2 product is packed so. Fetch the product again, or unpack it and "
+                    "name the .SAFE folder."
                 )
         self._check_size(sum(entry.file_size for entry in entries))
         return sorted(entry.filename for entry in entries)
