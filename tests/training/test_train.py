@@ -113,6 +113,31 @@ def test_a_checkpoint_between_looks_serves_as_well(train_call, monkeypatch, tmp_
     assert len(taken) == 7  # four, the one that was killed, and the last two
 
 
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_a_checkpoint_with_a_flipped_bit_changes_no_model(train_call, monkeypatch, tmp_path, caplog, share):
+    """Of the network, the optimiser or the best weights: the training starts anew and ends with the same bytes."""
+    whole = contents(train_call.train("whole"))
+    monkeypatch.setenv(SCRATCH_VARIABLE, str(tmp_path / "scratch"))
+    step, taken = loop.train_step, []
+
+    def killed(*arguments):
+        taken.append(1)
+        if len(taken) == 4:
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    monkeypatch.setattr(loop, "train_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train_call.train("killed")
+    checkpoint = tmp_path / "scratch/checkpoint.pt"
+    content = bytearray(checkpoint.read_bytes())
+    content[int(share * len(content))] ^= 0x40
+    checkpoint.write_bytes(content)
+    assert contents(train_call.train("end")) == whole
+    assert "training starts anew" in caplog.text
+    assert len(taken) == 4 + 6
+
+
 def test_it_learns(train_call):
     outputs = train_call.with_options(iterations=80, evaluate_every=40, batch=4, learning_rate=0.2, scales=[1.0]).train(
         "long"
