@@ -78,9 +78,15 @@ def sound_patches(path: Path) -> None:
 
 
 TINY = (Path(__file__).parents[1] / "conf/tiny.yaml").read_text()
-MODEL = save(
-    {"a": np.zeros((2, 3), np.float32)}, {"lobate": json.dumps({"format": 1, "bands": ["B04"], "network": {}})}
-)
+HEADER = {
+    "architecture": {"backbone": "resnet18", "output_stride": 16, "weights": "none"},
+    "bands": ["B04"],
+    "channels": 1,
+    "classes": 2,
+    "digest": "0" * 64,
+    "preprocessing": {"mean": [0.5], "std": [0.5]},
+}
+MODEL = save({"a": np.zeros((2, 3), np.float32)}, {"lobate": json.dumps(HEADER)})
 RECORD = json.dumps({"key": "0" * 64, "outputs": {"made": [{"": "0" * 64}]}, "sources": {}})
 
 

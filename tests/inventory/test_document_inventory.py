@@ -18,8 +18,11 @@ from .conftest import square
 from .test_translate_inventory import compiled
 
 HEADER = {
-    "architecture": {"backbone": "xception71"},
+    "architecture": {"backbone": "xception71", "output_stride": 16, "weights": "none"},
     "bands": ["B04", "B03", "B02"],
+    "channels": 3,
+    "classes": 2,
+    "preprocessing": {"mean": [0.5] * 3, "std": [0.5] * 3},
     "digest": "abc",
     "round": 2,
     "lobate": "1",
@@ -122,7 +125,7 @@ def test_no_model_no_scenes_nothing_found(tmp_path):
     [
         ("summary.json", "{", "should be a summary.json written by `compile-inventory`"),
         ("A.json", "[]", "is not an image's facts written by `compose-rgb`"),
-        ("model.safetensors", "x", "no model of lobate"),
+        ("model.safetensors", "x", "the model file is damaged"),
     ],
 )
 def test_files_that_are_something_else(folder, name, content, message):

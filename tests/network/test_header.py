@@ -13,11 +13,20 @@ from safetensors.numpy import save_file
 from lobate.errors import UserError
 from lobate.network.header import METADATA_KEY, read_header
 
+HEADER = {
+    "architecture": {"backbone": "xception71", "output_stride": 16, "weights": "none"},
+    "channels": 1,
+    "classes": 2,
+    "preprocessing": {"mean": [0.5], "std": [0.5]},
+    "threshold": 0.4,
+    "of_a_later_version": [1, {"a": None}],
+}
+
 
 def test_header_is_read_without_torch(tmp_path):
     path = tmp_path / "model.safetensors"
-    save_file({"a": np.zeros(3, np.float32)}, path, metadata={METADATA_KEY: json.dumps({"threshold": 0.4})})
-    assert read_header(path) == {"threshold": 0.4}
+    save_file({"a": np.zeros(3, np.float32)}, path, metadata={METADATA_KEY: json.dumps(HEADER)})
+    assert read_header(path) == HEADER
     code = f"import sys; from lobate.network.header import read_header; read_header({str(path)!r}); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

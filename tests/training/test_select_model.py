@@ -14,6 +14,7 @@ from shapely.geometry import box
 from lobate.errors import UserError
 from lobate.io.vector import write_layers
 from lobate.network.header import METADATA_KEY, read_header
+from lobate.network.weights import weights_digest
 from lobate.training.select_model import (
     common_ranges,
     compare_splits,
@@ -24,10 +25,9 @@ from lobate.training.select_model import (
 )
 
 HEADER = {
-    "architecture": {"backbone": "mobilenetv2_100", "weights": "none"},
+    "architecture": {"backbone": "mobilenetv2_100", "output_stride": 16, "weights": "none"},
     "channels": 3,
     "classes": 2,
-    "digest": "d" * 64,
     "libraries": {"torch": "2"},
     "preprocessing": {"mean": [0.5] * 3, "std": [0.5] * 3},
 }
@@ -53,10 +53,10 @@ def rounds(tmp_path):
             facts = {"round": trained, "validation_iou": {"landform": iou}, "mined_negatives": 0}
             verdicts.append(write(tmp_path / f"v{number}.json", facts))
             models.append(tmp_path / f"m{number}")
+            weights = {"a.weight": np.full((2, 3), trained, "f4")}
             header = {**HEADER, "round": trained, "validation_iou": facts["validation_iou"]}
-            save_file(
-                {"a.weight": np.full((2, 3), trained, "f4")}, models[-1], metadata={METADATA_KEY: json.dumps(header)}
-            )
+            header["digest"] = weights_digest(weights)
+            save_file(weights, models[-1], metadata={METADATA_KEY: json.dumps(header)})
         model, selection = tmp_path / "model.safetensors", tmp_path / "selection.json"
         select_model(verdicts, models, model, selection, target_iou=target, **options)
         return json.loads(selection.read_text()), read_header(model)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 from lobate.engine.signature import Input, Output, Setting
-from lobate.errors import UserError
 from lobate.inventory.attributes import INVENTORY
 from lobate.inventory.sources import DETECTION_METHOD, REVIEWED, read_compiled
 from lobate.io.jsonfile import parse_json, read_json, write_json
+from lobate.network.header import read_header
 from lobate.settings.example import Example
 from lobate.settings.inventory import OtherInventory
 
@@ -132,15 +131,7 @@ def _scenes_with_pixels(facts: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _read_model(path: Path) -> dict[str, Any]:
     """Return the fields of the model's header that describe it; the weights are not read."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "numpy") as file:
-            header = json.loads((file.metadata() or {})["lobate"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise UserError(
-            f"{path} is no model of lobate, or is damaged ({error}). Give the model.safetensors that select-model chose."
-        ) from error
+    header = read_header(path)
     return {name: header.get(name) for name in MODEL_FIELDS}
 
 

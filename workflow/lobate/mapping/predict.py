@@ -99,7 +99,7 @@ def _load_network(file: Path, grid: Grid, device: str, settings: Predict) -> tup
     if stride != model.output_stride:
         log.info("Trained at output stride %d, mapping at %d.", model.output_stride, stride)
         set_output_stride(model, stride)
-    network = landform_probability(fuse_batch_norms(model), device)
+    network = landform_probability(fuse_batch_norms(model, file), device)
     if settings.compile is True or (settings.compile == "auto" and _compiling_pays(model, grid, settings)):
         network = compile_model(network)
     if settings.tta.scales != [1.0]:

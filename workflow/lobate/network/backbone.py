@@ -8,6 +8,7 @@ every convolution at output stride 8, 16 or 32, so one set of weights serves all
 from __future__ import annotations
 
 import difflib
+import functools
 import logging
 import pickle
 from pathlib import Path
@@ -64,6 +65,7 @@ def create_on_meta(name: str, channels: int, **options: Any) -> nn.Module:
         return timm.create_model(name, in_chans=channels, **options).eval()
 
 
+@functools.lru_cache(maxsize=64)
 def find_out_indices(name: str, channels: int) -> tuple[int, int]:
     """Return the indices of the stride-4 and of the deepest feature map of a timm model."""
     try:
@@ -78,6 +80,7 @@ def _feature_info(net: nn.Module) -> FeatureInfo:
     return cast(FeatureInfo, net.feature_info)
 
 
+@functools.lru_cache(maxsize=64)
 def measure_reductions(name: str, channels: int, out_indices: tuple[int, int]) -> dict[str, int]:
     """Return the reduction of each convolution's input (image side / input side), at the native stride.
 

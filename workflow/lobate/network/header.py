@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from lobate.errors import UserError
+from lobate.network.header_entries import find_flaw
+from lobate.network.weights import ARRAY_TYPES, check_weights, damage_error
 
 METADATA_KEY = "lobate"
 """Key of the safetensors metadata, the only one: several would be written in no fixed order."""
@@ -22,7 +24,8 @@ RUNNING_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 def read_header(path: Path) -> dict[str, Any]:
     """Return a model file's header without loading its weights.
 
-    Raises UserError when the file is not a model of lobate, or is damaged.
+    Its known entries have the types and limits of ``header_entries.Header``. Raises UserError when the file is not a model
+    of lobate, is damaged, or its header is not sound.
     """
     with open_safetensors(path, "numpy") as file:
         return parse_header(path, file.metadata())
@@ -32,10 +35,8 @@ def copy_with_header(source: Path, target: Path, entries: dict[str, Any]) -> Non
     """Write the model of ``source`` to ``target`` with further ``entries`` in its header; the weights stay bit for bit."""
     with open_safetensors(source, "numpy") as file:
         header = parse_header(source, file.metadata())
-        try:
-            state = {name: file.get_tensor(name) for name in sorted(file.keys())}
-        except (SafetensorError, OSError) as error:
-            raise damage_error(source, str(error)) from error
+        state = read_tensors(source, file)
+    check_weights(source, state, header.get("digest"))
     save_file(state, target, metadata={METADATA_KEY: header_text({**header, **entries})})
 
 
@@ -63,18 +64,36 @@ def open_safetensors(path: Path, framework: Literal["numpy", "pt"]) -> Any:
         raise damage_error(path, str(error)) from error
 
 
+def read_tensors(path: Path, file: Any) -> dict[str, Any]:
+    """Return the tensors of an open safetensors file by name. Raises UserError for a type that no model of lobate has."""
+    try:
+        types = {name: file.get_slice(name).get_dtype() for name in sorted(file.keys())}
+        for name, kind in types.items():
+            if kind not in ARRAY_TYPES:
+                raise damage_error(path, f"the tensor {name} is of type {kind}")
+        return {name: file.get_tensor(name) for name in types}
+    except (SafetensorError, OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
+        raise damage_error(path, str(error)) from error
+
+
 def parse_header(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
     """Return the header in a safetensors file's metadata. Raises UserError where lobate did not write it."""
     try:
-        return json.loads((metadata or {})[METADATA_KEY])
+        header = json.loads((metadata or {})[METADATA_KEY])
     except (KeyError, ValueError) as error:
         raise UserError(
             f"{path}: is a safetensors file, but its header does not say that lobate wrote it. Weights of a backbone go "
             "into training.network.weights; for mapping, give a model.safetensors that `train` wrote."
         ) from error
+    except RecursionError:
+        raise _header_error(path, "it is nested too deeply") from None
+    if flaw := find_flaw(header):
+        raise _header_error(path, flaw)
+    return header
 
 
-def damage_error(path: Path, reason: str) -> UserError:
-    """Return the error of a damaged model file."""
-    reason = (reason.splitlines() or ["unknown"])[0]
-    return UserError(f"{path}: the model file is damaged ({reason}). Copy it again, or let the workflow rebuild it.")
+def _header_error(path: Path, flaw: str) -> UserError:
+    return UserError(
+        f"{path}: the header of the model file is not sound ({flaw}). Use the file as `train` or `select-model` wrote it, or "
+        "let the workflow rebuild it."
+    )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from lobate.errors import first_line
+from lobate.errors import UserError, first_line
 from lobate.network.batches import Network
 from lobate.network.deeplab import DeepLab
 
@@ -30,11 +30,12 @@ ConvAndNorm = tuple[nn.Conv2d, nn.BatchNorm2d]
 
 
 @torch.no_grad()
-def fuse_batch_norms(model: DeepLab) -> DeepLab:
+def fuse_batch_norms(model: DeepLab, source: object = "the model") -> DeepLab:
     """Return a network with the output of ``model`` (in evaluation mode, on the CPU) and without its batch norms.
 
     Batch norms without a convolution before them stay. Where a convolution's output is used elsewhere too, fusing would
-    change the logits, and ``model`` itself is returned.
+    change the logits, and ``model`` itself is returned. Raises UserError, naming ``source``, for a model whose logits are no
+    finite numbers.
     """
     probe = (torch.arange(model.channels * PROBE_SIDE**2) % 251).reshape(1, -1, PROBE_SIDE, PROBE_SIDE).to(torch.uint8)
     fused = copy.deepcopy(model)
@@ -42,6 +43,11 @@ def fuse_batch_norms(model: DeepLab) -> DeepLab:
         _fuse(conv, norm)
         _replace(fused, norm, getattr(norm, "act", nn.Identity()).eval())
     expected, logits = model(probe), fused(probe)
+    if not expected.isfinite().all():
+        raise UserError(
+            f"{source}: its network gives values that are no finite numbers, so it can map nothing. Its training diverged, or the "
+            "file was changed: train it again, or take another model."
+        )
     if torch.allclose(logits, expected, rtol=0, atol=TOLERANCE * float(expected.abs().max())):
         return fused
     log.info("The backbone %s runs with its batch norms as they are.", model.settings.backbone)

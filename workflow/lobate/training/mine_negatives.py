@@ -101,7 +101,7 @@ def _detections(model: Path, images: list[Path], mining: Mining, crop: Crop) -> 
 
     net, _ = load(model)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    network = landform_probability(fuse_batch_norms(net), device)
+    network = landform_probability(fuse_batch_norms(net, model), device)
     window = -(-(crop.core + 2 * crop.margin) // 32) * 32
     for image in images:
         with TemporaryDirectory() as folder:

@@ -51,7 +51,7 @@ def _properties(header: dict[str, Any], model: Path) -> dict[str, Any]:
         "mlm:architecture": "DeepLabv3+",
         "mlm:tasks": [TASK],
         "mlm:framework": "PyTorch",
-        "mlm:framework_version": header["libraries"]["torch"],
+        "mlm:framework_version": header.get("libraries", {}).get("torch", "unknown"),
         "mlm:total_parameters": count_parameters(model),
         "mlm:memory_size": model.stat().st_size,
         "mlm:pretrained": architecture["weights"] != "none",
