@@ -13,7 +13,7 @@ import shapely
 from lobate.errors import UserError
 from lobate.io.decisions import (
     confirmed_outlines,
-    confirmed_view,
+    mining_view,
     read_decisions_layer,
     rejected_outlines,
     rejected_view,
@@ -42,7 +42,7 @@ def test_a_view_gives_what_the_file_gives(tmp_path, name):
     part.parent.mkdir()
     for view, read, columns in (
         (lambda: rejected_view(path, part, [path]), lambda one: rejected_outlines(one, [one]), (0,)),
-        (lambda: confirmed_view(path, part), lambda one: confirmed_outlines([one]), (1, 2)),
+        (lambda: mining_view(path, part, 1), lambda one: confirmed_outlines([one]), (1, 2)),
     ):
         view()
         wanted = [square(column).normalize() for column in columns]
@@ -70,7 +70,7 @@ def test_views_see_nothing_of_what_does_not_concern_them(tmp_path):
         path = said(tmp_path / "said.gpkg", outlines, statuses, **columns)
         for name, view in (
             ("r", lambda to: rejected_view(path, to, [path])),
-            ("s", lambda to: confirmed_view(path, to)),
+            ("s", lambda to: mining_view(path, to, 1)),
         ):
             view(tmp_path / name)
         return [(tmp_path / name).read_bytes() for name in "rs"]

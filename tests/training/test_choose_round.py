@@ -16,7 +16,7 @@ def rounds(tmp_path):
     """A function that makes rounds from pairs (IoU, round that trained) and two mined patches each, and runs the verb."""
 
     def run(*rounds, target=0.8, footprints=2):
-        verdicts, mined, negatives = [], [], []
+        verdicts, mined, negatives, ignored = [], [], [], []
         for number, (iou, trained) in enumerate(rounds, 1):
             verdicts.append(tmp_path / f"v{number}.json")
             facts = {"round": trained, "validation_iou": {"landform": iou}, "augment": ["flip"] * trained}
@@ -26,8 +26,11 @@ def rounds(tmp_path):
             negatives.append(tmp_path / f"n{number}.gpkg")
             ground = gpd.GeoDataFrame({"id": ["a", "b"]}, geometry=[box(number, 0, number + 1, 1)] * 2, crs="EPSG:4326")
             write_layers(negatives[-1], {"patches": ground.iloc[:footprints]})
-        out = [tmp_path / name for name in ("chosen.json", "all.npy", "all.gpkg")]
-        choose_round(verdicts, mined[:-1], negatives[:-1], *out, target_iou=target)
+            ignored.append(tmp_path / f"i{number}.npy")
+            runs = [[0, 5, number, 2], *([file, 1, 0, number] for file in range(1, number))]
+            np.save(ignored[-1], np.array(runs, np.int32))
+        out = [tmp_path / name for name in ("chosen.json", "all.npy", "all.gpkg", "ignored.npy")]
+        choose_round(verdicts, mined[:-1], negatives[:-1], ignored[:-1], *out, tiles=["A"], target_iou=target)
         return read_chosen(out[0]), np.load(out[1])[:, 0, 0, 0].tolist() if np.load(out[1]).size else [], out
 
     return run
@@ -37,6 +40,7 @@ def test_the_chosen_round_s_settings_and_what_was_mined_before_it(rounds):
     chosen, mined, out = rounds((0.7, 1), (0.75, 2), (0.85, 3), (0.85, 3))
     assert (chosen, mined) == ({"round": 3, "augment": ["flip"] * 3}, [1, 1, 2, 2])
     assert read_layer(out[2], "patches").geometry.bounds["minx"].tolist() == [1, 1, 2, 2]
+    assert np.load(out[3]).tolist() == [[0, 5, 1, 2], [0, 5, 2, 2], [1, 1, 0, 2]], "patches of round 1 come first"
 
 
 def test_the_best_when_none_reached_leaves_later_negatives_out(rounds):

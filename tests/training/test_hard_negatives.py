@@ -17,8 +17,8 @@ from lobate.io.grid import Grid
 from lobate.io.vector import LONLAT, write_layers
 from lobate.settings.training import Mining
 from lobate.training.hard_negatives import (
-    ExclusionZones,
-    classify_false_positives,
+    Zones,
+    classify_detections,
     place_windows,
     read_patch,
     select_top,
@@ -49,7 +49,7 @@ def ground(tmp_path):
     write_layers(tmp_path / "split.gpkg", {"split": sides})
     vetoes = gpd.GeoDataFrame(geometry=squares((200, 200), crs=32644), crs=32644)
     write_layers(tmp_path / "vetoes.gpkg", {"vetoes": vetoes})
-    return ExclusionZones.read(tmp_path / "polygons.gpkg", tmp_path / "split.gpkg", tmp_path / "vetoes.gpkg")
+    return Zones.read(tmp_path / "polygons.gpkg", tmp_path / "split.gpkg", tmp_path / "vetoes.gpkg")
 
 
 def reasons(detections):
@@ -57,20 +57,22 @@ def reasons(detections):
 
 
 def test_ground_is_cut_to_the_grid(ground):
-    assert [len(layer) for layer in ground.layers] == [2, 1, 1]
+    assert [len(layer) for layer in ground.layers] == [2, 1, 1, 1, 0]
     here = ground.near(GRID)
-    assert [len(layer) for layer in here.layers] == [2, 1, 1]
+    assert [len(layer) for layer in here.layers] == [2, 1, 1, 1, 0]
     assert {layer.crs.to_epsg() for layer in here.layers} == {32644}
-    assert [len(layer) for layer in ground.near(FAR).layers] == [0, 0, 0]
+    assert [len(layer) for layer in ground.near(FAR).layers] == [0] * 5
 
 
 def test_without_vetoes_there_are_none(ground, tmp_path):
-    assert len(ExclusionZones.read(tmp_path / "polygons.gpkg", tmp_path / "split.gpkg", None).near(GRID).vetoed) == 0
+    assert len(Zones.read(tmp_path / "polygons.gpkg", tmp_path / "split.gpkg", None).near(GRID).vetoed) == 0
 
 
 def test_each_reason(ground):
     detections = bodies((10, 10), (10, 110), (0, 200), (210, 10), (210, 110), (210, 210), (300, 300))
-    classified = classify_false_positives(detections, GRID, ground.near(GRID), Mining(min_area_km2=0.03), 40)
+    classified = classify_detections(
+        detections, GRID, ground.near(GRID), Mining(min_area_km2=0.03, **{"from": "all"}), 40
+    )
     assert reasons(classified) == [
         "touches the outline of a landform",
         "touches the outline of a landform",
@@ -85,14 +87,14 @@ def test_each_reason(ground):
 
 
 def test_small_ones_are_left_alone(ground):
-    classified = classify_false_positives(
-        bodies((300, 300), size=3), GRID, ground.near(GRID), Mining(min_area_km2=0.01), 40
-    )
+    classified = classify_detections(bodies((300, 300), size=3), GRID, ground.near(GRID), Mining(min_area_km2=0.01), 40)
     assert reasons(classified) == ["smaller than 0.01 km2"]
 
 
 def test_no_patch_touches_validation_ground(ground):
-    near = classify_false_positives(bodies((222, 0), (260, 0)), GRID, ground.near(GRID), Mining(min_area_km2=0), 96)
+    near = classify_detections(
+        bodies((222, 0), (260, 0)), GRID, ground.near(GRID), Mining(min_area_km2=0, **{"from": "all"}), 96
+    )
     assert reasons(near) == ["no patch round it is free of validation ground", None] or reasons(near) == [None, None]
     for windows in near["windows"]:
         for corner in windows:
@@ -100,7 +102,7 @@ def test_no_patch_touches_validation_ground(ground):
 
 
 def test_no_detection_at_all(ground):
-    assert len(classify_false_positives(bodies(), GRID, ground.near(GRID), Mining(), 40)) == 0
+    assert len(classify_detections(bodies(), GRID, ground.near(GRID), Mining(), 40)) == 0
 
 
 def ranked_of(rows, at_most):
@@ -148,11 +150,11 @@ def test_what_stands_in_the_review_is_vetoed(ground, tmp_path):
         crs=LONLAT,
     )
     decisions.to_file(tmp_path / "decisions.geojson")
-    reviewed = ExclusionZones.read(
+    reviewed = Zones.read(
         tmp_path / "polygons.gpkg", tmp_path / "split.gpkg", None, [tmp_path / "decisions.geojson"]
     ).near(GRID)
     detections = bodies((300, 0), (300, 100), (300, 200), (300, 300))
-    classified = classify_false_positives(detections, GRID, reviewed, Mining(min_area_km2=0.03), 40)
+    classified = classify_detections(detections, GRID, reviewed, Mining(min_area_km2=0.03, **{"from": "all"}), 40)
     assert reasons(classified) == ["vetoed", "vetoed", None, None]
 
 
@@ -237,7 +239,8 @@ def test_past_the_image_it_is_ignored(rasters):
 
 def test_vetoed_ground_is_ignored(rasters):
     patch = read_patch(*rasters[:2], (20, 30), 48, [rows_of_ground(30, 40, 5, 5), rows_of_ground(200, 200, 5, 5)])
-    assert (patch[10:15, 10:15, 3] == 255).all()
+    drawn = rasters[3][0, 30:35, 40:45] == 1
+    assert np.array_equal(patch[10:15, 10:15, 3], np.where(drawn, 1, 255)), "outlined pixels stay landform"
     assert (patch[17:, :, 3] < 255).all()
 
 

@@ -38,7 +38,7 @@ TRAINING = {
     "max_rounds": 3,
     "augment": [["flip"], ["flip", "rotate"]],
     "network": TINY.model_dump(),
-    "mining": {"at_most": 1},
+    "mining": {"at_most": 1, "from": "all"},
 }
 
 
@@ -77,6 +77,8 @@ def region(tmp_path, monkeypatch, caplog):
     )
     rows = {"tile": "A", "row": range(3), "height": SIDE, "width": SIDE, "side": ["training", "training", "validation"]}
     write_layers(tmp_path / "split.gpkg", {"split": gpd.GeoDataFrame(rows, geometry=ground, crs=LONLAT)})
+    windows = {"window_row": [row for row, _ in corners], "window_col": [column for _, column in corners]}
+    write_layers(tmp_path / "A.gpkg", {"patches": gpd.GeoDataFrame(rows | windows, geometry=ground, crs=LONLAT)})
     drawn = gpd.GeoSeries([GRID.crop(20, 20, 24, 24).footprint], crs=GRID.crs).to_crs(LONLAT)
     drawn = gpd.GeoDataFrame({"class": ["positive"]}, geometry=drawn, crs=LONLAT)
     write_layers(tmp_path / "polygons.gpkg", {"kept": drawn, "removed": drawn.iloc[:0]})
@@ -110,6 +112,7 @@ def _round(folder, number, settings, store):
     }
     arguments = {"patches": [folder / "A.npy"], "split": folder / "split.gpkg", "tiles": ["A"], "round": number}
     arguments |= {"mined": [folder / f"round_{n}/negatives.npy" for n in range(1, number)]}
+    arguments |= {"ignored": [folder / f"round_{n}/ignored.npy" for n in range(1, number)]}
     arguments |= {name: here / file for name, file in files.items()}
     if number > 1:
         arguments |= {"before": before / files["verdict"], "previous": before / files["model"]}
@@ -121,6 +124,10 @@ def _round(folder, number, settings, store):
         "polygons": folder / "polygons.gpkg",
         "negatives": here / "negatives.gpkg",
         "mined": here / "negatives.npy",
+        "ignored": here / "ignored.npy",
+        "candidates": here / "candidates.gpkg",
+        "footprints": [folder / "A.gpkg"],
+        "earlier": [folder / f"round_{n}/negatives.gpkg" for n in range(1, number)],
     }
     stage.run("mine_negatives", arguments, settings, store)
 

@@ -27,6 +27,7 @@ def again(train_call, split_writer, tmp_path, monkeypatch):
         chosen = tmp_path / "chosen.json"
         chosen.write_text(json.dumps({"round": 2, "augment": ["flip"]}))
         np.save(tmp_path / "mined.npy", np.full((len(ground), 64, 64, 4), [90, 90, 90, 0], np.uint8))
+        np.save(tmp_path / "ignored.npy", np.zeros((0, 4), np.int32))
         places = gpd.GeoDataFrame({"id": [str(n) for n in range(len(ground))]}, geometry=list(ground), crs="EPSG:4326")
         write_layers(tmp_path / "mined.gpkg", {"patches": places.astype({"id": object})})
         facts, metrics = tmp_path / f"{name}.json", tmp_path / f"{name}.csv"
@@ -36,6 +37,7 @@ def again(train_call, split_writer, tmp_path, monkeypatch):
             chosen,
             tmp_path / "mined.npy",
             tmp_path / "mined.gpkg",
+            tmp_path / "ignored.npy",
             facts,
             metrics,
         )

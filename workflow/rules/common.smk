@@ -234,9 +234,13 @@ def previous_round(name: str) -> Callable[..., list[str]]:
     return previous
 
 
-def earlier_negatives(wildcards) -> list[str]:
-    """Return the mined negatives of all earlier rounds."""
-    return [round_file("negatives.npy", number) for number in range(1, int(wildcards.round))]
+def earlier_rounds(name: str) -> Callable[..., list[str]]:
+    """Return an input function for the files of that name of all earlier rounds."""
+
+    def earlier(wildcards) -> list[str]:
+        return [round_file(name, number) for number in range(1, int(wildcards.round))]
+
+    return earlier
 
 
 def weights_file() -> str | None:

@@ -5,7 +5,8 @@ rule train:
     input:
         patches=[results(f"patches/{tile}.npy") for tile in TILES],
         split=results("patches/split.gpkg"),
-        mined=earlier_negatives,
+        mined=earlier_rounds("negatives.npy"),
+        ignored=earlier_rounds("ignored.npy"),
         before=previous_round("verdict.json"),
         previous=previous_round("model.safetensors"),
         previous_metrics=previous_round("metrics.csv"),
@@ -45,11 +46,16 @@ rule mine_negatives:
         labels=[results(f"labels/{tile}.tif") for tile in TILES],
         polygons=results("labels/polygons.gpkg"),
         split=results("patches/split.gpkg"),
+        footprints=[results(f"patches/{tile}.gpkg") for tile in TILES],
         vetoes=optional(REGION.training.mining.vetoes),
         decisions=decision_files(),
+        complete=optional(REGION.labels.complete),
+        earlier=earlier_rounds("negatives.gpkg"),
     output:
         negatives=results("training/round_{round}/negatives.gpkg"),
         mined=results("training/round_{round}/negatives.npy"),
+        ignored=results("training/round_{round}/ignored.npy"),
+        candidates=results("training/round_{round}/candidates.gpkg"),
     log:
         results("logs/mine_negatives/round_{round}.log"),
     benchmark:
@@ -76,10 +82,12 @@ rule choose_round:
         verdicts=[round_file("verdict.json", number) for number in ROUNDS],
         mined=[round_file("negatives.npy", number) for number in ROUNDS[:-1]],
         negatives=[round_file("negatives.gpkg", number) for number in ROUNDS[:-1]],
+        ignored=[round_file("ignored.npy", number) for number in ROUNDS[:-1]],
     output:
         chosen=results("training/chosen.json"),
         chosen_mined=results("training/chosen_negatives.npy"),
         chosen_negatives=results("training/chosen_negatives.gpkg"),
+        chosen_ignored=results("training/chosen_ignored.npy"),
     log:
         results("logs/choose_round.log"),
     conda:
@@ -90,6 +98,7 @@ rule choose_round:
     params:
         fingerprint=fingerprint("choose_round"),
         settings=SETTINGS,
+        tiles=TILES,
     message:
         "Collecting the training data of the chosen round"
     shell:
@@ -103,6 +112,7 @@ rule train_other:
         chosen=results("training/chosen.json"),
         mined=results("training/chosen_negatives.npy"),
         negatives=results("training/chosen_negatives.gpkg"),
+        ignored=results("training/chosen_ignored.npy"),
         weights=optional(weights_file()),
     output:
         other=results("training/other_protocol.json"),
@@ -135,6 +145,7 @@ rule cross_validate:
         chosen=results("training/chosen.json"),
         mined=results("training/chosen_negatives.npy"),
         negatives=results("training/chosen_negatives.gpkg"),
+        ignored=results("training/chosen_ignored.npy"),
         weights=optional(weights_file()),
     output:
         verdict=results("training/fold_{fold}/verdict.json"),

@@ -3,15 +3,20 @@
 Decisions flow back through `resources/`, never from results. A rejected outline becomes a negative of the next round. An
 accepted or edited one (here: confirmed) is never mined. Verbs read both through views, so an accepted outline does not
 change the labels, and a remark changes nothing.
+
+A decision about a candidate of mining (`candidate_r2_0001`: of round 2) counts from that round's mining on. Labels and
+earlier rounds do not see it, so their results stay.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyogrio
 import shapely
 
@@ -25,8 +30,15 @@ REJECTED = ("rejected",)
 LAYER = "review"
 REJECTED_FOLD = "rejected in the review"
 """Value of the field fold for rejected outlines: they have no fold of their own, and are always training data."""
-VIEW_HEADER = "outlines out of a decisions file, as hexadecimal WKB\n"
+CANDIDATE = re.compile(r"candidate_r(\d+)_\d+")
+"""Name of a candidate of mining, with its round."""
+VIEW_HEADER = "outlines out of a decisions file, as status and hexadecimal WKB\n"
 """First line of a view's text file, whatever the format of the decisions file."""
+
+
+def candidate_name(round: int, number: int) -> str:
+    """Return the name of a candidate of a round's mining; ``CANDIDATE`` matches it."""
+    return f"candidate_r{round}_{number:04d}"
 
 
 def read_decisions_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
@@ -57,14 +69,19 @@ def check_outlines(frame: gpd.GeoDataFrame, where: str) -> None:
             )
 
 
-def confirmed_view(source: Path, target: Path) -> None:
-    """Write the accepted and edited outlines of ``source``: a view."""
-    _write_view(target, confirmed_outlines([source]))
+def mining_view(source: Path, target: Path, round: int) -> None:
+    """Write what the mining of a round depends on: a view.
+
+    These are the confirmed outlines, and the rejected candidates of this and of earlier rounds.
+    """
+    confirmed = _outlines(source, CONFIRMED, last_round=round)
+    rejected = _outlines(source, REJECTED, first_round=1, last_round=round)
+    _write_view(target, {"accepted": confirmed, "rejected": rejected})
 
 
 def rejected_view(source: Path, target: Path, decisions: list[Path]) -> None:
     """Write the rejected outlines of ``source``, less the confirmed ones of all ``decisions``: a view."""
-    _write_view(target, rejected_outlines(source, decisions))
+    _write_view(target, {"rejected": rejected_outlines(source, decisions)})
 
 
 def confirmed_outlines(decisions: Iterable[Path]) -> np.ndarray:
@@ -73,32 +90,62 @@ def confirmed_outlines(decisions: Iterable[Path]) -> np.ndarray:
 
 
 def rejected_outlines(path: Path, decisions: Iterable[Path]) -> np.ndarray:
-    """Return the rejected outlines (EPSG:4326) of a decisions file, or of its view, (n,).
+    """Return the rejected outlines (EPSG:4326) of a decisions file, less candidates of mining, or of its view, (n,).
 
     Ground that another reviewer confirmed is cut off. An outline that loses half its area by that is left out, because
     the reviewers disagree about it.
     """
     if _is_view(path):
         return _outlines(path, REJECTED)
-    outlines, confirmed = _outlines(path, REJECTED), shapely.union_all(confirmed_outlines(decisions))
-    parts = shapely.difference(outlines, confirmed)
+    confirmed = [_outlines(file, CONFIRMED, last_round=0) for file in decisions]
+    return without_confirmed(_outlines(path, REJECTED, last_round=0), np.concatenate([np.zeros(0, object), *confirmed]))
+
+
+def rejected_candidates(views: Iterable[Path]) -> np.ndarray:
+    """Return the rejected candidates (EPSG:4326) of views that ``mining_view`` wrote, less confirmed ground, (n,)."""
+    files = list(views)
+    rejected = np.concatenate([np.zeros(0, dtype=object), *(_outlines(path, REJECTED) for path in files)])
+    return without_confirmed(rejected, confirmed_outlines(files))
+
+
+def without_confirmed(rejected: np.ndarray, confirmed: np.ndarray) -> np.ndarray:
+    """Return the rejected outlines less the confirmed ones; one that loses half its area is left out."""
+    parts = shapely.difference(rejected, shapely.union_all(confirmed))
     rest = np.array([shapely.union_all(polygons_in(part)) for part in parts], dtype=object)
-    return rest[shapely.area(rest) > shapely.area(outlines) / 2]
+    return rest[shapely.area(rest) > shapely.area(rejected) / 2]
 
 
-def _outlines(path: Path, statuses: tuple[str, ...]) -> np.ndarray:
+def _outlines(path: Path, statuses: tuple[str, ...], first_round: int = 0, last_round: int = 1_000) -> np.ndarray:
+    """Return the outlines with one of these statuses; a file's candidates only of these rounds (0: other decisions)."""
     if _is_view(path):
-        lines = path.read_text(encoding="ascii").splitlines()[1:]
+        rows = [line.split() for line in path.read_text(encoding="ascii").splitlines()[1:]]
+        lines = [outline for status, outline in rows if status in statuses]
         return shapely.from_wkb(np.array(lines, dtype=object)) if lines else np.zeros(0, dtype=object)
     frame, where = read_decisions_layer(path)
-    selected = frame[frame["status"].astype(str).str.strip().str.lower().isin(statuses)]
+    rounds = _candidate_rounds(frame)
+    wanted = frame["status"].astype(str).str.strip().str.lower().isin(statuses) & rounds.between(
+        first_round, last_round
+    )
+    selected = frame[wanted]
     check_outlines(selected, where)
     return np.array(selected.geometry.to_crs(LONLAT).values, dtype=object)
 
 
-def _write_view(target: Path, outlines: np.ndarray) -> None:
-    lines = sorted(shapely.to_wkb(shapely.normalize(outlines), hex=True).tolist())
-    target.write_text(VIEW_HEADER + "".join(f"{line}\n" for line in lines), encoding="ascii")
+def _candidate_rounds(frame: gpd.GeoDataFrame) -> pd.Series:
+    """Return for each decision the round of the candidate that it is about, 0 for other decisions."""
+    if "detection" not in frame:
+        return pd.Series(0, index=frame.index)
+    names = frame["detection"].astype(str).str.strip()
+    return pd.to_numeric(names.str.extract(f"^{CANDIDATE.pattern}$")[0]).fillna(0).astype(int)
+
+
+def _write_view(target: Path, outlines: dict[str, np.ndarray]) -> None:
+    lines = sorted(
+        f"{status} {outline}\n"
+        for status, shapes in outlines.items()
+        for outline in shapely.to_wkb(shapely.normalize(shapes), hex=True).tolist()
+    )
+    target.write_text(VIEW_HEADER + "".join(lines), encoding="ascii")
 
 
 def _is_view(path: Path) -> bool:

@@ -152,7 +152,7 @@ def _known_keys(annotation: Any, section: list[str]) -> list[str]:
     """Return the known keys of a section, given by its keys from ``annotation`` down, through lists and mappings."""
     for model in _models(annotation):
         if not section:
-            return list(model.model_fields)
+            return [field.alias or name for name, field in model.model_fields.items()]
         if section[0] in model.model_fields:
             return _known_keys(model.model_fields[section[0]].annotation, section[1:])
     value_type = _value_type(annotation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lobate.settings.base import Section
 from lobate.settings.example import Example
@@ -42,3 +42,12 @@ class Region(Section):
     """Figures."""
     example: Example | None = None
     """Synthetic world; only in the embedded example."""
+
+    @model_validator(mode="after")
+    def _complete_ground_is_named(self) -> Region:
+        if self.training.mining.from_ == "complete" and not self.labels.complete:
+            raise ValueError(
+                "training.mining.from is complete, but labels.complete names no areas that a person mapped completely. "
+                "Name a vector file of them there, or set training.mining.from to reviewed"
+            )
+        return self

@@ -73,12 +73,16 @@ class Schedule(Section):
 class Mining(Section):
     """False detections that become negatives of the next round."""
 
+    from_: Annotated[Literal["reviewed", "complete", "background", "all"], Field(alias="from")] = "reviewed"
+    """Detections outside all outlines that are mined. reviewed: at places that a person rejected, as in the paper;
+    complete: inside labels.complete; background: the ground round each detection, while the detection itself is ignored;
+    all: each of them, also unknown landforms. In the first three, no patch teaches an unreviewed detection as background."""
     min_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Pixels with at least this probability form a detection."""
     min_area_km2: Annotated[float, Field(ge=0)] = 0.01
     """Smaller false detections are not mined."""
     at_most: Annotated[int, Field(ge=0)] = 100
-    """Largest number a round, the most confident first."""
+    """Largest number a round, the most confident first; 0: no mining, and nothing is ignored."""
     vetoes: ProjectPath | None = None
     """Vector file of real landforms that a person has marked; nothing is mined there."""
 

@@ -24,6 +24,7 @@ def cross_validate(
     chosen: Annotated[Path, Input()],
     mined: Annotated[Path, Input()],
     negatives: Annotated[Path, Input()],
+    ignored: Annotated[Path, Input()],
     verdict: Annotated[Path, Output()],
     metrics: Annotated[Path, Output()],
     weights: Annotated[Path | None, Input()] = None,
@@ -35,7 +36,7 @@ def cross_validate(
     seed: Annotated[int, Setting("seed")] = 0,
 ) -> None:
     """Train as the ``chosen`` round was, with fold ``fold`` (from 0) held back for validation; otherwise as `train_other`."""
-    retraining = Retraining(patches, tiles, split, chosen, mined, negatives, network, schedule, seed, weights)
+    retraining = Retraining(patches, tiles, split, chosen, mined, negatives, ignored, network, schedule, seed, weights)
     facts = retraining.train(fold, metrics) | {"fold": fold}
     write_json(verdict, facts)
     log.info("fold %d gives a validation IoU of %s for the landform", fold, landform_iou(facts))

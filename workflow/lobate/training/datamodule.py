@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from lobate.errors import UserError
 from lobate.io.patches import open_patches
 from lobate.io.vector import read_layer
 from lobate.training.dataset import PatchDataset
+from lobate.training.ignored import IgnoredPixels, read_runs
 from lobate.training.split import EmptySplitError, Protocol, read_split
 
 log = logging.getLogger(__name__)
@@ -45,8 +46,8 @@ class TrainingData:
         sha256 = hashlib.sha256()
         for side in (self.training, self.validation):
             sha256.update(f"{len(side)} ".encode())
-            for file, row, height, width in side.places:
-                sha256.update(np.ascontiguousarray(side.arrays[file][row, :height, :width]).data)
+            for index, (*_, height, width) in enumerate(side.places):
+                sha256.update(np.ascontiguousarray(side.patch(index)[:height, :width]).data)
         return sha256.hexdigest()
 
     def __str__(self) -> str:
@@ -63,8 +64,11 @@ def read_data(
     mined: list[Path],
     protocol: Protocol = "side",
     footprints: list[Path] | None = None,
+    ignored: list[Path] | None = None,
 ) -> TrainingData:
     """Open the patch ``files`` of ``tiles``, split by ``protocol``, and add the ``mined`` patches to the training side.
+
+    ``ignored``: pixels that training patches ignore (see ``ignored.py``); validation patches keep their labels.
 
     With ``footprints`` (one file for each of ``mined``, layer `patches`), mined patches that touch validation ground are
     left out, and counted in the log. Raises UserError for damaged files, and for files and split of different runs.
@@ -76,6 +80,7 @@ def read_data(
     for number, path in enumerate(footprints or []):
         mined_rows[number] = _exclude_validation_ground(mined_rows[number], path, validating)
     training = concat_patches(files, tiles, rows[rows["side"] == "training"], list(zip(mined, mined_rows, strict=True)))
+    training = replace(training, ignored=IgnoredPixels(read_runs(ignored or [])))
     validation = concat_patches(files, tiles, validating, [])
     n_mined = sum(map(len, mined_rows))
     data = TrainingData(training, validation, training.class_pixels(), validation.class_pixels(), n_mined)

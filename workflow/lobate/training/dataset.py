@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TypeVar
 
@@ -21,38 +21,50 @@ from torchvision.tv_tensors import Image, Mask
 
 from lobate.io.mask_values import LANDFORM
 from lobate.training.augment import GREY, augment, fit_to_crop
+from lobate.training.ignored import IgnoredPixels
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class PatchDataset:
-    """Patches of several files as one sequence; ``places`` (n, 4) holds file number, row, height and width of each."""
+    """Patches of several files as one sequence; ``places`` (n, 4) holds file number, row, height and width of each.
+
+    ``ignored``: further pixels that the labels ignore.
+    """
 
     arrays: tuple[np.ndarray, ...]
     places: np.ndarray
+    ignored: IgnoredPixels = field(default_factory=IgnoredPixels)
 
     def __len__(self) -> int:
         return len(self.places)
 
     def __reduce__(self) -> tuple[Callable[..., PatchDataset], tuple[object, ...]]:
         """Pickle the paths of the memory-mapped files, not their content."""
-        return _reopen, (tuple(getattr(array, "filename", array) for array in self.arrays), self.places)
+        return _reopen, (tuple(getattr(array, "filename", array) for array in self.arrays), self.places, self.ignored)
 
     @property
     def channels(self) -> int:
         """Number of image channels; the label comes after them."""
         return self.arrays[self.places[0, 0]].shape[-1] - 1
 
+    def patch(self, index: int) -> np.ndarray:
+        """Return a copy of one whole patch, (P, P, C + 1) uint8, with its padding."""
+        file, row, *_ = self.places[index]
+        patch = np.array(self.arrays[file][row])
+        patch[..., -1] = self.ignored.apply(file, row, patch[..., -1])
+        return patch
+
     def sample(self, index: int) -> tuple[Image, Mask]:
         """Return image (C, H, W) and mask (H, W) of one patch, without the padding of a small patch."""
-        file, row, height, width = self.places[index]
-        pixels = torch.from_numpy(np.array(self.arrays[file][row, :height, :width]))
+        *_, height, width = self.places[index]
+        pixels = torch.from_numpy(self.patch(index)[:height, :width])
         return Image(pixels[..., :-1].permute(2, 0, 1)), Mask(pixels[..., -1].contiguous())
 
     def stack(self, indices: Sequence[int]) -> Batch:
         """Return whole patches as one batch; the padding of a small patch is grey, as in training, and ignored."""
-        stacked = np.stack([self.arrays[file][row] for file, row, *_ in self.places[indices]])
+        stacked = np.stack([self.patch(index) for index in indices])
         for patch, (*_, height, width) in zip(stacked, self.places[indices], strict=True):
             patch[height:, :, :-1] = GREY
             patch[:, width:, :-1] = GREY
@@ -62,18 +74,17 @@ class PatchDataset:
     def subsample(self, at_most: int) -> PatchDataset:
         """Return at most ``at_most`` patches, evenly spread."""
         count = min(len(self), at_most)
-        return PatchDataset(self.arrays, self.places[np.linspace(0, len(self) - 1, count).round().astype(int)])
+        return replace(self, places=self.places[np.linspace(0, len(self) - 1, count).round().astype(int)])
 
     def class_pixels(self) -> np.ndarray:
         """Count the pixels of background and landform in each patch; shape (n, 2)."""
-        labels = (self.arrays[file][row, ..., -1] for file, row, *_ in self.places)
-        counts = [np.bincount(label.ravel(), minlength=2)[:2] for label in labels]
+        counts = [np.bincount(self.patch(index)[..., -1].ravel(), minlength=2)[:2] for index in range(len(self))]
         return np.array(counts, dtype=np.int64).reshape(-1, 2)
 
 
-def _reopen(sources: tuple[str | np.ndarray, ...], places: np.ndarray) -> PatchDataset:
+def _reopen(sources: tuple[str | np.ndarray, ...], places: np.ndarray, ignored: IgnoredPixels) -> PatchDataset:
     arrays = (source if isinstance(source, np.ndarray) else np.load(source, mmap_mode="r") for source in sources)
-    return PatchDataset(tuple(arrays), places)
+    return PatchDataset(tuple(arrays), places, ignored)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
-"""Hard-negative mining: false positives of a model, and the patches cut round the most confident of them.
+"""Hard-negative mining: detections outside all outlines, and the patches cut round the most confident of them.
 
-A false positive touches no landform outline, no validation ground and no vetoed place. Its patches are windows of one
-size that hold the detection and touch no validation ground.
+A candidate touches no landform outline, no validation ground and no vetoed place. It is a false positive for certain
+where a person rejected the place, or outlined every landform around it. Elsewhere it may be an unknown landform.
+`training.mining.from` says which candidates are mined. Patches are windows of one size that hold the detection and touch
+no validation ground.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -16,79 +18,116 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from rasterio.features import rasterize
 from rasterio.windows import Window
 from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
 from lobate.errors import UserError
-from lobate.io.decisions import confirmed_outlines
+from lobate.io.decisions import confirmed_outlines, rejected_candidates
 from lobate.io.grid import Grid
 from lobate.io.mask_values import IGNORE
 from lobate.io.raster import open_raster
 from lobate.io.vector import LONLAT, geodesic_area_m2, read_layer, read_polygons
 from lobate.settings.training import Mining
+from lobate.training.ignored import BACKGROUND, mask_of
 
 SHIFTS_PER_SIDE = 8  # a window moves in steps of side / 8, as long as the detection stays inside
 DUPLICATE_OVERLAP = 0.5  # detections on two tiles are the same when they share this part of the smaller one
+RIM = 3  # pixels round an unknown detection that are ignored too: its edge is uncertain
 
 Corner = tuple[int, int]
 """First row and first column of a window."""
 
 
 @dataclass(frozen=True)
-class ExclusionZones:
-    """Ground on which nothing is mined: landform outlines (kept or removed), validation footprints, vetoed places."""
+class Zones:
+    """Ground that decides about a detection.
+
+    Nothing is mined on ``landforms`` (outlines, kept or removed), ``validation`` footprints and ``vetoed`` places. There is
+    no landform in ``negatives`` (outlines, and rejected places); ``complete`` are areas in which all landforms are outlined.
+    """
 
     landforms: gpd.GeoSeries
     validation: gpd.GeoSeries
     vetoed: gpd.GeoSeries
+    negatives: gpd.GeoSeries
+    complete: gpd.GeoSeries
 
     @classmethod
-    def read(cls, polygons: Path, split: Path, vetoes: Path | None, decisions: Sequence[Path] = ()) -> ExclusionZones:
-        """Read all three, in EPSG:4326; outlines confirmed in the review count as vetoed."""
-        layers = [read_polygons(polygons, layer) for layer in ("kept", "removed")]
-        landforms = pd.concat([layer.loc[layer["class"] == "positive", "geometry"] for layer in layers])
+    def read(
+        cls,
+        polygons: Path,
+        split: Path,
+        vetoes: Path | None = None,
+        decisions: Sequence[Path] = (),
+        complete: Path | None = None,
+    ) -> Zones:
+        """Read all zones, in EPSG:4326; outlines confirmed in the review count as vetoed."""
+        kept, removed = (read_polygons(polygons, layer) for layer in ("kept", "removed"))
+        landforms = pd.concat([layer.loc[layer["class"] == "positive", "geometry"] for layer in (kept, removed)])
         sides = read_polygons(split, "split")
-        vetoed = read_layer(vetoes).geometry.to_crs(LONLAT) if vetoes else gpd.GeoSeries([], crs=LONLAT)
         return cls(
-            gpd.GeoSeries(landforms, crs=LONLAT),
+            _series(landforms),
             sides.loc[sides["side"] == "validation", "geometry"],
-            gpd.GeoSeries([*vetoed, *confirmed_outlines(decisions)], crs=LONLAT),
+            _series([*_read_places(vetoes), *confirmed_outlines(decisions)]),
+            _series([*kept.loc[kept["class"] == "negative", "geometry"], *rejected_candidates(decisions)]),
+            _read_places(complete),
         )
 
-    def near(self, grid: Grid) -> ExclusionZones:
+    def near(self, grid: Grid) -> Zones:
         """Return the zones near one grid, in its CRS."""
         outline = gpd.GeoSeries([grid.footprint.segmentize(grid.footprint.length / 64)], crs=grid.crs).to_crs(LONLAT)[0]
         layers = [layer.iloc[np.sort(layer.sindex.query(outline.buffer(1e-3)))] for layer in self.layers]
-        return ExclusionZones(*(layer.to_crs(grid.crs) for layer in layers))
+        return Zones(*(layer.to_crs(grid.crs) for layer in layers))
 
     @property
-    def layers(self) -> tuple[gpd.GeoSeries, gpd.GeoSeries, gpd.GeoSeries]:
-        """Landforms, validation footprints and vetoed places."""
-        return self.landforms, self.validation, self.vetoed
+    def layers(self) -> tuple[gpd.GeoSeries, ...]:
+        """All zones, in the order of the fields."""
+        return tuple(getattr(self, zone.name) for zone in fields(self))
 
 
-def classify_false_positives(
-    detections: gpd.GeoDataFrame, grid: Grid, zones: ExclusionZones, mining: Mining, side: int
+def _series(shapes: Iterable[BaseGeometry]) -> gpd.GeoSeries:
+    return gpd.GeoSeries(list(shapes), crs=LONLAT)
+
+
+def _read_places(path: Path | None) -> gpd.GeoSeries:
+    return read_layer(path).geometry.to_crs(LONLAT) if path else _series([])
+
+
+def classify_detections(
+    detections: gpd.GeoDataFrame, grid: Grid, zones: Zones, mining: Mining, side: int
 ) -> gpd.GeoDataFrame:
     """Return the detections of one tile with area, windows to cut and, for those not to be mined, the reason.
 
     ``detections``, with their ``mean`` probability, and ``zones`` are in the CRS of the ``grid``. Added columns:
-    confidence, area_m2, windows (a list of corners) and reason (None for a false positive to be mined).
+    confidence, area_m2, unknown (may be a landform that nobody outlined), windows (a list of corners) and reason (None for a
+    detection to be mined).
     """
     classified = detections.assign(
         confidence=detections["mean"].round(4), area_m2=np.round(geodesic_area_m2(detections), 1), reason=None
     )
     classified["windows"] = [[] for _ in range(len(classified))]
-    reasons = {
+    no_landform = {
         f"smaller than {mining.min_area_km2:g} km2": classified["area_m2"].to_numpy() < mining.min_area_km2 * 1e6,
         "touches the outline of a landform": _touching(classified, zones.landforms),
+    }
+    known = {
         "on validation ground": _touching(classified, zones.validation),
         "vetoed": _touching(classified, zones.vetoed),
     }
-    for reason, applies in reasons.items():
+    rejected, mapped = (_mostly_in(classified, zone) for zone in (zones.negatives, zones.complete))
+    not_taken = {
+        "reviewed": {"not rejected by a person": ~rejected},
+        "complete": {"outside the completely mapped ground": ~mapped},
+    }
+    classified["unknown"] = ~np.any([*no_landform.values(), known["vetoed"], rejected, mapped], axis=0)
+    for reason, applies in {**no_landform, **known, **not_taken.get(mining.from_, {})}.items():
         classified.loc[applies & classified["reason"].isna().to_numpy(), "reason"] = reason
+    return _add_windows(classified, grid, zones, side)
+
+
+def _add_windows(classified: gpd.GeoDataFrame, grid: Grid, zones: Zones, side: int) -> gpd.GeoDataFrame:
+    """Place the windows of the detections without a reason; one without any free window gets a reason instead."""
     margin = max(grid.resolution)  # the footprints were reprojected from another CRS
     forbidden = STRtree(zones.validation.buffer(margin).to_numpy())
     for index in classified.index[classified["reason"].isna()]:
@@ -96,6 +135,28 @@ def classify_false_positives(
         if not classified.at[index, "windows"]:
             classified.at[index, "reason"] = "no patch round it is free of validation ground"
     return classified
+
+
+def unknown_ground(classified: gpd.GeoDataFrame, grid: Grid, zones: Zones, mining: Mining) -> gpd.GeoSeries:
+    """Return the ground of one tile that no patch may teach as background, in the grid's CRS.
+
+    It is the unknown detections with a rim of ``RIM`` pixels, less ground without a landform for certain, and the vetoed
+    places. Where all detections are mined (`all`) there is none.
+    """
+    if mining.from_ == "all":
+        return gpd.GeoSeries([], crs=grid.crs)
+    unknown = classified.loc[classified["unknown"], "geometry"].buffer(RIM * max(grid.resolution)).to_numpy()
+    certain = shapely.union_all([*zones.negatives, *zones.complete])
+    rest = shapely.difference(unknown, certain)
+    return gpd.GeoSeries([*rest[~shapely.is_empty(rest)], *zones.vetoed], crs=grid.crs)
+
+
+def _mostly_in(detections: gpd.GeoDataFrame, zone: gpd.GeoSeries) -> np.ndarray:
+    """Return which detections have half of their area in a zone, (n,) of bool."""
+    outlines = detections.geometry.to_numpy()
+    near = zone.iloc[np.unique(STRtree(zone.to_numpy()).query(outlines)[1])] if len(outlines) else zone
+    common = shapely.area(shapely.intersection(outlines, shapely.union_all(near.to_numpy())))
+    return np.asarray(2 * common >= shapely.area(outlines))
 
 
 def _touching(detections: gpd.GeoDataFrame, zone: gpd.GeoSeries) -> np.ndarray:
@@ -190,11 +251,11 @@ def _nearest_first(rows: Sequence[int], columns: Sequence[int]) -> list[Corner]:
     return [(rows[row], columns[column]) for row, column in ranks]
 
 
-def read_patch(image: Path, label: Path, corner: Corner, side: int, vetoed: Sequence[BaseGeometry]) -> np.ndarray:
+def read_patch(image: Path, label: Path, corner: Corner, side: int, ignored: Sequence[BaseGeometry]) -> np.ndarray:
     """Return the patch (side, side, C + 1) uint8 at ``corner``: image channels, then the label.
 
-    Pixels past the image are 0, and ignored in the label. The label also ignores ``vetoed`` ground (in the image's CRS):
-    the user marked it as landform although it has no outline. Raises UserError when image and label are not on one grid.
+    Pixels past the image are 0, and ignored in the label. The label also ignores background on ``ignored`` ground (in the
+    image's CRS), which may show the landform. Raises UserError when image and label are not on one grid.
     """
     with open_raster(image) as pixels, open_raster(label) as labels:
         grid = Grid.from_raster(pixels)
@@ -207,8 +268,6 @@ def read_patch(image: Path, label: Path, corner: Corner, side: int, vetoed: Sequ
         patch[:height, :width, :-1] = np.moveaxis(pixels.read(window=window), 0, -1)
         patch[:height, :width, -1] = labels.read(1, window=window)
     part = grid.crop(*corner, side, side)
-    inside = [shape for shape in vetoed if shapely.intersects(shape, part.footprint)]
-    if inside:
-        veto = rasterize(inside, out_shape=part.shape, transform=part.transform, all_touched=True, dtype=np.uint8)
-        patch[veto == 1, -1] = IGNORE
+    inside = [shape for shape in ignored if shapely.intersects(shape, part.footprint)]
+    patch[mask_of(inside, part) & (patch[..., -1] == BACKGROUND), -1] = IGNORE
     return patch

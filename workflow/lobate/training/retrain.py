@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Retraining:
-    """Data, settings and seeds of a retraining; ``mined`` and ``negatives`` come from `choose_round`."""
+    """Data, settings and seeds of a retraining; ``mined``, ``negatives`` and ``ignored`` come from `choose_round`."""
 
     patches: list[Path]
     tiles: list[str]
@@ -27,6 +27,7 @@ class Retraining:
     chosen: Path
     mined: Path
     negatives: Path
+    ignored: Path
     network: Network
     schedule: Schedule
     seed: int
@@ -40,7 +41,9 @@ class Retraining:
 
         chosen = read_chosen(self.chosen)
         try:
-            data = read_data(self.patches, self.tiles, self.split, [self.mined], protocol, [self.negatives])
+            data = read_data(
+                self.patches, self.tiles, self.split, [self.mined], protocol, [self.negatives], [self.ignored]
+            )
         except splits.EmptySplitError as error:
             log.warning("%s", error)
             write_metrics(metrics, [])

@@ -26,6 +26,7 @@ def train(
     verdict: Annotated[Path, Output()],
     events: Annotated[Path, Output()],
     mined: Annotated[list[Path] | None, Input()] = None,
+    ignored: Annotated[list[Path] | None, Input()] = None,
     weights: Annotated[Path | None, Input()] = None,
     *,
     tiles: list[str],
@@ -37,8 +38,8 @@ def train(
 ) -> None:
     """Train round ``round`` (from 1) on the split's training side and all patches mined so far.
 
-    ``patches`` are the patch files of ``tiles``, in this order, and ``mined`` those of earlier rounds. ``weights`` is the
-    file that training.network.weights names, if any. Writes the best model by validation IoU of the landform, the curves
+    ``patches`` are the patch files of ``tiles``, in this order, and ``mined`` those of earlier rounds; ``ignored`` holds the
+    pixels of both that may show an unknown landform. ``weights`` is the file that training.network.weights names, if any. Writes the best model by validation IoU of the landform, the curves
     (``metrics`` as CSV, ``events`` for TensorBoard) and the facts of the best evaluation (``verdict``). Raises UserError for
     data that do not match or show no landform, and when the loss diverges or memory runs out.
     """
@@ -47,7 +48,7 @@ def train(
     from lobate.training.datamodule import read_data
     from lobate.training.experiment import run_experiment
 
-    data = read_data(patches, tiles, split, mined or [])
+    data = read_data(patches, tiles, split, mined or [], ignored=ignored)
     net, state, facts = run_experiment(data, network, schedule, augment, (seed, round), weights)
     save(model, net, {"round": round, "seed": seed} | {name: facts[name] for name in HEADER_FACTS})
     write_metrics(metrics, state.rows)

@@ -24,6 +24,7 @@ def train_other(
     chosen: Annotated[Path, Input()],
     mined: Annotated[Path, Input()],
     negatives: Annotated[Path, Input()],
+    ignored: Annotated[Path, Input()],
     other: Annotated[Path, Output()],
     metrics: Annotated[Path, Output()],
     weights: Annotated[Path | None, Input()] = None,
@@ -35,10 +36,10 @@ def train_other(
 ) -> None:
     """Train as the ``chosen`` round was, on the other protocol's split, and write its facts and curves.
 
-    ``mined`` and ``negatives`` come from `choose_round`; mined patches on this protocol's validation ground are left out.
+    ``mined``, ``negatives`` and ``ignored`` come from `choose_round`; mined patches on this protocol's validation ground are left out.
     Where the other protocol leaves nothing to train on or to validate with, ``other`` holds the reason.
     """
-    retraining = Retraining(patches, tiles, split, chosen, mined, negatives, network, schedule, seed, weights)
+    retraining = Retraining(patches, tiles, split, chosen, mined, negatives, ignored, network, schedule, seed, weights)
     facts = retraining.train("other_side", metrics)
     write_json(other, facts)
     log.info("the other protocol gives a validation IoU of %s for the landform", landform_iou(facts))

@@ -25,7 +25,7 @@ def _walk_settings(value: BaseModel, default: BaseModel | None, prefix: str) -> 
         if isinstance(current, BaseModel):
             yield from _walk_settings(current, usual if type(usual) is type(current) else None, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", _to_plain_value(current), _to_plain_value(usual)
+            yield f"{prefix}{field.alias or name}", _to_plain_value(current), _to_plain_value(usual)
 
 
 def _default(field: Any) -> Any:
