@@ -19,7 +19,7 @@ ROUNDS = [
     {"trained_in": 2, "validation_iou": {"landform": 0.8049}, "training_iou": {"landform": 0.9}},
 ]
 COMPILED = {
-    "detections": {"total": 337, "known": 165, "new": 123, "wrong": 49, "pending": 0},
+    "detections": {"total": 337, "pending": 0},
     "inventory": {
         "total": 413,
         "by_method": {"InSAR": 125, "both": 165, "deep learning": 123},
@@ -29,6 +29,8 @@ COMPILED = {
     },
 }
 
+ACCOUNT = {"detections": 337, "known": 165, "new": 123, "wrong": 49, "unknown": 0, "left_out": 0}
+
 
 @pytest.fixture
 def region(tmp_path, monkeypatch):
@@ -36,6 +38,7 @@ def region(tmp_path, monkeypatch):
     write("patches/leakage.json", LEAKAGE)
     write("training/selection.json", {"chosen": 2, "rounds": ROUNDS})
     write("inventory/summary.json", COMPILED)
+    write("mapping/scores.json", {"account": ACCOUNT})
     return parse(
         {"region": "r", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": [{"path": "p.gpkg"}]}},
     )
@@ -56,9 +59,9 @@ def cells(text):
 
 def test_a_run_that_gives_the_papers_numbers_shows_them_on_both_sides(region):
     found = cells(paper_table(region))
-    for name in ("patches", "training / validation patches", "split", "detections", "known / new / wrong"):
+    for name in ("patches", "training / validation patches", "split", "detections", "known / new / wrong / unknown"):
         assert found[name][0] == found[name][1]
-    for name in ("known or new", "altitude", "mean area", "mean slope"):
+    for name in ("known or new, of those judged", "altitude", "mean area", "mean slope"):
         assert found[name][0] == found[name][1]
 
 
@@ -71,19 +74,19 @@ def test_the_chosen_round_is_shown(region):
 def test_what_is_not_known_is_said_and_never_zero(region):
     empty = {"lowest": None, "highest": None}
     nothing = {"total": 0, "by_method": {}, "altitude_m": empty, "area_km2": {"mean": None}, "mean_slope_deg": None}
-    none = {"total": 0, "known": 0, "new": 0, "wrong": 0, "pending": 0}
-    write("inventory/summary.json", {"detections": none, "inventory": nothing})
+    write("inventory/summary.json", {"detections": {}, "inventory": nothing})
+    write("mapping/scores.json", {"account": dict.fromkeys(ACCOUNT, 0)})
     found = cells(paper_table(region))
     assert [found[name][1] for name in ("altitude", "mean area", "mean slope")] == ["not known"] * 3
     assert found["inventory"][1] == "0: none"
-    assert found["known or new"][1] == "none"
+    assert found["known or new, of those judged"][1] == "none"
 
 
 def test_notes_say_what_makes_the_numbers_another_kind(region):
     write("patches/leakage.json", {**LEAKAGE, "used": "grouped"})
-    write("inventory/summary.json", {**COMPILED, "detections": {**COMPILED["detections"], "pending": 12}})
+    write("mapping/scores.json", {"account": {**ACCOUNT, "unknown": 12}})
     text = paper_table(region)
-    assert "12 detections have not been reviewed" in text
+    assert "12 detections are unknown" in text
     assert "by the method grouped" in text
 
 

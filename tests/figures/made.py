@@ -122,7 +122,7 @@ FACTS: dict[str, Any] = {
         "scenes": [{"name": "S2A_one", "date": "2018-07-11", "cloud_cover": 1.0, "baseline": "02.08", "pixels": 99}],
         "left_out": [{"name": "S2B_two", "reason": "cloud cover 70.6 % is over 5 %"}],
     },
-    "summary.json": {"inventory": {"total": 3, "by_method": {"both": 3}}, "detections": {"total": 3, "new": 1}},
+    "summary.json": {"inventory": {"total": 3, "by_method": {"both": 3}}, "detections": {"total": 3, "only_detected": 1}},
     "selection.json": {
         "target_iou": 0.7, "reached": True, "chosen": 1, "rounds": [ROUND, {**ROUND, "round": 2, "trained": False, "chosen": False}],
         "protocols": {"configured": {"method": "grouped", "validation_iou": {"landform": 0.75}, **SIDE},

@@ -106,7 +106,12 @@ def test_what_only_a_person_sees_is_counted_by_itself(tmp_path):
     reviewed = described(tmp_path / "r.gpkg", SHAPES, "reviewed", source_id=names, status="edited")
     compiled(tmp_path, reviewed, described(tmp_path / "o.gpkg", SHAPES[:2], "insar"))
     summary = json.loads((tmp_path / "summary.json").read_text())["detections"]
-    assert (summary["total"], summary["known"], summary["new"], summary["drawn"]) == (4, 2, 2, 2)
+    assert (summary["total"], summary["in_other_inventories"], summary["only_detected"], summary["drawn"]) == (
+        4,
+        2,
+        2,
+        2,
+    )
 
 
 def test_all_formats_are_alike(tmp_path):
@@ -125,7 +130,8 @@ def test_all_formats_are_alike(tmp_path):
     outlines = gpd.GeoSeries.from_wkt(table["outline_wkt"], crs=4326)
     assert outlines.geom_equals_exact(result.geometry, 1e-6).all()
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert (summary["detections"]["known"], summary["detections"]["new"], summary["detections"]["wrong"]) == (1, 3, 2)
+    counts = summary["detections"]
+    assert (counts["in_other_inventories"], counts["only_detected"], counts["rejected"]) == (1, 3, 2)
 
 
 def test_ids_are_unique_where_markers_fall_together(tmp_path):
@@ -197,7 +203,7 @@ def test_known_new_wrong_and_total():
         repeated=0,
     )
     assert summary["detections"] == {
-        "total": 6, "known": 1, "new": 1, "wrong": 3, "pending_left_out": 1, "repeated": 0,
+        "total": 6, "in_other_inventories": 1, "only_detected": 1, "rejected": 3, "pending_left_out": 1, "repeated": 0,
         "edited": 1, "accepted": 0, "pending": 1, "drawn": 1,
     }  # fmt: skip
     assert summary["inventory"]["by_method"] == {"InSAR": 1, "both": 2, "deep learning": 1}

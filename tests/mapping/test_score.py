@@ -8,7 +8,9 @@ import sqlite3
 from contextlib import closing
 from xml.etree.ElementTree import fromstring
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio.features
 import shapely
@@ -19,12 +21,13 @@ from lobate.errors import UserError
 from lobate.io.raster import CogWriter
 from lobate.io.vector import read_layer
 from lobate.mapping.filter_detections import filter_detections
+from lobate.mapping.judgement import decided_view
 from lobate.mapping.merge_detections import merge_detections
-from lobate.mapping.score import FALSE_ALARM_STYLES, pixel_counts, score
+from lobate.mapping.pixel_scores import PixelLayers, pixel_counts
+from lobate.mapping.score import FALSE_ALARM_STYLES, score
 from lobate.mapping.valid_area import ValidArea
 from lobate.mapping.vectorize import vectorize
-from lobate.settings.base import PolygonFile
-from lobate.settings.mapping import Filter, Merge, Vectorize
+from lobate.settings.mapping import Filter, Merge, ReferenceFile, Vectorize
 
 NONE = np.array([], dtype=object)
 X, Y = 500_000.0, 4_000_000.0
@@ -39,29 +42,73 @@ def text(values):
     return np.array(values, dtype=object)
 
 
+def review(workshop, kept, decided):
+    """The view of detections that a person decided: pairs of a status and the detection's number, or an outline drawn."""
+    rows = {status: [] for status in ("accepted", "edited", "rejected")}
+    for status, number, *drawn in decided:
+        shape = workshop.lonlat(drawn).geometry.iloc[0] if drawn else kept.to_crs(4326).geometry.iloc[number]
+        rows[status].append((f"d{number + 1:05d}", shape))
+    frames = {}
+    for status, pairs in rows.items():
+        names = text([name for name, _ in pairs])
+        frames[status] = gpd.GeoDataFrame({"detection": names}, geometry=[shape for _, shape in pairs], crs=4326)
+    standing = gpd.GeoDataFrame(
+        pd.concat([frames[name].assign(status=name) for name in ("accepted", "edited")]), crs=4326
+    )
+    source = workshop.layers(
+        "reviewed.gpkg", reviewed=standing, rejected=frames["rejected"], removed=frames["rejected"].iloc[:0]
+    )
+    decided_view(source, workshop.folder / "view.gpkg")
+    return workshop.folder / "view.gpkg"
+
+
 @pytest.fixture
 def scored(workshop):
     """Score detections against a reference on one tile of 1 km; returns scores.json and the layers of cases."""
 
-    def run(found, there, known=(), *, trained=(), mined=None, own_reference=True, values=0, grid=None):
+    def run(
+        found,
+        there,
+        known=(),
+        *,
+        trained=(),
+        validating=(),
+        mined=None,
+        own_reference=True,
+        declared=True,
+        decided=(),
+        areas=None,
+        removed=(),
+        fields=None,
+        values=0,
+        grid=None,
+    ):
         found, there, known, trained = map(list, (found, there, known, trained))
         names = text([f"d{n:05d}" for n in range(1, len(found) + 1)])
         kept = workshop.lonlat(found, detection=names, mean=np.full(len(found), 0.8))
         labels = workshop.lonlat(known, polygon=text([f"k{n}" for n in range(len(known))]))
         labels["class"] = text(["positive"] * len(known))
-        polygons = workshop.layers("polygons.gpkg", kept=labels, removed=labels.iloc[:0])
-        truth = workshop.lonlat(there, name=text([f"t{n}" for n in range(len(there))]))
+        gone = workshop.lonlat(list(removed), polygon=text([f"r{n}" for n in range(len(removed))]))
+        gone["class"] = text(["positive"] * len(gone))
+        polygons = workshop.layers("polygons.gpkg", kept=labels, removed=gone)
+        truth = workshop.lonlat(there, name=text([f"t{n}" for n in range(len(there))]), **(fields or {}))
+        sides = text(["training"] * len(trained) + ["validation"] * len(validating))
+        split = workshop.layers("split.gpkg", split=workshop.lonlat([*trained, *validating], side=sides))
         target, cases = workshop.folder / "scores.json", workshop.folder / "cases.gpkg"
         score(
             workshop.layers("detections.gpkg", kept=kept),
             workshop.layers("truth.gpkg", truth=truth) if own_reference else polygons,
             [workshop.probability("T", grid or workshop.grid(X, Y, 100, 100), values)],
-            workshop.layers("split.gpkg", split=workshop.lonlat(trained, side=text(["training"] * len(trained)))),
+            split,
             polygons,
             target,
             cases,
             None if mined is None else workshop.layers("mined.gpkg", patches=workshop.lonlat(mined)),
-            reference_file=PolygonFile(path="truth.gpkg", id_field="name") if own_reference else None,
+            review(workshop, kept, decided) if decided else None,
+            None if areas is None else workshop.layers("areas.gpkg", areas=workshop.lonlat(areas)),
+            reference_file=ReferenceFile(path="truth.gpkg", id_field="name", complete=declared)
+            if own_reference
+            else None,
             match_iou=0.5,
             landform="rock glacier",
         )
@@ -79,7 +126,7 @@ def test_an_inventory_against_itself_scores_one(scored):
         assert part["polygons"]["f1"] == part["polygons"]["mean_f1"] == 1
     assert {name: len(layer) for name, layer in layers.items()} == {"hits": 3, "misses": 0, "false_alarms": 0}
     assert scores["account"]["known"] == 3
-    assert scores["account"]["new"] is None
+    assert scores["account"]["new"] == 0
 
 
 def test_hits_misses_and_false_alarms_are_told_and_shown(scored):
@@ -92,9 +139,9 @@ def test_hits_misses_and_false_alarms_are_told_and_shown(scored):
     assert layers["hits"][["detection", "reference", "iou"]].to_numpy().tolist() == [["d00001", "t0", 0.8182]]
     assert layers["misses"]["reference"].tolist() == ["t1", "t2"]
     assert layers["misses"]["best_iou"].tolist() == [0, pytest.approx(0.156, abs=1e-3)]
-    assert layers["false_alarms"]["account"].tolist() == ["new", "wrong"]
+    assert layers["false_alarms"]["status"].tolist() == ["wrong", "wrong"], "one of them is a bad outline"
     account = scores["account"]
-    assert (account["known"], account["new"], account["wrong"], account["open"]) == (1, 1, 1, 0)
+    assert (account["known"], account["new"], account["wrong"], account["unknown"]) == (1, 1, 1, 0)
     assert scores["pixels"]["true_positive"] == 18 * 20 + 18 * 6
 
 
@@ -114,7 +161,7 @@ def test_the_cases_bring_their_looks_made_of_columns_that_they_have(workshop, sc
         ]
         fields = set(re.findall(r'"(\w+)"', " ".join(texts)))
         assert fields and fields <= set(layers[name].columns), name
-    assert {look.value for look in FALSE_ALARM_STYLES} >= {"known", "new", "wrong"}
+    assert {look.value for look in FALSE_ALARM_STYLES} >= {"wrong", "right", "left out"}
 
 
 def test_the_same_score_is_the_same_bytes(workshop, scored):
@@ -141,7 +188,7 @@ def test_ground_of_mined_negatives_was_seen_too(scored):
     scores, layers = scored(found, found, trained=[square(0, 0, 350)], mined=[square(620, 620, 370)])
     assert scores["unseen"]["polygons"]["detections"] == 1
     assert scores["unseen"]["pixels"]["true_positive"] == 400
-    assert scores["unseen"]["what"] == "outside all training patches, mined negatives included"
+    assert scores["unseen"]["what"] == "outside all training and validation patches, mined negatives included"
     assert layers["hits"]["unseen"].tolist() == [False, False, True]
     assert scored(found, found, mined=[])[0]["unseen"]["polygons"]["detections"] == 3
 
@@ -179,7 +226,7 @@ def test_nothing_detected_finds_nothing(scored):
     assert scores["pixels"]["iou"] == 0
     assert (scores["polygons"]["precision"], scores["polygons"]["recall"], scores["polygons"]["f1"]) == (None, 0, 0)
     assert len(layers["misses"]) == 1
-    assert {"detection", "account", "best_iou"} <= set(layers["false_alarms"].columns)
+    assert {"detection", "status", "best_iou"} <= set(layers["false_alarms"].columns)
 
 
 def test_a_reference_of_another_place_is_a_mistake(scored):
@@ -187,11 +234,93 @@ def test_a_reference_of_another_place_is_a_mistake(scored):
         scored([square(100, 100)], [square(50_000, 0)])
 
 
-def test_without_a_reference_of_its_own_the_rest_is_open(scored):
-    scores, _ = scored([square(100, 100), square(700, 700)], [], [square(100, 100)], own_reference=False)
+def test_without_a_complete_reference_the_rest_is_unknown(scored):
+    found, known = [square(100, 100), square(700, 700), square(400, 100)], [square(100, 100)]
+    for scores, _ in (
+        scored(found, [], known, own_reference=False),
+        scored(found, known, known, declared=False),
+    ):
+        account, polygons, pixels = scores["account"], scores["polygons"], scores["pixels"]
+        assert (account["known"], account["unknown"], account["wrong"]) == (1, 2, 0)
+        assert (polygons["precision"], polygons["precision_if_unknown_right"]) == (0.333333, 1)
+        assert (pixels["precision"], pixels["precision_if_unknown_right"]) == (0.333333, 1)
+        assert polygons["f1"] == 0.5, "the unknown count as wrong"
+        assert scores["reference"]["complete"] == "nowhere declared"
+    assert "given to training" in scored(found, [], known, own_reference=False)[0]["reference"]["what"]
+
+
+def test_decisions_bring_both_ends_together(scored):
+    """Of three detections beside the known one, two are real: the ends meet at the truth."""
+    known, real, real_too, no_landform = square(100, 100), square(400, 100), square(700, 100), square(700, 700)
+    found = [known, real, real_too, no_landform]
+    decided = [("accepted", 1), ("edited", 2, square(700, 120)), ("rejected", 3)]
+    scores, layers = scored(found, [], [known], own_reference=False, decided=decided)
+    polygons, pixels = scores["polygons"], scores["pixels"]
+    assert polygons["precision"] == polygons["precision_if_unknown_right"] == 0.75
+    assert polygons["unknown"] == 0
     account = scores["account"]
-    assert (account["known"], account["open"], account["wrong"]) == (1, 1, None)
-    assert "given to training" in scores["reference"]["what"]
+    assert (account["known"], account["new"], account["wrong"], account["unknown"]) == (1, 2, 1, 0)
+    assert sorted(layers["false_alarms"]["status"]) == ["right", "right", "wrong"]
+    assert pixels["true_positive"] == 400 + 18 * 20, "what a person drew or mended"
+    assert pixels["left_out"] == 400, "an accepted outline would be compared with itself"
+    assert pixels["precision"] == pixels["precision_if_unknown_right"]
+
+
+def test_inside_completely_mapped_ground_what_matches_nothing_is_wrong(scored):
+    found, known = [square(100, 100), square(400, 100), square(700, 700)], [square(100, 100)]
+    scores, _ = scored(found, [], known, own_reference=False, areas=[square(0, 0, 650)])
+    assert (scores["polygons"]["wrong"], scores["polygons"]["unknown"]) == (1, 1)
+    assert scores["reference"]["complete"] == "inside labels.complete"
+
+
+def test_a_bad_outline_of_a_known_landform_is_wrong_and_not_unknown(scored):
+    scores, _ = scored([square(100, 100)], [square(220, 220)], declared=False)
+    assert (scores["polygons"]["wrong"], scores["polygons"]["unknown"]) == (1, 0)
+
+
+def test_removed_ground_is_neither_right_nor_wrong(scored):
+    found, known = [square(100, 100), square(700, 700)], [square(100, 100)]
+    scores, layers = scored(found, known, known, removed=[square(700, 700), square(100, 100)])
+    assert (scores["polygons"]["detections"], scores["polygons"]["left_out"], scores["polygons"]["precision"]) == (
+        1,
+        1,
+        1,
+    )
+    assert (scores["pixels"]["false_positive"], scores["pixels"]["left_out"]) == (0, 400)
+    assert layers["false_alarms"]["status"].tolist() == ["left out"]
+
+
+def test_validation_ground_is_not_unseen(scored):
+    found = [square(100, 100), square(700, 700)]
+    scores, _ = scored(found, found, validating=[square(0, 0, 400)])
+    assert scores["unseen"]["polygons"]["detections"] == 1
+
+
+def test_recall_by_size_and_by_what_the_reference_says(scored):
+    there = [square(0, 0, 150), square(300, 0), square(600, 0, 350)]
+    scores, _ = scored(there[1:], there, fields={"activity": text(["active", "relict", "active"])})
+    recall = scores["polygons"]["recall_by_class"]
+    assert {name: row["recall"] for name, row in recall["area_km2"].items()} == {
+        "0 to 0.03": 0, "0.03 to 0.1": 1, "0.1 to 0.3": 1,
+    }  # fmt: skip
+    assert recall["activity"]["active"] == {"references": 2, "found": 1, "recall": 0.5}
+
+
+def test_a_map_of_landform_everywhere_stands_beside_the_iou(scored):
+    scores, _ = scored([square(100, 100)], [square(100, 100)])
+    assert scores["pixels"]["iou_all_landform"] == pytest.approx(400 / 10_000)
+
+
+def test_intervals_from_five_blocks_on(workshop, scored):
+    """A tile of 15 km has nine blocks of 5 km; each holds a landform, and the map finds parts of different size."""
+    there = [square(1000 + 5000 * x, 1000 + 5000 * y, 1200) for x in range(3) for y in range(3)]
+    found = [square(1000 + 5000 * x, 1000 + 5000 * y, 600 + 60 * (x + 3 * y)) for x in range(3) for y in range(3)]
+    scores, _ = scored(found, there, grid=workshop.grid(X, Y, 1500, 1500))
+    interval = scores["pixels"]["intervals"]["iou"]
+    assert interval["blocks"] == 9
+    assert 0 < interval["low"] < scores["pixels"]["iou"] < interval["high"] < 1
+    few, _ = scored([square(100, 100)], [square(100, 120)])
+    assert few["pixels"]["intervals"]["iou"]["blocks"] == len(few["pixels"]["intervals"]["iou"]["values"]) == 1
 
 
 def test_two_band_maps_of_coarse_pixels_go_all_the_way(workshop):
@@ -219,11 +348,26 @@ def test_two_band_maps_of_coarse_pixels_go_all_the_way(workshop):
     nothing = body.iloc[:0].assign(polygon=[], side=[], **{"class": []})
     labels = workshop.layers("polygons.gpkg", kept=nothing, removed=nothing)
     split, truth = workshop.layers("split.gpkg", split=nothing), workshop.layers("truth.gpkg", truth=body)
-    settings = {"reference_file": PolygonFile(path="truth.gpkg"), "match_iou": 0.5, "landform": "rock glacier"}
+    settings = {
+        "reference_file": ReferenceFile(path="truth.gpkg", complete=True),
+        "match_iou": 0.5,
+        "landform": "rock glacier",
+    }
     score(kept, truth, maps, split, labels, scores, cases, **settings)
     counts = json.loads(scores.read_text())
     assert counts["polygons"]["f1"] == 1
     assert counts["pixels"]["iou"] > 0.7
+
+
+def count(areas, detected=NONE, reference=NONE, trained=NONE, left_out=NONE, unknown=NONE):
+    """The counts of pixels by layers of outlines."""
+    return pixel_counts(areas, PixelLayers(trained, reference, detected, left_out, unknown))
+
+
+def confusion(counts, unseen=False):
+    """The confusion matrix, in pixels."""
+    scores = counts.scores(unseen=unseen)
+    return {name: scores[name] for name in ("true_positive", "false_positive", "false_negative", "true_negative")}
 
 
 def lonlat(workshop, *boxes):
@@ -235,14 +379,14 @@ def test_pixels_are_counted_by_what_covers_them(workshop):
     ground = ValidArea.of(workshop.probability("T", workshop.grid(X, Y, 100, 100)))
     found, there = lonlat(workshop, (100, 100, 300, 200)), lonlat(workshop, (200, 100, 400, 200))
     trained = lonlat(workshop, (0, 0, 250, 1000))
-    result = pixel_counts([ground], found, there, trained)
-    assert result.confusion() == {
+    result = count([ground], found, there, trained)
+    assert confusion(result) == {
         "true_positive": 100,
         "false_positive": 100,
         "false_negative": 100,
         "true_negative": 9700,
     }
-    assert result.confusion(unseen=True) == {
+    assert confusion(result, unseen=True) == {
         "true_positive": 50,
         "false_positive": 0,
         "false_negative": 100,
@@ -255,8 +399,8 @@ def test_nodata_is_not_mapped(workshop):
     values = np.zeros((100, 100), dtype="uint8")
     values[:, :50] = 255
     ground = ValidArea.of(workshop.probability("T", workshop.grid(X, Y, 100, 100), values))
-    result = pixel_counts([ground], lonlat(workshop, (0, 0, 1000, 1000)), NONE, NONE)
-    assert result.confusion()["false_positive"] == result.counts.sum() == 5000
+    result = count([ground], lonlat(workshop, (0, 0, 1000, 1000)))
+    assert confusion(result)["false_positive"] == result.counts.sum() == 5000
 
 
 def test_shared_ground_counts_once_in_the_first_tile_that_sees_it(workshop):
@@ -264,9 +408,9 @@ def test_shared_ground_counts_once_in_the_first_tile_that_sees_it(workshop):
     values[:, 90:] = 255
     first = ValidArea.of(workshop.probability("A", workshop.grid(X, Y, 100, 100), values))
     second = ValidArea.of(workshop.probability("B", workshop.grid(X + 800, Y, 100, 100)))
-    result = pixel_counts([first, second], lonlat(workshop, (0, 0, 1800, 1000)), NONE, NONE)
+    result = count([first, second], lonlat(workshop, (0, 0, 1800, 1000)))
     assert result.counts.sum() == 9_000 + 9_000
-    assert pixel_counts([second, first], NONE, NONE, NONE).counts.sum() == 10_000 + 8_000
+    assert count([second, first]).counts.sum() == 10_000 + 8_000
 
 
 def test_tiles_of_two_zones_share_ground_too(workshop):
@@ -276,7 +420,7 @@ def test_tiles_of_two_zones_share_ground_too(workshop):
     x0, y0, x1, y1 = workshop.lonlat([grid.footprint]).to_crs(32643).total_bounds
     other = workshop.grid(x0, y1, int((y1 - y0) / 10), int((x1 - x0) / 10), epsg=32643)
     second = ValidArea.of(workshop.probability("B", other))
-    added = pixel_counts([first, second], NONE, NONE, NONE).counts.sum() - 10_000
+    added = count([first, second]).counts.sum() - 10_000
     outside = second.footprint.difference(first.footprint).area / second.footprint.area * other.height * other.width
     assert abs(added - outside) < 60
 
@@ -287,7 +431,7 @@ def test_outlines_against_themselves_are_all_true(workshop_in, tmp_path_factory,
     workshop = workshop_in(tmp_path_factory.mktemp("pixels"))
     ground = ValidArea.of(workshop.probability("T", workshop.grid(X, Y, 60, 60)))
     outlines = lonlat(workshop, *[(10 * x, 10 * y, 10 * (x + w), 10 * (y + h)) for x, y, w, h in boxes])
-    table = pixel_counts([ground], outlines, outlines, NONE).confusion()
+    table = confusion(count([ground], outlines, outlines))
     expected = np.zeros((60, 60), dtype=bool)
     for x, y, w, h in boxes:
         expected[y : y + h, x : x + w] = True

@@ -103,7 +103,7 @@ def test_the_cases_of_a_score_open_with_their_looks(tmp_path):
     layers = {
         "hits": hits,
         "misses": hits,
-        "false_alarms": detections.assign(account=["wrong", "new", "known", "open"]),
+        "false_alarms": detections.assign(status=["wrong", "right", "left out", "unknown"]),
     }
     write_layers(tmp_path / "cases.gpkg", layers)
     add_styles(tmp_path / "cases.gpkg", case_styles())

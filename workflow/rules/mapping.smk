@@ -104,6 +104,8 @@ rule score:
         split=results("patches/split.gpkg"),
         known=results("labels/polygons.gpkg"),
         mined=results("training/chosen_negatives.gpkg"),
+        reviewed=results("inventory/reviewed.gpkg"),
+        complete=optional(REGION.labels.complete),
     output:
         scores=results("mapping/scores.json"),
         cases=results("mapping/cases.gpkg"),

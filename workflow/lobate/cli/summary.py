@@ -13,6 +13,7 @@ from lobate.io.jsonfile import read_json
 from lobate.settings import Region
 
 SELECTION = "a selection.json written by `select-model`"
+SCORES = "a scores.json written by `score`"
 SUMMARY = "a summary.json written by `compile-inventory`"
 
 
@@ -23,7 +24,7 @@ def summary(region: Region) -> str:
     """
     folder = Path("results", region.region)
     selection = read_json(folder / "training/selection.json", SELECTION)
-    scores = read_json(folder / "mapping/scores.json", "a scores.json written by `score`")
+    scores = read_json(folder / "mapping/scores.json", SCORES)
     compiled = read_json(folder / "inventory/summary.json", SUMMARY)
     lines = [
         f"Region {region.region}" + (" (synthetic: nothing in it was ever observed)" if region.example else ""),
@@ -42,9 +43,18 @@ def _landforms(compiled: dict[str, Any], landform: str) -> str:
 
 
 def _scores(scores: dict[str, Any]) -> str:
-    polygons = scores["polygons"]
-    rates = ", ".join(f"{name} {polygons[name]}" for name in ("precision", "recall", "f1"))
-    return f"pixel IoU {scores['pixels']['iou']}; polygons: {rates}; reference: {scores['reference']['what']}"
+    polygons, pixels = scores["polygons"], scores["pixels"]
+    precision = f"precision {polygons['precision']}"
+    if polygons["unknown"]:
+        precision += f" to {polygons['precision_if_unknown_right']} ({polygons['unknown']} detections are unjudged)"
+    iou = f"pixel IoU {pixels['iou']}{_interval(pixels['intervals']['iou'])}, all landform {pixels['iou_all_landform']}"
+    rates = f"{precision}, recall {polygons['recall']} of the known, F1 {polygons['f1']}"
+    return f"{iou}; polygons: {rates}; reference: {scores['reference']['what']}"
+
+
+def _interval(interval: dict[str, Any]) -> str:
+    """Return an interval in brackets; "" where there is none."""
+    return f" ({interval['low']} to {interval['high']})" if "low" in interval else ""
 
 
 def _model(selection: dict[str, Any], target: float) -> str:
@@ -65,9 +75,10 @@ def paper_table(region: Region) -> str:
     leakage = read_json(folder / "patches/leakage.json", "a leakage.json written by `split-patches`")
     selection = read_json(folder / "training/selection.json", SELECTION)
     compiled = read_json(folder / "inventory/summary.json", SUMMARY)
-    rows = [*_data(leakage), *_network(selection, region), *_detections(compiled), *_inventory(compiled)]
+    scores = read_json(folder / "mapping/scores.json", SCORES)
+    rows = [*_data(leakage), *_network(selection, region), *_detections(scores["account"]), *_inventory(compiled)]
     lines = ["| | paper | this run |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows), ""]
-    return "\n".join([*lines, *_notes(region, leakage, compiled)]) + "\n"
+    return "\n".join([*lines, *_notes(region, leakage, scores["account"])]) + "\n"
 
 
 def _data(leakage: dict[str, Any]) -> list[Row]:
@@ -90,21 +101,13 @@ def _network(selection: dict[str, Any], region: Region) -> list[Row]:
     ]
 
 
-def _detections(compiled: dict[str, Any]) -> list[Row]:
-    detections = compiled["detections"]
-    right = (
-        f"{100 * (detections['known'] + detections['new']) / detections['total']:.1f} %"
-        if detections["total"]
-        else "none"
-    )
+def _detections(account: dict[str, Any]) -> list[Row]:
+    kinds = ("known", "new", "wrong", "unknown")
+    real, judged = account["known"] + account["new"], account["known"] + account["new"] + account["wrong"]
     return [
-        ("detections", "337", f"{detections['total']:,}"),
-        (
-            "known / new / wrong",
-            "165 / 123 / 49",
-            f"{detections['known']:,} / {detections['new']:,} / {detections['wrong']:,}",
-        ),
-        ("known or new", "85.5 %", right),
+        ("detections", "337", f"{account['detections']:,}"),
+        ("known / new / wrong / unknown", "165 / 123 / 49 / 0", " / ".join(f"{account[kind]:,}" for kind in kinds)),
+        ("known or new, of those judged", "85.5 %", f"{100 * real / judged:.1f} %" if judged else "none"),
     ]
 
 
@@ -124,14 +127,14 @@ def _known(value: float | None, form: str) -> str:
     return "not known" if value is None else form.format(value)
 
 
-def _notes(region: Region, leakage: dict[str, Any], compiled: dict[str, Any]) -> list[str]:
-    pending, notes = compiled["detections"]["pending"], []
+def _notes(region: Region, leakage: dict[str, Any], account: dict[str, Any]) -> list[str]:
+    unknown, notes = account["unknown"], []
     if region.example:
         notes.append("This run is of a SYNTHETIC world: its numbers say nothing about rock glaciers.")
-    if pending:
+    if unknown:
         notes.append(
-            f"{pending:,} detections have not been reviewed yet: only a person's decision makes one wrong, and until then they "
-            "count as known or new."
+            f"{unknown:,} detections are unknown: nobody has judged them yet, and only a person can say whether they are new or "
+            "wrong."
         )
     if leakage["used"] != "random":
         notes.append(f"The paper split at random, which leaks; this run split by the method {leakage['used']}.")

@@ -115,18 +115,18 @@ def summarize(
     """Count detections and landforms, and summarize altitude, area and slope; a missing value is None, never 0.
 
     ``reviewed``: the detections in the inventory. ``rejected``, ``dropped`` and ``repeated``: numbers of detections rejected
-    by a person, left out as pending, and left out as the same ground as another. Known detections share a record with
-    another inventory, new ones do not, and wrong ones were rejected. ``drawn`` counts outlines that stand by a person's
+    by a person, left out as pending, and left out as the same ground as another. ``in_other_inventories`` counts the
+    detections that share a record with another inventory, ``only_detected`` the rest. ``drawn`` counts outlines that stand by a person's
     decision alone, without a detection of this model.
     """
-    known = _count_known(inventory)
+    shared = _count_shared(inventory)
     status = reviewed["status"].value_counts()
     return {
         "detections": {
             "total": len(reviewed) + rejected + dropped + repeated,
-            "known": known,
-            "new": len(reviewed) - known,
-            "wrong": rejected,
+            "in_other_inventories": shared,
+            "only_detected": len(reviewed) - shared,
+            "rejected": rejected,
             "pending_left_out": dropped,
             "repeated": repeated,
             **{name: int(status.get(name, 0)) for name in ("edited", "accepted", "pending")},
@@ -152,15 +152,15 @@ def summarize(
     }
 
 
-def _count_known(inventory: gpd.GeoDataFrame) -> int:
+def _count_shared(inventory: gpd.GeoDataFrame) -> int:
     """Count the detections, each once, that share a record with another source."""
     sources = inventory["sources"].str.split(";")
-    known: set[str] = set()
+    shared: set[str] = set()
     for names in sources:
         detections = [name for name in names if name.startswith(f"{REVIEWED}:")]
         if len(detections) < len(names):
-            known.update(detections)
-    return len(known)
+            shared.update(detections)
+    return len(shared)
 
 
 def _round(value: float, decimals: int = 1) -> float | None:

@@ -158,16 +158,16 @@ def _attribute_rows(attributes: list[dict[str, str]]) -> Iterable[tuple[str, ...
 
 def _detections_section(counts: dict[str, int]) -> str:
     rows = [
-        ("known: another inventory has them too", counts["known"]),
-        ("new: only detected", counts["new"]),
-        ("wrong: rejected in the review", counts["wrong"]),
+        ("in another inventory too", counts["in_other_inventories"]),
+        ("only detected", counts["only_detected"]),
+        ("rejected in the review", counts["rejected"]),
         ("left out: pending", counts["pending_left_out"]),
         ("left out: the same ground as another detection", counts["repeated"]),
         ("**total**", counts["total"]),
-        ("of the known and new: outline edited by a person", counts["edited"]),
-        ("of the known and new: accepted as they are", counts["accepted"]),
-        ("of the known and new: pending, nobody has looked yet", counts["pending"]),
-        ("of the known and new: by a person's word alone, this model detects nothing there", counts["drawn"]),
+        ("of the first two: outline edited by a person", counts["edited"]),
+        ("of the first two: accepted as they are", counts["accepted"]),
+        ("of the first two: pending, nobody has looked yet", counts["pending"]),
+        ("of the first two: by a person's word alone, this model detects nothing there", counts["drawn"]),
     ]
     return "## What the detections turned out to be\n\n" + _table(("detections", "number"), rows)
 

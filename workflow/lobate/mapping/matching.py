@@ -73,36 +73,27 @@ def touches_any(outlines: np.ndarray, footprints: np.ndarray) -> np.ndarray:
     return touches
 
 
-def polygon_scores(matches: Matches, detections: np.ndarray, references: np.ndarray, match_iou: float) -> dict:
-    """Return precision, recall and F1 of the outlines in the masks (n,) and (m,), at ``match_iou`` and at all thresholds.
+def matched_at(threshold: float, matches: Matches, count: int) -> np.ndarray:
+    """Return which of ``count`` detections match a reference outline with an IoU over ``threshold``, (n,) of bool."""
+    matched = np.zeros(count, dtype=bool)
+    matched[matches.above(threshold).detection] = True
+    return matched
 
-    A detection is right, and a reference found, when it is matched, also with an outline outside the masks.
+
+def object_scores(status: np.ndarray, found: np.ndarray) -> dict[str, float | int | None]:
+    """Return counts, precision, recall and F1 of detections with a ``status`` (n,) and references ``found`` (m,) of bool.
+
+    ``precision`` counts the unknown as wrong, ``precision_if_unknown_right`` counts them as right: the true value lies
+    between them. ``recall`` is of the reference outlines, the known ones. F1 counts the unknown as wrong.
     """
-    by_threshold = {
-        f"{threshold:g}": _scores_at(threshold, matches, detections, references) for threshold in IOU_THRESHOLDS
-    }
-    f1 = [score for scores in by_threshold.values() if (score := scores["f1"]) is not None]
-    return {
-        "match_iou": match_iou,
-        **_scores_at(match_iou, matches, detections, references),
-        "thresholds": by_threshold,
-        "mean_f1": None if len(f1) < len(by_threshold) else round(float(np.mean(f1)), 6),
-    }
-
-
-def _scores_at(
-    threshold: float, matches: Matches, detections: np.ndarray, references: np.ndarray
-) -> dict[str, float | int | None]:
-    matches = matches.above(threshold)
-    counts = {
-        "detections": int(detections.sum()),
-        "right": int(detections[matches.detection].sum()),
-        "references": int(references.sum()),
-        "found": int(references[matches.reference].sum()),
-    }
-    precision = ratio(counts["right"], counts["detections"])
-    recall = ratio(counts["found"], counts["references"])
-    return {**counts, **precision_recall_f1(precision, recall)}
+    right, wrong, unknown, left_out = (
+        int((status == word).sum()) for word in ("right", "wrong", "unknown", "left out")
+    )
+    detections = right + wrong + unknown
+    counts = {"detections": detections, "right": right, "wrong": wrong, "unknown": unknown, "left_out": left_out}
+    counts |= {"references": len(found), "found": int(found.sum())}
+    rates = precision_recall_f1(ratio(right, detections), ratio(counts["found"], len(found)))
+    return {**counts, **rates, "precision_if_unknown_right": ratio(right + unknown, detections)}
 
 
 def ratio(part: float, whole: float) -> float | None:

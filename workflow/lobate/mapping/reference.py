@@ -16,9 +16,13 @@ from lobate.errors import UserError
 from lobate.io.polygons import make_valid, polygonal
 from lobate.io.vector import LONLAT, read_layer, read_polygons
 from lobate.settings.base import PolygonFile
+from lobate.settings.mapping import ReferenceFile
 
 log = logging.getLogger(__name__)
 SETTING = "mapping.reference"
+
+REFERENCE_CLASSES = ("activity", "upslope_connection")
+"""Fields of the reference by whose values recall is given, where it has them."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Reference:
     without_area: int
 
 
-def read_reference(path: Path, file: PolygonFile | None) -> Reference:
+def read_reference(path: Path, file: ReferenceFile | None) -> Reference:
     """Return the user's outlines selected by ``file``, or the positive ones of the cleaned labels when it is None.
 
     Raises UserError when a field does not exist, or when no outline is left.
@@ -58,7 +62,8 @@ def _build_reference(frame: gpd.GeoDataFrame, names: pd.Series, description: str
         )
     if not usable.all():
         log.info("%d reference outlines have no area and are left out.", (~usable).sum())
-    table = gpd.GeoDataFrame({"reference": names.astype(object)}, geometry=outlines, crs=LONLAT)
+    classes = {name: frame[name].astype(object) for name in REFERENCE_CLASSES if name in frame}
+    table = gpd.GeoDataFrame({"reference": names.astype(object), **classes}, geometry=outlines, crs=LONLAT)
     return Reference(table[usable].reset_index(drop=True), description, int((~usable).sum()))
 
 
@@ -90,13 +95,27 @@ def known_outlines(polygons: Path) -> np.ndarray:
     return outlines[shapely.area(outlines) > 0]
 
 
-def training_footprints(split: Path, mined: Path | None = None) -> np.ndarray:
-    """Return the footprints of all training patches of the model, in EPSG:4326.
+def removed_outlines(polygons: Path) -> np.ndarray:
+    """Return the positive outlines that the labels removed, less ground of the kept ones, EPSG:4326.
 
-    These are the training side of ``split`` and the negatives in ``mined`` (layer `patches`).
+    A duplicate of a kept outline lies on its ground, so nothing of it is left.
+    """
+    kept, removed = (read_layer(polygons, name).to_crs(LONLAT) for name in ("kept", "removed"))
+    outlines = valid_polygons(removed[removed["class"] == "positive"].geometry)
+    standing = valid_polygons(kept[kept["class"] == "positive"].geometry)
+    near = standing[np.unique(shapely.STRtree(standing).query(outlines)[1])] if len(outlines) else standing
+    rest = polygonal(shapely.difference(outlines, shapely.union_all(near)))
+    return rest[shapely.area(rest) > shapely.area(outlines) / 2]
+
+
+def seen_footprints(split: Path, mined: Path | None = None) -> np.ndarray:
+    """Return the footprints of all patches that the model was trained or chosen on, in EPSG:4326.
+
+    These are the training and validation sides of ``split`` and the negatives in ``mined`` (layer `patches`).
     """
     frame = read_layer(split, "split")
-    layers = [frame[frame["side"] == "training"], *([read_layer(mined, "patches")] if mined else [])]
+    sides = frame[frame["side"].isin(["training", "validation"])]
+    layers = [sides, *([read_layer(mined, "patches")] if mined else [])]
     return np.concatenate([np.asarray(layer.to_crs(LONLAT).geometry.values, dtype=object) for layer in layers])
 
 

@@ -93,6 +93,14 @@ class Filter(Section):
         return self
 
 
+class ReferenceFile(PolygonFile):
+    """Outlines to score against."""
+
+    complete: bool = False
+    """Whether they hold every landform of the mapped ground. If not, a detection without an outline counts as unknown, and
+    not as wrong, outside labels.complete."""
+
+
 class Mapping(Section):
     """Mapping with the model: detections and their scores."""
 
@@ -104,7 +112,7 @@ class Mapping(Section):
     """Merging across tiles."""
     filter: Filter = Filter()
     """Detections to remove."""
-    reference: PolygonFile | None = None
+    reference: ReferenceFile | None = None
     """Outlines to score against; the default is the cleaned positive outlines."""
     match_iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """A detection is right if its IoU with a reference outline is greater than this."""

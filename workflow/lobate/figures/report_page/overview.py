@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-REVIEW = ("total", "known", "new", "wrong", "accepted", "edited", "pending", "pending_left_out", "repeated")
+REVIEW = (
+    *("total", "in_other_inventories", "only_detected", "rejected"),
+    *("accepted", "edited", "pending", "pending_left_out", "repeated"),
+)
 """Counts of detections on the page, in this order."""
 
 
