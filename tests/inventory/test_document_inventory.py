@@ -100,7 +100,7 @@ def test_the_papers_table_as_text(folder):
     text, _ = documented(folder)
     for row in ("in another inventory too | 2", "rejected in the review | 3", "**total** | 6"):
         assert f"| {row} |" in text
-    assert "| of the known and new: outline edited by a person | 1 |" in text
+    assert "| of the first two: outline edited by a person | 1 |" in text
     assert "| mean slope (degrees) | unknown |" in text
     assert "Licence: not said; set `inventory.licence`" in text
 
