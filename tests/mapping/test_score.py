@@ -290,6 +290,11 @@ def test_removed_ground_is_neither_right_nor_wrong(scored):
     assert layers["false_alarms"]["status"].tolist() == ["left out"]
 
 
+def test_a_detection_that_covers_a_small_removed_outline_is_judged(scored):
+    scores, _ = scored([square(100, 100, 400)], [square(600, 600)], removed=[square(150, 150, 30)])
+    assert (scores["polygons"]["wrong"], scores["polygons"]["left_out"]) == (1, 0)
+
+
 def test_validation_ground_is_not_unseen(scored):
     found = [square(100, 100), square(700, 700)]
     scores, _ = scored(found, found, validating=[square(0, 0, 400)])

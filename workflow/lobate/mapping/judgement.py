@@ -5,7 +5,7 @@ An inventory is incomplete, so a detection without an outline is not wrong for t
 - `right` if it matches a reference outline, or a person accepted it or mended its outline;
 - `wrong` if a person rejected it, if it overlaps a reference outline without matching it, or if it lies on ground that a
   person mapped completely;
-- `left out` if it lies on an outline that was removed from the labels, since nobody can judge it;
+- `left out` if half of it or more lies on outlines that were removed from the labels, since nobody can judge it;
 - `unknown` in all other cases.
 """
 
@@ -97,7 +97,7 @@ class Judgement:
             decisions.mask(detections["detection"], "rejected"),
             overlaps_any(outlines, expected),
             mapped,
-            overlaps_any(outlines, removed) | decisions.mask(detections["detection"], "inside"),
+            _mostly_in(outlines, removed) | decisions.mask(detections["detection"], "inside"),
         )
 
     def status(self, matched: np.ndarray) -> np.ndarray:
