@@ -20,6 +20,7 @@ except ModuleNotFoundError:
     sys.exit(2)
 
 from lobate.engine import stage
+from lobate.engine.job_records import JobRecords, run_jobs_without_record
 from lobate.engine.options import all_options
 from lobate.errors import UserError
 from lobate.figures.rule_graph import as_dot, graph_of, lost_files, trace_jobs
@@ -345,6 +346,10 @@ SETTINGS_FILE = settings_file()
 SETTINGS = with_signature(settings_path)
 OPTIONS = all_options()
 
+JOB_RECORDS = JobRecords(Path(results("")), Store.from_environment())
+if workflow.is_main_process:
+    run_jobs_without_record(JOB_RECORDS)
+
 # Jobs call the `lobate` and `snakemake` beside the Python that runs this, whatever PATH holds.
 shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
 
@@ -359,3 +364,4 @@ wildcard_constraints:
 
 onstart:
     copy_settings()
+    JOB_RECORDS.start_run(workflow.persistence)
