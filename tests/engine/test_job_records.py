@@ -41,7 +41,7 @@ class Clone:
     def make(self, job: SimpleNamespace) -> SimpleNamespace:
         """Make a job's results, by way of the store, and Snakemake's records of them, in a run."""
         folder = self.store.root / "made"
-        JobRecords(RESULTS, self.store).start_run(self.persistence)
+        JobRecords(RESULTS, self.store).start_run(self.persistence, keeps_records=True)
         for number, (name, path) in enumerate(job.output.items()):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(f"bytes of {name}")
@@ -132,10 +132,24 @@ def test_each_run_has_an_id_of_its_own(clone):
     """Two clones that were one once, and then ran apart, are told apart."""
     job = clone.make(clone.job())
     shutil.copytree(".snakemake", "backup")
-    JobRecords(RESULTS, clone.store).start_run(clone.persistence)
+    JobRecords(RESULTS, clone.store).start_run(clone.persistence, keeps_records=True)
     assert not clone.lacks(job)
     shutil.rmtree(".snakemake")
     shutil.move("backup", ".snakemake")
+    assert clone.lacks(job)
+
+
+def test_after_a_run_that_keeps_no_records_the_older_ones_do_not_count(clone):
+    job = clone.make(clone.job())
+    JobRecords(RESULTS, clone.store).start_run(clone.persistence, keeps_records=False)
+    assert clone.lacks(job)
+
+
+def test_records_of_one_kind_do_not_count_after_a_run_with_the_other(clone):
+    job = clone.make(clone.job())
+    kinds = {FilePersistence, DbPersistence}
+    (other,) = kinds - {clone.persistence_class}
+    JobRecords(RESULTS, clone.store).start_run(other(), keeps_records=True)
     assert clone.lacks(job)
 
 
@@ -146,7 +160,7 @@ def test_a_run_deletes_the_records_of_other_results_also_behind_a_link(clone):
     (RESULTS / "imagery").symlink_to(Path("elsewhere").absolute())
     (RESULTS / "imagery/round").symlink_to(RESULTS.absolute())
     (RESULTS / ".run_id").write_text("another")
-    JobRecords(RESULTS, clone.store).start_run(clone.persistence)
+    JobRecords(RESULTS, clone.store).start_run(clone.persistence, keeps_records=True)
     assert clone.lacks(job)
 
 

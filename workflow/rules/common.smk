@@ -364,4 +364,4 @@ wildcard_constraints:
 
 onstart:
     copy_settings()
-    JOB_RECORDS.start_run(workflow.persistence)
+    JOB_RECORDS.start_run(workflow.persistence, keeps_records=workflow.execution_settings.keep_metadata)

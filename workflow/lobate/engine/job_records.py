@@ -30,7 +30,7 @@ from lobate.store.store import Store
 RUN_ID = ".run_id"
 """Name of the file with the run id in a region's folder of results."""
 RUN_IDS = "run_ids"
-"""Name of Snakemake's folder with the run id of each region."""
+"""Name of a folder in `.snakemake` with the run id of each region."""
 NO_RECORD = "no record says how this result was made"
 
 
@@ -49,17 +49,20 @@ class JobRecords:
         False for a job whose results a person has edited, where that is allowed: they would be replaced.
         """
         existing = [path for path in job.output if self._is_result(path) and os.path.lexists(path)]
-        if self._belong_together(persistence.path) and all(_counts(persistence.metadata(path)) for path in existing):
+        if self._belong_together(self._noted_id(persistence)) and all(
+            _counts(persistence.metadata(path)) for path in existing
+        ):
             return False
         return bool(existing) and not self._is_edited(job)
 
     @cache  # noqa: B019 - one object a run
-    def _belong_together(self, folder: Path) -> bool:
-        """Whether the last run that wrote records in ``folder`` also wrote the results; true before the first run."""
-        return _read(self._results / RUN_ID) == _read(self._noted_in(folder))
+    def _belong_together(self, noted_id: Path) -> bool:
+        """Whether the last run that wrote records also wrote the results; true before the first run."""
+        return _read(noted_id) == _read(self._results / RUN_ID)
 
-    def _noted_in(self, folder: Path) -> Path:
-        return folder / RUN_IDS / self._results.name
+    def _noted_id(self, persistence: Any) -> Path:
+        """Return the path of the run id beside records; Snakemake keeps records as files or in a database."""
+        return Path(persistence.path, RUN_IDS, type(persistence).__name__, self._results.name)
 
     def _is_result(self, path: str) -> bool:
         return path.startswith(f"{self._results}/")
@@ -69,18 +72,18 @@ class JobRecords:
         paths = [path for path in _editable_outputs(job) if path.exists()]
         return len({bool(self._store.producers(content_digest(path))) for path in paths}) > 1
 
-    def start_run(self, persistence: Any) -> None:
+    def start_run(self, persistence: Any, *, keeps_records: bool) -> None:
         """Delete records of other results, and leave a new run id; only a run that has jobs to do calls this.
 
-        A run that is killed in between leaves different ids, and the next plan counts no record.
+        A run that keeps no records leaves the old ones behind, so it writes its id beside the results alone: no record
+        counts any more. So it is, too, when a run is killed in between.
         """
-        if not self._belong_together(persistence.path):
+        noted_id, run_id = self._noted_id(persistence), uuid.uuid4().hex
+        if not self._belong_together(noted_id):
             self._forget(persistence)
-        run_id = uuid.uuid4().hex
-        for path in (self._results / RUN_ID, self._noted_in(persistence.path)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(path) as new:
-                new.write_text(run_id, encoding="utf-8")
+        _write(self._results / RUN_ID, run_id)
+        if keeps_records:
+            _write(noted_id, run_id)
 
     def _forget(self, persistence: Any) -> None:
         """Delete Snakemake's records of all results that exist, also of those that this run does not need."""
@@ -96,6 +99,12 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
+
+
+def _write(path: Path, run_id: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as new:
+        new.write_text(run_id, encoding="utf-8")
 
 
 def _counts(record: Any) -> bool:
