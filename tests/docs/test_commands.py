@@ -51,6 +51,7 @@ ELSEWHERE = {
     "lobate store": ("tests/store/test_verify.py", '"store"'),
     "lobate summary": ("tests/cli/test_summary.py", '"summary"'),
     "lobate check": ("tests/docs/test_west_kunlun.py", '"check"'),
+    "lobate sample": ("tests/cli/test_sample.py", '"sample"'),
 }
 
 

@@ -244,3 +244,43 @@ def test_versions_that_differ_between_steps_both_stand():
     old = {**step(KEYS[2], "train"), "libraries": {"numpy": "2.3.0"}}
     versions = library_versions({"steps": [*FACTS["lineage.json"]["steps"], old]})
     assert versions == [["numpy", "2.3.0", "train"], ["numpy", "2.4.6", "compile_inventory, describe"]]
+
+
+ACCURACY = {
+    "sample": "abc123",
+    "level": 0.95,
+    "imagery": ["Pleiades 2021", "<b>bold</b>"],
+    "drawn": {"detections": {"small, sure": [10, 40]}, "pixels": {"detected": [100, 70000]}, "squares": [8, 24]},
+    "tables": [
+        {"cannot_say_counts_as": "no landform", "rows": [["user's accuracy", "0.90 (0.83 to 0.95)"]]},
+        {"cannot_say_counts_as": "landform", "rows": [["user's accuracy", "0.92 (0.85 to 0.96)"]]},
+    ],
+    "notes": ["Two looks agree."],
+}
+
+
+def test_accuracy_from_a_sample_stands_in_a_section_of_its_own(tmp_path):
+    results = make_results(tmp_path, 3)
+    (tmp_path / "accuracy.json").write_text(json.dumps(ACCURACY))
+    page = made_report(tmp_path, {**results, "accuracy": tmp_path / "accuracy.json"}).read_text()
+    for answer in (
+        "judged on Pleiades 2021, <b>bold</b>, without sight of the map. In brackets: intervals at 95%.",
+        "'cannot say' counted as no landform estimate user's accuracy 0.90 (0.83 to 0.95)",
+        "'cannot say' counted as landform estimate user's accuracy 0.92 (0.85 to 0.96)",
+        "Two looks agree.",
+        "pixels detected 100 70000",
+        "squares of 1 km 8 24",
+    ):
+        assert answer in words(page), answer
+    assert '<a href="#accuracy">' in page and "<b>bold</b>, without" not in page
+    without = made_report(tmp_path, results, "without.html").read_text()
+    assert "accuracy" not in without.lower().split("settings differ")[0]
+
+
+def test_notes_stand_before_the_numbers(tmp_path):
+    results = make_results(tmp_path, 1)
+    old = {**ACCURACY, "notes": ["THESE NUMBERS ARE OF AN EARLIER MAP"]}
+    (tmp_path / "accuracy.json").write_text(json.dumps(old))
+    page = made_report(tmp_path, {**results, "accuracy": tmp_path / "accuracy.json"}).read_text()
+    section = page.split('<section id="accuracy">')[1]
+    assert section.index("EARLIER MAP") < section.index("<table>"), "before any number"

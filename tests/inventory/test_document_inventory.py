@@ -132,3 +132,36 @@ def test_files_that_are_something_else(folder, name, content, message):
     (folder / name).write_text(content)
     with pytest.raises(UserError, match=message):
         documented(folder)
+
+
+ACCURACY = {
+    "sample": "abc123",
+    "level": 0.95,
+    "imagery": ["Pleiades 2021"],
+    "tables": [{"cannot_say_counts_as": "landform", "rows": [["user's accuracy", "0.92 (0.85 to 0.96)"]]}],
+    "notes": ["Nobody has looked twice."],
+    "estimates": [],
+}
+
+
+def test_accuracy_from_a_sample_where_people_have_judged_one(folder):
+    plain = documented(folder)
+    (folder / "accuracy.json").write_text(json.dumps(ACCURACY))
+    text, metadata = documented(folder, accuracy=folder / "accuracy.json")
+    assert metadata["accuracy"] == ACCURACY
+    section = text.split("## Accuracy of the map")[1].split("## ")[0]
+    assert "(sample abc123) that people judged on Pleiades 2021, without sight of the map" in section
+    assert "| user's accuracy | 0.92 (0.85 to 0.96) |" in section
+    assert "| 'cannot say' counted as landform | estimate |" in section
+    assert section.index("- Nobody has looked twice.") < section.index("| user's accuracy"), (
+        "a note may forbid the numbers"
+    )
+    del metadata["accuracy"]
+    assert (text.replace(f"## Accuracy of the map{section}", ""), metadata) == plain, "all else keeps its bytes"
+
+
+@pytest.mark.parametrize("lost", ["sample", "imagery", "tables", "notes"])
+def test_another_file_is_no_accuracy(folder, lost):
+    (folder / "accuracy.json").write_text(json.dumps({name: ACCURACY[name] for name in ACCURACY if name != lost}))
+    with pytest.raises(UserError, match=r"accuracy\.json written by `estimate-accuracy`"):
+        documented(folder, accuracy=folder / "accuracy.json")

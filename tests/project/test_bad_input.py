@@ -25,7 +25,7 @@ SUFFIXES = {
     "model": "safetensors", "models": "safetensors", "previous": "safetensors", "weights": "safetensors", "patches": "npy",
     "mined": "npy", "image": "tif", "images": "tif", "scenes": "tif", "label": "tif", "labels": "tif", "dem": "tif",
     "probability": "tif", "probabilities": "tif", "before": "json", "verdict": "json", "verdicts": "json", "metrics": "csv",
-    "removed": "csv", "rules": "dot", "previous_metrics": "csv", "previous_events": "events", "table": "tsv",
+    "frozen": "json", "removed": "csv", "rules": "dot", "previous_metrics": "csv", "previous_events": "events", "table": "tsv",
 }  # fmt: skip
 SCALARS: dict[str, list[str]] = {
     "tile": ["T"], "tiles": ["T"], "round": ["1"], "fold": ["0"], "source": ["insar"], "names": ["insar"], "scene": ["S2A"],

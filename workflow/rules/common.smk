@@ -256,6 +256,11 @@ def reference_outlines() -> str:
     return reference.path if reference else results("labels/polygons.gpkg")
 
 
+def estimated_accuracy() -> list[str]:
+    """Return the estimates of the map's accuracy where people have answered to a sample of it; else an empty list."""
+    return optional(REGION.mapping.accuracy and results("mapping/accuracy.json"))
+
+
 def outlines_to_describe(wildcards) -> str:
     """Return the reviewed detections, or the outlines of another inventory."""
     if wildcards.source == "reviewed":

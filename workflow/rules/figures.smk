@@ -328,6 +328,7 @@ rule report:
         metrics=[round_file("metrics.csv", number) for number in ROUNDS],
         scores=results("mapping/scores.json"),
         lineage=results("figures/lineage.json"),
+        accuracy=estimated_accuracy(),
     output:
         html=report(
             results("report.html"),

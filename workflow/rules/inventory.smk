@@ -180,6 +180,7 @@ rule document_inventory:
         summary=results("inventory/summary.json"),
         model=results("training/model.safetensors"),
         facts=[results(f"imagery/{tile}.json") for tile in TILES],
+        accuracy=estimated_accuracy(),
     output:
         readme=results("inventory/README.md"),
         metadata=results("inventory/metadata.json"),

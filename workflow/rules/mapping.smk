@@ -123,3 +123,29 @@ rule score:
         "Scoring the detections"
     shell:
         command("score")
+
+
+if REGION.mapping.accuracy:
+
+    rule estimate_accuracy:
+        input:
+            frozen=REGION.mapping.accuracy.frozen,
+            answers=REGION.mapping.accuracy.answers,
+            second_look=optional(REGION.mapping.accuracy.second_look),
+            detections=results("mapping/detections.gpkg"),
+            probabilities=[results(f"mapping/{tile}_probability.tif") for tile in TILES],
+        output:
+            accuracy=results("mapping/accuracy.json"),
+        log:
+            results("logs/estimate_accuracy.log"),
+        conda:
+            "../../envs/environment.yaml"
+        resources:
+            mem_mb=memory(1000),
+            runtime=minutes(10),
+        params:
+            fingerprint=fingerprint("estimate_accuracy"),
+        message:
+            "Estimating the accuracy of the map from the answers to its sample"
+        shell:
+            command("estimate_accuracy")

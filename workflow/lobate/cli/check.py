@@ -27,6 +27,7 @@ from lobate.io.raster import SINGLE_FILE_DRIVERS, open_raster
 from lobate.io.vector import LONLAT, readable_path
 from lobate.settings import Region
 from lobate.settings.base import PolygonFile, ProjectFile, Section
+from lobate.settings.mapping import Accuracy
 
 
 def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
@@ -56,6 +57,7 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
     mistakes += [
         f"Setting inventory.decisions: {mistake}" for mistake in _decision_mistakes(region.inventory.decisions)
     ]
+    mistakes += [f"Setting mapping.accuracy: {mistake}" for mistake in _accuracy_mistakes(region.mapping.accuracy)]
     mistakes += [f"Setting inventory.dem: {mistake}" for mistake in _dem_mistakes(region.inventory.dem, tiles)]
     if mistakes:
         raise UserErrors(sorted({*mistakes, *required}))
@@ -97,6 +99,23 @@ def _decision_mistakes(files: str | list[str] | None) -> Iterator[str]:
                 read_decisions(Path(path))
         except UserError as mistake:
             yield str(mistake)
+
+
+def _accuracy_mistakes(accuracy: Accuracy | None) -> Iterator[str]:
+    """Yield the first mistake in the answers to a sample, if all its files exist."""
+    from lobate.mapping.accuracy.frozen import read_frozen
+    from lobate.mapping.accuracy.response import read_answers, read_second_look
+
+    files = [accuracy.frozen, accuracy.answers, accuracy.second_look] if accuracy else []
+    if not accuracy or not all(Path(path).exists() for path in files if path):
+        return
+    try:
+        sample = read_frozen(Path(accuracy.frozen))
+        read_answers(Path(accuracy.answers), sample)
+        if accuracy.second_look:
+            read_second_look(Path(accuracy.second_look), sample)
+    except UserError as mistake:
+        yield str(mistake)
 
 
 def _dem_mistakes(files: str | list[str] | None, tiles: STRtree | None) -> Iterator[str]:

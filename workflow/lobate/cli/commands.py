@@ -308,6 +308,40 @@ def compare(
     return 0
 
 
+def sample(
+    *config: Path,
+    imagery: str = "",
+    detections: int = 100,
+    pixels: tuple[int, int, int] = (100, 200, 1000),
+    squares: int = 30,
+    dry_run: bool = False,
+) -> int:
+    """Freeze a finished map and draw a random sample of it, for people to judge without sight of the map.
+
+    Parameters
+    ----------
+    config
+        Configuration of the region; of several files, later ones override earlier ones.
+    imagery
+        Images on which people will answer, with their date; take better ones than the map's.
+    detections
+        Number of detections to draw, by size and probability.
+    pixels
+        Numbers of pixels to draw in the strata detected, near and rest.
+    squares
+        Number of squares of 1 km to draw, in which a person outlines every landform.
+    dry_run
+        Only print the widths of the intervals that such a sample will buy.
+    """
+    from lobate.cli.sample import sample_region
+    from lobate.mapping.accuracy.draw import SampleSizes
+    from lobate.settings.load import load
+
+    sizes = SampleSizes(detections, pixels, squares)
+    sys.stdout.write(sample_region(load(config), sizes, imagery, dry_run=dry_run))
+    return 0
+
+
 COUNTS = "{recipes} recipes, {objects} objects, {bytes} bytes"
 
 COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
@@ -316,6 +350,7 @@ COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
     "explain": explain,
     "check": check,
     "summary": summary,
+    "sample": sample,
     "compare": compare,
     "crate": crate,
     "schema": schema,

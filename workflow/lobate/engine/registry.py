@@ -16,7 +16,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "labels": ("clean_labels", "rasterize_labels"),
     "patches": ("crop_patches", "split_patches", "contact_sheet", "describe_dataset"),
     "training": ("train", "mine_negatives", "choose_round", "train_other", "cross_validate", "select_model"),
-    "mapping": ("predict", "vectorize", "merge_detections", "filter_detections", "score"),
+    "mapping": ("predict", "vectorize", "merge_detections", "filter_detections", "score", "estimate_accuracy"),
     "inventory": (
         "review_sheet",
         "review_page",

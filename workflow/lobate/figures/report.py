@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from lobate import __version__
 from lobate.engine.signature import Input, Output, Setting
+from lobate.figures.report_page.accuracy import accuracy_facts
 from lobate.figures.report_page.dataset import METHOD, NETWORK, card_html
 from lobate.figures.report_page.landforms import inventory_facts, top_n
 from lobate.figures.report_page.lineage import library_versions, lineage_facts
@@ -35,14 +36,15 @@ def report(
     scores: Annotated[Path, Input()],
     lineage: Annotated[Path, Input()],
     html: Annotated[Path, Output()],
+    accuracy: Annotated[Path | None, Input()] = None,
     *,
     settings: Annotated[list[dict[str, Any]], Setting("", view=settings_with_defaults)],
 ) -> None:
     """Write the page: one HTML file that needs no network, with the same bytes for the same results.
 
     ``facts``: the record that compose-rgb writes beside each image (<tile>.json); ``removed``: files with layers of removed
-    features; ``metrics``: metrics.csv of each round; ``lineage``: the result of trace-inventory; ``settings``:
-    all settings of the region. Raises UserError for files that are not what they should be.
+    features; ``metrics``: metrics.csv of each round; ``lineage``: the result of trace-inventory; ``accuracy``: the estimates
+    from people's answers to a sample, where there are any; ``settings``: all settings of the region. Raises UserError for files that are not what they should be.
     """
     from lobate.figures.report_page.outline_map import map_facts
 
@@ -62,6 +64,7 @@ def report(
             "ground": map_facts(landforms, images),
             "inventory": inventory_facts(landforms, len(all_landforms)),
             "scores": scores_facts(_read_json(scores, "polygons")),
+            "accuracy": _read_accuracy(accuracy) if accuracy else None,
             "leakage": leakage_facts(rounds),
             "rounds": rounds_facts(rounds, metrics),
             "calibration": calibration_facts(rounds),
@@ -76,6 +79,10 @@ def report(
     log.info(
         "The report has %.1f MB and shows %d of %d landforms.", len(text) / 1e6, len(landforms), len(all_landforms)
     )
+
+
+def _read_accuracy(path: Path) -> dict[str, Any]:
+    return parse_json(path, accuracy_facts, "an accuracy.json written by `estimate-accuracy`")
 
 
 def _read_json(path: Path, key: str) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def document_inventory(
     metadata: Annotated[Path, Output()],
     model: Annotated[Path | None, Input()] = None,
     facts: Annotated[list[Path] | None, Input()] = None,
+    accuracy: Annotated[Path | None, Input()] = None,
     *,
     region: Annotated[str, Setting("region")] = "region",
     landform: Annotated[str, Setting("landform")] = "rock glacier",
@@ -65,8 +66,9 @@ def document_inventory(
 ) -> None:
     """Write the inventory's sources, scenes and their dates, model, licence and citation, and the paper's account.
 
-    ``model``: the model file behind the detections; ``facts``: the JSON that compose-rgb wrote beside each image. There is
-    no time of writing in them, so the same inventory has the same metadata.
+    ``model``: the model file behind the detections; ``facts``: the JSON that compose-rgb wrote beside each image;
+    ``accuracy``: what estimate-accuracy wrote, where people have judged a sample. There is no time of writing in them, so the
+    same inventory has the same metadata.
     """
     records = read_compiled(inventory)
     document: dict[str, Any] = {
@@ -85,9 +87,17 @@ def document_inventory(
         "model": _read_model(model) if model else None,
         "attributes": _list_attributes(),
     }
+    if accuracy:
+        document["accuracy"] = parse_json(accuracy, _check_accuracy, "an accuracy.json written by `estimate-accuracy`")
     document["dates"] = sorted({scene["date"] for scene in document["scenes"] if scene["date"]})
     write_json(metadata, document)
     readme.write_text(format_readme(document), encoding="utf-8")
+
+
+def _check_accuracy(accuracy: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of accuracy.json as it is. Raises an error where the parts for the README are missing."""
+    _accuracy_section(accuracy)
+    return accuracy
 
 
 def _list_attributes() -> list[dict[str, str]]:
@@ -142,6 +152,7 @@ def format_readme(metadata: dict[str, Any]) -> str:
         SYNTHETIC if metadata["synthetic"] else "",
         _detections_section(metadata["account"]["detections"]),
         _numbers_section(metadata["account"]["inventory"], metadata["landform"]),
+        _accuracy_section(metadata["accuracy"]) if "accuracy" in metadata else "",
         "## Files\n\n" + _table(("file", "what it is"), ((f"`{name}`", about) for name, about in FILES)),
         _sources_section(metadata["sources"], metadata["elevation"]),
         _scenes_section(metadata["scenes"]),
@@ -186,6 +197,21 @@ def _numbers_section(compiled: dict[str, Any], landform: str) -> str:
         ("without elevation", compiled["without_elevation"]),
     ]
     return "## The inventory in numbers\n\n" + _table(("", ""), rows)
+
+
+def _accuracy_section(accuracy: dict[str, Any]) -> str:
+    """Return the estimates from the sample: the notes, then a table for each way of counting what people could not say."""
+    imagery = ", ".join(str(name) for name in accuracy["imagery"])
+    intro = (
+        f"Estimated from a random sample of the map (sample {accuracy['sample']}) that people judged on {imagery}, without sight of "
+        f"the map. In brackets: intervals at {accuracy['level']:.0%}."
+    )
+    tables = [
+        _table((f"'cannot say' counted as {table['cannot_say_counts_as']}", "estimate"), map(tuple, table["rows"]))
+        for table in accuracy["tables"]
+    ]
+    notes = "\n".join(f"- {note}" for note in accuracy["notes"])
+    return "\n\n".join(["## Accuracy of the map", intro, notes, *tables])
 
 
 def _sources_section(sources: list[dict[str, str | None]], dem: str | list[str] | None) -> str:

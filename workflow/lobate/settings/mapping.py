@@ -101,6 +101,17 @@ class ReferenceFile(PolygonFile):
     not as wrong, outside labels.complete."""
 
 
+class Accuracy(Section):
+    """A random sample of one map that people have judged without sight of the map; `lobate sample` draws it."""
+
+    frozen: ProjectPath
+    """The frozen sample, as `lobate sample` wrote it."""
+    answers: ProjectPath
+    """File of answers, every unit answered. These answers reach no label, mining, threshold or round."""
+    second_look: ProjectPath | None = None
+    """File of answers to the repeated tenth, by a second person or by the same one later; the agreement is the ceiling."""
+
+
 class Mapping(Section):
     """Mapping with the model: detections and their scores."""
 
@@ -116,3 +127,5 @@ class Mapping(Section):
     """Outlines to score against; the default is the cleaned positive outlines."""
     match_iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """A detection is right if its IoU with a reference outline is greater than this."""
+    accuracy: Accuracy | None = None
+    """Answers to a sample of the map, for estimates of its accuracy with intervals. Without it there are none."""

@@ -37,6 +37,7 @@ RESULTS = {
     "inventory/summary.json": "Numbers of the inventory",
     "mapping/detections.gpkg": "Detections kept, and removed with the reason",
     "mapping/scores.json": "Agreement with the reference",
+    "mapping/accuracy.json": "Accuracy, estimated from answers to a random sample",
     "training/model.safetensors": "The chosen model",
     "training/model.stac.json": "The model as a STAC item (MLM extension)",
     "training/selection.json": "The rounds and the chosen one",
