@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, measures, ratio, seconds
 from lobate.io.digest import text_digest
+from lobate.store.clones import own_clone
 from lobate.store.gc import collect
 from lobate.store.store import OutputTarget, Store
 from lobate.store.verify import disk_usage, verify
@@ -25,6 +26,8 @@ def store(folder: Path) -> dict[str, Figure]:
     """`store du`, `verify`, `gc` with half of the results gone, and linking from a store ten times as large."""
     small, kept = Store(folder / "small"), Store(folder / "store")
     few, keys = _filled(small, OBJECTS // 10), _filled(kept, OBJECTS - SPARSE)
+    (folder / "results").mkdir()
+    own_clone(str(folder / "results/any"))
     _add_sparse(kept, keys[-1], SPARSE)
     results = [
         _linked(kept, key, folder / f"results/{one % 500}/{one}") for one, key in enumerate(keys) if one >= LINKS
@@ -96,7 +99,10 @@ def _linked(kept: Store, key: str, path: Path) -> Path:
     known = kept.read_record(key)
     digest = known["outputs"]["made"][0][""] if known else ""
     os.link(kept.object_path(digest), path)
-    _write(kept.link_note_path(path), json.dumps({"path": str(path), "digest": digest, "key": key}).encode())
+    clone = own_clone(str(path))
+    place = clone.place(str(path))
+    note = {"path": str(path), "clone": clone.id, "place": place, "digest": digest, "key": key}
+    _write(kept.notes.file_in_clone(clone.id, place), json.dumps(note).encode())
     return path
 
 

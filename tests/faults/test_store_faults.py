@@ -250,7 +250,7 @@ def published(store: Store, mine: Path) -> str:
 
 
 @as_root
-@pytest.mark.parametrize("folder", ["work", "objects", "recipes", "made", "links"])
+@pytest.mark.parametrize("folder", ["work", "objects", "recipes", "made", "links", "clones"])
 def test_somebody_elses_folder_in_a_shared_store_is_told_with_how_to_mend_it(theirs, mine, folder):
     """Made under a umask of 022, where only its owner can add to it; mended as the paragraph says."""
     (theirs.root / folder).mkdir(exist_ok=True)
@@ -297,3 +297,53 @@ def test_results_and_files_whose_names_are_no_utf_8(tmp_path):
     assert (target / name).read_text() == "bytes"
     assert store.linked_digest(target) is not None
     assert run(store.root, "store", "gc").stdout == "deleted: 0 recipes, 0 objects, 0 bytes\n"
+
+
+@as_root
+def test_results_that_a_person_may_not_write_or_see(theirs, mine):
+    """The identity goes where the person may write, as high as possible; behind a door that is shut nothing is gone."""
+    for path in (theirs.root, *theirs.root.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o777)
+    results, target = mine / "results", mine / "results/demo/out"
+    for folder, owner in ((results, OTHER), (results / "demo", NOBODY)):
+        folder.mkdir(mode=0o755)
+        os.chown(folder, owner, owner)
+
+    def link() -> bool:
+        os.chdir(mine)
+        return theirs.checkout(KEY, {"made": [OutputTarget(target)]})
+
+    assert as_nobody(link, mine) == "True"
+    assert (results / "demo/.lobate").is_dir() and not (results / ".lobate").exists()
+    target.unlink()
+    (results / "demo").chmod(0o700)
+    os.chown(results / "demo", OTHER, OTHER)
+    for path in (theirs.root, *theirs.root.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    assert "unseen=[UnseenClone(" in as_nobody(lambda: collect(theirs), mine)
+    assert theirs.has(KEY)
+    assert "unseen=[]" in repr(collect(theirs))
+    assert not theirs.has(KEY)
+
+
+@as_root
+def test_a_region_that_is_shut_says_nothing_of_its_results(theirs, mine):
+    """The clone is seen, one folder of it cannot be entered."""
+    for path in (theirs.root, *theirs.root.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    shut, target = mine / "results/shut", mine / "results/shut/out"
+    (mine / "results").mkdir()
+    (mine / "results").chmod(0o755)
+
+    def link(path: Path) -> bool:
+        with pytest.MonkeyPatch.context() as here:
+            here.chdir(mine)
+            return theirs.checkout(KEY, {"made": [OutputTarget(path)]})
+
+    assert link(target)
+    target.unlink()
+    target.write_text("bytes")  # shares no file with the store
+    shut.chmod(0o700)
+    assert "unseen=[]" in as_nobody(lambda: collect(theirs), mine)
+    assert theirs.has(KEY)

@@ -65,7 +65,8 @@ def test_gc_keeps_what_is_linked_from_where_it_does_not_look(tmp_path):
     for number in range(4):
         assert store.checkout(f"{number:064x}", {"made": [OutputTarget(tmp_path / "results" / str(number))]})
     (tmp_path / "results").rename(tmp_path / "moved")
-    assert collect(store).dropped == NOTHING
+    (clone,) = collect(store).unseen
+    assert collect(store, forget=[clone.id]).dropped == NOTHING
     (tmp_path / "moved/1").unlink()
     assert collect(store, dry_run=True).dropped == Usage(1, 1, 2)
     assert disk_usage(store).objects == 4
@@ -145,7 +146,7 @@ def test_a_note_on_a_result_that_came_back_is_kept(tmp_path, elsewhere):
     out.rename(tmp_path / "away")
     job = elsewhere(store)
     collect(store)
-    assert not store.link_note_path(out).exists()
+    assert store.linked_digest(out) is None
     (tmp_path / "away").rename(out)
     job.rmdir()
     collect(store)
@@ -267,7 +268,7 @@ while time.monotonic() < end:
             time.sleep(dice.random() / 20)  # nothing but this job's folder tells that it is needed
             assert store.checkout(key, wanted), f"lost {number}"
         assert out.read_bytes() == b"%d" % number * 99
-    for path in results.iterdir():
+    for path in results.glob("[0-9]*"):
         if dice.random() < 0.3:
             path.unlink()
 """
@@ -311,11 +312,11 @@ def test_jobs_and_collections_race_and_some_are_killed(tmp_path, seed):
     for result in results:
         assert store.has(key(int(result.stem))), "a result's recipe and objects are there"
     assert verify(store) == []
-    used = {path.stat().st_ino for path in tmp_path.glob("w*/*")}
+    used = {path.stat().st_ino for path in tmp_path.glob("w*/[0-9]*")}
     assert disk_usage(store).recipes <= 12
     assert used
     for name in ("w0", "w1", "w2"):
-        for path in (tmp_path / name).iterdir():
+        for path in (tmp_path / name).glob("[0-9]*"):
             path.unlink()
     collect(store)
     assert disk_usage(store) == NOTHING

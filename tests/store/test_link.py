@@ -159,5 +159,6 @@ def test_a_kill_between_link_and_rename_leaves_nothing_once_the_output_is_linked
     assert subprocess.run([*words, "kill"], check=False).returncode == -signal.SIGKILL
     assert len(list(target.parent.iterdir())) == 1 and not target.exists()
     subprocess.run(words, check=True)
-    assert [path.name for path in target.parent.iterdir()] == ["found"]
+    assert {path.name for path in target.parent.iterdir()} == {".lobate", "found"}
+    assert len(list((target.parent / ".lobate").iterdir())) == 1
     assert (target / "deep.bin" if shape == "folder" else target).stat().st_nlink == 2

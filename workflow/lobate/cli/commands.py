@@ -177,8 +177,13 @@ def verify() -> int:
     return 1 if broken else 0
 
 
-def gc(*, dry_run: bool = False, abandoned: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ()) -> int:
-    """Delete objects that no existing result was made from; jobs may run meanwhile.
+def gc(
+    *,
+    dry_run: bool = False,
+    abandoned: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+    forget: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+) -> int:
+    """Delete objects that no existing result was made from; jobs may run meanwhile. Results that cannot be seen exist.
 
     Parameters
     ----------
@@ -186,10 +191,12 @@ def gc(*, dry_run: bool = False, abandoned: Annotated[tuple[str, ...], Parameter
         Only print how much would be deleted.
     abandoned
         Hosts on which you know that no job of lobate runs any more; the remains of jobs that died there are deleted.
+    forget
+        Clones that you know to be gone for good, by their ids: objects that only they use are deleted.
     """
     from lobate.store.gc import collect
 
-    collected = collect(_store(), dry_run=dry_run, abandoned=abandoned)
+    collected = collect(_store(), dry_run=dry_run, abandoned=abandoned, forget=forget)
     counts = COUNTS.format(**asdict(collected.dropped))
     sys.stdout.write(f"{'would be deleted' if dry_run else 'deleted'}: {counts}\n")
     if collected.waiting.recipes or collected.waiting.objects:
@@ -202,6 +209,16 @@ def gc(*, dry_run: bool = False, abandoned: Annotated[tuple[str, ...], Parameter
         sys.stdout.write(
             "Jobs on other hosts cannot be checked from here. If you know that none of them runs any more: "
             f"lobate store gc --abandoned {' '.join(hosts)}\n"
+        )
+    for clone in collected.unseen:
+        places = " or ".join(clone.places) or "noted by an earlier lobate"
+        sys.stdout.write(
+            f"kept for {clone.results} results that cannot be seen from here: clone {clone.id}, {places}\n"
+        )
+    if collected.unseen:
+        sys.stdout.write(
+            "Run lobate store gc where these results can be seen. If you know that they are gone for good: "
+            f"lobate store gc --forget {' '.join(clone.id for clone in collected.unseen)}\n"
         )
     return 0
 

@@ -14,25 +14,30 @@ before it removes that folder. So a job that saw an object before the move is in
 for it; or it has ended, and the second look finds its notes. A job that began later does not find the object: it takes
 it back, or it comes too late and computes.
 
+A result is gone only if this host sees its clone without it. What an unseen clone has noted is kept, until a person says
+that this clone is gone for good (lobate.store.sight).
+
 No clock is compared and no lock is held, and a collection may be killed after any step. The next collection claims its
 batches by renaming them, so no two collections drop from one batch.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from lobate.errors import UserError
 from lobate.store import jobs
+from lobate.store.notes import read_note
 from lobate.store.os_errors import convert_os_errors, is_disk_full
+from lobate.store.sight import EARLIER, Sight, UnseenClone
 from lobate.store.store import DIGEST, Store, output_digests
 from lobate.store.verify import Usage, objects, recipe_keys, scan_fan_out, scandir_sorted
 
@@ -48,20 +53,13 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Collected:
-    """Sizes of the dropped files and of those that wait in the trash, and the running jobs that they wait for."""
+    """Sizes of the dropped files and of those that wait in the trash, the running jobs that they wait for, and the
+    clones whose results were kept unseen."""
 
     dropped: Usage
     waiting: Usage
     jobs: list[jobs.Job]
-
-
-@dataclass(frozen=True)
-class Reachable:
-    """Keys of the recipes and digests of the objects in use, and the notes on results that are gone."""
-
-    keys: set[str]
-    digests: set[str]
-    stale: list[Path]
+    unseen: list[UnseenClone]
 
 
 @dataclass(frozen=True)
@@ -83,45 +81,110 @@ class _Item:
         return self.kind == OBJECT and self.path.name in used.digests
 
 
+@dataclass
+class Noted:
+    """What the link notes tell: keys of results in use, notes on results that are gone, and the clones that use results.
+
+    ``n_results`` counts the notes that each clone keeps in use.
+    """
+
+    sight: Sight
+    keys: set[str] = field(default_factory=set)
+    stale: list[_Item] = field(default_factory=list)
+    users: set[str] = field(default_factory=set)
+    n_results: Counter[str | None] = field(default_factory=Counter)
+
+    def unseen(self) -> list[UnseenClone]:
+        """Return the clones that keep results in use and cannot be seen, in order."""
+        return self.sight.unseen({user: count for user, count in self.n_results.items() if user})
+
+
+@dataclass(frozen=True)
+class Reachable:
+    """Keys of the recipes and digests of the objects in use, and the link notes."""
+
+    keys: set[str]
+    digests: set[str]
+    notes: Noted
+
+
 @dataclass(frozen=True)
 class _Record:
     outputs: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
 
 
-def collect(store: Store, *, dry_run: bool = False, abandoned: Collection[str] = ()) -> Collected:
+def collect(
+    store: Store, *, dry_run: bool = False, abandoned: Collection[str] = (), forget: Collection[str] = ()
+) -> Collected:
     """Drop unused files; those that running jobs might still use wait in the trash for a later collection.
 
-    ``abandoned`` names hosts that run no job any more, by the user's word: the leftovers of their jobs are removed. With
-    ``dry_run`` nothing is changed, and ``dropped`` counts the files that could go. Raises UserError if the store cannot be changed.
+    ``abandoned`` names hosts that run no job any more, by the user's word: the leftovers of their jobs are removed.
+    ``forget`` names clones that are gone for good: what only they have noted is dropped. With ``dry_run`` nothing is
+    changed, and ``dropped`` counts the files that could go. Raises UserError if the store cannot be changed, and for a
+    clone to forget that is seen or unknown.
     """
     with convert_os_errors(store.root):
+        used = reachable(store, forget)
+        _check_forgettable(used, forget)
         running = jobs.remove_dead(store.root / "work", abandoned, dry_run=dry_run)
-        unused = _unused_items(store, reachable(store))
+        if forget and not dry_run:
+            _pass_notes_to_copies(store, used.notes.sight, forget)
+            used = reachable(store, forget)
+        unused = _unused_items(store, used)
         if dry_run:
-            return Collected(_usage(unused + _trashed_items(store)), Usage(0, 0, 0), running)
+            return Collected(_usage(unused + _trashed_items(store)), Usage(0, 0, 0), running, used.notes.unseen())
         all_dropped: list[_Item] = []
         while True:
             unmoved = move_to_trash(store, unused)
-            dropped, waiting, running = _drop_batches(store)
+            dropped, waiting, running = _drop_batches(store, forget)
             all_dropped += dropped
             if not unmoved or not dropped:
-                return Collected(_usage(all_dropped), _usage(waiting), running if waiting else [])
+                break
             unused = unmoved  # the disk was full, and now has room for the rest
+        _remove_records(store, forget)
+        return Collected(_usage(all_dropped), _usage(waiting), running if waiting else [], used.notes.unseen())
 
 
-def reachable(store: Store) -> Reachable:
-    """Return the objects of all existing results, and the recipes of their whole lineages.
+def _check_forgettable(used: Reachable, forget: Collection[str]) -> None:
+    sight = used.notes.sight
+    known = sorted({*sight.places, *(user for user in used.notes.users if not sight.is_seen(user))})
+    for clone in forget:
+        if clone in sight.seen:
+            raise UserError(
+                f"The clone {clone} is in {sight.seen[clone]}, so it cannot be forgotten. Delete the results there "
+                "that you do not need; lobate store gc then deletes what they used."
+            )
+        if clone != EARLIER and clone not in known:
+            raise UserError(f"The store knows no clone {clone}. Clones that it knows: {', '.join(known) or 'none'}.")
+
+
+def _pass_notes_to_copies(store: Store, sight: Sight, forget: Collection[str]) -> None:
+    """Give the copies of clones in ``forget`` notes of their own on what they have from these."""
+    for file in map(Path, _note_paths(store)):
+        note = read_note(file)
+        if note and note.clone in forget:
+            for user in sight.users_of(note):
+                if user not in forget:
+                    store.notes.pass_on(note, user)
+
+
+def _remove_records(store: Store, clones: Collection[str]) -> None:
+    for clone in clones:
+        for file in (store.root / "clones").glob(f"{clone}.*.json"):
+            file.unlink(missing_ok=True)
+
+
+def reachable(store: Store, forget: Collection[str] = ()) -> Reachable:
+    """Return the objects of all results that exist or are not seen, and the recipes of their whole lineages.
 
     A result that was moved has no note, but shares its file with the store where the file system has links. Lineages are
-    kept whole, because records are small: the recipe of an input stays, if not its bytes.
+    kept whole, because records are small: the recipe of an input stays, if not its bytes. Results that only clones in
+    ``forget`` may use count as gone.
     """
-    stale: list[Path] = []
-    noted: set[str] = set()
     with ThreadPoolExecutor(READERS) as pool:
-        for note, key in _map_batched(pool, lambda note: (note, note_key(note)), map(Path, _note_paths(store))):
-            noted.add(key) if key else stale.append(note)
-        records = dict(_map_batched(pool, lambda key: (key, _record(store, key)), noted))
+        notes = _look_at_notes(pool, store, forget)
+        records = dict(_map_batched(pool, lambda key: (key, _record(store, key)), notes.keys))
         outputs = {digest for record in records.values() for digest in record.outputs}
         shared = {item.digest for item in objects(store) if item.links > 1}
         producers = _producers(store)
@@ -131,7 +194,21 @@ def reachable(store: Store) -> Reachable:
             new = dict(_map_batched(pool, lambda key: (key, _record(store, key)), queue))
             records |= new
             queue = {key for record in new.values() for digest in record.sources for key in producers[digest]}
-    return Reachable(set(records), outputs | shared, stale)
+    return Reachable(set(records), outputs | shared, notes)
+
+
+def _look_at_notes(pool: ThreadPoolExecutor, store: Store, forget: Collection[str]) -> Noted:
+    sight, files = Sight(store.root), list(map(Path, _note_paths(store)))
+    uses = list(_map_batched(pool, lambda file: note_use(file, sight), files))
+    if sight.is_outdated():  # results that seemed to be gone were on a disk that is not mounted any more
+        return _look_at_notes(pool, store, forget)
+    noted = Noted(sight)
+    for file, (key, users) in zip(files, uses, strict=True):
+        user = next((user for user in users if sight.is_seen(user) or user not in forget), None)
+        noted.users.update(users)
+        noted.n_results[user] += 1
+        noted.keys.add(key) if user else noted.stale.append(_Item(file, NOTE))
+    return noted
 
 
 def _record(store: Store, key: str) -> _Record:
@@ -142,14 +219,17 @@ def _record(store: Store, key: str) -> _Record:
     return _Record(tuple(output_digests(record)), tuple(sources))
 
 
-def note_key(note: Path) -> str | None:
-    """Return the key in a link note; None if its result is gone, or the note is damaged."""
-    try:
-        content: dict[str, Any] = json.loads(note.read_bytes())
-        key, path = content["key"], content["path"]
-        return key if DIGEST.fullmatch(key) and os.path.lexists(path) else None
-    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
-        return None
+def note_use(file: Path, sight: Sight) -> tuple[str, list[str]]:
+    """Return a note's key and the clones that may use its result: none if it is gone, or the note is damaged."""
+    note = read_note(file)
+    if note is None or not DIGEST.fullmatch(note.key):
+        return "", []
+    return note.key, list(sight.users_of(note))
+
+
+def _came_back(trashed: Path, sight: Sight) -> bool:
+    """Whether the result of a note in the trash is seen to exist."""
+    return any(sight.is_seen(user) for user in note_use(trashed, sight)[1])
 
 
 def _note_paths(store: Store) -> Iterator[str]:
@@ -184,7 +264,7 @@ def _unused_items(store: Store, used: Reachable) -> list[_Item]:
     return [
         *(_Item(store.recipe_path(key), RECIPE) for key in recipe_keys(store) if key not in used.keys),
         *(_Item(store.object_path(item.digest), OBJECT, item.size) for item in unused_objects),
-        *(_Item(note, NOTE) for note in used.stale),
+        *used.notes.stale,
     ]
 
 
@@ -204,13 +284,15 @@ def move_to_trash(store: Store, items: list[_Item]) -> list[_Item]:
     return items[n_moved:]
 
 
-def _drop_batches(store: Store) -> tuple[list[_Item], list[_Item], list[jobs.Job]]:
+def _drop_batches(store: Store, forget: Collection[str]) -> tuple[list[_Item], list[_Item], list[jobs.Job]]:
     """Drop the batches that wait for no job; return the dropped items, those still in the trash, and the running jobs."""
     batches = [claimed for entry in scandir_sorted(store.root / "aside") if (claimed := claim(Path(entry.path)))]
     running = jobs.running_jobs(store.root / "work")  # after the last rename into any of these batches
     folders = {job.folder.name for job in running}
     ready = [batch for batch in batches if not folders & snapshot_jobs(batch, folders)]
-    used = reachable(store) if ready else None  # after the list of jobs, to see the results of those that have ended
+    used = (
+        reachable(store, forget) if ready else None
+    )  # after the list of jobs, to see the results of those that have ended
     dropped = [item for batch in ready if used for item in purge(store, batch, used)]
     drop_backrefs(store)
     return dropped, _trashed_items(store), running
@@ -251,7 +333,9 @@ def _batch_items(store: Store, batch: Path) -> list[_Item]:
     for entry in scandir_sorted(batch):
         name, kind = os.path.splitext(entry.name)  # noqa: PTH122
         if DIGEST.fullmatch(name) and kind in (OBJECT, RECIPE, NOTE):
-            path = {OBJECT: store.object_path, RECIPE: store.recipe_path, NOTE: store.note_path}[kind](name)
+            path = (store.object_path if kind == OBJECT else store.recipe_path if kind == RECIPE else store.notes.file)(
+                name
+            )
             with suppress(FileNotFoundError):
                 status = entry.stat(follow_symlinks=False)
                 items.append(_Item(path, kind, status.st_size, status.st_nlink > 1))
@@ -264,7 +348,7 @@ def purge(store: Store, batch: Path, used: Reachable) -> list[_Item]:
     for item in sorted(_batch_items(store, batch), key=lambda item: item.kind):
         trashed = batch / item.name
         try:
-            if item.shared or item.is_used(used) or (item.kind == NOTE and note_key(trashed)):
+            if item.shared or item.is_used(used) or (item.kind == NOTE and _came_back(trashed, used.notes.sight)):
                 untrash(trashed, item.path)
             else:
                 os.unlink(trashed)  # noqa: PTH108 - a hundred thousand times

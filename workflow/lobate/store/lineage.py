@@ -77,9 +77,8 @@ def _unknown_file_error(path: Path, digest: str, store: Store) -> UserError:
 
 
 def _producer(path: str, digest: str, store: Store) -> Node | None:
-    """Return the record of the stage that made this content, first that of the link note on ``path``; None if unknown."""
-    noted = _noted_key(path, store)
-    keys = [noted, *store.producers(digest)] if noted else store.producers(digest)
+    """Return the record of the stage that made this content, first those of the link notes on ``path``; None if unknown."""
+    keys = [*_noted_keys(Path(path), store), *store.producers(digest)]
     return next(
         (record for key in keys if (record := store.read_record(key)) and digest in _produced_digests(record)), None
     )
@@ -90,12 +89,9 @@ def _produced_digests(record: Node) -> set[str]:
     return {digest for files in families for digest in (family_digest(files), *files.values())}
 
 
-def _noted_key(path: str, store: Store) -> str | None:
-    try:
-        key = json.loads(store.link_note_path(Path(path)).read_bytes())["key"]
-        return key if isinstance(key, str) and DIGEST.fullmatch(key) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def _noted_keys(path: Path, store: Store) -> list[str]:
+    notes = [store.notes.own(path), *store.notes.inherited(path)]
+    return [note.key for note in notes if note and DIGEST.fullmatch(note.key)]
 
 
 def format_tree(node: Node) -> str:

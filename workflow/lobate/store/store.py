@@ -3,7 +3,8 @@
     objects/ab/<sha256>        the bytes of one file, read-only
     recipes/ab/<key>.json      the record of a stage: its recipe, its sources and the digests of its outputs
     made/ab/<sha256>.<key>     back reference: the recipe that made these bytes (an empty file)
-    links/ab/<sha256>.json     link note: the path of a linked output, its digest and its key
+    links/ab/<sha256>.json     link note: the clone and path of a linked output, its digest and its key (lobate.store.notes)
+    clones/<clone>.<host>.json where a host has seen a clone (lobate.store.clones)
     work/<job>/                the folder of a running job (lobate.store.jobs)
     aside/<batch>/             unused files, until they are dropped (lobate.store.gc)
     scratch/<key>/             checkpoints of an interrupted job
@@ -34,16 +35,17 @@ from typing import Any, TypeVar
 
 from lobate.errors import UserError
 from lobate.io.atomic import atomic_write, fsync_file
-from lobate.io.digest import canonical_json, family_digest, file_digest, files_of, text_digest
+from lobate.io.digest import canonical_json, family_digest, file_digest, files_of
 from lobate.store import jobs
 from lobate.store.link import OutputTarget, link_output
+from lobate.store.notes import DEFAULT_NAME, LinkNotes
 from lobate.store.os_errors import MISSING_CODES, UNREADABLE_CODES, require_writable
 
 __all__ = ["OutputTarget", "Store"]
 
 log = logging.getLogger(__name__)
 
-DEFAULT_ROOT = Path("results/.store")
+DEFAULT_ROOT = Path("results", DEFAULT_NAME)
 DIGEST = re.compile("[0-9a-f]{64}")
 """Names of objects and recipes; a network file system may leave files of its own beside them."""
 MAX_ATTEMPTS = 5
@@ -57,6 +59,7 @@ class Store:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        self.notes = LinkNotes(self.root)
 
     @classmethod
     def from_environment(cls) -> Store:
@@ -79,14 +82,6 @@ class Store:
         """Return the keys of the recipes that made this content, in order."""
         backrefs = sorted_names(self.root / "made" / digest[:2])
         return [name.partition(".")[2] for name in backrefs if name.startswith(f"{digest}.")]
-
-    def link_note_path(self, target: Path) -> Path:
-        """Return the path of the link note on ``target``."""
-        return self.note_path(text_digest(os.path.abspath(target)))  # noqa: PTH100 - links are not to be followed
-
-    def note_path(self, target_digest: str) -> Path:
-        """Return the path of the link note on the target with this digest of its absolute path."""
-        return Path(self.root, "links", target_digest[:2], f"{target_digest}.json")
 
     def scratch_folder(self, key: str) -> Path:
         """Return the folder for the checkpoints of a job with this key."""
@@ -230,9 +225,9 @@ class Store:
         file.replace(path)
         return digest
 
-    def _write_new(self, path: Path, text: str, *, fsync: bool = True) -> None:
+    def _write_new(self, path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path, fsync=fsync) as new:
+        with atomic_write(path, fsync=True) as new:
             new.write_text(text + "\n", encoding="utf-8", errors="surrogatepass")
             new.chmod(0o644)
 
@@ -240,20 +235,24 @@ class Store:
         with require_writable(target.path, "let the results go elsewhere"):
             link_output(target, files, lambda digest, use: self._use_file(self.object_path(digest), use))
         if not target.editable:
-            note = {"path": os.path.abspath(target.path), "digest": family_digest(files), "key": key}  # noqa: PTH100
-            # without fsync: if a power cut loses the note, the next plan only reads the file
-            self._write_new(self.link_note_path(target.path), canonical_json(note), fsync=False)
+            self.notes.write(target.path, family_digest(files), key)
 
     def linked_digest(self, path: Path) -> str | None:
-        """Return the digest in the link note on ``path``, or None; the file itself is not read."""
-        try:
-            return json.loads(self.link_note_path(path).read_bytes())["digest"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        """Return the digest in the clone's link note on ``path``, or None; the file itself is not read."""
+        note = self.notes.own(path)
+        return note.digest if note else None
 
     def check_unmodified(self, path: Path, digest: str) -> None:
-        """Raise UserError if this store linked other content to ``path``: it was damaged on disk or edited by hand."""
-        if self.linked_digest(path) not in (None, digest):
+        """Raise UserError if this store linked other content to ``path``: it was damaged on disk or edited by hand.
+
+        Only the clone's own note counts. An inherited note on this content becomes the clone's own.
+        """
+        note = self.notes.own(path)
+        if note is None:
+            same = (inherited for inherited in self.notes.inherited(path) if inherited.digest == digest)
+            if inherited := next(same, None):
+                self.notes.take_over(path, inherited)
+        elif note.digest != digest:
             raise UserError(
                 f"The result {path} is no longer what lobate made: it was damaged on disk or edited by hand. Delete it "
                 "and run again to have it back; a person's own data belongs in resources/, named in the configuration."
