@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.pages.browser import chromium
+from tests.threads import stated_threads
 from tests.toy import toy
 
-__all__ = ["chromium", "toy"]  # one browser a worker: Playwright allows no second one beside it
+__all__ = ["chromium", "stated_threads", "toy"]  # one browser a worker: Playwright allows no second one beside it
 
 # No test depends on how busy the machine is; in CI the examples are the same each time.
 settings.register_profile(

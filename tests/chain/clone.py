@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 import yaml
+from tests.threads import THREADS
 
 CORE = ("--", "results/tiny/inventory/inventory.gpkg", "results/tiny/figures/map.png")
 """Targets of runs that need not draw every figure anew."""
@@ -110,7 +111,7 @@ class Clone:
 
     def options(self) -> list[str]:
         """Return Snakemake's options for this way of running."""
-        return ["--cores", "2", "--resources", "gpu=1", "--printshellcmds"]
+        return ["--cores", str(THREADS), "--resources", "gpu=1", "--printshellcmds"]
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(self.folder / "workflow"), "LOBATE_STORE": str(self.store)}

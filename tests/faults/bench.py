@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 from rasterio.crs import CRS
+from tests.threads import THREADS, VARIABLE
 from tests.training.conftest import NETWORK, SCHEDULE, TILES, disc_patch, write_split
 
 from lobate.io.digest import file_digest
@@ -63,18 +64,16 @@ class Bench:
         inputs = ["--image", "image.tif", "--model", "trained/model"]
         return ["predict", *inputs, "--probability", f"{out}/probability.tif", "--settings", "settings.json"]
 
+    def environment(self, store: str | Path, **changed: str) -> dict[str, str]:
+        """Return the environment of a run, with the threads of all tests: `make torture` runs outside of pytest."""
+        return {**os.environ, "LOBATE_STORE": str(store), VARIABLE: str(THREADS), **changed}
+
     def start(self, *words: str, store: str | Path = "store", **environment: str) -> subprocess.Popen[str]:
         """Start the command line in a process group of its own."""
-        env = {
-            **os.environ,
-            "LOBATE_STORE": str(store),
-            "OMP_NUM_THREADS": "1",
-            **environment,
-        }
         return subprocess.Popen(
             [sys.executable, "-m", "lobate", *words],
             cwd=self.folder,
-            env=env,
+            env=self.environment(store, **environment),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
