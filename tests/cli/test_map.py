@@ -71,7 +71,9 @@ def test_neighbouring_images_become_one_layer_of_detections(tmp_path, model, cap
     assert f"kept: {len(kept)}, removed: {len(removed)}, from scenes: 2. They are in detections.gpkg" in told.out
     assert len(kept) > 0 and (kept["area_m2"] >= 10_000).all() and (removed["area_m2"] < 10_000).all()
     assert {"west", "east"} <= set(",".join(kept["tiles"]).split(","))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["detections.gpkg", "east.tif", "store", "west.tif"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [".lobate", "detections.gpkg", "east.tif", "store", "west.tif"]
+    assert len(list((tmp_path / "store/links").glob("*/*"))) == 1, "what lies in between goes with the job"
     assert told.err.count("computed ") == 8
 
     mapped(west, east, "--model", model, "--out", "again.gpkg", *QUICK)

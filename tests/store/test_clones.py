@@ -294,6 +294,17 @@ def test_what_a_copy_uses_is_kept_when_its_original_uses_it_no_more(world):
         assert world.has(1)
 
 
+def test_a_result_in_the_folder_of_a_job_is_no_clones(world):
+    """As between the steps of `lobate map`: it goes with the job, and nobody is to forget it."""
+    with world.on("node1"):
+        with world.store.workdir("map") as folder:
+            world.link(0, folder / "between.tif")
+            world.check(folder / "between.tif")
+        assert not list(world.folder.rglob(".lobate"))
+        assert world.gc().unseen == []
+        assert world.has()
+
+
 def test_the_store_may_be_moved(world):
     with world.on("node1"):
         world.link(0)

@@ -88,8 +88,13 @@ class LinkNotes:
                 yield note
 
     def write(self, target: Path, digest: str, key: str) -> None:
-        """Note the content of a result; its clone gets an id if it has none, and is noted as seen on this host."""
+        """Note the content of a result; its clone gets an id if it has none, and is noted as seen on this host.
+
+        A result in the store's own folder is of a running job, such as `lobate map`, and goes with it: it needs no note.
+        """
         path = _absolute(target)
+        if path.startswith(_absolute(self.root) + os.sep):
+            return
         clone = own_clone(path)
         if clone not in self._registered:
             self._register(clone)
