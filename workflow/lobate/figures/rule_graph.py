@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,7 +54,16 @@ class TracedJob:
 
     def outputs(self) -> list[str]:
         """Return the paths of all files that the job writes."""
-        return [WILDCARD.sub(lambda found: self.wildcards[found[1]], path) for path in self.rule.output]
+        return [
+            WILDCARD.sub(lambda found: self.wildcards[found[1]], _without_constraints(str(path)))
+            for path in self.rule.output
+        ]
+
+
+@cache
+def _without_constraints(path: str) -> str:
+    """Return a path's ``{tile}`` for its ``{tile,T0001|T0002|...}``, which is long where a region has many tiles."""
+    return WILDCARD.sub(r"{\1}", path)
 
 
 def trace_rules(rules: Iterable[Any], target: str) -> RuleGraph:
