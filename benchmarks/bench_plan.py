@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
@@ -17,10 +18,10 @@ from rasterio.transform import from_origin
 from shapely.geometry import box
 
 from benchmarks.figures import Figure, measures, seconds
+from benchmarks.products import SIDE, write_products
 
 PROJECT = Path(__file__).resolve().parent.parent
 PARTS = ("Snakefile", "workflow", "profiles", "config", "envs")
-SIDE = 32
 HASTY = "import time; time.sleep = lambda _: None; from snakemake.cli import main; main()"
 """To touch five thousand results, Snakemake sleeps five hundred seconds, so that their times differ everywhere."""
 
@@ -40,15 +41,42 @@ def plan(folder: Path) -> dict[str, Figure]:
     return found
 
 
-def _region(folder: Path, tiles: int) -> Path:
-    """Make a clone of the project with a region of tiny images side by side."""
-    (folder / "tiles").mkdir(parents=True)
+@measures
+def plan_products(folder: Path) -> dict[str, Figure]:
+    """`snakemake -n` on a region of 1,000 tiles of three `.SAFE` folders each, and when all is made."""
+    region = _region(folder / "products", 1000, write_products)
+    fresh = seconds(lambda: _snakemake(region, "--dry-run"))
+    _pretend(region)
+    done = seconds(lambda: _insist_nothing(_snakemake(region)))
+    return {
+        "plan_3000_products_s": Figure(fresh, "s", "snakemake -n, 1,000 tiles of 3 .SAFE folders, nothing made", ""),
+        "noop_3000_products_s": Figure(done, "s", "snakemake, 1,000 tiles of 3 .SAFE folders, all made", ""),
+    }
+
+
+def _write_image(tile: Path, x: float, y: float) -> list[Path]:
+    tile.mkdir(parents=True)
+    path = tile / "image.tif"
+    shape = {"width": SIDE, "height": SIDE, "count": 3, "dtype": "uint8", "nodata": 0}
+    with rasterio.open(path, "w", driver="GTiff", crs=32644, transform=from_origin(x, y, 10, 10), **shape) as image:
+        image.write(np.full((3, SIDE, SIDE), 90, "uint8"))
+    return [path]
+
+
+def _region(folder: Path, tiles: int, write_scenes: Callable[[Path, float, float], list[Path]] = _write_image) -> Path:
+    """Make a clone of the project with a region of tiny images or products side by side.
+
+    ``write_scenes`` writes the scenes of a tile into its folder, with the western and northern border, in metres.
+    """
+    folder.mkdir(parents=True)
     for part in PARTS:
         copy = shutil.copy if (PROJECT / part).is_file() else shutil.copytree
         copy(PROJECT / part, folder / part)
-    scenes = {f"T{number:04d}": [f"tiles/T{number:04d}.tif"] for number in range(tiles)}
-    for number, (path,) in enumerate(scenes.values()):
-        _image(folder / path, 400_000 + 320 * (number % 40), 4_000_000 - 320 * (number // 40))
+    scenes = {}
+    for number in range(tiles):
+        place = 400_000 + 320 * (number % 40), 4_000_000 - 320 * (number // 40)
+        paths = write_scenes(folder / f"tiles/T{number:04d}", *place)
+        scenes[f"T{number:04d}"] = [str(path.relative_to(folder)) for path in paths]
     outline = gpd.GeoDataFrame({"id": [1]}, geometry=[box(400_050, 3_999_800, 400_150, 3_999_900)], crs=32644)
     outline.to_file(folder / "outlines.gpkg")
     config = {
@@ -60,19 +88,13 @@ def _region(folder: Path, tiles: int) -> Path:
     return folder
 
 
-def _image(path: Path, x: float, y: float) -> None:
-    shape = {"width": SIDE, "height": SIDE, "count": 3, "dtype": "uint8", "nodata": 0}
-    with rasterio.open(path, "w", driver="GTiff", crs=32644, transform=from_origin(x, y, 10, 10), **shape) as image:
-        image.write(np.full((3, SIDE, SIDE), 90, "uint8"))
-
-
 def _pretend(region: Path) -> None:
     """Make every file that a command names as an empty one, and let Snakemake take them for made."""
     said = _snakemake(region, "--dry-run", "--printshellcmds")
     for path in sorted(set(re.findall(r"\bresults/[^\s'\"]+", said))):
         (region / path).parent.mkdir(parents=True, exist_ok=True)
         (region / path).touch()
-    _snakemake(region, "--touch", code=HASTY)
+    _snakemake(region, "--touch", "--forceall", code=HASTY)
 
 
 def _snakemake(region: Path, *words: str, code: str = "from snakemake.cli import main; main()") -> str:

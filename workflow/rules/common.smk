@@ -77,33 +77,53 @@ def command_option(option) -> str:
 def fingerprint(verb: str) -> Callable[..., str]:
     """Return a function that digests a verb's code, libraries and settings, so that Snakemake sees them change.
 
-    It also covers user-supplied inputs: replacing one by an older file does not change what Snakemake sees.
+    It also covers user-supplied and fetched inputs: Snakemake sees neither an older file in their place, nor into folders.
     """
 
     def digest(wildcards):  # takes no `input`: Snakemake would treat it as a consequence of the inputs and ignore it
-        supplied = [quick_fingerprint(Path(path)) for path in external_inputs(verb, wildcards)]
+        supplied = [external_fingerprint(path) for path in external_inputs(verb, wildcards)]
         return text_digest("\n".join([stage.fingerprint(verb, REGION, wildcard_values(wildcards)), *supplied]))
 
     return with_signature(digest)
 
 
+def external_fingerprint(path: str) -> str:
+    """Return the fingerprint of a file or scene from outside; of a scene, only those files count that are read."""
+    if path not in SCENE_PATHS:
+        return quick_fingerprint(Path(path))
+    return brought_scene_fingerprint(path) if SCENES_DIR not in Path(path).parents else scene_fingerprint(path)
+
+
+def scene_fingerprint(path: str) -> str:
+    """Return the fingerprint of a scene as it is now; a scene that has yet to be fetched changes during the run."""
+    from lobate.imagery.reading.fingerprint import scene_fingerprint
+
+    return scene_fingerprint(Path(path), REGION.imagery.bands)
+
+
+@cache
+def brought_scene_fingerprint(path: str) -> str:
+    """Return the fingerprint of a brought scene; several jobs read it, but a plan looks at it once."""
+    return scene_fingerprint(path)
+
+
 def external_inputs(verb: str, wildcards) -> list[str]:
-    """Return the inputs of a job that no rule makes."""
+    """Return the inputs of a job that are no results: what the user brings, and what was fetched."""
     values = dict(wildcards.items())
     inputs = [pattern(wildcards) if callable(pattern) else pattern for pattern in input_patterns(verb)]
     patterns = [pattern for paths in inputs for pattern in ([paths] if isinstance(paths, str) else paths)]
-    return [path for path in (pattern.format(**values) for pattern in patterns) if not is_workflow_output(path)]
+    return [path for path in (pattern.format(**values) for pattern in patterns) if not is_result(path)]
 
 
 @cache
 def input_patterns(verb: str) -> list:
-    """Return a rule's inputs, less those that are workflow outputs whatever the wildcards."""
-    return [pattern for pattern in getattr(rules, verb).input if callable(pattern) or not is_workflow_output(pattern)]
+    """Return a rule's inputs, less those that are results whatever the wildcards."""
+    return [pattern for pattern in getattr(rules, verb).input if callable(pattern) or not is_result(pattern)]
 
 
-def is_workflow_output(path: str) -> bool:
-    """Return whether a rule makes this file."""
-    return path.startswith("results/") or SCENES_DIR in Path(path).parents or path == fetched_dem_path(REGION.region)
+def is_result(path: str) -> bool:
+    """Return whether this is the path of a result."""
+    return path.startswith("results/")
 
 
 def wildcard_values(wildcards) -> dict[str, str | int]:
@@ -345,6 +365,7 @@ gc.set_threshold(200_000, 50, 1000)
 
 REGION, SCENES = read_region()
 TILES = list(SCENES)
+SCENE_PATHS = {path for paths in SCENES.values() for path in paths}
 SCENE_SOURCES = scene_sources()
 ROUNDS = range(1, REGION.training.max_rounds + 1)
 SETTINGS_FILE = settings_file()

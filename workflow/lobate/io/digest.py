@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path, PurePath
@@ -101,19 +102,28 @@ def content_digest(path: Path) -> str:
 def quick_fingerprint(path: Path) -> str:
     """Return a cheap fingerprint of a user-supplied file or folder; "" if it does not exist.
 
-    It is the sha256 of files up to 4 MiB, else size and time stamp.
+    It is the sha256 of files up to 4 MiB, and size and times of larger ones. For a folder it is names, sizes and times.
     """
     if not path.exists():
         return ""
-    files = {MAIN_FILE: path} if path.is_dir() else files_of(path)
-    return family_digest({name: _fingerprint(file) for name, file in files.items()})
+    if path.is_dir():
+        return status_digest(files_of(path))
+    return family_digest({name: _fingerprint(file) for name, file in files_of(path).items()})
+
+
+def status_digest(files: Mapping[str, Path]) -> str:
+    """Return a digest of the names, sizes and times of files, which are not opened."""
+    return family_digest({name: _status(file.stat()) for name, file in files.items()})
 
 
 def _fingerprint(path: Path) -> str:
     status = path.stat()
-    if path.is_file() and status.st_size <= READ_UP_TO:
-        return file_digest(path)
-    return f"{status.st_size} {status.st_mtime_ns}"
+    return file_digest(path) if status.st_size <= READ_UP_TO else _status(status)
+
+
+def _status(status: os.stat_result) -> str:
+    """Return size and times: of the content, which a copy may bring along, and of the change itself, which none can."""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 def text_digest(text: str) -> str:

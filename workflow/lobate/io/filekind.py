@@ -42,6 +42,11 @@ def check_kind(path: str | Path) -> int:
     return mode
 
 
+def belongs_to(name: str, stem: str) -> bool:
+    """Whether GDAL may open the file ``name`` for a file beside it whose name without its ending is ``stem``."""
+    return name.lower().startswith(stem.lower()) and name[len(stem) :][:1] in BESIDE
+
+
 def files_below(folder: Path) -> list[str]:
     """Return the relative names of all files in a folder, sorted; links are followed, but not back to a folder above.
 
@@ -49,7 +54,7 @@ def files_below(folder: Path) -> list[str]:
     neither a file nor a folder, for a folder that cannot be listed, and for links to folders without end.
     """
     names, linked = [], 0
-    waiting = [(folder, "", frozenset({_identity(folder)}))]
+    waiting = [(str(folder), "", frozenset({_identity(folder)}))]
     while waiting:
         place, prefix, above = waiting.pop()
         for entry in _entries(place):
@@ -57,8 +62,8 @@ def files_below(folder: Path) -> list[str]:
                 linked += entry.is_symlink()
                 if linked > MAX_LINKED_FOLDERS:
                     raise _links_error(folder)
-                if (identity := _identity(Path(entry.path))) not in above:
-                    waiting.append((Path(entry.path), f"{prefix}{entry.name}/", above | {identity}))
+                if (identity := _identity(entry.path)) not in above:
+                    waiting.append((entry.path, f"{prefix}{entry.name}/", above | {identity}))
             elif entry.is_file():
                 names.append(prefix + entry.name)
             else:
@@ -66,7 +71,7 @@ def files_below(folder: Path) -> list[str]:
     return sorted(names)
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _entries(folder: str) -> list[os.DirEntry[str]]:
     """Return the members of a folder without broken links, and without links that lead back to themselves."""
     try:
         with os.scandir(folder) as entries:
@@ -77,8 +82,8 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         ) from error
 
 
-def _identity(folder: Path) -> tuple[int, int]:
-    status = folder.stat()
+def _identity(folder: str | Path) -> tuple[int, int]:
+    status = os.stat(folder)  # noqa: PTH116 - as above
     return status.st_dev, status.st_ino
 
 
@@ -86,8 +91,7 @@ def _check_beside(path: str | Path) -> None:
     folder, own_name = os.path.split(path)
     folder = folder or "."
     for name in _endless_members(folder, os.stat(folder).st_mtime_ns):  # noqa: PTH116 - as above
-        stem = Path(own_name).stem
-        if name.lower().startswith(stem.lower()) and name[len(stem) :][:1] in BESIDE:
+        if belongs_to(name, Path(own_name).stem):
             beside = Path(folder, name)
             raise _kind_error(beside, beside.stat().st_mode, f", beside {own_name}")
 
@@ -96,7 +100,7 @@ def _check_beside(path: str | Path) -> None:
 def _endless_members(folder: str, changed: int) -> tuple[str, ...]:
     """Return the members of a folder that are neither files nor folders; ``changed`` is its time, for the cache."""
     try:
-        entries = _entries(Path(folder))
+        entries = _entries(folder)
     except UserError:
         return ()  # a file may be readable where its folder cannot be listed
     return tuple(sorted(entry.name for entry in entries if not (entry.is_file() or entry.is_dir())))

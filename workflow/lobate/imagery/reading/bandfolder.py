@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 
@@ -52,6 +53,15 @@ def read(path: Path, wanted: SceneRequest) -> Scene:
     )
 
 
+def opened_files(path: Path, bands: Sequence[str]) -> list[Path]:
+    """Return the files of a folder that hold these bands, the classification and the metadata that ``read`` opens.
+
+    Raises UserError for several files of one band.
+    """
+    rasters = [file for band in (*bands, "SCL") if (file := band_file(path, band))]
+    return [*metadata_files(path), *rasters]
+
+
 def band_file(path: Path, band: str) -> Path | None:
     """Return the band's raster in a folder (``B04.tif``, ``T33TWM_20230813T095559_B04_10m.jp2``, ``red.tif``).
 
@@ -74,11 +84,16 @@ def band_file(path: Path, band: str) -> Path | None:
 
 def folder_product(path: Path) -> Product | None:
     """Return the metadata of product and granule in a folder, merged; None where there are none."""
-    files = sorted(file for file in path.glob("*.xml") if not file.name.endswith(".aux.xml"))
+    files = metadata_files(path)
     for file in files:
         check_kind(file)
     products = [read_product(file.read_bytes(), str(file)) for file in files]
     return reduce(Product.filled_from, products) if products else None
+
+
+def metadata_files(path: Path) -> list[Path]:
+    """Return the XML files of product and granule in a folder, sorted."""
+    return sorted(file for file in path.glob("*.xml") if not file.name.endswith(".aux.xml"))
 
 
 def _bands_present(path: Path) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -27,6 +28,8 @@ MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO = 1 << 30, 100
 """A zip that unpacks to more than these bytes, and to more than this multiple of its own size, counts as a zip bomb."""
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError)
 """Exceptions of Python's zipfile for damaged, encrypted and unsupported archives."""
+METADATA_PATTERN = re.compile(r"(?:[^/]+/)?MTD_MSIL(?:2A|1C)\.xml")
+"""Path of the metadata in a product."""
 RASTER_PATTERN = re.compile(r"GRANULE/([^/]+)/IMG_DATA/(?:.*[/_])(B\w\w|SCL)_(\d\d)m\.(?:jp2|tif|tiff)$")
 """Path of a raster in a product: granule, band, resolution in metres."""
 
@@ -151,6 +154,18 @@ def read(path: Path, wanted: SceneRequest) -> Scene:
     )
 
 
+def opened_files(path: Path, bands: Sequence[str]) -> list[Path]:
+    """Return the files of a product's folder that hold these bands, the classification and the metadata that ``read`` opens.
+
+    Raises UserError for a product without metadata, or with several granules.
+    """
+    archive = _open_archive(path)
+    names = archive.names()
+    rasters = _finest_rasters(path, names)
+    wanted = [rasters[band] for band in (*bands, "SCL") if band in rasters]
+    return [archive.path / name for name in (_metadata_name(archive, names), *wanted)]
+
+
 def _open_archive(path: Path) -> Archive:
     if not path.is_dir():
         return ZipArchive(path)
@@ -159,9 +174,14 @@ def _open_archive(path: Path) -> Archive:
 
 
 def _read_metadata(archive: Archive, names: list[str]) -> Product:
+    name = _metadata_name(archive, names)
+    return read_product(archive.read(name), f"{archive.path}: {name}")
+
+
+def _metadata_name(archive: Archive, names: list[str]) -> str:
     for name in names:
-        if re.fullmatch(r"(?:[^/]+/)?MTD_MSIL(?:2A|1C)\.xml", name):
-            return read_product(archive.read(name), f"{archive.path}: {name}")
+        if METADATA_PATTERN.fullmatch(name):
+            return name
     raise UserError(
         f"{archive.path} has no MTD_MSIL2A.xml, so it is no complete Level-2A product; fetch it again, or unpack it so that "
         "the folder ends in .SAFE and holds MTD_MSIL2A.xml and GRANULE."

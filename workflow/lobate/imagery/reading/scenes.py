@@ -29,11 +29,16 @@ def read_scene(path: Path, wanted: SceneRequest) -> Scene:
 
     Raises UserError for a missing path, and for a scene without what is wanted.
     """
-    scene_path = path.parent if path.name == MANIFEST and path.is_file() else path
+    place = scene_place(path)
     for reader in READERS:
-        if reader.recognises(scene_path):
-            return reader.read(scene_path, wanted)
+        if reader.recognises(place):
+            return reader.read(place, wanted)
     raise UserError(f"The scene {path} does not exist. Check the tile's list in imagery.tiles, or fetch the scene.")
+
+
+def scene_place(path: Path) -> Path:
+    """Return the folder of a fetched scene for its checksums.json, and any other path as it is."""
+    return path.parent if path.name == MANIFEST and path.is_file() else path
 
 
 def check_size(grid: Grid, source: Path | str) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os.path
 import re
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lobate.errors import UserError
-from lobate.imagery.reading.bandfolder import band_file, folder_product
+from lobate.imagery.reading.bandfolder import band_file, folder_product, metadata_files
 from lobate.imagery.reading.calibration import DEFAULT_QUANTIFICATION, Calibration, baseline_calibration, calibrate
 from lobate.imagery.reading.scene import (
     COMMON_NAMES,
@@ -57,6 +58,16 @@ def read(path: Path, wanted: SceneRequest) -> Scene:
         cloud=_cloud(path, properties.get("eo:cloud_cover")),
         baseline=_baseline(item),
     )
+
+
+def opened_files(path: Path, bands: Sequence[str]) -> list[Path]:
+    """Return the files of a folder that hold these bands, the classification and the metadata that ``read`` opens.
+
+    Raises UserError for several items, or several files of one band.
+    """
+    item = _only_item(path)
+    rasters = [file for band in (*bands, "SCL") if (file := _band_file(path, item, band))]
+    return [*_json_files(path), *metadata_files(path), *rasters]
 
 
 def _cloud(path: Path, value: Any) -> float | None:
