@@ -228,6 +228,26 @@ def test_a_dem_that_cannot_be_read_is_told(world):
         check_region(region(inventory={"dem": "dem.tif"}))
 
 
+def test_a_mosaic_of_dems_without_end_is_told_before_the_first_job(world):
+    """A sparse file of 300,000 x 300,000 pixels: named alone it is read where outlines are, in a list all of it is written."""
+    side = {"height": 300_000, "width": 300_000, "tiled": True, "blockxsize": 4096, "blockysize": 4096}
+    dem("here.tif", 80.95)
+    step = 1 / 300_000
+    profile = {
+        "driver": "GTiff",
+        "count": 1,
+        "dtype": "float32",
+        "crs": "EPSG:4326",
+        "sparse_ok": True,
+        "bigtiff": "YES",
+    }
+    with rasterio.open("sparse.tif", "w", transform=Affine(step, 0, 80.5, 0, -step, 36.5), **profile, **side):
+        pass
+    assert check_region(region(inventory={"dem": "sparse.tif"})) == []
+    with pytest.raises(UserErrors, match=r"Setting inventory\.dem: The elevation files joined have .* pixels"):
+        check_region(region(inventory={"dem": ["here.tif", "sparse.tif"]}))
+
+
 def test_dems_in_different_systems_are_told(world):
     dem("a.tif", 80.95)
     dem("b.tif", 81.15, crs="EPSG:4258")

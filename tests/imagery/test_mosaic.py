@@ -132,6 +132,18 @@ def test_tiles_in_different_crs_are_refused(tmp_path, heights):
     assert not (tmp_path / "dem.tif").exists()
 
 
+def test_a_mosaic_without_end_is_refused_before_it_is_begun(tmp_path, heights):
+    """Two small tiles far apart: what lies between them would be written too."""
+    fine = (0.0001, 0.0001)
+    tiles = [
+        write_tile(tmp_path / "a.tif", heights, 10, 10, step=fine),
+        write_tile(tmp_path / "b.tif", heights, 90, 50, step=fine),
+    ]
+    with pytest.raises(UserError, match=r"have 800,200 x 400,100 pixels.*Leave out files far from the region"):
+        write_mosaic(tiles, tmp_path / "dem.tif")
+    assert not (tmp_path / "dem.tif").exists()
+
+
 def test_tiles_of_several_crs_or_none_are_told_by_the_verb(tmp_path, heights):
     own = write_tile(tmp_path / "a.tif", heights, 10, 45, nodata=-9999)
     other = write_tile(tmp_path / "b.tif", heights, 12, 45, crs="EPSG:4258", nodata=-9999)

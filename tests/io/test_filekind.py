@@ -153,7 +153,7 @@ def test_links_back_into_a_folder_are_walked_once(product, monkeypatch):
         (product / name).symlink_to(product)
     listed = []
     monkeypatch.setattr(
-        filekind, "_entries", lambda folder, real=filekind._entries: listed.append(folder) or real(folder)
+        filekind, "_entries", lambda folder, real=filekind._entries: listed.append(Path(folder)) or real(folder)
     )
     assert files_below(product) == ["B04.tif"]
     assert listed == [product]

@@ -261,6 +261,24 @@ def test_no_outlines_no_table(ramp):
     assert len(under(ramp)) == 0
 
 
+def test_a_dem_without_end_is_read_under_the_outlines_alone(tmp_path):
+    """A sparse file of 300,000 x 300,000 pixels of 3 m; all of it would take 700 GB of memory."""
+    path, step = tmp_path / "dem.tif", 1 / 30_000
+    side = {"height": 300_000, "width": 300_000, "tiled": True, "blockxsize": 4096, "blockysize": 4096}
+    profile = {
+        "driver": "GTiff",
+        "dtype": "float32",
+        "count": 1,
+        "crs": "EPSG:4326",
+        "sparse_ok": True,
+        "bigtiff": "YES",
+    }
+    with rasterio.open(path, "w", transform=Affine(step, 0, 80, 0, -step, 40), **profile, **side):
+        pass
+    table = under(path, (81.02, 36.02, 81.03, 36.03), (88.02, 31.02, 88.03, 31.03))
+    assert table["elevation_min_m"].tolist() == [0, 0]
+
+
 def test_a_rotated_dem_is_a_mistake(tmp_path):
     path = tmp_path / "dem.tif"
     transform = Affine.rotation(10) @ Affine(1, 0, 81, 0, -1, 36)

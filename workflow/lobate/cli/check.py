@@ -122,6 +122,7 @@ def _dem_mistakes(files: str | list[str] | None, tiles: STRtree | None) -> Itera
     """Yield the mistakes in the elevation files; several files must fit together into one raster."""
     paths = [files] if isinstance(files, str) else files or []
     extents: dict[str, tuple[float, float, float, float]] = {}
+    grids: list[Grid] = []
     systems: dict[str, str] = {}
     for path in filter(lambda path: Path(path).exists(), paths):
         try:
@@ -133,18 +134,30 @@ def _dem_mistakes(files: str | list[str] | None, tiles: STRtree | None) -> Itera
                 continue
             with open_raster(path) as dem:
                 check_dem(dem)
-                extents[path] = _bounds_lonlat(Grid.from_raster(dem).bounds, dem.crs.to_wkt())
+                grids.append(Grid.from_raster(dem))
+                extents[path] = _bounds_lonlat(grids[-1].bounds, dem.crs.to_wkt())
                 systems.setdefault(dem.crs.to_wkt(), path)
         except UserError as mistake:
             yield str(mistake)
     if len(systems) > 1:
         yield f"{' and '.join(systems.values())} are in different coordinate reference systems. Warp them to one (gdalwarp -t_srs)."
+    elif isinstance(files, list) and grids:
+        yield from _mosaic_mistakes(grids)
     if extents and tiles is not None and not any(tiles.query(box(*extent)).size for extent in extents.values()):
         shown = ", ".join(f"{w:.2f} to {e:.2f} E, {s:.2f} to {n:.2f} N" for w, s, e, n in extents.values())
         yield (
             f"{', '.join(extents)} shows {shown}, where this region has no image. Name a DEM of this region, or check its "
             "coordinate reference system."
         )
+
+
+def _mosaic_mistakes(grids: list[Grid]) -> Iterator[str]:
+    from lobate.imagery.mosaic import mosaic_grid
+
+    try:
+        mosaic_grid(grids)
+    except UserError as mistake:
+        yield str(mistake)
 
 
 def _points_elsewhere(path: str) -> bool:

@@ -7,6 +7,7 @@ on another grid than the finest are resampled to it by bilinear interpolation, w
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import floor
@@ -33,6 +34,10 @@ GRID_TOLERANCE_PX = 1e-3
 """Grids that differ by less than this, in pixels, count as one."""
 
 
+MAX_PIXELS = 100_000**2
+"""Pixels of a mosaic: ten metres a pixel over a square of 1,000 km."""
+
+
 @dataclass(frozen=True)
 class PlacedTile:
     """A tile and the position of its first pixel in the mosaic."""
@@ -55,7 +60,7 @@ def write_mosaic(tiles: list[Path], target: Path) -> float:
     with ExitStack() as stack:
         sources = [stack.enter_context(open_raster(path)) for path in tiles]
         _check_tiles(sources)
-        grid = _mosaic_grid(sources)
+        grid = mosaic_grid(sources)
         placed = [_place(source, grid, stack) for source in sources]
         voids = 0
         with CogWriter(target, grid, dtype="float32", nodata=VOID) as writer:
@@ -76,10 +81,13 @@ def _check_tiles(sources: list[DatasetReader]) -> None:
             )
 
 
-def _mosaic_grid(sources: list[DatasetReader]) -> Grid:
-    """Return the grid around all tiles, aligned to the finest, and to the westernmost of several."""
+def mosaic_grid(sources: Sequence[DatasetReader | Grid]) -> Grid:
+    """Return the grid around all tiles, aligned to the finest, and to the westernmost of several.
 
-    def fineness(source: DatasetReader) -> tuple[float, ...]:
+    Raises UserError for a mosaic of more than ``MAX_PIXELS``.
+    """
+
+    def fineness(source: DatasetReader | Grid) -> tuple[float, ...]:
         transform = source.transform
         return transform.a, -transform.e, transform.c, -transform.f
 
@@ -93,7 +101,14 @@ def _mosaic_grid(sources: list[DatasetReader]) -> Grid:
     )
     first_col, last_col = _pixel_span((left - t.c) / t.a, (right - t.c) / t.a)
     first_row, last_row = _pixel_span((top - t.f) / t.e, (bottom - t.f) / t.e)
-    return Grid(last_row - first_row, last_col - first_col, t @ Affine.translation(first_col, first_row), finest.crs)
+    height, width = last_row - first_row, last_col - first_col
+    if height * width > MAX_PIXELS:
+        raise UserError(
+            f"The elevation files joined have {width:,} x {height:,} pixels, of which all are written, also where no file has "
+            f"data; {MAX_PIXELS:,} is the most. Leave out files far from the region, cut them to it (gdalwarp -te), or warp "
+            "them to coarser pixels (gdalwarp -tr)."
+        )
+    return Grid(height, width, t @ Affine.translation(first_col, first_row), finest.crs)
 
 
 def _pixel_span(start: float, stop: float) -> tuple[int, int]:
