@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.affinity import rotate, scale, translate
 
+from lobate.errors import UserError
 from lobate.labels import duplicates as module
 from lobate.labels.duplicates import (
     DUPLICATE_IOU,
@@ -93,6 +94,25 @@ def test_a_heap_of_duplicates_costs_one_round(monkeypatch):
     found = list(find_duplicates(heap, np.full(600, "a")))
     assert {later for _, later, _ in found} == set(range(1, 600))
     assert sum(compared) < 400
+
+
+def noisy(rng, vertices):
+    angle = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
+    radius = 0.003 * (1 + 0.1 * rng.standard_normal(vertices))
+    return shapely.polygons(np.column_stack([80 + np.cos(angle) * radius, 35 + np.sin(angle) * radius]))
+
+
+@pytest.mark.parametrize(("count", "refused"), [(15, False), (80, True)])
+def test_a_heap_of_large_outlines_that_are_no_duplicates_is_bounded(monkeypatch, count, refused):
+    """Noise round one outline: areas, centroids and waves agree, so all pairs need an overlay."""
+    monkeypatch.setattr(module, "MAX_COMPARED", 1)
+    rng = np.random.default_rng(0)
+    heap, kinds = np.array([noisy(rng, 100) for _ in range(count)]), np.full(count, "a")
+    if not refused:
+        assert list(find_duplicates(heap, kinds)) == []
+        return
+    with pytest.raises(UserError, match=r"one at 80\.00\d\d 35\.00\d\d must be compared with \d+ others.*Simplify"):
+        list(find_duplicates(heap, kinds))
 
 
 def table(shapes, kinds):

@@ -29,6 +29,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from lobate.errors import UserError
 from lobate.io.polygons import polygons_in
 from lobate.labels.table import abbreviate, area_m2
 
@@ -46,6 +47,8 @@ GROUP_OFFSET = 1e4
 """Degrees in the search tree between the outlines of one class and size and those of the next."""
 MAX_WITHOUT_WAVES = 3
 """With more neighbours than this, the bound on waves is tested before any overlay."""
+MAX_COMPARED, MAX_COMPARED_PER_VERTEX = 100_000_000, 20
+"""Vertices in all overlays, at most: this many (50,000 pairs of outlines of 1,000 vertices), or so many for each vertex."""
 ROUNDING = 1e-6
 """Relative slack in the bound on waves."""
 WAVELENGTHS = tuple(2.0**-octave for octave in range(4, 14))
@@ -166,8 +169,11 @@ def _first_of_equal(shapes: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 
 def _near_duplicates(shapes: np.ndarray, codes: np.ndarray) -> Iterator[tuple[int, int, float]]:
-    """Yield (earlier, later, IoU) for each polygon with an IoU over the limit with an earlier one that is no duplicate."""
-    area = shapely.area(shapes)
+    """Yield (earlier, later, IoU) for each polygon with an IoU over the limit with an earlier one that is no duplicate.
+
+    Raises UserError for a heap of large outlines that are nearly duplicates: each pair costs an overlay.
+    """
+    area, vertices, compared = shapely.area(shapes), shapely.get_num_coordinates(shapes), 0
     moments = cache(lambda: fourier_moments(shapes))
     duplicate = np.zeros(len(shapes), dtype=bool)
     for place, later in _later_neighbours(shapes, codes, area, duplicate):
@@ -176,10 +182,22 @@ def _near_duplicates(shapes: np.ndarray, codes: np.ndarray) -> Iterator[tuple[in
             continue
         if len(others) > MAX_WITHOUT_WAVES:
             others = others[_moments_agree(moments(), area, place, others)]
+        compared += int(len(others) * vertices[place] + vertices[others].sum())
+        if compared > max(MAX_COMPARED, MAX_COMPARED_PER_VERTEX * vertices.sum()):
+            raise _heap_error(shapes[place], len(others))
         iou = _iou(shapes[place], shapes[others], area[place], area[others])
         for repeated in np.flatnonzero(iou > DUPLICATE_IOU):
             duplicate[others[repeated]] = True
             yield place, others[repeated], iou[repeated]
+
+
+def _heap_error(shape: shapely.Geometry, others: int) -> UserError:
+    place = shapely.centroid(shape)
+    return UserError(
+        f"Outlines of many vertices lie over one another, and are alike without being duplicates: one at {place.x:.4f} "
+        f"{place.y:.4f} must be compared with {others:,} others, and comparing all pairs would take hours. Keep one outline of "
+        "each place, or simplify them, for instance in QGIS with Simplify."
+    )
 
 
 def _moments_agree(moments: np.ndarray, area: np.ndarray, place: int, others: np.ndarray) -> np.ndarray:
