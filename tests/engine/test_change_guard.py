@@ -7,8 +7,15 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+
+from lobate.engine import change_guard
+from lobate.engine.bound_call import bind
+from lobate.engine.signature import Input
+from lobate.errors import UserError
+from lobate.io.digest import content_digest
 
 WORDS = ("total", "--sources", "in.txt", "more.txt", "--folder", "out", "--settings", "toy.json")
 
@@ -67,6 +74,26 @@ SAME_BYTES = {
     "copied back": lambda path: replace(path, path.read_text()),
     "other mode": lambda path: path.chmod(0o600),
 }
+
+
+def test_a_touched_input_is_digested_once_more_and_not_at_each_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "in.txt"
+    path.write_text("bytes")
+    source = {"path": str(path), "name": "in.txt", "digest": content_digest(path)}
+    guard = change_guard.InputGuard(bind(reads, {"source": path}, None))
+    digested = []
+    monkeypatch.setattr(change_guard, "content_digest", lambda file: digested.append(file) or content_digest(file))
+    os.utime(path, (0, 0))
+    for _ in range(3):
+        guard.check("reads", {"source": [source]}, views_too=False)
+    assert digested == [path]
+    path.write_text("other")
+    with pytest.raises(UserError, match="changed while"):
+        guard.check("reads", {"source": [source]}, views_too=False)
+
+
+def reads(source: Annotated[Path, Input()]) -> None:
+    """Read a file."""
 
 
 @pytest.mark.parametrize("name", SAME_BYTES)

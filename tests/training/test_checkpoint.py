@@ -5,6 +5,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lobate.engine.checkpoint_check import checked_by
+from lobate.errors import UserError
 from lobate.training.checkpoint import (
     DIGEST_BYTES,
     SCRATCH_VARIABLE,
@@ -102,3 +104,17 @@ def test_without_a_folder_nothing_is_kept(tmp_path, monkeypatch):
     assert checkpoint_path() is None
     monkeypatch.setenv(SCRATCH_VARIABLE, str(tmp_path))
     assert checkpoint_path() == tmp_path / "checkpoint.pt"
+
+
+def test_no_checkpoint_is_written_once_an_input_has_changed(path):
+    """It would outlast the run, and a later run with the old input would resume from it."""
+
+    def refuse() -> None:
+        raise UserError("patches.npy changed while train read it.")
+
+    before = path.read_bytes()
+    with checked_by(refuse), pytest.raises(UserError, match="changed while"):
+        save_checkpoint(path, {**STATE, "rows": []})
+    assert path.read_bytes() == before
+    save_checkpoint(path, {**STATE, "rows": []})
+    assert path.read_bytes() != before

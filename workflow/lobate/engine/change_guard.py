@@ -1,8 +1,8 @@
 """Nothing is published that was made of an input, or of code, that changed meanwhile.
 
 The key names the bytes of the inputs and the code. If either changes between its digest and its use, the result belongs to
-another key. Files are looked at before they are digested, and again before the result is published. Only other bytes
-count: a backup's hard link changes a time stamp too, and must not cost a day of training.
+another key. Files are looked at before they are digested, and again before a checkpoint is written or the result is
+published. Only other bytes count: a backup's hard link changes a time stamp too, and must not cost a day of training.
 """
 
 from __future__ import annotations
@@ -46,9 +46,13 @@ class InputGuard:
     def _has_other_bytes(self, source: dict[str, str]) -> bool:
         path = Path(source["path"])
         try:
-            return _input_state(path) != self._states[source["path"]] and content_digest(path) != source["digest"]
+            state = _input_state(path)
+            if state != self._states[source["path"]] and content_digest(path) != source["digest"]:
+                return True
         except (UserError, FileNotFoundError):  # it is gone
             return True
+        self._states[source["path"]] = state  # the same bytes need no second digest at the next check
+        return False
 
 
 def _input_state(path: Path) -> dict[str, FileState]:

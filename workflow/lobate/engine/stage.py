@@ -20,6 +20,7 @@ from typing import Any
 import lobate
 from lobate.engine.bound_call import BoundCall, bind, json_settings, resolve_args
 from lobate.engine.change_guard import CodeGuard, InputGuard
+from lobate.engine.checkpoint_check import checked_by
 from lobate.engine.code_digest import code_digest, libraries
 from lobate.engine.machine import machine_facts
 from lobate.engine.registry import load
@@ -53,11 +54,16 @@ def run(verb: str, arguments: dict[str, Any], region: Region | None, store: Stor
         if store.checkout(key, call.targets):
             log.info("restored %s %s", call.stage, key)
             return key
-        try:
-            outputs, run_facts = _compute(call, key, folder / "made", store)
-        finally:  # also after a failure, which a change may explain
+
+        def check_unchanged() -> None:
             inputs.check(call.stage, call.sources, views_too=False)
             code.check(call.stage)
+
+        try:
+            with checked_by(check_unchanged):
+                outputs, run_facts = _compute(call, key, folder / "made", store)
+        finally:  # also after a failure, which a change may explain
+            check_unchanged()
         store.commit(key, {"recipe": recipe, "sources": call.sources, "run": run_facts}, outputs)
         if not store.checkout(key, call.targets):
             raise UserError(

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import torch
 
+from lobate.engine.checkpoint_check import check_unchanged
 from lobate.io.atomic import atomic_write
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,11 @@ class _DigestingWriter:
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write the state (tensors, numbers, strings, lists, dicts) under a temporary name and rename it into place."""
+    """Write the state (tensors, numbers, strings, lists, dicts) under a temporary name and rename it into place.
+
+    Raises UserError if an input of the stage or its code has changed: the state may come from other bytes than the key names.
+    """
+    check_unchanged()
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path, fsync=True) as temporary, temporary.open("wb") as file:
         writer = _DigestingWriter(file)
