@@ -40,6 +40,7 @@ from lobate.store import jobs
 from lobate.store.link import OutputTarget, link_output
 from lobate.store.notes import DEFAULT_NAME, LinkNotes
 from lobate.store.os_errors import MISSING_CODES, UNREADABLE_CODES, require_writable
+from lobate.store.seal import seal, unseal
 
 __all__ = ["OutputTarget", "Store"]
 
@@ -91,7 +92,7 @@ class Store:
         """Return the record with this key, or None; a damaged record is deleted."""
         path = self.recipe_path(key)
         try:
-            record = json.loads(self._use_file(path, Path.read_bytes))
+            record = unseal(json.loads(self._use_file(path, Path.read_bytes)))
         except OSError as error:
             if error.errno not in MISSING_CODES:
                 raise
@@ -201,7 +202,7 @@ class Store:
     def commit(self, key: str, record: dict[str, Any], outputs: Mapping[str, list[Path]]) -> None:
         """Move the outputs into the store, then write the record that names them, then the back references."""
         families = {name: [self._add_family(path) for path in paths] for name, paths in outputs.items()}
-        self._write_new(self.recipe_path(key), canonical_json({**record, "key": key, "outputs": families}))
+        self._write_new(self.recipe_path(key), canonical_json(seal({**record, "key": key, "outputs": families})))
         for files in (files for output in families.values() for files in output):
             for digest in {family_digest(files), *files.values()}:
                 backref = self.backref_path(digest, key)
