@@ -54,6 +54,8 @@ def verify(store: Store) -> list[str]:
     """
     with convert_os_errors(store.root):
         damaged = sorted(_damaged_objects(store, list(objects(store))))
+        # reading all may take hours, in which a job may have built a damaged object again
+        damaged = [digest for digest in damaged if not store.is_intact(digest)]
         for digest in damaged:
             _discard(store, digest)
         return damaged
