@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from tests.chain.clone import Clone
 from tests.faults.bench import Bench, contents, damage, kill_group, moments, timed
+from tests.faults.torture import strays
 
 from lobate.io.digest import file_digest
 from lobate.store.store import OutputTarget, Store
@@ -58,7 +59,7 @@ def test_training_killed_at_any_moment_ends_with_the_same_bytes(bench, trained):
     assert status == 0, output
     assert contents(bench.folder / "killed") == contents(bench.folder / "trained")
     assert bench.run("store", "gc", store="torn")[0] == 0
-    assert not list((bench.folder / "torn/work").iterdir())
+    assert strays(bench.folder / "killed", bench.folder / "torn") == []
 
 
 def test_prediction_killed_or_built_twice_at_once_ends_with_the_same_bytes(bench, trained):
@@ -113,6 +114,20 @@ def test_two_snakemakes_share_a_store_and_one_is_killed(tmp_path, project):
     assert alone.items() <= kept.items()
     assert Counter(kept[key] for key in kept.keys() - alone.keys()) == own
     assert verify(Store(tmp_path / "store")) == []
+
+
+def test_the_torture_sees_each_kind_of_stray_file(tmp_path):
+    results, store = tmp_path / "results", tmp_path / "results/.store"
+    names = (
+        "results/.0123.new",
+        "results/deep/.hidden",
+        *(f"results/.store/{name}/x" for name in ("work", "aside", "scratch")),
+    )
+    names += ("results/.store/recipes/ab/.0123.new", "results/.store/links/ab/.0123.new")
+    for name in (*names, "results/folder/.snakemake_timestamp", "results/a.tif", "results/.store/objects/ab/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert strays(results, store) == sorted(tmp_path / name for name in names)
 
 
 def test_full_disk_is_told_and_the_next_run_goes_on(bench, small_disk, tmp_path):

@@ -1,8 +1,9 @@
 """Kill -9 at random moments, as often as wanted: `python -m tests.faults.torture --times 50 --seed 0`.
 
 Training, prediction and Snakemake itself are killed, alone or with all their children, and run again. What they end
-with must be, byte for byte, what an undisturbed run made, and the store must be whole. The seed fixes who is killed and
-when; the machine's own pace decides what that hits, so no two runs of this are quite alike.
+with must be, byte for byte, what an undisturbed run at the same cores made. The store must be whole, and no stray file may
+be left in it or beside the results. The seed fixes who is killed and when; the machine's own pace decides what that hits,
+so no two runs of this are quite alike.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chain.clone import Clone
 from tests.conftest import PROJECT
 from tests.faults.bench import Bench, contents, kill_group, timed
+
+from lobate.io.digest import SNAKEMAKE_TIMESTAMP
 
 BEGAN = time.monotonic()
 VICTIMS = ("train", "train", "predict", "predict", "snakemake")
@@ -49,7 +53,8 @@ class Stages:
         status, report = self.bench.run(*words, store=store)
         insist(status == 0, f"{when}, and did not end well when run again:\n{report}")
         insist_alike(contents(out), self.calm[verb], when)
-        insist_whole(self.bench, store)
+        insist_whole(lambda command: self.bench.run("store", command, store=store), when)
+        insist_tidy(out, self.bench.folder / store, when)
         shutil.rmtree(out)
         shutil.rmtree(self.bench.folder / store)
         return len(hits), f"{when} of {self.length[verb]:.1f} s; run again: the same bytes"
@@ -64,6 +69,8 @@ class Chain:
     kills: int = 0
     calm: dict[str, str] = field(default_factory=dict)
     length: float = 0
+    orphaned: list[int] = field(default_factory=list)
+    """Process groups whose jobs go on without the Snakemake that was killed."""
 
     def measure(self) -> None:
         began = time.monotonic()
@@ -88,6 +95,7 @@ class Chain:
             else:
                 process.kill()
                 process.wait()
+                self.orphaned.append(process.pid)
             self.clone.run("--unlock")
             self.kills += 1
             return 1, f"snakemake killed after {moment:.1f} s, {'with all its jobs' if everyone else 'alone'}"
@@ -95,16 +103,33 @@ class Chain:
 
     def compare(self) -> str:
         """Let the chain end, insist on its results, and begin another; return what to tell."""
+        when = f"snakemake was killed {self.kills} times"
         done = self.clone.run()
         insist(done.status == 0, done.text)
-        insist_alike(contents(self.clone.results), self.calm, f"snakemake was killed {self.kills} times")
-        insist(self.clone.lobate("store", "verify").returncode == 0, "the store is not whole")
+        wait_for(self.orphaned)
+        insist_alike(contents(self.clone.results), self.calm, when)
+        insist_whole(self.store_command, when)
+        insist_tidy(self.clone.folder / "results", self.clone.store, when)
         report = f"the chain, killed {self.kills} times, came to its end: {len(self.calm)} results, the same bytes"
         shutil.rmtree(self.clone.folder.parent)
         self.kills = 0
         self.number += 1
         self.clone = self.fresh(str(self.number))
         return report
+
+    def store_command(self, command: str) -> tuple[int, str]:
+        done = self.clone.lobate("store", command)
+        return done.returncode, done.stdout + done.stderr
+
+
+def wait_for(groups: list[int]) -> None:
+    """Wait until all processes of these groups have ended."""
+    while groups:
+        try:
+            os.killpg(groups[-1], 0)
+            time.sleep(0.1)
+        except ProcessLookupError:
+            groups.pop()
 
 
 def insist(holds: bool, otherwise: str) -> None:
@@ -119,12 +144,29 @@ def insist_alike(made: dict[str, str], calm: dict[str, str], after: str) -> None
     insist(not other, f"{after}, and what was made then is not what an undisturbed run makes: {', '.join(other)}")
 
 
-def insist_whole(bench: Bench, store: str) -> None:
-    """Insist that a store has no damaged object, and that collecting leaves nothing of the jobs that died."""
+def insist_whole(store_command: Callable[[str], tuple[int, str]], after: str) -> None:
+    """Insist that a store has no damaged object, and that it can be collected."""
     for command in ("verify", "gc"):
-        status, report = bench.run("store", command, store=store)
-        insist(status == 0, f"lobate store {command}: {report}")
-    insist(not any((bench.folder / store / "work").iterdir()), "a dead job's folder was left")
+        status, report = store_command(command)
+        insist(status == 0, f"{after}; lobate store {command}: {report}")
+
+
+def insist_tidy(results: Path, store: Path, after: str) -> None:
+    """Insist that nothing of the killed processes is left beside the results or in the collected store."""
+    left = strays(results, store)
+    insist(not left, f"{after}, and left {', '.join(map(str, left))}")
+
+
+def strays(results: Path, store: Path) -> list[Path]:
+    """Return hidden files beside results, and a store's unfinished files, folders of jobs, batches and checkpoints."""
+    hidden = [
+        path for path in results.rglob(".*") if path.name != SNAKEMAKE_TIMESTAMP and store not in (path, *path.parents)
+    ]
+    unfinished = [
+        *store.rglob("*.new"),
+        *(path for name in ("work", "aside", "scratch") for path in store.glob(f"{name}/*")),
+    ]
+    return sorted(hidden + unfinished)
 
 
 def main() -> None:

@@ -1,0 +1,676 @@
+"""The store's promise against any order of events: what is restored equals what would be computed.
+
+Hypothesis draws jobs, kills, reboots, collections, verifications, edits and damage, on hosts that share a store. The real
+store and the real stages run, with small verbs, in the simulated processes of `tests/faults/simulation.py`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from tests.faults.bench import damage
+from tests.faults.simulation import Host, Killed, Process, Simulation, install
+
+import lobate
+from lobate.engine import ast_cache, code_digest, registry, stage
+from lobate.errors import UserError
+from lobate.io.atomic import TEMPORARY_NAME
+from lobate.io.digest import file_digest, text_digest
+from lobate.store.gc import collect
+from lobate.store.store import Store
+from lobate.store.verify import verify
+
+EXAMPLES = int(os.environ.get("LOBATE_MODEL", "60"))
+HELPER = "def stamp(text):\n    return 'v{}:' + text\n"
+VERBS = {
+    "join": '''
+"""Joins texts, with a checkpoint after the first."""
+import os
+from pathlib import Path
+from typing import Annotated
+from lobate.engine.checkpoint_check import check_unchanged
+from lobate.engine.signature import Input, Output, Setting
+
+def join(sources: Annotated[list[Path], Input()], result: Annotated[Path, Output()], *, word: str = "",
+         seed: Annotated[int, Setting("seed")] = 0) -> None:
+    from lobate.model.helper import stamp
+    checkpoint = Path(os.environ["LOBATE_SCRATCH"], "first")
+    if checkpoint.exists():
+        texts = [checkpoint.read_text()]
+    else:
+        texts = [sources[0].read_text()]
+        check_unchanged()
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint.with_suffix(".new").write_text(texts[0])
+        checkpoint.with_suffix(".new").replace(checkpoint)
+    texts += [source.read_text() for source in sources[1:]]
+    result.write_text(stamp("+".join(texts) + word + str(seed)))
+''',
+    "initial": '''
+"""Keeps the first letter."""
+from pathlib import Path
+from typing import Annotated
+from lobate.engine.signature import Input, Output
+
+def first(source: Path, target: Path) -> None:
+    target.write_text(source.read_text()[:1])
+
+def initial(source: Annotated[Path, Input(view=first)], result: Annotated[Path, Output()]) -> None:
+    from lobate.model.helper import stamp
+    result.write_text(stamp(source.read_text()))
+''',
+    "spread": '''
+"""Writes a folder, one file of which may have the content of another result."""
+from pathlib import Path
+from typing import Annotated
+from lobate.engine.signature import Input, Output
+
+def spread(source: Annotated[Path, Input()], result: Annotated[Path, Output()]) -> None:
+    from lobate.model.helper import stamp
+    (result / "deep").mkdir(parents=True)
+    (result / "same").write_text(source.read_text())
+    (result / "deep" / "other").write_text(stamp(source.read_text()))
+''',
+}
+BROUGHT = ("alpha", "aloha", "bravo", "b")
+"""Contents of brought files: some have the same view, some the same size."""
+Files = dict[str, str]
+"""Relative name -> text of each file of a result; "" for a plain file."""
+
+
+def expected(verb: str, texts: list[str], version: int, word: str = "", seed: int = 0) -> Files:
+    """Return what a verb makes, by a second way."""
+    stamp = f"v{version}:"
+    if verb == "join":
+        return {"": f"{stamp}{'+'.join(texts)}{word}{seed}"}
+    if verb == "initial":
+        return {"": stamp + texts[0][:1]}
+    return {"same": texts[0], "deep/other": stamp + texts[0]}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a verb in a clone: names of its inputs and of its result, and its scalar."""
+
+    verb: str
+    sources: tuple[str, ...]
+    result: str
+    word: str = ""
+
+
+CALLS = (
+    Call("join", ("a", "b"), "results/ab"),
+    Call("join", ("a", "b"), "results/ab", "!"),
+    Call("join", ("b",), "results/more/b"),
+    Call("initial", ("a",), "results/initial"),
+    Call("spread", ("results/ab",), "results/folder"),
+    Call("join", ("results/initial", "results/more/b"), "results/more/last"),
+)
+
+
+@dataclass
+class Clone:
+    """A person's folder on a host: where it lies in truth, and which result each call left there."""
+
+    host: Host
+    disk: Path
+    made: dict[str, tuple[Files, str]] = field(default_factory=dict)
+    """Result -> its files and its key, while nobody has changed it."""
+    edited: set[str] = field(default_factory=set)
+    """Results that somebody, or a failing disk, has changed."""
+
+    def usable(self) -> set[str]:
+        """Return the files that Snakemake takes for complete."""
+        return {"a", "b", *self.made, *self.edited}
+
+    def text(self, name: str) -> str | None:
+        """Return the text of a file; None where there is none."""
+        try:
+            return (self.disk / name).read_text()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+    def files(self, name: str) -> Files:
+        """Return the files of a result."""
+        path = self.disk / name
+        if path.is_dir():
+            return {one.relative_to(path).as_posix(): one.read_text() for one in path.rglob("*") if one.is_file()}
+        text = self.text(name)
+        return {} if text is None else {"": text}
+
+
+@dataclass
+class Job:
+    """A process that runs a call, and all that it may have seen since it began."""
+
+    clone: Clone
+    call: Call
+    seed: int
+    texts: list[list[str]]
+    versions: list[int]
+    refused: bool
+    """Whether an input is a result that somebody has edited."""
+    alone: bool
+    """Whether no other process was there when it began."""
+    known: bool = False
+    strays: set[str] = field(default_factory=set)
+    disturbed: bool = False
+    harmed: bool = False
+    process: Process = field(init=False)
+
+    def identity(self) -> Any:
+        """Return all that a key may depend on."""
+        texts = [texts[0][:1] if self.call.verb == "initial" else texts[0] for texts in self.texts]
+        return self.call, tuple(texts), self.versions[0], self.seed if self.call.verb == "join" else 0
+
+    def expected(self) -> list[Files]:
+        """Return what it may make: each input and the code may be as at any moment since it began."""
+        return [
+            expected(self.call.verb, [*texts], version, self.call.word, self.seed)
+            for version in self.versions
+            for texts in itertools.product(*self.texts)
+        ]
+
+
+def write_code(version: int) -> None:
+    """Write a version of the module that all verbs import."""
+    new = Simulation.root / "model/new"
+    new.write_text(HELPER.format(version))
+    new.replace(Simulation.root / "model/helper.py")
+
+
+def forget_code() -> None:
+    """Import the verbs anew, as a new process does."""
+    for name in [name for name in sys.modules if name.startswith("lobate.model")]:
+        del sys.modules[name]
+
+
+def code_digests() -> dict[str, str]:
+    """Return the digest of the code of each verb."""
+    return {verb: code_digest.code_digest(frozenset({f"lobate.model.{verb}"})) for verb in VERBS}
+
+
+def strays(folder: Path, host: Host) -> set[str]:
+    """Return the temporary names that ended processes of a host have left in a folder."""
+    names = [path.name for path in folder.glob(".*.new")]
+    owners = [(name, TEMPORARY_NAME.fullmatch(name)) for name in names]
+    alive = {process.ticks for process in host.alive()}
+    return {
+        name for name, owner in owners if owner and owner["machine"] == host.machine and owner["ticks"] not in alive
+    }
+
+
+def overwrite(path: Path, text: str, how: str) -> None:
+    """Write a file in place, or replace it; its time stamps differ afterwards, however coarse the file system's clock."""
+    before = path.stat()
+    if how == "replace":
+        path.with_name("new").write_text(text)
+        path.with_name("new").replace(path)
+        return
+    path.chmod(0o644)
+    while path.stat().st_ctime_ns == before.st_ctime_ns or path.read_text() != text:
+        path.write_text(text)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+CODE: dict[tuple[str, str], int] = {}
+"""Digest of a verb's code and its name -> version of the code."""
+VERSIONS = (1, 2, 3)
+RESULTS = sorted({call.result for call in CALLS})
+NUMBERS = st.integers(0, 1)
+STEPS = st.one_of(st.none(), st.integers(0, 120))
+
+
+class StoreModel(RuleBasedStateMachine):
+    """Two hosts, a clone on each, one store; rules are what happens to them."""
+
+    folders: Iterator[Path]
+    same_path = False
+    """Whether the clones have one path, on disks of their own that the other host does not see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = next(self.folders)
+        self.store = Store(self.folder / "store")
+        self.simulation = Simulation()
+        self.clones: list[Clone] = []
+        self.jobs: list[Job] = []
+        self.others: list[tuple[Process, Callable[[Process], None]]] = []
+        self.keys: dict[Any, str] = {}
+        self.texts: dict[str, str] = {}
+        self.harmed: set[str] = set()
+        self.checked: set[tuple[str, int]] = set()
+        self.version = 1
+
+    @initialize(names=st.sampled_from([("alpha", "beta"), ("alpha", "alpha")]), links=st.tuples(*[st.booleans()] * 2))
+    def begin(self, names: tuple[str, str], links: tuple[bool, bool]) -> None:
+        """Two clones with the files that somebody brought."""
+        write_code(1)
+        for number, name in enumerate(names):
+            disk = self.folder / f"disk{number}"
+            (disk / "clone").mkdir(parents=True)
+            host = Host(name, number, disk, links=links[number])
+            host.cwd = Simulation.mount / "clone" if self.same_path else disk / "clone"
+            self.simulation.hosts.append(host)
+            clone = Clone(host, disk / "clone")
+            self.clones.append(clone)
+            for source in ("a", "b"):
+                (clone.disk / source).write_text(self.known_text("alpha"))
+        if not CODE:
+            for version in VERSIONS:
+                write_code(version)
+                CODE.update({(digest, verb): version for verb, digest in self.run(code_digests).items()})
+            write_code(1)
+
+    def known_text(self, text: str) -> str:
+        """Remember a text by its digest, and by that of its first letter."""
+        for part in (text, text[:1]):
+            self.texts[text_digest(part)] = part
+        return text
+
+    def run(self, body: Callable[[], Any], number: int = 0) -> Any:
+        """Return what a function gives in a process of its own."""
+        process = self.simulation.start(self.clones[number].host, body)
+        process.advance()
+        if process.error:
+            raise process.error
+        return process.result
+
+    # jobs
+
+    @rule(number=NUMBERS, call=st.sampled_from(CALLS), seed=st.integers(0, 1), steps=STEPS, removes=st.booleans())
+    def start_job(self, number: int, call: Call, seed: int, steps: int | None, removes: bool) -> None:
+        """Run a call to its end, or as far as some steps go; Snakemake removes its result before."""
+        clone = self.clones[number]
+        now = [clone.text(name) for name in call.sources]
+        if None in now or self.is_busy(clone, call) or any(name not in clone.usable() for name in call.sources):
+            return
+        if removes:
+            self.remove_file(clone, call.result)
+        clone.made.pop(call.result, None)
+        clone.edited.discard(call.result)
+        arguments = {
+            "sources" if call.verb == "join" else "source": [Path(name) for name in call.sources],
+            "result": Path(call.result),
+            "word": call.word,
+        }
+        texts = [[text] for text in now if text is not None]
+        refused = any(self.is_refused(number, name) for name in call.sources)
+        job = Job(clone, call, seed, texts, [self.version], refused, not self.simulation.alive())
+        job.known = self.is_whole(self.keys.get(job.identity()))
+        job.strays = strays(clone.disk / Path(call.result).parent, clone.host)
+        region = SimpleNamespace(seed=seed)
+        root = str(self.store.root)
+        job.process = self.simulation.start(
+            clone.host, lambda: (forget_code(), stage.run(call.verb, arguments, region, Store(root)))[1]
+        )
+        self.jobs.append(job)
+        self.go_on(job.process, steps)
+
+    def is_busy(self, clone: Clone, call: Call) -> bool:
+        """Whether Snakemake would wait: a running job of this clone makes or reads one of the call's files."""
+        busy = [job.call for job in self.jobs if job.clone is clone]
+        return any(call.result in (other.result, *other.sources) or other.result in call.sources for other in busy)
+
+    def is_refused(self, number: int, name: str) -> bool:
+        """Whether a file is a result of the store that has other content now."""
+        clone = self.clones[number]
+        if name in ("a", "b"):
+            return False
+        noted = self.run(lambda: self.store.linked_digest(Path(name)), number)
+        return noted not in (None, file_digest(clone.disk / name))
+
+    @rule(number=st.integers(0, 5), steps=STEPS)
+    @precondition(lambda self: self.simulation.alive())
+    def go_on_with(self, number: int, steps: int | None) -> None:
+        """Let one of the stopped processes go on."""
+        processes = self.simulation.alive()
+        self.go_on(processes[number % len(processes)], steps)
+
+    def go_on(self, process: Process, steps: int | None) -> None:
+        """Let a process go on, and judge it at its end."""
+        process.advance(steps)
+        for job in [job for job in self.jobs if not job.process.is_alive()]:
+            self.jobs.remove(job)
+            self.judge(job)
+        for other in [other for other in self.others if not other[0].is_alive()]:
+            self.others.remove(other)
+            other[1](other[0])
+
+    def judge(self, job: Job) -> None:
+        """Compare what a job made with what it should have made."""
+        process, clone, call = job.process, job.clone, job.call
+        if process.killed:
+            return
+        if isinstance(process.error, UserError):
+            assert job.disturbed or job.refused, "a job failed for no reason" + str(process.error)
+            return
+        if process.error:
+            raise process.error
+        assert not job.refused or job.disturbed, "an edited result was read"
+        made = clone.files(call.result)
+        if made not in job.expected():
+            assert job.harmed, f"{call} made {made}, not {job.expected()}"
+            clone.edited.add(call.result)
+            return
+        for text in made.values():
+            self.known_text(text)
+        clone.made[call.result] = made, process.result
+        assert not job.strays & strays(clone.disk / Path(call.result).parent, clone.host)
+        if not job.disturbed:
+            assert self.keys.setdefault(job.identity(), process.result) == process.result
+            assert f"restored {call.verb} {process.result}" in process.log or not (job.known and job.alone)
+
+    @rule(number=st.integers(0, 5))
+    @precondition(lambda self: self.simulation.alive())
+    def kill(self, number: int) -> None:
+        """Kill -9."""
+        processes = self.simulation.alive()
+        self.kill_process(processes[number % len(processes)])
+
+    def kill_process(self, process: Process) -> None:
+        process.kill()
+        assert isinstance(process.error, Killed)
+        self.jobs = [job for job in self.jobs if job.process is not process]
+        self.others = [other for other in self.others if other[0] is not process]
+
+    @rule(number=NUMBERS)
+    def cut_power(self, number: int) -> None:
+        """A host boots anew."""
+        host = self.clones[number].host
+        for process in host.alive():
+            self.kill_process(process)
+        self.simulation.reboot(host)
+
+    @rule(number=NUMBERS, skew_s=st.sampled_from([-1e6, -1.0, 0.0, 1.0, 1e6]))
+    def set_clock(self, number: int, skew_s: float) -> None:
+        """A host's clock goes wrong."""
+        self.clones[number].host.skew_s = skew_s
+
+    # the store's own commands
+
+    @rule(number=NUMBERS, steps=STEPS)
+    def start_gc(self, number: int, steps: int | None) -> None:
+        """Collect on a host."""
+        self.collect(number, steps, [])
+
+    @rule(number=NUMBERS, other=NUMBERS)
+    def abandon(self, number: int, other: int) -> None:
+        """Collect, and name a host that runs nothing."""
+        name = self.clones[other].host.name
+        if not [process for process in self.simulation.alive() if process.host.name == name]:
+            self.collect(number, None, [name])
+
+    def collect(self, number: int, steps: int | None, abandoned: list[str]) -> None:
+        root, host, alone = str(self.store.root), self.clones[number].host, not self.simulation.alive()
+
+        def judge(process: Process) -> None:
+            if abandoned and "No job of the host" in str(process.error):
+                return
+            if process.error:
+                raise process.error
+            self.check_used(number)
+            if alone and not self.simulation.alive():
+                left = [path.name for path in (self.store.root / "work").glob("*")]
+                assert not [name for name in left if f"@{host.machine}." in name]
+                assert left or not [*(self.store.root / "aside").glob("*")]
+
+        process = self.simulation.start(host, lambda: collect(Store(root), abandoned=abandoned))
+        self.others.append((process, judge))
+        self.go_on(process, steps)
+
+    def check_used(self, number: int) -> None:
+        """What a result of any clone was made from is in the store."""
+        for clone in self.clones:
+            for made, key in clone.made.values():
+                digests = {text_digest(text) for text in made.values()}
+                if not digests & self.harmed and key not in self.harmed:
+                    assert self.is_whole(key), f"a collection dropped what {clone.disk} uses"
+
+    @rule(number=NUMBERS, steps=STEPS)
+    def start_verify(self, number: int, steps: int | None) -> None:
+        """Verify on a host."""
+        root, damaged = str(self.store.root), self.damaged()
+        alone = not self.simulation.alive()
+
+        def judge(process: Process) -> None:
+            if process.error:
+                raise process.error
+            if alone and steps is None:
+                assert process.result == damaged
+                assert not self.damaged()
+
+        process = self.simulation.start(self.clones[number].host, lambda: verify(Store(root)))
+        self.others.append((process, judge))
+        self.go_on(process, steps)
+
+    def damaged(self) -> list[str]:
+        return sorted(path.name for path in self.in_store("objects") if file_digest(path) != path.name)
+
+    def in_store(self, *folders: str) -> list[Path]:
+        """Return the files under the names of objects or records, in order."""
+        return [path for name in folders for path in sorted((self.store.root / name).glob("??/[0-9a-f]*"))]
+
+    def is_whole(self, key: str | None) -> bool:
+        """Whether a record and its objects are in the store or put aside, and intact."""
+        record = self.anywhere(self.store.recipe_path(key), f"{key}.json") if key and key not in self.harmed else None
+        if record is None:
+            return False
+        families = json.loads(record.read_text())["outputs"]["result"]
+        digests = [digest for files in families for digest in files.values()]
+        places = [self.anywhere(self.store.object_path(digest), digest) for digest in digests]
+        return all(path and file_digest(path) == digest for path, digest in zip(places, digests, strict=True))
+
+    def anywhere(self, path: Path, name: str) -> Path | None:
+        places = [path, *sorted((self.store.root / "aside").glob(f"*/{name}"))]
+        return next((place for place in places if place.exists()), None)
+
+    # what people and disks do
+
+    @rule(
+        number=NUMBERS,
+        name=st.sampled_from("ab"),
+        text=st.sampled_from(BROUGHT),
+        how=st.sampled_from(["write", "replace"]),
+    )
+    def edit_input(self, number: int, name: str, text: str, how: str) -> None:
+        """Write over a brought file, or replace it. One that changes and changes back under a job is not noticed."""
+        clone = self.clones[number]
+        readers = [
+            (job, place)
+            for job in self.jobs
+            if job.clone is clone
+            for place, source in enumerate(job.call.sources)
+            if source == name
+        ]
+        if any(text in job.texts[place] for job, place in readers):
+            return
+        overwrite(clone.disk / name, self.known_text(text), how)
+        for job, place in readers:
+            job.texts[place].append(text)
+            job.disturbed = True
+
+    @rule(number=NUMBERS, name=st.sampled_from("ab"))
+    def touch_input(self, number: int, name: str) -> None:
+        """Touch a brought file: nothing depends on its time."""
+        (self.clones[number].disk / name).touch()
+
+    @rule(version=st.sampled_from([1, 2, 3]))
+    def edit_code(self, version: int) -> None:
+        """Edit a module that all verbs import."""
+        if not any(version in job.versions for job in self.jobs):
+            write_code(version)
+            self.version = version
+            for job in self.jobs:
+                job.versions.append(version)
+                job.disturbed = True
+
+    @rule(number=NUMBERS, name=st.sampled_from(RESULTS))
+    def remove_result(self, number: int, name: str) -> None:
+        """Delete a result; no job reads it."""
+        clone = self.clones[number]
+        if not any(job.clone is clone and name in (job.call.result, *job.call.sources) for job in self.jobs):
+            self.remove_file(clone, name)
+            clone.made.pop(name, None)
+            clone.edited.discard(name)
+
+    def remove_file(self, clone: Clone, name: str) -> None:
+        path = clone.disk / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    @rule(number=NUMBERS, name=st.sampled_from(RESULTS), how=st.sampled_from(["write", "replace"]))
+    def edit_result(self, number: int, name: str, how: str) -> None:
+        """Edit a result by hand. Written in place, it damages the object that it shares its file with."""
+        clone = self.clones[number]
+        if clone.text(name) is not None and name in clone.made:
+            overwrite(clone.disk / name, self.known_text("edited"), how)
+            self.find_harm()
+
+    @rule(number=st.integers(0, 30), how=st.sampled_from(["flip", "cut", "remove"]), record=st.booleans())
+    def harm(self, number: int, how: str, record: bool) -> None:
+        """A bit of an object or a record flips, or its file is cut or lost."""
+        files = self.in_store("recipes" if record else "objects")
+        if files:
+            path = files[number % len(files)]
+            self.harmed.add(path.stem)
+            size = path.stat().st_size
+            if how == "remove":
+                path.unlink()
+            elif how == "cut":
+                os.truncate(path, size // 2)
+            elif size:
+                damage({path: (number * 37) % size})
+            self.find_harm()
+
+    def find_harm(self) -> None:
+        """Note which results and running jobs may show a change of files that share their bytes."""
+        self.harmed.update(self.damaged())
+        for job in self.jobs:
+            job.disturbed = job.harmed = True
+        for clone in self.clones:
+            for name in [name for name, (made, _) in clone.made.items() if clone.files(name) != made]:
+                del clone.made[name]
+                clone.edited.add(name)
+
+    # what always holds
+
+    @invariant()
+    def records_are_right(self) -> None:
+        """Each record names what its recipe would make: the code, inputs, settings and scalars are those of its key."""
+        for path in self.in_store("recipes"):
+            status = path.stat()
+            if path.stem in self.harmed or (path.name, status.st_ino) in self.checked:
+                continue
+            self.checked.add((path.name, status.st_ino))
+            record = json.loads(path.read_text())
+            recipe = record["recipe"]
+            texts = [self.texts[digest] for inputs in recipe["inputs"].values() for _, digest in inputs]
+            version = CODE[recipe["code"], recipe["stage"]]
+            files = expected(recipe["stage"], texts, version, **recipe["scalars"], **recipe["settings"])
+            for text in files.values():
+                self.known_text(text)
+            assert record["outputs"]["result"] == [{name: text_digest(text) for name, text in files.items()}], recipe
+
+    @invariant()
+    def records_have_their_objects(self) -> None:
+        """No record names an object that is nowhere, unless the disk has lost it."""
+        for path in self.in_store("recipes"):
+            if path.stem not in self.harmed:
+                families = json.loads(path.read_text())["outputs"]["result"]
+                digests = {digest for files in families for digest in files.values()} - self.harmed
+                assert all(self.anywhere(self.store.object_path(digest), digest) for digest in digests)
+
+    @invariant()
+    def published_files_outlast_a_power_cut(self) -> None:
+        """An object or a record is on the disk before it has its name."""
+        unsafe = [
+            path
+            for path in Simulation.unsafe
+            if path.startswith((f"{self.store.root}/objects", f"{self.store.root}/recipes"))
+        ]
+        assert not unsafe, unsafe
+
+    def teardown(self) -> None:
+        for process in self.simulation.alive():
+            process.kill()
+        shutil.rmtree(self.folder)
+
+
+@pytest.fixture
+def model_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package of links to the real one and of the model's verbs, which code digests are made of."""
+    root = tmp_path / "package"
+    (root / "model").mkdir(parents=True)
+    for path in Path(lobate.__file__).parent.iterdir():
+        if path.name != "__pycache__":
+            (root / path.name).symlink_to(path)
+    (root / "model/__init__.py").write_text('"""Verbs of the model."""\n')
+    for verb, text in VERBS.items():
+        (root / f"model/{verb}.py").write_text(text)
+        monkeypatch.setitem(registry.ROOM_OF, verb, "model")
+    monkeypatch.setattr(ast_cache, "ROOT", root)
+    monkeypatch.setattr(lobate, "__path__", [*lobate.__path__, str(root)])
+    Simulation.root = root
+    write_code(1)
+    install(monkeypatch, root)
+
+
+def run_model(model: type[StoreModel], folder: Path) -> None:
+    """Run a model; the examples are the same each time, unless LOBATE_MODEL asks for many."""
+    model.folders = (folder / f"example{number}" for number in itertools.count())
+    run_state_machine_as_test(
+        model,
+        settings=settings(
+            max_examples=EXAMPLES, stateful_step_count=40, deadline=None, database=None, derandomize=EXAMPLES < 100,
+            suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("model_package")
+def test_what_is_restored_is_what_would_be_computed(tmp_path):
+    run_model(StoreModel, tmp_path)
+
+
+@pytest.mark.usefixtures("model_package")
+def test_a_checkpoint_made_of_other_bytes_is_never_resumed_from(tmp_path):
+    """An input changes under a job, which is then killed or refused; later the input is as before."""
+    StoreModel.folders = (tmp_path / f"example{number}" for number in itertools.count())
+    for killed in (False, True):
+        state, call = StoreModel(), CALLS[0]
+        state.begin(names=("alpha", "beta"), links=(True, True))
+        state.start_job(number=0, call=call, seed=0, steps=0, removes=False)
+        while not [*(state.store.root / "work").glob("*/made/.begun")]:
+            state.go_on_with(number=0, steps=1)
+        state.edit_input(number=0, name="a", text="bravo", how="write")
+        for _ in range(80 if killed else 0):
+            if state.simulation.alive() and not [*(state.store.root / "scratch").glob("*/first")]:
+                state.go_on_with(number=0, steps=1)
+        if killed and state.simulation.alive():
+            state.kill(number=0)
+        for process in state.simulation.alive():
+            state.go_on(process, None)
+        state.edit_input(number=0, name="a", text="alpha", how="write")
+        state.start_job(number=0, call=call, seed=0, steps=None, removes=False)
+        assert state.clones[0].text(call.result) == "v1:alpha+alpha0"
+        state.teardown()
