@@ -15,13 +15,15 @@ demo: $(READY)
 test: $(READY)
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 3 --dist loadgroup
 
-# Kill -9 at random, then nonsense for every reader: longer with TIMES and FUZZ, other moments with SEED.
+# Kill -9 at random, then nonsense for every reader, then the store's model: longer with TIMES, FUZZ and MODEL, other moments with SEED.
 TIMES ?= 50
 SEED ?= 0
 FUZZ ?= 2000
+MODEL ?= 1000
 torture: $(READY)
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m tests.faults.torture --times $(TIMES) --seed $(SEED)
 	LOBATE_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/faults/test_fuzz.py
+	LOBATE_MODEL=$(MODEL) $(BIN)/python -m pytest -q tests/faults/test_store_model.py
 
 # ONLY="compose rasterize" measures some; without it all.
 bench: $(READY)

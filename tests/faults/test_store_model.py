@@ -1,7 +1,8 @@
 """The store's promise against any order of events: what is restored equals what would be computed.
 
 Hypothesis draws jobs, kills, reboots, collections, verifications, edits and damage, on hosts that share a store. The real
-store and the real stages run, with small verbs, in the simulated processes of `tests/faults/simulation.py`.
+store and the real stages run, with small verbs, in the simulated processes of `tests/faults/simulation.py`. The examples are
+the same each time, unless LOBATE_MODEL asks for a number of new ones (`make torture` asks for a thousand).
 """
 
 from __future__ import annotations
@@ -10,9 +11,7 @@ import itertools
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,214 +28,39 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from tests.faults.bench import damage
-from tests.faults.simulation import Host, Killed, Process, Simulation, install
+from tests.faults.model_world import (
+    BROUGHT,
+    CALLS,
+    CODE,
+    RESULTS,
+    VERSIONS,
+    Call,
+    Clone,
+    Job,
+    code_digests,
+    damaged_objects,
+    expected,
+    files_in,
+    forget_code,
+    in_place_or_aside,
+    is_whole,
+    model_package,
+    overwrite,
+    strays,
+    write_code,
+)
+from tests.faults.simulation import Host, Killed, Process, Simulation
 
-import lobate
-from lobate.engine import ast_cache, code_digest, registry, stage
+from lobate.engine import stage
 from lobate.errors import UserError
-from lobate.io.atomic import TEMPORARY_NAME
-from lobate.io.digest import file_digest, text_digest
+from lobate.io.digest import content_digest, text_digest
 from lobate.store.gc import collect
 from lobate.store.store import Store
 from lobate.store.verify import verify
 
-EXAMPLES = int(os.environ.get("LOBATE_MODEL", "60"))
-HELPER = "def stamp(text):\n    return 'v{}:' + text\n"
-VERBS = {
-    "join": '''
-"""Joins texts, with a checkpoint after the first."""
-import os
-from pathlib import Path
-from typing import Annotated
-from lobate.engine.checkpoint_check import check_unchanged
-from lobate.engine.signature import Input, Output, Setting
+__all__ = ["model_package"]
 
-def join(sources: Annotated[list[Path], Input()], result: Annotated[Path, Output()], *, word: str = "",
-         seed: Annotated[int, Setting("seed")] = 0) -> None:
-    from lobate.model.helper import stamp
-    checkpoint = Path(os.environ["LOBATE_SCRATCH"], "first")
-    if checkpoint.exists():
-        texts = [checkpoint.read_text()]
-    else:
-        texts = [sources[0].read_text()]
-        check_unchanged()
-        checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        checkpoint.with_suffix(".new").write_text(texts[0])
-        checkpoint.with_suffix(".new").replace(checkpoint)
-    texts += [source.read_text() for source in sources[1:]]
-    result.write_text(stamp("+".join(texts) + word + str(seed)))
-''',
-    "initial": '''
-"""Keeps the first letter."""
-from pathlib import Path
-from typing import Annotated
-from lobate.engine.signature import Input, Output
-
-def first(source: Path, target: Path) -> None:
-    target.write_text(source.read_text()[:1])
-
-def initial(source: Annotated[Path, Input(view=first)], result: Annotated[Path, Output()]) -> None:
-    from lobate.model.helper import stamp
-    result.write_text(stamp(source.read_text()))
-''',
-    "spread": '''
-"""Writes a folder, one file of which may have the content of another result."""
-from pathlib import Path
-from typing import Annotated
-from lobate.engine.signature import Input, Output
-
-def spread(source: Annotated[Path, Input()], result: Annotated[Path, Output()]) -> None:
-    from lobate.model.helper import stamp
-    (result / "deep").mkdir(parents=True)
-    (result / "same").write_text(source.read_text())
-    (result / "deep" / "other").write_text(stamp(source.read_text()))
-''',
-}
-BROUGHT = ("alpha", "aloha", "bravo", "b")
-"""Contents of brought files: some have the same view, some the same size."""
-Files = dict[str, str]
-"""Relative name -> text of each file of a result; "" for a plain file."""
-
-
-def expected(verb: str, texts: list[str], version: int, word: str = "", seed: int = 0) -> Files:
-    """Return what a verb makes, by a second way."""
-    stamp = f"v{version}:"
-    if verb == "join":
-        return {"": f"{stamp}{'+'.join(texts)}{word}{seed}"}
-    if verb == "initial":
-        return {"": stamp + texts[0][:1]}
-    return {"same": texts[0], "deep/other": stamp + texts[0]}
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call of a verb in a clone: names of its inputs and of its result, and its scalar."""
-
-    verb: str
-    sources: tuple[str, ...]
-    result: str
-    word: str = ""
-
-
-CALLS = (
-    Call("join", ("a", "b"), "results/ab"),
-    Call("join", ("a", "b"), "results/ab", "!"),
-    Call("join", ("b",), "results/more/b"),
-    Call("initial", ("a",), "results/initial"),
-    Call("spread", ("results/ab",), "results/folder"),
-    Call("join", ("results/initial", "results/more/b"), "results/more/last"),
-)
-
-
-@dataclass
-class Clone:
-    """A person's folder on a host: where it lies in truth, and which result each call left there."""
-
-    host: Host
-    disk: Path
-    made: dict[str, tuple[Files, str]] = field(default_factory=dict)
-    """Result -> its files and its key, while nobody has changed it."""
-    edited: set[str] = field(default_factory=set)
-    """Results that somebody, or a failing disk, has changed."""
-
-    def usable(self) -> set[str]:
-        """Return the files that Snakemake takes for complete."""
-        return {"a", "b", *self.made, *self.edited}
-
-    def text(self, name: str) -> str | None:
-        """Return the text of a file; None where there is none."""
-        try:
-            return (self.disk / name).read_text()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
-
-    def files(self, name: str) -> Files:
-        """Return the files of a result."""
-        path = self.disk / name
-        if path.is_dir():
-            return {one.relative_to(path).as_posix(): one.read_text() for one in path.rglob("*") if one.is_file()}
-        text = self.text(name)
-        return {} if text is None else {"": text}
-
-
-@dataclass
-class Job:
-    """A process that runs a call, and all that it may have seen since it began."""
-
-    clone: Clone
-    call: Call
-    seed: int
-    texts: list[list[str]]
-    versions: list[int]
-    refused: bool
-    """Whether an input is a result that somebody has edited."""
-    alone: bool
-    """Whether no other process was there when it began."""
-    known: bool = False
-    strays: set[str] = field(default_factory=set)
-    disturbed: bool = False
-    harmed: bool = False
-    process: Process = field(init=False)
-
-    def identity(self) -> Any:
-        """Return all that a key may depend on."""
-        texts = [texts[0][:1] if self.call.verb == "initial" else texts[0] for texts in self.texts]
-        return self.call, tuple(texts), self.versions[0], self.seed if self.call.verb == "join" else 0
-
-    def expected(self) -> list[Files]:
-        """Return what it may make: each input and the code may be as at any moment since it began."""
-        return [
-            expected(self.call.verb, [*texts], version, self.call.word, self.seed)
-            for version in self.versions
-            for texts in itertools.product(*self.texts)
-        ]
-
-
-def write_code(version: int) -> None:
-    """Write a version of the module that all verbs import."""
-    new = Simulation.root / "model/new"
-    new.write_text(HELPER.format(version))
-    new.replace(Simulation.root / "model/helper.py")
-
-
-def forget_code() -> None:
-    """Import the verbs anew, as a new process does."""
-    for name in [name for name in sys.modules if name.startswith("lobate.model")]:
-        del sys.modules[name]
-
-
-def code_digests() -> dict[str, str]:
-    """Return the digest of the code of each verb."""
-    return {verb: code_digest.code_digest(frozenset({f"lobate.model.{verb}"})) for verb in VERBS}
-
-
-def strays(folder: Path, host: Host) -> set[str]:
-    """Return the temporary names that ended processes of a host have left in a folder."""
-    names = [path.name for path in folder.glob(".*.new")]
-    owners = [(name, TEMPORARY_NAME.fullmatch(name)) for name in names]
-    alive = {process.ticks for process in host.alive()}
-    return {
-        name for name, owner in owners if owner and owner["machine"] == host.machine and owner["ticks"] not in alive
-    }
-
-
-def overwrite(path: Path, text: str, how: str) -> None:
-    """Write a file in place, or replace it; its time stamps differ afterwards, however coarse the file system's clock."""
-    before = path.stat()
-    if how == "replace":
-        path.with_name("new").write_text(text)
-        path.with_name("new").replace(path)
-        return
-    path.chmod(0o644)
-    while path.stat().st_ctime_ns == before.st_ctime_ns or path.read_text() != text:
-        path.write_text(text)
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-
-CODE: dict[tuple[str, str], int] = {}
-"""Digest of a verb's code and its name -> version of the code."""
-VERSIONS = (1, 2, 3)
-RESULTS = sorted({call.result for call in CALLS})
+EXAMPLES = int(os.environ.get("LOBATE_MODEL", "200"))
 NUMBERS = st.integers(0, 1)
 STEPS = st.one_of(st.none(), st.integers(0, 120))
 
@@ -317,7 +141,8 @@ class StoreModel(RuleBasedStateMachine):
         texts = [[text] for text in now if text is not None]
         refused = any(self.is_refused(number, name) for name in call.sources)
         job = Job(clone, call, seed, texts, [self.version], refused, not self.simulation.alive())
-        job.known = self.is_whole(self.keys.get(job.identity()))
+        key = self.keys.get(job.identity())
+        job.known = key is not None and key not in self.harmed and is_whole(self.store, key)
         job.strays = strays(clone.disk / Path(call.result).parent, clone.host)
         region = SimpleNamespace(seed=seed)
         root = str(self.store.root)
@@ -338,7 +163,7 @@ class StoreModel(RuleBasedStateMachine):
         if name in ("a", "b"):
             return False
         noted = self.run(lambda: self.store.linked_digest(Path(name)), number)
-        return noted not in (None, file_digest(clone.disk / name))
+        return noted not in (None, content_digest(clone.disk / name))
 
     @rule(number=st.integers(0, 5), steps=STEPS)
     @precondition(lambda self: self.simulation.alive())
@@ -378,6 +203,8 @@ class StoreModel(RuleBasedStateMachine):
         clone.made[call.result] = made, process.result
         assert not job.strays & strays(clone.disk / Path(call.result).parent, clone.host)
         if not job.disturbed:
+            noted = self.run(lambda: self.store.linked_digest(Path(call.result)), self.clones.index(clone))
+            assert noted == content_digest(clone.disk / call.result)
             assert self.keys.setdefault(job.identity(), process.result) == process.result
             assert f"restored {call.verb} {process.result}" in process.log or not (job.known and job.alone)
 
@@ -445,12 +272,12 @@ class StoreModel(RuleBasedStateMachine):
             for made, key in clone.made.values():
                 digests = {text_digest(text) for text in made.values()}
                 if not digests & self.harmed and key not in self.harmed:
-                    assert self.is_whole(key), f"a collection dropped what {clone.disk} uses"
+                    assert is_whole(self.store, key), f"a collection dropped what {clone.disk} uses"
 
     @rule(number=NUMBERS, steps=STEPS)
     def start_verify(self, number: int, steps: int | None) -> None:
         """Verify on a host."""
-        root, damaged = str(self.store.root), self.damaged()
+        root, damaged = str(self.store.root), damaged_objects(self.store)
         alone = not self.simulation.alive()
 
         def judge(process: Process) -> None:
@@ -458,32 +285,11 @@ class StoreModel(RuleBasedStateMachine):
                 raise process.error
             if alone and steps is None:
                 assert process.result == damaged
-                assert not self.damaged()
+                assert not damaged_objects(self.store)
 
         process = self.simulation.start(self.clones[number].host, lambda: verify(Store(root)))
         self.others.append((process, judge))
         self.go_on(process, steps)
-
-    def damaged(self) -> list[str]:
-        return sorted(path.name for path in self.in_store("objects") if file_digest(path) != path.name)
-
-    def in_store(self, *folders: str) -> list[Path]:
-        """Return the files under the names of objects or records, in order."""
-        return [path for name in folders for path in sorted((self.store.root / name).glob("??/[0-9a-f]*"))]
-
-    def is_whole(self, key: str | None) -> bool:
-        """Whether a record and its objects are in the store or put aside, and intact."""
-        record = self.anywhere(self.store.recipe_path(key), f"{key}.json") if key and key not in self.harmed else None
-        if record is None:
-            return False
-        families = json.loads(record.read_text())["outputs"]["result"]
-        digests = [digest for files in families for digest in files.values()]
-        places = [self.anywhere(self.store.object_path(digest), digest) for digest in digests]
-        return all(path and file_digest(path) == digest for path, digest in zip(places, digests, strict=True))
-
-    def anywhere(self, path: Path, name: str) -> Path | None:
-        places = [path, *sorted((self.store.root / "aside").glob(f"*/{name}"))]
-        return next((place for place in places if place.exists()), None)
 
     # what people and disks do
 
@@ -549,7 +355,7 @@ class StoreModel(RuleBasedStateMachine):
     @rule(number=st.integers(0, 30), how=st.sampled_from(["flip", "cut", "remove"]), record=st.booleans())
     def harm(self, number: int, how: str, record: bool) -> None:
         """A bit of an object or a record flips, or its file is cut or lost."""
-        files = self.in_store("recipes" if record else "objects")
+        files = files_in(self.store, "recipes" if record else "objects")
         if files:
             path = files[number % len(files)]
             self.harmed.add(path.stem)
@@ -564,7 +370,7 @@ class StoreModel(RuleBasedStateMachine):
 
     def find_harm(self) -> None:
         """Note which results and running jobs may show a change of files that share their bytes."""
-        self.harmed.update(self.damaged())
+        self.harmed.update(damaged_objects(self.store))
         for job in self.jobs:
             job.disturbed = job.harmed = True
         for clone in self.clones:
@@ -577,7 +383,7 @@ class StoreModel(RuleBasedStateMachine):
     @invariant()
     def records_are_right(self) -> None:
         """Each record names what its recipe would make: the code, inputs, settings and scalars are those of its key."""
-        for path in self.in_store("recipes"):
+        for path in files_in(self.store, "recipes"):
             status = path.stat()
             if path.stem in self.harmed or (path.name, status.st_ino) in self.checked:
                 continue
@@ -594,11 +400,11 @@ class StoreModel(RuleBasedStateMachine):
     @invariant()
     def records_have_their_objects(self) -> None:
         """No record names an object that is nowhere, unless the disk has lost it."""
-        for path in self.in_store("recipes"):
+        for path in files_in(self.store, "recipes"):
             if path.stem not in self.harmed:
                 families = json.loads(path.read_text())["outputs"]["result"]
                 digests = {digest for files in families for digest in files.values()} - self.harmed
-                assert all(self.anywhere(self.store.object_path(digest), digest) for digest in digests)
+                assert all(in_place_or_aside(self.store, self.store.object_path(digest), digest) for digest in digests)
 
     @invariant()
     def published_files_outlast_a_power_cut(self) -> None:
@@ -616,32 +422,13 @@ class StoreModel(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
-@pytest.fixture
-def model_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package of links to the real one and of the model's verbs, which code digests are made of."""
-    root = tmp_path / "package"
-    (root / "model").mkdir(parents=True)
-    for path in Path(lobate.__file__).parent.iterdir():
-        if path.name != "__pycache__":
-            (root / path.name).symlink_to(path)
-    (root / "model/__init__.py").write_text('"""Verbs of the model."""\n')
-    for verb, text in VERBS.items():
-        (root / f"model/{verb}.py").write_text(text)
-        monkeypatch.setitem(registry.ROOM_OF, verb, "model")
-    monkeypatch.setattr(ast_cache, "ROOT", root)
-    monkeypatch.setattr(lobate, "__path__", [*lobate.__path__, str(root)])
-    Simulation.root = root
-    write_code(1)
-    install(monkeypatch, root)
-
-
 def run_model(model: type[StoreModel], folder: Path) -> None:
-    """Run a model; the examples are the same each time, unless LOBATE_MODEL asks for many."""
+    """Run a model."""
     model.folders = (folder / f"example{number}" for number in itertools.count())
     run_state_machine_as_test(
         model,
         settings=settings(
-            max_examples=EXAMPLES, stateful_step_count=40, deadline=None, database=None, derandomize=EXAMPLES < 100,
+            max_examples=EXAMPLES, stateful_step_count=40, deadline=None, database=None, derandomize="LOBATE_MODEL" not in os.environ,
             suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
         ),
     )  # fmt: skip
