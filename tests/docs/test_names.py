@@ -40,6 +40,19 @@ def test_files_that_a_page_names_are_there(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tests_that_a_page_names_are_there(page):
+    for file, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text(encoding="utf-8")):
+        assert re.search(rf"^def {test}\(", (PROJECT / file).read_text(), re.M), f"{page.name} names {file}::{test}"
+
+
+def test_each_promise_names_its_test():
+    text = (PROJECT / "docs/architecture.md").read_text().partition("## What is promised")[2].partition("\n## ")[0]
+    rows = [line for line in text.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) > 10
+    assert [row for row in rows if "::test_" not in row.split(" | ")[2]] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_settings_that_a_page_names_are_known(page):
     for name in names(page, rf"(?:{SECTIONS})(?:\.(?!gpkg|parquet|csv)[a-z_]+)+"):
         *place, key = name.split(".")
