@@ -90,6 +90,10 @@ ODD: dict[str, Callable[[Store], object]] = {
     "a link to a folder outside": lambda store: (store.root / "objects/zz").symlink_to(store.root.parent),
     "a file in place of a folder": lambda store: replaced(store.root / "objects", lambda path: path.write_text("no")),
     "a folder in place of a record": lambda store: replaced(store.recipe_path(KEY), Path.mkdir),
+    "a pipe in place of a record": lambda store: replaced(store.recipe_path(KEY), os.mkfifo),
+    "a device in place of a record": lambda store: replaced(
+        store.recipe_path(KEY), lambda path: path.symlink_to("/dev/zero")
+    ),
     "names that are no UTF-8": lambda store: [
         Path(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe")).write_text("")
         for folder in (store.root / "objects", the_object(store).parent, store.recipe_path(KEY).parent, store.root)
@@ -148,6 +152,14 @@ def test_a_record_cannot_name_files_outside(tmp_path, name):
         assert not store.checkout("b" * 64, {"made": [OutputTarget(tmp_path / "out/tree")]})
     assert (tmp_path / "one").read_text() == "theirs"
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("odd", ["a pipe in place of a record", "a device in place of a record"])
+def test_a_record_without_end_counts_as_damaged(tmp_path, odd):
+    store = filled(tmp_path)
+    ODD[odd](store)
+    assert store.read_record(KEY) is None
+    assert not os.path.lexists(store.recipe_path(KEY))
 
 
 def test_a_record_with_any_bit_flipped_is_never_served(tmp_path):

@@ -92,7 +92,7 @@ class Store:
         """Return the record with this key, or None; a damaged record is deleted."""
         path = self.recipe_path(key)
         try:
-            record = unseal(json.loads(self._use_file(path, Path.read_bytes)))
+            record = unseal(json.loads(self._use_file(path, _read_record_file)))
         except OSError as error:
             if error.errno not in MISSING_CODES:
                 raise
@@ -298,6 +298,14 @@ def sorted_names(folder: Path) -> list[str]:
         return sorted(path.name for path in folder.iterdir())
     except FileNotFoundError:
         return []
+
+
+def _read_record_file(path: Path) -> bytes:
+    """Return the bytes of a record. Raises ValueError for a pipe or a device, which might never end."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ValueError(f"{path} is no file")
+    return path.read_bytes()
 
 
 def _regular_file_digest(path: Path) -> str | None:
