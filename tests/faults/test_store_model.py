@@ -440,6 +440,17 @@ def test_what_is_restored_is_what_would_be_computed(tmp_path):
     run_model(StoreModel, tmp_path)
 
 
+class SamePathModel(StoreModel):
+    """Both clones have one path, on disks that the other host does not see."""
+
+    same_path = True
+
+
+@pytest.mark.usefixtures("model_package")
+def test_two_hosts_with_one_path_on_disks_of_their_own(tmp_path):
+    run_model(SamePathModel, tmp_path)
+
+
 @pytest.mark.usefixtures("model_package")
 def test_a_checkpoint_made_of_other_bytes_is_never_resumed_from(tmp_path):
     """An input changes under a job, which is then killed or refused; later the input is as before."""
