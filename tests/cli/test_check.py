@@ -253,3 +253,13 @@ def test_dems_in_different_systems_are_told(world):
     dem("b.tif", 81.15, crs="EPSG:4258")
     with pytest.raises(UserErrors, match=r"a\.tif and b\.tif are in different coordinate reference systems"):
         check_region(region(inventory={"dem": ["a.tif", "b.tif"]}))
+
+
+def test_a_published_inventory_without_ids_or_among_the_results_is_a_mistake_at_once(world):
+    for previous, told in (
+        ("p.gpkg", "Setting inventory.previous: The vector file p.gpkg"),
+        ("results/r/inventory/inventory.gpkg", "is a result of this region, which each run replaces"),
+        ("gone.gpkg", "Setting inventory.previous names gone.gpkg, which does not exist"),
+    ):
+        with pytest.raises(UserErrors, match=told):
+            check_region(region(inventory={"previous": previous}))

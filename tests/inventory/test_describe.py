@@ -19,7 +19,7 @@ from shapely.geometry import box
 from lobate.errors import UserError
 from lobate.inventory.apply_review import apply_review
 from lobate.inventory.attributes import DESCRIBED
-from lobate.inventory.describe import describe, flow_ends, length_along, longer_side, outline_scenes, to_plane
+from lobate.inventory.describe import describe, flow_ends, length_along, longer_side, outline_scenes
 from lobate.inventory.solar import annual_beams, irradiance
 from lobate.io.grid import WGS84
 from lobate.io.vector import read_polygons, write_layers
@@ -66,8 +66,9 @@ def test_every_attribute_of_a_landform_on_a_plane(tmp_path, dem):
     assert row["aspect_concentration"] == pytest.approx(1)
     beams = annual_beams(36.004, row["elevation_mean_m"])
     assert row["solar_w_m2"] == pytest.approx(irradiance(beams, np.array([11.31]), np.array([180.0]))[0], rel=2e-3)
-    assert row["latitude"] == pytest.approx(36.0039, abs=1e-6)  # the highest row of cells
-    assert shape.contains(gpd.points_from_xy([row["longitude"]], [row["latitude"]])[0])
+    assert (row["longitude"], row["latitude"]) == pytest.approx(
+        (80.003, 36.002), abs=2e-6
+    )  # a rectangle's centroid is deep
 
 
 def test_without_dem_nulls_and_a_reason(tmp_path):
@@ -339,12 +340,6 @@ def test_length_follows_the_fall_line_not_the_longer_side():
 def test_longer_side_of_a_turned_rectangle():
     turned = shapely.affinity.rotate(box(0, 0, 0.001, 0.003), 30)  # at the equator degrees are alike in both directions
     assert longer_side(turned) == pytest.approx(0.003 * 111_000, rel=0.01)
-
-
-def test_plane_keeps_distances_from_its_centre():
-    plane = to_plane(np.array([[80.01, 36.0], [80.0, 36.01]]), (80.0, 36.0))
-    assert plane[0] == pytest.approx([WGS84.inv(80, 36, 80.01, 36)[2], 0], abs=0.1)
-    assert plane[1] == pytest.approx([0, WGS84.inv(80, 36, 80, 36.01)[2]], abs=1e-6)
 
 
 def test_ends_are_the_highest_and_lowest_tenth():

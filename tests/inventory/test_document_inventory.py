@@ -90,7 +90,7 @@ def test_sources_scenes_model_licence_and_citation(folder):
     for part in (
         "Licence: CC0",
         "Citation: Us 2026",
-        "| insar | InSAR | resources/x.shp | CC BY 4.0 | Somebody 2023 |",
+        "| insar | insar | resources/x.shp | CC BY 4.0 | Somebody 2023 |",
         "xception71",
     ):
         assert part in text
@@ -165,3 +165,13 @@ def test_another_file_is_no_accuracy(folder, lost):
     (folder / "accuracy.json").write_text(json.dumps({name: ACCURACY[name] for name in ACCURACY if name != lost}))
     with pytest.raises(UserError, match=r"accuracy\.json written by `estimate-accuracy`"):
         documented(folder, accuracy=folder / "accuracy.json")
+
+
+def test_identifiers_since_the_published_inventory(folder):
+    assert "Identifiers since" not in documented(folder)[0]
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["identifiers"] = {"kept": 2, "appeared": 1, "vanished": 0, "split": 3, "merged": 0, "rearranged": 0}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    text, metadata = documented(folder)
+    assert metadata["account"]["identifiers"]["split"] == 3
+    assert "| published identifiers that are kept, with their markers | 2 |" in text

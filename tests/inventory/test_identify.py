@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lobate.inventory.identify import disambiguate_ids, identifier
+from lobate.inventory.identify import disambiguate_ids, identifier, position_code
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,15 @@ def test_unique_and_the_first_keeps_the_plain_one(names):
 def test_letters_go_on_after_z():
     assert disambiguate_ids(["x"] * 28)[1:3] == ["xb", "xc"]
     assert disambiguate_ids(["x"] * 28)[25:] == ["xz", "xba", "xbb"]
+
+
+def test_ids_of_other_landforms_are_not_given_again():
+    assert disambiguate_ids(["x", "y", "x"], taken=["x", "xc"]) == ["xb", "y", "xd"]
+
+
+@pytest.mark.parametrize(
+    ("published", "code"),
+    [("RGU384455N1092526W", "384455N1092526W"), ("LF360001N0800001Eb", "360001N0800001Eb"), ("wkl037", None)],
+)
+def test_position_in_an_id(published, code):
+    assert position_code(published) == code

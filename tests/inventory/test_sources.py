@@ -40,9 +40,13 @@ def test_fields_become_attributes(insar):
     assert list(outlines["source_id"]) == ["wkl001", "wkl003"]
     assert list(outlines["velocity"]) == [12.5, 3.0]
     assert list(outlines["upslope_connection"]) == ["debris-mantled_slope", "talus"]
-    assert set(outlines["method"]) == {"InSAR"}
+    assert set(outlines["method"]) == {"insar"}  # nobody said how it was made
     assert set(outlines["status"]) == {"mapped"}
     assert outlines.crs.to_epsg() == 4326
+
+
+def test_the_method_is_what_the_setting_says(insar):
+    assert set(read_source(insar, "insar", others(method="InSAR"))["method"]) == {"InSAR"}
 
 
 def test_ids_are_made_where_there_are_none(insar, caplog):

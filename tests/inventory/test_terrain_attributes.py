@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shapely.geometry import box
 
-from lobate.inventory.terrain_attributes import circular_mean, highest_inside, summarize_cells
+from lobate.inventory.terrain_attributes import circular_mean, summarize_cells
 from lobate.inventory.zonal import Cells
 
 
@@ -76,10 +75,3 @@ def test_turning_all_turns_the_mean(sample, turn):
     assert same == pytest.approx(strength, abs=1e-9)
     if strength > 1e-3:
         assert np.cos(np.radians(turned - mean - turn)) == pytest.approx(1, abs=1e-9)
-
-
-def test_highest_point_lies_inside():
-    under = cells([100, 300, 200])
-    assert highest_inside(under, box(0, 0, 1.2, 1)) == (0.5, 0.5)
-    assert highest_inside(under, box(0, 0, 3, 1)) == (1.5, 0.5)
-    assert highest_inside(under, box(0.6, 0, 1.2, 1)) is None

@@ -58,6 +58,7 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
         f"Setting inventory.decisions: {mistake}" for mistake in _decision_mistakes(region.inventory.decisions)
     ]
     mistakes += [f"Setting mapping.accuracy: {mistake}" for mistake in _accuracy_mistakes(region.mapping.accuracy)]
+    mistakes += [f"Setting inventory.previous: {mistake}" for mistake in _previous_mistakes(region)]
     mistakes += [f"Setting inventory.dem: {mistake}" for mistake in _dem_mistakes(region.inventory.dem, tiles)]
     if mistakes:
         raise UserErrors(sorted({*mistakes, *required}))
@@ -114,6 +115,22 @@ def _accuracy_mistakes(accuracy: Accuracy | None) -> Iterator[str]:
         read_answers(Path(accuracy.answers), sample)
         if accuracy.second_look:
             read_second_look(Path(accuracy.second_look), sample)
+    except UserError as mistake:
+        yield str(mistake)
+
+
+def _previous_mistakes(region: Region) -> Iterator[str]:
+    from lobate.inventory.published_ids import read_published
+
+    previous = region.inventory.previous
+    if not previous:
+        return
+    if Path("results", region.region) in Path(previous).parents:
+        yield f"{previous} is a result of this region, which each run replaces. Name a copy, kept under resources/."
+        return
+    try:
+        if Path(previous).exists():
+            read_published(Path(previous))
     except UserError as mistake:
         yield str(mistake)
 

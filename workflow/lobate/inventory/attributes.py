@@ -24,6 +24,7 @@ INTERPRETATION = (
     Attribute("kinematics", str, "order of magnitude of its velocity, in RGIK's words"),
     Attribute("velocity", float, "downslope velocity, cm a year"),
     Attribute("velocity_error", float, "its error, cm a year"),
+    Attribute("country", str, "the country, as another inventory or the previous one gives it"),
 )
 """Attributes that only a person or another inventory gives."""
 
@@ -43,9 +44,7 @@ MEASUREMENTS = (
     Attribute(
         "solar_w_m2", float, "potential incoming solar radiation: clear-sky direct, mean of a year (Hock 1999), W m-2"
     ),
-    Attribute(
-        "longitude", float, "of the primary marker: the highest point, or any inner point without a DEM; degrees"
-    ),
+    Attribute("longitude", float, "of the primary marker, a deep point near the centroid; degrees"),
     Attribute("latitude", float, "of the primary marker; degrees"),
     Attribute("dem_share", float, "share of the outline with an elevation"),
     Attribute("dem_note", str, "why elevations are null or incomplete"),
@@ -57,6 +56,7 @@ PROVENANCE = (
     Attribute("mapping_date", str, "date of the scene that shows most of it, the later of equals"),
     Attribute("scenes", str, "scenes it was mapped from, with their shares, separated by semicolons"),
     Attribute("scenes_note", str, "why scenes or date are null"),
+    Attribute("polygon_id", str, "identifier of the outline in the inventory it comes from (PolyUID in RGIK's files)"),
 )
 """Type of the outline, and the scenes it was mapped from."""
 
@@ -80,7 +80,9 @@ DESCRIBED = (
 """A described outline, before inventories are compiled."""
 
 INVENTORY = (
-    Attribute("id", str, "identifier, unique: prefix, latitude and longitude of the marker x 1e4"),
+    Attribute(
+        "id", str, "identifier, unique: prefix, latitude and longitude of the marker x 1e4; a published one is kept"
+    ),
     Attribute("method", str, "how it was found; both where the detections and the other inventory know it"),
     *INTERPRETATION,
     *MEASUREMENTS,

@@ -18,7 +18,7 @@ import pyogrio
 import shapely
 
 from lobate.errors import UserError
-from lobate.inventory.overlap import overlaps
+from lobate.inventory.overlap import linked_groups, overlaps
 from lobate.inventory.sources import repair_outlines
 from lobate.io.atomic import atomic_write
 from lobate.io.spreadsheet import escape_cells
@@ -147,19 +147,10 @@ def _inventory_layer(path: Path) -> str | None:
 def _linked_groups(
     before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, match_iou: float
 ) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield the positions, before and after, of each group of outlines that belong together."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
+    """Return the positions, before and after, of each group of outlines that belong together."""
     pairs = overlaps(before.geometry, after.geometry)
     pairs = pairs[(pairs["iou"] >= match_iou) | (pairs["left_share"] > MOSTLY) | (pairs["right_share"] > MOSTLY)]
-    count = len(before) + len(after)
-    links = (np.ones(len(pairs)), (pairs["left"], pairs["right"] + len(before)))
-    _, groups = connected_components(coo_matrix(links, shape=(count, count)), directed=False)
-    for members in pd.Series(np.arange(count)).groupby(groups):
-        positions = members[1].to_numpy()
-        in_before = positions < len(before)
-        yield positions[in_before].tolist(), (positions[~in_before] - len(before)).tolist()
+    return linked_groups(pairs, len(before), len(after))
 
 
 def _union(frame: gpd.GeoDataFrame, positions: list[int]) -> shapely.Geometry:

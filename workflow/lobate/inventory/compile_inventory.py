@@ -18,7 +18,7 @@ from lobate.inventory.attributes import INVENTORY, to_schema
 from lobate.inventory.conflation import OutlineChoice, add_source, as_records, drop_duplicates, method_name
 from lobate.inventory.detections import DRAWN_PREFIX
 from lobate.inventory.formats import write_csv, write_geojson, write_parquet, write_shapefile
-from lobate.inventory.identify import disambiguate_ids, identifier
+from lobate.inventory.published_ids import read_published, with_new_ids, with_published_ids
 from lobate.inventory.sources import REVIEWED
 from lobate.io.jsonfile import write_json
 from lobate.io.vector import read_polygons, write_layers
@@ -37,6 +37,7 @@ def compile_inventory(
     geojson: Annotated[Path, Output()],
     shapefile: Annotated[Path, Output()],
     summary: Annotated[Path, Output()],
+    previous: Annotated[Path | None, Input()] = None,
     *,
     names: list[str],
     pending: Annotated[Literal["keep", "drop"], Setting("inventory.pending")] = "keep",
@@ -49,6 +50,9 @@ def compile_inventory(
     Writes the same records as GeoPackage (layer ``inventory``, and ``removed`` with ``reason``), GeoParquet, CSV (outline
     as WKT), GeoJSON and zipped Shapefile, and the summary as JSON. Records have the columns ``attributes.INVENTORY``, are
     in EPSG:4326 and in order of ``id``. ``outline`` names the source that gives outline and measures of a landform that several know.
+
+    Landforms that are matched by place with the published inventory ``previous`` keep its identifiers and markers. The layer
+    ``id_changes`` then lists splits, merges, and what appeared and vanished (``published_ids.CHANGES``).
     """
     if len(names) != len(others):
         raise UserError(
@@ -56,8 +60,13 @@ def compile_inventory(
         )
     detections, left_out = _read_detections(reviewed, pending, match_iou)
     records = _merge_sources([_read_described(other) for other in others], detections, match_iou, outline)
-    result = _with_ids(records, id_prefix)
-    write_layers(inventory, {"inventory": result, "removed": left_out})
+    if previous:
+        succession = with_published_ids(records, read_published(previous), match_iou, id_prefix)
+    else:
+        succession = with_new_ids(records, id_prefix)
+    result = _as_inventory(succession.records)
+    changes = {} if succession.changes is None else {"id_changes": succession.changes}
+    write_layers(inventory, {"inventory": result, "removed": left_out, **changes})
     for write, path in (
         (write_parquet, parquet),
         (write_csv, csv),
@@ -68,6 +77,7 @@ def compile_inventory(
     counts = left_out["reason"].value_counts()
     rejected, dropped = len(read_polygons(reviewed, "rejected")), int(counts.get(PENDING_REASON, 0))
     account = summarize(result, detections, rejected, dropped, int(counts.sum()) - dropped)
+    account["identifiers"] = succession.account()
     write_json(summary, account)
     log.info("%d landforms: %s", len(result), account["inventory"]["by_method"])
 
@@ -101,10 +111,9 @@ def _merge_sources(
     return records.assign(method=[method_name(methods, several) for methods in records["methods"]])
 
 
-def _with_ids(records: gpd.GeoDataFrame, prefix: str) -> gpd.GeoDataFrame:
-    """Return the records with unique ids, in their order; of several with one id the first compiled keeps the plain id."""
-    ids = [identifier(*marker, prefix) for marker in zip(records["longitude"], records["latitude"], strict=True)]
-    result = to_schema(records.assign(id=disambiguate_ids(ids)), INVENTORY, records.crs)
+def _as_inventory(records: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the records with the columns of the inventory, in order of ``id``."""
+    result = to_schema(records, INVENTORY, records.crs)
     result["match_iou"] = result["match_iou"].round(4)
     return result.sort_values("id").reset_index(drop=True)
 

@@ -34,12 +34,14 @@ from rasterio.warp import transform as warp_points
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.inventory.attributes import DESCRIBED, to_schema
+from lobate.inventory.local_plane import Point, to_plane
+from lobate.inventory.primary_marker import primary_marker
 from lobate.inventory.solar import potential_radiation
 from lobate.inventory.sources import REVIEWED, read_source, repair_outlines
-from lobate.inventory.terrain_attributes import TerrainAttributes, Value, highest_inside, summarize_cells
+from lobate.inventory.terrain_attributes import TerrainAttributes, Value, summarize_cells
 from lobate.inventory.zonal import cells_under
 from lobate.io.dem import check_dem
-from lobate.io.grid import LONLAT, WGS84, Grid
+from lobate.io.grid import LONLAT, Grid
 from lobate.io.jsonfile import parse_json
 from lobate.io.raster import open_raster
 from lobate.io.vector import geodesic_area_m2, geodesic_perimeter_m, read_polygons, write_layers
@@ -54,8 +56,6 @@ MAX_CELLS = 2_000_000
 """Pixels of a record held at once."""
 MIN_SCENE_SHARE = 0.0005
 """Scenes with a smaller share of an outline are not listed."""
-
-Point = tuple[float, float]
 
 
 def only_source(others: dict[str, OtherInventory], source: str) -> dict[str, OtherInventory]:
@@ -122,22 +122,10 @@ def _measure_outline(
 ) -> dict[str, Value]:
     """Return the attributes of one outline; ``on_dem`` is the same in the DEM's CRS."""
     terrain = summarize_cells(cells_under(dem, on_dem) if dem is not None else None, min_dem_share)
-    longitude, latitude = _marker(outline, on_dem, terrain, dem)
+    longitude, latitude = primary_marker(outline)
     solar = potential_radiation(terrain.cells, latitude) if "slope_deg" in terrain.values and terrain.cells else None
     marker = {"longitude": longitude, "latitude": latitude}
     return {**terrain.values, **_length(outline, terrain, dem), "solar_w_m2": solar, **marker}
-
-
-def _marker(
-    outline: shapely.Geometry, on_dem: shapely.Geometry, terrain: TerrainAttributes, dem: DatasetReader | None
-) -> Point:
-    """Return the primary marker in degrees: the highest point of the outline where it is known, else any inner point."""
-    if terrain.cells is not None and dem is not None:
-        highest = highest_inside(terrain.cells, on_dem)
-        if highest is not None:
-            return _to_lonlat([highest], dem)[0]
-    point = outline.representative_point()
-    return point.x, point.y
 
 
 def _to_lonlat(points: list[Point], dem: DatasetReader) -> list[Point]:
@@ -198,13 +186,6 @@ def longer_side(outline: shapely.Geometry) -> float:
     vertices, _ = _in_plane(outline)
     corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(shapely.MultiPoint(vertices)))
     return float(np.hypot(*np.diff(corners, axis=0).T).max())
-
-
-def to_plane(lonlat: np.ndarray, centre: Point) -> np.ndarray:
-    """Return (n, 2) metres east and north of ``centre`` in the azimuthal equidistant plane, from (n, 2) degrees."""
-    start = np.broadcast_to(centre, lonlat.shape)
-    azimuth, _, distance = WGS84.inv(start[:, 0], start[:, 1], lonlat[:, 0], lonlat[:, 1])
-    return np.column_stack([distance * np.sin(np.radians(azimuth)), distance * np.cos(np.radians(azimuth))])
 
 
 def _in_plane(outline: shapely.Geometry, *points: Point) -> tuple[np.ndarray, np.ndarray]:

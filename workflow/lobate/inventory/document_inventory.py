@@ -15,12 +15,19 @@ from lobate.settings.example import Example
 from lobate.settings.inventory import OtherInventory
 
 FILES = (
-    ("inventory.gpkg", "GeoPackage: layer `inventory`; layer `removed`, what was left out, with its reason"),
+    (
+        "inventory.gpkg",
+        "GeoPackage: layer `inventory`; layer `removed`, what was left out, with its reason; after a published inventory "
+        "also `id_changes`, its splits, merges, and what appeared and vanished",
+    ),
     ("inventory.parquet", "the same records as GeoParquet"),
     ("inventory.csv", "the same records as a table; the outline is WKT in `outline_wkt`"),
     ("inventory.geojson", "the same records as GeoJSON (RFC 7946)"),
     ("inventory.shp.zip", "the same records as a zipped Shapefile; `fields.tsv` in it tells the short names"),
-    ("rgik.gpkg", "in the layers and columns of the RGIK template: AOI, PM, GO, and MA where velocities are known"),
+    (
+        "rgik.gpkg",
+        "in the layers and columns of the RGIK template: AOI, PM, GO, and an empty MA: no moving area was drawn",
+    ),
     ("paper.gpkg", "with the attribute set of Hu et al. (2023)"),
     ("summary.json", "the numbers above"),
     ("metadata.json", "all that this page says, for programs"),
@@ -112,7 +119,7 @@ def _list_sources(others: dict[str, OtherInventory]) -> list[dict[str, str | Non
     sources: list[dict[str, str | None]] = [
         {
             "name": name,
-            "method": settings.method,
+            "method": settings.method or name,
             "file": settings.path,
             "licence": settings.licence,
             "citation": settings.citation,
@@ -153,6 +160,7 @@ def format_readme(metadata: dict[str, Any]) -> str:
         _detections_section(metadata["account"]["detections"]),
         _numbers_section(metadata["account"]["inventory"], metadata["landform"]),
         _accuracy_section(metadata["accuracy"]) if "accuracy" in metadata else "",
+        _identifiers_section(metadata["account"].get("identifiers")),
         "## Files\n\n" + _table(("file", "what it is"), ((f"`{name}`", about) for name, about in FILES)),
         _sources_section(metadata["sources"], metadata["elevation"]),
         _scenes_section(metadata["scenes"]),
@@ -212,6 +220,20 @@ def _accuracy_section(accuracy: dict[str, Any]) -> str:
     ]
     notes = "\n".join(f"- {note}" for note in accuracy["notes"])
     return "\n\n".join(["## Accuracy of the map", intro, notes, *tables])
+
+
+def _identifiers_section(counts: dict[str, int] | None) -> str:
+    if counts is None:
+        return ""
+    rows = [
+        ("published identifiers that are kept, with their markers", counts["kept"]),
+        ("appeared: no published landform matches them", counts["appeared"]),
+        ("vanished: published, and no landform matches them now", counts["vanished"]),
+        ("split: one published landform is several now", counts["split"]),
+        ("merged: several published landforms are one now", counts["merged"]),
+        ("rearranged: several are several others now", counts["rearranged"]),
+    ]
+    return "## Identifiers since the published inventory\n\n" + _table(("", "number"), rows)
 
 
 def _sources_section(sources: list[dict[str, str | None]], dem: str | list[str] | None) -> str:

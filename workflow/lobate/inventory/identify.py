@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -18,13 +19,27 @@ def identifier(longitude: float, latitude: float, prefix: str = "RGU") -> str:
     return f"{prefix}{abs(north):06d}{'N' if north >= 0 else 'S'}{abs(east):07d}{'E' if east >= 0 else 'W'}"
 
 
-def disambiguate_ids(identifiers: Iterable[str]) -> list[str]:
-    """Return the identifiers in order; the second, third, ... of one name gets the letter b, c, ..."""
-    counts: Counter[str] = Counter()
-    unique = []
+def position_code(published: str) -> str | None:
+    """Return the part of an identifier after its prefix, with its letters; None where it does not name a position.
+
+    >>> position_code("RGU384455N1092526Wb")
+    '384455N1092526Wb'
+    """
+    match = re.search(r"(?<!\d)\d{6}[NS]\d{7}[EW][a-z]*$", published)
+    return match[0] if match else None
+
+
+def disambiguate_ids(identifiers: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """Return the identifiers in order; the second, third, ... of one name gets the letter b, c, ...
+
+    Those in ``taken`` are left out, as they name other landforms.
+    """
+    used, numbers, unique = set(taken), Counter[str](), []
     for name in identifiers:
-        unique.append(name + _suffix(counts[name]))
-        counts[name] += 1
+        while (candidate := name + _suffix(numbers[name])) in used:
+            numbers[name] += 1
+        used.add(candidate)
+        unique.append(candidate)
     return unique
 
 

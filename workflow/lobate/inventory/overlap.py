@@ -6,6 +6,7 @@ in longitude and latitude are those on the ground.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import geopandas as gpd
@@ -70,15 +71,30 @@ def _heap_error(outlines: np.ndarray, positions: np.ndarray) -> UserError:
     )
 
 
-def one_to_one(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return a subset of the pairs with each outline at most once: the largest IoU first, ties by position."""
+def one_to_one(pairs: pd.DataFrame, by: Sequence[str] = ("iou",)) -> pd.DataFrame:
+    """Return a subset of the pairs with each outline at most once: the largest of ``by`` first, ties by position."""
     kept, lefts, rights = [], set(), set()
-    for row in pairs.sort_values(["iou", "left", "right"], ascending=[False, True, True]).itertuples():
+    order = pairs.sort_values([*by, "left", "right"], ascending=[False] * len(by) + [True, True])
+    for row in order.itertuples():
         if row.left not in lefts and row.right not in rights:
             kept.append(row.Index)
             lefts.add(row.left)
             rights.add(row.right)
     return pairs.loc[sorted(kept)].reset_index(drop=True)
+
+
+def linked_groups(pairs: pd.DataFrame, count_left: int, count_right: int) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield the positions, left and right, of each group of outlines that pairs link, directly or through others."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    count = count_left + count_right
+    links = (np.ones(len(pairs)), (pairs["left"], pairs["right"] + count_left))
+    _, groups = connected_components(coo_matrix(links, shape=(count, count)), directed=False)
+    for _, members in pd.Series(np.arange(count)).groupby(groups):
+        positions = members.to_numpy()
+        is_left = positions < count_left
+        yield positions[is_left].tolist(), (positions[~is_left] - count_left).tolist()
 
 
 def share_inside(outlines: gpd.GeoSeries, cover: gpd.GeoSeries) -> np.ndarray:

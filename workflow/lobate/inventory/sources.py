@@ -98,7 +98,7 @@ def _read_other(path: Path, source: str, settings: OtherInventory) -> gpd.GeoDat
         columns[name] = [value * TO_CM[settings.velocity_unit] for value in columns[name]]
     outlines = gpd.GeoDataFrame({"source_id": ids, **columns}, geometry=frame.geometry.to_numpy(), crs=frame.crs)
     outlines = outlines[_selected(frame, settings, where)].reset_index(drop=True).to_crs(LONLAT)
-    return outlines.assign(source=source, method=settings.method, status=MAPPED_STATUS)
+    return outlines.assign(source=source, method=settings.method or source, status=MAPPED_STATUS)
 
 
 def _ids(frame: gpd.GeoDataFrame, source: str, settings: OtherInventory, where: str) -> list[str]:

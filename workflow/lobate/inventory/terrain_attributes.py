@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import shapely
 
 from lobate.inventory.zonal import Cells
 
@@ -97,12 +96,3 @@ def circular_mean(degrees: np.ndarray, weights: np.ndarray) -> tuple[float | Non
     c, s = np.average(np.cos(angles), weights=weights), np.average(np.sin(angles), weights=weights)
     strength = float(np.hypot(c, s))
     return (float(np.degrees(np.arctan2(s, c)) % 360) if strength > 1e-9 else None), strength
-
-
-def highest_inside(cells: Cells, outline: shapely.Geometry) -> tuple[float, float] | None:
-    """Return the centre of the highest cell with its centre inside the outline (in the DEM's CRS); None without one."""
-    inside = np.flatnonzero(shapely.contains_xy(outline, cells.x, cells.y))
-    if not len(inside):
-        return None
-    highest = inside[np.argmax(cells.elevation[inside])]
-    return float(cells.x[highest]), float(cells.y[highest])

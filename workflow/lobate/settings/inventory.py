@@ -16,6 +16,8 @@ AttributeName = Literal[
     "velocity_error",
     "mapping_date",
     "outline_type",
+    "country",
+    "polygon_id",
     "remark",
 ]
 
@@ -23,8 +25,8 @@ AttributeName = Literal[
 class OtherInventory(PolygonFile):
     """An inventory by another method, compiled with the reviewed detections."""
 
-    method: Annotated[str, Field(min_length=1)] = "InSAR"
-    """Name of the method, as in the compiled inventory."""
+    method: Annotated[str, Field(min_length=1)] | None = None
+    """Name of the method, as in the compiled inventory, for instance InSAR. The default is the inventory's short name."""
     fields: dict[AttributeName, str] = {}
     """Inventory attribute -> field of this file, for instance {velocity: vel_cm_yr, velocity_error: vel_err}."""
 
@@ -53,6 +55,9 @@ class Inventory(Section):
     """Whether detections without a review are in the inventory (marked as pending)."""
     match_iou: Annotated[float, Field(gt=0, lt=1)] = 0.3
     """Outlines of two inventories, or of a decision and a detection, with at least this IoU are the same landform."""
+    previous: ProjectPath | None = None
+    """The inventory of this region that is published already: an inventory.gpkg of lobate, kept under resources/. Landforms
+    at the place of a published one keep its identifier and marker."""
     outline: Literal["other", "detection", "edited"] = "other"
     """The outline of a landform that is in another inventory and among the detections. other: the other inventory's;
     detection: the detection's; edited: the detection's only if a person drew it."""
