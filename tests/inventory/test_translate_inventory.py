@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyogrio
 import pytest
 import rasterio
@@ -11,7 +12,15 @@ from affine import Affine
 
 from lobate.errors import UserError
 from lobate.inventory.attributes import INVENTORY, to_schema
-from lobate.inventory.translate_inventory import GO, MA, PM, rgik_layers, translate_inventory, velocity_class
+from lobate.inventory.translate_inventory import (
+    BY_VELOCITY,
+    GO,
+    MA,
+    PM,
+    kinematics_of,
+    rgik_layers,
+    translate_inventory,
+)
 from lobate.io.vector import read_layer, write_layers
 
 from .conftest import square
@@ -90,10 +99,8 @@ def layers(records, footprints=()):
     return rgik_layers(records, list(footprints), "kunlun", "inventory.gpkg")
 
 
-def test_markers_outlines_and_moving_areas_are_joined_by_the_primary_id():
-    records = compiled(
-        [square(0), square(1)], velocity=[12.0, None], kinematics=["cm_to_dm", None], activity=["Active", None]
-    )
+def test_markers_and_outlines_are_joined_by_the_primary_id():
+    records = compiled([square(0), square(1)], kinematics=["cm_to_dm", None], activity=["Active", None])
     result = layers(records, [square(0, side=5), square(1, side=5)])
     assert list(result) == ["AOI", "PM", "GO", "MA"]
     assert (len(result["AOI"]), result["AOI"]["Name"][0]) == (1, "kunlun")
@@ -106,14 +113,34 @@ def test_markers_outlines_and_moving_areas_are_joined_by_the_primary_id():
     first = result["PM"].iloc[0]
     assert (first["Acti.Cl."], first["Kin.Att."], first["WorkingID"]) == ("active", "cm_to_dm", "LF0")
     assert list(result["GO"]["Out.Type"]) == ["Extended"] * 2
-    (moving,) = result["MA"].to_dict("records")
-    assert (moving["PrimaryID"], moving["VelClass"], moving["Velocity"]) == ("RGU360014N0800014E", "10-30 cm/yr", 12.0)
 
 
-def test_without_velocities_no_moving_areas_and_without_images_no_area():
-    result = layers(compiled([square(0)]))
-    assert list(result) == ["AOI", "PM", "GO"]
-    assert result["AOI"].empty
+def test_a_velocity_gives_the_order_of_magnitude_and_no_moving_area():
+    records = compiled([square(0), square(1), square(2)], velocity=[12.0, 12.0, None], kinematics=[None, "cm", None])
+    result = layers(records)
+    assert result["MA"].empty
+    assert [None if pd.isna(word) else word for word in result["PM"]["Kin.Att."]] == ["dm", "cm", None]
+    assert [BY_VELOCITY in comment for comment in result["PM"]["Comment"]] == [True, False, False]
+
+
+def test_published_columns_are_kept_and_never_made_up():
+    given = layers(compiled([square(0)], country="Chile", polygon_id="CL-7"))
+    assert (given["PM"]["Country"][0], given["GO"]["Country"][0], given["GO"]["PolyUID"][0]) == (
+        "Chile",
+        "Chile",
+        "CL-7",
+    )
+    assert layers(compiled([square(0)]))["GO"][["PolyUID", "Country"]].isna().all(axis=None)
+
+
+def test_the_primary_id_follows_the_id_and_not_the_order():
+    """The second of two at one place keeps its letter when the first is gone; a prefix of its own does not matter."""
+    result = layers(compiled([square(0), square(1)], id=["LF360014N0800014Eb", "wkl037"]))
+    assert list(result["PM"]["PrimaryID"]) == ["RGU360014N0800014Eb", "RGU360014N0800044E"]
+
+
+def test_without_images_no_area():
+    assert layers(compiled([square(0)]))["AOI"].empty
 
 
 def test_kinds_of_columns_in_the_file(tmp_path):
@@ -139,13 +166,14 @@ def test_unknown_words_are_reported():
 @pytest.mark.parametrize(
     ("velocity", "name"),
     [
-        (0.0, "< 1 cm/yr"),
-        (1.0, "1-3 cm/yr"),
-        (9.99, "3-10 cm/yr"),
-        (-12, "10-30 cm/yr"),
-        (30, "30-100 cm/yr"),
-        (100, "> 100 cm/yr"),
+        (0.0, "inf_cm"),
+        (1.0, "cm"),
+        (9.99, "cm_to_dm"),
+        (-12, "dm"),
+        (30, "dm_to_m"),
+        (100, "m"),
+        (300, "sup_m"),
     ],
 )
-def test_classes_of_velocity(velocity, name):
-    assert velocity_class(velocity) == name
+def test_orders_of_magnitude_of_a_velocity(velocity, name):
+    assert kinematics_of(velocity) == name

@@ -1,18 +1,23 @@
 """The verb `translate-inventory`: the compiled inventory in the columns of a standard: the RGIK template, or the paper.
 
-The RGIK community's GeoPackage template has the layers AOI (mapped area), PM (primary markers), GO (outlines) and, where
-velocities are known, MA (moving areas); PrimaryID joins them. The template itself could not be reached when this was
-written, so the names come from these sources:
+The RGIK community's GeoPackage template has the layers AOI (mapped area), PM (primary markers), GO (outlines) and MA (moving
+areas); PrimaryID joins them. MA stays empty: a moving area is an area that somebody drew by its motion, in the radar's line
+of sight, and neither an outline nor a downslope velocity is one. A velocity fills Kin.Att. where no person did.
+
+PrimaryID has the position of the inventory's id, so it is kept with it. The template and the guideline could not be reached
+when this was written; their wording goes before ours. The names come from these sources:
 
 - columns of PM and GO: public programs that read and write the template (RoDynAlps' pyrogi: PrimaryID, WorkingID,
   Upsl.Con., ..., Out.Type, RelFr, ...);
-- VelClass: the published data set of 12 areas (Rouyet et al. 2025, doi:10.5281/zenodo.14501398, version 2; its names have no
-  dots);
+- VelClass, PolyUID and Country: the published data set of 12 areas (Rouyet et al. 2025, doi:10.5281/zenodo.14501398, version
+  2; its names have no dots);
 - words of Upsl.Con., Acti.Cl. and Kin.Att.: the guideline's table of codes;
-- classes of velocity: Bertone et al. (2022, doi:10.5194/tc-16-2769-2022).
+- orders of magnitude of a velocity: Bertone et al. (2022, doi:10.5194/tc-16-2769-2022) to 100 cm a year; the limit of 300
+  between m and sup_m continues their scale and is ours.
 
-Not verified: the columns of AOI, the width of texts, and whether the template writes VelClass with a dot. Columns that need
-a person's judgement (morphology, completeness, reliability of an outline) are present and empty.
+Not verified: the columns of AOI, the width of texts, the layers of PolyUID and Country, and whether the template writes
+VelClass with a dot. PolyUID and Country are kept where an inventory gives them, and never made up. Columns that need a
+person's judgement (morphology, completeness, reliability of an outline) are present and empty.
 """
 
 from __future__ import annotations
@@ -30,7 +35,7 @@ from rasterio.warp import transform_geom
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
-from lobate.inventory.identify import disambiguate_ids, identifier
+from lobate.inventory.identify import disambiguate_ids, identifier, position_code
 from lobate.inventory.sources import REVIEWED, read_compiled
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
 from lobate.io.grid import Grid
@@ -39,23 +44,26 @@ from lobate.io.vector import LONLAT, write_layers
 
 log = logging.getLogger(__name__)
 
-TEXT, WHOLE, NUMBER = "object", "Int32", "float64"
+TEXT, WHOLE = "object", "Int32"
 
 AOI = {"Name": TEXT, "Comment": TEXT}
 PM = dict.fromkeys(
-    ("PrimaryID", "WorkingID", "Morpho.", "Complet.", "Upsl.Con.", "Upsl.Cur.", "Acti.Cl.", "Acti.Ass.", "Destabili.",
-     "Kin.Att.", "Rel.Kin.", "Kin.Period", "Assoc.RGS", "Comment"), TEXT,
+    ("PrimaryID", "WorkingID", "Country", "Morpho.", "Complet.", "Upsl.Con.", "Upsl.Cur.", "Acti.Cl.", "Acti.Ass.",
+     "Destabili.", "Kin.Att.", "Rel.Kin.", "Kin.Period", "Assoc.RGS", "Comment"), TEXT,
 )  # fmt: skip
 GO = {
-    "PrimaryID": TEXT, "WorkingID": TEXT, "Out.Type": TEXT, "RelFr": WHOLE, "RelLeftLM": WHOLE, "RelRightLM": WHOLE,
-    "RelUpsCon": WHOLE, "RelIndex": WHOLE, "Comment": TEXT,
+    "PrimaryID": TEXT, "WorkingID": TEXT, "PolyUID": TEXT, "Country": TEXT, "Out.Type": TEXT, "RelFr": WHOLE,
+    "RelLeftLM": WHOLE, "RelRightLM": WHOLE, "RelUpsCon": WHOLE, "RelIndex": WHOLE, "Comment": TEXT,
 }  # fmt: skip
-MA = {"PrimaryID": TEXT, "WorkingID": TEXT, "VelClass": TEXT, "Velocity": NUMBER, "VelError": NUMBER, "Comment": TEXT}
-"""Column -> kind, for each layer; Velocity and VelError (cm a year) are not in the template."""
+MA = dict.fromkeys(("PrimaryID", "WorkingID", "PolyUID", "Country", "VelClass", "Comment"), TEXT)
+"""Column -> kind, for each layer."""
 
-VELOCITY_CLASSES = ((1, "< 1 cm/yr"), (3, "1-3 cm/yr"), (10, "3-10 cm/yr"), (30, "10-30 cm/yr"), (100, "30-100 cm/yr"))
-"""Upper limit in cm a year -> class of a moving area."""
-FASTEST_CLASS = "> 100 cm/yr"
+ID_PREFIX = "RGU"
+
+KINEMATICS_LIMITS = ((1, "inf_cm"), (3, "cm"), (10, "cm_to_dm"), (30, "dm"), (100, "dm_to_m"), (300, "m"))
+"""Upper limit in cm a year -> Kin.Att."""
+FASTEST = "sup_m"
+BY_VELOCITY = "Kin.Att. from the downslope velocity of the whole landform"
 
 VOCABULARY_COLUMNS = {
     "Upsl.Con.": "upslope_connection",
@@ -133,32 +141,47 @@ def rgik_layers(
     """
     records = _with_template_columns(inventory, where)
     markers = records.set_geometry(gpd.points_from_xy(records["longitude"], records["latitude"], crs=LONLAT))
-    layers = {"AOI": _mapped_area(footprints, region), "PM": _select(markers, PM), "GO": _select(records, GO)}
-    moving = records[records["velocity"].notna()]
-    if len(moving):
-        comment = "velocity of the whole landform, by its outline: no moving area was drawn"
-        layers["MA"] = _select(moving.assign(Comment=comment), MA)
-    return layers
+    return {
+        "AOI": _mapped_area(footprints, region),
+        "PM": _select(markers, PM),
+        "GO": _select(records, GO),
+        "MA": _select(records.iloc[:0], MA),
+    }
 
 
-def velocity_class(velocity: float) -> str:
-    """Return the class of a moving area by its velocity in cm a year, whatever its sign."""
-    return next((name for limit, name in VELOCITY_CLASSES if abs(velocity) < limit), FASTEST_CLASS)
+def kinematics_of(velocity: float) -> str:
+    """Return RGIK's order of magnitude of a velocity in cm a year, whatever its sign."""
+    return next((name for limit, name in KINEMATICS_LIMITS if abs(velocity) < limit), FASTEST)
+
+
+def primary_ids(inventory: gpd.GeoDataFrame) -> list[str]:
+    """Return RGIK's identifiers: RGU and the position in the inventory's id, or the marker's where the id has none."""
+    markers = zip(inventory["longitude"], inventory["latitude"], strict=True)
+    codes = [position_code(published) for published in inventory["id"]]
+    return disambiguate_ids(
+        ID_PREFIX + code if code else identifier(*marker, ID_PREFIX)
+        for code, marker in zip(codes, markers, strict=True)
+    )
 
 
 def _with_template_columns(inventory: gpd.GeoDataFrame, where: str) -> gpd.GeoDataFrame:
     """Return the records with those columns of the template that can be filled."""
-    markers = zip(inventory["longitude"], inventory["latitude"], strict=True)
-    columns = {
-        "PrimaryID": disambiguate_ids(identifier(*marker) for marker in markers),
-        "WorkingID": inventory["id"],
-        "VelClass": [None if pd.isna(velocity) else velocity_class(velocity) for velocity in inventory["velocity"]],
-        "Velocity": inventory["velocity"],
-        "VelError": inventory["velocity_error"],
-        "Comment": [_comment(row) for row in inventory[["method", "status", "remark"]].itertuples(index=False)],
+    words = {
+        column: canonical(inventory[attribute], VOCABULARIES[attribute], f"{where}, field {attribute}")
+        for column, attribute in VOCABULARY_COLUMNS.items()
     }
-    for column, attribute in VOCABULARY_COLUMNS.items():
-        columns[column] = canonical(inventory[attribute], VOCABULARIES[attribute], f"{where}, field {attribute}")
+    by_person = pd.Series(words["Kin.Att."], index=inventory.index, dtype=object)
+    by_velocity = by_person.isna() & inventory["velocity"].notna()
+    notes = inventory[["method", "status", "remark"]].assign(note=by_velocity.map({True: BY_VELOCITY}))
+    columns = {
+        **words,
+        "PrimaryID": primary_ids(inventory),
+        "WorkingID": inventory["id"],
+        "PolyUID": inventory["polygon_id"],
+        "Country": inventory["country"],
+        "Kin.Att.": by_person.mask(by_velocity, inventory["velocity"].map(kinematics_of)),
+        "Comment": [_comment(texts) for texts in notes.itertuples(index=False)],
+    }
     return inventory.assign(**columns).sort_values("PrimaryID").reset_index(drop=True)
 
 
