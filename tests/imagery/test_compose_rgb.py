@@ -12,7 +12,8 @@ import rasterio
 from lobate.errors import UserError
 from lobate.settings.imagery import Clouds, Stretch
 
-VEGETATION, CLOUD = 4, 9
+VEGETATION, CLOUD, SNOW = 4, 9, 11
+NO_RIM = Clouds(avoided_rim_m=0)
 
 
 def test_values_are_those_worked_out_by_hand(products, tmp_path):
@@ -45,11 +46,51 @@ def test_clouds_are_filled_from_the_next_clearest_scene(products, tmp_path):
     behind[5, 5] = CLOUD
     late = products.write_safe(tmp_path, others, date="20180820", cloud=3.0, classes=behind)
     first = products.write_safe(tmp_path, numbers, date="20180901", cloud=2.0, classes=cloudy)
-    image = products.compose([late, first], tmp_path / "image.tif")
+    image = products.compose([late, first], tmp_path / "image.tif", clouds=NO_RIM)
     expected = products.by_hand(numbers - 1000)
     expected[:, 10:20, 10:20] = products.by_hand(others - 1000)[:, 10:20, 10:20]
     expected[:, 10:12, 10:12] = 0
     assert np.array_equal(image, expected)
+
+
+def test_snow_is_taken_only_where_no_date_is_free_of_it(products, tmp_path):
+    """The clearest scene has snow on the left half; the next has less of it, and clouds elsewhere."""
+    numbers, others = products.ground(seed=1), products.ground(seed=2)
+    snowy, less = (np.full((20, 30), VEGETATION, np.uint8) for _ in range(2))
+    snowy[:, :15], less[:, :5], less[:3] = SNOW, SNOW, CLOUD
+    first = products.write_safe(tmp_path, numbers + 1000, date="20180701", cloud=1.0, classes=snowy)
+    second = products.write_safe(tmp_path, others + 1000, date="20180801", cloud=2.0, classes=less)
+    image = products.compose([first, second], tmp_path / "image.tif", clouds=NO_RIM)
+    expected = products.by_hand(numbers)
+    expected[:, 6:, 10:30] = products.by_hand(others)[:, 6:, 10:30]
+    assert np.array_equal(
+        image, expected
+    )  # all of the image is there: snow on both dates, and snow under the other's cloud
+    facts = facts_of(tmp_path / "image.tif")
+    assert facts["valid_share"] == 1
+    assert facts["avoided_share"] == pytest.approx((6 * 30 + 34 * 10) / 2400, abs=1e-6)
+    assert facts["avoided_classes"] == [2, 7, 11]
+
+
+def test_one_date_alone_keeps_its_snow(products, tmp_path):
+    scene = products.write_safe(
+        tmp_path, products.ground() + 1000, classes=np.full((20, 30), SNOW, np.uint8), suffix=".tif"
+    )
+    image = products.compose(scene, tmp_path / "image.tif")
+    assert np.array_equal(image, products.by_hand(products.ground()))
+
+
+def test_the_rim_of_a_cloud_is_from_another_date_and_never_lost(products, tmp_path):
+    classes = np.full((20, 30), VEGETATION, np.uint8)
+    classes[10, 15] = CLOUD
+    hazy = products.write_safe(tmp_path, products.ground(seed=1) + 1000, date="20180701", cloud=1.0, classes=classes)
+    clear = products.write_safe(tmp_path, products.ground(seed=2) + 1000, date="20180801", cloud=2.0)
+    products.compose([hazy, clear], tmp_path / "image.tif", clouds=Clouds(avoided_rim_m=60))
+    rows, cols = np.mgrid[:20, :30]
+    near = (np.hypot(rows - 10, cols - 15) * 20 <= 60).repeat(2, axis=0).repeat(2, axis=1)
+    assert np.array_equal(record_of(tmp_path / "image.tif") == 2, near)
+    alone = products.compose(hazy, tmp_path / "alone.tif", clouds=Clouds(avoided_rim_m=60))
+    assert np.count_nonzero(alone[0] == 0) == 4  # the cloud itself
 
 
 def test_order_of_scenes_does_not_matter(products, tmp_path):
@@ -130,7 +171,7 @@ def test_bands_of_rows_leave_no_seam(products, tmp_path, monkeypatch):
     numbers = products.ground(1300, 40)
     classes = np.random.default_rng(3).choice([VEGETATION, CLOUD], (650, 20), p=[0.97, 0.03]).astype(np.uint8)
     scene = products.write_safe(tmp_path, numbers + 1000, classes=classes, suffix=".tif")
-    clouds = Clouds(dilate_m=100)
+    clouds = Clouds(dilate_m=100, avoided_rim_m=60)
     banded = products.compose(scene, tmp_path / "banded.tif", clouds=clouds)
     monkeypatch.setattr("lobate.imagery.scene_stack.MIN_ROWS", 4096)
     monkeypatch.setattr("lobate.imagery.scene_stack.MAX_ROWS", 4096)
@@ -222,7 +263,7 @@ def three(products, tmp_path):
 
 def test_the_record_says_which_scene_each_pixel_is_from(products, three, tmp_path):
     image = tmp_path / "image.tif"
-    values = products.compose(three, image)
+    values = products.compose(three, image, clouds=NO_RIM)
     expected = np.ones((40, 60), np.uint8)
     expected[10:20, 10:20] = 2
     expected[10:16, 10:15] = 0
@@ -235,7 +276,7 @@ def test_the_record_says_which_scene_each_pixel_is_from(products, three, tmp_pat
 
 def test_the_facts_are_those_of_the_products(products, three, tmp_path):
     image = tmp_path / "image.tif"
-    products.compose(three, image, clouds=Clouds(dilate_m=0))
+    products.compose(three, image, clouds=NO_RIM)
     facts = facts_of(image)
     first, second = facts["scenes"]
     [out] = facts["left_out"]

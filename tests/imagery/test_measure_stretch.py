@@ -45,7 +45,8 @@ def region(products, tmp_path):
         ],
         "B": [products.write_safe(tmp_path / "b", other + 1000)],
     }
-    image = np.concatenate([second[:, :, :30], first[:, :, 30:]], axis=2)
+    rim = 30 + round(Clouds().avoided_rim_m / 10)  # the cloud's rim is from the other date too
+    image = np.concatenate([second[:, :, :rim], first[:, :, rim:]], axis=2)
     return tiles, np.concatenate([image, other], axis=2).astype(np.int64)
 
 

@@ -13,7 +13,7 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
 from lobate.errors import UserError
-from lobate.imagery.pixels import Resampled, ScenePixels, dilate
+from lobate.imagery.pixels import AVOIDED, CLEAR, MASKED, Resampled, ScenePixels, dilate
 from lobate.imagery.reading.scene import SceneRequest
 from lobate.imagery.reading.scenes import read_scene
 from lobate.imagery.stretch import Range
@@ -24,8 +24,8 @@ WANTED = SceneRequest(("B04", "B03", "B02"), "metadata", needs_classes=True)
 RANGES = (Range(0.0, 0.3),) * 3
 
 
-def opened(scene):
-    return ScenePixels(read_scene(scene, WANTED), RANGES, Clouds())
+def opened(scene, **clouds):
+    return ScenePixels(read_scene(scene, WANTED), RANGES, Clouds(**clouds))
 
 
 @pytest.mark.parametrize("kind", ["product", "item", "bands", "file"])
@@ -63,10 +63,27 @@ def test_a_pixel_is_seen_where_every_band_has_a_number(products, tmp_path):
     numbers = products.ground() + 1000
     numbers[0, 1, 1], numbers[2, 2, 2] = 0, 0
     with opened(products.write_safe(tmp_path, numbers)) as pixels:
-        values, seen = pixels.rows(0, 4)
+        values, ranks = pixels.rows(0, 4)
+        seen = ranks < MASKED
         assert np.argwhere(~seen).tolist() == [[1, 1], [2, 2]]
         assert not values[:, ~seen].any()
         assert np.array_equal(np.stack(pixels.numbers(0, 4)), numbers[:, :4])
+
+
+def test_ranks_by_class_and_by_distance(products, tmp_path):
+    """Cloud is masked, its rim avoided; nodata has no rim; snow, dark and unclassified ground are avoided."""
+    classes = np.full((20, 30), 4, np.uint8)
+    classes[10, 15], classes[0, 0] = 9, 0
+    classes[3, 3:6] = (2, 7, 11)
+    scene = products.write_safe(tmp_path, products.ground() + 1000, classes=classes)
+    with opened(scene, dilate_m=20, avoided_rim_m=40) as pixels:
+        found = pixels.class_rank(0, 40)[::2, ::2]
+    rows, cols = np.mgrid[:20, :30]
+    away = np.hypot(rows - 10, cols - 15) * 20
+    from_nodata = np.hypot(rows, cols) * 20
+    expected = np.select([(away <= 20) | (from_nodata <= 20), away <= 60], [MASKED, AVOIDED], CLEAR)
+    expected[3, 3:6] = AVOIDED
+    assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize("metres", [10.0, 20.0, 60.0, 7.3])

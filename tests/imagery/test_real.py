@@ -8,6 +8,7 @@ import logging
 import numpy as np
 import pytest
 import rasterio
+from scipy.ndimage import distance_transform_edt
 
 from lobate.errors import UserError
 from lobate.settings.imagery import Clouds
@@ -65,7 +66,7 @@ def test_a_product_whose_offset_is_off_already_is_read_as_worked_out_by_hand(pro
 
 def test_two_dates_see_more_than_either_and_the_cloudy_one_is_left_out(products, new, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
-        both = products.compose(new, tmp_path / "both.tif")
+        both = products.compose(new, tmp_path / "both.tif", clouds=Clouds(avoided_classes=[], avoided_rim_m=0))
     void = [
         np.count_nonzero(~image.any(axis=0))
         for image in (both, *(expected_of(one, products.by_hand) for one in new[1:]))
@@ -115,3 +116,58 @@ def test_a_picture_that_is_8_bit_already_is_not_stretched_again(products, real_d
     image = products.compose(picture, tmp_path / "image.tif")
     with rasterio.open(picture) as dataset:
         assert np.array_equal(image, dataset.read())
+
+
+def brightness(folder):
+    """Return the mean reflectance of the three bands; NaN where one has no number."""
+    numbers = np.stack([band(folder, name) for name in ("B04", "B03", "B02")]).astype(float) / 10000
+    return np.where((numbers > 0).all(axis=0), numbers.mean(axis=0), np.nan)
+
+
+def brighter_than(new, which, other):
+    """Return how much brighter one date is than another on ground that is vegetation or bare on the other; else NaN."""
+    clear = np.isin(band(new[other], "SCL"), [4, 5])
+    return np.where(clear, brightness(new[which]) - brightness(new[other]), np.nan)
+
+
+def test_the_rims_of_clouds_are_hazy_and_lose_that_with_distance(new):
+    """Why avoided_rim_m is not 0: pixels called clear beside a cloud are brighter than on the other date. Cells have 120 m."""
+    classes = band(new[2], "SCL")
+    away = distance_transform_edt(~np.isin(classes, [8, 9, 10]))
+    gain = np.where(np.isin(classes, [4, 5]), brighter_than(new, 2, 1), np.nan)
+    rim, next_ring, far = (
+        np.nanmedian(gain[(away > least) & (away <= most)]) for least, most in ((0.5, 1.1), (2.1, 3.1), (15, np.inf))
+    )
+    assert rim - far > 0.015
+    assert next_ring - far < 0.01
+
+
+def test_unclassified_pixels_are_haze_and_snow_in_august_is_cloud(new):
+    """Why classes 7 and 11 are avoided: on another date the same ground is much darker."""
+    for which, number, least in ((2, 7, 0.1), (0, 7, 0.1), (0, 11, 0.07)):
+        assert np.nanmedian(brighter_than(new, which, 1)[band(new[which], "SCL") == number]) > least
+
+
+def test_dark_pixels_of_a_cloudy_date_are_as_dark_as_its_shadows(new):
+    """Why class 2 is avoided and not masked: beside clouds it is a missed shadow, on a clear date it is hardly there."""
+    shown, classes = brightness(new[0]), band(new[0], "SCL")
+    dark, shadow, clear = (np.nanmedian(shown[np.isin(classes, wanted)]) for wanted in ([2], [3], [4, 5]))
+    assert dark == pytest.approx(shadow, abs=0.005)
+    assert clear > shadow + 0.01
+    assert [(band(one, "SCL") == 2).mean() < 0.001 for one in new[1:]] == [True, True]
+
+
+def test_no_pixel_is_lost_and_none_is_hazy_that_the_other_date_shows_clear(products, new, tmp_path):
+    strict = products.compose(new[1:], tmp_path / "all.tif", clouds=Clouds(avoided_classes=[], avoided_rim_m=0))
+    image = products.compose(new[1:], tmp_path / "image.tif")
+    assert np.array_equal(image.any(axis=0), strict.any(axis=0))
+    with rasterio.open(tmp_path / "image_scene.tif") as record:
+        giver = record.read(1)
+    clear = [
+        np.isin(band(one, "SCL"), [4, 5, 6]) & (expected_of(one, products.by_hand).any(axis=0))
+        & (distance_transform_edt(~np.isin(band(one, "SCL"), [1, 3, 8, 9, 10])) > 1.1)
+        for one in new[1:]
+    ]  # fmt: skip
+    avoided = [np.isin(band(one, "SCL"), [2, 7, 11]) for one in new[1:]]
+    for number in (0, 1):
+        assert not ((giver == number + 1) & avoided[number] & clear[1 - number]).any()

@@ -1,6 +1,7 @@
-"""compose-rgb: compose the scenes of a tile into one 8-bit image, where each pixel is from the first valid scene.
+"""compose-rgb: compose the scenes of a tile into one 8-bit image, where each pixel is from the first scene that shows it best.
 
-Scenes are sorted by cloud cover. Bands of rows that match the scenes' blocks pass through a lookup table into the image:
+Scenes are sorted by cloud cover. Snow, dark ground and the rims of clouds are taken only where no scene has the pixel clear
+(``composite``). Bands of rows that match the scenes' blocks pass through a lookup table into the image:
 memory depends on the image's width and not on its height, and no block is decoded twice. Beside the image are a raster
 with the scene of each pixel, and the facts in `imagery/<tile>.json`.
 """
@@ -15,7 +16,8 @@ import numpy as np
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
-from lobate.imagery.pixels import ScenePixels
+from lobate.imagery.composite import compose_rows
+from lobate.imagery.pixels import AVOIDED, MASKED, ScenePixels
 from lobate.imagery.reading.calibration import OffsetRule
 from lobate.imagery.reading.scene import Scene, SceneRequest
 from lobate.imagery.scene_stack import TileScenes, open_tile_scenes
@@ -63,8 +65,8 @@ def compose_rgb(
 
 
 def _compose(tile: TileScenes, image: Path, record: Path, bands: list[str]) -> np.ndarray:
-    """Write image and record; return the number of pixels without a scene, then of each scene, (scenes + 1,)."""
-    counts = np.zeros(len(tile.sources) + 1, dtype=np.int64)
+    """Write image and record; return counts of pixels by scene (first: none) and rank, (scenes + 1, 3)."""
+    counts = np.zeros((len(tile.sources) + 1, MASKED + 1), dtype=np.int64)
     rgb = len(bands) == 3
     with (
         CogWriter(
@@ -73,8 +75,9 @@ def _compose(tile: TileScenes, image: Path, record: Path, bands: list[str]) -> n
         CogWriter(record, tile.grid, nodata=0, descriptions=["scene"]) as numbers,
     ):
         for start, stop in tile.row_bands():
-            values, scene_numbers = first_valid_composite(tile.sources, start, stop)
-            counts += [np.count_nonzero(scene_numbers == number) for number in range(len(counts))]
+            values, scene_numbers, ranks = compose_rows(tile.sources, start, stop, ScenePixels.rows)
+            for number in range(len(tile.sources) + 1):
+                counts[number] += np.bincount(ranks[scene_numbers == number], minlength=MASKED + 1)
             pixels.write(values, start)
             numbers.write(scene_numbers, start)
         if not counts[1:].any():
@@ -85,38 +88,24 @@ def _compose(tile: TileScenes, image: Path, record: Path, bands: list[str]) -> n
     return counts
 
 
-def first_valid_composite(sources: list[ScenePixels], start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows ``start``..``stop`` with each pixel from the first valid scene, (bands, h, width) uint8.
-
-    The second array, (h, width) uint8, holds the number of that scene: 1 is the first scene, 0 none.
-    """
-    values, valid = sources[0].rows(start, stop)
-    scene_numbers = valid.astype(np.uint8)
-    for number, source in enumerate(sources[1:], 2):
-        if scene_numbers.all():
-            break
-        scene_values, valid = source.rows(start, stop)
-        valid &= scene_numbers == 0
-        np.copyto(values, scene_values, where=valid)
-        scene_numbers[valid] = number
-    return values, scene_numbers
-
-
 def _log_shares(sources: list[ScenePixels], counts: np.ndarray) -> None:
-    for source, count in zip(sources, counts[1:], strict=True):
+    total, by_scene = counts.sum(), counts.sum(axis=1)
+    for source, count in zip(sources, by_scene[1:], strict=True):
         if source.scene.classes is None and not source.scene.is_8bit:
             log.warning("scene %s has no classification (SCL): its clouds are not masked", source.scene.name)
         cloud = "unknown" if source.scene.cloud is None else f"{source.scene.cloud:g} %"
-        log.info(
-            "scene %s (cloud cover %s) gives %.2f %% of the image", source.scene.name, cloud, 100 * count / counts.sum()
-        )
-    log.info("%.2f %% of the image is nodata", 100 * counts[0] / counts.sum())
+        log.info("scene %s (cloud cover %s) gives %.2f %% of the image", source.scene.name, cloud, 100 * count / total)
+    log.info("%.2f %% of the image is nodata", 100 * by_scene[0] / total)
+    log.info(
+        "%.2f %% shows a class of imagery.clouds.avoided_classes or the rim of a mask, since no scene has it clear",
+        100 * counts[:, AVOIDED].sum() / total,
+    )
 
 
 def image_facts(
     tile: TileScenes, bands: list[str], counts: np.ndarray, ranges: tuple[Range, ...], stretch: Stretch, clouds: Clouds
 ) -> dict[str, Any]:
-    """Return the facts of an image; ``counts``, (scenes + 1,): pixels without a scene, then the pixels of each scene.
+    """Return the facts of an image; ``counts``, (scenes + 1, 3): pixels by scene (first: none) and rank.
 
     A scene's ``number`` is its value in the record of scenes. ``stretch`` is null for an image that was 8 bit already.
     """
@@ -126,9 +115,12 @@ def image_facts(
         "stretch": None if tile.is_8bit else {"method": stretch.method, "ranges": ranges_to_json(range_of_band)},
         "invalid_classes": sorted(clouds.invalid_classes),
         "dilate_m": clouds.dilate_m,
+        "avoided_classes": sorted(clouds.avoided_classes),
+        "avoided_rim_m": clouds.avoided_rim_m,
         "valid_share": round(float(counts[1:].sum() / counts.sum()), 6),
+        "avoided_share": round(float(counts[:, AVOIDED].sum() / counts.sum()), 6),
         "scenes": [
-            {**_scene_facts(source.scene, bands), "number": number, "pixels": int(counts[number])}
+            {**_scene_facts(source.scene, bands), "number": number, "pixels": int(counts[number].sum())}
             for number, source in enumerate(tile.sources, 1)
         ],
         "left_out": [{**_scene_facts(scene, bands), "reason": reason} for scene, reason in tile.left_out],

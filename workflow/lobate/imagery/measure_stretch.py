@@ -16,6 +16,8 @@ import numpy as np
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
+from lobate.imagery.composite import compose_rows
+from lobate.imagery.pixels import ScenePixels
 from lobate.imagery.reading.calibration import Calibration, OffsetRule
 from lobate.imagery.reading.scene import SceneRequest
 from lobate.imagery.scene_stack import TileScenes, open_tile_scenes
@@ -74,17 +76,19 @@ def _count_tile(tile: TileScenes, bands: list[str], histogram: Histogram) -> int
         return 0
     counted = 0
     for start, stop in tile.row_bands():
-        empty = np.ones((stop - start, tile.grid.width), dtype=bool)
-        for source in tile.sources:
-            numbers = source.numbers(start, stop)
-            used = source.to_8bit(numbers, start, stop)[1] & empty
-            for name, band, band_numbers in zip(bands, source.scene.bands, numbers, strict=True):
-                histogram.add(name, band.require_calibration(), band_numbers, used)
-            empty &= ~used
+        numbers, scenes, _ = compose_rows(tile.sources, start, stop, _numbers)
+        for number, source in enumerate(tile.sources, 1):
+            used = scenes == number
             counted += int(np.count_nonzero(used))
-            if not empty.any():
-                break
+            for name, band, band_numbers, dtype in zip(bands, source.scene.bands, numbers, source.dtypes, strict=True):
+                histogram.add(name, band.require_calibration(), band_numbers.view(dtype), used)
     return counted
+
+
+def _numbers(source: ScenePixels, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the digital numbers of rows ``start``..``stop`` as bits, (bands, h, width) uint16, and their ranks."""
+    numbers = source.numbers(start, stop)
+    return np.stack([band.view(np.uint16) for band in numbers]), source.to_8bit(numbers, start, stop)[1]
 
 
 def _ranges(histogram: Histogram, bands: list[str], percentiles: Percentiles) -> dict[str, Range]:

@@ -1,7 +1,8 @@
 """The pixels of one scene on the grid of its finest band, read a band of rows at a time.
 
 ``Resampled`` reads a raster band on another grid by nearest neighbour: the scene classification (SCL) and some bands are
-coarser than the image. ``CloudMask`` masks pixels by SCL class and distance. ``ScenePixels`` puts both together.
+coarser than the image. ``ClassRanks`` tells clear, avoided and masked pixels by SCL class and distance. ``ScenePixels`` puts
+both together.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from lobate.io.grid import Grid, transform_points
 from lobate.io.raster import SINGLE_FILE_DRIVERS, open_raster, open_with_drivers
 from lobate.settings.imagery import Clouds
 
+CLEAR, AVOIDED, MASKED = range(3)
+"""Ranks of a pixel in its scene: good, good enough where no scene has it clear, and not to be used."""
+
+NODATA_CLASS = 0
 UTM_TOLERANCE = 1.002
 """A UTM cell of 20 m is up to 0.1 % shorter or longer on the ground; 40 m must still be two cells."""
 
@@ -95,23 +100,36 @@ def _cell_indices(own: Grid, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     return np.floor((ys - t.f) / t.e).astype(np.int64), np.floor((xs - t.c) / t.a).astype(np.int64)
 
 
-class CloudMask:
-    """The cloud mask of one scene on the image's grid; it is dilated on the classification's own grid first."""
+class ClassRanks:
+    """The ranks of one scene's pixels by its classification (SCL), on the image's grid.
+
+    Masked areas grow on the classification's own grid first. The rim around them is avoided, except around nodata.
+    """
 
     def __init__(self, classes: Resampled, clouds: Clouds) -> None:
         self._classes = classes
-        self._masked = np.zeros(256, dtype=bool)
-        self._masked[clouds.invalid_classes] = True
-        self._radius = clouds.dilate_m / classes.resolution_m * UTM_TOLERANCE
-        self._reach = int(self._radius)
+        self._ranks = np.full(256, CLEAR, dtype=np.uint8)
+        self._ranks[clouds.avoided_classes] = AVOIDED
+        self._ranks[clouds.invalid_classes] = MASKED
+        per_metre = UTM_TOLERANCE / classes.resolution_m
+        self._radius, self._reach = clouds.dilate_m * per_metre, (clouds.dilate_m + clouds.avoided_rim_m) * per_metre
+        self._latest: tuple[tuple[int, int], np.ndarray] | None = None
 
     def rows(self, start: int, stop: int) -> np.ndarray:
-        """Return the mask of rows ``start``..``stop`` of the image, (stop - start, width) bool."""
-        first, last = self._classes.own_rows(start, stop, halo=self._reach)
-        masked = self._masked[np.clip(self._classes.read_own(first, last), 0, 255)]
-        if self._reach:
-            masked = dilate(masked, self._radius)
-        return self._classes.to_grid(masked, first, start, stop, fill=self._masked[0])
+        """Return the ranks of rows ``start``..``stop`` of the image, (stop - start, width) uint8, not to be written to."""
+        if self._latest is None or self._latest[0] != (start, stop):
+            self._latest = (start, stop), self._read(start, stop)
+        return self._latest[1]
+
+    def _read(self, start: int, stop: int) -> np.ndarray:
+        first, last = self._classes.own_rows(start, stop, halo=int(self._reach))
+        classes = np.clip(self._classes.read_own(first, last), 0, 255)
+        ranks = self._ranks[classes]
+        masked = ranks == MASKED
+        rim = dilate(masked & (classes != NODATA_CLASS), self._reach)
+        np.maximum(ranks, AVOIDED, out=ranks, where=rim)
+        ranks[dilate(masked, self._radius)] = MASKED
+        return self._classes.to_grid(ranks, first, start, stop, fill=int(self._ranks[0]))
 
 
 def dilate(masked: np.ndarray, radius: float) -> np.ndarray:
@@ -120,22 +138,25 @@ def dilate(masked: np.ndarray, radius: float) -> np.ndarray:
     The disc is a stack of horizontal runs, and cumulative counts dilate by a run: work is proportional to the radius.
     """
     height, width = masked.shape
-    counts = np.zeros((height, width + 1), dtype=np.int32)
-    np.cumsum(masked, axis=1, out=counts[:, 1:])
+    if radius < 1 or not masked.any():
+        return masked
+    reach = min(int(radius), width)
+    counts = np.zeros((height, width + 2 * reach + 1), dtype=np.int32)
+    np.cumsum(masked, axis=1, out=counts[:, reach + 1 : reach + 1 + width])
+    counts[:, reach + 1 + width :] = counts[:, reach + width, np.newaxis]
     result = np.zeros_like(masked)
-    columns = np.arange(width)
     for shift in range(min(int(radius), height - 1) + 1):
-        run = int((radius**2 - shift**2) ** 0.5)
-        wide = counts[:, np.minimum(columns + run + 1, width)] > counts[:, np.maximum(columns - run, 0)]
+        run = min(int((radius**2 - shift**2) ** 0.5), reach)
+        wide = counts[:, reach + run + 1 :][:, :width] > counts[:, reach - run :][:, :width]
         result[shift:] |= wide[: height - shift]
         result[: height - shift] |= wide[shift:]
     return result
 
 
 class ScenePixels:
-    """An open scene: 8-bit rows on the grid of its finest band, with 0 in all bands of invalid pixels.
+    """An open scene: 8-bit rows on the grid of its finest band, with 0 in all bands of masked pixels.
 
-    A pixel is valid where every band has a number and the classification does not mask it.
+    A pixel is masked where a band has no number or the classification masks it; else its rank is that of its class.
     """
 
     def __init__(self, scene: Scene, ranges: tuple[Range, ...], clouds: Clouds) -> None:
@@ -154,7 +175,7 @@ class ScenePixels:
                 bands = list(zip(datasets, self.scene.bands, self._ranges, strict=True))
                 self._bands = [Resampled(dataset, band.index, self.grid) for dataset, band, _ in bands]
                 self._tables = [self._lookup_table(*band) for band in bands]
-            self._mask = self._cloud_mask()
+            self._ranks = self._class_ranks()
             opening.pop_all()
         return self
 
@@ -164,27 +185,37 @@ class ScenePixels:
         self._stack.close()
 
     def rows(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows ``start``..``stop``: values (bands, h, width) uint8 and valid pixels (h, width) bool."""
+        """Return rows ``start``..``stop``: values (bands, h, width) and ranks (h, width), both uint8."""
         if self.scene.is_8bit:
             return self._8bit_rows(start, stop)
         return self.to_8bit(self.numbers(start, stop), start, stop)
+
+    @property
+    def dtypes(self) -> list[str]:
+        """Data type of the digital numbers of each band."""
+        return [band.dtype for band in self._bands]
+
+    def class_rank(self, start: int, stop: int) -> np.ndarray:
+        """Return the ranks of rows ``start``..``stop`` by the classification alone, (h, width) uint8, not to be written to."""
+        if self._ranks is None:
+            return np.full((stop - start, self.grid.width), CLEAR, dtype=np.uint8)
+        return self._ranks.rows(start, stop)
 
     def numbers(self, start: int, stop: int) -> list[np.ndarray]:
         """Return the digital numbers (DN) of rows ``start``..``stop``, (h, width) of two bytes, for each band."""
         return [band.read(start, stop) for band in self._bands]
 
     def to_8bit(self, numbers: list[np.ndarray], start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return values and valid pixels of rows ``start``..``stop`` from their digital numbers, like ``rows``."""
+        """Return values and ranks of rows ``start``..``stop`` from their digital numbers, like ``rows``."""
         values = np.empty((len(self._bands), stop - start, self.grid.width), dtype=np.uint8)
         for band_values, band_numbers, table in zip(values, numbers, self._tables, strict=True):
             apply_lut(table, band_numbers, band_values)
         valid = values[0] != 0
         for band_values in values[1:]:
             valid &= band_values != 0
-        if self._mask is not None:
-            valid &= ~self._mask.rows(start, stop)
-        values *= valid
-        return values, valid
+        ranks = np.where(valid, self.class_rank(start, stop), np.uint8(MASKED))
+        values *= ranks < MASKED
+        return values, ranks
 
     def _8bit_rows(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Return unchanged rows of an 8-bit image; pixels that are nodata in the file become 0."""
@@ -196,7 +227,7 @@ class ScenePixels:
         except RasterioError as error:
             raise truncated_raster(dataset.name, error) from None
         values *= masks.any(axis=0)
-        return values, values.any(axis=0)
+        return values, np.where(values.any(axis=0), np.uint8(CLEAR), np.uint8(MASKED))
 
     def _open_dataset(self, band: Band) -> DatasetReader:
         if band.address not in self._open:
@@ -210,9 +241,9 @@ class ScenePixels:
         check_dtype(dtype, f"{band.address}, band {band.index}")
         return lookup_table(stretch_range, band.require_calibration(), dtype, dataset.nodatavals[band.index - 1])
 
-    def _cloud_mask(self) -> CloudMask | None:
+    def _class_ranks(self) -> ClassRanks | None:
         classes = self.scene.classes
-        if classes is None or not self._clouds.invalid_classes:
+        if classes is None or not (self._clouds.invalid_classes or self._clouds.avoided_classes):
             return None
         dataset = self._open_dataset(classes)
         dtype = dataset.dtypes[classes.index - 1]
@@ -221,4 +252,4 @@ class ScenePixels:
                 f"{classes.address}, band {classes.index}, holds {dtype} numbers, not the classes 0 to 11 of a scene "
                 "classification (SCL). Fetch SCL again."
             )
-        return CloudMask(Resampled(dataset, classes.index, self.grid), self._clouds)
+        return ClassRanks(Resampled(dataset, classes.index, self.grid), self._clouds)

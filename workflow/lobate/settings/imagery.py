@@ -117,15 +117,24 @@ class Stretch(Section):
         return self
 
 
+SceneClass = Annotated[int, Field(ge=0, le=11)]
+
+
 class Clouds(Section):
-    """Cloud limits, and the mask of invalid pixels."""
+    """Cloud limits, the mask of invalid pixels, and pixels that another date should show."""
 
     max_scene_cloud: Annotated[float, Field(ge=0, le=100)] = 5.0
     """Scenes with more cloud cover than this, in per cent, are left out, and the reason is recorded."""
-    invalid_classes: list[Annotated[int, Field(ge=0, le=11)]] = [0, 1, 3, 8, 9, 10]
-    """Masked classes of the scene classification (SCL); by default snow (11) is not masked."""
+    invalid_classes: list[SceneClass] = [0, 1, 3, 8, 9, 10]
+    """Masked classes of the scene classification (SCL): nodata, defective, cloud shadow, cloud, cirrus. They are in no image."""
+    avoided_classes: list[SceneClass] = [2, 7, 11]
+    """Classes taken only where no date of the tile shows the pixel clear: dark ground and shadow of the terrain (2),
+    unclassified (7), snow and ice (11)."""
     dilate_m: Annotated[float, Field(ge=0)] = 0.0
-    """Distance in metres by which masked areas grow, between the centres of the classification's cells."""
+    """Distance in metres by which masked areas grow, between the centres of the classification's cells. Masked ground is lost
+    where no other date has it, so the default is 0, and avoided_rim_m treats the rims of clouds."""
+    avoided_rim_m: Annotated[float, Field(ge=0)] = 120.0
+    """Distance in metres around masked areas within which a pixel is taken only where no date shows it clear."""
 
 
 class Imagery(Section):
