@@ -18,6 +18,7 @@ from shapely.geometry import box
 
 from lobate.cli.main import main
 from lobate.imagery.scene_table import COLUMNS
+from lobate.settings.load import load
 
 WEST, SOUTH, EAST, NORTH = 78.0, 35.0, 82.0, 37.0
 TILES = ("T43SGV", "T44SKE", "T44SLE")
@@ -90,6 +91,26 @@ def test_the_papers_run_is_planned_to_its_end(plan):
         "compile_inventory": 1,
     }
     assert "fetch_dem" not in jobs
+
+
+def test_every_value_of_the_method_is_in_place(project):
+    """METHOD, sections 2 and 3, also where it is not lobate's default."""
+    region = load([project / CONFIG])
+    mapping, schedule = region.mapping, region.training.schedule
+    assert (mapping.vectorize.threshold, mapping.match_iou, mapping.filter.min_area_km2) == (0.5, 0.5, 0.03)
+    assert (mapping.predict.blend, mapping.predict.output_stride) == ("crop", 8)
+    assert mapping.predict.tta.scales == [0.5, 0.75, 1.0, 1.25, 1.5, 1.75]
+    assert not mapping.predict.tta.symmetries
+    assert (mapping.predict.window, mapping.predict.overlap) == (480, 160)
+    assert schedule.scales == [0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]
+    assert (schedule.optimizer, schedule.learning_rate, schedule.batch, schedule.batch_norm) == (
+        "sgd",
+        0.007,
+        8,
+        "frozen",
+    )
+    assert (schedule.weight_decay, schedule.decay, schedule.iterations) == (4e-5, "poly", 30000)
+    assert (region.patches.split.method, region.training.target_iou) == ("random", 0.8)
 
 
 def test_check_tells_the_papers_counts_and_about_as_many_jobs_as_are_planned(clone, plan, monkeypatch, capsys):

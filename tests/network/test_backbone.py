@@ -140,3 +140,20 @@ def test_a_hub_out_of_reach_names_file_place_and_setting(monkeypatch):
         fetch_backbone("xception71", 3)
     for part in ("timm/xception71.tf_in1k", "model.safetensors", "resources/weights", "training.network.weights"):
         assert part in str(caught.value)
+
+
+def test_the_decoders_tap_of_an_xception_lies_after_a_relu_of_about_half_of_the_values():
+    """The reference's lies before it: a difference that docs/method.md lists."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net, images = Backbone("xception41", 3).train(), torch.randn(2, 3, 96, 96)
+    shares = []
+
+    def note_negative(module, inputs, output):
+        shares.append((output < 0).float().mean().item())
+
+    net.get_submodule("net.blocks_1.stack.conv2").register_forward_hook(note_negative)
+    with torch.no_grad():
+        low, _ = net(images)
+    assert (low.shape[1], low.min().item()) == (256, 0)
+    assert shares == [pytest.approx(0.5, abs=0.05)]

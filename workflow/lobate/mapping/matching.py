@@ -1,4 +1,8 @@
-"""Matches detections with reference outlines, one to one, by intersection over union (IoU)."""
+"""Matches detections with reference outlines, one to one, by intersection over union (IoU).
+
+A match needs an IoU strictly above the threshold. Above one half, an outline has one match at most, whatever the order: among
+outlines that do not overlap each other, only one can cover more than half of it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeepLabv3+, faithful to its TensorFlow reference, on any timm backbone that can be dilated.
+"""DeepLabv3+, faithful to its TensorFlow reference but for the decoder's tap, on any timm backbone that can be dilated.
 
 Chen, Zhu, Papandreou, Schroff and Adam (2018), 'Encoder-decoder with atrous separable convolution for semantic image
 segmentation'; numbers in METHOD section 2.
@@ -6,6 +6,9 @@ segmentation'; numbers in METHOD section 2.
 The backbone gives features at stride 4 and at the output stride. Atrous spatial pyramid pooling (ASPP) takes the latter,
 the decoder joins both, and the logits are upsampled to the image. Batch norm (eps 1e-5) and ReLU follow every convolution
 of these two heads but the last; in separable ones, the depthwise and the pointwise half each.
+
+The reference's decoder takes Xception's stride-4 features before the ReLU that follows them; timm gives them after it. With
+random weights about half of these values are negative, and so 0 here.
 
 A model trained at output stride 16 maps at 8 with the same weights after :func:`set_output_stride`. The preprocessing of
 pixel values is part of the model.

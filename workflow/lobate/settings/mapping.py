@@ -126,6 +126,6 @@ class Mapping(Section):
     reference: ReferenceFile | None = None
     """Outlines to score against; the default is the cleaned positive outlines."""
     match_iou: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """A detection is right if its IoU with a reference outline is greater than this."""
+    """A detection is right if its IoU with a reference outline is greater than this. Above one half a match is unique."""
     accuracy: Accuracy | None = None
     """Answers to a sample of the map, for estimates of its accuracy with intervals. Without it there are none."""

@@ -32,7 +32,7 @@ from lobate.training.dataset import Batch, BatchSampler, PatchDataset, prefetch
 from lobate.training.distributed import SINGLE, ProcessGroup
 from lobate.training.ema import ModelEma
 from lobate.training.metrics import MetricAccumulator, Metrics
-from lobate.training.schedule import build_optimizer, learning_rate, pixel_loss, to_training_mode
+from lobate.training.schedule import build_optimizer, learning_rate, pixel_loss, set_learning_rate, to_training_mode
 
 log = logging.getLogger(__name__)
 
@@ -209,8 +209,7 @@ def train_step(
     total = group.all_reduce_scalar(sum(weights))
     if not total:
         return None
-    for param_group in optimizer.param_groups:
-        param_group["lr"] = rate
+    set_learning_rate(optimizer, rate)
     optimizer.zero_grad(set_to_none=True)
     losses = []
     for number, (batch, weight) in enumerate(zip(batches, weights, strict=True), 1):

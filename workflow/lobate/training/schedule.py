@@ -15,6 +15,7 @@ from lobate.settings.training import Schedule
 
 MOMENTUM = 0.9
 POLY_POWER = 0.9
+BIAS_RATE_FACTOR = 2.0
 BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
@@ -26,14 +27,47 @@ def learning_rate(schedule: Schedule, iteration: int) -> float:
 
 
 def build_optimizer(network: nn.Module, schedule: Schedule) -> Optimizer:
-    """Return SGD with momentum 0.9, or AdamW; norms and biases, which have one dimension, get no weight decay."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    decayed = [parameter for parameter in parameters if parameter.ndim > 1]
-    undecayed = [parameter for parameter in parameters if parameter.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": schedule.weight_decay}, {"params": undecayed, "weight_decay": 0.0}]
+    """Return SGD with momentum 0.9, or AdamW, with the groups of parameters of the TensorFlow reference.
+
+    Weight decay spares norms, biases and depthwise weights. Under SGD, biases learn at twice the rate: each group's
+    ``rate_factor`` multiplies the learning rate. AdamW, which the reference does not use, has one rate for all.
+    """
+    decayed, spared, biases = _parameter_groups(network)
+    bias_factor = BIAS_RATE_FACTOR if schedule.optimizer == "sgd" else 1.0
+    groups = [
+        {"params": decayed, "weight_decay": schedule.weight_decay, "rate_factor": 1.0},
+        {"params": spared, "weight_decay": 0.0, "rate_factor": 1.0},
+        {"params": biases, "weight_decay": 0.0, "rate_factor": bias_factor},
+    ]
     if schedule.optimizer == "adamw":
         return AdamW(groups, lr=schedule.learning_rate)
     return SGD(groups, lr=schedule.learning_rate, momentum=MOMENTUM)
+
+
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+    """Set the learning rate of the next step; a group with a ``rate_factor`` takes that multiple."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("rate_factor", 1.0)
+
+
+def _parameter_groups(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
+    """Return the trained parameters: weights, those that decay spares (norms, depthwise), and biases of other layers."""
+    weights, spared, biases = [], [], []
+    for module in network.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if not parameter.requires_grad:
+                continue
+            if name == "bias" and isinstance(module, nn.Conv2d | nn.Linear):
+                biases.append(parameter)
+            elif parameter.ndim <= 1 or _is_depthwise(module):
+                spared.append(parameter)
+            else:
+                weights.append(parameter)
+    return weights, spared, biases
+
+
+def _is_depthwise(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv2d) and 1 < module.in_channels == module.groups
 
 
 def pixel_loss(logits: Tensor, labels: Tensor, class_weights: list[float] | None = None) -> Tensor:
