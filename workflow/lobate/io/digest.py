@@ -1,7 +1,7 @@
 """The content of a file, a folder or a Shapefile as one sha256.
 
 Each is a *family* of files: a plain file is a family of one, a folder has a file for each relative path, a Shapefile has
-its side files. A raster has the side files that hold its georeference, nodata or mask. A fetched scene's checksums.json,
+its parts. A file has the side files that GDAL reads with it (``io/beside.py``). A fetched scene's checksums.json,
 which is written last, stands for its folder. Time stamps, owners and modes do not count.
 """
 
@@ -16,16 +16,15 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from lobate.errors import UserError
+from lobate.io.beside import beside, side_files
 from lobate.io.filekind import check_kind, files_below
 
 SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 MANIFEST = "checksums.json"
 MAIN_FILE = ""
 """Relative name of a plain file, or of a raster beside its side files."""
-GEOREFERENCE_TAGS = (b"<SRS", b"<GeoTransform", b"<NoDataValue", b"<GCPList")
-"""Elements of GDAL's .aux.xml that change a raster's meaning; viewers add statistics, which do not."""
-SIDECARS_BY_NAME, SIDECARS_BY_STEM = ("*.aux.xml", "*.msk"), ("*.tfw", "*.wld")
-"""Side files of a raster, named after its whole name and after its stem; no file in a folder has such a name."""
+NAMES_ITS_PLACE = ".hgt"
+"""Suffix of SRTM's files, whose name says where they lie (N35E080.hgt)."""
 READ_UP_TO = 1 << 22
 """Size up to which a file is read for its quick fingerprint, in bytes: that takes no longer than a look at its status."""
 SNAKEMAKE_TIMESTAMP = ".snakemake_timestamp"
@@ -45,20 +44,17 @@ def files_of(path: Path) -> dict[str, Path]:
     if not mode and not path.exists():
         raise UserError(f"The file {path} does not exist. Check its path, or run the step that makes it.")
     if path.suffix.lower() != ".shp":
-        return {MAIN_FILE: path, **_raster_sidecars(path)}
-    parts = {part.suffix.lower(): part for part in sorted(path.parent.glob(f"{_escape_glob(path.stem)}.*"))}
-    return {suffix: parts[suffix] for suffix in SHAPEFILE_PARTS if suffix in parts}
+        return {path.name if path.suffix.lower() == NAMES_ITS_PLACE else MAIN_FILE: path, **side_files(path)}
+    return _shapefile_parts(path)
 
 
-def _raster_sidecars(path: Path) -> dict[str, Path]:
-    """Return the side files of a raster that hold its georeference, nodata or mask."""
-    names = SIDECARS_BY_NAME if path.suffix.lower() not in (".tif", ".tiff") else (*SIDECARS_BY_NAME, *SIDECARS_BY_STEM)
-    sidecars = {name: file_in(path, name) for name in names}
-    return {name: sidecar for name, sidecar in sidecars.items() if sidecar.is_file() and _changes_meaning(sidecar)}
-
-
-def _changes_meaning(sidecar: Path) -> bool:
-    return sidecar.suffix != ".xml" or any(tag in sidecar.read_bytes() for tag in GEOREFERENCE_TAGS)
+def _shapefile_parts(path: Path) -> dict[str, Path]:
+    """Return the parts of a Shapefile by suffix; of two that differ in capital letters only, the second by its own suffix."""
+    parts: dict[str, Path] = {}
+    for part in sorted(path.parent.glob(f"{_escape_glob(path.stem)}.*"), reverse=True):
+        if (suffix := part.suffix.lower()) in SHAPEFILE_PARTS and part.stem == path.stem:
+            parts[part.suffix if suffix in parts else suffix] = part
+    return parts
 
 
 def _escape_glob(stem: str) -> str:
@@ -69,10 +65,10 @@ def file_in(path: Path, name: str) -> Path:
     """Return the path of the file with the relative name ``name`` in the family of ``path``."""
     if name == MAIN_FILE:
         return path
-    if name in SIDECARS_BY_NAME:
-        return path.with_name(path.name + name[1:])
-    if name in SIDECARS_BY_STEM:
-        return path.with_suffix(name[1:])
+    if name.startswith("*"):
+        return beside(path, name)
+    if name == path.name and path.suffix.lower() == NAMES_ITS_PLACE:
+        return path
     return path.with_suffix(name) if path.suffix.lower() == ".shp" else path / name
 
 
