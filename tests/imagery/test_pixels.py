@@ -44,8 +44,11 @@ def test_a_file_that_leads_elsewhere_is_not_opened(products, tmp_path, kind):
             (scene / "item.json").unlink()
             (scene / "MTD_MSIL2A.xml").write_text(products.product_xml("02.14", 1.0, None))
     band.unlink(missing_ok=True)
-    rasterio.shutil.copy(elsewhere, band, driver="VRT")
-    with pytest.raises(UserError, match="not recognized as being in a supported file format"), opened(scene):
+    source = f"<SimpleSource><SourceFilename>{elsewhere}</SourceFilename></SimpleSource>"
+    band.write_text(
+        f'<VRTDataset rasterXSize="30" rasterYSize="20"><VRTRasterBand dataType="UInt16" band="1">{source}</VRTRasterBand></VRTDataset>'
+    )
+    with pytest.raises(UserError, match="is a VRT or names a service"), opened(scene):
         pass
 
 
@@ -92,8 +95,8 @@ def test_it_is_what_gdal_makes_of_it(products, tmp_path, metres, shift):
     coarse = np.random.default_rng(1).integers(1, 12, (30, 25)).astype(np.uint8)
     products.write_raster(tmp_path / "c.tif", coarse, metres=metres, origin=(500_000.0 + shift, 4_000_000.0 - shift))
     fine = products.write_raster(tmp_path / "f.tif", np.zeros((40, 60), np.uint8))
-    grid = Grid.from_raster(fine)
-    with rasterio.open(tmp_path / "c.tif") as dataset:
+    with rasterio.open(tmp_path / "c.tif") as dataset, rasterio.open(fine) as target:
+        grid = Grid.from_raster(target)
         own = Resampled(dataset, 1, grid)
         bands = [own.read(start, min(start + 7, 40)) for start in range(0, 40, 7)]
         with WarpedVRT(dataset, resampling=Resampling.nearest, **grid.profile()) as warped:
@@ -103,8 +106,12 @@ def test_it_is_what_gdal_makes_of_it(products, tmp_path, metres, shift):
 def test_another_crs_is_a_mistake(products, tmp_path):
     products.write_raster(tmp_path / "c.tif", np.ones((4, 4), np.uint8), crs="EPSG:32645")
     fine = products.write_raster(tmp_path / "f.tif", np.zeros((4, 4), np.uint8))
-    with rasterio.open(tmp_path / "c.tif") as dataset, pytest.raises(UserError, match="share a CRS"):
-        Resampled(dataset, 1, Grid.from_raster(fine))
+    with (
+        rasterio.open(tmp_path / "c.tif") as dataset,
+        rasterio.open(fine) as target,
+        pytest.raises(UserError, match="share a CRS"),
+    ):
+        Resampled(dataset, 1, Grid.from_raster(target))
 
 
 @settings(max_examples=60, deadline=None)

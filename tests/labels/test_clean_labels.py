@@ -8,6 +8,7 @@ import re
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 import shapely
 from affine import Affine
 from rasterio.crs import CRS
@@ -246,7 +247,8 @@ def test_of_an_image_only_its_grid_is_seen(outlines, tmp_path):
     empty_raster(image, tmp_path / "a.tif")
     empty_raster(other, tmp_path / "b.tif")
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
-    assert Grid.from_raster(tmp_path / "a.tif") == Grid.from_raster(image)
+    with rasterio.open(tmp_path / "a.tif") as made, rasterio.open(image) as given:
+        assert Grid.from_raster(made) == Grid.from_raster(given)
 
 
 @pytest.mark.parametrize("move", ["add", "shift", "drop"])

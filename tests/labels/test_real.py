@@ -80,9 +80,8 @@ def test_labels_of_the_andes_have_the_area_of_the_outlines(outlines, andes, tmp_
         pixels = label.read(1)
         shapes = there.to_crs(label.crs).geometry
         assert np.array_equal(pixels, rasterize(shapes, out_shape=label.shape, transform=label.transform))
-    assert pixels.sum() * Grid.from_raster(image).resolution_m ** 2 == pytest.approx(
-        result.kept["area_m2"].sum(), rel=0.02
-    )
+        pixel_m2 = Grid.from_raster(label).resolution_m ** 2
+    assert pixels.sum() * pixel_m2 == pytest.approx(result.kept["area_m2"].sum(), rel=0.02)
 
 
 def test_all_but_what_an_image_shows_is_removed_with_its_reason(outlines, andes, tmp_path):

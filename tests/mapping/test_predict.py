@@ -88,7 +88,8 @@ def test_windows_cover_an_image_of_any_size_on_its_own_grid(workshop, model):
     path = image(workshop, noise(3, 70, 130))
     values, _ = predicted(workshop, path, model, Predict(window=64, overlap=32, batch=3))
     assert (values != 255).all()
-    assert Grid.from_raster(workshop.folder / "probability.tif").same_as(Grid.from_raster(path))
+    with rasterio.open(workshop.folder / "probability.tif") as probability, rasterio.open(path) as source:
+        assert Grid.from_raster(probability).same_as(Grid.from_raster(source))
 
 
 def test_bands_that_the_model_does_not_know_are_a_mistake(workshop, model):

@@ -157,7 +157,8 @@ def test_the_map_lies_on_the_image_s_grid_and_is_a_cog(tmp_path):
     with rasterio.open(tmp_path / "map.tif") as dataset:
         assert (dataset.dtypes, dataset.nodata) == (("uint8",), 255)
         assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
-    assert Grid.from_raster(tmp_path / "map.tif").same_as(Grid.from_raster(image))
+    with rasterio.open(tmp_path / "map.tif") as dataset, rasterio.open(image) as source:
+        assert Grid.from_raster(dataset).same_as(Grid.from_raster(source))
 
 
 def test_the_same_image_gives_the_same_bytes_whatever_the_batch(tmp_path):

@@ -21,10 +21,11 @@ from shapely import STRtree, box
 from lobate.errors import UserError, UserErrors
 from lobate.imagery.scene_table import SCENES_DIR, fetched_dem_path, scenes_by_tile
 from lobate.io.dem import check_dem
+from lobate.io.drivers import SINGLE_FILE_DRIVERS, VECTOR_FORMATS
 from lobate.io.filekind import check_kind
 from lobate.io.grid import Grid
-from lobate.io.raster import SINGLE_FILE_DRIVERS, open_raster
-from lobate.io.vector import LONLAT, readable_path
+from lobate.io.raster import open_raster
+from lobate.io.vector import LONLAT, layer_types, readable_path
 from lobate.settings import Region
 from lobate.settings.base import PolygonFile, ProjectFile, Section
 from lobate.settings.mapping import Accuracy
@@ -143,12 +144,6 @@ def _dem_mistakes(files: str | list[str] | None, tiles: STRtree | None) -> Itera
     systems: dict[str, str] = {}
     for path in filter(lambda path: Path(path).exists(), paths):
         try:
-            if _points_elsewhere(path):
-                yield (
-                    f"{path} is a VRT, which only points to other files, so changes in them go unnoticed. Name these files "
-                    "instead, in a list, or convert it to one GeoTIFF with gdal_translate."
-                )
-                continue
             with open_raster(path) as dem:
                 check_dem(dem)
                 grids.append(Grid.from_raster(dem))
@@ -175,11 +170,6 @@ def _mosaic_mistakes(grids: list[Grid]) -> Iterator[str]:
         mosaic_grid(grids)
     except UserError as mistake:
         yield str(mistake)
-
-
-def _points_elsewhere(path: str) -> bool:
-    with Path(path).open("rb") as file:
-        return b"<VRTDataset" in file.read(1024)
 
 
 def _will_be_made(region: Region, path: str) -> bool:
@@ -246,7 +236,7 @@ def _outline_mistakes(outlines: PolygonFile, fold_field: str | None, tiles: STRt
             yield from _layer_mistakes(whole, outlines, fold_field, tiles)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         reason = " ".join(str(error).split())
-        yield f"{outlines.path} cannot be read as outlines: {reason}. Export it again, for instance as GeoPackage."
+        yield f"{outlines.path} cannot be read as outlines: {reason}. Export it again, for instance as GeoPackage. lobate reads {VECTOR_FORMATS}."
     except (ProjError, CRSError) as error:
         yield f"{outlines.path} is in a coordinate reference system that has no place on Earth: {error} Assign the right one in QGIS."
     except UserError as mistake:
@@ -255,7 +245,7 @@ def _outline_mistakes(outlines: PolygonFile, fold_field: str | None, tiles: STRt
 
 def _layer_mistakes(whole: Path, outlines: PolygonFile, fold_field: str | None, tiles: STRtree | None) -> Iterator[str]:
     path, layer = outlines.path, outlines.layer
-    layers = sorted(str(name) for name in pyogrio.list_layers(whole)[:, 0])
+    layers = sorted(layer_types(whole))
     if layer is not None and layer not in layers:
         yield f"{path} has no layer {layer}; it has {', '.join(layers)}. Name one of these."
         return

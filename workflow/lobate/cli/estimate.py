@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyogrio
-import rasterio
 
 from lobate.imagery.scene_table import scene_rows, scenes_by_tile
+from lobate.io.raster import open_raster
 from lobate.io.vector import LONLAT, check_complexity, geodesic_area_m2, readable_path
 from lobate.patches.windows import largest_side, window_spans
 from lobate.settings import Region
@@ -187,7 +187,7 @@ def _tile_pixels(scenes: list[str], region: Region) -> int:
     if region.example:
         return region.example.side**2
     if _is_ready(scenes):
-        with rasterio.open(scenes[0]) as image:
+        with open_raster(scenes[0], require_crs=False) as image:
             return image.width * image.height
     return TILE_PX**2
 
@@ -197,7 +197,7 @@ def _pixel_m(region: Region) -> float:
     ready = [scenes for scenes in scenes_by_tile(region.imagery).values() if _is_ready(scenes)]
     if not ready:
         return PIXEL_M
-    with rasterio.open(ready[0][0]) as image:
+    with open_raster(ready[0][0], require_crs=False) as image:
         projected = image.crs is not None and image.crs.is_projected
         return image.res[0] * image.crs.linear_units_factor[1] if projected else PIXEL_M
 

@@ -17,8 +17,9 @@ from rasterio.io import DatasetReader
 from lobate.errors import UserError
 from lobate.imagery.reading.scene import Band, Scene
 from lobate.imagery.stretch import Range, apply_lut, check_dtype, lookup_table
+from lobate.io.drivers import SINGLE_FILE_DRIVERS
 from lobate.io.grid import Grid, transform_points
-from lobate.io.raster import SINGLE_FILE_DRIVERS, open_raster, open_with_drivers
+from lobate.io.raster import open_raster, open_with_drivers
 from lobate.settings.imagery import Clouds
 
 CLEAR, AVOIDED, MASKED = range(3)

@@ -22,7 +22,7 @@ from lobate.inventory.overlap import linked_groups, overlaps
 from lobate.inventory.sources import repair_outlines
 from lobate.io.atomic import atomic_write
 from lobate.io.spreadsheet import escape_cells
-from lobate.io.vector import LONLAT, geodesic_area_m2, read_polygons, write_layers
+from lobate.io.vector import LONLAT, geodesic_area_m2, layer_types, read_polygons, write_layers
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def change_summary(changes: gpd.GeoDataFrame) -> str:
 
 def _inventory_layer(path: Path) -> str | None:
     try:
-        names = pyogrio.list_layers(path)[:, 0]
+        names = layer_types(path)
     except (pyogrio.errors.DataSourceError, RuntimeError):
         return None  # read_polygons raises a clear error for this file
     return "inventory" if "inventory" in names else None

@@ -23,7 +23,7 @@ import shapely
 from lobate.errors import UserError
 from lobate.io.filekind import check_kind
 from lobate.io.polygons import polygons_in
-from lobate.io.vector import LONLAT, check_no_pending_edits, read_polygons
+from lobate.io.vector import LONLAT, check_no_pending_edits, layer_types, read_polygons
 
 CONFIRMED = ("accepted", "edited")
 REJECTED = ("rejected",)
@@ -157,7 +157,7 @@ def _is_view(path: Path) -> bool:
 
 def _review_layer(path: Path) -> str | None:
     try:
-        names = [str(name) for name, kind in pyogrio.list_layers(path) if kind]
+        names = [name for name, kind in layer_types(path).items() if kind]
     except (pyogrio.errors.DataSourceError, RuntimeError, ValueError):
         return None  # read_polygons raises the error
     if LAYER in names:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import hypot
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from affine import Affine
 from pyproj import Geod
 from rasterio.crs import CRS
@@ -39,11 +37,8 @@ class Grid:
     crs: CRS
 
     @classmethod
-    def from_raster(cls, raster: str | Path | DatasetReader) -> Grid:
-        """Return the grid of a raster file or of an open dataset."""
-        if isinstance(raster, str | Path):
-            with rasterio.open(raster) as dataset:
-                return cls.from_raster(dataset)
+    def from_raster(cls, raster: DatasetReader) -> Grid:
+        """Return the grid of an open raster."""
         return cls(raster.height, raster.width, raster.transform, raster.crs)
 
     @property

@@ -12,26 +12,28 @@ from typing import Any
 import numpy as np
 import rasterio
 import rasterio.shutil
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from lobate.errors import UserError
+from lobate.io.drivers import RASTER_DRIVERS, RASTER_FORMATS, limit_rasterio
 from lobate.io.filekind import check_kind
 from lobate.io.grid import Grid
+from lobate.io.pointers import check_dataset, check_images_beside, points_elsewhere, raster_pointer_error
 
 BLOCK = 512
-
-SINGLE_FILE_DRIVERS = ("GTiff", "JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID", "JP2Lura")
-"""GDAL drivers of formats that never refer to other files or addresses, as a VRT does. Fetched files are opened with these only."""
 
 # GDAL's own cache would grow with the machine (5 % of its memory); blocks of rows never need more than this
 os.environ.setdefault("GDAL_CACHEMAX", "64")
 
+limit_rasterio()
+
 
 @contextmanager
 def open_raster(
-    path: str | Path, *, require_crs: bool = True, drivers: Sequence[str] | None = None
+    path: str | Path, *, require_crs: bool = True, drivers: Sequence[str] = RASTER_DRIVERS
 ) -> Iterator[DatasetReader]:
     """Open a raster; errors of GDAL, on opening or on reading in the block, become a UserError.
 
@@ -41,24 +43,37 @@ def open_raster(
         raise UserError(f"The raster {path} does not exist. Check the path in the configuration, or make the file.")
     check_kind(path)
     try:
-        with rasterio.open(path) if drivers is None else open_with_drivers(path, drivers) as dataset:
+        with open_with_drivers(path, drivers) as dataset:
             if require_crs and dataset.crs is None:
                 raise UserError(
                     f"The raster {path} has no coordinate reference system, so its place on Earth is unknown. "
                     "Assign the right one, for instance with gdal_edit.py -a_srs, and run again."
                 )
             yield dataset
-    except RasterioError as error:
+    except (RasterioError, CPLE_BaseError) as error:  # the latter for a broken file beside the raster
+        if points_elsewhere(path):
+            raise raster_pointer_error(path) from error
         raise UserError(
             f"The raster {path} cannot be read: {_one_line(error)}. It may be truncated or of another format; "
-            "fetch or copy it again."
+            f"fetch or copy it again. lobate reads {RASTER_FORMATS}."
         ) from error
 
 
 def open_with_drivers(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
-    """Open a raster in one of these formats; ``rasterio.open`` takes one format at most."""
+    """Open a raster in one of these formats; ``rasterio.open`` takes one format at most.
+
+    Raises UserError where the raster or a file beside it points to files or addresses that do not belong to it.
+    """
+    if not str(path).startswith("/vsi"):
+        check_images_beside(Path(path))
     with rasterio.Env():
-        return DatasetReader(path, driver=list(drivers))
+        dataset = DatasetReader(path, driver=list(drivers))
+    try:
+        check_dataset(dataset, path)
+    except UserError:
+        dataset.close()
+        raise
+    return dataset
 
 
 def _one_line(error: BaseException) -> str:

@@ -22,14 +22,16 @@ import shapely
 
 from lobate.errors import UserError
 from lobate.io.complexity import too_complex
+from lobate.io.drivers import VECTOR_FORMATS, limit_pyogrio
 from lobate.io.filekind import check_kind
 from lobate.io.grid import LONLAT, WGS84
+from lobate.io.pointers import check_outlines_file
 from lobate.io.polygons import POLYGONAL
 
 log = logging.getLogger(__name__)
 
 ARCHIVES = (".zip", ".kmz")
-VECTOR_FILES = (".shp", ".gpkg", ".geojson", ".json", ".kml", ".fgb", ".gml")
+VECTOR_FILES = (".shp", ".gpkg", ".geojson", ".json", ".kml", ".fgb")
 SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
 MAX_UNPACKED_BYTES = 4 * 2**30
 """Largest size of an unpacked zip: a Shapefile's parts end at 2 GiB each."""
@@ -37,6 +39,10 @@ MAX_COMPRESSION = 200
 """Largest ratio of unpacked to packed size, for large zips: outlines as text shrink to a twentieth at best."""
 ALWAYS_ALLOWED_BYTES = 64 * 2**20
 RESTORE_INDEX = "SHAPE_RESTORE_SHX"
+JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
+"""First bytes of SQLite's journal while a change is under way; a finished one is deleted, or begins with zeros."""
+
+limit_pyogrio()
 
 # each library has its own errors for a ring that is not closed or a field with values of another type
 READ_ERRORS = (
@@ -75,7 +81,7 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     except READ_ERRORS as error:
         raise UserError(
             f"The vector file {where} cannot be read: {' '.join(str(error).split()).rstrip('.')}. Open it in QGIS to see "
-            "whether it is complete, and export it again as GeoPackage."
+            f"whether it is complete, and export it again as GeoPackage. lobate reads {VECTOR_FORMATS}."
         ) from error
     if not isinstance(frame, gpd.GeoDataFrame):
         raise UserError(f"The layer {where} is a table without geometry. Give a layer of outlines.")
@@ -100,8 +106,18 @@ def check_complexity(path: Path, layer: str | None, frame: gpd.GeoDataFrame) -> 
         )
 
 
-def _layer_name(path: str | Path, layer: str | None) -> str | None:
-    names = sorted(str(name) for name in pyogrio.list_layers(path)[:, 0])
+def layer_types(path: Path) -> dict[str, str | None]:
+    """Return the layers of a vector file with the type of their geometries, None for a table.
+
+    Raises UserError for a file that only points to data elsewhere, and pyogrio's DataSourceError for an unreadable one.
+    """
+    check_kind(path)
+    check_outlines_file(path)
+    return {str(name): kind for name, kind in pyogrio.list_layers(path)}
+
+
+def _layer_name(path: Path, layer: str | None) -> str | None:
+    names = sorted(layer_types(path))
     if layer is not None and layer not in names:
         raise UserError(
             f"The vector file {path} has no layer {layer}; it has {', '.join(names) or 'none'}. Name one of these."
@@ -218,24 +234,39 @@ def readable_path(path: Path) -> Iterator[Path]:
     check_kind(path)
     check_no_pending_edits(path)
     if path.suffix.lower() not in ARCHIVES or not path.is_file():
+        check_outlines_file(path)
         with _with_index(path) as readable:
             yield readable
         return
     with TemporaryDirectory() as folder, _name_original(folder, str(path)):
         _unpack(path, Path(folder))
-        with _with_index(_outline_file(path, Path(folder))) as readable:
+        outlines = _outline_file(path, Path(folder))
+        check_outlines_file(outlines)
+        with _with_index(outlines) as readable:
             yield readable
 
 
 def check_no_pending_edits(path: Path) -> None:
-    """Raise UserError if changes of a GeoPackage are in its write-ahead log only: its own bytes are the old ones."""
-    wal = path.with_name(f"{path.name}-wal")
+    """Raise UserError if a GeoPackage's write-ahead log or journal says that its own bytes are not the last ones."""
+    wal, journal = (path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-journal"))
+    if _begins_with(journal, JOURNAL_MAGIC):
+        raise UserError(
+            f"The file {path} is being changed by another program, or one crashed while it did so, and {journal.name} beside it "
+            "keeps what it replaced. Close the file there, or open it once in QGIS and close it, and run again."
+        )
     if wal.exists() and wal.stat().st_size:
         raise UserError(
             f"The file {path} is open in another program, and the latest changes are still in {wal.name} beside "
             "it. Save the edits and close the file there (in QGIS, close the project), then run again. If no program has it "
             "open, one crashed: open the file once in QGIS and close it."
         )
+
+
+def _begins_with(path: Path, magic: bytes) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(magic)) == magic
 
 
 @contextmanager

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyogrio
-
-from lobate.io.vector import read_layer
+from lobate.io.vector import layer_types, read_layer
 
 LAYERS = {
     ("polygons", "removed"): "outlines given",
@@ -47,7 +45,7 @@ def _scene_reasons(images: dict[str, dict[str, Any]]) -> Iterable[tuple[str, str
 def _layer_reasons(files: Sequence[Path]) -> Iterable[tuple[str, str]]:
     for path in files:
         layers = {layer: kind for (stem, layer), kind in LAYERS.items() if stem == path.stem} or {"removed": PATCHES}
-        present = set(pyogrio.list_layers(path)[:, 0]) if path.exists() else set()
+        present = layer_types(path) if path.exists() else ()
         for layer, kind in layers.items():
             if layer in present:
                 yield from ((kind, reason) for reason in _read_reasons(path, layer))

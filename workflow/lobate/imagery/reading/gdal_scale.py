@@ -7,7 +7,8 @@ from pathlib import Path
 from rasterio.io import DatasetReader
 
 from lobate.imagery.reading.calibration import Calibration
-from lobate.io.raster import SINGLE_FILE_DRIVERS, open_raster
+from lobate.io.drivers import SINGLE_FILE_DRIVERS
+from lobate.io.raster import open_raster
 
 
 def band_calibration(dataset: DatasetReader, index: int) -> Calibration | None:

@@ -12,8 +12,9 @@ from lobate.errors import UserError
 from lobate.imagery.reading.calibration import calibrate
 from lobate.imagery.reading.gdal_scale import band_calibration
 from lobate.imagery.reading.scene import COMMON_NAMES, Band, Scene, SceneRequest, find_date
+from lobate.io.drivers import SINGLE_FILE_DRIVERS
 from lobate.io.grid import Grid
-from lobate.io.raster import SINGLE_FILE_DRIVERS, open_raster
+from lobate.io.raster import open_raster
 
 BAND_ALIASES = {
     **{common: band for band, common in COMMON_NAMES.items()},
