@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import geopandas as gpd
@@ -92,6 +93,29 @@ def test_elevation_may_be_several_files_but_none_that_only_points_to_others(worl
     for dem in ("all.vrt", ["a.tif", "all.vrt"]):
         with pytest.raises(UserErrors, match=r"inventory\.dem: all\.vrt is a VRT"):
             check_region(region(inventory={"dem": dem}))
+
+
+@pytest.mark.parametrize("name", ["p.geojson", "p.gpkg", "p.kml", "p.shp"])
+def test_files_that_lead_to_an_address_are_refused_and_nobody_is_asked(world, name):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        Path(name).write_text(f"<OGRWFSDataSource><URL>{address}/wfs</URL></OGRWFSDataSource>")
+        Path("dem.tif").write_text(
+            f"<GDAL_WMS><Service name='TMS'><ServerUrl>{address}/a</ServerUrl></Service></GDAL_WMS>"
+        )
+        with pytest.raises(UserErrors) as told:
+            check_region(
+                region(labels={"positives": [{"path": name}]}, inventory={"dem": "dem.tif", "decisions": name})
+            )
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert [message.split(":")[0] for message in told.value.messages] == [
+        "Setting inventory.decisions",
+        "Setting inventory.dem",
+        "Setting labels.positives[0]",
+    ]
+    assert all("only points to" in message and "\n" not in message for message in told.value.messages)
 
 
 def test_images_come_before_the_outlines_that_are_drawn_on_them(world):

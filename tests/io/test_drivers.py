@@ -133,6 +133,7 @@ def test_files_are_opened_where_the_drivers_are_limited(name):
     imports = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     if any(call.startswith(("pyogrio.read", "pyogrio.list", "gpd.read_file")) for call in calls):
         assert name == "io/vector.py" or "lobate.io.vector" in imports
+    assert name == "io/vector.py" or "pyogrio.list_layers" not in calls, "layer_types looks at the file first"
     opens = [
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "rasterio.open"
     ]

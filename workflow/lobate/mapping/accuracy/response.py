@@ -22,7 +22,7 @@ from lobate.io.filekind import check_kind
 from lobate.io.grid import LONLAT
 from lobate.io.polygons import make_valid
 from lobate.io.qgis.package import add_styles
-from lobate.io.vector import read_layer, read_polygons, write_layers
+from lobate.io.vector import layer_types, read_layer, read_polygons, write_layers
 from lobate.mapping.accuracy.frozen import FrozenSample, Place, Square
 from lobate.mapping.accuracy.response_form import form_styles
 
@@ -111,7 +111,7 @@ def _check_layers(path: Path) -> None:
     if not path.exists():
         raise UserError(f"The file of answers {path} does not exist. Check its path in mapping.accuracy.")
     try:
-        names = {str(name) for name in pyogrio.list_layers(path)[:, 0]}
+        names = {*layer_types(path)}
     except (pyogrio.errors.DataSourceError, RuntimeError, ValueError):
         return  # read_layer raises the error
     if missing := sorted({"places", "squares", "landforms"} - names):
