@@ -35,6 +35,7 @@ rule all:
         card=results("patches/README.md"),
         selection=results("training/selection.json"),
         scores=results("mapping/scores.json"),
+        test=test_side(results("training/test.json")),
         figures=FIGURES,
         report=results("report.html"),
         lost=lost_results,

@@ -10,7 +10,7 @@ import rasterio
 from affine import Affine
 from shapely.geometry import box
 
-from lobate.cli.check import check_region
+from lobate.cli.check import check_region, outlines_without_patches
 from lobate.errors import UserErrors
 from lobate.settings.load import parse
 
@@ -287,3 +287,27 @@ def test_a_published_inventory_without_ids_or_among_the_results_is_a_mistake_at_
     ):
         with pytest.raises(UserErrors, match=told):
             check_region(region(inventory={"previous": previous}))
+
+
+def test_outlines_that_no_image_shows_are_counted_before_the_run(world):
+    shapes = [box(500100 + x, 3999800, 500150 + x, 3999900) for x in (0, 100, 9_000, 90_000)]
+    kinds = ["a", "a", "a", "b"]
+    gpd.GeoDataFrame({"kind": kinds}, geometry=shapes, crs="EPSG:32644").to_crs(4326).to_file("many.gpkg")
+    given = region(
+        labels={"positives": [{"path": "many.gpkg"}], "negatives": [{"path": "many.gpkg", "where": {"kind": "a"}}]}
+    )
+    notes = outlines_without_patches(given)
+    assert notes[0].startswith("2 of the 4 outlines in many.gpkg (labels.positives) lie on no image")
+    assert notes[1].startswith("1 of the 3 outlines in many.gpkg (labels.negatives) lie on no image")
+    assert outlines_without_patches(region()) == []
+
+
+@pytest.mark.parametrize("test", [{"method": "region"}, {"method": "groups", "region": {"path": "p.gpkg"}}])
+def test_a_region_for_the_test_side_goes_with_its_method(test):
+    with pytest.raises(UserErrors, match="the method region needs the setting region"):
+        region(patches={"split": {"test": test}})
+
+
+def test_a_test_side_by_a_field_needs_the_field(world):
+    with pytest.raises(UserErrors, match=r"patches\.split\.test\.method is field, but labels\.fold_field"):
+        check_region(region(patches={"split": {"test": {"method": "field"}}}))

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from lobate.cli.main import main
-from lobate.cli.summary import paper_table
+from lobate.cli.summary import paper_table, summary
 from lobate.errors import UserError
 from lobate.settings.load import parse
+from lobate.settings.patches import Patches
 
 LEAKAGE = {
     "used": "random",
@@ -45,8 +47,6 @@ def region(tmp_path, monkeypatch):
 
 
 def write(name, content):
-    from pathlib import Path
-
     path = Path("results/r", name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
@@ -100,3 +100,29 @@ def test_the_command_prints_it(region, tmp_path, capsys):
     (tmp_path / "r.yaml").write_text(json.dumps(region.model_dump(mode="json")))
     assert main(["summary", "r.yaml", "--paper"]) == 0
     assert "| mean slope | 17 degrees | 17 degrees |" in capsys.readouterr().out
+
+
+def test_a_validation_iou_is_told_with_the_looks_that_selected_it(region):
+    rounds = [facts | {"round": facts["trained_in"], "trained": True} for facts in ROUNDS]
+    write("training/selection.json", {"chosen": 2, "reached": True, "rounds": rounds})
+    write(
+        "mapping/scores.json",
+        {
+            "polygons": dict.fromkeys(("precision", "recall", "f1")) | {"unknown": 0},
+            "pixels": {"iou": 0.5, "intervals": {"iou": {}}, "iou_all_landform": 0.1},
+            "reference": {"what": "x"},
+        },
+    )
+    for number in (1, 2):
+        write(f"training/round_{number}/metrics.csv", "")
+        rows = "".join(f"{n},training\n{n},validation\n" for n in range(5))
+        Path(f"results/r/training/round_{number}/metrics.csv").write_text("iteration,split\n" + rows)
+    assert "There is no test side: the validation IoU of 0.805 was selected on, by 10 looks in 2 rounds" in summary(
+        region
+    )
+    tested = region.model_copy(update={"patches": Patches.model_validate({"split": {"test": {"method": "groups"}}})})
+    with pytest.raises(UserError, match=r"test\.json yet"):
+        summary(tested)
+    write("training/test.json", {"iou": {"landform": None}, "patches": 4, "groups": {}, "models_judged": 2})
+    assert "is unknown, since no patch shows the landform, at" in summary(tested)
+    assert "2 different models" in summary(tested)

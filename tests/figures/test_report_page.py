@@ -98,6 +98,41 @@ def test_it_answers_what_a_reviewer_asks(tmp_path):
         assert answer in text, answer
 
 
+TEST = {
+    "iou": {"landform": 0.7131},
+    "patches": 12,
+    "models_judged": 1,
+    "groups": {"36.1/81.0": {"patches": 12, "true_positive": 7, "false_positive": 1, "false_negative": 2}},
+}
+
+
+def test_without_a_test_side_it_says_what_the_iou_was_selected_on(tmp_path):
+    text = words(made_report(tmp_path, make_results(tmp_path, 3)).read_text())
+    assert (
+        "There is no test side: the validation IoU of 0.750 was selected on, by 2 looks in 1 round, so it flatters."
+        in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("models", "judged"), [(1, "1 model."), (3, "3 different models, so its IoU is selected on too.")]
+)
+def test_the_iou_of_the_test_side_stands_with_its_ground_and_the_models_it_has_judged(tmp_path, models, judged):
+    (tmp_path / "test.json").write_text(json.dumps(TEST | {"models_judged": models}))
+    page = made_report(tmp_path, make_results(tmp_path, 3) | {"test": tmp_path / "test.json"})
+    text = words(page.read_text())
+    assert "the IoU of the landform is 0.713 at a probability of 0.5 (12 patches in 1 groups)" in text
+    assert f"It has judged {judged}" in text
+    assert "There is no test side" not in text
+
+
+@pytest.mark.parametrize("content", ["{}", '{"iou": {"landform": 1}}', "[]", ""])
+def test_what_is_no_test_json(tmp_path, content):
+    (tmp_path / "test.json").write_text(content)
+    with pytest.raises(UserError, match=r"test\.json"):
+        made_report(tmp_path, make_results(tmp_path, 3) | {"test": tmp_path / "test.json"})
+
+
 def test_the_same_results_give_the_same_bytes_and_no_address_to_load_from(tmp_path):
     results = make_results(tmp_path, 5)
     first, second = (made_report(tmp_path, results, name).read_bytes() for name in ("a.html", "b.html"))

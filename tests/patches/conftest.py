@@ -19,7 +19,7 @@ from shapely import Polygon, box
 from lobate.io.grid import Grid
 from lobate.io.vector import read_layer, write_layers
 from lobate.patches.crop_patches import crop_patches
-from lobate.patches.footprints import PATCH_COLUMNS, footprint_layer
+from lobate.patches.footprints import PATCH_COLUMNS, REMOVED_COLUMNS, footprint_layer
 from lobate.patches.windows import Window
 from lobate.settings.patches import Crop
 
@@ -109,6 +109,11 @@ def make_footprints(
         for row, window in enumerate(windows)
     ]
     return footprint_layer(rows, PATCH_COLUMNS, on or grid())
+
+
+def nothing_removed() -> gpd.GeoDataFrame:
+    """The layer removed of footprints where nothing was left out."""
+    return footprint_layer([], REMOVED_COLUMNS, grid())
 
 
 @pytest.fixture

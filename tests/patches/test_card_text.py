@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from lobate.patches.card_text import class_balance, content_digest, count_by_source, count_by_tile, count_exclusions
+from lobate.patches.card_text import class_balance, content_digest, count_by_source, count_by_tile
 
 from .conftest import make_footprints
 
@@ -39,16 +39,6 @@ def test_shares_are_of_pixels_and_not_of_patches(patches):
 
 def test_a_side_without_patches_is_left_away(patches):
     assert [*class_balance(patches[patches["side"] == "training"]).index] == ["training", "all"]
-
-
-def test_reasons_are_counted_without_their_numbers():
-    reasons = [
-        "valid share 0.100 is not greater than 0.6",
-        "off the image",
-        "valid share 0.200 is not greater than 0.6",
-    ]
-    assert count_exclusions(pd.DataFrame({"reason": reasons})) == {"off the image": 1, "valid share": 2}
-    assert count_exclusions(pd.DataFrame({"reason": []})) == {}
 
 
 def test_outlines_of_each_file(patches):

@@ -13,6 +13,8 @@ from lobate.io.vector import read_layer, write_layers
 from lobate.patches.contact_sheet import bare_outlines, contact_sheet
 from lobate.settings.patches import Sheet
 
+from .conftest import nothing_removed
+
 
 def drawn(made, **options):
     sheet = made.project / "sheet.png"
@@ -35,7 +37,9 @@ def test_a_picture_with_the_same_bytes_every_time(made, caplog):
 
 def test_no_patch_at_all_is_an_empty_sheet(made, tmp_path):
     footprints = tmp_path / "none.gpkg"
-    write_layers(footprints, {"patches": read_layer(made.files("gpkg")[0], "patches").iloc[:0]})
+    write_layers(
+        footprints, {"patches": read_layer(made.files("gpkg")[0], "patches").iloc[:0], "removed": nothing_removed()}
+    )
     np.save(tmp_path / "none.npy", np.zeros((0, 48, 48, 4), np.uint8))
     assert drawn(made, patches=[tmp_path / "none.npy"], footprints=[footprints]).stat().st_size > 0
 

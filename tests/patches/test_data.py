@@ -65,7 +65,9 @@ def test_a_transform_is_applied(folder):
 
 
 def test_what_does_not_exist(folder, tmp_path):
-    with pytest.raises(UserError, match="no side test"):
+    with pytest.raises(UserError, match="no side judge"):
+        Patches(folder, "judge")
+    with pytest.raises(UserError, match="no test side in"):
         Patches(folder, "test")
     with pytest.raises(UserError, match="no fold 3; it has 3"):
         Patches(folder, fold=3)

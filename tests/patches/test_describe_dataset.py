@@ -60,7 +60,11 @@ def test_every_number_is_true(described, made):
     assert "| `drawn.shp` | positive | 7 | 6 |" in text
     assert "| `drawn.shp` | negative | 3 | 2 |" in text
     assert "| t1 | `S2A_t1` | 2018-07-11 |  | 100.0 % |\n| t2 | `S2A_t2` |" in text
-    assert "gave no patches: 1 (off the image); 1 (valid share)." in text
+    assert (
+        "2 outlines gave no patches, each with its reason and setting: 1 positive (valid share, patches.crop.min_valid); "
+        in text
+    )
+    assert "1 negative (off the image, imagery.tiles)." in text
     assert "## Licence\n\nCC BY 4.0\n" in text
 
 

@@ -21,7 +21,7 @@ from lobate.patches.crop_patches import crop_patches
 from lobate.patches.split_patches import split_patches
 from lobate.settings.patches import Crop, Split
 
-from .conftest import grid, make_tile
+from .conftest import grid, make_tile, nothing_removed
 
 SIDE = 2600  # pixels of a tile
 
@@ -67,7 +67,7 @@ def test_317_outlines_give_about_seven_patches_each_and_the_paper_s_90_to_10(tmp
     assert rows[["height", "width"]].to_numpy().max() == 480
     assert rows[["height", "width"]].to_numpy().min() >= 214  # a remainder of a third of a core, and its margin
     assert split(footprints, tmp_path)["validation"] == round(0.1 * len(rows))
-    write_layers(footprints[1], {"patches": tables[1][: 2230 - len(tables[0])]})
+    write_layers(footprints[1], {"patches": tables[1][: 2230 - len(tables[0])], "removed": nothing_removed()})
     found = split(footprints, tmp_path)
     assert (found["patches"], found["training"], found["validation"]) == (2230, 2007, 223)
 

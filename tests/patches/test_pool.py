@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lobate.io.places import seeded_hash
 from lobate.io.vector import LONLAT
-from lobate.patches.pool import Pool, n_validation, seeded_hash
+from lobate.patches.pool import Pool, n_validation
 
 from .conftest import make_footprints
 

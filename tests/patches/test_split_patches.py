@@ -18,7 +18,7 @@ from lobate.patches.footprints import PATCH_COLUMNS
 from lobate.patches.split_patches import split_patches
 from lobate.settings.patches import Crop, Split
 
-from .conftest import make_footprints
+from .conftest import make_footprints, nothing_removed
 
 MEASURES = {
     *("patches", "training", "validation", "dropped"),
@@ -28,7 +28,7 @@ MEASURES = {
 
 def written(folder: Path, windows, name="t1", **options) -> Path:
     path = folder / f"{name}.gpkg"
-    write_layers(path, {"patches": make_footprints(windows, name=name, **options)})
+    write_layers(path, {"patches": make_footprints(windows, name=name, **options), "removed": nothing_removed()})
     return path
 
 
@@ -111,7 +111,7 @@ def test_the_outlines_field_without_the_outlines(tmp_path):
 
 def test_mined_negatives_cannot_move_anything():
     asked = {name for name, one in parameters(split_patches).items() if isinstance(one.marker, Input)}
-    assert asked == {"footprints", "polygons"}
+    assert asked == {"footprints", "polygons", "test_footprints"}
 
 
 @pytest.mark.parametrize("folds", [0, 3])

@@ -270,6 +270,17 @@ def weights_file() -> str | None:
     return None if weights in ("imagenet", "none") else weights
 
 
+def test_side(paths: list[str] | str) -> list[str]:
+    """Return files of the test side, or an empty list where none is set."""
+    return ([paths] if isinstance(paths, str) else paths) if REGION.patches.split.test else []
+
+
+def test_region() -> list[str]:
+    """Return the file with the ground of the test side, where its method is region."""
+    test = REGION.patches.split.test
+    return [test.region.path] if test and test.region else []
+
+
 def reference_outlines() -> str:
     """Return the outlines to score against: those of the setting, else the cleaned labels."""
     reference = REGION.mapping.reference

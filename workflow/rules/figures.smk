@@ -327,6 +327,7 @@ rule report:
         selection=results("training/selection.json"),
         metrics=[round_file("metrics.csv", number) for number in ROUNDS],
         scores=results("mapping/scores.json"),
+        test=test_side(results("training/test.json")),
         lineage=results("figures/lineage.json"),
         accuracy=estimated_accuracy(),
     output:

@@ -10,6 +10,7 @@ rule clean_labels:
         decisions=decision_files(),
     output:
         polygons=results("labels/polygons.gpkg"),
+        drawn=test_side(results("labels/drawn.gpkg")),
     log:
         results("logs/clean_labels.log"),
     conda:
@@ -27,13 +28,39 @@ rule clean_labels:
         command("clean_labels")
 
 
+rule reserve_test:
+    input:
+        drawn=results("labels/drawn.gpkg"),
+        images=tile_images,
+        region=test_region(),
+    output:
+        reserved=results("labels/test_side.gpkg"),
+    log:
+        results("logs/reserve_test.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(20),
+    params:
+        fingerprint=fingerprint("reserve_test"),
+        settings=SETTINGS,
+        tiles=TILES,
+    message:
+        "Reserving the ground of the test side"
+    shell:
+        command("reserve_test")
+
+
 rule rasterize_labels:
     input:
         image=results("imagery/{tile}.tif"),
         record=results("imagery/{tile}_scene.tif"),
         polygons=results("labels/polygons.gpkg"),
+        reserved=test_side(results("labels/test_side.gpkg")),
     output:
         label=results("labels/{tile}.tif"),
+        test_label=test_side(results("labels/test/{tile}.tif")),
     log:
         results("logs/rasterize_labels/{tile}.log"),
     conda:

@@ -9,9 +9,13 @@ rule crop_patches:
         image=results("imagery/{tile}.tif"),
         label=results("labels/{tile}.tif"),
         polygons=results("labels/polygons.gpkg"),
+        reserved=test_side(results("labels/test_side.gpkg")),
+        test_label=test_side(results("labels/test/{tile}.tif")),
     output:
         patches=results("patches/{tile}.npy"),
         footprints=results("patches/{tile}.gpkg"),
+        test_patches=test_side(results("patches/test/{tile}.npy")),
+        test_footprints=test_side(results("patches/test/{tile}.gpkg")),
     log:
         results("logs/crop_patches/{tile}.log"),
     conda:
@@ -32,6 +36,7 @@ rule split_patches:
     input:
         footprints=[results(f"patches/{tile}.gpkg") for tile in TILES],
         polygons=FOLD_FIELD,
+        test_footprints=test_side([results(f"patches/test/{tile}.gpkg") for tile in TILES]),
     output:
         split=results("patches/split.gpkg"),
         leakage=results("patches/leakage.json"),

@@ -51,6 +51,7 @@ rule mine_negatives:
         decisions=decision_files(),
         complete=optional(REGION.labels.complete),
         earlier=earlier_rounds("negatives.gpkg"),
+        reserved=test_side(results("labels/test_side.gpkg")),
     output:
         negatives=results("training/round_{round}/negatives.gpkg"),
         mined=results("training/round_{round}/negatives.npy"),
@@ -198,3 +199,52 @@ rule select_model:
         "Selecting the model of the first round that reached the target"
     shell:
         command("select_model")
+
+
+rule evaluate_test:
+    input:
+        model=results("training/model.safetensors"),
+        patches=[results(f"patches/test/{tile}.npy") for tile in TILES],
+        footprints=[results(f"patches/test/{tile}.gpkg") for tile in TILES],
+        reserved=results("labels/test_side.gpkg"),
+    output:
+        scores=results("training/test_scores.json"),
+    log:
+        results("logs/evaluate_test.log"),
+    benchmark:
+        results("benchmarks/evaluate_test.tsv")
+    conda:
+        "../../envs/environment.yaml"
+    threads: 16
+    resources:
+        gpu=gpu("evaluate_test", tiles=TILES),
+        mem_mb=memory(8000),
+        runtime=minutes(120, "evaluate_test", tiles=TILES),
+    params:
+        fingerprint=fingerprint("evaluate_test"),
+        settings=SETTINGS,
+        tiles=TILES,
+    message:
+        "Evaluating the chosen model on the test side"
+    shell:
+        command("evaluate_test")
+
+
+rule record_test:
+    input:
+        scores=results("training/test_scores.json"),
+    output:
+        test=results("training/test.json"),
+    log:
+        results("logs/record_test.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(5),
+    params:
+        fingerprint=fingerprint("record_test"),
+    message:
+        "Counting the models that this test side has judged"
+    shell:
+        command("record_test")

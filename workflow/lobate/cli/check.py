@@ -14,6 +14,7 @@ from typing import Any, get_args, get_origin
 import numpy as np
 import pyogrio
 import rasterio
+import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 from shapely import STRtree, box
@@ -54,6 +55,11 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
         mistakes.append(
             "Setting patches.split.method is field, but labels.fold_field does not name a field of the outlines. Name it."
         )
+    test = region.patches.split.test
+    if test and test.method == "field" and not region.labels.fold_field:
+        mistakes.append(
+            "Setting patches.split.test.method is field, but labels.fold_field does not name a field of the outlines. Name it."
+        )
     mistakes += [f"Setting labels.removed: {mistake}" for mistake in _removed_mistakes(region.labels.removed)]
     mistakes += [
         f"Setting inventory.decisions: {mistake}" for mistake in _decision_mistakes(region.inventory.decisions)
@@ -80,6 +86,33 @@ def _check_kinds(named: list[tuple[str, str]]) -> None:
 
 def _missing(name: str, path: str) -> str:
     return f"Setting {name} names {path}, which does not exist. Put it there, or correct the path."
+
+
+def outlines_without_patches(region: Region) -> list[str]:
+    """Return, for each file of outlines, how many lie on no image: they give no patch. Only what bounds can tell.
+
+    The files must be in order (`check_region`). Other reasons are known once the images are made.
+    """
+    tiles, _ = _tile_footprints(region)
+    files = {f"labels.{kind}": getattr(region.labels, kind) for kind in ("positives", "negatives")}
+    given = [(name, file) for name, some in files.items() for file in some if Path(file.path).exists()]
+    return [note for name, file in given for note in _off_image(name, file, tiles)] if tiles is not None else []
+
+
+def _off_image(name: str, file: PolygonFile, tiles: STRtree) -> Iterator[str]:
+    with readable_path(Path(file.path)) as whole:
+        crs = pyogrio.read_info(whole, layer=file.layer)["crs"]
+        _, bounds = pyogrio.read_bounds(whole, layer=file.layer)
+        used = np.isfinite(bounds).all(axis=0) & (_matching(whole, file) if file.where else True)
+    west, south, east, north = bounds[:, used]
+    lon, lat = _to_lonlat(crs).transform(np.array([west, east, east, west]), np.array([south, south, north, north]))
+    boxes = shapely.box(*np.min([lon, lat], axis=1), *np.max([lon, lat], axis=1))
+    off = used.sum() - len(np.unique(tiles.query(boxes, predicate="intersects")[0]))
+    if off:
+        yield (
+            f"{off} of the {used.sum()} outlines in {file.path} ({name}) lie on no image and will give no patch. Add the "
+            "images that show them to imagery.tiles or imagery.scenes, or leave these outlines out."
+        )
 
 
 def _removed_mistakes(removed: str | None) -> Iterator[str]:
@@ -274,12 +307,17 @@ def _layer_mistakes(whole: Path, outlines: PolygonFile, fold_field: str | None, 
         yield from _place_mistakes(whole, outlines, info["crs"], tiles)
 
 
-def _filter_mistakes(whole: Path, outlines: PolygonFile) -> Iterator[str]:
+def _matching(whole: Path, outlines: PolygonFile) -> np.ndarray:
+    """Return which features the filter ``where`` takes, (n,) of bool. Raises UserError when it takes none."""
     from lobate.labels.outlines import matches_where
 
     table = pyogrio.read_dataframe(whole, layer=outlines.layer, columns=[*outlines.where], read_geometry=False)
+    return matches_where(table, outlines)
+
+
+def _filter_mistakes(whole: Path, outlines: PolygonFile) -> Iterator[str]:
     try:
-        matches_where(table, outlines)
+        _matching(whole, outlines)
     except UserError as mistake:
         yield str(mistake)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lobate.figures.report_page.new_ground import in_a_sentence, read_test, selected_on
 from lobate.io.jsonfile import read_json
 from lobate.settings import Region
 
@@ -32,6 +33,7 @@ def summary(region: Region) -> str:
         f"  map        {folder / 'figures/map.png'}",
         f"  scores     {folder / 'mapping/scores.json'}: {_scores(scores)}",
         f"  model      {folder / 'training/model.safetensors'}: {_model(selection, region.training.target_iou)}",
+        f"  test       {_test(region, selection)}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -61,6 +63,14 @@ def _model(selection: dict[str, Any], target: float) -> str:
     chosen = next(facts for facts in selection["rounds"] if facts["trained_in"] == selection["chosen"])
     reached = "reaches" if selection["reached"] else "DOES NOT REACH"
     return f"validation IoU {chosen['validation_iou']['landform']} in round {selection['chosen']}, which {reached} {target}"
+
+
+def _test(region: Region, selection: dict[str, Any]) -> str:
+    """Return what the test side says, or what the validation IoU was selected on."""
+    folder = Path("results", region.region, "training")
+    if region.patches.split.test:
+        return f"{folder / 'test.json'}: {in_a_sentence(read_test(folder / 'test.json'))}"
+    return selected_on(selection, [folder / f"round_{entry['round']}/metrics.csv" for entry in selection["rounds"]])
 
 
 Row = tuple[str, str, str]

@@ -13,9 +13,18 @@ from typing import Any
 ROOMS: dict[str, tuple[str, ...]] = {
     "example": ("make_example",),
     "imagery": ("find_scenes", "fetch_scene", "fetch_dem", "mosaic_dem", "measure_stretch", "compose_rgb"),
-    "labels": ("clean_labels", "rasterize_labels"),
+    "labels": ("clean_labels", "reserve_test", "rasterize_labels"),
     "patches": ("crop_patches", "split_patches", "contact_sheet", "describe_dataset"),
-    "training": ("train", "mine_negatives", "choose_round", "train_other", "cross_validate", "select_model"),
+    "training": (
+        "train",
+        "mine_negatives",
+        "choose_round",
+        "train_other",
+        "cross_validate",
+        "select_model",
+        "evaluate_test",
+        "record_test",
+    ),
     "mapping": ("predict", "vectorize", "merge_detections", "filter_detections", "score", "estimate_accuracy"),
     "inventory": (
         "review_sheet",

@@ -66,7 +66,9 @@ def figure_leakage(
 def protocols_of(leakage: dict[str, Any], trained: dict[str, Any], folds: dict[str, Any]) -> list[Protocol]:
     """Return the configured split method first, then all others with a measure of leakage, by name."""
     configured = str(leakage["used"])
-    methods = sorted(name for name, measured in leakage.items() if isinstance(measured, dict) and name != configured)
+    methods = sorted(
+        name for name, measured in leakage.items() if isinstance(measured, dict) and name not in (configured, "test")
+    )
     results = {result["method"]: result for result in (trained["other"], trained["configured"])}
     fold_ious = tuple(float(iou) for iou in folds.get("validation_iou", []) if iou is not None)
     return [

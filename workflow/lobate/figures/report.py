@@ -12,6 +12,7 @@ from lobate.figures.report_page.accuracy import accuracy_facts
 from lobate.figures.report_page.dataset import METHOD, NETWORK, card_html
 from lobate.figures.report_page.landforms import inventory_facts, top_n
 from lobate.figures.report_page.lineage import library_versions, lineage_facts
+from lobate.figures.report_page.new_ground import facts_of_test_side
 from lobate.figures.report_page.overview import overview_facts
 from lobate.figures.report_page.page import render
 from lobate.figures.report_page.removed import removed_facts
@@ -37,6 +38,7 @@ def report(
     lineage: Annotated[Path, Input()],
     html: Annotated[Path, Output()],
     accuracy: Annotated[Path | None, Input()] = None,
+    test: Annotated[Path | None, Input()] = None,
     *,
     settings: Annotated[list[dict[str, Any]], Setting("", view=settings_with_defaults)],
 ) -> None:
@@ -44,7 +46,8 @@ def report(
 
     ``facts``: the record that compose-rgb writes beside each image (<tile>.json); ``removed``: files with layers of removed
     features; ``metrics``: metrics.csv of each round; ``lineage``: the result of trace-inventory; ``accuracy``: the estimates
-    from people's answers to a sample, where there are any; ``settings``: all settings of the region. Raises UserError for files that are not what they should be.
+    from people's answers to a sample, and ``test`` the test side's scores, where there are any; ``settings``: all settings of
+    the region. Raises UserError for files that are not what they should be.
     """
     from lobate.figures.report_page.outline_map import map_facts
 
@@ -65,6 +68,7 @@ def report(
             "inventory": inventory_facts(landforms, len(all_landforms)),
             "scores": scores_facts(_read_json(scores, "polygons")),
             "accuracy": _read_accuracy(accuracy) if accuracy else None,
+            "test_side": facts_of_test_side(rounds, metrics, test),
             "leakage": leakage_facts(rounds),
             "rounds": rounds_facts(rounds, metrics),
             "calibration": calibration_facts(rounds),

@@ -19,20 +19,19 @@ from typing import Annotated
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import rasterio
 import shapely
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.decisions import REJECTED_FOLD, rejected_outlines, rejected_view
 from lobate.io.grid import Grid
-from lobate.io.raster import open_raster
 from lobate.io.vector import LONLAT, write_layers
 from lobate.labels.duplicates import cut_negatives, remove_duplicates
 from lobate.labels.outlines import read_outlines
 from lobate.labels.repair import explode
 from lobate.labels.reproject import lonlat_boxes, to_crs
 from lobate.labels.table import areas_and_perimeters, deduplicate_ids, read_removed, remove_listed, set_reason
+from lobate.labels.tile_grids import empty_raster, read_grid
 from lobate.settings.labels import Labels
 
 log = logging.getLogger(__name__)
@@ -44,14 +43,6 @@ SHARE_DIGITS = 6
 """Shares of cover that agree to so many digits are equal."""
 
 
-def empty_raster(source: Path, target: Path) -> None:
-    """Write to ``target`` a raster on the grid of ``source`` without pixels: cleaning depends on nothing else of an image."""
-    with open_raster(source) as dataset:
-        profile = Grid.from_raster(dataset).profile()
-    with rasterio.open(target, "w", driver="GTiff", count=1, dtype="uint8", tiled=True, sparse_ok=True, **profile):
-        pass
-
-
 def clean_labels(
     positives: Annotated[list[Path], Input()],
     images: Annotated[list[Path], Input(view=empty_raster)],
@@ -59,6 +50,7 @@ def clean_labels(
     negatives: Annotated[list[Path] | None, Input()] = None,
     removed: Annotated[Path | None, Input()] = None,
     decisions: Annotated[list[Path] | None, Input(view=rejected_view)] = None,
+    drawn: Annotated[Path | None, Output()] = None,
     *,
     tiles: list[str],
     labels: Annotated[Labels, Setting("labels")],
@@ -72,16 +64,19 @@ def clean_labels(
     ``polygon`` (unique id), ``class`` (positive or negative), ``source`` (file), ``tile`` (see ``best_tiles``),
     ``area_m2`` (geodesic); where ``labels.fold_field`` is set, ``fold`` (its value, or that the place was rejected);
     in ``removed`` also ``reason``, and ``listed`` for those in the user's list. A polygon's row depends on no outlines but
-    those that it overlaps. Raises UserError when a file cannot be used, or when no positive is left.
+    those that it overlaps. ``drawn``, for the test side, gets the outlines that people drew, before any step that looks at
+    their class. Raises UserError when a file cannot be used, or when no positive is left.
     """
     _check_counts(
         positives=(positives, labels.positives), negatives=(negatives or [], labels.negatives), images=(images, tiles)
     )
     rows = _read_all(positives, negatives or [], decisions or [], labels)
-    grids = {name: _read_grid(image) for name, image in zip(tiles, images, strict=True)}
+    grids = {name: read_grid(image) for name, image in zip(tiles, images, strict=True)}
     rows = remove_listed(rows, read_removed(removed) if removed else {})
     rows = _measure(rows, labels)
     rows = _assign_tiles(rows, grids)
+    if drawn is not None:
+        write_layers(drawn, {"drawn": _drawn_by_people(rows)})
     rows = remove_duplicates(rows)
     rows = cut_negatives(rows, labels.min_area_m2)
     rows = rows.sort_values(["class", "polygon"], ascending=[False, True], kind="stable")
@@ -132,11 +127,6 @@ def read_rejected(path: Path, decisions: Sequence[Path]) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(rows, geometry=outlines, crs=LONLAT)
 
 
-def _read_grid(image: Path) -> Grid:
-    with open_raster(image) as dataset:
-        return Grid.from_raster(dataset)
-
-
 def _measure(rows: gpd.GeoDataFrame, labels: Labels) -> gpd.GeoDataFrame:
     """Return the rows with their areas, and a reason for slivers and for outlines too large for any landform."""
     west, south, east, north = rows.geometry.bounds.to_numpy().T
@@ -155,6 +145,13 @@ def _measure(rows: gpd.GeoDataFrame, labels: Labels) -> gpd.GeoDataFrame:
     for reason, condition in reasons.items():
         rows = set_reason(rows, condition, reason)
     return rows
+
+
+def _drawn_by_people(rows: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the usable outlines without their class, sorted by place; places rejected in the review come from a model."""
+    usable = rows[(rows["reason"] == "") & (rows["fold"] != REJECTED_FOLD)]
+    order = np.argsort(shapely.to_wkb(shapely.normalize(np.array(usable.geometry.values, dtype=object)), hex=True))
+    return usable.iloc[order][["polygon", "tile", "fold", "geometry"]].reset_index(drop=True)
 
 
 def _assign_tiles(rows: gpd.GeoDataFrame, grids: dict[str, Grid]) -> gpd.GeoDataFrame:

@@ -2,6 +2,8 @@
 
 Polygons are transformed to pixel coordinates once, by the arithmetic of gdal_rasterize, and burned in bands of rows. A shift
 by whole rows is exact in pixel coordinates, so the bands hold the same pixels as one run over the whole tile.
+
+The labels of the test side lie in a raster of their own: the label raster ignores (255) its ground and the gap round it.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +30,7 @@ from lobate.errors import UserError
 from lobate.io.grid import LONLAT, WGS84, Grid
 from lobate.io.mask_values import IGNORE, IMAGE_NODATA, LANDFORM
 from lobate.io.raster import open_raster, row_blocks
+from lobate.io.reserved import ReservedGround, ground_near
 from lobate.labels.reproject import to_crs
 from lobate.labels.tile_polygons import read_geometries
 
@@ -54,6 +57,8 @@ def rasterize_labels(
     polygons: Annotated[Path, Input(view=polygons_on_image)],
     label: Annotated[Path, Output()],
     record: Annotated[Path | None, Input()] = None,
+    reserved: Annotated[Path | None, Input(view=ground_near)] = None,
+    test_label: Annotated[Path | None, Output()] = None,
     *,
     ring_m: Annotated[float, Setting("labels.ring_m")],
 ) -> None:
@@ -62,14 +67,23 @@ def rasterize_labels(
     ``label`` is a tiled GeoTIFF of uint8: 1 where a pixel's centre lies in a kept positive; 255 where the image is nodata
     (all its bands are 0), in a positive of the user's list of removed outlines, or within ``ring_m`` metres of a kept
     positive's outline; 0 elsewhere. A kept positive is burned over a removed one. ``record`` (see ``compose_rgb``) is also 0
-    where the image is nodata, and takes a fraction of the time to read. Raises UserError when it is of another image.
+    where the image is nodata, and takes a fraction of the time to read. On ``reserved`` ground ``label`` is 255, and
+    ``test_label`` has the labels of the test side, 255 elsewhere. Raises UserError when the record is of another image.
     """
     with open_raster(image) as dataset, open_raster(record or image) as nodata, ThreadPoolExecutor(1) as reader:
         grid = Grid.from_raster(dataset)
         _check_same_grid(grid, nodata)
         shapes, values = _shapes_to_burn(polygons, grid, ring_m)
-        with _open_sparse(label, grid) as target:
+        ground = ReservedGround.read(reserved).near(grid)
+        with ExitStack() as files:
+            target = files.enter_context(_open_sparse(label, grid))
+            test = files.enter_context(_open_sparse(test_label, grid)) if test_label else None
             for start, rows in _label_bands(_nodata_bands(nodata, reader), grid, shapes, values):
+                band = grid.crop(start, 0, len(rows), grid.width)
+                if test:
+                    _write_blocks(test, np.where(ground.tested(band), rows, IGNORE).astype(np.uint8), start)
+                if reserved:
+                    rows[ground.hidden(band)] = IGNORE
                 _write_blocks(target, rows, start)
 
 

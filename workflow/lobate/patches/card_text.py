@@ -5,7 +5,6 @@ Every count comes from the rows of the split, of the footprints' layer ``removed
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from lobate.patches.windows import largest_side
+from lobate.patches.without_patches import in_words
 from lobate.settings.patches import Crop
 
 SIDES = ("training", "validation", "dropped")
@@ -37,7 +37,7 @@ class CardFacts:
     patches: pd.DataFrame
     tiles: pd.DataFrame
     balance: pd.DataFrame
-    left_out: dict[str, int]
+    left_out: pd.DataFrame
     sources: pd.DataFrame
     images: dict[str, dict[str, Any]]
     leakage: dict[str, Any]
@@ -45,7 +45,7 @@ class CardFacts:
 
 def write_card(facts: CardFacts) -> str:
     """Return the card as Markdown; the same facts give the same text."""
-    sections = (_introduction, _counts, _balance, _sources, _licence, _leakage, _folds, _files, _loading)
+    sections = (_introduction, _counts, _balance, _sources, _licence, _leakage, _test_side, _folds, _files, _loading)
     return "\n\n".join(filter(None, (section(facts) for section in sections))) + "\n"
 
 
@@ -70,9 +70,9 @@ def _counts(facts: CardFacts) -> str:
         text += "\n\nDropped patches are on neither side, because they overlap validation ground."
     if clipped:
         text += f"\n\n{clipped:,} patches are clipped by their image's edge."
-    if facts.left_out:
-        reasons = "; ".join(f"{count} ({reason})" for reason, count in facts.left_out.items())
-        text += f"\n\nOutlines whose surroundings the image does not show well enough gave no patches: {reasons}."
+    if len(facts.left_out):
+        lost = in_words(facts.left_out)
+        text += f"\n\n{len(facts.left_out):,} outlines gave no patches, each with its reason and setting: {lost}."
     return text
 
 
@@ -136,6 +136,29 @@ def _leakage(facts: CardFacts) -> str:
     )
 
 
+def _test_side(facts: CardFacts) -> str:
+    """Return the section on the test side, which says so plainly where there is none."""
+    test = facts.leakage.get("test")
+    if test is None:
+        return (
+            "## Test side\n\nThere is none (`patches.split.test`). The validation patches chose the model, so its IoU on them "
+            "flatters, and nothing here says how the model does on new ground."
+        )
+    shares = [(pair.split("/"), measures) for pair, measures in test["pairs"].items()]
+    rows = [
+        [*sides, _percent(pair["leaked_share"]), pair["polygons_on_both_sides"], f"{pair['nearest_m']:,.0f}"]
+        for sides, pair in shares
+    ]
+    header = ["side", "other side", "its ground seen in the side", "outlines on both sides", "nearest, m"]
+    return (
+        f"## Test side\n\n{test['patches']:,} patches of {test['outlines']:,} outlines, in files of their own (`test/`). No training, "
+        "threshold, mining or choice of a model depends on their labels: in all other patches and label rasters their ground, "
+        f"and the gap of {test['gap_km']:g} km round it, is ignored (255). Left out of the other sides: "
+        f"{test['left_out']['on_test_ground']:,} patches on its ground, {test['left_out']['in_the_gap']:,} in the gap. None of its outlines "
+        f"came from a model.\n\n{_table(header, rows)}"
+    )
+
+
 def _folds(facts: CardFacts) -> str:
     folds = facts.leakage.get("folds", [])
     rows = [[number, *_measure_cells(measures)[1:]] for number, measures in enumerate(folds)]
@@ -160,6 +183,7 @@ def _files(facts: CardFacts) -> str:
         "`polygon`, `class`, shares of `valid`, `positive` and `ignored` pixels, `entropy` (base 10), `digest` (sha256 of its "
         "bytes), `side`, `group` (what stayed together) and `other_side` (by the other protocol).\n"
         "- `<tile>.gpkg`: the footprints in the tile's own CRS, and in the layer `removed` what was left out and why.\n"
+        "- `test/<tile>.npy` and `test/<tile>.gpkg`: the same for the test side, where there is one.\n"
         "- `leakage.json`: the numbers above. `contact_sheet.png`: a sample to look at."
     )
 
@@ -245,12 +269,6 @@ def _class_shares(patches: pd.DataFrame) -> dict[str, float]:
         "background": 1 - landform - ignored if len(patches) else 0.0,
         "ignored": ignored,
     }
-
-
-def count_exclusions(removed: pd.DataFrame) -> dict[str, int]:
-    """Count the sub-images that were left out, by reason without its numbers."""
-    reasons = removed["reason"].map(lambda reason: re.split(r"\s\d", reason)[0])
-    return {str(reason): int(count) for reason, count in reasons.value_counts().sort_index().items()}
 
 
 def count_by_source(outlines: pd.DataFrame, patches: pd.DataFrame) -> pd.DataFrame:

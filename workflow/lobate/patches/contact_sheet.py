@@ -13,6 +13,7 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.vector import read_polygons, write_layers
 from lobate.patches.footprints import read_footprints
+from lobate.patches.without_patches import in_words, read_removed, without_patches
 from lobate.settings.patches import Sheet
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def contact_sheet(
     """Draw a sample of the patches of all tiles into ``sheet``, a PNG, suspicious ones first.
 
     ``patches`` and ``footprints`` are those of the same tiles, in the same order. Raises UserError where they do not fit.
-    A patch is suspicious by the signs of ``contact_sheet_figure.flag``.
+    A patch is suspicious by the signs of ``contact_sheet_figure.flag``. The header counts the outlines without a patch.
     """
     from lobate.io.patches import open_patches
     from lobate.patches.contact_sheet_figure import draw_contact_sheet, sample
@@ -53,7 +54,8 @@ def contact_sheet(
     log.info("The contact sheet shows %d of %d patches, %d of them suspicious.", len(sampled), len(pool), suspicious)
     outlines = read_polygons(polygons, "kept")
     by_tile = {number: outlines.to_crs(tile.crs) for number, tile in enumerate(tiles)}
-    draw_contact_sheet(sheet, sampled, arrays, by_tile, len(pool))
+    lost = without_patches(pool, read_removed(footprints))
+    draw_contact_sheet(sheet, sampled, arrays, by_tile, len(pool), in_words(lost))
 
 
 def _without_crs(tile: gpd.GeoDataFrame) -> pd.DataFrame:

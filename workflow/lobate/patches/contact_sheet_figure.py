@@ -22,7 +22,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
 from lobate.io.mask_values import IGNORE
-from lobate.patches.pool import seeded_hash
+from lobate.io.places import seeded_hash
 
 LOW_VALID = 0.9
 LOW_ENTROPY = 1.0
@@ -82,12 +82,17 @@ def flag(patches: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_contact_sheet(
-    path: Path, sampled: pd.DataFrame, arrays: list[np.ndarray], outlines: dict[int, gpd.GeoDataFrame], total: int
+    path: Path,
+    sampled: pd.DataFrame,
+    arrays: list[np.ndarray],
+    outlines: dict[int, gpd.GeoDataFrame],
+    total: int,
+    lost: str = "",
 ) -> None:
     """Draw the ``sampled`` patches (see ``sample``; ``file`` is the number of their array) into a PNG.
 
-    ``outlines``: for each array, those of all polygons in its tile's CRS; ``total``: number of patches of all tiles. The
-    same input gives the same bytes.
+    ``outlines``: for each array, those of all polygons in its tile's CRS; ``total``: number of patches of all tiles; ``lost``:
+    the outlines without a patch, in words. The same input gives the same bytes.
     """
     with mpl.rc_context():
         mpl.rcdefaults()
@@ -95,7 +100,7 @@ def draw_contact_sheet(
         rows = max(1, ceil(len(sampled) / COLUMNS))
         figure = Figure(figsize=(COLUMNS * CELL, HEADER + rows * (CELL + CAPTION)), facecolor="white")
         FigureCanvasAgg(figure)
-        _draw_header(figure, sampled, total)
+        _draw_header(figure, sampled, total, lost)
         for (_, row), axes in zip(sampled.iterrows(), _patch_axes(figure), strict=False):
             _draw_image(axes, arrays[row["file"]][row["row"]], row)
             _draw_outlines(axes, outlines[row["file"]], row)
@@ -103,13 +108,16 @@ def draw_contact_sheet(
         figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
 
 
-def _draw_header(figure: Figure, sampled: pd.DataFrame, total: int) -> None:
+def _draw_header(figure: Figure, sampled: pd.DataFrame, total: int, lost: str) -> None:
     suspicious = int((sampled["suspicion"] > 0).sum())
     top, left = 1 - 0.12 / figure.get_figheight(), 0.1 / figure.get_figwidth()
     words = f"{len(sampled)} of {total:,} patches, one of each outline; "
     first = f"first {suspicious} look suspicious, worst first" if suspicious > 1 else "first looks suspicious"
     words += f"the {first}" if suspicious else "none looks suspicious"
     figure.text(left, top, words, fontsize=12, weight="bold", va="top")
+    if lost:
+        below = 1 - 0.36 / figure.get_figheight()
+        figure.text(left, below, f"no patch: {lost}", fontsize=8, weight="bold", va="top", color=WARNING)
     lines = [Line2D([], [], color=colour, linewidth=2) for colour in COLOURS.values()]
     lines += [Line2D([], [], color=INK, linewidth=3), Line2D([], [], color=IGNORED, linewidth=8)]
     names = ["positive outline", "negative outline", "thick: the patch's own", "label ignored"]

@@ -3,6 +3,9 @@
 Every outline of the tile, positive or negative, has a sub-image (see ``windows``). It is kept or left out by its quality:
 the share of valid pixels and the entropy of the grey levels. Labels come from the label raster, so neighbouring landforms
 are labelled too, also round a negative.
+
+The patches of the test side lie in files of their own, with labels from a raster of their own. No other patch shows ground
+of the test side, or of the gap round it.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from lobate.errors import UserError
 from lobate.io.grid import Grid
 from lobate.io.mask_values import IGNORE, IMAGE_NODATA, LANDFORM
 from lobate.io.raster import open_raster, row_blocks
+from lobate.io.reserved import IN_GAP, ON_TEST, ReservedGround, ground_near, reserved_outlines
 from lobate.io.vector import read_polygons, write_layers
 from lobate.patches.footprints import PATCH_COLUMNS, REMOVED_COLUMNS, footprint_layer
 from lobate.patches.windows import Window, largest_side, sub_images, windows
@@ -63,6 +67,10 @@ def crop_patches(
     polygons: Annotated[Path, Input(view=polygons_of_tile)],
     patches: Annotated[Path, Output()],
     footprints: Annotated[Path, Output()],
+    reserved: Annotated[Path | None, Input(view=ground_near)] = None,
+    test_label: Annotated[Path | None, Input()] = None,
+    test_patches: Annotated[Path | None, Output()] = None,
+    test_footprints: Annotated[Path | None, Output()] = None,
     *,
     tile: str,
     crop: Annotated[Crop, Setting("patches.crop")],
@@ -71,25 +79,53 @@ def crop_patches(
 
     ``patches``: npy, (n, P, P, bands + 1) uint8 with P = core + 2 x margin, the image's bands and then the label (0, 1, 255 =
     ignore); it can be memory-mapped. A smaller patch lies top left, the rest is image 0 and label 255. ``footprints``:
-    layers ``patches`` and ``removed`` in the tile's CRS; ``row`` of a patch is its place in the npy.
+    layers ``patches`` and ``removed`` in the tile's CRS; ``row`` of a patch is its place in the npy. ``removed`` has the
+    sub-images of too little quality, and the patches that show ``reserved`` ground. ``test_patches`` and
+    ``test_footprints`` are the same for the outlines of the test side, labelled by ``test_label``. Patches are in the order
+    of their outlines' ids, with a test side in the order of their places.
 
     Raises UserError when image and label raster are not on one grid, or not 8-bit.
     """
-    with open_raster(image) as scene, open_raster(label) as label_raster:
-        _check_rasters(scene, label_raster)
+    with open_raster(image) as scene:
         outlines = read_polygons(polygons, "kept").to_crs(scene.crs)
         outlines = outlines[outlines["tile"] == tile].sort_values("polygon", kind="stable")
+        if reserved:  # ids made of file names and numbers change where an outline of the test side changes its file
+            outlines = outlines.iloc[np.lexsort(outlines.bounds.to_numpy().T)]
+        ground = ReservedGround.read(reserved).near(Grid.from_raster(scene))
+        tested = outlines["polygon"].isin(reserved_outlines(reserved)["polygon"])
+        _crop_side(scene, label, outlines[~tested], tile, crop, ground, patches, footprints)
+        if test_patches and test_footprints and test_label:
+            log.info("The test side:")
+            nowhere = ReservedGround.read(None)
+            _crop_side(scene, test_label, outlines[tested], tile, crop, nowhere, test_patches, test_footprints, "test_")
+
+
+def _crop_side(
+    scene: DatasetReader,
+    label: Path,
+    outlines: gpd.GeoDataFrame,
+    tile: str,
+    crop: Crop,
+    ground: ReservedGround,
+    patches: Path,
+    footprints: Path,
+    prefix: str = "",
+) -> None:
+    """Write the patches of these outlines, less those that show reserved ``ground`` (in the CRS of ``scene``)."""
+    grid = Grid.from_raster(scene)
+    with open_raster(label) as label_raster:
+        _check_rasters(scene, label_raster)
         kept, removed = _sub_images(scene, outlines, crop)
         plan = [
             {**sub_image, "window": window, "clipped": sub_image["clipped"] and _at_edge(window, scene.shape)}
             for sub_image in kept
             for window in windows(sub_image["window"], crop.core, crop.margin)
         ]
+        plan, on_reserved = _off_reserved_ground(plan, grid, ground)
         rows = _write_patches(patches, scene, label_raster, plan, largest_side(crop.core, crop.margin))
-        for number, row in enumerate(rows):
-            row |= {"patch": f"{tile}_{number:05d}", "tile": tile, "row": number}
-        grid = Grid.from_raster(scene)
-        removed = [row | {"tile": tile} for row in removed]
+    for number, row in enumerate(rows):
+        row |= {"patch": f"{tile}_{prefix}{number:05d}", "tile": tile, "row": number}
+    removed = [row | {"tile": tile} for row in [*removed, *on_reserved]]
     write_layers(
         footprints,
         {
@@ -98,6 +134,18 @@ def crop_patches(
         },
     )
     _log_summary(tile, len(outlines), kept, rows, removed)
+
+
+def _off_reserved_ground(
+    plan: list[dict[str, Any]], grid: Grid, ground: ReservedGround
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the patches off the test side and the gap, and those left out with their reason."""
+    kept: list[dict[str, Any]] = []
+    removed: list[dict[str, Any]] = []
+    for row in plan:
+        reason = ground.touched_by(grid.crop(*row["window"]).footprint)
+        (removed if reason else kept).append(row | {"reason": reason})
+    return kept, removed
 
 
 def _check_rasters(scene: DatasetReader, label_raster: DatasetReader) -> None:
@@ -198,7 +246,11 @@ def _log_summary(
         cut = sum(row["clipped"] for row in rows)
         log.info("%d sub-images are clipped by the image's edge, which cuts %d of their patches.", clipped, cut)
     for row in removed:
-        log.warning("The sub-image of %s is left out: %s.", row["polygon"], row["reason"])
+        if row["reason"] not in (ON_TEST, IN_GAP):
+            log.warning("The sub-image of %s is left out: %s.", row["polygon"], row["reason"])
+    for reason in (ON_TEST, IN_GAP):
+        if count := sum(row["reason"] == reason for row in removed):
+            log.info("%d patches lie %s and are left out.", count, reason)
     unlabelled = {row["polygon"] for row in rows if row["class"] == "positive"}
     unlabelled -= {row["polygon"] for row in rows if row["positive"] > 0}
     if unlabelled:

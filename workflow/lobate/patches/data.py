@@ -41,13 +41,18 @@ class Patches(Dataset[Sample]):
     ) -> None:
         """Open the split in ``folder`` (results/<region>/patches); with ``fold`` the sides are those of that fold.
 
-        Raises UserError when the side or the fold does not exist, or a patch file does not go with the split.
+        The side ``test`` has files of its own, and no folds. Raises UserError when the side or the fold does not exist, or a
+        patch file does not go with the split.
         """
         self.folder, self.transform = Path(folder), transform
+        if side == "test":
+            self.folder = self.folder / "test"
+            self.table = _test_table(self.folder, fold)
+            return
         split = read_layer(self.folder / "split.gpkg", "split")
         sides = split["side"] if fold is None else _fold_sides(split, fold)
         if side not in ("training", "validation"):
-            raise UserError(f"There is no side {side}; there are training and validation.")
+            raise UserError(f"There is no side {side}; there are training, validation and test.")
         self.table = pd.DataFrame(split[sides == side].drop(columns="geometry")).reset_index(drop=True)
         """One row for each patch: the columns of split.gpkg."""
         for tile, rows in split.groupby("tile"):
@@ -65,6 +70,21 @@ class Patches(Dataset[Sample]):
 
     def _file(self, tile: str) -> Path:
         return self.folder / f"{tile}.npy"
+
+
+def _test_table(folder: Path, fold: int | None) -> pd.DataFrame:
+    """Return one row for each patch of the test side; its footprints stand for the split."""
+    footprints = sorted(folder.glob("*.gpkg"))
+    if fold is not None or not footprints:
+        raise UserError(
+            f"There is no test side in {folder}. Set patches.split.test and run again."
+            if fold is None
+            else "The test side has no folds. Ask for it without a fold."
+        )
+    tables = [read_layer(path, "patches") for path in footprints]
+    for path, table in zip(footprints, tables, strict=True):
+        open_patches(path.with_suffix(".npy"), len(table))
+    return pd.concat([pd.DataFrame(table.drop(columns="geometry")) for table in tables], ignore_index=True)
 
 
 def _fold_sides(split: pd.DataFrame, fold: int) -> np.ndarray:

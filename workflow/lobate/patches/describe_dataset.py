@@ -18,15 +18,16 @@ from lobate.patches.card_text import (
     class_balance,
     count_by_source,
     count_by_tile,
-    count_exclusions,
     write_card,
 )
 from lobate.patches.footprints import PATCH_COLUMNS
+from lobate.patches.without_patches import read_removed, without_patches
 from lobate.settings.patches import Crop
 
 log = logging.getLogger(__name__)
 
 LEAKAGE_KEYS = ("patches", "training", "validation", "dropped", "leaked_share", "polygons_on_both_sides", "nearest_m")
+TEST_KEYS = ("patches", "outlines", "gap_km", "left_out", "pairs")
 
 
 def outline_sources(source: Path, target: Path) -> None:
@@ -55,7 +56,6 @@ def describe_dataset(
     UserError when one of them lacks something.
     """
     rows, measured = _read_split(split), _read_leakage(leakage)
-    removed = pd.concat([read_layer(path, "removed").drop(columns="geometry") for path in footprints])
     outlines = pd.DataFrame(read_layer(polygons, "kept"))
     images = {path.stem: _read_facts(path) for path in sorted(facts, key=lambda path: path.stem)}
     card_facts = CardFacts(
@@ -67,7 +67,7 @@ def describe_dataset(
         patches=rows,
         tiles=count_by_tile(rows),
         balance=class_balance(rows),
-        left_out=count_exclusions(removed),
+        left_out=without_patches(rows, read_removed(footprints)),
         sources=count_by_source(outlines, rows),
         images=images,
         leakage=measured,
@@ -89,10 +89,12 @@ def _read_split(path: Path) -> pd.DataFrame:
 
 def _read_leakage(path: Path) -> dict[str, Any]:
     def checked(leakage: dict[str, Any]) -> dict[str, Any]:
-        methods = [leakage[name] for name in leakage.keys() - {"used", "folds"}] + leakage.get("folds", [])
+        methods = [leakage[name] for name in leakage.keys() - {"used", "folds", "test"}] + leakage.get("folds", [])
         whole = all("impossible" in method or method.keys() >= {*LEAKAGE_KEYS} for method in methods)
         if not (leakage["used"] in leakage and whole):
             raise ValueError("it lacks measures of the leakage")
+        if "test" in leakage and not leakage["test"].keys() >= {*TEST_KEYS}:
+            raise ValueError("it lacks measures of the test side")
         return leakage
 
     return parse_json(path, checked, "a leakage.json written by `split-patches`", "Make it again with split-patches.")

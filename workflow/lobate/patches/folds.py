@@ -16,8 +16,9 @@ import pandas as pd
 
 from lobate.errors import UserError
 from lobate.io.decisions import REJECTED_FOLD
+from lobate.io.places import seeded_hash
 from lobate.patches.grouping import block_names, group_names
-from lobate.patches.pool import Pool, seeded_hash
+from lobate.patches.pool import Pool
 from lobate.patches.user_split import fold_numbers, split_labels
 from lobate.settings.patches import Split
 

@@ -18,10 +18,10 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 
+from lobate.io.places import blocks_of, seeded_hash
 from lobate.patches.overlap import overlapping
-from lobate.patches.pool import Pool, seeded_hash
+from lobate.patches.pool import Pool
 
-EARTH_KM = 6371.0
 PIECE_SIZE = 25
 """Patches of a piece, those of about four outlines: small pieces sample a large region better than one large piece."""
 MAX_STARTS = 8
@@ -35,16 +35,8 @@ def group_names(pool: Pool) -> np.ndarray:
 
 
 def block_names(pool: Pool, block_km: float) -> np.ndarray:
-    """Return the name of the block at each patch's centre, (n,): squares of ``block_km``, rows counted from the equator.
-
-    Rows are equally high, and the blocks of a row are as wide as high at its middle latitude. No other patch changes them.
-    """
-    bounds = np.radians(pool.footprints.bounds.to_numpy())
-    lon, lat = (bounds[:, 0] + bounds[:, 2]) / 2, (bounds[:, 1] + bounds[:, 3]) / 2
-    rows = np.floor(lat * EARTH_KM / block_km)
-    middle = (rows + 0.5) * block_km / EARTH_KM
-    cols = np.floor(lon * np.cos(middle) * EARTH_KM / block_km)
-    return np.array([f"{row:.0f}/{col:.0f}" for row, col in zip(rows, cols, strict=True)])
+    """Return the name of the block at each patch's centre, (n,). No other patch changes it."""
+    return blocks_of(pool.footprints.bounds.to_numpy(), block_km)
 
 
 def choose_groups(pool: Pool, names: np.ndarray, count: int) -> np.ndarray:

@@ -1,17 +1,24 @@
-"""Leakage: how much of the validation ground training has seen, which flatters a validation IoU."""
+"""Leakage: how much of one side's ground another side has seen, which flatters an IoU; for all pairs of sides."""
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from lobate.errors import UserError
 from lobate.io.grid import WGS84
+from lobate.io.reserved import IN_GAP, ON_TEST
 from lobate.patches.overlap import overlapping
 from lobate.patches.pool import Pool
 from lobate.patches.split_methods import Sides
+
+LOST = {"on_test_ground": ON_TEST, "in_the_gap": IN_GAP}
+"""Count in leakage.json -> the reason in the footprints' layer ``removed``."""
 
 
 def leakage_report(
@@ -33,17 +40,43 @@ def measure_leakage(pool: Pool, sides: np.ndarray) -> dict[str, Any]:
     - nearest_m: shortest distance from a validation to a training footprint, in metres; 0 where they overlap.
     """
     training, validation = sides == "training", sides == "validation"
-    shared = overlapping(pool.overlap, validation) & training
-    polygons = pool.polygons
     return {
         "patches": len(pool),
         "training": int(training.sum()),
         "validation": int(validation.sum()),
         "dropped": int((sides == "dropped").sum()),
-        "leaked_share": _leaked_share(pool, validation, shared),
-        "polygons_on_both_sides": len(np.intersect1d(polygons[training], polygons[validation])),
-        "nearest_m": 0.0 if shared.any() else _nearest_m(pool, training, validation),
+        **measure_pair(pool, training, validation),
     }
+
+
+def measure_pair(pool: Pool, seen: np.ndarray, judged: np.ndarray) -> dict[str, Any]:
+    """Return the three measures of leakage from the patches ``seen`` to those ``judged``; both are (n,) of bool, not empty."""
+    shared = overlapping(pool.overlap, judged) & seen
+    polygons = pool.polygons
+    return {
+        "leaked_share": _leaked_share(pool, judged, shared),
+        "polygons_on_both_sides": len(np.intersect1d(polygons[seen], polygons[judged])),
+        "nearest_m": 0.0 if shared.any() else _nearest_m(pool, seen, judged),
+    }
+
+
+def measure_test_side(
+    layer: gpd.GeoDataFrame, test: gpd.GeoDataFrame, removed: pd.DataFrame, gap_km: float
+) -> dict[str, Any]:
+    """Return what leakage.json holds of the test side: its size, what it and the gap cost, and the leakage of each pair.
+
+    ``layer``: the split, ``test``: the footprints of the test side, both in EPSG:4326; ``removed``: what `crop-patches` left
+    out of the other sides. A pair ``a/b`` measures the ground of b that a has seen.
+    """
+    pool = Pool(gpd.GeoDataFrame(pd.concat([layer[test.columns], test], ignore_index=True), crs=layer.crs), 0)
+    sides = np.array([*layer["side"], *["test"] * len(test)], dtype=object)
+    pairs = {
+        f"{seen}/{judged}": measure_pair(pool, sides == seen, sides == judged)
+        for seen, judged in combinations(("training", "validation", "test"), 2)
+    }
+    counts = {name: int((removed["reason"] == reason).sum()) for name, reason in LOST.items()}
+    outlines = test["polygon"].nunique()
+    return {"patches": len(test), "outlines": outlines, "gap_km": gap_km, "left_out": counts, "pairs": pairs}
 
 
 def _leaked_share(pool: Pool, validation: np.ndarray, shared: np.ndarray) -> float:

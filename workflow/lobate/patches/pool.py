@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from hashlib import sha256
 
 import geopandas as gpd
 import numpy as np
 from scipy.sparse import csr_array
 
+from lobate.io.places import seeded_hash
 from lobate.patches.overlap import connected_groups, overlap_matrix, overlapping
-
-
-def seeded_hash(seed: int, name: str) -> int:
-    """Return a pseudo-random number of 64 bits that depends on ``seed`` and ``name`` alone."""
-    return int.from_bytes(sha256(f"{seed}/{name}".encode()).digest()[:8], "big")
 
 
 def n_validation(patches: int, share: float) -> int:

@@ -7,6 +7,9 @@
 - ``blocks``: squares of ground stay on one side; training patches that overlap validation ground are dropped.
 - ``field``: the outlines' own field decides (see ``user_split``); training patches are dropped likewise.
 
+The patches of the test side are no part of the split: they lie in files of their own, and none of the patches here shows
+their ground. Only the leakage covers them, for all pairs of sides.
+
 A dropped patch is on neither side. It is in the layer with its reason, and counted in the log and in the leakage.
 
 Further patches change little. In random, m of them move at most m others. In grouped, m patches in groups of their own move
@@ -31,6 +34,7 @@ from lobate.io.jsonfile import write_json
 from lobate.io.vector import write_layers
 from lobate.patches.footprints import read_all_footprints
 from lobate.patches.user_split import fold_fields, read_user_split
+from lobate.patches.without_patches import check_positives_left, in_words, read_removed, without_patches
 from lobate.settings.patches import Split
 
 if TYPE_CHECKING:
@@ -44,6 +48,7 @@ def split_patches(
     split: Annotated[Path, Output()],
     leakage: Annotated[Path, Output()],
     polygons: Annotated[Path | None, Input(view=fold_fields)] = None,
+    test_footprints: Annotated[list[Path] | None, Input()] = None,
     *,
     split_settings: Annotated[Split, Setting("patches.split")],
     seed: Annotated[int, Setting("seed")],
@@ -54,16 +59,20 @@ def split_patches(
     field's value), ``side`` (training, validation or dropped), ``reason`` (of dropping), ``other_side`` (by the other
     protocol: random, or grouped if the method is random; dropped where that is impossible), ``fold`` (in which it
     validates, -1 for none) and ``clash`` (the folds in which it must not train, as comma-separated numbers).
-    ``leakage``: JSON with the measures of ``leakage.measure_leakage`` for random, grouped, the method used and each fold.
+    ``leakage``: JSON with the measures of ``leakage.measure_leakage`` for random, grouped, the method used and each fold;
+    with ``test_footprints``, those of the test side, also of ``leakage.measure_test_side``.
 
-    Raises UserError when there are fewer than two patches, or when the method leaves a side or a fold empty.
+    Raises UserError when there are fewer than two patches, when no positive outline gave a patch, or when the method leaves
+    a side or a fold empty.
     """
     from lobate.patches.folds import divide_into_folds
-    from lobate.patches.leakage import leakage_report
+    from lobate.patches.leakage import leakage_report, measure_test_side
     from lobate.patches.pool import Pool
     from lobate.patches.split_methods import split_by_protocols
 
-    table = read_all_footprints(footprints)
+    table, removed = read_all_footprints(footprints), read_removed(footprints)
+    lost = without_patches(table, removed)
+    check_positives_left(table, lost)
     if len(table) < 2:
         raise UserError(
             f"There {'is only one patch' if len(table) else 'are no patches'} in {len(footprints)} tiles, too few to split "
@@ -76,9 +85,34 @@ def split_patches(
     folds = divide_into_folds(pool, split_settings) if split_settings.folds else None
     measured = leakage_report(pool, splits, folds.sides if folds else [], used)
     layer = _layer(table, splits, used, folds)
+    if test_footprints:
+        test = _read_test_side(test_footprints)
+        measured["test"] = measure_test_side(
+            layer, test, removed, split_settings.test.gap_km if split_settings.test else 0.0
+        )
     write_layers(split, {"split": layer})
     write_json(leakage, measured)
+    if len(lost):
+        log.warning("%d outlines gave no patch: %s.", len(lost), in_words(lost))
     _log_summary(measured, table, layer["side"].to_numpy())
+
+
+def _read_test_side(footprints: list[Path]) -> gpd.GeoDataFrame:
+    """Return the footprints of the test side in EPSG:4326. Raises UserError when there are none."""
+    test, lost = (
+        read_all_footprints(footprints),
+        without_patches(read_all_footprints(footprints), read_removed(footprints)),
+    )
+    if len(lost):
+        log.warning("%d outlines of the test side gave no patch: %s.", len(lost), in_words(lost))
+    if test.empty:
+        raise UserError(
+            f"The test side has no patches: {in_words(lost) or 'it has no outlines'}. Change that setting, or reserve other "
+            "ground with patches.split.test."
+        )
+    if not (test["positive"] > 0).any():
+        log.warning("No patch of the test side shows the landform, so its IoU is unknown. Change patches.split.test.")
+    return test
 
 
 def _layer(table: gpd.GeoDataFrame, splits: dict[str, Any], used: str, folds: Folds | None) -> gpd.GeoDataFrame:
@@ -115,7 +149,20 @@ def _log_summary(measured: dict[str, Any], table: gpd.GeoDataFrame, sides: np.nd
         log.info(
             "Fold %d: %d train, %d validate, %d overlap.", number, fold["training"], fold["validation"], fold["dropped"]
         )
-    for method in sorted(measured.keys() - {"used", "folds"}):
+    _log_test_side(measured.get("test"))
+    for method in sorted(measured.keys() - {"used", "folds", "test"}):
         if "leaked_share" in measured[method]:
             share = 100 * measured[method]["leaked_share"]
             log.info("Split %s: %.1f %% of the validation ground lies inside training footprints.", method, share)
+
+
+def _log_test_side(test: dict[str, Any] | None) -> None:
+    if test is None:
+        return
+    left_out = test["left_out"]
+    log.info(
+        "Test side: %d patches of %d outlines; left out of the other sides: %d patches on its ground, %d in its gap of %g km.",
+        *(test["patches"], test["outlines"], left_out["on_test_ground"], left_out["in_the_gap"], test["gap_km"]),
+    )
+    for pair, measures in test["pairs"].items():
+        log.info("Sides %s: nearest patches %.0f m apart.", pair, measures["nearest_m"])

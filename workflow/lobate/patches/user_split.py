@@ -57,7 +57,8 @@ def split_labels(polygons: np.ndarray, field_values: dict[str, str]) -> np.ndarr
         wrong = min(unknown or numbers)
         raise UserError(
             f"The outline {polygons[labels == wrong][0]} has {wrong} in the field that labels.fold_field names. It may hold the words "
-            "training and validation, or numbers of folds, but nothing else and not both. Correct it in the outlines' file."
+            "training and validation, or numbers of folds, but nothing else and not both. Correct it in the outlines' file; "
+            "test takes effect with patches.split.test.method: field."
         )
     return labels
 

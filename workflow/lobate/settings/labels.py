@@ -26,7 +26,7 @@ class Labels(Section):
     min_width_m: Annotated[float, Field(ge=0)] = 1.0
     """Outlines with a smaller mean width (twice the area over the perimeter) are slivers too."""
     fold_field: str | None = None
-    """Field in all these files with each outline's side (training or validation) or fold (a number), for
-    patches.split.method: field."""
+    """Field in all these files with each outline's side (training, validation or test) or fold (a number), for
+    patches.split.method: field and patches.split.test.method: field."""
     ring_m: Annotated[float, Field(ge=0)] = 0.0
     """Pixels within this distance of an outline are ignored (255), since the line itself is uncertain."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from lobate.settings.base import Section
+from lobate.settings.base import PolygonFile, Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -26,8 +26,31 @@ class Crop(Section):
     """A sub-image is kept if the entropy (base 10) of its grey levels is at least this."""
 
 
+class Reserved(Section):
+    """The test side: ground that no training, threshold or choice of a model may depend on."""
+
+    method: Literal["groups", "blocks", "field", "region"]
+    """groups: outlines with overlapping sub-images stay together, and whole groups are reserved. blocks: squares of ground of
+    patches.split.block_km. field: outlines with test in the field of labels.fold_field. region: the ground in a file, and
+    all outlines that touch it."""
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the outlines on the test side, for groups and blocks."""
+    region: PolygonFile | None = None
+    """Vector file with the ground of the method region, drawn without sight of a map."""
+    gap_km: Annotated[float, Field(ge=0)] = 0.0
+    """Distance in kilometres between the test side and the patches of the other sides, against spatial autocorrelation."""
+
+    @model_validator(mode="after")
+    def _region_with_its_file(self) -> Reserved:
+        if (self.method == "region") != (self.region is not None):
+            raise ValueError(
+                "the method region needs the setting region with a file of outlines, and no other method has one"
+            )
+        return self
+
+
 class Split(Section):
-    """The split into training and validation patches."""
+    """The split into training and validation patches, and the test side."""
 
     method: Literal["random", "grouped", "blocks", "field"] = "grouped"
     """random: the paper's, which leaks where patches overlap. grouped: connected groups of overlapping footprints stay
@@ -40,6 +63,9 @@ class Split(Section):
     folds: Annotated[int, Field(ge=0, le=100)] = 0
     """Number of folds for cross-validation, divided by the same method; 0 for none. With the method field, the number
     of different folds in that field."""
+
+    test: Reserved | None = None
+    """Ground reserved for a test of the chosen model; none: its only IoU is the one that it was selected by."""
 
     @field_validator("folds")
     @classmethod

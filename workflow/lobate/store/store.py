@@ -8,6 +8,7 @@
     work/<job>/                the folder of a running job (lobate.store.jobs)
     aside/<batch>/             unused files, until they are dropped (lobate.store.gc)
     scratch/<key>/             checkpoints of an interrupted job
+    judged/<test side>/<model> a model that a test side has judged (lobate.store.judged)
 
 Every file is written under a temporary name in the same file system and renamed, objects before the recipe that names
 them. So a killed job leaves nothing that looks like a result. Two jobs with one key both succeed: the first commit

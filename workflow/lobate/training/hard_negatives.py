@@ -1,15 +1,15 @@
 """Hard-negative mining: detections outside all outlines, and the patches cut round the most confident of them.
 
-A candidate touches no landform outline, no validation ground and no vetoed place. It is a false positive for certain
-where a person rejected the place, or outlined every landform around it. Elsewhere it may be an unknown landform.
+A candidate touches no landform outline, no validation ground, no reserved ground and no vetoed place. It is a false positive
+for certain where a person rejected the place, or outlined every landform around it. Elsewhere it may be an unknown landform.
 `training.mining.from` says which candidates are mined. Patches are windows of one size that hold the detection and touch
-no validation ground.
+neither validation ground nor reserved ground.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -27,7 +27,8 @@ from lobate.io.decisions import confirmed_outlines, rejected_candidates
 from lobate.io.grid import Grid
 from lobate.io.mask_values import IGNORE
 from lobate.io.raster import open_raster
-from lobate.io.vector import LONLAT, geodesic_area_m2, read_layer, read_polygons
+from lobate.io.reserved import IN_GAP, ON_TEST, ReservedGround
+from lobate.io.vector import LONLAT, geodesic_area_m2, read_layer, read_polygons, write_layers
 from lobate.settings.training import Mining
 from lobate.training.ignored import BACKGROUND, mask_of
 
@@ -43,8 +44,9 @@ Corner = tuple[int, int]
 class Zones:
     """Ground that decides about a detection.
 
-    Nothing is mined on ``landforms`` (outlines, kept or removed), ``validation`` footprints and ``vetoed`` places. There is
-    no landform in ``negatives`` (outlines, and rejected places); ``complete`` are areas in which all landforms are outlined.
+    Nothing is mined on ``landforms`` (outlines, kept or removed), ``validation`` footprints, ``vetoed`` places, and the ground
+    ``reserved`` for the test. There is no landform in ``negatives`` (outlines, and rejected places); ``complete`` are areas in
+    which all landforms are outlined.
     """
 
     landforms: gpd.GeoSeries
@@ -52,6 +54,7 @@ class Zones:
     vetoed: gpd.GeoSeries
     negatives: gpd.GeoSeries
     complete: gpd.GeoSeries
+    reserved: ReservedGround = field(default_factory=lambda: ReservedGround.read(None))
 
     @classmethod
     def read(
@@ -61,6 +64,7 @@ class Zones:
         vetoes: Path | None = None,
         decisions: Sequence[Path] = (),
         complete: Path | None = None,
+        reserved: Path | None = None,
     ) -> Zones:
         """Read all zones, in EPSG:4326; outlines confirmed in the review count as vetoed."""
         kept, removed = (read_polygons(polygons, layer) for layer in ("kept", "removed"))
@@ -72,18 +76,20 @@ class Zones:
             _series([*_read_places(vetoes), *confirmed_outlines(decisions)]),
             _series([*kept.loc[kept["class"] == "negative", "geometry"], *rejected_candidates(decisions)]),
             _read_places(complete),
+            ReservedGround.read(reserved),
         )
 
     def near(self, grid: Grid) -> Zones:
         """Return the zones near one grid, in its CRS."""
         outline = gpd.GeoSeries([grid.footprint.segmentize(grid.footprint.length / 64)], crs=grid.crs).to_crs(LONLAT)[0]
         layers = [layer.iloc[np.sort(layer.sindex.query(outline.buffer(1e-3)))] for layer in self.layers]
-        return Zones(*(layer.to_crs(grid.crs) for layer in layers))
+        landforms, validation, vetoed, negatives, complete = (layer.to_crs(grid.crs) for layer in layers)
+        return Zones(landforms, validation, vetoed, negatives, complete, self.reserved.near(grid))
 
     @property
     def layers(self) -> tuple[gpd.GeoSeries, ...]:
-        """All zones, in the order of the fields."""
-        return tuple(getattr(self, zone.name) for zone in fields(self))
+        """All zones of places, in the order of the fields; the reserved ground has its own reader."""
+        return tuple(getattr(self, zone.name) for zone in fields(self) if zone.name != "reserved")
 
 
 def _series(shapes: Iterable[BaseGeometry]) -> gpd.GeoSeries:
@@ -92,6 +98,22 @@ def _series(shapes: Iterable[BaseGeometry]) -> gpd.GeoSeries:
 
 def _read_places(path: Path | None) -> gpd.GeoSeries:
     return read_layer(path).geometry.to_crs(LONLAT) if path else _series([])
+
+
+def outlines_elsewhere(source: Path, target: Path, reserved: Path | None = None) -> None:
+    """Write the outlines of ``source``, kept and removed, less those within reserved ground: a view.
+
+    Nothing is mined there anyway, so mining does not depend on the outlines of the test side.
+    """
+    ground = shapely.union_all(ReservedGround.read(reserved).all.to_numpy())
+    layers = {}
+    for name in ("kept", "removed"):
+        rows = read_polygons(source, name)
+        rows = rows[~shapely.within(rows.geometry.to_numpy(), ground)]
+        if reserved:  # the order of ids may depend on the outlines of the test side
+            rows = rows.iloc[np.argsort(rows.geometry.to_wkb(hex=True).fillna(""), kind="stable")]
+        layers[name] = rows[["class", "geometry"]].reset_index(drop=True)
+    write_layers(target, layers)
 
 
 def classify_detections(
@@ -113,6 +135,8 @@ def classify_detections(
     }
     known = {
         "on validation ground": _touching(classified, zones.validation),
+        ON_TEST: _touching(classified, zones.reserved.test),
+        IN_GAP: _touching(classified, zones.reserved.gap),
         "vetoed": _touching(classified, zones.vetoed),
     }
     rejected, mapped = (_mostly_in(classified, zone) for zone in (zones.negatives, zones.complete))
@@ -129,11 +153,13 @@ def classify_detections(
 def _add_windows(classified: gpd.GeoDataFrame, grid: Grid, zones: Zones, side: int) -> gpd.GeoDataFrame:
     """Place the windows of the detections without a reason; one without any free window gets a reason instead."""
     margin = max(grid.resolution)  # the footprints were reprojected from another CRS
-    forbidden = STRtree(zones.validation.buffer(margin).to_numpy())
+    forbidden = STRtree(np.array([*zones.validation.buffer(margin), *zones.reserved.all.buffer(margin)], dtype=object))
     for index in classified.index[classified["reason"].isna()]:
         classified.at[index, "windows"] = place_windows(classified.geometry[index], grid, side, forbidden)
         if not classified.at[index, "windows"]:
-            classified.at[index, "reason"] = "no patch round it is free of validation ground"
+            classified.at[index, "reason"] = "no patch round it is free of validation ground" + (
+                " and of the test side with its gap" if len(zones.reserved.all) else ""
+            )
     return classified
 
 

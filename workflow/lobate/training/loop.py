@@ -227,9 +227,16 @@ def _loss(network: nn.Module, batch: Batch, weight: float, class_weights: list[f
     return pixel_loss(logits, batch.labels, class_weights) if weight else logits.sum() * 0
 
 
-@torch.inference_mode()
 def evaluate(network: nn.Module, patches: PatchDataset, batch_size: int, group: ProcessGroup = SINGLE) -> Metrics:
     """Return the network's metrics on whole, unaugmented patches, from counts pooled over all of them."""
+    return count_pixels(network, patches, batch_size, group).compute()
+
+
+@torch.inference_mode()
+def count_pixels(
+    network: nn.Module, patches: PatchDataset, batch_size: int, group: ProcessGroup = SINGLE
+) -> MetricAccumulator:
+    """Return the pixels of whole, unaugmented patches by label and prediction."""
     network.eval()
     device, metrics = next(network.parameters()).device, MetricAccumulator()
     shard = group.shard(range(len(patches)))
@@ -239,7 +246,7 @@ def evaluate(network: nn.Module, patches: PatchDataset, batch_size: int, group: 
         with autocast(device):
             logits = network(batch.images)
         metrics.update(logits, batch.labels)
-    return metrics.all_reduce(group, device).compute()
+    return metrics.all_reduce(group, device)
 
 
 def autocast(device: torch.device) -> torch.autocast:

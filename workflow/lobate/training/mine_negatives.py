@@ -1,8 +1,9 @@
 """The verb `mine_negatives`: detections outside all outlines become hard negatives for the next round.
 
 A candidate touches no landform outline, kept or removed, and no place vetoed by the user or confirmed in the review. Which
-candidates are mined follows from `training.mining.from`. Neither a mined detection nor its patch touches validation ground.
-A candidate that may be an unknown landform is ignored in all training patches of later rounds.
+candidates are mined follows from `training.mining.from`. Neither a mined detection nor its patch touches validation ground,
+the test side or the gap round it. A candidate that may be an unknown landform is ignored in all training patches of later
+rounds.
 """
 
 from __future__ import annotations
@@ -21,13 +22,22 @@ from lobate.engine.signature import Input, Output, Setting, run_instead_if
 from lobate.io.decisions import candidate_name, mining_view
 from lobate.io.grid import Grid
 from lobate.io.raster import open_raster
+from lobate.io.reserved import IN_GAP, ON_TEST, ground_alone
 from lobate.io.vector import LONLAT, read_layer, write_layers
 from lobate.network.header import read_header
 from lobate.settings.patches import Crop
 from lobate.settings.training import Mining
-from lobate.training.hard_negatives import Zones, classify_detections, read_patch, select_top, unknown_ground
+from lobate.training.hard_negatives import (
+    Zones,
+    classify_detections,
+    outlines_elsewhere,
+    read_patch,
+    select_top,
+    unknown_ground,
+)
 from lobate.training.ignored import NONE, runs_in_patches
 from lobate.training.rounds import round_met_target
+from lobate.training.split import keep_configured
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +59,20 @@ def skip_mining(
     write_layers(candidates, {"review": review_rows(empty, 1)})
 
 
+def keep_places(source: Path, target: Path) -> None:
+    """Write the places of the patches of ``source`` without their outlines: a view."""
+    rows = read_layer(source, "patches")
+    write_layers(target, {"patches": rows[["tile", "row", "window_row", "window_col", "geometry"]]})
+
+
 @run_instead_if(round_met_target, instead=skip_mining)
 def mine_negatives(
     model: Annotated[Path, Input()],
     images: Annotated[list[Path], Input()],
     labels: Annotated[list[Path], Input()],
-    polygons: Annotated[Path, Input()],
-    split: Annotated[Path, Input()],
-    footprints: Annotated[list[Path], Input()],
+    polygons: Annotated[Path, Input(view=outlines_elsewhere)],
+    split: Annotated[Path, Input(view=keep_configured)],
+    footprints: Annotated[list[Path], Input(view=keep_places)],
     negatives: Annotated[Path, Output()],
     mined: Annotated[Path, Output()],
     ignored: Annotated[Path, Output()],
@@ -65,6 +81,7 @@ def mine_negatives(
     decisions: Annotated[list[Path] | None, Input(view=mining_view)] = None,
     complete: Annotated[Path | None, Input()] = None,
     earlier: Annotated[list[Path] | None, Input()] = None,
+    reserved: Annotated[Path | None, Input(view=ground_alone)] = None,
     *,
     tiles: list[str],
     round: int,
@@ -78,12 +95,12 @@ def mine_negatives(
     detection has its round, the model's digest and its confidence. ``mined`` holds the patches, (n, P, P, C + 1) uint8,
     with labels from the label rasters. ``ignored`` holds the pixels of all training patches that may show an unknown
     landform: of the tiles (``footprints``) and of those mined in ``earlier`` rounds (see ``ignored.py``). ``candidates``
-    has these detections in a layer `review` that a person can decide. Raises UserError when an image and the model differ
-    in channels.
+    has these detections, less those on ``reserved`` ground, in a layer `review` that a person can decide. Raises UserError
+    when an image and the model differ in channels.
     """
     if mining.at_most == 0:
         return skip_mining(negatives, mined, ignored, candidates)
-    zones, side = Zones.read(polygons, split, vetoes, decisions or [], complete), crop.core + 2 * crop.margin
+    zones, side = Zones.read(polygons, split, vetoes, decisions or [], complete, reserved), crop.core + 2 * crop.margin
     grids = {tile: Grid.from_raster(image) for tile, image in zip(tiles, images, strict=True)}
     found = [
         _classify(grids[tile], tile, detections, zones, mining, side)
@@ -101,7 +118,8 @@ def mine_negatives(
     left_out = ranked[ranked["reason"].notna()].assign(id="", window_row=-1, window_col=-1)
     layers = {"kept": rows[[*COLUMNS, "geometry"]], "removed": left_out[[*COLUMNS, "reason", "geometry"]]}
     write_layers(negatives, {**layers, "patches": _footprints(rows, grids, side)})
-    write_layers(candidates, {"review": review_rows(ranked[ranked["unknown"]], round)})
+    to_review = ranked["unknown"] & ~ranked["reason"].isin([ON_TEST, IN_GAP])
+    write_layers(candidates, {"review": review_rows(ranked[to_review], round)})
     _log_counts(ranked, len(rows), mining)
 
 

@@ -40,7 +40,7 @@ def select_model(
     stac: Annotated[Path | None, Output()] = None,
     other: Annotated[Path | None, Input()] = None,
     folds: Annotated[list[Path] | None, Input()] = None,
-    leakage: Annotated[Path | None, Input()] = None,
+    leakage: Annotated[Path | None, Input(view=without_test_side)] = None,
     split: Annotated[Path | None, Input(view=keep_configured)] = None,
     facts: Annotated[list[Path] | None, Input(view=keep_stretch_ranges)] = None,
     *,
@@ -156,6 +156,12 @@ def fold_statistics(folds: list[dict[str, Any]]) -> dict[str, Any] | None:
         "mean": round(statistics.fmean(known), 6) if known else None,
         "spread": round(statistics.stdev(known), 6) if len(known) > 1 else None,
     }
+
+
+def without_test_side(source: Path, target: Path) -> None:
+    """Write the leakage without that of the test side: the model does not depend on it."""
+    leakage = read_facts(source, "a leakage.json written by `split-patches`")
+    write_json(target, {name: measures for name, measures in leakage.items() if name != "test"})
 
 
 def keep_stretch_ranges(source: Path, target: Path) -> None:

@@ -41,6 +41,7 @@ RESULTS = {
     "training/model.safetensors": "The chosen model",
     "training/model.stac.json": "The model as a STAC item (MLM extension)",
     "training/selection.json": "The rounds and the chosen one",
+    "training/test.json": "The chosen model on the test side, and the number of models judged there",
     "patches/README.md": "Card of the training data",
     "patches/split.gpkg": "Footprints of the patches, and their side of the split",
     "patches/leakage.json": "How much of the validation ground training has seen, by both protocols",

@@ -1,0 +1,23 @@
+"""The grids of the tiles' images: cleaning and reserving depend on nothing else of an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rasterio
+
+from lobate.io.grid import Grid
+from lobate.io.raster import open_raster
+
+
+def empty_raster(source: Path, target: Path) -> None:
+    """Write to ``target`` a raster on the grid of ``source`` without pixels: a view."""
+    profile = read_grid(source).profile()
+    with rasterio.open(target, "w", driver="GTiff", count=1, dtype="uint8", tiled=True, sparse_ok=True, **profile):
+        pass
+
+
+def read_grid(image: Path) -> Grid:
+    """Return the grid of an image."""
+    with open_raster(image) as dataset:
+        return Grid.from_raster(dataset)
