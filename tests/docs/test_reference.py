@@ -45,12 +45,18 @@ def test_the_text_above_the_generated_part_is_kept(reference, tmp_path, monkeypa
     assert "out of date" not in written
 
 
+def _key(field):
+    """The key of a setting in a configuration: its name, or its alias where the name is a word of Python."""
+    aliases = [word.value for word in ast.walk(field) if isinstance(word, ast.keyword) and word.arg == "alias"]
+    return aliases[0].value if aliases else field.target.id
+
+
 def test_every_setting_has_a_row(reference):
     text = reference.settings_reference()
     for file in (PROJECT / "workflow/lobate/settings").glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ClassDef) and any(getattr(base, "id", "") == "Section" for base in node.bases):
-                fields = [field.target.id for field in node.body if isinstance(field, ast.AnnAssign)]
+                fields = [_key(field) for field in node.body if isinstance(field, ast.AnnAssign)]
                 assert all(f"| `{field}` |" in text for field in fields), (node.name, fields)
 
 
