@@ -31,7 +31,7 @@ from rasterio.windows import Window
 from shapely import Geometry
 
 from lobate.io.grid import LONLAT, Grid, transform_points
-from lobate.io.raster import open_raster
+from lobate.io.raster import open_raster, read_grid
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Thumbnail:
 
 def crop_thumbnails(outlines: Sequence[Geometry], images: dict[str, Path]) -> list[Thumbnail]:
     """Return a thumbnail of each outline (EPSG:4326), in their order, from the tiles' images (name -> path)."""
-    grids = {tile: _grid(path) for tile, path in images.items()}
+    grids = {tile: read_grid(path) for tile, path in images.items()}
     tiles = [_candidates(outline, grids) for outline in outlines]
     for quality in QUALITIES:
         crops = _crop_all(outlines, tiles, images, quality)
@@ -81,11 +81,6 @@ def _crop_all(
                 if tile in tiles[number] and (crops[number] is None or tiles[number][0] == tile):
                     crops[number] = _crop(outline, tile, dataset, quality) or crops[number]
     return [crop or _without_image(outline) for crop, outline in zip(crops, outlines, strict=True)]
-
-
-def _grid(path: Path) -> Grid:
-    with open_raster(path) as dataset:
-        return Grid.from_raster(dataset)
 
 
 def _candidates(outline: Geometry, grids: dict[str, Grid]) -> list[str]:
@@ -142,7 +137,7 @@ def _encode_jpeg(pixels: np.ndarray, quality: int) -> str:
 
 def _without_image(outline: Geometry) -> Thumbnail:
     return Thumbnail(
-        None, CropWindow.around(outline, fallback_grid(outline), FAR_MARGIN, FAR_MIN_MARGIN).polynomials(), []
+        None, CropWindow.around(outline, fallbackread_grid(outline), FAR_MARGIN, FAR_MIN_MARGIN).polynomials(), []
     )
 
 
@@ -172,7 +167,7 @@ class CropWindow:
         return {"to_ground": _fit_polynomial(pixels, ground), "to_pixel": _fit_polynomial(ground, pixels)}
 
 
-def fallback_grid(outline: Geometry) -> Grid:
+def fallbackread_grid(outline: Geometry) -> Grid:
     """Return a grid in degrees for an outline that no image shows."""
     west, _, _, north = outline.bounds
     return Grid(1, 1, Affine(FALLBACK_PIXEL_DEG, 0, west, 0, -FALLBACK_PIXEL_DEG, north), CRS.from_epsg(4326))

@@ -59,6 +59,12 @@ def open_raster(
         ) from error
 
 
+def read_grid(path: str | Path) -> Grid:
+    """Return the grid of a raster."""
+    with open_raster(path) as dataset:
+        return Grid.from_raster(dataset)
+
+
 def open_with_drivers(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
     """Open a raster in one of these formats; ``rasterio.open`` takes one format at most.
 

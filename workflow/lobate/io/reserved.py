@@ -16,6 +16,7 @@ import shapely
 from rasterio.features import rasterize
 
 from lobate.io.grid import Grid
+from lobate.io.raster import read_grid
 from lobate.io.vector import LONLAT, read_layer, read_polygons, write_layers
 
 GROUND = ("test", "gap")
@@ -99,7 +100,8 @@ def ground_alone(source: Path, target: Path) -> None:
 
 def ground_near(source: Path, target: Path, image: Path) -> None:
     """Write to ``target`` the ground of ``source`` near an image, and the outlines there: a view."""
-    outline = gpd.GeoSeries([Grid.from_raster(image).footprint], crs=Grid.from_raster(image).crs)
+    grid = read_grid(image)
+    outline = gpd.GeoSeries([grid.footprint], crs=grid.crs)
     reach = outline.segmentize(outline.length.iloc[0] / 64).to_crs(LONLAT)[0].buffer(1e-3)
     layers = {layer: read_polygons(source, layer) for layer in (*GROUND, "outlines")}
     write_layers(

@@ -25,13 +25,14 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.decisions import REJECTED_FOLD, rejected_outlines, rejected_view
 from lobate.io.grid import Grid
+from lobate.io.raster import read_grid
 from lobate.io.vector import LONLAT, write_layers
 from lobate.labels.duplicates import cut_negatives, remove_duplicates
 from lobate.labels.outlines import read_outlines
 from lobate.labels.repair import explode
 from lobate.labels.reproject import lonlat_boxes, to_crs
 from lobate.labels.table import areas_and_perimeters, deduplicate_ids, read_removed, remove_listed, set_reason
-from lobate.labels.tile_grids import empty_raster, read_grid
+from lobate.labels.tile_grids import empty_raster
 from lobate.settings.labels import Labels
 
 log = logging.getLogger(__name__)

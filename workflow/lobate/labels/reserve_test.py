@@ -16,10 +16,11 @@ import shapely
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
+from lobate.io.raster import read_grid
 from lobate.io.vector import LONLAT, geodesic_area_m2, read_polygons, write_layers
 from lobate.labels.outlines import read_outlines
 from lobate.labels.reservation import choose, gap_round, group_names, surroundings
-from lobate.labels.tile_grids import empty_raster, read_grid
+from lobate.labels.tile_grids import empty_raster
 from lobate.settings.patches import Reserved
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import rasterio
 
-from lobate.io.grid import Grid
-from lobate.io.raster import open_raster
+from lobate.io.raster import read_grid
 
 
 def empty_raster(source: Path, target: Path) -> None:
@@ -15,9 +14,3 @@ def empty_raster(source: Path, target: Path) -> None:
     profile = read_grid(source).profile()
     with rasterio.open(target, "w", driver="GTiff", count=1, dtype="uint8", tiled=True, sparse_ok=True, **profile):
         pass
-
-
-def read_grid(image: Path) -> Grid:
-    """Return the grid of an image."""
-    with open_raster(image) as dataset:
-        return Grid.from_raster(dataset)

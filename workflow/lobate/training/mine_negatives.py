@@ -21,7 +21,7 @@ import pandas as pd
 from lobate.engine.signature import Input, Output, Setting, run_instead_if
 from lobate.io.decisions import candidate_name, mining_view
 from lobate.io.grid import Grid
-from lobate.io.raster import open_raster
+from lobate.io.raster import open_raster, read_grid
 from lobate.io.reserved import IN_GAP, ON_TEST, ground_alone
 from lobate.io.vector import LONLAT, read_layer, write_layers
 from lobate.network.header import read_header
@@ -101,7 +101,7 @@ def mine_negatives(
     if mining.at_most == 0:
         return skip_mining(negatives, mined, ignored, candidates)
     zones, side = Zones.read(polygons, split, vetoes, decisions or [], complete, reserved), crop.core + 2 * crop.margin
-    grids = {tile: Grid.from_raster(image) for tile, image in zip(tiles, images, strict=True)}
+    grids = {tile: read_grid(image) for tile, image in zip(tiles, images, strict=True)}
     found = [
         _classify(grids[tile], tile, detections, zones, mining, side)
         for tile, detections in zip(tiles, _detections(model, images, mining, crop), strict=True)
@@ -218,7 +218,7 @@ def _footprints(rows: gpd.GeoDataFrame, grids: dict[str, Grid], side: int) -> gp
 
 
 def _read_patch(image: Path, label: Path, row: Any, ground: gpd.GeoSeries, side: int) -> np.ndarray:
-    part = Grid.from_raster(image).crop(row.window_row, row.window_col, side, side)
+    part = read_grid(image).crop(row.window_row, row.window_col, side, side)
     return read_patch(image, label, (row.window_row, row.window_col), side, list(_on_grid(ground, part)))
 
 
