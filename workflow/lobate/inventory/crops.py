@@ -137,7 +137,7 @@ def _encode_jpeg(pixels: np.ndarray, quality: int) -> str:
 
 def _without_image(outline: Geometry) -> Thumbnail:
     return Thumbnail(
-        None, CropWindow.around(outline, fallbackread_grid(outline), FAR_MARGIN, FAR_MIN_MARGIN).polynomials(), []
+        None, CropWindow.around(outline, fallback_grid(outline), FAR_MARGIN, FAR_MIN_MARGIN).polynomials(), []
     )
 
 
@@ -167,7 +167,7 @@ class CropWindow:
         return {"to_ground": _fit_polynomial(pixels, ground), "to_pixel": _fit_polynomial(ground, pixels)}
 
 
-def fallbackread_grid(outline: Geometry) -> Grid:
+def fallback_grid(outline: Geometry) -> Grid:
     """Return a grid in degrees for an outline that no image shows."""
     west, _, _, north = outline.bounds
     return Grid(1, 1, Affine(FALLBACK_PIXEL_DEG, 0, west, 0, -FALLBACK_PIXEL_DEG, north), CRS.from_epsg(4326))
