@@ -123,6 +123,15 @@ def test_a_validation_iou_is_told_with_the_looks_that_selected_it(region):
     tested = region.model_copy(update={"patches": Patches.model_validate({"split": {"test": {"method": "groups"}}})})
     with pytest.raises(UserError, match=r"test\.json yet"):
         summary(tested)
-    write("training/test.json", {"iou": {"landform": None}, "patches": 4, "groups": {}, "models_judged": 2})
+    write(
+        "training/test.json",
+        {
+            "iou": {"landform": None},
+            "patches": 4,
+            "groups": {},
+            "models_judged": 2,
+            "intervals": {"iou": {"blocks": 0, "values": []}},
+        },
+    )
     assert "is unknown, since no patch shows the landform, at" in summary(tested)
     assert "2 different models" in summary(tested)

@@ -102,6 +102,7 @@ TEST = {
     "iou": {"landform": 0.7131},
     "patches": 12,
     "models_judged": 1,
+    "intervals": {"iou": {"blocks": 6, "low": 0.61, "high": 0.79}},
     "groups": {"36.1/81.0": {"patches": 12, "true_positive": 7, "false_positive": 1, "false_negative": 2}},
 }
 
@@ -121,7 +122,9 @@ def test_the_iou_of_the_test_side_stands_with_its_ground_and_the_models_it_has_j
     (tmp_path / "test.json").write_text(json.dumps(TEST | {"models_judged": models}))
     page = made_report(tmp_path, make_results(tmp_path, 3) | {"test": tmp_path / "test.json"})
     text = words(page.read_text())
-    assert "the IoU of the landform is 0.713 at a probability of 0.5 (12 patches in 1 groups)" in text
+    assert (
+        "the IoU of the landform is 0.713 (95 %: 0.61 to 0.79) at a probability of 0.5 (12 patches in 1 groups)" in text
+    )
     assert f"It has judged {judged}" in text
     assert "There is no test side" not in text
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from lobate.io.grid import transform_points
+from lobate.io.intervals import jackknife
 from lobate.io.vector import LONLAT, geodesic_area_m2
-from lobate.mapping.intervals import jackknife
 from lobate.mapping.judgement import Judgement
 from lobate.mapping.matching import IOU_THRESHOLDS, Matches, matched_at, object_scores, ratio
 from lobate.mapping.pixel_scores import PROTOCOL, GroundBlocks

@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 
 from lobate.io.grid import Grid
-from lobate.mapping.intervals import jackknife
+from lobate.io.intervals import jackknife
 from lobate.mapping.matching import precision_recall_f1, ratio
 from lobate.mapping.tile_blocks import LocalOutlines, first_seen_blocks
 from lobate.mapping.valid_area import ValidArea

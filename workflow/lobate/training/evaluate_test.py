@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
+from lobate.io.intervals import jackknife
 from lobate.io.jsonfile import write_json
 from lobate.io.mask_values import lowest_level
 from lobate.io.reserved import ReservedGround, reserved_outlines
@@ -41,7 +43,7 @@ def evaluate_test(
     """Evaluate ``model`` on the test side's ``patches`` with their ``footprints``, files of ``tiles`` in this order.
 
     ``scores`` holds the IoU by class, precision and recall at a probability of 0.5, the IoU at the model's own threshold,
-    and the pixel counts of each group of touching outlines. A pixel counts once in each patch that shows it. The digest
+    their intervals, and the pixel counts of each group of touching outlines. A pixel counts once in each patch that shows it. The digest
     ``test_side`` is that of the ``reserved`` ground, so a mended label makes no new test side. Raises UserError for files
     that do not fit each other.
     """
@@ -72,6 +74,7 @@ def evaluate_test(
         **_rates(total),
         "threshold": header.get("threshold"),
         "threshold_iou": _iou_at(total, header.get("threshold")),
+        "intervals": _intervals(list(groups.values())),
         "groups": {
             name: {"patches": int((rows["group"] == name).sum()), **_cells(part)} for name, part in groups.items()
         },
@@ -106,6 +109,20 @@ def _rates(counted: MetricAccumulator) -> dict[str, float | None]:
     return {
         "precision": _ratio(hits, hits + cells["false_positive"]),
         "recall": _ratio(hits, hits + cells["false_negative"]),
+    }
+
+
+def _intervals(groups: list[MetricAccumulator]) -> dict[str, Any]:
+    """Return the intervals of IoU, precision and recall, by the jackknife over groups of touching outlines."""
+    cells = [_cells(group) for group in groups]
+    tp, fp, fn = (
+        np.array([own[name] for own in cells]) for name in ("true_positive", "false_positive", "false_negative")
+    )
+    return {
+        "protocol": "95 % jackknife over groups of touching outlines, on the logit scale, with Student's t",
+        "iou": jackknife(tp, tp + fp + fn),
+        "precision": jackknife(tp, tp + fp),
+        "recall": jackknife(tp, tp + fn),
     }
 
 

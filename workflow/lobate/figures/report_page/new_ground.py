@@ -28,7 +28,13 @@ def read_test(path: Path) -> dict[str, Any]:
     """Return the content of test.json. Raises UserError for a file without IoU and number of models."""
 
     def checked(facts: dict[str, Any]) -> dict[str, Any]:
-        facts["iou"]["landform"], facts["models_judged"] + 0, facts["patches"], facts["groups"].items()
+        (
+            facts["iou"]["landform"],
+            facts["models_judged"] + 0,
+            facts["patches"],
+            facts["groups"].items(),
+            facts["intervals"]["iou"],
+        )
         return facts
 
     return parse_json(path, checked, "a test.json written by `record-test`")
@@ -37,12 +43,18 @@ def read_test(path: Path) -> dict[str, Any]:
 def in_a_sentence(test: dict[str, Any]) -> str:
     """Return the IoU on the test side with its ground, and the number of models that it has judged."""
     iou, models = landform_iou(test["iou"]), test["models_judged"]
-    known = "unknown, since no patch shows the landform," if iou is None else f"{iou:.3f}"
+    known = "unknown, since no patch shows the landform," if iou is None else f"{iou:.3f}{_interval(test)}"
     judged = "1 model" if models == 1 else f"{models} different models, so its IoU is selected on too"
     return (
         f"On the test side the IoU of the landform is {known} at a probability of 0.5 ({test['patches']} patches in "
         f"{len(test['groups'])} groups); no training, threshold or choice of a model depended on it. It has judged {judged}."
     )
+
+
+def _interval(test: dict[str, Any]) -> str:
+    """Return the interval of the IoU in brackets, or that there are too few groups for one."""
+    own = test["intervals"]["iou"]
+    return f" (95 %: {own['low']:.2f} to {own['high']:.2f})" if "low" in own else " (too few groups for an interval)"
 
 
 def selected_on(selection: dict[str, Any], metrics: Sequence[Path]) -> str:
