@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,14 @@ from tests.chain.clone import Clone
 from tests.conftest import PROJECT
 from tests.faults.bench import Bench, contents, kill_group, timed
 
+from lobate.engine.job_records import RUN_ID
 from lobate.io.digest import SNAKEMAKE_TIMESTAMP
+from lobate.store.clones import IDENTITY
+
+HIDDEN_FILES = (SNAKEMAKE_TIMESTAMP, RUN_ID, IDENTITY)
+"""Names of hidden files that belong to results: the times of folders, the last run, the clone's identity."""
+
+IDENTITY_FILE = re.compile(r"\d+\.\d+")
 
 BEGAN = time.monotonic()
 VICTIMS = ("train", "train", "predict", "predict", "snakemake")
@@ -160,10 +168,11 @@ def insist_tidy(results: Path, store: Path, after: str) -> None:
 def strays(results: Path, store: Path) -> list[Path]:
     """Return hidden files beside results, and a store's unfinished files, folders of jobs, batches and checkpoints."""
     hidden = [
-        path for path in results.rglob(".*") if path.name != SNAKEMAKE_TIMESTAMP and store not in (path, *path.parents)
+        path for path in results.rglob(".*") if path.name not in HIDDEN_FILES and store not in (path, *path.parents)
     ]
     unfinished = [
         *store.rglob("*.new"),
+        *(path for path in results.rglob(f"{IDENTITY}/*") if not IDENTITY_FILE.fullmatch(path.name)),
         *(path for name in ("work", "aside", "scratch") for path in store.glob(f"{name}/*")),
     ]
     return sorted(hidden + unfinished)
