@@ -149,7 +149,11 @@ def test_inventories_that_cannot_be_compared(tmp_path):
 def test_the_sums_are_reported():
     text = change_summary(compare_inventories(inventory(square(0)), inventory(square(0), square(1), start="b")))
     assert text.splitlines()[1].split()[:2] == ["appeared", "1"]
-    assert text.splitlines()[-1].split()[:2] == ["all", "2"]
+    assert [line.split()[:2] for line in text.splitlines()[-3:]] == [
+        ["all", "2"],
+        ["unmapped_before", "0"],
+        ["unmapped_after", "0"],
+    ]
 
 
 def test_no_id_in_the_table_of_changes_is_a_formula(tmp_path):
@@ -158,3 +162,60 @@ def test_no_id_in_the_table_of_changes_is_a_formula(tmp_path):
     (row,) = pd.read_csv(tmp_path / "c.csv").to_dict("records")
     assert (row["before"], row["after"]) == ("'=cmd0;'=cmd1", "'@0")
     assert read_layer(tmp_path / "c.gpkg", "merged")["after"].tolist() == ["@0"]
+
+
+WEST, EAST = box(79.9, 35.9, 80.0105, 36.1), box(79.9985, 35.9, 80.1, 36.1)
+
+
+def ground(*parts) -> gpd.GeoSeries:
+    return gpd.GeoSeries(list(parts), crs=4326)
+
+
+@pytest.mark.parametrize(
+    ("place", "grounds", "kinds"),
+    [
+        (1, (None, None), ("appeared", "vanished")),
+        (1, (ground(WEST), ground(EAST)), ("appeared", "vanished")),
+        (8, (ground(WEST), ground(EAST)), ("unmapped_before", "vanished")),
+        (8, (ground(EAST), ground(WEST)), ("appeared", "unmapped_after")),
+        (8, (None, ground(WEST)), ("appeared", "unmapped_after")),
+        (8, (ground(), ground()), ("unmapped_before", "unmapped_after")),
+    ],
+    ids=["no ground known", "common ground", "before has not", "after has not", "one unknown", "nothing mapped"],
+)
+def test_what_only_one_file_has_is_a_change_on_common_ground_only(place, grounds, kinds):
+    shape, nothing = inventory(square(place)), inventory()
+    for sides, kind in (((nothing, shape), kinds[0]), ((shape, nothing), kinds[1])):
+        (row,) = compare_inventories(*sides, grounds=grounds).to_dict("records")
+        assert row["kind"] == kind
+        assert row["geometry"].equals(square(place))
+        assert pd.isna(row["change_km2"]) == kind.startswith("unmapped")
+
+
+@given(st.floats(0.05, 0.95))
+def test_half_of_the_outline_decides_and_the_share_is_told(share):
+    west, south, east, north = square(0).bounds
+    known = ground(box(west - 1, south - 1, west + share * (east - west), north + 1))
+    (row,) = compare_inventories(inventory(), inventory(square(0)), grounds=(known, ground(EAST))).to_dict("records")
+    assert row["mapped_before"] == pytest.approx(share, abs=1e-3)
+    assert row["kind"] == ("appeared" if row["mapped_before"] >= 0.5 else "unmapped_before")
+
+
+def test_a_landform_in_both_files_stays_a_pair_outside_the_ground():
+    row = only([square(8)], [square(8)], grounds=(ground(WEST), ground(WEST)))
+    assert (row["kind"], row["mapped_before"], row["mapped_after"]) == ("unchanged", 0, 0)
+
+
+def test_the_command_reads_the_grounds_and_says_which_file_has_none(tmp_path, capsys):
+    frame = gpd.GeoDataFrame({"id": ["a", "b"]}, geometry=[square(0), square(8)], crs=4326)
+    mapped = gpd.GeoDataFrame(geometry=[WEST], crs=4326)
+    write_layers(tmp_path / "a.gpkg", {"inventory": frame.iloc[:0], "ground": mapped.to_crs(32644)})
+    write_layers(tmp_path / "b.gpkg", {"inventory": frame})
+    words = ["compare", str(tmp_path / "a.gpkg"), str(tmp_path / "b.gpkg"), "--out", str(tmp_path / "change.gpkg")]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    counts = dict(line.split()[:2] for line in printed.splitlines()[1:12])
+    assert (counts["appeared"], counts["all"], counts["unmapped_before"]) == ("1", "1", "1")
+    assert f"{tmp_path / 'b.gpkg'} does not say which ground was mapped" in printed
+    assert f"{tmp_path / 'a.gpkg'} does not say" not in printed
+    assert read_layer(tmp_path / "change.gpkg", "unmapped_before")["after"].tolist() == ["b"]

@@ -15,7 +15,7 @@ from lobate.inventory.attributes import DESCRIBED, INVENTORY, to_schema
 from lobate.inventory.compile_inventory import compile_inventory, summarize
 from lobate.io.vector import read_polygons, write_layers
 
-from .conftest import square
+from .conftest import probability_map, square
 
 COLUMNS = [attribute.name for attribute in INVENTORY]
 
@@ -38,10 +38,12 @@ def described(path, shapes, source, rejected=0, **columns):
     return path
 
 
-def compiled(folder, reviewed, *others, **settings):
+def compiled(folder, reviewed, *others, maps=None, **settings):
+    """Compile; all ground is mapped unless ``maps`` gives the maps."""
     compile_inventory(
         reviewed,
         list(others),
+        maps or [probability_map(folder / "map.tif")],
         folder / "inventory.gpkg",
         folder / "inventory.parquet",
         folder / "inventory.csv",
@@ -154,7 +156,7 @@ def test_same_bytes_twice(tmp_path):
 def test_names_must_go_with_the_others(tmp_path):
     reviewed = described(tmp_path / "r.gpkg", SHAPES, "reviewed")
     with pytest.raises(UserError, match="0 other inventories came with 1 names"):
-        compile_inventory(reviewed, [], *(tmp_path / name for name in "abcdef"), names=["insar"])
+        compile_inventory(reviewed, [], [], *(tmp_path / name for name in "abcdef"), names=["insar"])
 
 
 def test_real_outlines_with_themselves(tmp_path, real_data):

@@ -170,8 +170,22 @@ def test_another_file_is_no_accuracy(folder, lost):
 def test_identifiers_since_the_published_inventory(folder):
     assert "Identifiers since" not in documented(folder)[0]
     summary = json.loads((folder / "summary.json").read_text())
-    summary["identifiers"] = {"kept": 2, "appeared": 1, "vanished": 0, "split": 3, "merged": 0, "rearranged": 0}
+    summary["identifiers"] = {"kept": 2, "appeared": 1, "vanished": 0, "unmapped": 4, "split": 3}
+    summary["identifiers"] |= {"merged": 0, "rearranged": 0}
     (folder / "summary.json").write_text(json.dumps(summary))
     text, metadata = documented(folder)
     assert metadata["account"]["identifiers"]["split"] == 3
     assert "| published identifiers that are kept, with their markers | 2 |" in text
+    assert "| unmapped: published, on ground that was not mapped now | 4 |" in text
+
+
+def test_ground_that_was_not_mapped(folder):
+    assert "## Mapped ground" not in documented(folder)[0]
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["ground"] = {"at_the_border": 3, "not_mapped": 79, "not_mapped_by_source": {"rgi": 79}}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    text, metadata = documented(folder)
+    assert metadata["account"]["ground"]["not_mapped"] == 79
+    assert "| **left out: outlines of other inventories on ground that was not mapped** | 79 |" in text
+    assert "| of these, by rgi | 79 |" in text
+    assert "| landforms across the border of the mapped ground (`mapped_share` below 1) | 3 |" in text

@@ -64,7 +64,7 @@ def test_no_id_and_no_marker_changes_when_outlines_move_by_a_pixel(tmp_path, mov
     pd.testing.assert_frame_equal(pd.DataFrame(result), pd.DataFrame(before[columns]), check_dtype=False)
     assert after.changes.empty
     assert after.account() == {
-        "split": 0, "merged": 0, "rearranged": 0, "appeared": 0, "vanished": 0, "kept": 12,
+        "split": 0, "merged": 0, "rearranged": 0, "appeared": 0, "vanished": 0, "unmapped": 0, "kept": 12,
     }  # fmt: skip
 
 
@@ -185,3 +185,13 @@ def test_a_file_without_ids_and_markers_is_refused(tmp_path, change, message):
     write_layers(tmp_path / "published.gpkg", {"inventory": change(frame)})
     with pytest.raises(UserError, match=message):
         read_published(tmp_path / "published.gpkg")
+
+
+def test_a_published_landform_on_ground_not_mapped_now_has_not_vanished(tmp_path):
+    before = published(tmp_path, square(0), square(1), square(5))
+    west = box(79.9, 35.9, 80.0045, 36.1)  # half of the second square, and a bit
+    succession = with_published_ids(records(square(0)), before, 0.3, "RGU", gpd.GeoSeries([west], crs=4326))
+    kinds = {row.before: row.kind for row in succession.changes.itertuples()}
+    ids = [before["id"].iloc[before.geometry.geom_equals(square(column)).argmax()] for column in (1, 5)]
+    assert kinds == {ids[0]: "vanished", ids[1]: "unmapped"}
+    assert succession.account()["unmapped"] == 1

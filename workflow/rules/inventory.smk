@@ -121,6 +121,7 @@ rule compile_inventory:
     input:
         reviewed=results("inventory/described/reviewed.gpkg"),
         others=[results(f"inventory/described/{name}.gpkg") for name in sorted(REGION.inventory.others)],
+        probabilities=[results(f"mapping/{tile}_probability.tif") for tile in TILES],
         previous=optional(REGION.inventory.previous),
     output:
         inventory=results("inventory/inventory.gpkg"),

@@ -298,6 +298,9 @@ def compare(
 ) -> int:
     """Compare two inventories, of two years or two models: appeared, vanished, grown, shrunk, split and merged landforms.
 
+    An inventory of lobate says in its layer `ground` what was mapped. A landform of the other file that lies outside it, half
+    or more, has neither appeared nor vanished: it is counted by itself.
+
     Parameters
     ----------
     before
@@ -317,12 +320,22 @@ def compare(
     id_field
         Field of the identifiers in both files; id when not given, or the feature number if there is no such field.
     """
-    from lobate.inventory.compare import change_summary, compare_inventories, read_inventory, write_changes
+    from lobate.inventory.compare import (
+        change_summary,
+        compare_inventories,
+        ground_notes,
+        read_inventory,
+        write_changes,
+    )
+    from lobate.inventory.mapped_ground import read_ground
 
     first, second = read_inventory(before, before_layer, id_field), read_inventory(after, after_layer, id_field)
-    changes = compare_inventories(first, second, match_iou=match_iou, tolerance=tolerance)
+    grounds = read_ground(before), read_ground(after)
+    changes = compare_inventories(first, second, match_iou=match_iou, tolerance=tolerance, grounds=grounds)
     write_changes(changes, out)
-    sys.stdout.write(change_summary(changes))
+    sys.stdout.write(
+        "\n".join([change_summary(changes), *ground_notes((str(before), str(after)), grounds)]).rstrip() + "\n"
+    )
     return 0
 
 

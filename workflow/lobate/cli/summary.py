@@ -41,7 +41,11 @@ def summary(region: Region) -> str:
 def _landforms(compiled: dict[str, Any], landform: str) -> str:
     inventory = compiled["inventory"]
     methods = ", ".join(f"{count} {method}" for method, count in sorted(inventory["by_method"].items()))
-    return f"{inventory['total']} {landform}s ({methods})"
+    outside = compiled["ground"]["not_mapped"]
+    left_out = (
+        f"; {outside} outlines of other inventories are left out, on ground that was not mapped" if outside else ""
+    )
+    return f"{inventory['total']} {landform}s ({methods}){left_out}"
 
 
 def _scores(scores: dict[str, Any]) -> str:

@@ -92,6 +92,9 @@ INVENTORY = (
     Attribute("outline_why", str, "why that one's"),
     Attribute("sources", str, "all that know it, as source:identifier, separated by semicolons"),
     Attribute("match_iou", float, "IoU of the two outlines where two sources know it, the best where more do"),
+    Attribute(
+        "mapped_share", float, "share of the outline on mapped ground; below 1 it crosses the border of that ground"
+    ),
 )
 """A landform of the compiled inventory."""
 

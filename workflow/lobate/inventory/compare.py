@@ -2,13 +2,16 @@
 
 Outlines of the two belong together when their IoU reaches match_iou, or when one of them lies mostly inside the other. All
 outlines linked so, directly or through others, are one change; each outline stands in exactly one. Areas are geodesic (WGS84).
+
+An inventory of lobate says which ground was mapped, in its layer `ground`. A landform in one file alone has appeared or
+vanished only if it lies on the ground of the other file, half or more of it. Else the other file cannot know it.
 """
 
 from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -18,6 +21,7 @@ import pyogrio
 import shapely
 
 from lobate.errors import UserError
+from lobate.inventory.mapped_ground import ON_GROUND, mapped_share
 from lobate.inventory.overlap import linked_groups, overlaps
 from lobate.inventory.sources import repair_outlines
 from lobate.io.atomic import atomic_write
@@ -26,24 +30,15 @@ from lobate.io.vector import LONLAT, geodesic_area_m2, layer_types, read_polygon
 
 log = logging.getLogger(__name__)
 
-KINDS = ("appeared", "vanished", "grown", "shrunk", "unchanged", "split", "merged", "rearranged")
+CHANGES = ("appeared", "vanished", "grown", "shrunk", "unchanged", "split", "merged", "rearranged")
 """Outlines after and before: one and none, none and one, one and one (three kinds, by area), several and one, one and several,
 several and several."""
+UNMAPPED = ("unmapped_before", "unmapped_after")
+"""In one file alone, on ground that the earlier, or the later, file did not map: no change is known."""
+KINDS = (*CHANGES, *UNMAPPED)
 
 MOSTLY = 0.5
 """An outline lies mostly inside another when more than this share of it does."""
-
-COLUMNS = (
-    "kind",
-    "before",
-    "after",
-    "area_before_km2",
-    "area_after_km2",
-    "change_km2",
-    "gained_km2",
-    "lost_km2",
-    "iou",
-)
 
 
 def read_inventory(path: Path, layer: str | None = None, id_field: str | None = None) -> gpd.GeoDataFrame:
@@ -71,12 +66,20 @@ def read_inventory(path: Path, layer: str | None = None, id_field: str | None = 
 
 
 def compare_inventories(
-    before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, *, match_iou: float = 0.3, tolerance: float = 0.1
+    before: gpd.GeoDataFrame,
+    after: gpd.GeoDataFrame,
+    *,
+    match_iou: float = 0.3,
+    tolerance: float = 0.1,
+    grounds: tuple[gpd.GeoSeries | None, gpd.GeoSeries | None] = (None, None),
 ) -> gpd.GeoDataFrame:
     """Return one row for each change, ordered by kind and ids, with areas in km2 and IoU.
 
     The columns ``before`` and ``after`` hold ids, separated by semicolons. The geometry is the later outline, or the
     vanished one. A single outline has grown or shrunk when its area changed by more than ``tolerance`` of the area before.
+
+    ``grounds``: the mapped ground of both inventories (``read_ground``), None where it is not known. ``mapped_before`` and
+    ``mapped_after`` are the shares of the outlines, before and after together, on it. Rows of kind ``UNMAPPED`` have no change of area.
     """
     groups = list(_linked_groups(before, after, match_iou))
     old, new = (
@@ -106,8 +109,22 @@ def compare_inventories(
         geometry=np.where(shapely.is_empty(new), old, new),
         crs=LONLAT,
     )
+    table = _with_mapped_shares(table, gpd.GeoSeries(shapely.union(old, new), crs=LONLAT), grounds)
     rank = table["kind"].map(KINDS.index)
     return table.assign(rank=rank).sort_values(["rank", "before", "after"]).drop(columns="rank").reset_index(drop=True)
+
+
+def _with_mapped_shares(
+    table: gpd.GeoDataFrame, outlines: gpd.GeoSeries, grounds: tuple[gpd.GeoSeries | None, gpd.GeoSeries | None]
+) -> gpd.GeoDataFrame:
+    """Return the changes with the shares of their ``outlines`` on both grounds, and kinds that heed them."""
+    sides = zip(("mapped_before", "mapped_after"), ("appeared", "vanished"), UNMAPPED, grounds, strict=True)
+    for column, alone, unmapped, ground in sides:
+        table[column] = np.nan if ground is None else mapped_share(outlines, ground)
+        unknown = (table["kind"] == alone) & (table[column] < ON_GROUND)
+        table.loc[unknown, "kind"] = unmapped
+        table.loc[unknown, ["change_km2", "gained_km2", "lost_km2"]] = np.nan
+    return table
 
 
 def write_changes(changes: gpd.GeoDataFrame, out: Path) -> None:
@@ -125,15 +142,27 @@ def write_changes(changes: gpd.GeoDataFrame, out: Path) -> None:
 
 
 def change_summary(changes: gpd.GeoDataFrame) -> str:
-    """Return a table of counts and areas as text, a line for each kind."""
-    sums = changes.groupby("kind")[["area_before_km2", "area_after_km2", "change_km2"]].sum()
-    lines = [f"{'':12}{'number':>8}{'before km2':>12}{'after km2':>12}{'change km2':>12}"]
-    for kind in KINDS:
-        count = int((changes["kind"] == kind).sum())
-        areas = sums.loc[kind] if count else [0.0] * 3
-        lines.append(f"{kind:12}{count:8}" + "".join(f"{area:12.4f}" for area in areas))
-    total = changes[["area_before_km2", "area_after_km2", "change_km2"]].sum()
-    return "\n".join([*lines, f"{'all':12}{len(changes):8}" + "".join(f"{area:12.4f}" for area in total)]) + "\n"
+    """Return a table of counts and areas as text, a line for each kind; those without a known change stand below the sum."""
+    known = changes[changes["kind"].isin(CHANGES)]
+    head = f"{'':16}{'number':>8}{'before km2':>12}{'after km2':>12}{'change km2':>12}"
+    rows = [_summary_line(kind, changes[changes["kind"] == kind]) for kind in CHANGES]
+    outside = [_summary_line(kind, changes[changes["kind"] == kind]) for kind in UNMAPPED]
+    return "\n".join([head, *rows, _summary_line("all", known), *outside]) + "\n"
+
+
+def ground_notes(names: Sequence[str], grounds: Sequence[gpd.GeoSeries | None]) -> list[str]:
+    """Return a sentence for each of the two files that does not say which ground was mapped."""
+    return [
+        f"{names[side]} does not say which ground was mapped (it has no layer ground): landforms that only {names[1 - side]} has may lie "
+        f"where {names[side]} never looked."
+        for side in (0, 1)
+        if grounds[side] is None
+    ]
+
+
+def _summary_line(name: str, rows: gpd.GeoDataFrame) -> str:
+    sums = rows[["area_before_km2", "area_after_km2", "change_km2"]].sum()
+    return f"{name:16}{len(rows):8}" + "".join(f"{area:12.4f}" for area in sums)
 
 
 def _inventory_layer(path: Path) -> str | None:

@@ -14,23 +14,27 @@ import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
-from lobate.inventory.attributes import INVENTORY, to_schema
+from lobate.inventory.attributes import DESCRIBED, INVENTORY, Attribute, to_schema
 from lobate.inventory.conflation import OutlineChoice, add_source, as_records, drop_duplicates, method_name
 from lobate.inventory.detections import DRAWN_PREFIX
 from lobate.inventory.formats import write_csv, write_geojson, write_parquet, write_shapefile
+from lobate.inventory.mapped_ground import LAYER, cut_to_ground, ground_account
 from lobate.inventory.published_ids import read_published, with_new_ids, with_published_ids
 from lobate.inventory.sources import REVIEWED
+from lobate.io.ground import mapped_ground
 from lobate.io.jsonfile import write_json
 from lobate.io.vector import read_polygons, write_layers
 
 log = logging.getLogger(__name__)
 
+REMOVED = (*DESCRIBED, Attribute("reason", str, "why it is left out"))
 PENDING_REASON = "pending: nobody has looked at it yet, and inventory.pending is drop"
 
 
 def compile_inventory(
     reviewed: Annotated[Path, Input()],
     others: Annotated[list[Path], Input()],
+    probabilities: Annotated[list[Path], Input()],
     inventory: Annotated[Path, Output()],
     parquet: Annotated[Path, Output()],
     csv: Annotated[Path, Output()],
@@ -51,22 +55,30 @@ def compile_inventory(
     as WKT), GeoJSON and zipped Shapefile, and the summary as JSON. Records have the columns ``attributes.INVENTORY``, are
     in EPSG:4326 and in order of ``id``. ``outline`` names the source that gives outline and measures of a landform that several know.
 
+    The layer ``ground`` of the GeoPackage holds the mapped ground: pixels with data of ``probabilities``, the map's rasters.
+    An outline of another inventory with less than half of its area on it goes to ``removed``, unless a detection is the
+    same landform. ``mapped_share`` tells the part of each outline on mapped ground; no outline is cut.
+
     Landforms that are matched by place with the published inventory ``previous`` keep its identifiers and markers. The layer
-    ``id_changes`` then lists splits, merges, and what appeared and vanished (``published_ids.CHANGES``).
+    ``id_changes`` then lists splits, merges, what appeared and vanished, and what lies on ground that was not mapped
+    (``published_ids.CHANGES``).
     """
     if len(names) != len(others):
         raise UserError(
             f"{len(others)} other inventories came with {len(names)} names ({', '.join(names)}); give one each."
         )
     detections, left_out = _read_detections(reviewed, pending, match_iou)
-    records = _merge_sources([_read_described(other) for other in others], detections, match_iou, outline)
+    ground = mapped_ground(probabilities)
+    merged = _merge_sources([_read_described(other) for other in others], detections, match_iou, outline)
+    records, unmapped = cut_to_ground(merged, ground.geometry)
     if previous:
-        succession = with_published_ids(records, read_published(previous), match_iou, id_prefix)
+        succession = with_published_ids(records, read_published(previous), match_iou, id_prefix, ground.geometry)
     else:
         succession = with_new_ids(records, id_prefix)
     result = _as_inventory(succession.records)
     changes = {} if succession.changes is None else {"id_changes": succession.changes}
-    write_layers(inventory, {"inventory": result, "removed": left_out, **changes})
+    removed = _join([left_out, to_schema(unmapped, REMOVED, unmapped.crs)])
+    write_layers(inventory, {"inventory": result, "removed": removed, LAYER: ground, **changes})
     for write, path in (
         (write_parquet, parquet),
         (write_csv, csv),
@@ -77,6 +89,7 @@ def compile_inventory(
     counts = left_out["reason"].value_counts()
     rejected, dropped = len(read_polygons(reviewed, "rejected")), int(counts.get(PENDING_REASON, 0))
     account = summarize(result, detections, rejected, dropped, int(counts.sum()) - dropped)
+    account["ground"] = ground_account(result, unmapped)
     account["identifiers"] = succession.account()
     write_json(summary, account)
     log.info("%d landforms: %s", len(result), account["inventory"]["by_method"])
@@ -90,11 +103,14 @@ def _read_detections(path: Path, pending: str, match_iou: float) -> tuple[gpd.Ge
     """Return the detections that count, and those left out with ``reason``."""
     detections, repeated = drop_duplicates(_read_described(path), match_iou)
     dropped = (detections["status"] == "pending") & (pending == "drop")
-    left_out = [part for part in (repeated, detections[dropped].assign(reason=PENDING_REASON)) if len(part)]
-    if not left_out:
-        return detections, repeated
-    removed = gpd.GeoDataFrame(pd.concat(left_out, ignore_index=True), crs=detections.crs)
-    return detections[~dropped].reset_index(drop=True), removed
+    left_out = _join([repeated, detections[dropped].assign(reason=PENDING_REASON)])
+    return detections[~dropped].reset_index(drop=True), left_out
+
+
+def _join(parts: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
+    """Return the rows of frames in the same columns and CRS."""
+    filled = [part for part in parts if len(part)]
+    return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=parts[0].crs) if filled else parts[0]
 
 
 def _merge_sources(

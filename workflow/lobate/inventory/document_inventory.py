@@ -17,7 +17,7 @@ from lobate.settings.inventory import OtherInventory
 FILES = (
     (
         "inventory.gpkg",
-        "GeoPackage: layer `inventory`; layer `removed`, what was left out, with its reason; after a published inventory "
+        "GeoPackage: layer `inventory`; layer `removed`, what was left out, with its reason; layer `ground`, the mapped ground; after a published inventory "
         "also `id_changes`, its splits, merges, and what appeared and vanished",
     ),
     ("inventory.parquet", "the same records as GeoParquet"),
@@ -46,6 +46,10 @@ MODEL_FIELDS = (
     "libraries",
 )
 """Fields of the model's header in metadata.json."""
+GROUND_RULE = (
+    "The layer `ground` of `inventory.gpkg` is the ground that was mapped. An outline of another inventory counts if half or "
+    "more of its area lies there, or if a detection is the same landform. No outline is cut."
+)
 NOT_GIVEN = "not said; set `inventory.{}` before you pass it on"
 
 
@@ -160,6 +164,7 @@ def format_readme(metadata: dict[str, Any]) -> str:
         _detections_section(metadata["account"]["detections"]),
         _numbers_section(metadata["account"]["inventory"], metadata["landform"]),
         _accuracy_section(metadata["accuracy"]) if "accuracy" in metadata else "",
+        _ground_section(metadata["account"].get("ground")),
         _identifiers_section(metadata["account"].get("identifiers")),
         "## Files\n\n" + _table(("file", "what it is"), ((f"`{name}`", about) for name, about in FILES)),
         _sources_section(metadata["sources"], metadata["elevation"]),
@@ -222,6 +227,17 @@ def _accuracy_section(accuracy: dict[str, Any]) -> str:
     return "\n\n".join(["## Accuracy of the map", intro, notes, *tables])
 
 
+def _ground_section(counts: dict[str, Any] | None) -> str:
+    if counts is None:
+        return ""
+    rows = [
+        ("landforms across the border of the mapped ground (`mapped_share` below 1)", counts["at_the_border"]),
+        ("**left out: outlines of other inventories on ground that was not mapped**", counts["not_mapped"]),
+        *((f"of these, by {source}", count) for source, count in counts["not_mapped_by_source"].items()),
+    ]
+    return f"## Mapped ground\n\n{GROUND_RULE}\n\n{_table(('', 'number'), rows)}"
+
+
 def _identifiers_section(counts: dict[str, int] | None) -> str:
     if counts is None:
         return ""
@@ -229,6 +245,7 @@ def _identifiers_section(counts: dict[str, int] | None) -> str:
         ("published identifiers that are kept, with their markers", counts["kept"]),
         ("appeared: no published landform matches them", counts["appeared"]),
         ("vanished: published, and no landform matches them now", counts["vanished"]),
+        ("unmapped: published, on ground that was not mapped now", counts["unmapped"]),
         ("split: one published landform is several now", counts["split"]),
         ("merged: several published landforms are one now", counts["merged"]),
         ("rearranged: several are several others now", counts["rearranged"]),

@@ -37,6 +37,7 @@ SHORT_NAMES = {
     "scenes_note": "scene_note",
     "outline_from": "out_from",
     "outline_why": "out_why",
+    "mapped_share": "map_share",
 }
 """Attribute -> its name in a Shapefile, where the two differ."""
 

@@ -3,7 +3,8 @@
 A landform is matched by place with a published one, by the rule that compiles inventories (``conflation.match_records``).
 It then keeps the published identifier and marker, however its outline has changed. Each identifier is kept by one landform:
 first the one round the published marker, then the one of the largest IoU. All others get new identifiers, which no
-published landform has. Splits, merges, and landforms that appeared or vanished are listed.
+published landform has. Splits, merges, and landforms that appeared or vanished are listed, as are published landforms on
+ground that was not mapped this time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from lobate.errors import UserError
 from lobate.inventory.attributes import Attribute, to_schema
 from lobate.inventory.conflation import match_records
 from lobate.inventory.identify import disambiguate_ids, identifier
+from lobate.inventory.mapped_ground import lies_on
 from lobate.inventory.overlap import linked_groups, one_to_one
 from lobate.inventory.sources import repair_outlines
 from lobate.io.vector import LONLAT, read_polygons
@@ -34,14 +36,17 @@ CARRIED = ["polygon_id", "country"]
 
 CHANGES = (
     Attribute(
-        "kind", str, "split, merged, rearranged, appeared, vanished; kept where only the marker calls for a look"
+        "kind",
+        str,
+        "split, merged, rearranged, appeared, vanished; unmapped where it lies on ground that was not mapped now; kept where "
+        "only the marker calls for a look",
     ),
     Attribute("before", str, "published identifiers, separated by semicolons"),
     Attribute("after", str, "identifiers now, separated by semicolons"),
     Attribute("reason", str, "why"),
 )
 """Columns of the layer ``id_changes``."""
-KINDS = ("split", "merged", "rearranged", "appeared", "vanished", "kept")
+KINDS = ("split", "merged", "rearranged", "appeared", "vanished", "unmapped", "kept")
 
 
 @dataclass(frozen=True)
@@ -90,9 +95,16 @@ def with_new_ids(records: gpd.GeoDataFrame, prefix: str) -> Succession:
 
 
 def with_published_ids(
-    records: gpd.GeoDataFrame, published: gpd.GeoDataFrame, match_iou: float, prefix: str
+    records: gpd.GeoDataFrame,
+    published: gpd.GeoDataFrame,
+    match_iou: float,
+    prefix: str,
+    ground: gpd.GeoSeries | None = None,
 ) -> Succession:
-    """Give matched records the identifier and marker of ``published`` (see ``read_published``), others new ones."""
+    """Give matched records the identifier and marker of ``published`` (see ``read_published``), others new ones.
+
+    A published landform outside the mapped ``ground`` (EPSG:4326; None: all is mapped) has not vanished: nobody looked there.
+    """
     pairs = match_records(published, records, match_iou)
     markers = shapely.points(published[MARKER].to_numpy())
     inside = shapely.intersects(markers[pairs["left"]], records.geometry.values[pairs["right"]])
@@ -101,7 +113,8 @@ def with_published_ids(
     result = _carry_over(records.reset_index(drop=True), published, kept)
     new = result.index.difference(kept["right"])
     result.loc[new, "id"] = disambiguate_ids(_by_marker(result.loc[new], prefix), published["id"])
-    changes = _list_changes(published, result, pairs, kept)
+    on_ground = np.full(len(published), True) if ground is None else lies_on(published.geometry, ground)
+    changes = _list_changes(published, result, pairs, kept, on_ground)
     log.info("%d of %d published identifiers are kept, %d are new", len(kept), len(published), len(new))
     return Succession(result, changes, len(kept))
 
@@ -126,16 +139,23 @@ def _carry_over(records: gpd.GeoDataFrame, published: gpd.GeoDataFrame, kept: pd
 
 
 def _list_changes(
-    published: gpd.GeoDataFrame, records: gpd.GeoDataFrame, pairs: pd.DataFrame, kept: pd.DataFrame
+    published: gpd.GeoDataFrame,
+    records: gpd.GeoDataFrame,
+    pairs: pd.DataFrame,
+    kept: pd.DataFrame,
+    on_ground: np.ndarray,
 ) -> gpd.GeoDataFrame:
-    """Return one row for each group of landforms in which an identifier came, went, or lost its marker's ground."""
+    """Return one row for each group of landforms in which an identifier came, went, or lost its marker's ground.
+
+    ``on_ground``: whether each published landform lies on mapped ground, bool (n,).
+    """
     steady = {(row.left, row.right): row.inside for row in kept.itertuples()}
     rows = []
     for before, after in linked_groups(pairs, len(published), len(records)):
         links = [(left, right) for left in before for right in after if (left, right) in steady]
         if len(links) == len(before) == len(after) and all(steady[link] for link in links):
             continue
-        kind = _kind(len(before), len(after), len(links))
+        kind = _kind(len(before), len(after), len(links), bool(on_ground[before].all()))
         outlines = records.geometry.values[after] if after else published.geometry.values[before]
         rows.append(
             {
@@ -151,11 +171,13 @@ def _list_changes(
     return to_schema(order, CHANGES, LONLAT)
 
 
-def _kind(before: int, after: int, links: int) -> str:
+def _kind(before: int, after: int, links: int, mapped: bool) -> str:
     if links == before == after:
         return "kept"
-    if not before or not after:
-        return "vanished" if before else "appeared"
+    if not before:
+        return "appeared"
+    if not after:
+        return "vanished" if mapped else "unmapped"
     return "split" if before == 1 else "merged" if after == 1 else "rearranged"
 
 
@@ -167,5 +189,6 @@ def _reason(kind: str, kept: pd.Series) -> str:
         "rearranged": f"several published landforms are several others now; {keep}",
         "appeared": "no published landform matches it by place",
         "vanished": "no landform of this inventory matches it by place",
+        "unmapped": "it lies on ground that was not mapped for this inventory, so nobody can say whether it is there",
         "kept": "the published marker lies outside the outline of now",
     }[kind]

@@ -17,8 +17,8 @@ import shapely
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from lobate.errors import UserError
 from lobate.io.grid import Grid
+from lobate.io.ground import check_antimeridian
 from lobate.io.mask_values import PROBABILITY_NODATA
 from lobate.io.polygons import polygonal
 from lobate.io.raster import BLOCK, open_raster
@@ -46,7 +46,7 @@ class ValidArea:
             grid = Grid.from_raster(dataset)
         side = max(grid.height * grid.resolution[1], grid.width * grid.resolution[0])
         outline = to_lonlat(np.array([shapely.segmentize(grid.footprint, side / EDGE_PIECES)]), grid.crs)[0]
-        _check_antimeridian(outline, probability)
+        check_antimeridian(np.array([outline]), probability)
         shapely.prepare(outline)
         return cls(probability, grid, outline)
 
@@ -110,15 +110,6 @@ def valid_in_any(outlines: np.ndarray, valid_areas: Sequence[ValidArea]) -> np.n
     for group in np.split(order, begins[1:]) if len(order) else ():
         valid[int(owner[group[0]])] = shapely.union_all(parts[group]) if len(group) > 1 else parts[group[0]]
     return valid
-
-
-def _check_antimeridian(outline: shapely.Polygon, path: Path) -> None:
-    left, _, right, _ = outline.bounds
-    if not right - left < 180:  # also true where a corner cannot be reprojected
-        raise UserError(
-            f"The tile of {path} lies across the 180th meridian (or off the Earth), where outlines in longitude and latitude "
-            "are torn apart. Cut its image along the meridian and map the two sides as tiles of their own."
-        )
 
 
 def to_lonlat(geometries: np.ndarray, crs: object) -> np.ndarray:

@@ -34,6 +34,7 @@ def _numbers(summary: dict[str, Any], selection: dict[str, Any]) -> dict[str, An
     return {
         "landforms": inventory.get("total"),
         **{f"by {name}": count for name, count in (inventory.get("by_method") or {}).items()},
+        "outlines left out, on ground that was not mapped": (summary.get("ground") or {}).get("not_mapped") or None,
         "altitude, m": _range(altitude.get("lowest"), altitude.get("highest")),
         "mean area, km²": area.get("mean"),
         "total area, km²": area.get("total"),
