@@ -98,7 +98,7 @@ def check(*config: Path) -> int:
     return 0
 
 
-def summary(*config: Path, paper: bool = False) -> int:
+def summary(*config: Path, paper: bool = False, methods: bool = False) -> int:
     """Print where the inventory, map and scores of a finished region are, with their main numbers.
 
     Parameters
@@ -107,12 +107,16 @@ def summary(*config: Path, paper: bool = False) -> int:
         Configuration of the region; of several files, later ones override earlier ones.
     paper
         Print a Markdown table of the numbers beside those of the paper instead.
+    methods
+        Print the paragraph of methods that a paper should print, filled in, instead.
     """
+    from lobate.cli.methods import methods as paragraph
     from lobate.cli.summary import paper_table
     from lobate.cli.summary import summary as text
     from lobate.settings.load import load
 
-    sys.stdout.write(paper_table(load(config)) if paper else text(load(config)))
+    write = paragraph if methods else paper_table if paper else text
+    sys.stdout.write(write(load(config)))
     return 0
 
 

@@ -41,7 +41,7 @@ def summary(region: Region) -> str:
 def _landforms(compiled: dict[str, Any], landform: str) -> str:
     inventory = compiled["inventory"]
     methods = ", ".join(f"{count} {method}" for method, count in sorted(inventory["by_method"].items()))
-    outside = compiled["ground"]["not_mapped"]
+    outside = compiled.get("ground", {}).get("not_mapped", 0)
     left_out = (
         f"; {outside} outlines of other inventories are left out, on ground that was not mapped" if outside else ""
     )
@@ -70,10 +70,15 @@ def _model(selection: dict[str, Any], target: float) -> str:
 
 
 def _test(region: Region, selection: dict[str, Any]) -> str:
+    path = Path("results", region.region, "training/test.json")
+    return (f"{path}: " if region.patches.split.test else "") + new_ground(region, selection)
+
+
+def new_ground(region: Region, selection: dict[str, Any]) -> str:
     """Return what the test side says, or what the validation IoU was selected on."""
     folder = Path("results", region.region, "training")
     if region.patches.split.test:
-        return f"{folder / 'test.json'}: {in_a_sentence(read_test(folder / 'test.json'))}"
+        return in_a_sentence(read_test(folder / "test.json"))
     return selected_on(selection, [folder / f"round_{entry['round']}/metrics.csv" for entry in selection["rounds"]])
 
 

@@ -1,0 +1,123 @@
+"""The paragraph of methods that a paper should print, filled in with the numbers of a finished run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lobate
+from lobate.cli.summary import SCORES, SELECTION, SUMMARY, new_ground
+from lobate.io.jsonfile import read_json
+from lobate.settings import Region
+
+LEAKAGE = "a leakage.json written by `split-patches`"
+FACTS = "the facts of an image, written by `compose-rgb`"
+
+
+def methods(region: Region) -> str:
+    """Return the paragraph, one sentence a line. Raises UserError if the run is not complete."""
+    folder = Path("results", region.region)
+    selection = read_json(folder / "training/selection.json", SELECTION)
+    scores = read_json(folder / "mapping/scores.json", SCORES)
+    compiled = read_json(folder / "inventory/summary.json", SUMMARY)
+    leakage = read_json(folder / "patches/leakage.json", LEAKAGE)
+    sentences = [
+        *(["SYNTHETIC world: nothing in it was ever observed."] if region.example else []),
+        _images(region, folder),
+        _training(region, selection, leakage),
+        _mining(region, selection),
+        new_ground(region, selection),
+        _mapping(region, selection),
+        _judgement(region, scores),
+        _pixels(scores),
+        _objects(scores),
+        _sample(region, folder),
+        f"The inventory holds {compiled['inventory']['total']:,} {region.landform}s.",
+    ]
+    return "\n".join(sentences) + "\n"
+
+
+def _images(region: Region, folder: Path) -> str:
+    files = sorted((folder / "imagery").glob("*.json"))
+    scenes = [scene for path in files for scene in read_json(path, FACTS).get("scenes", [])]
+    dates = sorted({scene["date"][:10] for scene in scenes if scene.get("date")})
+    taken = f" of {dates[0]} to {dates[-1]}" if len(dates) > 1 else f" of {dates[0]}" if dates else ""
+    return f"We mapped {region.landform}s with lobate {lobate.__version__} on {len(scenes)} scenes{taken}."
+
+
+def _training(region: Region, selection: dict[str, Any], leakage: dict[str, Any]) -> str:
+    chosen, used = _chosen(selection), leakage[leakage["used"]]
+    network, patches = region.training.network, chosen["patches"]
+    return (
+        f"A DeepLabv3+ with the backbone {network.backbone} (weights: {network.weights}) learnt from {patches['training']:,} "
+        f"patches, of which {patches['showing_landform']:,} show the landform, and was chosen on {patches['validation']:,} others; "
+        f"the split by the method {leakage['used']} leaves {100 * used['leaked_share']:.1f} % of the validation ground seen in training."
+    )
+
+
+def _mining(region: Region, selection: dict[str, Any]) -> str:
+    chosen = _chosen(selection)
+    return (
+        f"Round {selection['chosen']} of at most {region.training.max_rounds} was taken, with a validation IoU of "
+        f"{_plain(chosen['validation_iou']['landform'])} (target {selection['target_iou']}, "
+        f"{'reached' if selection['reached'] else 'not reached'}); {chosen['mined_negatives']:,} of its patches were mined "
+        f"(training.mining.from: {region.training.mining.from_})."
+    )
+
+
+def _mapping(region: Region, selection: dict[str, Any]) -> str:
+    own, chosen = region.mapping.vectorize.threshold, _chosen(selection)
+    origin = "set by hand" if own is not None else "the best one on the validation patches"
+    return (
+        f"Pixels with a probability of at least {chosen['threshold'] if own is None else own} ({origin}) form detections; those under "
+        f"{region.mapping.filter.min_area_km2:g} km2 were removed."
+    )
+
+
+def _judgement(region: Region, scores: dict[str, Any]) -> str:
+    account = scores["account"]
+    return (
+        f"Of {account['detections']:,} detections {account['known']:,} overlap outlines known before, {account['new']:,} are new, "
+        f"{account['wrong']:,} wrong and {account['unknown']:,} unjudged; the reference is {scores['reference']['what']} "
+        f"(complete: {scores['reference']['complete']})."
+    )
+
+
+def _pixels(scores: dict[str, Any]) -> str:
+    unseen = scores["unseen"]["pixels"]
+    return (
+        f"On ground neither trained nor validated on, the pixel IoU is {_rate(unseen, 'iou')}; a map that calls all ground "
+        f"landform has {_plain(unseen['iou_all_landform'])}."
+    )
+
+
+def _objects(scores: dict[str, Any]) -> str:
+    unseen = scores["unseen"]["polygons"]
+    return (
+        f"There, precision by objects (IoU above {unseen['match_iou']}) is {_rate(unseen, 'precision')} with the unjudged counted as wrong "
+        f"and {_rate(unseen, 'precision_if_unknown_right')} as right, and recall of the known outlines {_rate(unseen, 'recall')}."
+    )
+
+
+def _sample(region: Region, folder: Path) -> str:
+    if region.mapping.accuracy is None:
+        return "No random sample of this map was judged, so its accuracy and the landform's true area are not known."
+    return f"A random sample of the map was judged without sight of it; see {folder / 'mapping/accuracy.json'} for its estimates."
+
+
+def _plain(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.2f}"
+
+
+def _rate(scores: dict[str, Any], name: str) -> str:
+    """Return a rate with its interval, at most two digits, or that there are too few blocks of ground for one."""
+    value, interval = scores[name], scores["intervals"][name]
+    if value is None:
+        return "not defined"
+    if "low" not in interval:
+        return f"{value:.2f} (no interval: {interval['blocks']} blocks of ground)"
+    return f"{value:.2f} (95 %: {interval['low']:.2f} to {interval['high']:.2f})"
+
+
+def _chosen(selection: dict[str, Any]) -> dict[str, Any]:
+    return next(facts for facts in selection["rounds"] if facts["trained_in"] == selection["chosen"])
