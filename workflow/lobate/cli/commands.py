@@ -144,7 +144,7 @@ def crate(*config: Path, out: Path | None = None, licence: str | None = None) ->
 
 def schema() -> int:
     """Print the JSON schema of the configuration."""
-    from lobate.settings.load import json_schema as text
+    from lobate.settings.schema import json_schema as text
 
     sys.stdout.write(text())
     return 0

@@ -51,12 +51,6 @@ def resolved_json(region: Region) -> str:
     return json_text(region.model_dump(mode="json"))
 
 
-def json_schema() -> str:
-    """Return the configuration's JSON schema, as text."""
-    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Region.model_json_schema()}
-    return json_text(document, sort_keys=False)
-
-
 def _read(file: Path) -> dict[str, Any]:
     check_kind(file)
     try:
