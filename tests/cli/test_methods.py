@@ -80,6 +80,12 @@ def test_the_numbers_of_the_run_stand_in_it(region):
     assert "SYNTHETIC" not in text
 
 
+def test_a_model_that_learnt_nothing_is_said_first(region):
+    nothing = ROUND | {"learnt_nothing": "its IoU is low"}
+    write("training/selection.json", SELECTION | {"rounds": [nothing]})
+    assert methods(region).startswith("THE MODEL LEARNT NOTHING: its IoU is low.")
+
+
 def test_a_region_that_was_not_run_is_a_mistake(region):
     Path("results/r/mapping/scores.json").unlink()
     with pytest.raises(UserError, match=r"mapping/scores\.json"):

@@ -129,6 +129,17 @@ def test_the_iou_of_the_test_side_stands_with_its_ground_and_the_models_it_has_j
     assert "There is no test side" not in text
 
 
+def test_a_model_that_learnt_nothing_stands_in_red_above_all(tmp_path):
+    results = make_results(tmp_path, 3)
+    assert "learnt nothing" not in made_report(tmp_path, results).read_text()
+    selection = json.loads(results["selection"].read_text())
+    selection["rounds"][0]["learnt_nothing"] = "its validation IoU is low"
+    results["selection"].write_text(json.dumps(selection))
+    page = made_report(tmp_path, results).read_text()
+    assert '<p role="alert" class="alarm">The model learnt nothing: its validation IoU is low.' in page
+    assert page.index('class="alarm"') < page.index('id="overview"')
+
+
 @pytest.mark.parametrize("content", ["{}", '{"iou": {"landform": 1}}', "[]", ""])
 def test_what_is_no_test_json(tmp_path, content):
     (tmp_path / "test.json").write_text(content)

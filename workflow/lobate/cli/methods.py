@@ -23,6 +23,7 @@ def methods(region: Region) -> str:
     leakage = read_json(folder / "patches/leakage.json", LEAKAGE)
     sentences = [
         *(["SYNTHETIC world: nothing in it was ever observed."] if region.example else []),
+        *_learnt_nothing(selection),
         _images(region, folder),
         _training(region, selection, leakage),
         _mining(region, selection),
@@ -35,6 +36,11 @@ def methods(region: Region) -> str:
         f"The inventory holds {compiled['inventory']['total']:,} {region.landform}s.",
     ]
     return "\n".join(sentences) + "\n"
+
+
+def _learnt_nothing(selection: dict[str, Any]) -> list[str]:
+    reason = _chosen(selection).get("learnt_nothing")
+    return [f"THE MODEL LEARNT NOTHING: {reason}."] if reason else []
 
 
 def _images(region: Region, folder: Path) -> str:

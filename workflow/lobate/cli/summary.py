@@ -6,6 +6,7 @@ with it; the table shows the order of the numbers, and where a run of the paper'
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def summary(region: Region) -> str:
     compiled = read_json(folder / "inventory/summary.json", SUMMARY)
     lines = [
         f"Region {region.region}" + (" (synthetic: nothing in it was ever observed)" if region.example else ""),
+        *_learnt_nothing(selection),
         f"  inventory  {folder / 'inventory/inventory.gpkg'}: {_landforms(compiled, region.landform)}",
         f"  map        {folder / 'figures/map.png'}",
         f"  scores     {folder / 'mapping/scores.json'}: {_scores(scores)}",
@@ -36,6 +38,15 @@ def summary(region: Region) -> str:
         f"  test       {_test(region, selection)}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _learnt_nothing(selection: dict[str, Any]) -> list[str]:
+    """Return a line, in red on a terminal, if the chosen model learnt nothing."""
+    chosen = next(facts for facts in selection["rounds"] if facts["trained_in"] == selection["chosen"])
+    if not chosen.get("learnt_nothing"):
+        return []
+    line = f"  THE MODEL LEARNT NOTHING: {chosen['learnt_nothing']}. No number below says anything about landforms."
+    return [f"\033[31m{line}\033[0m" if sys.stdout.isatty() else line]
 
 
 def _landforms(compiled: dict[str, Any], landform: str) -> str:

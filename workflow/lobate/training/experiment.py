@@ -12,10 +12,16 @@ from lobate.training.checkpoint import checkpoint_path
 from lobate.training.curves import LIVE_FOLDER
 from lobate.training.datamodule import TrainingData
 from lobate.training.launch import fit_on_all_devices
+from lobate.training.learnt import all_landform_iou, learnt_nothing
 from lobate.training.loop import TrainConfig, TrainState, seed_of
 from lobate.training.schedule import smallest_micro_batch
 
 log = logging.getLogger(__name__)
+
+NEXT_STEPS = (
+    "Look at patches/contact_sheet.png: do the outlines lie on the landform? Then train longer "
+    "(training.schedule.iterations), or try another training.schedule.learning_rate"
+)
 
 
 def run_experiment(
@@ -37,7 +43,10 @@ def run_experiment(
         log.warning("%s", warning)
     net = build(network, channels=data.training.channels, seed=seed_of(*seeds), weights_file=weights)
     state = fit_on_all_devices(net, config)
-    return net, state, round_record(config, state, warnings)
+    facts = round_record(config, state, warnings)
+    if facts["learnt_nothing"]:
+        log.warning("ROUND %d LEARNT NOTHING: %s. %s", seeds[1], facts["learnt_nothing"], NEXT_STEPS)
+    return net, state, facts
 
 
 def collect_warnings(config: TrainConfig, network: Network) -> list[str]:
@@ -71,6 +80,8 @@ def round_record(config: TrainConfig, state: TrainState, warnings: list[str]) ->
         "iterations": state.iteration,
         "training_iou": best["training"]["iou"],
         "validation_iou": best["validation"]["iou"],
+        "all_landform_iou": all_landform_iou(data.validation_pixels),
+        "learnt_nothing": learnt_nothing(best, data.validation_pixels),
         "threshold": best["validation"]["threshold"],
         "threshold_iou": best["validation"]["threshold_iou"],
         "calibration": [list(calibration_bin) for calibration_bin in best["validation"]["calibration"]],

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 ROUND_FACTS = (
     *("iteration", "training_iou", "validation_iou", "threshold", "threshold_iou", "patches", "augment", "warnings"),
+    *("all_landform_iou", "learnt_nothing"),
     *("calibration", "calibration_error", "dataset"),
 )
 LEAKAGE_MEASURES = ("leaked_share", "polygons_on_both_sides", "nearest_m", "training", "validation", "dropped")
@@ -108,6 +109,8 @@ def _log_selection(summary: dict[str, Any], iou: float | None) -> None:
             "rounds (training.max_rounds), train longer, or draw more outlines.",
             *(target, len(summary["rounds"]), number, _known(iou)),
         )
+    if nothing := next(row["learnt_nothing"] for row in summary["rounds"] if row["chosen"]):
+        log.warning("THE MODEL LEARNT NOTHING: %s", nothing)
     for name, row in summary["protocols"].items():
         value, leaked = (row["validation_iou"] or {}).get("landform"), row["leaked_share"]
         leakage = "" if leaked is None else f"; training saw {100 * leaked:.1f} % of its validation ground"

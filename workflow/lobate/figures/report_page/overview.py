@@ -16,7 +16,9 @@ def overview_facts(
 ) -> dict[str, Any]:
     """Return the facts of inventory/summary.json, the chosen model's IoU and the scenes used."""
     detections = summary.get("detections") or {}
+    chosen: dict[str, Any] = next((entry for entry in selection["rounds"] if entry["chosen"]), {})
     return {
+        "learnt_nothing": chosen.get("learnt_nothing") or "",
         "numbers": {name: value for name, value in _numbers(summary, selection).items() if value not in (None, "")},
         "review": {name.replace("_", " "): detections[name] for name in REVIEW if name in detections},
         "scenes": [
