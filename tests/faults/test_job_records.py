@@ -145,9 +145,12 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_without_records_a_changed_setting_computes_what_differs(region, change):
-    settings, computed, is_right = CHANGES[change]
+    """A result may also be one that another test of this store has computed; the first changed verb is computed here."""
+    settings, differing, is_right = CHANGES[change]
     region.forget()
-    assert region.make(**settings).computed == computed
+    done = region.make(**settings)
+    assert {next(iter(differing)): 1}.items() <= done.computed.items() <= differing.items()
+    assert all(done.computed[verb] + done.restored[verb] == 1 for verb in VERBS)
     assert is_right(region)
 
 
