@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lobate.cli.main import main
-from lobate.cli.summary import paper_table, summary
+from lobate.cli.summary import _landforms, paper_table, summary
 from lobate.errors import UserError
 from lobate.settings.load import parse
 from lobate.settings.patches import Patches
@@ -55,6 +55,12 @@ def write(name, content):
 def cells(text):
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     return {row[0]: row[1:] for row in rows[2:]}
+
+
+def test_outlines_on_ground_that_was_not_mapped_are_told():
+    assert _landforms(COMPILED, "glacier") == "413 glaciers (125 InSAR, 165 both, 123 deep learning)"
+    told = _landforms({**COMPILED, "ground": {"not_mapped": 79}}, "glacier")
+    assert told.endswith("; 79 outlines of other inventories are left out, on ground that was not mapped")
 
 
 def test_a_run_that_gives_the_papers_numbers_shows_them_on_both_sides(region):
