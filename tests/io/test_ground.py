@@ -40,6 +40,7 @@ def test_it_has_the_pixels_with_data_and_no_others(tmp_path_factory, seed, share
     path = write(tmp_path_factory.mktemp("map") / "map.tif", values)
     ground = mapped_ground([path])
     assert ground.is_valid.all()
+    assert set(ground["pixel_m"]) <= {10.0}
     assert ground.to_crs(32644).area.sum() / 100 == pytest.approx((values != PROBABILITY_NODATA).sum(), abs=0.5)
     rows, columns = random.integers(0, values.shape[0], 200), random.integers(0, values.shape[1], 200)
     centres = gpd.GeoSeries.from_xy(500_005 + 10 * columns, 3_999_995 - 10 * rows, crs=32644).to_crs(4326)

@@ -25,7 +25,7 @@ import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.inventory.decisions import check_place, read_decisions
-from lobate.inventory.detections import DRAWN_PREFIX, REVIEW_FIELDS, read_pending
+from lobate.inventory.detections import AREA_RANGE, DRAWN_PREFIX, REVIEW_FIELDS, read_pending
 from lobate.inventory.overlap import one_to_one, overlaps, share_inside
 from lobate.inventory.reviewers import Agreement, merge_reviewers
 from lobate.io.decisions import CONFIRMED
@@ -173,7 +173,7 @@ def _matched(detections: gpd.GeoDataFrame, decisions: gpd.GeoDataFrame, pairs: p
 
 
 def _decision_fields(decisions: gpd.GeoDataFrame) -> dict[str, pd.Series]:
-    return {field: decisions[field] for field in ("status", *REVIEW_FIELDS)}
+    return {field: decisions[field] for field in ("status", *REVIEW_FIELDS, *AREA_RANGE)}
 
 
 def _unmatched(

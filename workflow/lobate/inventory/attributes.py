@@ -30,6 +30,11 @@ INTERPRETATION = (
 
 MEASUREMENTS = (
     Attribute("area_km2", float, "geodesic area (WGS84)"),
+    Attribute("area_low_km2", float, "lower end of the area's range, no confidence interval; never to be summed"),
+    Attribute("area_high_km2", float, "upper end of that range"),
+    Attribute(
+        "area_range", str, "what gives the range: half a pixel along the outline, or the outlines of several people"
+    ),
     Attribute("perimeter_m", float, "geodesic length of the outline, holes included"),
     Attribute("length_m", float, "extent along the line from its highest to its lowest tenth"),
     Attribute("width_m", float, "area / length: the mean width"),

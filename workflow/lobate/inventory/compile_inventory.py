@@ -14,6 +14,7 @@ import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
+from lobate.inventory.area_range import with_area_range
 from lobate.inventory.attributes import DESCRIBED, INVENTORY, Attribute, to_schema
 from lobate.inventory.conflation import OutlineChoice, add_source, as_records, drop_duplicates, method_name
 from lobate.inventory.detections import DRAWN_PREFIX
@@ -58,6 +59,7 @@ def compile_inventory(
     The layer ``ground`` of the GeoPackage holds the mapped ground: pixels with data of ``probabilities``, the map's rasters.
     An outline of another inventory with less than half of its area on it goes to ``removed``, unless a detection is the
     same landform. ``mapped_share`` tells the part of each outline on mapped ground; no outline is cut.
+    The range of an area is half a pixel of the map along the outline, where the review gives none (``area_range``).
 
     Landforms that are matched by place with the published inventory ``previous`` keep its identifiers and markers. The layer
     ``id_changes`` then lists splits, merges, what appeared and vanished, and what lies on ground that was not mapped
@@ -70,7 +72,7 @@ def compile_inventory(
     detections, left_out = _read_detections(reviewed, pending, match_iou)
     ground = mapped_ground(probabilities)
     merged = _merge_sources([_read_described(other) for other in others], detections, match_iou, outline)
-    records, unmapped = cut_to_ground(merged, ground.geometry)
+    records, unmapped = cut_to_ground(with_area_range(merged, ground), ground.geometry)
     if previous:
         succession = with_published_ids(records, read_published(previous), match_iou, id_prefix, ground.geometry)
     else:

@@ -49,7 +49,16 @@ from lobate.settings.inventory import OtherInventory
 
 log = logging.getLogger(__name__)
 
-DECIMALS = {"dem_share": 4, "aspect_concentration": 4, "longitude": 6, "latitude": 6, "area_km2": 6, "slope_deg": 2}
+DECIMALS = {
+    "dem_share": 4,
+    "aspect_concentration": 4,
+    "longitude": 6,
+    "latitude": 6,
+    "area_km2": 6,
+    "area_low_km2": 6,
+    "area_high_km2": 6,
+    "slope_deg": 2,
+}
 """Decimals of measures; the others, in metres and degrees, have one."""
 TENTH = 0.1
 MAX_CELLS = 2_000_000

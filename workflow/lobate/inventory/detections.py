@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 
 from lobate.errors import UserError
 from lobate.io.vector import LONLAT, read_polygons
@@ -12,6 +13,9 @@ from lobate.io.vector import LONLAT, read_polygons
 LAYER = "kept"
 REVIEW_FIELDS = ("upslope_connection", "activity", "reviewer", "remark")
 """Fields that only a person fills."""
+
+AREA_RANGE = ("area_low_km2", "area_high_km2", "area_range")
+"""Smallest and largest area, and what gives them: here the outlines of several people, where more than one drew it."""
 
 DRAWN_PREFIX = "drawn_"
 """Prefix of the id of an outline that stands by a person's decision alone, without a detection of this model."""
@@ -33,6 +37,7 @@ def read_pending(path: Path) -> gpd.GeoDataFrame:
     frame["status"] = "pending"
     for field in REVIEW_FIELDS:
         frame[field] = None
+    frame[list(AREA_RANGE)] = np.nan, np.nan, None
     frame["confidence"] = frame["mean"].astype(float).round(4)
     return frame.sort_values("detection").reset_index(drop=True)
 

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 SHORT_NAMES = {
     "upslope_connection": "upslope",
     "velocity_error": "vel_error",
+    "area_low_km2": "area_low",
+    "area_high_km2": "area_high",
     "perimeter_m": "perim_m",
     "length_note": "len_note",
     "elevation_min_m": "elev_min",

@@ -15,16 +15,17 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from lobate.inventory.detections import REVIEW_FIELDS
+from lobate.inventory.detections import AREA_RANGE, REVIEW_FIELDS
 from lobate.inventory.overlap import one_to_one, overlaps
 from lobate.io.decisions import CONFIRMED
-from lobate.io.vector import LONLAT
+from lobate.io.vector import LONLAT, geodesic_area_m2
 
 MIN_OUTLINE_IOU = 0.8
 """Two people's outlines of one landform with an IoU below this are in conflict."""
 COMPARED_FIELDS = ("upslope_connection", "activity")
 """Fields of a decision that are compared."""
 COLUMNS = ["geometry", "decision", "status", *REVIEW_FIELDS, "seen"]
+OF_PEOPLE = "the outlines of {} people"
 DECISIVE = ("status", "outline")
 """Conflicts that leave the detection undecided."""
 
@@ -55,7 +56,7 @@ def merge_reviewers(files: dict[str, gpd.GeoDataFrame], match_iou: float) -> Agr
         "pairs": [_pair_statistics(pair, decisions, match_iou) for pair in combinations(decisions, 2)],
         "conflicts": {about: int((conflicts["about"] == about).sum()) for about in (*DECISIVE, *COMPARED_FIELDS)},
     }
-    return Agreement(gpd.GeoDataFrame(decided, columns=COLUMNS, crs=LONLAT), conflicts, facts)
+    return Agreement(gpd.GeoDataFrame(decided, columns=[*COLUMNS, *AREA_RANGE], crs=LONLAT), conflicts, facts)
 
 
 def cohen_kappa(first: np.ndarray, second: np.ndarray) -> float | None:
@@ -119,12 +120,28 @@ def _iou(left: Any, right: Any) -> float:
 
 
 def _merge(group: list[FileDecision]) -> dict[str, Any]:
-    """Return one decision for all: an edited outline before an accepted one, then the first file's."""
+    """Return one decision for all: an edited outline before an accepted one, then the first file's.
+
+    Where several people drew the outline, the range of its area is that of theirs.
+    """
     rows = [row for _, row in group]
     base = next((row for row in rows if row.status == "edited"), rows[0])._asdict()
     words = {field: {word for row in rows if not pd.isna(word := getattr(row, field))} for field in COMPARED_FIELDS}
     agreed = {field: next(iter(values)) if len(values) == 1 else None for field, values in words.items()}
-    return {**base, **agreed, **{field: _join_texts(rows, field) for field in ("reviewer", "remark")}}
+    return {
+        **base,
+        **agreed,
+        **{field: _join_texts(rows, field) for field in ("reviewer", "remark")},
+        **_area_range(rows),
+    }
+
+
+def _area_range(rows: list[Any]) -> dict[str, Any]:
+    drawn = [row.geometry for row in rows if row.status == "edited"]
+    if len(drawn) < 2:
+        return dict(zip(AREA_RANGE, (np.nan, np.nan, None), strict=True))
+    areas = geodesic_area_m2(gpd.GeoSeries(drawn, crs=LONLAT)) / 1e6
+    return dict(zip(AREA_RANGE, (float(areas.min()), float(areas.max()), OF_PEOPLE.format(len(drawn))), strict=True))
 
 
 def _join_texts(rows: list[Any], field: str) -> str | None:

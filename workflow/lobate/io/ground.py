@@ -11,6 +11,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import rasterio.features
 import shapely
 from rasterio.io import DatasetReader
@@ -32,10 +33,13 @@ MIN_PIXELS = 100
 def mapped_ground(probabilities: Sequence[Path]) -> gpd.GeoDataFrame:
     """Return the pixels with data of all probability rasters as polygons in EPSG:4326, one for each block with any.
 
+    ``pixel_m`` is the side of the raster's pixels in metres on the ground.
+
     Holes and islands of fewer than ``MIN_PIXELS`` pixels are left out. Polygons of overlapping rasters overlap. Raises UserError when a raster cannot be read or lies across the 180th meridian.
     """
-    parts = [outline for path in probabilities for outline in _outlines_of(path)]
-    return gpd.GeoDataFrame(geometry=parts, crs=LONLAT)
+    parts = [gpd.GeoDataFrame({"pixel_m": np.empty(0)}, geometry=[], crs=LONLAT), *map(_ground_of, probabilities)]
+    filled = [part for part in parts if len(part)]
+    return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=LONLAT) if filled else parts[0]
 
 
 def check_antimeridian(outlines: np.ndarray, path: Path) -> None:
@@ -48,14 +52,16 @@ def check_antimeridian(outlines: np.ndarray, path: Path) -> None:
         )
 
 
-def _outlines_of(path: Path) -> np.ndarray:
+def _ground_of(path: Path) -> gpd.GeoDataFrame:
     with open_raster(path) as dataset:
         grid = Grid.from_raster(dataset)
         blocks = gpd.GeoSeries(list(_blocks_with_data(dataset, grid)), crs=grid.crs)
     edges = blocks.segmentize(EDGE_PIXELS * max(grid.resolution))
     outlines = np.asarray(edges.to_crs(LONLAT).values, dtype=object)
     check_antimeridian(outlines, path)
-    return outlines
+    return gpd.GeoDataFrame(
+        {"pixel_m": np.full(len(outlines), round(grid.resolution_m, 2))}, geometry=outlines, crs=LONLAT
+    )
 
 
 def _blocks_with_data(dataset: DatasetReader, grid: Grid) -> Iterator[shapely.Geometry]:
