@@ -10,7 +10,6 @@ from xml.etree.ElementTree import fromstring
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import pytest
 import rasterio.features
 import shapely
@@ -18,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobate.errors import UserError
+from lobate.io.decisions import decided_view
 from lobate.io.raster import CogWriter
 from lobate.io.vector import read_layer
 from lobate.mapping.filter_detections import filter_detections
-from lobate.mapping.judgement import decided_view
 from lobate.mapping.merge_detections import merge_detections
 from lobate.mapping.pixel_scores import PixelLayers, pixel_counts
 from lobate.mapping.score import FALSE_ALARM_STYLES, score
@@ -43,23 +42,14 @@ def text(values):
 
 
 def review(workshop, kept, decided):
-    """The view of detections that a person decided: pairs of a status and the detection's number, or an outline drawn."""
-    rows = {status: [] for status in ("accepted", "edited", "rejected")}
-    for status, number, *drawn in decided:
-        shape = workshop.lonlat(drawn).geometry.iloc[0] if drawn else kept.to_crs(4326).geometry.iloc[number]
-        rows[status].append((f"d{number + 1:05d}", shape))
-    frames = {}
-    for status, pairs in rows.items():
-        names = text([name for name, _ in pairs])
-        frames[status] = gpd.GeoDataFrame({"detection": names}, geometry=[shape for _, shape in pairs], crs=4326)
-    standing = gpd.GeoDataFrame(
-        pd.concat([frames[name].assign(status=name) for name in ("accepted", "edited")]), crs=4326
-    )
-    source = workshop.layers(
-        "reviewed.gpkg", reviewed=standing, rejected=frames["rejected"], removed=frames["rejected"].iloc[:0]
-    )
-    decided_view(source, workshop.folder / "view.gpkg")
-    return workshop.folder / "view.gpkg"
+    """The view of decisions: pairs of a status and a detection's number, or an outline drawn."""
+    shapes = [
+        workshop.lonlat(drawn).geometry.iloc[0] if drawn else kept.to_crs(4326).geometry.iloc[number]
+        for _, number, *drawn in decided
+    ]
+    frame = gpd.GeoDataFrame({"status": text([status for status, *_ in decided])}, geometry=shapes, crs=4326)
+    decided_view(workshop.layers("decisions.gpkg", review=frame), workshop.folder / "view.gpkg")
+    return [workshop.folder / "view.gpkg"]
 
 
 @pytest.fixture
@@ -264,6 +254,23 @@ def test_decisions_bring_both_ends_together(scored):
     assert pixels["true_positive"] == 400 + 18 * 20, "what a person drew or mended"
     assert pixels["left_out"] == 400, "an accepted outline would be compared with itself"
     assert pixels["precision"] == pixels["precision_if_unknown_right"]
+
+
+def test_decisions_are_about_what_they_share_most_with(scored):
+    big, part, apart = square(100, 100, 400), square(550, 100, 60), square(800, 800, 100)
+    joined = shapely.union_all([big, part]).convex_hull
+    account = scored(
+        [big, part, apart], [], [square(0, 900, 50)], own_reference=False, decided=[("edited", 0, joined)]
+    )[0]
+    assert (account["polygons"]["right"], account["polygons"]["left_out"], account["polygons"]["unknown"]) == (1, 1, 1)
+    blob = square(50, 50, 900)
+    scores, _ = scored([big, part], [], [square(0, 900, 50)], own_reference=False, decided=[("rejected", 0, blob)])
+    assert (scores["polygons"]["wrong"], scores["polygons"]["unknown"]) == (1, 1), (
+        "a small part of a blob is not judged"
+    )
+    both = [("rejected", 0), ("accepted", 0)]
+    scores, _ = scored([big], [], [square(0, 900, 50)], own_reference=False, decided=both)
+    assert scores["polygons"]["unknown"] == 1, "two people disagree"
 
 
 def test_inside_completely_mapped_ground_what_matches_nothing_is_wrong(scored):

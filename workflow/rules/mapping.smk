@@ -104,7 +104,7 @@ rule score:
         split=results("patches/split.gpkg"),
         known=results("labels/polygons.gpkg"),
         mined=results("training/chosen_negatives.gpkg"),
-        reviewed=results("inventory/reviewed.gpkg"),
+        decisions=decision_files(),
         complete=optional(REGION.labels.complete),
     output:
         scores=results("mapping/scores.json"),

@@ -79,6 +79,16 @@ def mining_view(source: Path, target: Path, round: int) -> None:
     _write_view(target, {"accepted": confirmed, "rejected": rejected})
 
 
+def decided_view(source: Path, target: Path) -> None:
+    """Write all decided outlines of ``source`` by status, those of candidates among them: a view."""
+    _write_view(target, {status: _outlines(source, (status,)) for status in (*CONFIRMED, *REJECTED)})
+
+
+def decided_outlines(decisions: Iterable[Path], status: str) -> np.ndarray:
+    """Return the outlines (EPSG:4326) with a status in views that ``decided_view`` wrote, (n,)."""
+    return np.concatenate([np.zeros(0, dtype=object), *(_outlines(path, (status,)) for path in decisions)])
+
+
 def rejected_view(source: Path, target: Path, decisions: list[Path]) -> None:
     """Write the rejected outlines of ``source``, less the confirmed ones of all ``decisions``: a view."""
     _write_view(target, {"rejected": rejected_outlines(source, decisions)})

@@ -11,58 +11,62 @@ An inventory is incomplete, so a detection without an outline is not wrong for t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 
-from lobate.io.vector import LONLAT, read_layer, write_layers
-from lobate.mapping.matching import overlaps_any
+from lobate.io.decisions import decided_outlines
+from lobate.mapping.matching import MIN_OVERLAP, overlaps_any
+from lobate.mapping.overlay import common_areas
 
-DECIDED = ("accepted", "edited", "rejected", "inside")
-"""Layers of a view: the decisions, and the detections inside an outline that a person accepted or drew."""
-
-
-def decided_view(source: Path, target: Path) -> None:
-    """Write the outlines that a person decided, by status, of the file that apply-review wrote: a view."""
-    standing = read_layer(source, "reviewed").to_crs(LONLAT)
-    layers = {status: standing[standing["status"] == status] for status in DECIDED[:2]}
-    layers |= {"rejected": read_layer(source, "rejected"), "inside": read_layer(source, "removed")}
-    write_layers(target, {name: _plain(layer) for name, layer in layers.items()})
-
-
-def _plain(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    names = pd.Series([str(name) for name in layer["detection"]], dtype=object)
-    plain = gpd.GeoDataFrame({"detection": names}, geometry=layer.to_crs(LONLAT).geometry.to_numpy(), crs=LONLAT)
-    return plain.sort_values("detection", kind="stable", ignore_index=True)
+MOSTLY = 0.5
+"""Least share of the smaller outline at which a decision is about a detection."""
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """The decided outlines by status: frames with `detection` and geometry, EPSG:4326."""
+    """The outlines that a person accepted, mended (or drew) and rejected, (n,) each, EPSG:4326."""
 
-    accepted: gpd.GeoDataFrame
-    edited: gpd.GeoDataFrame
-    rejected: gpd.GeoDataFrame
-    inside: gpd.GeoDataFrame
+    accepted: np.ndarray
+    edited: np.ndarray
+    rejected: np.ndarray
 
     @classmethod
-    def read(cls, path: Path | None) -> Decisions:
-        """Read a view of the reviewed detections; without one nothing is decided."""
-        empty = gpd.GeoDataFrame({"detection": []}, geometry=[], crs=LONLAT)
-        return cls(*(read_layer(path, status) if path else empty for status in DECIDED))
+    def read(cls, views: Sequence[Path]) -> Decisions:
+        """Read views of decisions files; without any nothing is decided."""
+        return cls(*(decided_outlines(views, status) for status in ("accepted", "edited", "rejected")))
 
-    def mask(self, names: pd.Series, *statuses: str) -> np.ndarray:
-        """Return which detections, by name, have one of these statuses, (n,) of bool."""
-        decided = {name for status in statuses for name in getattr(self, status)["detection"]}
-        return names.astype(str).isin(decided).to_numpy()
+    def of(self, detections: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return which detections (n,) are confirmed, rejected, and inside a confirmed outline of another detection.
 
-    def outlines(self, status: str) -> np.ndarray:
-        """Return the outlines of a status, (n,)."""
-        return np.asarray(getattr(self, status).geometry.values, dtype=object)
+        A confirmed outline is about the detection that shares most with it. A rejected one is about all detections that
+        lie mostly in it, unless they are a small part of it: a reviewer who rejects a blob has not judged what is later
+        found in it. Where reviewers disagree nothing is decided.
+        """
+        confirmed, inside = _confirmed(detections, np.concatenate([self.accepted, self.edited]))
+        detection, outline, common = common_areas(detections, self.rejected)
+        about = (common >= MOSTLY * shapely.area(detections[detection])) & (
+            common >= MIN_OVERLAP * shapely.area(self.rejected[outline])
+        )
+        rejected = np.zeros(len(detections), dtype=bool)
+        rejected[detection[about]] = True
+        return confirmed & ~rejected, rejected & ~confirmed, inside & ~rejected & ~confirmed
+
+
+def _confirmed(detections: np.ndarray, outlines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which detections (n,) a confirmed outline is about, and which others lie mostly inside one."""
+    detection, outline, common = common_areas(detections, outlines)
+    areas = shapely.area(detections[detection])
+    about = common >= MOSTLY * np.minimum(areas, shapely.area(outlines[outline]))
+    first = np.lexsort((detection, -common))
+    best = first[np.unique(outline[first], return_index=True)[1]]
+    confirmed, inside = np.zeros(len(detections), dtype=bool), np.zeros(len(detections), dtype=bool)
+    confirmed[detection[best[about[best]]]] = True
+    inside[detection[common >= MOSTLY * areas]] = True
+    return confirmed, inside & ~confirmed
 
 
 @dataclass(frozen=True)
@@ -80,25 +84,20 @@ class Judgement:
     @classmethod
     def of(
         cls,
-        detections: gpd.GeoDataFrame,
         outlines: np.ndarray,
         expected: np.ndarray,
         removed: np.ndarray,
         decisions: Decisions,
         complete: np.ndarray | None,
     ) -> Judgement:
-        """Judge ``outlines`` (n,) of ``detections`` by reference (``expected``) and ``removed`` outlines.
+        """Judge detections (``outlines``, (n,)) by reference (``expected``) and ``removed`` outlines.
 
         ``complete``: areas in which all landforms are outlined; None: all ground is such. All in EPSG:4326.
         """
         mapped = np.ones(len(outlines), bool) if complete is None else _mostly_in(outlines, complete)
-        return cls(
-            decisions.mask(detections["detection"], "accepted", "edited"),
-            decisions.mask(detections["detection"], "rejected"),
-            overlaps_any(outlines, expected),
-            mapped,
-            _mostly_in(outlines, removed) | decisions.mask(detections["detection"], "inside"),
-        )
+        accepted, rejected, inside = decisions.of(outlines)
+        on_removed = _mostly_in(outlines, removed) | inside
+        return cls(accepted, rejected, overlaps_any(outlines, expected), mapped, on_removed)
 
     def status(self, matched: np.ndarray) -> np.ndarray:
         """Return the status of each detection, (n,) of str; ``matched`` (n,) marks those that match a reference outline."""

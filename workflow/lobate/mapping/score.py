@@ -25,12 +25,13 @@ import shapely
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
+from lobate.io.decisions import decided_view
 from lobate.io.jsonfile import write_json
 from lobate.io.qgis.markup import element
 from lobate.io.qgis.package import add_styles
 from lobate.io.qgis.symbols import OutlineStyle, categorized_renderer, labeling, single_symbol_renderer
 from lobate.io.vector import LONLAT, geodesic_area_m2, read_layer, write_layers
-from lobate.mapping.judgement import Decisions, Judgement, decided_view
+from lobate.mapping.judgement import Decisions, Judgement
 from lobate.mapping.matching import Matches, match_outlines, matched_at, overlaps_any, touches_any
 from lobate.mapping.object_scores import Objects, Selection, block_numbers
 from lobate.mapping.pixel_scores import PixelLayers, pixel_counts
@@ -78,7 +79,7 @@ def score(
     scores: Annotated[Path, Output()],
     cases: Annotated[Path, Output()],
     mined: Annotated[Path | None, Input()] = None,
-    reviewed: Annotated[Path | None, Input(view=decided_view)] = None,
+    decisions: Annotated[list[Path] | None, Input(view=decided_view)] = None,
     complete: Annotated[Path | None, Input()] = None,
     *,
     reference_file: Annotated[ReferenceFile | None, Setting("mapping.reference")],
@@ -89,7 +90,7 @@ def score(
 
     ``reference`` holds the outlines selected by ``reference_file``, or the cleaned labels when that is None. Reference
     outlines are clipped to the mapped area (where any of the ``probabilities`` has data); those outside are left out and
-    counted. ``reviewed`` are the detections as a person decided them, ``complete`` areas in which all landforms are
+    counted. ``decisions`` are those of the review, ``complete`` areas in which all landforms are
     outlined. ``mined`` are the negatives in the training data of the chosen round. Raises UserError when no reference
     outline lies within the mapped area.
     """
@@ -98,16 +99,16 @@ def score(
     full_reference = read_reference(reference, reference_file)
     inside, reference_counts = _clip_to_mapped_area(full_reference, valid_areas, reference)
     detected, expected = _outlines_of(frame), _outlines_of(inside)
-    matches, decisions = match_outlines(detected, expected), Decisions.read(reviewed)
+    matches, decided = match_outlines(detected, expected), Decisions.read(decisions or [])
     removed = removed_outlines(known)
-    judged = Judgement.of(frame, detected, expected, removed, decisions, _complete_ground(complete, reference_file))
+    judged = Judgement.of(detected, expected, removed, decided, _complete_ground(complete, reference_file))
     frame["status"] = judged.status(matched_at(match_iou, matches, len(frame)))
     frame["unseen"], inside["unseen"] = ~touches_any(detected, footprints), ~touches_any(expected, footprints)
     layers = PixelLayers(
         trained=footprints,
-        reference=np.concatenate([_outlines_of(full_reference.outlines), decisions.outlines("edited")]),
+        reference=np.concatenate([_outlines_of(full_reference.outlines), decided.edited]),
         detected=detected,
-        left_out=np.concatenate([removed, decisions.outlines("accepted")]),
+        left_out=np.concatenate([removed, decided.accepted]),
         unknown=detected[(frame["status"] == "unknown").to_numpy()],
     )
     pixels = pixel_counts(valid_areas, layers)
