@@ -6,102 +6,26 @@ Links to the store are refused, as between two disks: only notes tell what is us
 
 from __future__ import annotations
 
-import errno
-import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from tests.kept import filled, key
+from tests.store.clone_world import RESULT, refuses_edited
 
 from lobate.errors import UserError
-from lobate.io.digest import content_digest, text_digest
-from lobate.store import clones, gc, link, notes
+from lobate.io.digest import content_digest
+from lobate.store import gc
 from lobate.store.clones import own_clone, read_clone
 from lobate.store.gc import collect
 from lobate.store.lineage import trace_lineage
 from lobate.store.store import OutputTarget, Store
 from lobate.store.verify import Usage, disk_usage
-
-NOTHING = Usage(0, 0, 0)
-RESULT = Path("results/demo/map.tif")
-
-
-class World:
-    """Hosts with one store on a folder that all of them see, and with disks of their own at one path."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder, self.home, self.monkeypatch = folder, folder / "home", monkeypatch
-        self.store = filled(folder, 4)
-
-    @contextmanager
-    def on(self, host: str, disk: str | None = None) -> Iterator[None]:
-        """Let the block run on a host that has a disk mounted (its own unless told); None: no disk of the name."""
-        mounted = self.folder / "disks" / (disk or host)
-        (mounted / "clone").mkdir(parents=True, exist_ok=True)
-        mounted.rename(self.home)
-        self.be(host)
-        with pytest.MonkeyPatch.context() as here:
-            here.chdir(self.home / "clone")
-            yield
-        self.home.rename(mounted)
-
-    @contextmanager
-    def on_third_host(self) -> Iterator[None]:
-        """Let the block run on a host that has neither disk."""
-        self.be("third")
-        with pytest.MonkeyPatch.context() as here:
-            here.chdir(self.folder)
-            yield
-
-    def be(self, host: str) -> None:
-        self.monkeypatch.setattr(notes.socket, "gethostname", lambda: host)
-        clones._found.clear()  # each block stands for new processes
-        self.store = Store(self.store.root)
-
-    def link(self, number: int, path: Path = RESULT) -> None:
-        assert self.store.checkout(key(number), {"made": [OutputTarget(path)]})
-
-    def check(self, path: Path = RESULT) -> None:
-        self.store.check_unmodified(path, content_digest(path))
-
-    def clone_id(self, folder: str = "results") -> str:
-        return read_clone(str(Path(folder).absolute())).id
-
-    def gc(self, **words: object) -> gc.Collected:
-        self.store = Store(self.store.root)
-        return collect(self.store, **words)
-
-    def has(self, *numbers: int) -> bool:
-        return [number for number in range(4) if self.store.has(key(number))] == list(numbers)
-
-
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    whole = os.link
-
-    def refuse(source: Path, target: Path, **words: object) -> None:
-        if "objects" in Path(source).parts and "aside" not in Path(target).parts:
-            raise OSError(errno.EXDEV, "Invalid cross-device link")
-        whole(source, target, **words)
-
-    monkeypatch.setattr(link.os, "link", refuse)
-    return World(tmp_path, monkeypatch)
-
-
-def refuses_edited(world: World, path: Path = RESULT) -> bool:
-    path.unlink()
-    path.write_bytes(b"edited")
-    with pytest.raises(UserError, match="no longer what lobate made"):
-        world.check(path)
-    return True
 
 
 @pytest.mark.parametrize("hosts", [("node1", "node2"), ("localhost", "localhost")])
@@ -442,80 +366,6 @@ def test_a_damaged_record_of_a_clone_hides_it_and_nothing_else(world, content):
         assert world.has(0)
         world.gc(forget=[clone.id])
         assert world.has()
-
-
-def earlier_note(store: Store, number: int, path: Path) -> None:
-    """Write a link note as versions up to 2026 did: by the absolute path, without a clone."""
-    (families,) = store.read_record(key(number))["outputs"].values()
-    path = path.absolute()
-    note = store.notes.file(text_digest(str(path)))
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps({"path": str(path), "digest": families[0][""], "key": key(number)}))
-
-
-def made_by_earlier(world: World, number: int, path: Path = RESULT) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(bytes([number]) * (1 + number))
-    earlier_note(world.store, number, path)
-
-
-def test_an_earlier_note_accuses_nobody_in_a_shared_store_and_becomes_the_clones_own_where_it_fits(world):
-    with world.on("node1"):
-        made_by_earlier(world, 0)
-    with world.on("node2"):
-        world.link(1, RESULT.with_name("other.tif"))
-        RESULT.write_bytes(b"another file at the same path")
-        world.check()
-    with world.on("node1"):
-        world.link(2, RESULT.with_name("other.tif"))
-        world.check()
-        assert world.store.linked_digest(RESULT) == content_digest(RESULT)
-        assert refuses_edited(world)
-
-
-def test_an_earlier_note_keeps_what_it_names_until_a_person_says_otherwise(world):
-    with world.on("node1"):
-        made_by_earlier(world, 0)
-        assert world.gc().unseen == []
-        assert world.has(0)
-    with world.on_third_host():
-        (clone,) = world.gc().unseen
-        assert (clone.id, clone.results) == ("earlier", 1)
-        assert world.has(0)
-    with world.on("node1"):
-        assert world.gc(forget=["earlier"]).unseen == []
-        assert world.has(0), "it is here"
-        RESULT.unlink()
-        world.gc()
-        assert world.has(0)
-        world.gc(forget=["earlier"])
-        assert world.has()
-
-
-def test_an_earlier_note_on_a_result_that_was_linked_again_can_be_forgotten(world):
-    with world.on("node1"):
-        made_by_earlier(world, 0)
-        world.link(1)
-        assert [clone.id for clone in world.gc().unseen] == ["earlier"], "it may be another host's"
-        assert world.has(0, 1)
-        world.gc(forget=["earlier"])
-        assert world.has(1)
-
-
-def test_an_earlier_note_in_a_store_beside_the_results_is_the_clones_own(world):
-    """As in `results/.store`: planned from, accused by and collected as before."""
-    with world.on("node1"):
-        Path("results").mkdir()
-        world.store = Store(world.store.root.rename("results/.store").absolute())
-        for number in range(3):
-            made_by_earlier(world, number, RESULT.with_name(f"{number}.tif"))
-        first, second, third = (RESULT.with_name(f"{number}.tif") for number in range(3))
-        assert world.store.linked_digest(first) == content_digest(first)
-        assert refuses_edited(world, first)
-        second.unlink()
-        world.link(3, third)
-        assert world.gc().unseen == []
-        assert world.has(0, 3)
 
 
 def test_lineage_follows_the_clones_own_note(world):
