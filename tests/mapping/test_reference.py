@@ -5,8 +5,14 @@ import pytest
 import shapely
 
 from lobate.errors import UserError
-from lobate.mapping.reference import known_outlines, read_reference, training_footprints, valid_polygons
-from lobate.settings.base import PolygonFile
+from lobate.mapping.reference import (
+    known_outlines,
+    read_reference,
+    removed_outlines,
+    seen_footprints,
+    valid_polygons,
+)
+from lobate.settings.mapping import ReferenceFile
 
 BOW_TIE = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
 
@@ -22,7 +28,7 @@ def outlines(workshop, count=3):
 
 def test_the_users_file_with_its_ids_and_conditions(workshop):
     path = workshop.layers("truth.gpkg", RG=outlines(workshop))
-    wanted = PolygonFile(path="in/truth.gpkg", layer="RG", id_field="grade", where={"kind": "extended"})
+    wanted = ReferenceFile(path="in/truth.gpkg", layer="RG", id_field="grade", where={"kind": "extended"})
     reference = read_reference(path, wanted)
     assert reference.outlines["reference"].tolist() == ["0", "2"]
     assert reference.description == "in/truth.gpkg, layer RG, kind = extended"
@@ -30,20 +36,20 @@ def test_the_users_file_with_its_ids_and_conditions(workshop):
 
 def test_ids_come_from_the_file_name_and_the_feature_number(workshop):
     path = workshop.layers("truth.gpkg", RG=outlines(workshop))
-    reference = read_reference(path, PolygonFile(path="in/truth.gpkg", where={"grade": 2}))
+    reference = read_reference(path, ReferenceFile(path="in/truth.gpkg", where={"grade": 2}))
     assert reference.outlines["reference"].tolist() == ["truth_2"]
 
 
 def test_a_field_that_is_not_there_names_the_nearest(workshop):
     path = workshop.layers("truth.gpkg", RG=outlines(workshop))
     with pytest.raises(UserError, match=r"no field kinds, which mapping\.reference names; did you mean kind\?"):
-        read_reference(path, PolygonFile(path="truth.gpkg", where={"kinds": "extended"}))
+        read_reference(path, ReferenceFile(path="truth.gpkg", where={"kinds": "extended"}))
 
 
 def test_no_outline_left_is_a_mistake(workshop):
     path = workshop.layers("truth.gpkg", RG=outlines(workshop))
     with pytest.raises(UserError, match="no outline to score against"):
-        read_reference(path, PolygonFile(path="truth.gpkg", where={"kind": "relict"}))
+        read_reference(path, ReferenceFile(path="truth.gpkg", where={"kind": "relict"}))
 
 
 def test_a_file_without_crs_is_a_mistake(workshop):
@@ -51,7 +57,7 @@ def test_a_file_without_crs_is_a_mistake(workshop):
     outlines(workshop).to_file(path)
     path.with_suffix(".prj").unlink()
     with pytest.raises(UserError, match="coordinate reference system"):
-        read_reference(path, PolygonFile(path="truth.shp"))
+        read_reference(path, ReferenceFile(path="truth.shp"))
 
 
 def test_without_a_file_the_positive_labels_are_the_reference_and_all_positives_are_known(workshop):
@@ -62,9 +68,16 @@ def test_without_a_file_the_positive_labels_are_the_reference_and_all_positives_
     assert len(known_outlines(path)) == 3
 
 
-def test_only_training_patches_are_footprints_of_training(workshop):
-    split = outlines(workshop).assign(side=["training", "validation", "training"])
-    assert len(training_footprints(workshop.layers("split.gpkg", split=split))) == 2
+def test_training_and_validation_patches_are_seen(workshop):
+    split = outlines(workshop).assign(side=["training", "validation", "dropped"])
+    assert len(seen_footprints(workshop.layers("split.gpkg", split=split))) == 2
+
+
+def test_removed_ground_is_positive_and_not_that_of_a_kept_outline(workshop):
+    kept = outlines(workshop, 1).assign(**{"class": "positive"})
+    removed = outlines(workshop).assign(**{"class": ["positive", "positive", "negative"]})
+    (ground,) = removed_outlines(workshop.layers("polygons.gpkg", kept=kept, removed=removed))
+    assert ground.equals(removed.to_crs(4326).geometry.iloc[1])
 
 
 def test_invalid_outlines_are_repaired_and_lines_have_no_area(workshop):

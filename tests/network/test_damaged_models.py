@@ -298,7 +298,9 @@ def inputs(tmp_path):
             dataset.write(np.full((count, 64, 64), 100 * (count > 1), np.uint8))
     outlines = gpd.GeoDataFrame({"class": ["positive"]}, geometry=[box(80, 35, 80.1, 35.1)], crs=LONLAT)
     write_layers(tmp_path / "polygons.gpkg", {"kept": outlines, "removed": outlines.iloc[:0]})
-    write_layers(tmp_path / "split.gpkg", {"split": outlines.assign(side="validation")})
+    windows = outlines.assign(tile="A", row=0, height=64, width=64, window_row=0, window_col=0)
+    write_layers(tmp_path / "split.gpkg", {"split": windows.assign(side="validation")})
+    write_layers(tmp_path / "A.gpkg", {"patches": windows})
     (tmp_path / "verdict.json").write_text(json.dumps({"round": 1, "validation_iou": {"landform": 0.5}}))
     (tmp_path / "region.yaml").write_text(
         "region: r\nlabels: {positives: [{path: p.shp}]}\nimagery: {tiles: {A: [a.tif]}}\n"
@@ -312,7 +314,8 @@ COMMANDS = {
     "model show": "model show model.safetensors",
     "model export": "model export model.safetensors --onnx made.onnx",
     "mine-negatives": "mine-negatives --model model.safetensors --images image.tif --labels label.tif --polygons polygons.gpkg "
-    "--split split.gpkg --verdict verdict.json --negatives made.gpkg --mined made.npy --tiles A --round 1 --settings region.yaml",
+    "--split split.gpkg --footprints A.gpkg --verdict verdict.json --negatives made.gpkg --mined made.npy --ignored ignored.npy "
+    "--candidates candidates.gpkg --tiles A --round 1 --settings region.yaml",
     "select-model": "select-model --verdicts verdict.json --models model.safetensors --model made.safetensors "
     "--selection made.json --stac made.stac.json --settings region.yaml",
 }

@@ -12,11 +12,10 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 
 from lobate.inventory.overlap import share_inside
 from lobate.inventory.sources import REVIEWED
-from lobate.io.vector import LONLAT, READ_ERRORS, read_polygons
+from lobate.io.vector import LONLAT, READ_ERRORS, layer_types, read_polygons
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +30,7 @@ UNMAPPED_REASON = "lies on ground that was not mapped: less than half of it has 
 def read_ground(path: Path) -> gpd.GeoSeries | None:
     """Return the mapped ground of an inventory's file in EPSG:4326, or None where it has no layer `ground`."""
     try:
-        names = pyogrio.list_layers(path)[:, 0]
+        names = layer_types(path)
     except READ_ERRORS:
         return None  # whoever reads the outlines raises a clear error for this file
     return read_polygons(path, LAYER).to_crs(LONLAT).geometry if LAYER in names else None
