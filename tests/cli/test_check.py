@@ -289,6 +289,16 @@ def test_a_published_inventory_without_ids_or_among_the_results_is_a_mistake_at_
             check_region(region(inventory={"previous": previous}))
 
 
+def test_completely_mapped_ground_without_an_area_is_a_mistake_at_once(world):
+    gpd.GeoDataFrame({"a": [1]}, geometry=[box(0, 0, 1, 1).centroid], crs=4326).to_file("points.gpkg")
+    labels = {"positives": [{"path": "p.gpkg"}]}
+    with pytest.raises(UserErrors, match=r"Setting labels\.complete: .*points\.gpkg"):
+        check_region(region(labels=labels | {"complete": "points.gpkg"}))
+    with pytest.raises(UserErrors, match=r"labels\.complete names gone\.gpkg, which does not exist"):
+        check_region(region(labels=labels | {"complete": "gone.gpkg"}))
+    check_region(region(labels=labels | {"complete": "p.gpkg"}))
+
+
 def test_outlines_that_no_image_shows_are_counted_before_the_run(world):
     shapes = [box(500100 + x, 3999800, 500150 + x, 3999900) for x in (0, 100, 9_000, 90_000)]
     kinds = ["a", "a", "a", "b"]

@@ -12,7 +12,8 @@ import shapely
 from lobate.errors import UserError
 from lobate.inventory import decisions, overlap
 from lobate.inventory.decisions import read_decisions
-from lobate.inventory.overlap import overlaps, share_inside
+from lobate.inventory.overlap import overlaps
+from lobate.io.polygons import share_inside
 
 
 def heap(count: int, seed: int = 0) -> np.ndarray:
@@ -85,4 +86,4 @@ def test_shares_are_those_of_each_outline_by_itself():
     cover = gpd.GeoSeries(
         [shapely.box(0, 0, 3.5, 1), shapely.box(3.25, 0, 3.75, 1), shapely.box(5, 0, 9, 0.5)], crs=4326
     )
-    assert share_inside(ours, cover).tolist() == [0.5, 0, 0.75, 0]
+    assert share_inside(ours.to_numpy(), cover.to_numpy()).tolist() == [0.5, 0, 0.75, 0]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import box
 
-from lobate.inventory.overlap import one_to_one, overlaps, share_inside
+from lobate.inventory.overlap import one_to_one, overlaps
 
 
 def series(*outlines):
@@ -31,13 +31,6 @@ def test_one_to_one_takes_the_best():
     pairs = overlaps(series(box(0, 0, 1, 1), box(0, 0, 1.2, 1)), series(box(0, 0, 1.1, 1)))
     assert len(pairs) == 2
     assert list(one_to_one(pairs)["left"]) == [1]
-
-
-def test_share_inside_counts_overlapping_cover_once():
-    share = share_inside(series(box(0, 0, 4, 1)), series(box(0, 0, 1, 1), box(0, 0, 2, 1)))
-    assert share == pytest.approx([0.5])
-    assert share_inside(series(), series(box(0, 0, 1, 1))).shape == (0,)
-    assert share_inside(series(box(0, 0, 1, 1)), series()) == pytest.approx([0.0])
 
 
 cells = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(1, 3)), min_size=0, max_size=12)

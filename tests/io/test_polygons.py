@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lobate.io.polygons import make_valid, polygonal, polygons_in
+from lobate.io.polygons import make_valid, polygonal, polygons_in, share_inside, subtract
 
 
 def test_only_polygons_are_left_of_an_overlay():
@@ -41,3 +44,34 @@ def test_only_invalid_geometries_are_repaired_and_missing_ones_stay():
     assert missing is None
     assert empty.is_empty
     assert shapes[1] is bow_tie
+
+
+def boxes(*places):
+    return np.array([shapely.box(*place) for place in places], dtype=object)
+
+
+def test_overlapping_cover_counts_once():
+    assert share_inside(boxes((0, 0, 4, 1)), boxes((0, 0, 1, 1), (0, 0, 2, 1))) == pytest.approx([0.5])
+    assert share_inside(boxes(), boxes((0, 0, 1, 1))).shape == (0,)
+    assert share_inside(boxes((0, 0, 1, 1)), boxes()) == pytest.approx([0.0])
+
+
+def test_what_is_subtracted_leaves_polygons_only():
+    whole, touched, gone, apart = subtract(
+        boxes((0, 0, 2, 2), (5, 0, 6, 1), (8, 0, 9, 1), (20, 0, 21, 1)), boxes((1, 0, 2, 2), (6, 0, 7, 1), (8, 0, 9, 1))
+    )
+    assert (whole.area, touched.area, gone.area, apart.area) == (2, 1, 0, 1)
+    assert {shape.geom_type for shape in (whole, touched, gone, apart)} == {"Polygon"}
+    assert subtract(boxes((0, 0, 1, 1)), boxes())[0].area == 1
+
+
+places = st.lists(st.tuples(*[st.integers(0, 6)] * 2, st.integers(1, 3)), max_size=8)
+
+
+@given(places, places)
+def test_share_and_rest_are_those_of_the_whole_union(left, right):
+    ours, cover = (boxes(*[(x, y, x + side, y + side) for x, y, side in some]) for some in (left, right))
+    union = shapely.union_all(cover)
+    common = shapely.area(shapely.intersection(ours, union))
+    assert share_inside(ours, cover) == pytest.approx(common / np.maximum(shapely.area(ours), 1e-9))
+    assert shapely.area(subtract(ours, cover)) == pytest.approx(shapely.area(ours) - common, abs=1e-9)

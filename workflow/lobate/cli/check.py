@@ -61,6 +61,7 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
             "Setting patches.split.test.method is field, but labels.fold_field does not name a field of the outlines. Name it."
         )
     mistakes += [f"Setting labels.removed: {mistake}" for mistake in _removed_mistakes(region.labels.removed)]
+    mistakes += [f"Setting labels.complete: {mistake}" for mistake in _area_mistakes(region.labels.complete)]
     mistakes += [
         f"Setting inventory.decisions: {mistake}" for mistake in _decision_mistakes(region.inventory.decisions)
     ]
@@ -113,6 +114,17 @@ def _off_image(name: str, file: PolygonFile, tiles: STRtree) -> Iterator[str]:
             f"{off} of the {used.sum()} outlines in {file.path} ({name}) lie on no image and will give no patch. Add the "
             "images that show them to imagery.tiles or imagery.scenes, or leave these outlines out."
         )
+
+
+def _area_mistakes(path: str | None) -> Iterator[str]:
+    from lobate.io.places import read_areas
+
+    if path is None or not Path(path).exists():
+        return  # a missing file is a mistake of its own
+    try:
+        read_areas(Path(path))
+    except UserError as mistake:
+        yield str(mistake)
 
 
 def _removed_mistakes(removed: str | None) -> Iterator[str]:

@@ -26,10 +26,11 @@ import pandas as pd
 from lobate.engine.signature import Input, Output, Setting
 from lobate.inventory.decisions import check_place, read_decisions
 from lobate.inventory.detections import AREA_RANGE, DRAWN_PREFIX, REVIEW_FIELDS, read_pending
-from lobate.inventory.overlap import one_to_one, overlaps, share_inside
+from lobate.inventory.overlap import one_to_one, overlaps
 from lobate.inventory.reviewers import Agreement, merge_reviewers
 from lobate.io.decisions import CONFIRMED
 from lobate.io.jsonfile import write_json
+from lobate.io.polygons import share_inside
 from lobate.io.vector import geodesic_area_m2, geodesic_perimeter_m, write_layers
 
 log = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ def apply_decisions(detections: gpd.GeoDataFrame, decisions: gpd.GeoDataFrame, m
     unmatched = _unmatched(decisions, set(pairs["left"]), matched[~refused], match_iou)
     standing = _concat(matched[~refused], _drawn_outlines(unmatched, detections))
     undecided = detections.drop(index=pairs["right"])
-    inside = share_inside(undecided.geometry, standing.geometry) >= MOSTLY
+    inside = share_inside(undecided.geometry.to_numpy(), standing.geometry.to_numpy()) >= MOSTLY
     on_rejected = _pieces_of(decisions.geometry[decisions["status"] == "rejected"], undecided.geometry)
     also_rejected = undecided[on_rejected & ~inside].assign(status="rejected", remark="lies on rejected ground")
     rejected = detections.loc[matched.index[refused]].assign(**_decision_fields(matched[refused]))
@@ -162,7 +163,9 @@ def _pieces_of(rejected: gpd.GeoSeries, outlines: gpd.GeoSeries) -> np.ndarray:
     large = shares[shares["right_share"] >= MIN_REJECTED_SHARE]
     pieces = np.zeros(len(outlines), dtype=bool)
     for position, rows in large.groupby("left"):
-        pieces[position] = share_inside(outlines.iloc[[position]], rejected.iloc[rows["right"]])[0] >= MOSTLY
+        pieces[position] = (
+            share_inside(outlines.to_numpy()[[position]], rejected.to_numpy()[rows["right"]])[0] >= MOSTLY
+        )
     return pieces
 
 

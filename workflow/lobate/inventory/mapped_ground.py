@@ -13,8 +13,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from lobate.inventory.overlap import share_inside
 from lobate.inventory.sources import REVIEWED
+from lobate.io.polygons import share_inside
 from lobate.io.vector import LONLAT, READ_ERRORS, layer_types, read_polygons
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def read_ground(path: Path) -> gpd.GeoSeries | None:
 
 def mapped_share(outlines: gpd.GeoSeries, ground: gpd.GeoSeries) -> np.ndarray:
     """Return the share of each outline's area on mapped ground, 0 to 1; both in EPSG:4326; shape (n,)."""
-    return share_inside(outlines, ground).round(DECIMALS)
+    return share_inside(outlines.to_numpy(), ground.to_numpy()).round(DECIMALS)
 
 
 def lies_on(outlines: gpd.GeoSeries, ground: gpd.GeoSeries) -> np.ndarray:

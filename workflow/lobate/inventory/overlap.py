@@ -7,7 +7,6 @@ in longitude and latitude are those on the ground.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import geopandas as gpd
 import numpy as np
@@ -95,15 +94,3 @@ def linked_groups(pairs: pd.DataFrame, count_left: int, count_right: int) -> Ite
         positions = members.to_numpy()
         is_left = positions < count_left
         yield positions[is_left].tolist(), (positions[~is_left] - count_left).tolist()
-
-
-def share_inside(outlines: gpd.GeoSeries, cover: gpd.GeoSeries) -> np.ndarray:
-    """Return the share of each outline's area inside the union of ``cover``, 0 to 1; shape (n,)."""
-    ours, theirs = np.asarray(outlines.values), np.asarray(cover.values)
-    shares = np.zeros(len(ours))
-    hits, covers = shapely.STRtree(theirs).query(ours, predicate="intersects")  # sorted by outline
-    for start, stop in pairwise(np.flatnonzero(np.diff(hits, prepend=-1, append=-1))):
-        position = hits[start]
-        union = shapely.union_all(theirs[covers[start:stop]])
-        shares[position] = shapely.intersection(ours[position], union).area / ours[position].area
-    return shares

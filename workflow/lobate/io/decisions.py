@@ -22,7 +22,7 @@ import shapely
 
 from lobate.errors import UserError
 from lobate.io.filekind import check_kind
-from lobate.io.polygons import polygons_in
+from lobate.io.polygons import subtract
 from lobate.io.vector import LONLAT, check_no_pending_edits, layer_types, read_polygons
 
 CONFIRMED = ("accepted", "edited")
@@ -120,8 +120,7 @@ def rejected_candidates(views: Iterable[Path]) -> np.ndarray:
 
 def without_confirmed(rejected: np.ndarray, confirmed: np.ndarray) -> np.ndarray:
     """Return the rejected outlines less the confirmed ones; one that loses half its area is left out."""
-    parts = shapely.difference(rejected, shapely.union_all(confirmed))
-    rest = np.array([shapely.union_all(polygons_in(part)) for part in parts], dtype=object)
+    rest = subtract(rejected, confirmed)
     return rest[shapely.area(rest) > shapely.area(rejected) / 2]
 
 

@@ -1,10 +1,21 @@
-"""Places on the ground: their seeded order, and the blocks they lie in. Neither changes when other places are added."""
+"""Places on the ground: their seeded order, the blocks they lie in, those near a grid, and areas that a person drew.
+
+Neither order nor block changes when other places are added.
+"""
 
 from __future__ import annotations
 
 from hashlib import sha256
+from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
+import shapely
+
+from lobate.errors import UserError
+from lobate.io.grid import Grid
+from lobate.io.polygons import make_valid, polygonal
+from lobate.io.vector import LONLAT, read_polygons
 
 EARTH_KM = 6371.0
 
@@ -26,3 +37,23 @@ def blocks_of(bounds: np.ndarray, block_km: float) -> np.ndarray:
     middle = (rows + 0.5) * block_km / EARTH_KM
     cols = np.floor(lon * np.cos(middle) * EARTH_KM / block_km)
     return np.array([f"{row:.0f}/{col:.0f}" for row, col in zip(rows, cols, strict=True)])
+
+
+def reach_of(grid: Grid) -> shapely.Geometry:
+    """Return the outline of a grid with a rim of some 100 m, in EPSG:4326."""
+    footprint = grid.footprint.segmentize(grid.footprint.length / 64)  # its edges bend in degrees
+    return gpd.GeoSeries([footprint], crs=grid.crs).to_crs(LONLAT)[0].buffer(1e-3)
+
+
+def near_grid(places: gpd.GeoSeries, grid: Grid) -> gpd.GeoSeries:
+    """Return the places (EPSG:4326) near a grid, in its CRS."""
+    return places.iloc[np.sort(places.sindex.query(reach_of(grid)))].to_crs(grid.crs)
+
+
+def read_areas(path: Path) -> gpd.GeoSeries:
+    """Return the areas in a vector file in EPSG:4326, repaired. Raises UserError for a file that holds none."""
+    areas = polygonal(make_valid(np.asarray(read_polygons(path).to_crs(LONLAT).geometry.values, dtype=object)))
+    areas = areas[shapely.area(areas) > 0]
+    if not len(areas):
+        raise UserError(f"{path} holds no area. Draw polygons in it, or take it out of the configuration.")
+    return gpd.GeoSeries(areas, crs=LONLAT)

@@ -1,6 +1,11 @@
-"""Polygons in geometries: the polygonal part of overlays, which leave lines and points too, and the repair of invalid outlines."""
+"""Polygons in geometries: the polygonal part of overlays, which leave lines and points too, the repair of invalid outlines,
+and what outlines share with others.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -40,3 +45,26 @@ def make_valid(shapes: np.ndarray) -> np.ndarray:
     invalid = ~shapely.is_valid(repaired) & ~shapely.is_missing(repaired)
     repaired[invalid] = polygonal(shapely.make_valid(repaired[invalid], method="structure", keep_collapsed=False))
     return repaired
+
+
+def share_inside(outlines: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    """Return the share of each outline's area (n,) inside the union of ``cover`` (m,), 0 to 1."""
+    shares = np.zeros(len(outlines))
+    for position, union in _unions_near(outlines, cover):
+        shares[position] = shapely.intersection(outlines[position], union).area / outlines[position].area
+    return shares
+
+
+def subtract(outlines: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    """Return the polygonal part of each outline (n,) outside all of ``cover`` (m,); empty where nothing is left."""
+    rest = np.array(outlines, dtype=object)
+    for position, union in _unions_near(outlines, cover):
+        rest[position] = shapely.difference(outlines[position], union)
+    return polygonal(rest)
+
+
+def _unions_near(outlines: np.ndarray, cover: np.ndarray) -> Iterator[tuple[int, shapely.Geometry]]:
+    """Yield the index of each outline that meets the cover, and the union of what it meets: never of all the cover."""
+    hits, covers = shapely.STRtree(cover).query(outlines, predicate="intersects")  # sorted by outline
+    for start, stop in pairwise(np.flatnonzero(np.diff(hits, prepend=-1, append=-1))):
+        yield int(hits[start]), shapely.union_all(cover[covers[start:stop]])

@@ -16,6 +16,7 @@ import shapely
 from rasterio.features import rasterize
 
 from lobate.io.grid import Grid
+from lobate.io.places import near_grid, reach_of
 from lobate.io.raster import read_grid
 from lobate.io.vector import LONLAT, read_layer, read_polygons, write_layers
 
@@ -53,10 +54,7 @@ class ReservedGround:
 
     def near(self, grid: Grid) -> ReservedGround:
         """Return the ground near a grid, in its CRS."""
-        outline = gpd.GeoSeries([grid.footprint.segmentize(grid.footprint.length / 64)], crs=grid.crs).to_crs(LONLAT)[0]
-        reach = outline.buffer(1e-3)
-        layers = [layer.iloc[np.sort(layer.sindex.query(reach))] for layer in (self.test, self.gap)]
-        return ReservedGround(*(layer.to_crs(grid.crs) for layer in layers))
+        return ReservedGround(near_grid(self.test, grid), near_grid(self.gap, grid))
 
     def touched_by(self, footprint: shapely.Polygon) -> str | None:
         """Return what of the ground a footprint in its CRS shares, as a reason to leave it out; None for nothing.
@@ -100,9 +98,7 @@ def ground_alone(source: Path, target: Path) -> None:
 
 def ground_near(source: Path, target: Path, image: Path) -> None:
     """Write to ``target`` the ground of ``source`` near an image, and the outlines there: a view."""
-    grid = read_grid(image)
-    outline = gpd.GeoSeries([grid.footprint], crs=grid.crs)
-    reach = outline.segmentize(outline.length.iloc[0] / 64).to_crs(LONLAT)[0].buffer(1e-3)
+    reach = reach_of(read_grid(image))
     layers = {layer: read_polygons(source, layer) for layer in (*GROUND, "outlines")}
     write_layers(
         target, {name: layer[shapely.intersects(layer.geometry.values, reach)] for name, layer in layers.items()}

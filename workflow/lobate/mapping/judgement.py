@@ -19,11 +19,12 @@ import numpy as np
 import shapely
 
 from lobate.io.decisions import decided_outlines
+from lobate.io.polygons import share_inside
 from lobate.mapping.matching import MIN_OVERLAP, overlaps_any
 from lobate.mapping.overlay import common_areas
 
 MOSTLY = 0.5
-"""Least share of the smaller outline at which a decision is about a detection."""
+"""Least share of a detection that lies on ground of a kind, and of the smaller outline at which a decision is about it."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,9 @@ class Judgement:
 
         ``complete``: areas in which all landforms are outlined; None: all ground is such. All in EPSG:4326.
         """
-        mapped = np.ones(len(outlines), bool) if complete is None else _mostly_in(outlines, complete)
+        mapped = np.ones(len(outlines), bool) if complete is None else share_inside(outlines, complete) >= MOSTLY
         accepted, rejected, inside = decisions.of(outlines)
-        on_removed = _mostly_in(outlines, removed) | inside
+        on_removed = (share_inside(outlines, removed) >= MOSTLY) | inside
         return cls(accepted, rejected, overlaps_any(outlines, expected), mapped, on_removed)
 
     def status(self, matched: np.ndarray) -> np.ndarray:
@@ -112,11 +113,3 @@ class Judgement:
         right = (is_landform & ~self.rejected) | self.accepted
         left_out, wrong = self.removed & ~self.rejected, self.rejected | is_none
         return np.select([right, left_out, wrong], ["right", "left out", "wrong"], "unknown")
-
-
-def _mostly_in(outlines: np.ndarray, areas: np.ndarray) -> np.ndarray:
-    """Return which outlines have half of their area in the areas, (n,) of bool."""
-    if not len(areas):
-        return np.zeros(len(outlines), bool)
-    ground = shapely.union_all(areas)
-    return np.asarray(2 * shapely.area(shapely.intersection(outlines, ground)) >= shapely.area(outlines))

@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from lobate.errors import UserError
-from lobate.io.polygons import make_valid, polygonal
+from lobate.io.polygons import make_valid, polygonal, subtract
 from lobate.io.vector import LONLAT, read_layer, read_polygons
 from lobate.settings.base import PolygonFile
 from lobate.settings.mapping import ReferenceFile
@@ -103,8 +103,7 @@ def removed_outlines(polygons: Path) -> np.ndarray:
     kept, removed = (read_layer(polygons, name).to_crs(LONLAT) for name in ("kept", "removed"))
     outlines = valid_polygons(removed[removed["class"] == "positive"].geometry)
     standing = valid_polygons(kept[kept["class"] == "positive"].geometry)
-    near = standing[np.unique(shapely.STRtree(standing).query(outlines)[1])] if len(outlines) else standing
-    rest = polygonal(shapely.difference(outlines, shapely.union_all(near)))
+    rest = subtract(outlines, standing)
     return rest[shapely.area(rest) > shapely.area(outlines) / 2]
 
 

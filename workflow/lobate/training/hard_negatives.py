@@ -26,6 +26,8 @@ from lobate.errors import UserError
 from lobate.io.decisions import confirmed_outlines, rejected_candidates
 from lobate.io.grid import Grid
 from lobate.io.mask_values import IGNORE
+from lobate.io.places import near_grid, read_areas
+from lobate.io.polygons import share_inside, subtract
 from lobate.io.raster import open_raster
 from lobate.io.reserved import IN_GAP, ON_TEST, ReservedGround
 from lobate.io.vector import LONLAT, geodesic_area_m2, read_layer, read_polygons, write_layers
@@ -34,6 +36,7 @@ from lobate.training.ignored import BACKGROUND, mask_of
 
 SHIFTS_PER_SIDE = 8  # a window moves in steps of side / 8, as long as the detection stays inside
 DUPLICATE_OVERLAP = 0.5  # detections on two tiles are the same when they share this part of the smaller one
+HALF = 0.5  # least share of a detection that lies on ground of a kind
 RIM = 3  # pixels round an unknown detection that are ignored too: its edge is uncertain
 
 Corner = tuple[int, int]
@@ -73,17 +76,15 @@ class Zones:
         return cls(
             _series(landforms),
             sides.loc[sides["side"] == "validation", "geometry"],
-            _series([*_read_places(vetoes), *confirmed_outlines(decisions)]),
+            _series([*(read_layer(vetoes).geometry.to_crs(LONLAT) if vetoes else []), *confirmed_outlines(decisions)]),
             _series([*kept.loc[kept["class"] == "negative", "geometry"], *rejected_candidates(decisions)]),
-            _read_places(complete),
+            read_areas(complete) if complete else _series([]),
             ReservedGround.read(reserved),
         )
 
     def near(self, grid: Grid) -> Zones:
         """Return the zones near one grid, in its CRS."""
-        outline = gpd.GeoSeries([grid.footprint.segmentize(grid.footprint.length / 64)], crs=grid.crs).to_crs(LONLAT)[0]
-        layers = [layer.iloc[np.sort(layer.sindex.query(outline.buffer(1e-3)))] for layer in self.layers]
-        landforms, validation, vetoed, negatives, complete = (layer.to_crs(grid.crs) for layer in layers)
+        landforms, validation, vetoed, negatives, complete = (near_grid(layer, grid) for layer in self.layers)
         return Zones(landforms, validation, vetoed, negatives, complete, self.reserved.near(grid))
 
     @property
@@ -94,10 +95,6 @@ class Zones:
 
 def _series(shapes: Iterable[BaseGeometry]) -> gpd.GeoSeries:
     return gpd.GeoSeries(list(shapes), crs=LONLAT)
-
-
-def _read_places(path: Path | None) -> gpd.GeoSeries:
-    return read_layer(path).geometry.to_crs(LONLAT) if path else _series([])
 
 
 def outlines_elsewhere(source: Path, target: Path, reserved: Path | None = None) -> None:
@@ -139,7 +136,8 @@ def classify_detections(
         IN_GAP: _touching(classified, zones.reserved.gap),
         "vetoed": _touching(classified, zones.vetoed),
     }
-    rejected, mapped = (_mostly_in(classified, zone) for zone in (zones.negatives, zones.complete))
+    outlines = classified.geometry.to_numpy()
+    rejected, mapped = (share_inside(outlines, zone.to_numpy()) >= HALF for zone in (zones.negatives, zones.complete))
     not_taken = {
         "reviewed": {"not rejected by a person": ~rejected},
         "complete": {"outside the completely mapped ground": ~mapped},
@@ -172,17 +170,8 @@ def unknown_ground(classified: gpd.GeoDataFrame, grid: Grid, zones: Zones, minin
     if mining.from_ == "all":
         return gpd.GeoSeries([], crs=grid.crs)
     unknown = classified.loc[classified["unknown"], "geometry"].buffer(RIM * max(grid.resolution)).to_numpy()
-    certain = shapely.union_all([*zones.negatives, *zones.complete])
-    rest = shapely.difference(unknown, certain)
+    rest = subtract(unknown, np.array([*zones.negatives, *zones.complete], dtype=object))
     return gpd.GeoSeries([*rest[~shapely.is_empty(rest)], *zones.vetoed], crs=grid.crs)
-
-
-def _mostly_in(detections: gpd.GeoDataFrame, zone: gpd.GeoSeries) -> np.ndarray:
-    """Return which detections have half of their area in a zone, (n,) of bool."""
-    outlines = detections.geometry.to_numpy()
-    near = zone.iloc[np.unique(STRtree(zone.to_numpy()).query(outlines)[1])] if len(outlines) else zone
-    common = shapely.area(shapely.intersection(outlines, shapely.union_all(near.to_numpy())))
-    return np.asarray(2 * common >= shapely.area(outlines))
 
 
 def _touching(detections: gpd.GeoDataFrame, zone: gpd.GeoSeries) -> np.ndarray:

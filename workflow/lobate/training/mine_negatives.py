@@ -21,6 +21,7 @@ import pandas as pd
 from lobate.engine.signature import Input, Output, Setting, run_instead_if
 from lobate.io.decisions import candidate_name, mining_view
 from lobate.io.grid import Grid
+from lobate.io.places import near_grid
 from lobate.io.raster import open_raster, read_grid
 from lobate.io.reserved import IN_GAP, ON_TEST, ground_alone
 from lobate.io.vector import LONLAT, read_layer, write_layers
@@ -135,7 +136,11 @@ def _classify(
 def _log_counts(ranked: gpd.GeoDataFrame, patches: int, mining: Mining) -> None:
     taken, unknown = ranked["reason"].isna().sum(), ranked["unknown"].sum()
     log.info(
-        "%d of %d detections are mined, in %d patches (mining.from: %s)", taken, len(ranked), patches, mining.from_
+        "%d of %d detections are mined, in %d patches (training.mining.from: %s)",
+        taken,
+        len(ranked),
+        patches,
+        mining.from_,
     )
     log.info("  %d detections may be unknown landforms; candidates.gpkg holds them for a review", unknown)
     for reason, count in ranked["reason"].value_counts().items():
@@ -153,7 +158,7 @@ def review_rows(detections: gpd.GeoDataFrame, round: int) -> gpd.GeoDataFrame:
 
 def _ignored_runs(ground: gpd.GeoSeries, grids: dict[str, Grid], files: list[Path], side: int) -> np.ndarray:
     """Return the runs of ignored pixels in the patches of the tiles' footprints and of earlier mined layers."""
-    near = {tile: _on_grid(ground, grid) for tile, grid in grids.items()}
+    near = {tile: near_grid(ground, grid) for tile, grid in grids.items()}
     runs = [NONE]
     for number, path in enumerate(files):
         rows = read_layer(path, "patches" if number < len(grids) else "kept")
@@ -166,12 +171,6 @@ def _ignored_runs(ground: gpd.GeoSeries, grids: dict[str, Grid], files: list[Pat
             found[:, 1] = inside[found[:, 1]]
             runs.append(found)
     return np.concatenate(runs)
-
-
-def _on_grid(ground: gpd.GeoSeries, grid: Grid) -> gpd.GeoSeries:
-    """Return the outlines near a grid, in its CRS."""
-    outline = gpd.GeoSeries([grid.footprint.segmentize(grid.footprint.length / 64)], crs=grid.crs).to_crs(LONLAT)[0]
-    return ground.iloc[np.sort(ground.sindex.query(outline.buffer(1e-3)))].to_crs(grid.crs)
 
 
 def _detections(model: Path, images: list[Path], mining: Mining, crop: Crop) -> Iterator[gpd.GeoDataFrame]:
@@ -219,7 +218,7 @@ def _footprints(rows: gpd.GeoDataFrame, grids: dict[str, Grid], side: int) -> gp
 
 def _read_patch(image: Path, label: Path, row: Any, ground: gpd.GeoSeries, side: int) -> np.ndarray:
     part = read_grid(image).crop(row.window_row, row.window_col, side, side)
-    return read_patch(image, label, (row.window_row, row.window_col), side, list(_on_grid(ground, part)))
+    return read_patch(image, label, (row.window_row, row.window_col), side, list(near_grid(ground, part)))
 
 
 def _patch_shape(image: Path, side: int) -> tuple[int, int, int]:
