@@ -29,7 +29,8 @@ def cases(count):
     rng = np.random.default_rng(count)
     table = make_landforms(count)[["geometry"]].to_crs(4326)
     table = table.assign(mean=rng.uniform(0.4, 1, count), unseen=np.arange(count) % 2 == 0)
-    return {"hits": table[::2], "misses": table[1::4].drop(columns="mean"), "false_alarms": table[3::4]}
+    hits, unmatched = table[::2].assign(status="right"), table[3::4].assign(status="unknown")
+    return {"hits": hits, "misses": table[1::4].drop(columns="mean"), "unmatched": unmatched}
 
 
 def test_pixels_are_counted_from_the_edges_of_the_bins():
@@ -46,11 +47,21 @@ def test_without_any_pixel_of_the_landform_recall_is_unknown(bins):
 
 
 def test_detections_are_taken_surest_first():
-    hits, alarms = pd.DataFrame({"mean": [0.9, 0.7, 0.7]}), pd.DataFrame({"mean": [0.8, np.nan]})
-    curve = detection_curve({"hits": hits, "misses": hits[:1], "false_alarms": alarms})
+    hits = pd.DataFrame({"mean": [0.9, 0.7, 0.7], "status": "right"})
+    unmatched = pd.DataFrame({"mean": [0.8, np.nan], "status": ["unknown", "wrong"]})
+    curve = detection_curve({"hits": hits, "misses": hits[:1], "unmatched": unmatched})
     assert curve.thresholds.tolist() == [0.9, 0.8, 0.7]
     assert curve.precision == pytest.approx([1, 1 / 2, 3 / 4])
     assert curve.recall == pytest.approx([1 / 4, 1 / 4, 3 / 4])
+
+
+def test_what_a_person_said_counts_and_removed_ground_does_not():
+    hits = pd.DataFrame({"mean": [0.9, 0.8], "status": ["right", "wrong"]})
+    unmatched = pd.DataFrame({"mean": [0.7, 0.6, 0.5], "status": ["right", "left out", "unknown"]})
+    curve = detection_curve({"hits": hits, "misses": hits[:0], "unmatched": unmatched})
+    assert curve.thresholds.tolist() == [0.9, 0.8, 0.7, 0.5]
+    assert curve.precision == pytest.approx([1, 1 / 2, 2 / 3, 2 / 4])
+    assert curve.recall == pytest.approx([1 / 2, 1, 1, 1])
 
 
 def test_scores_that_are_unknown_stay_so():

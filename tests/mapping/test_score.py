@@ -23,7 +23,7 @@ from lobate.io.vector import read_layer
 from lobate.mapping.filter_detections import filter_detections
 from lobate.mapping.merge_detections import merge_detections
 from lobate.mapping.pixel_scores import PixelLayers, pixel_counts
-from lobate.mapping.score import FALSE_ALARM_STYLES, score
+from lobate.mapping.score import UNMATCHED_STYLES, score
 from lobate.mapping.valid_area import ValidArea
 from lobate.mapping.vectorize import vectorize
 from lobate.settings.mapping import Filter, Merge, ReferenceFile, Vectorize
@@ -102,7 +102,7 @@ def scored(workshop):
             match_iou=0.5,
             landform="rock glacier",
         )
-        layers = {name: read_layer(cases, name) for name in ("hits", "misses", "false_alarms")}
+        layers = {name: read_layer(cases, name) for name in ("hits", "misses", "unmatched")}
         return json.loads(target.read_text()), layers
 
     return run
@@ -114,12 +114,12 @@ def test_an_inventory_against_itself_scores_one(scored):
     for part in (scores, scores["unseen"]):
         assert part["pixels"]["iou"] == 1
         assert part["polygons"]["f1"] == part["polygons"]["mean_f1"] == 1
-    assert {name: len(layer) for name, layer in layers.items()} == {"hits": 3, "misses": 0, "false_alarms": 0}
+    assert {name: len(layer) for name, layer in layers.items()} == {"hits": 3, "misses": 0, "unmatched": 0}
     assert scores["account"]["known"] == 3
     assert scores["account"]["new"] == 0
 
 
-def test_hits_misses_and_false_alarms_are_told_and_shown(scored):
+def test_hits_misses_and_unmatched_are_told_and_shown(scored):
     found = [square(100, 100), square(500, 500), square(120, 600, 100)]
     there = [square(120, 100), square(700, 100), square(520, 640)]
     scores, layers = scored(found, there, [square(110, 110)])
@@ -129,7 +129,7 @@ def test_hits_misses_and_false_alarms_are_told_and_shown(scored):
     assert layers["hits"][["detection", "reference", "iou"]].to_numpy().tolist() == [["d00001", "t0", 0.8182]]
     assert layers["misses"]["reference"].tolist() == ["t1", "t2"]
     assert layers["misses"]["best_iou"].tolist() == [0, pytest.approx(0.156, abs=1e-3)]
-    assert layers["false_alarms"]["status"].tolist() == ["wrong", "wrong"], "one of them is a bad outline"
+    assert layers["unmatched"]["status"].tolist() == ["wrong", "wrong"], "one of them is a bad outline"
     account = scores["account"]
     assert (account["known"], account["new"], account["wrong"], account["unknown"]) == (1, 1, 1, 0)
     assert scores["pixels"]["true_positive"] == 18 * 20 + 18 * 6
@@ -151,7 +151,7 @@ def test_the_cases_bring_their_looks_made_of_columns_that_they_have(workshop, sc
         ]
         fields = set(re.findall(r'"(\w+)"', " ".join(texts)))
         assert fields and fields <= set(layers[name].columns), name
-    assert {look.value for look in FALSE_ALARM_STYLES} >= {"wrong", "right", "left out"}
+    assert {look.value for look in UNMATCHED_STYLES} >= {"wrong", "right", "left out"}
 
 
 def test_the_same_score_is_the_same_bytes(workshop, scored):
@@ -216,7 +216,7 @@ def test_nothing_detected_finds_nothing(scored):
     assert scores["pixels"]["iou"] == 0
     assert (scores["polygons"]["precision"], scores["polygons"]["recall"], scores["polygons"]["f1"]) == (None, 0, 0)
     assert len(layers["misses"]) == 1
-    assert {"detection", "status", "best_iou"} <= set(layers["false_alarms"].columns)
+    assert {"detection", "status", "best_iou"} <= set(layers["unmatched"].columns)
 
 
 def test_a_reference_of_another_place_is_a_mistake(scored):
@@ -250,7 +250,7 @@ def test_decisions_bring_both_ends_together(scored):
     assert polygons["unknown"] == 0
     account = scores["account"]
     assert (account["known"], account["new"], account["wrong"], account["unknown"]) == (1, 2, 1, 0)
-    assert sorted(layers["false_alarms"]["status"]) == ["right", "right", "wrong"]
+    assert sorted(layers["unmatched"]["status"]) == ["right", "right", "wrong"]
     assert pixels["true_positive"] == 400 + 18 * 20, "what a person drew or mended"
     assert pixels["left_out"] == 400, "an accepted outline would be compared with itself"
     assert pixels["precision"] == pixels["precision_if_unknown_right"]
@@ -294,7 +294,7 @@ def test_removed_ground_is_neither_right_nor_wrong(scored):
         1,
     )
     assert (scores["pixels"]["false_positive"], scores["pixels"]["left_out"]) == (0, 400)
-    assert layers["false_alarms"]["status"].tolist() == ["left out"]
+    assert layers["unmatched"]["status"].tolist() == ["left out"]
 
 
 def test_a_detection_that_covers_a_small_removed_outline_is_judged(scored):

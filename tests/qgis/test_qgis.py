@@ -19,7 +19,7 @@ from lobate.inventory.qgis.styles import REVIEW_STYLES
 from lobate.inventory.vocabulary import ACTIVITY, STATUS, UPSLOPE
 from lobate.io.qgis.package import add_styles
 from lobate.io.vector import read_layer, read_polygons, write_layers
-from lobate.mapping.score import FALSE_ALARM_STYLES, case_styles
+from lobate.mapping.score import UNMATCHED_STYLES, case_styles
 
 DECISIONS = "resources/r/decisions.gpkg"
 
@@ -103,7 +103,7 @@ def test_the_cases_of_a_score_open_with_their_looks(tmp_path):
     layers = {
         "hits": hits,
         "misses": hits,
-        "false_alarms": detections.assign(status=["wrong", "right", "left out", "unknown"]),
+        "unmatched": detections.assign(status=["wrong", "right", "left out", "unknown"]),
     }
     write_layers(tmp_path / "cases.gpkg", layers)
     add_styles(tmp_path / "cases.gpkg", case_styles())
@@ -111,9 +111,9 @@ def test_the_cases_of_a_score_open_with_their_looks(tmp_path):
     assert {name: layer["renderer"] for name, layer in seen.items()} == {
         "hits": "singleSymbol",
         "misses": "singleSymbol",
-        "false_alarms": "categorizedSymbol",
+        "unmatched": "categorizedSymbol",
     }
-    assert seen["false_alarms"]["symbols"] == {look.label: 1 for look in FALSE_ALARM_STYLES}
+    assert seen["unmatched"]["symbols"] == {look.label: 1 for look in UNMATCHED_STYLES}
     assert [seen[name]["labels"]["text"] for name in ("hits", "misses")] == ['format_number("iou", 2)', '"reference"']
 
 

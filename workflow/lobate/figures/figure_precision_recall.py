@@ -20,7 +20,7 @@ from lobate.settings.figures import Figures
 log = logging.getLogger(__name__)
 
 BINS = 10
-COLUMNS = {"hits": {"mean", "unseen"}, "misses": {"unseen"}, "false_alarms": {"mean", "unseen"}}
+COLUMNS = {"hits": {"mean", "status", "unseen"}, "misses": {"unseen"}, "unmatched": {"mean", "status", "unseen"}}
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def figure_precision_recall(
 ) -> None:
     """Draw precision and recall as PNG and PDF: of pixels, and of detections by probability and by the IoU of a match.
 
-    ``selection``: the result of `select-model`; ``scores`` and ``cases`` (layers `hits`, `misses`, `false_alarms`): the
+    ``selection``: the result of `select-model`; ``scores`` and ``cases`` (layers `hits`, `misses`, `unmatched`): the
     results of `score`. Curves of detections cover all mapped ground, and ground without training patches.
     """
     from lobate.figures.drawing.precision_recall import draw_precision_recall
@@ -56,7 +56,7 @@ def figure_precision_recall(
     detections = {"all": detection_curve(tables), "unseen": detection_curve(_on_unseen_ground(tables))}
     with styled():
         save(draw_precision_recall(pixels, detections, overlaps, landform), png, pdf, figures.dpi)
-    log.info("precision and recall of %d detections drawn", len(tables["hits"]) + len(tables["false_alarms"]))
+    log.info("precision and recall of %d detections drawn", len(tables["hits"]) + len(tables["unmatched"]))
 
 
 def pixel_curve(selection: dict[str, Any]) -> PrecisionRecall:
@@ -77,14 +77,24 @@ def pixel_curve(selection: dict[str, Any]) -> PrecisionRecall:
 
 
 def detection_curve(tables: dict[str, pd.DataFrame]) -> PrecisionRecall:
-    """Return the curve over thresholds of the detections' mean probability, the highest first."""
-    right, wrong = (tables[layer]["mean"].dropna().to_numpy(float) for layer in ("hits", "false_alarms"))
+    """Return the curve over thresholds of the detections' mean probability, the highest first.
+
+    Precision is of the detections by their status, with the unknown counted as wrong; recall is of the reference outlines.
+    """
+    detections = pd.concat([tables["hits"], tables["unmatched"]])
+    judged = detections[detections["status"] != "left out"].dropna(subset="mean")
+    thresholds = np.unique(judged["mean"].to_numpy(float))[::-1]
+    found = tables["hits"]["mean"].dropna().to_numpy(float)
     references = len(tables["hits"]) + len(tables["misses"])
-    thresholds = np.unique(np.r_[right, wrong])[::-1]
-    hits = np.array([(right >= threshold).sum() for threshold in thresholds], dtype=float)
-    false_alarms = np.array([(wrong >= threshold).sum() for threshold in thresholds], dtype=float)
-    recall = _ratio(hits, np.full(len(thresholds), references))
-    return PrecisionRecall(thresholds, _ratio(hits, hits + false_alarms), recall)
+    all_of = _count_at(judged["mean"].to_numpy(float), thresholds)
+    right = _count_at(judged.loc[judged["status"] == "right", "mean"].to_numpy(float), thresholds)
+    recall = _ratio(_count_at(found, thresholds), np.full(len(thresholds), references))
+    return PrecisionRecall(thresholds, _ratio(right, all_of), recall)
+
+
+def _count_at(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Return how many values reach each threshold."""
+    return np.array([(values >= threshold).sum() for threshold in thresholds], dtype=float)
 
 
 def overlap_curves(scores: dict[str, Any]) -> dict[str, Any]:

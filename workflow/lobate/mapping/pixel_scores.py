@@ -139,12 +139,10 @@ def _tile_counts(valid_area: ValidArea, earlier: Sequence[ValidArea], layers: li
     first_row = 0
     with first_seen_blocks(valid_area, earlier) as parts:
         for grid, _, first_seen in parts:
-            code = reduce(
-                np.bitwise_or, (layer.rasterize(grid).astype(np.int64) << bit for bit, layer in enumerate(layers))
-            )
-            places = np.arange(first_row, first_row + grid.height)[:, None], np.arange(grid.width)[None, :]
-            code += blocks.numbers(*places) * N_CODES
-            counts += np.bincount(code[first_seen], minlength=len(counts))
+            code = reduce(np.bitwise_or, (layer.rasterize(grid) << bit for bit, layer in enumerate(layers)))
+            rows, columns = np.arange(first_row, first_row + grid.height), np.arange(grid.width)
+            block = blocks.numbers(rows[:, None], columns).astype(np.int32)
+            counts += np.bincount((block * N_CODES + code)[first_seen], minlength=len(counts))
             first_row += grid.height
     return counts.reshape(-1, N_CODES)
 

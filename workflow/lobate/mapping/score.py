@@ -27,6 +27,7 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.decisions import decided_view
 from lobate.io.jsonfile import write_json
+from lobate.io.places import read_areas
 from lobate.io.qgis.markup import element
 from lobate.io.qgis.package import add_styles
 from lobate.io.qgis.symbols import OutlineStyle, categorized_renderer, labeling, single_symbol_renderer
@@ -45,7 +46,7 @@ HIT_STYLE = OutlineStyle("", "found", "0,230,150,255", 0.6)
 
 MISS_STYLE = OutlineStyle("", "missed", "86,190,255,255", 0.7, "dash")
 
-FALSE_ALARM_STYLES = (
+UNMATCHED_STYLES = (
     OutlineStyle("wrong", "wrong: rejected, or no landform is there", "255,90,220,255", 0.6),
     OutlineStyle("right", "right: accepted in the review", "0,230,150,255", 0.6),
     OutlineStyle("left out", "left out: on a removed outline", "160,160,160,255", 0.6, "dash"),
@@ -86,7 +87,7 @@ def score(
     match_iou: Annotated[float, Setting("mapping.match_iou")],
     landform: Annotated[str, Setting("landform")],
 ) -> None:
-    """Write ``scores`` (JSON) and ``cases`` (layers `hits`, `misses`, `false_alarms`, EPSG:4326) of the kept detections.
+    """Write ``scores`` (JSON) and ``cases`` (layers `hits`, `misses`, `unmatched`, EPSG:4326) of the kept detections.
 
     ``reference`` holds the outlines selected by ``reference_file``, or the cleaned labels when that is None. Reference
     outlines are clipped to the mapped area (where any of the ``probabilities`` has data); those outside are left out and
@@ -141,7 +142,7 @@ def _complete_ground(complete: Path | None, reference_file: ReferenceFile | None
     """Return the areas (n,) in which all landforms are outlined; None: all ground is such."""
     if reference_file is not None and reference_file.complete:
         return None
-    return _outlines_of(read_layer(complete)) if complete else np.zeros(0, dtype=object)
+    return read_areas(complete).to_numpy() if complete else np.zeros(0, dtype=object)
 
 
 def _completeness(complete: Path | None, reference_file: ReferenceFile | None) -> str:
@@ -194,7 +195,7 @@ def _count_account(account: np.ndarray) -> dict[str, object]:
 def _cases(
     frame: gpd.GeoDataFrame, inside: gpd.GeoDataFrame, matches: Matches, match_iou: float
 ) -> dict[str, gpd.GeoDataFrame]:
-    """Return hits and false alarms (detections) and misses (reference outlines) as layers."""
+    """Return hits and unmatched detections, and misses (reference outlines) as layers."""
     matched = matches.above(match_iou)
     detections = frame[["detection", "mean", "status", "unseen", "geometry"]].to_crs(LONLAT)
     detections.insert(1, "area_m2", geodesic_area_m2(detections).round(1))
@@ -207,7 +208,7 @@ def _cases(
     return {
         "hits": hits.sort_index(),
         "misses": misses[["reference", "best_iou", "area_m2", "unseen", "geometry"]],
-        "false_alarms": detections.drop(index=detections.index[matched.detection]),
+        "unmatched": detections.drop(index=detections.index[matched.detection]),
     }
 
 
@@ -242,8 +243,8 @@ def case_styles() -> dict[str, list[Element]]:
             labeling('"reference"', "86,190,255,255", LABEL_SCALE),
             element("mapTip", '[% "reference" %], best IoU [% format_number("best_iou", 2) %]'),
         ],
-        "false_alarms": [
-            categorized_renderer('"status"', FALSE_ALARM_STYLES),
+        "unmatched": [
+            categorized_renderer('"status"', UNMATCHED_STYLES),
             labeling('format_number("mean", 2)', "255,255,255,255", LABEL_SCALE),
             element("mapTip", '[% "detection" %]: [% "status" %], best IoU [% format_number("best_iou", 2) %]'),
         ],

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lobate.figures.figure_precision_recall import PrecisionRecall
 
 HEIGHT, LEFT, RIGHT, BOTTOM, SIDE, GAP = 3.75, 0.55, 0.2, 0.72, 1.8, 0.52
-GROUNDS = {"all": "all mapped ground", "unseen": "ground unseen in training"}
+GROUNDS = {"all": "all mapped ground", "unseen": "ground neither trained nor validated on"}
 COLOURS = {"all": BLUE, "unseen": VERMILION}
 WIDTHS = {"all": 2.2, "unseen": 1.2}
 DASHES = (0, (4, 1.5))
@@ -79,6 +79,7 @@ def _write_headings(figure: Figure, counts: dict[str, tuple[int, int]], landform
         f"{GROUNDS[name]}: detections {detections:,}, reference outlines {references:,}"
         for name, (detections, references) in counts.items()
     ]
+    notes.append("unknown detections count as wrong")
     shrink_to_fit(text_at(figure, LEFT, 0.1, "; ".join(notes), size=6.5, color=GREY, va="bottom"), width)
 
 
