@@ -58,7 +58,7 @@ def write_csv(inventory: gpd.GeoDataFrame, path: Path) -> None:
     """Write a CSV; the outline is WKT in the column ``outline_wkt``, to 1e-7 degrees. No text is a spreadsheet's formula."""
     table = escape_cells(pd.DataFrame(inventory.drop(columns="geometry")))
     table["outline_wkt"] = inventory.geometry.to_wkt(rounding_precision=7)
-    table.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+    table.to_csv(path, index=False, lineterminator="\n", encoding="utf-8", compression=None)
 
 
 def write_geojson(inventory: gpd.GeoDataFrame, path: Path) -> None:
