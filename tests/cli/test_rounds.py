@@ -61,3 +61,9 @@ def test_minutes_that_nobody_noted_are_unknown(folder, tmp_path):
 def test_nothing_selected_yet_is_told(tmp_path):
     with pytest.raises(UserError, match="Run snakemake"):
         rounds_table(tmp_path, Store(tmp_path / "store"))
+
+
+def test_a_round_that_learnt_nothing_says_so(tmp_path):
+    rounds = [ONE | {"learnt_nothing": "its IoU is low"}]
+    (tmp_path / "selection.json").write_text(json.dumps({"rounds": rounds, "protocols": {}}))
+    assert "chosen, LEARNT NOTHING" in rounds_table(tmp_path, Store(tmp_path / "store"))

@@ -34,7 +34,7 @@ def rounds_table(training: Path, store: Store) -> str:
 
 
 def _row(facts: dict[str, Any], verdict: Path, store: Store) -> tuple[str, ...]:
-    note = "chosen" if facts["chosen"] else ""
+    notes = ["chosen"] * facts["chosen"] + ["LEARNT NOTHING"] * bool(facts.get("learnt_nothing"))
     if not facts["trained"]:
         return (str(facts["round"]), *[""] * 7, f"rests: round {facts['trained_in']} reached the target")
     patches = facts["patches"] or {}
@@ -46,7 +46,7 @@ def _row(facts: dict[str, Any], verdict: Path, store: Store) -> tuple[str, ...]:
         *(_iou(facts[name]) for name in ("training_iou", "validation_iou")),
         str(facts["threshold"]),
         _minutes(verdict, store),
-        note,
+        ", ".join(notes),
     )
 
 
