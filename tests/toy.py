@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -10,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from lobate.settings.load import parse, resolved_json
 
 TOY = '''
 """Toy verbs."""
@@ -91,7 +92,7 @@ class Toy:
 
     def settings(self, **changed: object) -> None:
         base = {"region": "toy", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": [{"path": "p.shp"}]}}
-        (self.folder / "toy.json").write_text(json.dumps({**base, **changed}))
+        (self.folder / "toy.json").write_text(resolved_json(parse({**base, **changed})))
 
     def start(self, *words: object, **environment: str) -> subprocess.Popen[str]:
         env = {

@@ -25,7 +25,7 @@ def options_of(verb: str) -> list[Option]:
 
     Raises KeyError for an unknown verb.
     """
-    function = _parsed_function(module_of(verb), verb)
+    function = _parsed_function(*_defining_module(module_of(verb), verb))
     when_and_instead = [_parsed_function(*_defining_module(module_of(verb), name)) for name in function.substitutes]
     options: dict[str, Option] = {}
     for parsed in [function, *reversed(when_and_instead)]:
@@ -33,6 +33,11 @@ def options_of(verb: str) -> list[Option]:
             option = Option(*parameter)
             options.setdefault(option.name, option)
     return list(options.values())
+
+
+def has_stand_in(verb: str) -> bool:
+    """Whether another function may run in the verb's place. Raises KeyError for an unknown verb."""
+    return bool(_parsed_function(*_defining_module(module_of(verb), verb)).substitutes)
 
 
 def all_options() -> dict[str, list[Option]]:

@@ -22,12 +22,15 @@ from lobate.engine.bound_call import BoundCall, bind, json_settings, resolve_arg
 from lobate.engine.change_guard import CodeGuard, InputGuard
 from lobate.engine.checkpoint_check import checked_by
 from lobate.engine.code_digest import code_digest, libraries
+from lobate.engine.known_calls import call_digest, sources_digest
 from lobate.engine.machine import machine_facts
-from lobate.engine.registry import load
+from lobate.engine.options import has_stand_in
+from lobate.engine.registry import ROOM_OF, load
 from lobate.engine.signature import Function, Input, all_parameters, as_paths, functions_of_verb, is_uncached, pick_args
 from lobate.errors import UserError
 from lobate.io.digest import canonical_json, content_digest, files_of, text_digest
 from lobate.settings import Region
+from lobate.settings.load import resolved_json
 from lobate.store import jobs
 from lobate.store.os_errors import convert_os_errors
 from lobate.store.store import Store
@@ -52,6 +55,7 @@ def run(verb: str, arguments: dict[str, Any], region: Region | None, store: Stor
         recipe = _recipe(call)
         key = text_digest(canonical_json(recipe))
         if store.checkout(key, call.targets):
+            _note_call(call, region, store, key)
             log.info("restored %s %s", call.stage, key)
             return key
 
@@ -70,8 +74,18 @@ def run(verb: str, arguments: dict[str, Any], region: Region | None, store: Stor
                 f"An output of {call.stage} was lost or damaged on its way into the store {store.root}. Run again. If it "
                 "happens again, check the disk."
             )
+        _note_call(call, region, store, key)
         log.info("computed %s %s", call.stage, key)
         return key
+
+
+def _note_call(call: BoundCall, region: Region | None, store: Store, key: str) -> None:
+    """Note the key of a call, so that the next one like it is linked without importing the verb's module."""
+    editable = any(target.editable for targets in call.targets.values() for target in targets)
+    if editable or call.stage not in ROOM_OF or has_stand_in(call.stage):
+        return
+    settings = text_digest(resolved_json(region)) if region and call.settings else ""
+    store.note_call(call_digest(call.stage, call.scalars, call.targets, settings), sources_digest(call.sources), key)
 
 
 def _run_uncached(function: Function, arguments: dict[str, Any], region: Region | None) -> str:

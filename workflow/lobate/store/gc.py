@@ -378,9 +378,9 @@ def untrash(trashed: Path, path: Path) -> None:
 
 
 def drop_backrefs(store: Store) -> None:
-    """Remove the back references of recipes that are gone; a recipe is written before its back references."""
+    """Remove back references and notes of calls of recipes that are gone; a recipe is written before them."""
     keys = {*recipe_keys(store), *(item.path.stem for item in _trashed_items(store) if item.kind == RECIPE)}
-    for backref in scan_fan_out(store.root / "made"):
-        key = backref.name.partition(".")[2]
+    for backref in (file for folder in ("made", "calls") for file in scan_fan_out(store.root / folder)):
+        key = backref.name.rpartition(".")[2]
         if DIGEST.fullmatch(key) and key not in keys and not store.recipe_path(key).exists():
             Path(backref.path).unlink(missing_ok=True)

@@ -3,6 +3,7 @@
     objects/ab/<sha256>        the bytes of one file, read-only
     recipes/ab/<key>.json      the record of a stage: its recipe, its sources and the digests of its outputs
     made/ab/<sha256>.<key>     back reference: the recipe that made these bytes (an empty file)
+    calls/ab/<call>.<inputs>.<key> the key that a call of a verb led to (an empty file; lobate.engine.known_calls)
     links/ab/<sha256>.json     link note: the clone and path of a linked output, its digest and its key (lobate.store.notes)
     clones/<clone>.<host>.json where a host has seen a clone (lobate.store.clones)
     work/<job>/                the folder of a running job (lobate.store.jobs)
@@ -210,6 +211,22 @@ class Store:
                 backref.parent.mkdir(parents=True, exist_ok=True)
                 backref.touch()
         shutil.rmtree(self.scratch_folder(key), ignore_errors=True)
+
+    def note_call(self, call: str, inputs: str, key: str) -> None:
+        """Note the key that a call led to, by the digests of the call and of its inputs."""
+        path = Path(self.root, "calls", call[:2], f"{call}.{inputs}.{key}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    def has_call(self, call: str) -> bool:
+        """Whether this call is noted with any inputs."""
+        return any(name.startswith(f"{call}.") for name in sorted_names(self.root / "calls" / call[:2]))
+
+    def keys_of_call(self, call: str, inputs: str) -> list[str]:
+        """Return the keys that a call with these inputs led to, in order: one, if no note was damaged."""
+        names = sorted_names(self.root / "calls" / call[:2])
+        keys = (name.removeprefix(f"{call}.{inputs}.") for name in names if name.startswith(f"{call}.{inputs}."))
+        return [key for key in keys if DIGEST.fullmatch(key)]
 
     def _add_family(self, path: Path) -> Family:
         return {name: self._add_object(file) for name, file in files_of(path).items()}
