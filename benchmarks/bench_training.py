@@ -25,8 +25,8 @@ from lobate.settings.training import Network, Schedule, Training
 from lobate.store.store import Store
 from lobate.training.datamodule import TrainingData, read_data
 from lobate.training.experiment import round_record
-from lobate.training.loop import TrainConfig, autocast, fit, seed_of
-from lobate.training.schedule import build_optimizer
+from lobate.training.loop import TrainConfig, fit, seed_of
+from lobate.training.schedule import autocast, build_optimizer
 
 PROJECT = Path(__file__).resolve().parent.parent
 REAL_DATA = Path(os.environ.get("LOBATE_REAL_DATA", PROJECT.parent / "shared" / "data"))

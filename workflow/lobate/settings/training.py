@@ -48,7 +48,8 @@ class Schedule(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 4e-5
     """Weight decay of weights; biases and norms have none."""
     batch_norm: Literal["frozen", "trained"] = "frozen"
-    """frozen: as in the group's runs with pre-trained weights; trained: needed with random weights."""
+    """frozen: as in the group's runs with pre-trained weights; trained: needed with random weights. The statistics of trained
+    norms are taken anew over 16 training batches before each evaluation."""
     class_weights: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)] | None = None
     """Weights of background and landform in the loss; null as in the paper."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None

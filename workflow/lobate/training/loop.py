@@ -32,7 +32,15 @@ from lobate.training.dataset import Batch, BatchSampler, PatchDataset, prefetch
 from lobate.training.distributed import SINGLE, ProcessGroup
 from lobate.training.ema import ModelEma
 from lobate.training.metrics import MetricAccumulator, Metrics
-from lobate.training.schedule import build_optimizer, learning_rate, pixel_loss, set_learning_rate, to_training_mode
+from lobate.training.norm_statistics import fresh_statistics
+from lobate.training.schedule import (
+    autocast,
+    build_optimizer,
+    learning_rate,
+    pixel_loss,
+    set_learning_rate,
+    to_training_mode,
+)
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +61,19 @@ class TrainConfig:
 
     def micro_batches(self, iteration: int, group: ProcessGroup) -> list[Batch]:
         """Draw this process's share of one step's batch, in as many parts as gradients are accumulated over."""
+        positions = group.shard(self.sampler.positions(iteration))
+        parts = np.array_split(np.array(positions), min(self.schedule.accumulate, len(positions)))
+        return [self.sampler.draw(self.data.training, self.data.positive, part.tolist()) for part in parts]
+
+    def batch(self, iteration: int, group: ProcessGroup) -> Batch:
+        """Draw this process's share of one step's batch, in one part."""
+        return self.sampler.draw(self.data.training, self.data.positive, group.shard(self.sampler.positions(iteration)))
+
+    @property
+    def sampler(self) -> BatchSampler:
+        """What draws the batches of this training."""
         s = self.schedule
-        sampler = BatchSampler(s.batch, s.crop, tuple(s.scales), self.operations, self.seeds)
-        positions = group.shard(sampler.positions(iteration))
-        parts = np.array_split(np.array(positions), min(s.accumulate, len(positions)))
-        return [sampler.draw(self.data.training, self.data.positive, part.tolist()) for part in parts]
+        return BatchSampler(s.batch, s.crop, tuple(s.scales), self.operations, self.seeds)
 
 
 @dataclass
@@ -170,7 +186,7 @@ def fit(network: DeepLab, config: TrainConfig, group: ProcessGroup = SINGLE) -> 
                 check_loss(state, schedule)
                 progress.log(state)
                 if evaluating:
-                    evaluate_and_track(trainer.eval_network, config, state, rate, group, progress.images_per_s)
+                    _evaluate(trainer, config, rate, group, progress.images_per_s)
                     to_training_mode(network, schedule, group.size)
                 if group.is_primary:
                     trainer.write_checkpoint(config)
@@ -249,9 +265,11 @@ def count_pixels(
     return metrics.all_reduce(group, device)
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """Return a context that computes in bfloat16 on a GPU."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+def _evaluate(trainer: Trainer, config: TrainConfig, rate: float, group: ProcessGroup, speed: float) -> None:
+    """Evaluate the network, or its moving average, with fresh statistics of its norms."""
+    network = trainer.eval_network
+    with fresh_statistics(network, config.schedule, lambda step: config.batch(step, group), group):
+        evaluate_and_track(network, config, trainer.state, rate, group, speed)
 
 
 def evaluate_and_track(

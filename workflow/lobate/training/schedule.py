@@ -1,4 +1,4 @@
-"""Optimiser, learning-rate schedule, loss and training mode, as in METHOD section 2."""
+"""Optimiser, learning-rate schedule, loss, precision and training mode, as in METHOD section 2."""
 
 from __future__ import annotations
 
@@ -79,6 +79,11 @@ def pixel_loss(logits: Tensor, labels: Tensor, class_weights: list[float] | None
     logits = logits.float().permute(0, 2, 3, 1).flatten(0, 2)
     weight = None if class_weights is None else torch.tensor(class_weights, device=logits.device)
     return cross_entropy(logits, labels.flatten().long(), weight=weight, ignore_index=IGNORE)
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """Return a context that computes in bfloat16 on a GPU."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
 
 
 def smallest_micro_batch(schedule: Schedule, processes: int = 1) -> int:
