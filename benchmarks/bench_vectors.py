@@ -25,19 +25,23 @@ from lobate.io.raster import CogWriter
 from lobate.io.vector import write_layers
 
 SIDE = 10980
-SETTINGS = {"region": "bench", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": [{"path": "p.shp"}]}}
+SETTINGS = {
+    "region": "bench",
+    "imagery": {"tiles": {"T": ["a.tif"]}},
+    "labels": {"positives": [{"path": "p.shp"}]},
+    "mapping": {"vectorize": {"threshold": 0.5}},
+}
 
 
 @measures
 def vectorize(folder: Path) -> dict[str, Figure]:
     """Whole processes, from a 10980 x 10980 raster to a GeoPackage of about 44,000 bodies."""
     _draw_map(folder)
-    _save_model(folder / "model.safetensors")
     (folder / "settings.json").write_text(json.dumps(SETTINGS))
     found, theirs = folder / "found.gpkg", folder / "theirs.gpkg"
     lobate = command(
         *("env", f"LOBATE_STORE={folder / 'store'}", sys.executable, "-m", "lobate", "vectorize"),
-        *("--probability", folder / "map.tif", "--model", folder / "model.safetensors", "--tile", "T"),
+        *("--probability", folder / "map.tif", "--tile", "T"),
         *("--detections", found, "--settings", folder / "settings.json"),
     )
 
@@ -85,15 +89,6 @@ def _probabilities(side: int, share: float = 0.04, seed: int = 0) -> np.ndarray:
     low, high = np.quantile(fine, [1 - share, 0.9999])
     block = np.clip(127 + 127 * (fine - low) / (high - low), 0, 254).astype("uint8")
     return np.tile(block, (4, 4))[:side, :side]
-
-
-def _save_model(path: Path) -> None:
-    from lobate.network import modelfile
-    from lobate.network.deeplab import build
-    from lobate.settings.training import Network
-
-    network = build(Network(backbone="resnet18", weights="none", aspp_channels=16, low_level_channels=8), seed=1)
-    modelfile.save(path, network, {"threshold": 0.5})
 
 
 def _insist_on_the_same(found: Path, theirs: Path) -> None:

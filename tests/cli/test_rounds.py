@@ -17,7 +17,6 @@ ONE = {
     "augment": ["flip", "rotate"],
     "training_iou": {"landform": 0.9},
     "validation_iou": {"landform": 0.8123},
-    "threshold": 0.45,
 }
 SIDES = {
     "configured": {"method": "grouped", "validation_iou": {"landform": 0.8123}, "leaked_share": 0.0},
@@ -42,9 +41,9 @@ def test_the_table_says_what_each_round_had_and_gave(folder, tmp_path, monkeypat
 
     monkeypatch.setattr("lobate.cli.rounds.trace_lineage", made)
     assert rounds_table(folder, Store(tmp_path / "store")).splitlines() == [
-        "round  patches  mined  augmentation  training  validation  threshold  minutes",
-        "1      80 + 12  0      flip, rotate  0.900     0.812       0.45       1.5      chosen",
-        "2".ljust(79) + "rests: round 1 reached the target",
+        "round  patches  mined  augmentation  training  validation  minutes",
+        "1      80 + 12  0      flip, rotate  0.900     0.812       1.5      chosen",
+        "2".ljust(68) + "rests: round 1 reached the target",
         "configured split (grouped): validation IoU 0.812, 0 % of its validation ground seen",
         "other split (random): validation IoU unknown, 93 % of its validation ground seen",
         "3 folds: validation IoU 0.7, spread 0.05",
@@ -55,7 +54,7 @@ def test_the_table_says_what_each_round_had_and_gave(folder, tmp_path, monkeypat
 def test_minutes_that_nobody_noted_are_unknown(folder, tmp_path):
     (folder / "round_1").mkdir()
     (folder / "round_1/verdict.json").write_text("{}")
-    assert "0.45       unknown  chosen" in rounds_table(folder, Store(tmp_path / "store"))
+    assert "0.812       unknown  chosen" in rounds_table(folder, Store(tmp_path / "store"))
 
 
 def test_nothing_selected_yet_is_told(tmp_path):

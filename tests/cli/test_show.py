@@ -51,7 +51,7 @@ def test_a_person_reads_every_fact(model):
         "reflectance range    0 to 0.3, as 1 to 255",
         "validation IoU       background 0.97, landform 0.81, overall 0.89",
         "by other protocol    background 0.98, landform unknown, overall unknown",
-        "best threshold       0.45",
+        "threshold            0.45",
         "calibration error    0.05",
         f"data set             {'f' * 64}",
         "licence              CC-BY-4.0",

@@ -31,6 +31,13 @@ COMPILED = {
     },
 }
 
+THRESHOLD = {
+    "threshold": 0.5,
+    "reason": "no other threshold has a better IoU on the ground looked at",
+    "learnt_nothing": None,
+    "iou": {"0.5": {"iou": 0.6, "interval": {"blocks": 5, "low": 0.5, "high": 0.7}}},
+    "calibration": {"error": 0.0214, "landform_share": 0.0131},
+}
 ACCOUNT = {"detections": 337, "known": 165, "new": 123, "wrong": 49, "unknown": 0, "left_out": 0}
 
 
@@ -41,6 +48,7 @@ def region(tmp_path, monkeypatch):
     write("training/selection.json", {"chosen": 2, "rounds": ROUNDS})
     write("inventory/summary.json", COMPILED)
     write("mapping/scores.json", {"account": ACCOUNT})
+    write("mapping/threshold.json", THRESHOLD)
     return parse(
         {"region": "r", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": [{"path": "p.gpkg"}]}},
     )
@@ -126,6 +134,13 @@ def test_a_validation_iou_is_told_with_the_looks_that_selected_it(region):
     assert "There is no test side: the validation IoU of 0.805 was selected on, by 10 looks in 2 rounds" in summary(
         region
     )
+    assert (
+        "threshold.json: 0.5, no other threshold has a better IoU on the ground looked at; IoU 0.6 (0.5 to 0.7) on the ground "
+        "looked at; calibration error 0.0214 on ground with 1.31 % landform" in summary(region)
+    )
+    assert "LEARNT NOTHING" not in summary(region)
+    write("mapping/threshold.json", THRESHOLD | {"learnt_nothing": "its map calls all ground landform"})
+    assert "THE MODEL LEARNT NOTHING: its map calls all ground landform." in summary(region)
     tested = region.model_copy(update={"patches": Patches.model_validate({"split": {"test": {"method": "groups"}}})})
     with pytest.raises(UserError, match=r"test\.json yet"):
         summary(tested)

@@ -10,6 +10,7 @@ import geopandas as gpd
 import numpy as np
 from shapely.geometry import Point, Polygon
 from tests.figures.conftest import make_image
+from tests.figures.tables import threshold_record
 
 from lobate.figures.report import report
 from lobate.figures.report_page.settings_table import settings_with_defaults
@@ -31,7 +32,10 @@ REGION = {
 def make_results(folder: Path, count: int) -> dict[str, Path]:
     """Write results with ``count`` landforms into a folder; return them by the verb's parameters."""
     places = {name: folder / name for name in ("T.tif", "T.json", "card.md", "selection.json", "metrics.csv")}
-    places |= {name: folder / name for name in ("scores.json", "lineage.json", "summary.json", "inventory.gpkg")}
+    places |= {
+        name: folder / name
+        for name in ("scores.json", "lineage.json", "summary.json", "inventory.gpkg", "threshold.json")
+    }
     make_image(places["T.tif"])
     write_layers(places["inventory.gpkg"], {"inventory": landforms(count)})
     removed = gpd.GeoDataFrame({"reason": REASONS}, geometry=[HERE.buffer(0.001)] * len(REASONS), crs=4326)
@@ -53,6 +57,7 @@ def make_results(folder: Path, count: int) -> dict[str, Path]:
         "metrics": [places["metrics.csv"]] * 2,
         "scores": places["scores.json"],
         "lineage": places["lineage.json"],
+        "threshold": places["threshold.json"],
     }
 
 
@@ -92,8 +97,8 @@ METRICS = (
 )
 ROUND = {
     "round": 1, "trained_in": 1, "trained": True, "chosen": True, "reached": True, "mined_negatives": 3, "iteration": 20,
-    "augment": ["flip"], "patches": {"training": 9, "validation": 2}, "training_iou": {"landform": 0.8}, "threshold": 0.5,
-    "validation_iou": {"landform": 0.75}, "warnings": [], "calibration": [[0.1, 0.05, 90], [0.9, 0.8, 10]],
+    "augment": ["flip"], "patches": {"training": 9, "validation": 2}, "training_iou": {"landform": 0.8},
+    "validation_iou": {"landform": 0.75}, "warnings": [],
 }  # fmt: skip
 SIDE = {
     "leaked_share": 0.0,
@@ -133,6 +138,7 @@ FACTS: dict[str, Any] = {
         "mapped_km2": 36.0, "account": {"known": 2, "new": 1, "wrong": None, "what": "known: drawn before"},
         "pixels": RATES, "polygons": {"match_iou": 0.5, "detections": 3, "thresholds": {"0.5": {"detections": 3}}, **RATES},
     },
+    "threshold.json": threshold_record(),
     "lineage.json": {
         "file": "inventory.gpkg", "digest": "8" * 64,
         "steps": [step(KEYS[0], "compile_inventory", reviewed=[("r.gpkg", KEYS[1])], others=[("i.gpkg", KEYS[1])]),

@@ -14,7 +14,7 @@ from lobate.figures.figure_precision_recall import detection_curve, figure_preci
 from lobate.io.vector import write_layers
 
 from .conftest import make_landforms
-from .tables import line, same_bytes_twice, selection, written
+from .tables import same_bytes_twice, threshold_record, written
 
 ASKED = [f"{n / 10:g}" for n in range(1, 10)]
 
@@ -33,17 +33,17 @@ def cases(count):
     return {"hits": hits, "misses": table[1::4].drop(columns="mean"), "unmatched": unmatched}
 
 
-def test_pixels_are_counted_from_the_edges_of_the_bins():
-    """Bins 0.2 and 0.9: 100 pixels with 30 of the landform, 50 with 45; at 0.1 and 0.2 both count, from 0.3 the last."""
-    curve = pixel_curve(selection([line(1, calibration=[[0.25, 0.3, 100], [0.92, 0.9, 50]])]))
-    assert curve.thresholds == pytest.approx(np.arange(1, 10) / 10)
-    assert curve.precision == pytest.approx([75 / 150] * 2 + [45 / 50] * 7)
-    assert curve.recall == pytest.approx([1.0] * 2 + [45 / 75] * 7)
+def test_pixels_are_those_of_the_map_at_each_threshold():
+    curve = pixel_curve(threshold_record())
+    assert (len(curve.thresholds), curve.thresholds[0], curve.thresholds[-1]) == (21, 0.01, 0.99)
+    assert curve.precision == pytest.approx(curve.thresholds)
+    assert curve.recall == pytest.approx(1 - curve.thresholds / 2)
 
 
-@pytest.mark.parametrize("bins", [None, [], [[0.05, 0.0, 100]]])
-def test_without_any_pixel_of_the_landform_recall_is_unknown(bins):
-    assert np.isnan(pixel_curve(selection([line(1, calibration=bins)])).recall).all()
+def test_a_rate_that_is_unknown_stays_so():
+    row = {"threshold": 0.5, "precision": None, "recall": None}
+    curve = pixel_curve(threshold_record(thresholds=[row]))
+    assert np.isnan([curve.precision[0], curve.recall[0]]).all()
 
 
 def test_detections_are_taken_surest_first():
@@ -78,7 +78,7 @@ def test_no_text_overlaps(check_texts, count):
     detections = {name: detection_curve(cases(count)) for name in ("all", "unseen")}
     with styled():
         figure = draw_precision_recall(
-            pixel_curve(selection([line(1)])),
+            pixel_curve(threshold_record()),
             detections,
             overlap_curves(scores(count * 10_000)),
             "a landform of a long name " * 4,
@@ -87,14 +87,14 @@ def test_no_text_overlaps(check_texts, count):
 
 
 def test_verb_writes_both_files_the_same_bytes_twice(tmp_path):
-    chosen = written(tmp_path / "selection.json", selection([line(1)]))
+    chosen = written(tmp_path / "threshold.json", threshold_record())
     scored = written(tmp_path / "scores.json", scores(9))
     write_layers(tmp_path / "cases.gpkg", cases(9))
     same_bytes_twice(tmp_path, partial(figure_precision_recall, chosen, scored, tmp_path / "cases.gpkg"))
 
 
 def test_cases_without_certainty_are_a_mistake(tmp_path):
-    chosen = written(tmp_path / "selection.json", selection([line(1)]))
+    chosen = written(tmp_path / "threshold.json", threshold_record())
     scored = written(tmp_path / "scores.json", scores(9))
     layers = {name: gpd.GeoDataFrame(table.drop(columns="mean", errors="ignore")) for name, table in cases(9).items()}
     write_layers(tmp_path / "cases.gpkg", layers)

@@ -84,6 +84,10 @@ def test_it_answers_what_a_reviewer_asks(tmp_path):
         "Round 1 is chosen.",
         "rests: round 1 reached the target",
         "IoU on the validation patches",
+        "Pixels with a probability of at least 0.6 form detections: the IoU at 0.6 is 0.120 above that at 0.5.",
+        "0.6 0.52 0.4 0.6 5",
+        "A map that calls all this ground landform has an IoU of 0.030.",
+        "Expected calibration error (mean gap, weighted by area): 0.0123. It holds for ground with 1.31 % landform",
         "Reliability",
         "all mapped ground 0.6 0.7 0.8 0.75",
         "detections, by the filters area < 0.03 km2 2",
@@ -129,12 +133,14 @@ def test_the_iou_of_the_test_side_stands_with_its_ground_and_the_models_it_has_j
     assert "There is no test side" not in text
 
 
-def test_a_model_that_learnt_nothing_stands_in_red_above_all(tmp_path):
+@pytest.mark.parametrize("by", ["selection", "threshold"])
+def test_a_model_that_learnt_nothing_stands_in_red_above_all(tmp_path, by):
+    """Whether its verdict says so, or its map."""
     results = make_results(tmp_path, 3)
     assert "learnt nothing" not in made_report(tmp_path, results).read_text()
-    selection = json.loads(results["selection"].read_text())
-    selection["rounds"][0]["learnt_nothing"] = "its validation IoU is low"
-    results["selection"].write_text(json.dumps(selection))
+    facts = json.loads(results[by].read_text())
+    (facts["rounds"][0] if by == "selection" else facts)["learnt_nothing"] = "its validation IoU is low"
+    results[by].write_text(json.dumps(facts))
     page = made_report(tmp_path, results).read_text()
     assert '<p role="alert" class="alarm">The model learnt nothing: its validation IoU is low.' in page
     assert page.index('class="alarm"') < page.index('id="overview"')
@@ -166,7 +172,9 @@ def test_ids_are_unique(tmp_path):
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("name", ["summary", "selection", "scores", "lineage", "facts", "card", "metrics", "inventory"])
+@pytest.mark.parametrize(
+    "name", ["summary", "selection", "scores", "lineage", "facts", "card", "metrics", "inventory", "threshold"]
+)
 def test_a_file_that_is_not_what_it_should_be_is_a_mistake(tmp_path, name):
     results = make_results(tmp_path, 1)
     bad = tmp_path / "bad"

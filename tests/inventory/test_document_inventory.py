@@ -17,6 +17,7 @@ from lobate.settings.inventory import OtherInventory
 from .conftest import square
 from .test_translate_inventory import compiled
 
+THRESHOLD = {"threshold": 0.6, "reason": "its IoU is the best", "learnt_nothing": None}
 HEADER = {
     "architecture": {"backbone": "xception71", "output_stride": 16, "weights": "none"},
     "bands": ["B04", "B03", "B02"],
@@ -49,6 +50,7 @@ def folder(tmp_path):
     }.items():
         facts = [{"name": name, "date": date, "pixels": pixels} for name, date, pixels in scenes]
         (tmp_path / f"{tile}.json").write_text(json.dumps({"scenes": facts}))
+    (tmp_path / "threshold.json").write_text(json.dumps(THRESHOLD))
     return tmp_path
 
 
@@ -60,6 +62,7 @@ def documented(folder, **settings):
         folder / "metadata.json",
         folder / "model.safetensors",
         [folder / "A.json", folder / "B.json"],
+        folder / "threshold.json",
         **settings,
     )
     return (folder / "README.md").read_text(), json.loads((folder / "metadata.json").read_text())
@@ -96,6 +99,21 @@ def test_sources_scenes_model_licence_and_citation(folder):
         assert part in text
 
 
+def test_the_threshold_of_the_map_stands_with_its_reason(folder):
+    text, metadata = documented(folder)
+    assert "| threshold of the map | 0.6: its IoU is the best |" in text
+    assert metadata["threshold"] == THRESHOLD
+    assert "LEARNT NOTHING" not in text
+
+
+def test_a_map_of_a_model_that_learnt_nothing_says_so_first(folder):
+    nothing = THRESHOLD | {"learnt_nothing": "its map calls all ground landform"}
+    (folder / "threshold.json").write_text(json.dumps(nothing))
+    text, _ = documented(folder)
+    assert "**THE MODEL LEARNT NOTHING**: its map calls all ground landform." in text
+    assert text.index("LEARNT NOTHING") < text.index("What the detections turned out to be")
+
+
 def test_the_papers_table_as_text(folder):
     text, _ = documented(folder)
     for row in ("in another inventory too | 2", "rejected in the review | 3", "**total** | 6"):
@@ -125,6 +143,7 @@ def test_no_model_no_scenes_nothing_found(tmp_path):
     [
         ("summary.json", "{", "should be a summary.json written by `compile-inventory`"),
         ("A.json", "[]", "is not an image's facts written by `compose-rgb`"),
+        ("threshold.json", "{}", "is not a threshold.json written by `choose-threshold`"),
         ("model.safetensors", "x", "the model file is damaged"),
     ],
 )

@@ -170,7 +170,7 @@ def test_outlines_come_from_the_mean_of_several_models(workshop, model, other):
     values, _ = predicted(workshop, path, model, more_models=[other])
     target = workshop.folder / "detections.gpkg"
     settings = Vectorize(threshold=0.5)
-    vectorize(workshop.folder / "probability.tif", model, target, tile="T", vectorize_settings=settings)
+    vectorize(workshop.folder / "probability.tif", target, tile="T", vectorize_settings=settings)
     assert read_layer(target, "detections")["pixels"].sum() == (values >= 127).sum() > 0
 
 

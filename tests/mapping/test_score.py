@@ -351,7 +351,7 @@ def test_two_band_maps_of_coarse_pixels_go_all_the_way(workshop):
         detections.append(workshop.folder / f"{name}.gpkg")
         with CogWriter(maps[-1], grid, count=2, nodata=255) as writer:
             writer.write(values, 0)
-        vectorize(maps[-1], maps[-1], detections[-1], tile=name, vectorize_settings=Vectorize(threshold=0.5))
+        vectorize(maps[-1], detections[-1], tile=name, vectorize_settings=Vectorize(threshold=0.5))
     merged, kept, scores, cases = (workshop.folder / name for name in ("m.gpkg", "k.gpkg", "s.json", "c.gpkg"))
     merge_detections(detections, maps, merged, tiles=tiles, merge=Merge())
     filter_detections(merged, kept, filter_settings=Filter(simplify_m=20))

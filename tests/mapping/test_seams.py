@@ -55,7 +55,7 @@ def detected(workshop, name, grid, pixels, network=brightness):
         writer.write(pixels, 0)
     write_probability_map(network, image, probability, **WINDOWS)
     settings = Vectorize(threshold=0.5)
-    vectorize(probability, workshop.folder / "no model", detections, tile=name, vectorize_settings=settings)
+    vectorize(probability, detections, tile=name, vectorize_settings=settings)
     return probability, detections
 
 

@@ -29,7 +29,6 @@ from lobate.errors import UserError
 from lobate.inventory.document_inventory import _model_section, _read_model
 from lobate.io.jsonfile import json_text
 from lobate.io.vector import LONLAT, write_layers
-from lobate.mapping.vectorize import _threshold_of
 from lobate.network import deeplab, modelfile
 from lobate.network.header import copy_with_header, read_header
 from lobate.network.inference_graph import fuse_batch_norms
@@ -104,7 +103,7 @@ def map_ranges(path):
     InputStretch().ranges(read_header(path))
 
 
-HEADER_READERS = [show, show_json, map_ranges, document, _threshold_of]
+HEADER_READERS = [show, show_json, map_ranges, document]
 WEIGHT_READERS = [modelfile.load, select]
 ODD = st.sampled_from(
     [

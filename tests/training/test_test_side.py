@@ -51,10 +51,11 @@ UNTOUCHED = (
         "chosen.safetensors",
         "selection.json",
         "probability.tif",
+        "threshold.json",
     ),
 )
 """Every file of the other sides that models, mined patches, verdicts, thresholds, calibrations and maps come from."""
-LEARNING = ("train", "mine_negatives", "select_model", "predict")
+LEARNING = ("train", "mine_negatives", "select_model", "predict", "choose_threshold")
 
 
 def square(row: int, column: int, side: int = 12) -> shapely.Polygon:
@@ -96,6 +97,7 @@ class World:
             self.folder / "image.tif", "w", driver="GTiff", count=3, dtype="uint8", **GRID.profile()
         ) as image:
             image.write(pixels)
+        gpd.GeoDataFrame(geometry=[GRID.footprint], crs=GRID.crs).to_file(self.folder / "complete.gpkg")
 
     @property
     def region(self):
@@ -136,6 +138,7 @@ class World:
             ("mine_negatives", {"model": made["model.safetensors"], "verdict": made["verdict.json"], "images": [image], "labels": [made["A.tif"]], "polygons": made["polygons.gpkg"], "split": made["split.gpkg"], "reserved": made["reserved.gpkg"], "footprints": [made["A.gpkg"]], "ignored": made["ignored.npy"], "candidates": made["candidates.gpkg"], "negatives": made["negatives.gpkg"], "mined": made["negatives.npy"], "tiles": tiles, "round": 1}),
             ("select_model", {"verdicts": [made["verdict.json"]], "models": [made["model.safetensors"]], "leakage": made["leakage.json"], "split": made["split.gpkg"], "model": made["chosen.safetensors"], "selection": made["selection.json"]}),
             ("predict", {"image": image, "model": made["chosen.safetensors"], "probability": made["probability.tif"]}),
+            ("choose_threshold", {"probabilities": [made["probability.tif"]], "labels": [made["A.tif"]], "split": made["split.gpkg"], "mined": made["negatives.gpkg"], "complete": self.folder / "complete.gpkg", "reserved": made["reserved.gpkg"], "threshold": made["threshold.json"]}),
             ("evaluate_test", {"model": made["chosen.safetensors"], "patches": [test["A.npy"]], "footprints": [test["A.gpkg"]], "reserved": made["reserved.gpkg"], "scores": test["scores.json"], "tiles": tiles}),
             ("record_test", {"scores": test["scores.json"], "test": test["test.json"]}),
         ]  # fmt: skip

@@ -24,7 +24,7 @@ def test_the_verdict_and_the_header_say_how_far_a_probability_can_be_trusted(tra
     pixels = sum(count for *_, count in facts["calibration"])
     assert pixels == 2 * 64 * 64
     assert all(0 <= predicted <= 1 and 0 <= observed <= 1 for predicted, observed, _ in facts["calibration"])
-    for name in ("calibration", "calibration_error", "threshold", "dataset", "validation_iou"):
+    for name in ("calibration", "calibration_error", "dataset", "validation_iou"):
         assert header[name] == facts[name]
     assert set(header["libraries"]) == {"numpy", "safetensors", "timm", "torch", "torchvision"}
 
@@ -191,7 +191,6 @@ def test_validation_without_the_landform_is_told_and_has_no_iou(train_call, spli
     split_writer(train_call.split, {"A": ["training", "validation", "training"]})  # patch 1 shows none
     facts = json.loads(train_call.with_options(iterations=2).train("one")["verdict"].read_text())
     assert facts["validation_iou"]["landform"] is None
-    assert facts["threshold"] == 0.5
     assert "No validation patch shows the landform" in facts["warnings"][0]
 
 

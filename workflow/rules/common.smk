@@ -287,6 +287,11 @@ def reference_outlines() -> str:
     return reference.path if reference else results("labels/polygons.gpkg")
 
 
+def chosen_threshold() -> list[str]:
+    """Return the threshold chosen on the map, which needs the maps of all tiles; an empty list where the setting gives one."""
+    return [] if REGION.mapping.vectorize.threshold else [results("mapping/threshold.json")]
+
+
 def estimated_accuracy() -> list[str]:
     """Return the estimates of the map's accuracy where people have answered to a sample of it; else an empty list."""
     return optional(REGION.mapping.accuracy and results("mapping/accuracy.json"))

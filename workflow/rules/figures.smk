@@ -246,7 +246,7 @@ rule figure_rounds:
 
 rule figure_reliability:
     input:
-        selection=results("training/selection.json"),
+        threshold=results("mapping/threshold.json"),
     output:
         png=figure("reliability", "reliability of the probabilities"),
         pdf=results("figures/reliability.pdf"),
@@ -268,7 +268,7 @@ rule figure_reliability:
 
 rule figure_precision_recall:
     input:
-        selection=results("training/selection.json"),
+        threshold=results("mapping/threshold.json"),
         scores=results("mapping/scores.json"),
         cases=results("mapping/cases.gpkg"),
     output:
@@ -327,6 +327,7 @@ rule report:
         selection=results("training/selection.json"),
         metrics=[round_file("metrics.csv", number) for number in ROUNDS],
         scores=results("mapping/scores.json"),
+        threshold=results("mapping/threshold.json"),
         test=test_side(results("training/test.json")),
         lineage=results("figures/lineage.json"),
         accuracy=estimated_accuracy(),

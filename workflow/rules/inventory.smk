@@ -182,6 +182,7 @@ rule document_inventory:
         summary=results("inventory/summary.json"),
         model=results("training/model.safetensors"),
         facts=[results(f"imagery/{tile}.json") for tile in TILES],
+        threshold=results("mapping/threshold.json"),
         accuracy=estimated_accuracy(),
     output:
         readme=results("inventory/README.md"),

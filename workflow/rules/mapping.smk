@@ -28,10 +28,36 @@ rule predict:
         command("predict")
 
 
+rule choose_threshold:
+    input:
+        probabilities=[results(f"mapping/{tile}_probability.tif") for tile in TILES],
+        labels=[results(f"labels/{tile}.tif") for tile in TILES],
+        split=results("patches/split.gpkg"),
+        mined=results("training/chosen_negatives.gpkg"),
+        complete=optional(REGION.labels.complete),
+        reserved=test_side(results("labels/test_side.gpkg")),
+    output:
+        threshold=results("mapping/threshold.json"),
+    log:
+        results("logs/choose_threshold.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(20 + len(TILES) // 10),
+    params:
+        fingerprint=fingerprint("choose_threshold"),
+        settings=SETTINGS,
+    message:
+        "Choosing the threshold of the map, and measuring its calibration"
+    shell:
+        command("choose_threshold")
+
+
 rule vectorize:
     input:
         probability=results("mapping/{tile}_probability.tif"),
-        model=results("training/model.safetensors"),
+        chosen=chosen_threshold(),
     output:
         detections=results("mapping/{tile}_detections.gpkg"),
     log:

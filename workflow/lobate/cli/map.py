@@ -118,7 +118,8 @@ def map_scenes(
     out
         GeoPackage to write: the detections, layers kept and removed, EPSG:4326.
     threshold
-        Probability from which a pixel is landform; the model's own best threshold when not given.
+        Probability from which a pixel is landform, 0.5 when not given. results/<region>/mapping/threshold.json holds the best
+        one of the map of the model's own region. A model file of an older version may hold a threshold of its own, which is used.
     min_area_km2
         Detections smaller than this are removed.
     window
@@ -142,13 +143,11 @@ def map_scenes(
         )
     header = _header(model)
     _check(images, [model, *filter(None, [dem, input_stretch.stretch])], out)
-    if (threshold or header.get("threshold")) is None:
-        raise UserError(f"The model {model} has no threshold of its own. Give one with --threshold, such as 0.5.")
     for path in images if input_stretch.band_order is None else ():
         _check_bands(path, len(_bands(header)))
     mapping = {
         "predict": {"window": window, "overlap": overlap, "batch": int(batch) if batch.isdecimal() else batch},
-        "vectorize": {"threshold": threshold},
+        "vectorize": {"threshold": threshold or header.get("threshold") or 0.5},
         "filter": {"min_area_km2": min_area_km2, "min_elevation_m": min_elevation_m, "max_slope_deg": max_slope_deg},
     }
     imagery = {
@@ -279,7 +278,7 @@ def _run(
                 _warn_about_stretch(model, facts)
             run("predict", image=image, model=model, probability=probability)
             outlines = folder / f"{tile}_detections.gpkg"
-            run("vectorize", probability=probability, model=model, detections=outlines, tile=tile)
+            run("vectorize", probability=probability, detections=outlines, tile=tile)
         tiles = list(region.imagery.tiles)
         detections, probabilities = (
             [folder / f"{tile}_{ending}" for tile in tiles] for ending in ("detections.gpkg", "probability.tif")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import lobate
-from lobate.cli.summary import SCORES, SELECTION, SUMMARY, new_ground
+from lobate.cli.summary import SCORES, SELECTION, SUMMARY, THRESHOLD, new_ground, reasons_of_nothing
 from lobate.io.jsonfile import read_json
 from lobate.settings import Region
 
@@ -21,14 +21,16 @@ def methods(region: Region) -> str:
     scores = read_json(folder / "mapping/scores.json", SCORES)
     compiled = read_json(folder / "inventory/summary.json", SUMMARY)
     leakage = read_json(folder / "patches/leakage.json", LEAKAGE)
+    threshold = read_json(folder / "mapping/threshold.json", THRESHOLD)
     sentences = [
         *(["SYNTHETIC world: nothing in it was ever observed."] if region.example else []),
-        *_learnt_nothing(selection),
+        *(f"THE MODEL LEARNT NOTHING: {reason}." for reason in reasons_of_nothing(selection, threshold)),
         _images(region, folder),
         _training(region, selection, leakage),
         _mining(region, selection),
         new_ground(region, selection),
-        _mapping(region, selection),
+        _mapping(region, threshold),
+        *_calibration(threshold),
         _judgement(region, scores),
         _pixels(scores),
         _objects(scores),
@@ -36,11 +38,6 @@ def methods(region: Region) -> str:
         f"The inventory holds {compiled['inventory']['total']:,} {region.landform}s.",
     ]
     return "\n".join(sentences) + "\n"
-
-
-def _learnt_nothing(selection: dict[str, Any]) -> list[str]:
-    reason = _chosen(selection).get("learnt_nothing")
-    return [f"THE MODEL LEARNT NOTHING: {reason}."] if reason else []
 
 
 def _images(region: Region, folder: Path) -> str:
@@ -71,13 +68,21 @@ def _mining(region: Region, selection: dict[str, Any]) -> str:
     )
 
 
-def _mapping(region: Region, selection: dict[str, Any]) -> str:
-    own, chosen = region.mapping.vectorize.threshold, _chosen(selection)
-    origin = "set by hand" if own is not None else "the best one on the validation patches"
+def _mapping(region: Region, threshold: dict[str, Any]) -> str:
     return (
-        f"Pixels with a probability of at least {chosen['threshold'] if own is None else own} ({origin}) form detections; those under "
+        f"Pixels with a probability of at least {threshold['threshold']:g} ({threshold['reason']}) form detections; those under "
         f"{region.mapping.filter.min_area_km2:g} km2 were removed."
     )
+
+
+def _calibration(threshold: dict[str, Any]) -> list[str]:
+    error, share = (threshold["calibration"][name] for name in ("error", "landform_share"))
+    if error is None:
+        return []
+    return [
+        f"The expected calibration error of the map is {error:.3f}, on ground with {100 * share:.3g} % landform: "
+        f"{threshold['ground']}."
+    ]
 
 
 def _judgement(region: Region, scores: dict[str, Any]) -> str:

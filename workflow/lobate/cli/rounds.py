@@ -13,7 +13,7 @@ from lobate.io.jsonfile import read_json
 from lobate.store.lineage import trace_lineage
 from lobate.store.store import Store
 
-HEAD = ("round", "patches", "mined", "augmentation", "training", "validation", "threshold", "minutes", "")
+HEAD = ("round", "patches", "mined", "augmentation", "training", "validation", "minutes", "")
 
 
 def rounds_table(training: Path, store: Store) -> str:
@@ -36,7 +36,7 @@ def rounds_table(training: Path, store: Store) -> str:
 def _row(facts: dict[str, Any], verdict: Path, store: Store) -> tuple[str, ...]:
     notes = ["chosen"] * facts["chosen"] + ["LEARNT NOTHING"] * bool(facts.get("learnt_nothing"))
     if not facts["trained"]:
-        return (str(facts["round"]), *[""] * 7, f"rests: round {facts['trained_in']} reached the target")
+        return (str(facts["round"]), *[""] * 6, f"rests: round {facts['trained_in']} reached the target")
     patches = facts["patches"] or {}
     return (
         str(facts["round"]),
@@ -44,7 +44,6 @@ def _row(facts: dict[str, Any], verdict: Path, store: Store) -> tuple[str, ...]:
         str(facts["mined_negatives"]),
         ", ".join(facts["augment"] or []) or "none",
         *(_iou(facts[name]) for name in ("training_iou", "validation_iou")),
-        str(facts["threshold"]),
         _minutes(verdict, store),
         ", ".join(notes),
     )

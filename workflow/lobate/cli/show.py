@@ -33,7 +33,7 @@ def _facts(header: dict[str, Any], parameters: int) -> list[tuple[str, Any]]:
         ("round", header.get("round")),
         ("validation IoU", _ious(header.get("validation_iou"))),
         ("by other protocol", _ious(header.get("validation_iou_other"))),
-        ("best threshold", header.get("threshold")),
+        ("threshold", header.get("threshold")),
         ("calibration error", header.get("calibration_error")),
         ("data set", header.get("dataset")),
         ("weights digest", header.get("digest")),

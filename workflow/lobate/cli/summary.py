@@ -16,6 +16,7 @@ from lobate.settings import Region
 
 SELECTION = "a selection.json written by `select-model`"
 SCORES = "a scores.json written by `score`"
+THRESHOLD = "a threshold.json written by `choose-threshold`"
 SUMMARY = "a summary.json written by `compile-inventory`"
 
 
@@ -28,25 +29,44 @@ def summary(region: Region) -> str:
     selection = read_json(folder / "training/selection.json", SELECTION)
     scores = read_json(folder / "mapping/scores.json", SCORES)
     compiled = read_json(folder / "inventory/summary.json", SUMMARY)
+    threshold = read_json(folder / "mapping/threshold.json", THRESHOLD)
     lines = [
         f"Region {region.region}" + (" (synthetic: nothing in it was ever observed)" if region.example else ""),
-        *_learnt_nothing(selection),
+        *_learnt_nothing(selection, threshold),
         f"  inventory  {folder / 'inventory/inventory.gpkg'}: {_landforms(compiled, region.landform)}",
         f"  map        {folder / 'figures/map.png'}",
         f"  scores     {folder / 'mapping/scores.json'}: {_scores(scores)}",
+        f"  threshold  {folder / 'mapping/threshold.json'}: {_threshold(threshold)}",
         f"  model      {folder / 'training/model.safetensors'}: {_model(selection, region.training.target_iou)}",
         f"  test       {_test(region, selection)}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _learnt_nothing(selection: dict[str, Any]) -> list[str]:
-    """Return a line, in red on a terminal, if the chosen model learnt nothing."""
+def reasons_of_nothing(selection: dict[str, Any], threshold: dict[str, Any]) -> list[str]:
+    """Return why the chosen model learnt nothing: by its verdict, and by its map."""
     chosen = next(facts for facts in selection["rounds"] if facts["trained_in"] == selection["chosen"])
-    if not chosen.get("learnt_nothing"):
-        return []
-    line = f"  THE MODEL LEARNT NOTHING: {chosen['learnt_nothing']}. No number below says anything about landforms."
-    return [f"\033[31m{line}\033[0m" if sys.stdout.isatty() else line]
+    return [reason for reason in (chosen.get("learnt_nothing"), threshold.get("learnt_nothing")) if reason]
+
+
+def _learnt_nothing(selection: dict[str, Any], threshold: dict[str, Any]) -> list[str]:
+    """Return lines, in red on a terminal, if the chosen model learnt nothing."""
+    lines = [
+        f"  THE MODEL LEARNT NOTHING: {reason}. No number below says anything about landforms."
+        for reason in reasons_of_nothing(selection, threshold)
+    ]
+    return [f"\033[31m{line}\033[0m" if sys.stdout.isatty() else line for line in lines]
+
+
+def _threshold(record: dict[str, Any]) -> str:
+    """Return the threshold of the map with its reason, its IoU on the ground looked at, and the calibration."""
+    at = record["iou"][f"{record['threshold']:g}"]
+    iou = "" if at["iou"] is None else f"; IoU {at['iou']}{_interval(at['interval'])} on the ground looked at"
+    error, share = (record["calibration"][name] for name in ("error", "landform_share"))
+    calibration = (
+        "" if error is None else f"; calibration error {error:.4f} on ground with {100 * share:.3g} % landform"
+    )
+    return f"{record['threshold']:g}, {record['reason']}{iou}{calibration}"
 
 
 def _landforms(compiled: dict[str, Any], landform: str) -> str:

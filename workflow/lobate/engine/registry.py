@@ -25,7 +25,15 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "evaluate_test",
         "record_test",
     ),
-    "mapping": ("predict", "vectorize", "merge_detections", "filter_detections", "score", "estimate_accuracy"),
+    "mapping": (
+        "predict",
+        "choose_threshold",
+        "vectorize",
+        "merge_detections",
+        "filter_detections",
+        "score",
+        "estimate_accuracy",
+    ),
     "inventory": (
         "review_sheet",
         "review_page",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from math import floor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +18,6 @@ from lobate.settings.figures import Figures
 
 log = logging.getLogger(__name__)
 
-BINS = 10
 COLUMNS = {"hits": {"mean", "status", "unseen"}, "misses": {"unseen"}, "unmatched": {"mean", "status", "unseen"}}
 
 
@@ -33,7 +31,7 @@ class PrecisionRecall:
 
 
 def figure_precision_recall(
-    selection: Annotated[Path, Input()],
+    threshold: Annotated[Path, Input()],
     scores: Annotated[Path, Input()],
     cases: Annotated[Path, Input()],
     png: Annotated[Path, Output()],
@@ -44,13 +42,13 @@ def figure_precision_recall(
 ) -> None:
     """Draw precision and recall as PNG and PDF: of pixels, and of detections by probability and by the IoU of a match.
 
-    ``selection``: the result of `select-model`; ``scores`` and ``cases`` (layers `hits`, `misses`, `unmatched`): the
+    ``threshold``: the result of `choose-threshold`; ``scores`` and ``cases`` (layers `hits`, `misses`, `unmatched`): the
     results of `score`. Curves of detections cover all mapped ground, and ground without training patches.
     """
     from lobate.figures.drawing.precision_recall import draw_precision_recall
     from lobate.figures.drawing.style import save, styled
 
-    pixels = read_facts(selection, pixel_curve, "a selection.json written by `select-model`")
+    pixels = read_facts(threshold, pixel_curve, "a threshold.json written by `choose-threshold`")
     overlaps = read_facts(scores, overlap_curves, "a scores.json written by `score`")
     tables = {layer: _read_cases(cases, layer) for layer in COLUMNS}
     detections = {"all": detection_curve(tables), "unseen": detection_curve(_on_unseen_ground(tables))}
@@ -59,21 +57,14 @@ def figure_precision_recall(
     log.info("precision and recall of %d detections drawn", len(tables["hits"]) + len(tables["unmatched"]))
 
 
-def pixel_curve(selection: dict[str, Any]) -> PrecisionRecall:
-    """Return the chosen round's curve over thresholds of probability 0.1, 0.2, ... 0.9, of validation pixels.
-
-    A bin of its calibration holds the mean predicted probability, the observed share and the number of pixels. The bins give
-    exact counts of each class at or above their edges; between the edges the curve is unknown.
-    """
-    chosen = int(selection["chosen"])
-    rounds = [record for record in selection["rounds"] if record["trained"] and int(record["round"]) == chosen]
-    bins = np.array((rounds[0].get("calibration") if rounds else None) or np.zeros((0, 3)), dtype=float).reshape(-1, 3)
-    number = [min(floor(BINS * mean), BINS - 1) for mean in bins[:, 0]]
-    landform = np.bincount(number, bins[:, 1] * bins[:, 2], BINS) if number else np.zeros(BINS)
-    pixels = np.bincount(number, bins[:, 2], BINS) if number else np.zeros(BINS)
-    hits, predicted = landform[::-1].cumsum()[::-1], pixels[::-1].cumsum()[::-1]
-    thresholds = np.arange(1, BINS) / BINS
-    return PrecisionRecall(thresholds, _ratio(hits[1:], predicted[1:]), _ratio(hits[1:], np.full(BINS - 1, hits[0])))
+def pixel_curve(record: dict[str, Any]) -> PrecisionRecall:
+    """Return the map's curve over the thresholds in a threshold.json, on the ground looked at."""
+    rows = record["thresholds"]
+    columns = (
+        np.array([float("nan") if row[name] is None else row[name] for row in rows], dtype=float)
+        for name in ("threshold", "precision", "recall")
+    )
+    return PrecisionRecall(*columns)
 
 
 def detection_curve(tables: dict[str, pd.DataFrame]) -> PrecisionRecall:

@@ -1,4 +1,4 @@
-"""The verb `figure-reliability`: calibration of the model's probabilities."""
+"""The verb `figure-reliability`: calibration of the map's probabilities."""
 
 from __future__ import annotations
 
@@ -13,59 +13,52 @@ from lobate.settings.figures import Figures
 
 log = logging.getLogger(__name__)
 
-Bin = tuple[float, float, int]
-"""Mean predicted probability, observed share of the landform, pixels."""
+Bin = tuple[float, float, float]
+"""Mean predicted probability, observed share of the landform, km2 of ground."""
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """Calibration of one round on its validation set; ``error`` is the expected calibration error."""
+    """Calibration of the map; ``error`` is the expected calibration error.
 
-    round: int
-    chosen: bool
+    It holds for ground with this ``landform_share``. ``error`` and share are None where no ground was looked at.
+    """
+
     bins: list[Bin]
     error: float | None
-    threshold: float | None
+    landform_share: float | None
+    threshold: float
 
 
 def figure_reliability(
-    selection: Annotated[Path, Input()],
+    threshold: Annotated[Path, Input()],
     png: Annotated[Path, Output()],
     pdf: Annotated[Path, Output()],
     *,
     figures: Annotated[Figures, Setting("figures")],
     landform: Annotated[str, Setting("landform")] = "rock glacier",
 ) -> None:
-    """Draw observed share against predicted probability of validation pixels, and pixel counts, as PNG and PDF.
+    """Draw observed share against predicted probability of the map, and the ground in each bin, as PNG and PDF.
 
-    ``selection``: the result of `select-model`. Other rounds that trained are drawn behind the chosen one.
+    ``threshold``: the result of `choose-threshold`.
     """
     from lobate.figures.drawing.reliability import draw_reliability
     from lobate.figures.drawing.style import save, styled
 
-    rounds = read_facts(selection, reliability_by_round, "a selection.json written by `select-model`")
+    reliability = read_facts(threshold, reliability_of_map, "a threshold.json written by `choose-threshold`")
     with styled():
-        save(draw_reliability(rounds, landform), png, pdf, figures.dpi)
-    log.info("reliability of %d rounds drawn", len(rounds))
+        save(draw_reliability(reliability, landform), png, pdf, figures.dpi)
+    log.info("reliability of %d bins drawn", len(reliability.bins))
 
 
-def reliability_by_round(selection: dict[str, Any]) -> list[Reliability]:
-    """Return the calibration of each round that trained, in order; none is chosen where the chosen round did not train."""
-    chosen = int(selection["chosen"])
-    return [
-        Reliability(
-            int(record["round"]),
-            int(record["round"]) == chosen,
-            [_bin(*values) for values in record.get("calibration") or []],
-            record.get("calibration_error"),
-            record.get("threshold"),
-        )
-        for record in selection["rounds"]
-        if record["trained"]
-    ]
+def reliability_of_map(record: dict[str, Any]) -> Reliability:
+    """Return the calibration in a threshold.json."""
+    calibration = record["calibration"]
+    bins = [_bin(*values) for values in calibration["bins"]]
+    return Reliability(bins, calibration["error"], calibration["landform_share"], float(record["threshold"]))
 
 
-def _bin(predicted: float, observed: float, count: int) -> Bin:
-    if not (0 <= predicted <= 1 and 0 <= observed <= 1 and count > 0):
-        raise ValueError(f"a bin of {predicted}, {observed} and {count} pixels")
-    return float(predicted), float(observed), int(count)
+def _bin(predicted: float, observed: float, km2: float) -> Bin:
+    if not (0 <= predicted <= 1 and 0 <= observed <= 1 and km2 > 0):
+        raise ValueError(f"a bin of {predicted}, {observed} and {km2} km2")
+    return float(predicted), float(observed), float(km2)

@@ -16,13 +16,16 @@ from lobate.figures.report_page.new_ground import facts_of_test_side
 from lobate.figures.report_page.overview import overview_facts
 from lobate.figures.report_page.page import render
 from lobate.figures.report_page.removed import removed_facts
-from lobate.figures.report_page.rounds import calibration_facts, leakage_facts, rounds_facts
+from lobate.figures.report_page.rounds import leakage_facts, rounds_facts
 from lobate.figures.report_page.scores import scores_facts
 from lobate.figures.report_page.settings_table import settings_facts, settings_with_defaults, value_of
+from lobate.figures.report_page.threshold import calibration_facts, threshold_facts
 from lobate.io.jsonfile import parse_json
 from lobate.io.vector import read_polygons
 
 log = logging.getLogger(__name__)
+
+THRESHOLD = "a threshold.json written by `choose-threshold`"
 
 
 def report(
@@ -36,6 +39,7 @@ def report(
     metrics: Annotated[list[Path], Input()],
     scores: Annotated[Path, Input()],
     lineage: Annotated[Path, Input()],
+    threshold: Annotated[Path, Input()],
     html: Annotated[Path, Output()],
     accuracy: Annotated[Path | None, Input()] = None,
     test: Annotated[Path | None, Input()] = None,
@@ -45,7 +49,7 @@ def report(
     """Write the page: one HTML file that needs no network, with the same bytes for the same results.
 
     ``facts``: the record that compose-rgb writes beside each image (<tile>.json); ``removed``: files with layers of removed
-    features; ``metrics``: metrics.csv of each round; ``lineage``: the result of trace-inventory; ``accuracy``: the estimates
+    features; ``metrics``: metrics.csv of each round; ``lineage``: the result of trace-inventory; ``threshold``: that of choose-threshold; ``accuracy``: the estimates
     from people's answers to a sample, and ``test`` the test side's scores, where there are any; ``settings``: all settings of
     the region. Raises UserError for files that are not what they should be.
     """
@@ -63,7 +67,9 @@ def report(
             "version": __version__,
             "method": METHOD,
             "network": NETWORK,
-            "overview": overview_facts(_read_json(summary, "inventory"), rounds, scenes),
+            "overview": overview_facts(
+                _read_json(summary, "inventory"), rounds, scenes, _read_json(threshold, "threshold")
+            ),
             "ground": map_facts(landforms, images),
             "inventory": inventory_facts(landforms, len(all_landforms)),
             "scores": scores_facts(_read_json(scores, "polygons")),
@@ -71,7 +77,8 @@ def report(
             "test_side": facts_of_test_side(rounds, metrics, test),
             "leakage": leakage_facts(rounds),
             "rounds": rounds_facts(rounds, metrics),
-            "calibration": calibration_facts(rounds),
+            "threshold": parse_json(threshold, threshold_facts, THRESHOLD),
+            "calibration": parse_json(threshold, calibration_facts, THRESHOLD),
             "card": card_html(card),
             "removed": removed_facts(removed, scenes),
             "settings": settings_facts(settings),

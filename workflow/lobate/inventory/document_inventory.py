@@ -32,13 +32,13 @@ FILES = (
     ("summary.json", "the numbers above"),
     ("metadata.json", "all that this page says, for programs"),
 )
+THRESHOLD = "a threshold.json written by `choose-threshold`"
 SYNTHETIC = "**SYNTHETIC**: this world was made up by lobate to try itself on; nothing in it was ever observed."
 MODEL_FIELDS = (
     "architecture",
     "bands",
     "digest",
     "round",
-    "threshold",
     "validation_iou",
     "dataset",
     "licence",
@@ -65,6 +65,7 @@ def document_inventory(
     metadata: Annotated[Path, Output()],
     model: Annotated[Path | None, Input()] = None,
     facts: Annotated[list[Path] | None, Input()] = None,
+    threshold: Annotated[Path | None, Input()] = None,
     accuracy: Annotated[Path | None, Input()] = None,
     *,
     region: Annotated[str, Setting("region")] = "region",
@@ -78,7 +79,7 @@ def document_inventory(
     """Write the inventory's sources, scenes and their dates, model, licence and citation, and the paper's account.
 
     ``model``: the model file behind the detections; ``facts``: the JSON that compose-rgb wrote beside each image;
-    ``accuracy``: what estimate-accuracy wrote, where people have judged a sample. There is no time of writing in them, so the
+    ``threshold``: what choose-threshold wrote; ``accuracy``: what estimate-accuracy wrote, where people have judged a sample. There is no time of writing in them, so the
     same inventory has the same metadata.
     """
     records = read_compiled(inventory)
@@ -96,6 +97,7 @@ def document_inventory(
         "elevation": dem,
         "scenes": _list_scenes(facts or []),
         "model": _read_model(model) if model else None,
+        "threshold": parse_json(threshold, _about_threshold, THRESHOLD) if threshold else None,
         "attributes": _list_attributes(),
     }
     if accuracy:
@@ -103,6 +105,11 @@ def document_inventory(
     document["dates"] = sorted({scene["date"] for scene in document["scenes"] if scene["date"]})
     write_json(metadata, document)
     readme.write_text(format_readme(document), encoding="utf-8")
+
+
+def _about_threshold(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the threshold of the map with its reason, and why the model learnt nothing, or None."""
+    return {name: record[name] for name in ("threshold", "reason", "learnt_nothing")}
 
 
 def _check_accuracy(accuracy: dict[str, Any]) -> dict[str, Any]:
@@ -161,6 +168,7 @@ def format_readme(metadata: dict[str, Any]) -> str:
     parts = [
         f"# {metadata['title']}",
         SYNTHETIC if metadata["synthetic"] else "",
+        _learnt_nothing_section(metadata["threshold"]),
         _detections_section(metadata["account"]["detections"]),
         _numbers_section(metadata["account"]["inventory"], metadata["landform"]),
         _accuracy_section(metadata["accuracy"]) if "accuracy" in metadata else "",
@@ -169,7 +177,7 @@ def format_readme(metadata: dict[str, Any]) -> str:
         "## Files\n\n" + _table(("file", "what it is"), ((f"`{name}`", about) for name, about in FILES)),
         _sources_section(metadata["sources"], metadata["elevation"]),
         _scenes_section(metadata["scenes"]),
-        _model_section(metadata["model"]),
+        _model_section(metadata["model"], metadata["threshold"]),
         _licence_section(metadata),
         "## Attributes\n\n" + _table(("name", "kind", "meaning"), _attribute_rows(metadata["attributes"])),
     ]
@@ -178,6 +186,14 @@ def format_readme(metadata: dict[str, Any]) -> str:
 
 def _attribute_rows(attributes: list[dict[str, str]]) -> Iterable[tuple[str, ...]]:
     return ((f"`{attribute['name']}`", attribute["kind"], attribute["about"]) for attribute in attributes)
+
+
+def _learnt_nothing_section(threshold: dict[str, Any] | None) -> str:
+    if threshold is None or not threshold["learnt_nothing"]:
+        return ""
+    return (
+        f"**THE MODEL LEARNT NOTHING**: {threshold['learnt_nothing']}. No number below says anything about landforms."
+    )
 
 
 def _detections_section(counts: dict[str, int]) -> str:
@@ -271,7 +287,7 @@ def _scenes_section(scenes: list[dict[str, Any]]) -> str:
     )
 
 
-def _model_section(model: dict[str, Any] | None) -> str:
+def _model_section(model: dict[str, Any] | None, threshold: dict[str, Any] | None = None) -> str:
     if model is None:
         return ""
     ious = model["validation_iou"]
@@ -281,6 +297,7 @@ def _model_section(model: dict[str, Any] | None) -> str:
         ("bands", ", ".join(model["bands"] or []) or "unknown"),
         ("trained in round", _or_unknown(model["round"])),
         ("validation IoU of the landform", _or_unknown(iou)),
+        *([("threshold of the map", f"{threshold['threshold']:g}: {threshold['reason']}")] if threshold else []),
         ("digest of the weights", f"`{model['digest']}`"),
         ("licence of the model", _or_unknown(model["licence"])),
         ("made by", f"lobate {model['lobate']}"),

@@ -39,11 +39,16 @@ def jackknife(parts: np.ndarray, wholes: np.ndarray) -> dict[str, Any]:
 
 
 def _logit_interval(estimate: float, logits: np.ndarray) -> tuple[float, float]:
-    from scipy.stats import t
-
     count = len(logits)
     error = np.sqrt((count - 1) / count * ((logits - logits.mean()) ** 2).sum())
+    return logit_interval(estimate, float(error), count - 1)
+
+
+def logit_interval(estimate: float, error: float, degrees: int) -> tuple[float, float]:
+    """Return the interval of a ratio between 0 and 1 whose logit has this standard ``error``, with Student's t."""
+    from scipy.stats import t
+
     centre = np.log(estimate) - np.log1p(-estimate)
-    reach = float(t.ppf((1 + LEVEL) / 2, count - 1)) * error
+    reach = float(t.ppf((1 + LEVEL) / 2, degrees)) * error
     low, high = (1 / (1 + np.exp(-(centre + sign * reach))) for sign in (-1, 1))
     return float(low), float(high)

@@ -38,16 +38,19 @@ class LocalOutlines:
         local = from_lonlat(outlines, valid_area.grid.crs)
         return cls(local, shapely.bounds(local).reshape(-1, 4))
 
-    def rasterize(self, grid: Grid) -> np.ndarray:
-        """Return 1 where an outline covers a pixel's centre, else 0; uint8 of the grid's shape."""
+    def rasterize(self, grid: Grid, values: np.ndarray | None = None) -> np.ndarray:
+        """Return 1 where an outline covers a pixel's centre, else 0; uint8 of the grid's shape.
+
+        With ``values`` (n,) return that of the outline, int32; where outlines overlap, that of the last.
+        """
         left, bottom, right, top = grid.bounds
         west, south, east, north = self.bounds.T
         near = (west < right) & (east > left) & (south < top) & (north > bottom)
+        dtype = "uint8" if values is None else "int32"
         if not near.any():
-            return np.zeros(grid.shape, dtype=np.uint8)
-        return rasterio.features.rasterize(
-            self.outlines[near], out_shape=grid.shape, transform=grid.transform, dtype="uint8"
-        )
+            return np.zeros(grid.shape, dtype=dtype)
+        shapes = self.outlines[near] if values is None else zip(self.outlines[near], values[near].tolist(), strict=True)
+        return rasterio.features.rasterize(shapes, out_shape=grid.shape, transform=grid.transform, dtype=dtype)
 
 
 @contextmanager

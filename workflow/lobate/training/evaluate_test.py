@@ -17,7 +17,6 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.intervals import jackknife
 from lobate.io.jsonfile import write_json
-from lobate.io.mask_values import lowest_level
 from lobate.io.reserved import ReservedGround, reserved_outlines
 from lobate.io.vector import read_layer
 
@@ -42,8 +41,7 @@ def evaluate_test(
 ) -> None:
     """Evaluate ``model`` on the test side's ``patches`` with their ``footprints``, files of ``tiles`` in this order.
 
-    ``scores`` holds the IoU by class, precision and recall at a probability of 0.5, the IoU at the model's own threshold,
-    their intervals, and the pixel counts of each group of touching outlines. A pixel counts once in each patch that shows it. The digest
+    ``scores`` holds the IoU by class, precision and recall at a probability of 0.5, their intervals, and the pixel counts of each group of touching outlines. A pixel counts once in each patch that shows it. The digest
     ``test_side`` is that of the ``reserved`` ground, so a mended label makes no new test side. Raises UserError for files
     that do not fit each other.
     """
@@ -72,8 +70,6 @@ def evaluate_test(
         "outlines": int(rows["polygon"].nunique()),
         "iou": total.compute().iou,
         **_rates(total),
-        "threshold": header.get("threshold"),
-        "threshold_iou": _iou_at(total, header.get("threshold")),
         "intervals": _intervals(list(groups.values())),
         "groups": {
             name: {"patches": int((rows["group"] == name).sum()), **_cells(part)} for name, part in groups.items()
@@ -124,15 +120,6 @@ def _intervals(groups: list[MetricAccumulator]) -> dict[str, Any]:
         "precision": jackknife(tp, tp + fp),
         "recall": jackknife(tp, tp + fn),
     }
-
-
-def _iou_at(counted: MetricAccumulator, threshold: float | None) -> float | None:
-    """Return the landform's IoU where the probability is at least ``threshold``; None where either is unknown."""
-    landform = int(counted.histogram[1].sum())
-    if threshold is None or not landform:
-        return None
-    false_positives, hits = counted.histogram[:, lowest_level(threshold) :].sum(1).tolist()
-    return _ratio(hits, landform + false_positives)
 
 
 def _ratio(part: int, whole: int) -> float | None:

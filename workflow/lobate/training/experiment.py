@@ -70,7 +70,7 @@ def collect_warnings(config: TrainConfig, network: Network) -> list[str]:
 def round_record(config: TrainConfig, state: TrainState, warnings: list[str]) -> dict[str, Any]:
     """Return the facts of the best evaluation, which `train` writes as verdict.json.
 
-    IoUs are those of the argmax; ``threshold`` is the best one for the landform.
+    IoUs are those of the argmax, so at a probability of 0.5; the threshold of the map is chosen later, on the map.
     """
     best, data = state.best, config.data
     background, landform = (int(count) for count in data.training_pixels.sum(0))
@@ -82,8 +82,6 @@ def round_record(config: TrainConfig, state: TrainState, warnings: list[str]) ->
         "validation_iou": best["validation"]["iou"],
         "all_landform_iou": all_landform_iou(data.validation_pixels),
         "learnt_nothing": learnt_nothing(best, data.validation_pixels),
-        "threshold": best["validation"]["threshold"],
-        "threshold_iou": best["validation"]["threshold_iou"],
         "calibration": [list(calibration_bin) for calibration_bin in best["validation"]["calibration"]],
         "calibration_error": best["validation"]["calibration_error"],
         "dataset": data.digest,

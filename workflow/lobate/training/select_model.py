@@ -23,9 +23,9 @@ from lobate.training.stac import stac_item
 log = logging.getLogger(__name__)
 
 ROUND_FACTS = (
-    *("iteration", "training_iou", "validation_iou", "threshold", "threshold_iou", "patches", "augment", "warnings"),
+    *("iteration", "training_iou", "validation_iou", "patches", "augment", "warnings"),
     *("all_landform_iou", "learnt_nothing"),
-    *("calibration", "calibration_error", "dataset"),
+    "dataset",
 )
 LEAKAGE_MEASURES = ("leaked_share", "polygons_on_both_sides", "nearest_m", "training", "validation", "dropped")
 

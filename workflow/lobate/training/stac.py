@@ -61,7 +61,6 @@ def _properties(header: dict[str, Any], model: Path) -> dict[str, Any]:
         "mlm:output": [_output(header)],
         "lobate:validation_iou": header.get("validation_iou"),
         "lobate:validation_iou_other": header.get("validation_iou_other"),
-        "lobate:threshold": header.get("threshold"),
         "lobate:stretch": header.get("stretch"),
         "lobate:dataset": header.get("dataset"),
     }

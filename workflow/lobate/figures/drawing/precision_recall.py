@@ -71,7 +71,7 @@ def _draw_overlap_curve(axes: Axes, curve: PrecisionRecall, name: str) -> None:
 def _write_headings(figure: Figure, counts: dict[str, tuple[int, int]], landform: str) -> None:
     width = PAGE_WIDTH - LEFT - RIGHT
     write_heading(figure, LEFT, width, f"Precision and recall, {landform}")
-    titles = ("(a) pixels, validation set", "(b) detections, by probability", "(c) detections, by overlap")
+    titles = ("(a) pixels of the map", "(b) detections, by probability", "(c) detections, by overlap")
     for column, title in enumerate(titles):
         x, y = LEFT + column * (SIDE + GAP), BOTTOM + SIDE + 0.08
         shrink_to_fit(text_at(figure, x, y, title, size=8, weight="bold", va="bottom"), SIDE + GAP - 0.1)
@@ -85,7 +85,7 @@ def _write_headings(figure: Figure, counts: dict[str, tuple[int, int]], landform
 
 def _legend(figure: Figure, match_iou: float) -> None:
     keys = {
-        "(a) at thresholds 0.1 to 0.9": Line2D([], [], color=GREEN, lw=1.4, marker="o", ms=3),
+        "(a) at thresholds 0.01 to 0.99": Line2D([], [], color=GREEN, lw=1.4, marker="o", ms=3),
         "at 0.5": Line2D([], [], color=GREEN, lw=0, marker="D", ms=6, mec="white"),
         "(a, b) equal IoU: 0.2, 0.4, 0.6, 0.8": Line2D([], [], color="#CCCCCC", lw=0.9),
         f"(b, c) {GROUNDS['all']}": Line2D([], [], color=BLUE, lw=2.2),

@@ -12,14 +12,19 @@ REVIEW = (
 
 
 def overview_facts(
-    summary: dict[str, Any], selection: dict[str, Any], images: dict[str, dict[str, Any]]
+    summary: dict[str, Any],
+    selection: dict[str, Any],
+    images: dict[str, dict[str, Any]],
+    threshold: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the facts of inventory/summary.json, the chosen model's IoU and the scenes used."""
+    """Return the facts of inventory/summary.json, the chosen model's IoU, the map's threshold and the scenes used."""
     detections = summary.get("detections") or {}
     chosen: dict[str, Any] = next((entry for entry in selection["rounds"] if entry["chosen"]), {})
     return {
-        "learnt_nothing": chosen.get("learnt_nothing") or "",
-        "numbers": {name: value for name, value in _numbers(summary, selection).items() if value not in (None, "")},
+        "learnt_nothing": chosen.get("learnt_nothing") or threshold.get("learnt_nothing") or "",
+        "numbers": {
+            name: value for name, value in _numbers(summary, selection, threshold).items() if value not in (None, "")
+        },
         "review": {name.replace("_", " "): detections[name] for name in REVIEW if name in detections},
         "scenes": [
             [tile, scene["name"], *(scene.get(key) for key in ("date", "cloud_cover", "baseline", "pixels"))]
@@ -29,7 +34,7 @@ def overview_facts(
     }
 
 
-def _numbers(summary: dict[str, Any], selection: dict[str, Any]) -> dict[str, Any]:
+def _numbers(summary: dict[str, Any], selection: dict[str, Any], threshold: dict[str, Any]) -> dict[str, Any]:
     inventory = summary["inventory"]
     altitude, area = inventory.get("altitude_m") or {}, inventory.get("area_km2") or {}
     chosen: dict[str, Any] = next((entry for entry in selection["rounds"] if entry["chosen"]), {})
@@ -42,6 +47,7 @@ def _numbers(summary: dict[str, Any], selection: dict[str, Any]) -> dict[str, An
         "total area, km²": area.get("total"),
         "mean slope, °": inventory.get("mean_slope_deg"),
         "validation IoU": (chosen.get("validation_iou") or {}).get("landform"),
+        "threshold of the map": threshold["threshold"],
     }
 
 

@@ -1,4 +1,4 @@
-"""Training in the report: rounds, curves, calibration, and IoU and leakage by both protocols."""
+"""Training in the report: rounds, curves, and IoU and leakage by both protocols."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lobate.errors import UserError
 from lobate.figures.facts import landform_iou
 from lobate.figures.report_page.chart import Chart, ChartLine, Point
 
-BLACK, BLUE, VERMILION, GREY = "#000000", "#0072B2", "#D55E00", "#777777"
+BLACK, BLUE, VERMILION = "#000000", "#0072B2", "#D55E00"
 CURVES = (("iou_landform", VERMILION), ("iou_background", BLUE), ("iou_overall", BLACK))
 SIDES = {"training": BLUE, "validation": VERMILION}
 COUNTS = ("polygons_on_both_sides", "nearest_m", "training", "validation", "dropped")
-BLANK = [None] * 9
+BLANK = [None] * 8
 """The cells of a round that did not train."""
 
 
@@ -65,7 +65,6 @@ def _row(entry: dict[str, Any]) -> list[Any]:
         entry.get("iteration"),
         landform_iou(entry.get("training_iou")),
         landform_iou(entry.get("validation_iou")),
-        entry.get("threshold"),
         "; ".join(map(str, entry.get("warnings") or [])),
     ]
 
@@ -94,20 +93,6 @@ def _losses(parts: dict[str, pd.DataFrame]) -> Chart:
 
 def _points(part: pd.DataFrame, column: str) -> list[Point]:
     return list(zip(part["iteration"].astype(float), part[column].astype(float), strict=True))
-
-
-def calibration_facts(selection: dict[str, Any]) -> dict[str, Any]:
-    """Return the calibration of the chosen model, by bin and as a chart; no bins where it is unknown."""
-    chosen = next(entry for entry in selection["rounds"] if entry["chosen"])
-    bins = [entry for entry in chosen.get("calibration") or [] if None not in entry[:2]]
-    lines = [
-        ChartLine("perfect", GREY, [(0.0, 0.0), (1.0, 1.0)], dashed=True),
-        ChartLine(
-            "measured on the validation patches", VERMILION, [(float(mean), float(share)) for mean, share, *_ in bins]
-        ),
-    ]
-    chart = Chart("Reliability", "probability predicted", "share observed", lines, (0.0, 1.0), (0.0, 1.0))
-    return {"bins": bins, "error": chosen.get("calibration_error"), "chart": chart}
 
 
 def _percent(share: float | None) -> str | None:
