@@ -10,7 +10,7 @@ import rasterio
 from affine import Affine
 from shapely.geometry import box
 
-from lobate.cli.check import check_region, outlines_without_patches
+from lobate.cli.check import check_region, outlines_of_models, outlines_without_patches
 from lobate.errors import UserErrors
 from lobate.settings.load import parse
 
@@ -321,3 +321,17 @@ def test_a_region_for_the_test_side_goes_with_its_method(test):
 def test_a_test_side_by_a_field_needs_the_field(world):
     with pytest.raises(UserErrors, match=r"patches\.split\.test\.method is field, but labels\.fold_field"):
         check_region(region(patches={"split": {"test": {"method": "field"}}}))
+
+
+def test_outlines_of_models_are_counted_before_the_run(world):
+    shapes = [box(500100 + x, 3999800, 500150 + x, 3999900) for x in (0, 100, 200, 300)]
+    fields = {
+        "outline_from": ["reviewed", "reviewed", "reviewed", "insar"],
+        "status": ["accepted", "pending", "edited", "mapped"],
+    }
+    gpd.GeoDataFrame(fields, geometry=shapes, crs="EPSG:32644").to_file("old.gpkg")
+    unmended, mended = outlines_of_models(region(labels={"positives": [{"path": "old.gpkg"}]}))
+    assert unmended.startswith("2 of the 4 outlines in old.gpkg (labels.positives) are a model's that nobody mended")
+    assert mended.startswith("1 of the 4 outlines in old.gpkg (labels.positives) came from a model and were mended")
+    other = {"path": "old.gpkg", "where": {"outline_from": "insar"}}
+    assert outlines_of_models(region(labels={"positives": [other]})) == []

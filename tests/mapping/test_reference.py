@@ -83,3 +83,25 @@ def test_removed_ground_is_positive_and_not_that_of_a_kept_outline(workshop):
 def test_invalid_outlines_are_repaired_and_lines_have_no_area(workshop):
     frame = workshop.lonlat([BOW_TIE, None, shapely.Polygon()], epsg=4326)
     assert shapely.area(valid_polygons(frame.geometry)).tolist() == [0.5, 0, 0]
+
+
+def test_outlines_that_nobody_mended_judge_nothing(workshop, caplog):
+    kept = outlines(workshop).assign(
+        polygon=["a", "b", "c"], **{"class": "positive", "origin": ["drawn", "model", "mended"]}
+    )
+    path = workshop.layers("polygons.gpkg", kept=kept, removed=outlines(workshop, 1).assign(**{"class": "negative"}))
+    labels = read_reference(path, None)
+    assert labels.outlines["reference"].tolist() == ["a", "c"]
+    inventory = workshop.layers("inventory.gpkg", inventory=outlines(workshop).assign(outline_from="reviewed", status=["edited", "accepted", "edited"]))  # fmt: skip
+    file = read_reference(inventory, ReferenceFile(path="inventory.gpkg"))
+    assert file.outlines["reference"].tolist() == ["inventory_0", "inventory_2"]
+    for reference in (labels, file):
+        assert [shape.bounds[0] for shape in reference.unmended] == [1.0]
+        assert reference.without_area == 0
+    assert "1 reference outlines are a model's that nobody mended" in caplog.text
+
+
+def test_a_reference_of_unmended_outlines_alone_is_a_mistake(workshop):
+    path = workshop.layers("d.gpkg", kept=outlines(workshop).assign(detection="d1", mean=0.9))
+    with pytest.raises(UserError, match="no outline to score against"):
+        read_reference(path, ReferenceFile(path="d.gpkg"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from lobate.patches.card_text import class_balance, content_digest, count_by_source, count_by_tile
+from lobate.patches.card_text import class_balance, content_digest, count_by_origin, count_by_source, count_by_tile
 
 from .conftest import make_footprints
 
@@ -58,3 +58,13 @@ def test_outlines_of_each_file(patches):
 def test_the_identity_is_of_the_contents(patches):
     assert content_digest(patches) == content_digest(patches.iloc[::-1].assign(patch="renamed"))
     assert content_digest(patches) != content_digest(patches.iloc[1:])
+
+
+def test_unmended_outlines_are_landform_to_training_ignored_elsewhere_and_counted(patches):
+    marked = patches.assign(unmended=[0.1, 0.3, 0, 0], origin=["mended", "mended", "drawn", "model"])
+    table = class_balance(marked)
+    assert table.loc["training", ["landform", "ignored"]].tolist() == pytest.approx([0.3, 0])
+    assert table.loc["validation", ["landform", "ignored"]].tolist() == pytest.approx([0.2, 0.4])
+    told = count_by_origin(marked)
+    assert "0 were drawn by a person, 1 came from a model and were mended by a person, and 1 came" in told
+    assert count_by_origin(patches) == ""

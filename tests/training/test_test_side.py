@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,9 +23,12 @@ from lobate.io.reserved import IN_GAP, ON_TEST, ReservedGround, ground_alone
 from lobate.io.vector import LONLAT, read_layer, write_layers
 from lobate.network import deeplab, modelfile
 from lobate.patches.data import Patches
+from lobate.patches.split_patches import split_patches
 from lobate.settings.load import parse
+from lobate.settings.patches import Split
 from lobate.store.gc import collect
 from lobate.store.store import Store
+from lobate.training.datamodule import read_data
 from lobate.training.hard_negatives import outlines_elsewhere
 from lobate.training.mine_negatives import keep_places
 from lobate.training.split import keep_configured
@@ -69,6 +73,9 @@ class World:
     folder: Path
     test: dict
     flipped: set[str] = field(default_factory=set)
+    models: dict[str, str] = field(default_factory=dict)
+    """Outlines that came from a model, with what a reviewer said of each."""
+    split: dict = field(default_factory=dict)
     iterations: int = 2
     gap_km: float = 0.0
     crop: dict = field(default_factory=dict)
@@ -85,6 +92,9 @@ class World:
             for name, kind, shape, place in outlines
         ]  # fmt: skip
         frame = gpd.GeoDataFrame(rows, crs=GRID.crs)
+        if self.models:
+            frame["detection"] = frame["id"].where(frame["id"].isin(self.models))
+            frame["status"], frame["mean"] = frame["id"].map(self.models), 0.9
         for kind in other:
             frame[frame["class"] == kind].drop(columns="class").to_file(self.folder / f"{kind}.gpkg")
         gpd.GeoDataFrame(geometry=[self.east], crs=GRID.crs).to_file(self.folder / "east.gpkg")
@@ -111,7 +121,7 @@ class World:
                 "labels": {**files, "fold_field": "side", "ring_m": 20},
                 "patches": {
                     "crop": {"core": 32, "margin": 16, "buffer_m": 100, "min_entropy": 0, **self.crop},
-                    "split": {"block_km": 1, "validation_share": 0.2, "folds": self.folds, "test": self.test | {"gap_km": self.gap_km}},
+                    "split": {"block_km": 1, "validation_share": 0.2, "folds": self.folds, "test": self.test | {"gap_km": self.gap_km}, **self.split},
                 },
                 "training": {"network": network, "schedule": schedule, "mining": {"min_area_km2": 0.001, "from": "background"}},
                 "mapping": {"predict": {"window": 64, "overlap": 16}},
@@ -288,6 +298,94 @@ def test_outlines_that_came_from_a_model_are_never_on_the_test_side(world):
     drawn = set(read_layer(world.folder / "drawn.gpkg", "drawn")["polygon"])
     assert {name for name in kept - drawn if name.startswith("rejected_")}
     assert not {name for name in drawn if name.startswith("rejected_")}
+
+
+def burned(folder: Path, *names: str, label: str = "A.tif") -> set[int]:
+    """Return the labels at the centres of these positives."""
+    with rasterio.open(folder / label) as raster:
+        labels = raster.read(1)
+    places = [PLACES[int(name[1:])] for name in names]
+    return {int(labels[row + 3, column + 6]) for row, column in places}
+
+
+@pytest.mark.parametrize("method", TEST_SIDES)
+def test_no_positive_of_a_model_is_on_the_test_side_mended_or_not(world, method):
+    world.test = TEST_SIDES[method]
+    _, folder = world.run("drawn", verbs=2)
+    positives = read_layer(folder / "reserved.gpkg", "outlines")["polygon"].str.startswith("p")
+    first, second, *_ = read_layer(folder / "reserved.gpkg", "outlines")["polygon"][positives]
+    world.models = {first: "accepted", second: "edited"}
+    _, folder = world.run("out", verbs=5)
+    reserved = read_layer(folder / "reserved.gpkg", "outlines")["polygon"].tolist()
+    assert reserved
+    assert not {first, second} & set(reserved)
+    assert not {first, second} & set(read_layer(folder / "drawn.gpkg", "drawn")["polygon"])
+    assert burned(folder, first, second, label="test/A.tif") == {255}
+    assert set(np.unique(np.load(folder / "test/A.npy")[..., -1])) <= {0, 1, 255}
+
+
+def test_the_test_side_stays_whatever_a_model_drew_elsewhere(world):
+    _, before = world.run("before", verbs=5)
+    world.models = {"p0": "accepted", "p1": "edited"}
+    _, after = world.run("after", verbs=5)
+    for name in ("reserved.gpkg", "test/A.tif", "test/A.npy"):
+        assert content_digest(after / name) == content_digest(before / name), name
+
+
+@pytest.mark.parametrize("split", [{"method": method} for method in ("random", "grouped", "blocks")] + [{"folds": 3}])
+def test_what_nobody_mended_is_taught_and_never_judged(world, split, caplog):
+    world.split = {"validation_share": 0.4, "block_km": 0.5, **split}
+    world.models = {f"p{k}": "accepted" for k in range(0, 15, 2)} | {"p1": "edited"}
+    with caplog.at_level(logging.INFO):
+        _, folder = world.run("out", verbs=5)
+    assert "patches are of a model's outlines that nobody mended" in caplog.text
+    assert "8 positives are a model's outlines that nobody mended" in caplog.text
+    assert (burned(folder, "p0", "p2"), burned(folder, "p1"), burned(folder, "p3")) == ({2}, {1}, {1})
+    rows = read_layer(folder / "split.gpkg", "split")
+    own = rows["polygon"].isin([name for name, said in world.models.items() if said == "accepted"])
+    assert own.any()
+    judging = [rows[name] == "validation" for name in ("side", "other_side")] + [rows["fold"] >= 0] * ("folds" in split)
+    for validates in judging:
+        assert (validates & ~own).any()
+        assert not (validates & own).any()
+    data = read_data([folder / "A.npy"], ["A"], folder / "split.gpkg", [])
+    for side, allowed in ((data.training, {0, 1, 255}), (data.validation, {0, 1, 255})):
+        assert {int(value) for k in range(len(side)) for value in np.unique(side.patch(k)[..., -1])} <= allowed
+    whole = np.load(folder / "A.npy")[..., -1]
+    rows = rows.sort_values("row")
+    for name, dataset, value in (("training", data.training, 1), ("validation", data.validation, 255)):
+        of_models = whole[rows["row"][rows["side"] == name]] == 2
+        seen = np.stack([dataset.patch(k)[..., -1] for k in range(len(dataset))])
+        assert (seen[of_models] == value).all()
+        assert (
+            np.stack([sample["mask"].numpy() for sample in Patches(folder, name)])[of_models].tolist()
+            == [value] * of_models.sum()
+        )
+
+
+def test_a_region_of_unmended_outlines_alone_cannot_validate(world):
+    world.models = {f"p{k}": "accepted" for k in range(20)}
+    frame = make_unmended(world)
+    with pytest.raises(UserError, match="outlines of a model that nobody mended, so none can validate"):
+        split_patches([frame], world.folder / "s.gpkg", world.folder / "l.json", split_settings=Split(), seed=0)
+
+
+def make_unmended(world: World) -> Path:
+    """Return footprints of unmended outlines alone, as crop-patches writes them."""
+    _, folder = world.run("out", verbs=4)
+    layers = {name: read_layer(folder / "A.gpkg", name) for name in ("patches", "removed")}
+    layers["patches"] = layers["patches"][layers["patches"]["class"] == "positive"].reset_index(drop=True)
+    write_layers(world.folder / "alone.gpkg", layers)
+    return world.folder / "alone.gpkg"
+
+
+def test_nothing_changes_where_no_model_drew(world):
+    """A field of statuses alone makes nobody's outline a model's."""
+    _, before = world.run("before", verbs=5)
+    world.models = {"nobody": "accepted"}
+    _, after = world.run("after", verbs=5)
+    for name in ("polygons.gpkg", "drawn.gpkg", "A.tif", "A.npy", "A.gpkg", "split.gpkg", "leakage.json", "test/A.npy"):
+        assert content_digest(after / name) == content_digest(before / name), name
 
 
 @pytest.mark.parametrize(

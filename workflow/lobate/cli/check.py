@@ -25,8 +25,9 @@ from lobate.io.dem import check_dem
 from lobate.io.drivers import SINGLE_FILE_DRIVERS, VECTOR_FORMATS
 from lobate.io.filekind import check_kind
 from lobate.io.grid import Grid
+from lobate.io.origin import MENDED, UNMENDED, outline_origins
 from lobate.io.raster import open_raster
-from lobate.io.vector import LONLAT, layer_types, readable_path
+from lobate.io.vector import LONLAT, layer_types, read_layer, readable_path
 from lobate.settings import Region
 from lobate.settings.base import PolygonFile, ProjectFile, Section
 from lobate.settings.mapping import Accuracy
@@ -98,6 +99,29 @@ def outlines_without_patches(region: Region) -> list[str]:
     files = {f"labels.{kind}": getattr(region.labels, kind) for kind in ("positives", "negatives")}
     given = [(name, file) for name, some in files.items() for file in some if Path(file.path).exists()]
     return [note for name, file in given for note in _off_image(name, file, tiles)] if tiles is not None else []
+
+
+def outlines_of_models(region: Region) -> list[str]:
+    """Return, for each file of positives, how many outlines came from a model. The files must be in order."""
+    return [note for file in region.labels.positives if Path(file.path).exists() for note in _of_models(file)]
+
+
+def _of_models(file: PolygonFile) -> Iterator[str]:
+    from lobate.labels.outlines import matches_where
+
+    with readable_path(Path(file.path)) as whole:
+        frame = read_layer(whole, file.layer)
+    origins = outline_origins(frame[matches_where(frame, file)]).tolist()
+    if unmended := origins.count(UNMENDED):
+        yield (
+            f"{unmended} of the {len(origins)} outlines in {file.path} (labels.positives) are a model's that nobody mended. They are "
+            "taught, and never validate or test. Mend them in the review to let them validate."
+        )
+    if mended := origins.count(MENDED):
+        yield (
+            f"{mended} of the {len(origins)} outlines in {file.path} (labels.positives) came from a model and were mended by a "
+            "person. They validate, and are never on the test side."
+        )
 
 
 def _off_image(name: str, file: PolygonFile, tiles: STRtree) -> Iterator[str]:

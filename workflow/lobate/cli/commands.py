@@ -84,7 +84,7 @@ def check(*config: Path) -> int:
     config
         Configuration of the region; of several files, later ones override earlier ones.
     """
-    from lobate.cli.check import check_region, outlines_without_patches
+    from lobate.cli.check import check_region, outlines_of_models, outlines_without_patches
     from lobate.cli.estimate import estimate_run, format_estimate
     from lobate.settings.load import load
 
@@ -93,7 +93,9 @@ def check(*config: Path) -> int:
     files = "the files that exist" if missing else "the files it names"
     sys.stdout.write(f"The configuration of region {region.region} and {files} are in order.\n")
     sys.stdout.write("".join(f"Still to come: {file}\n" for file in missing))
-    sys.stdout.write("".join(f"Note: {note}\n" for note in outlines_without_patches(region)))
+    sys.stdout.write(
+        "".join(f"Note: {note}\n" for note in (*outlines_without_patches(region), *outlines_of_models(region)))
+    )
     sys.stdout.write(format_estimate(estimate_run(region), region))
     return 0
 

@@ -21,9 +21,9 @@ from lobate.inventory.detections import DRAWN_PREFIX
 from lobate.inventory.formats import write_csv, write_geojson, write_parquet, write_shapefile
 from lobate.inventory.mapped_ground import LAYER, cut_to_ground, ground_account
 from lobate.inventory.published_ids import read_published, with_new_ids, with_published_ids
-from lobate.inventory.sources import REVIEWED
 from lobate.io.ground import mapped_ground
 from lobate.io.jsonfile import write_json
+from lobate.io.origin import REVIEWED
 from lobate.io.vector import read_polygons, write_layers
 
 log = logging.getLogger(__name__)

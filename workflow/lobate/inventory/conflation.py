@@ -22,7 +22,7 @@ import shapely
 
 from lobate.inventory.attributes import INTERPRETATION, MEASUREMENTS, PROVENANCE, REVIEW
 from lobate.inventory.overlap import overlaps
-from lobate.inventory.sources import REVIEWED
+from lobate.io.origin import REVIEWED
 
 MOSTLY = 0.5
 """An outline lies mostly inside another when more than this share of it does."""

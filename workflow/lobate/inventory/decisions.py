@@ -15,6 +15,7 @@ from lobate.inventory.detections import REVIEW_FIELDS
 from lobate.inventory.overlap import QUERY_BLOCK
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
 from lobate.io.decisions import check_outlines, read_decisions_layer
+from lobate.io.origin import redrawn
 from lobate.io.vector import LONLAT
 
 log = logging.getLogger(__name__)
@@ -33,9 +34,6 @@ MAX_CLASHES = 1_000
 
 SHAPEFILE_NAME_LENGTH = 10
 """Length to which a Shapefile cuts the name of a field."""
-
-UNCHANGED_IOU = 0.999
-"""From this IoU on, two outlines are the same but for rounding."""
 
 
 def read_decisions(path: Path) -> gpd.GeoDataFrame:
@@ -87,8 +85,7 @@ def _mark_redrawn(decided: gpd.GeoDataFrame, where: str) -> gpd.GeoDataFrame:
     """Set accepted outlines to edited where they differ from the outline that was shown."""
     rows = np.flatnonzero((decided["status"] == "accepted") & decided["seen"].notna())
     drawn, shown = (np.asarray(decided[name].values, dtype=object)[rows] for name in ("geometry", "seen"))
-    common = shapely.area(shapely.intersection(drawn, shown))
-    changed = rows[common < UNCHANGED_IOU * (shapely.area(drawn) + shapely.area(shown) - common)]
+    changed = rows[redrawn(drawn, shown)]
     if len(changed):
         log.info("%s: %d accepted outlines were redrawn and count as edited", where, len(changed))
         decided.loc[decided.index[changed], "status"] = "edited"

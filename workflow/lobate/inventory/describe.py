@@ -37,12 +37,13 @@ from lobate.inventory.attributes import DESCRIBED, to_schema
 from lobate.inventory.local_plane import Point, to_plane
 from lobate.inventory.primary_marker import primary_marker
 from lobate.inventory.solar import potential_radiation
-from lobate.inventory.sources import REVIEWED, read_source, repair_outlines
+from lobate.inventory.sources import read_source, repair_outlines
 from lobate.inventory.terrain_attributes import TerrainAttributes, Value, summarize_cells
 from lobate.inventory.zonal import cells_under
 from lobate.io.dem import check_dem
 from lobate.io.grid import LONLAT, Grid
 from lobate.io.jsonfile import parse_json
+from lobate.io.origin import REVIEWED
 from lobate.io.raster import open_raster
 from lobate.io.vector import geodesic_area_m2, geodesic_perimeter_m, read_polygons, write_layers
 from lobate.settings.inventory import OtherInventory

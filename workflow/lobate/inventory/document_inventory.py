@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.inventory.attributes import INVENTORY
-from lobate.inventory.sources import DETECTION_METHOD, REVIEWED, read_compiled
+from lobate.inventory.sources import read_compiled
 from lobate.io.jsonfile import parse_json, read_json, write_json
+from lobate.io.origin import DETECTION_METHOD, REVIEWED
 from lobate.network.header import read_header
 from lobate.settings.example import Example
 from lobate.settings.inventory import OtherInventory

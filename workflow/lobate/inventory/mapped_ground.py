@@ -13,7 +13,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from lobate.inventory.sources import REVIEWED
+from lobate.io.origin import REVIEWED
 from lobate.io.polygons import share_inside
 from lobate.io.vector import LONLAT, READ_ERRORS, layer_types, read_polygons
 

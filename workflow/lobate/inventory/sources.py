@@ -15,17 +15,12 @@ import shapely
 from lobate.errors import UserError
 from lobate.inventory.attributes import INVENTORY
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
+from lobate.io.origin import DETECTION_METHOD, REVIEWED
 from lobate.io.polygons import polygons_in
 from lobate.io.vector import LONLAT, read_polygons
 from lobate.settings.inventory import OtherInventory
 
 log = logging.getLogger(__name__)
-
-REVIEWED = "reviewed"
-"""Name of the source with the reviewed detections."""
-
-DETECTION_METHOD = "deep learning"
-"""Method of the reviewed detections."""
 
 MAPPED_STATUS = "mapped"
 """Status of a landform of another inventory that no reviewer has looked at."""

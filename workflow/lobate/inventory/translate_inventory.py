@@ -36,9 +36,10 @@ from rasterio.warp import transform_geom
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.inventory.identify import disambiguate_ids, identifier, position_code
-from lobate.inventory.sources import REVIEWED, read_compiled
+from lobate.inventory.sources import read_compiled
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
 from lobate.io.grid import Grid
+from lobate.io.origin import REVIEWED
 from lobate.io.raster import open_raster
 from lobate.io.vector import LONLAT, write_layers
 

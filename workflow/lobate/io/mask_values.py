@@ -6,6 +6,8 @@ from math import ceil
 
 LANDFORM = 1
 """Class of the landform in label rasters, in the last channel of patches, and in the network's output; 0 is background."""
+UNMENDED_LANDFORM = 2
+"""Label, in rasters and patch files, of an outline of a model that nobody mended: landform to training, ignored elsewhere."""
 IGNORE = 255
 """Label of a pixel that is ignored in training and scores: no data, or ground that nobody can judge."""
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.lib.format import open_memmap
 
 from lobate.errors import UserError
+from lobate.io.mask_values import IGNORE, LANDFORM, UNMENDED_LANDFORM
 
 
 def open_patches(path: Path, rows: int | None = None) -> np.ndarray:
@@ -35,6 +36,16 @@ def open_patches(path: Path, rows: int | None = None) -> np.ndarray:
             "one run wrote, tiles in the same order."
         )
     return array
+
+
+def labels_of_side(labels: np.ndarray, *, training: bool) -> np.ndarray:
+    """Return labels of patches as one side reads them: 0, 1 and 255.
+
+    An outline of a model that nobody mended is landform to training. Elsewhere it is ignored: a model would be judged by a
+    model.
+    """
+    value = np.uint8(LANDFORM if training else IGNORE)
+    return np.where(labels == UNMENDED_LANDFORM, value, labels)
 
 
 def sides_of_fold(split: pd.DataFrame, fold: int) -> np.ndarray:

@@ -3,6 +3,9 @@
 Every outline that is left out stays in the layer ``removed`` with its reason. Places that a reviewer rejected come in as
 negatives of the next round.
 
+A file of positives may be one that lobate wrote, such as a reviewed inventory. The column ``origin`` then says which outlines
+a person drew or mended, and which are a model's as they were. The test side takes none that came from a model.
+
 The tile of a polygon is the image that covers most of it; of equal ones, that with its edge farthest away. Cover is measured
 in each image's own CRS, where its footprint is an exact rectangle. One tree of all polygons is queried once for each image,
 so work grows with the number of polygons that images show.
@@ -25,9 +28,11 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.decisions import REJECTED_FOLD, rejected_outlines, rejected_view
 from lobate.io.grid import Grid
+from lobate.io.origin import DRAWN, MENDED, UNMENDED
 from lobate.io.raster import read_grid
 from lobate.io.vector import LONLAT, write_layers
 from lobate.labels.duplicates import cut_negatives, remove_duplicates
+from lobate.labels.model_outlines import of_models, people_first, yield_to_people
 from lobate.labels.outlines import read_outlines
 from lobate.labels.repair import explode
 from lobate.labels.reproject import lonlat_boxes, to_crs
@@ -64,9 +69,10 @@ def clean_labels(
     ``polygons`` gets the layers ``kept`` and ``removed`` in EPSG:4326, sorted by class and id. Their columns:
     ``polygon`` (unique id), ``class`` (positive or negative), ``source`` (file), ``tile`` (see ``best_tiles``),
     ``area_m2`` (geodesic); where ``labels.fold_field`` is set, ``fold`` (its value, or that the place was rejected);
+    where a positive came from a model, ``origin`` (drawn, mended or model: see ``lobate.io.origin``);
     in ``removed`` also ``reason``, and ``listed`` for those in the user's list. A polygon's row depends on no outlines but
-    those that it overlaps. ``drawn``, for the test side, gets the outlines that people drew, before any step that looks at
-    their class. Raises UserError when a file cannot be used, or when no positive is left.
+    those that it overlaps. ``drawn``, for the test side, gets the outlines that people drew, none of a model, mended or not,
+    before any step that looks at their class. Raises UserError when a file cannot be used, or when no positive is left.
     """
     _check_counts(
         positives=(positives, labels.positives), negatives=(negatives or [], labels.negatives), images=(images, tiles)
@@ -78,13 +84,14 @@ def clean_labels(
     rows = _assign_tiles(rows, grids)
     if drawn is not None:
         write_layers(drawn, {"drawn": _drawn_by_people(rows)})
-    rows = remove_duplicates(rows)
+    rows = yield_to_people(remove_duplicates(people_first(rows)))
     rows = cut_negatives(rows, labels.min_area_m2)
     rows = rows.sort_values(["class", "polygon"], ascending=[False, True], kind="stable")
     kept = rows["reason"] == ""
     _log_summary(rows, kept)
+    _log_origins(rows[kept])
     _check_positives_left(rows, kept)
-    columns = [*COLUMNS, *(["fold"] if labels.fold_field else [])]
+    columns = [*COLUMNS, *(["fold"] if labels.fold_field else []), *(["origin"] if of_models(rows).any() else [])]
     layers = {"kept": rows.loc[kept, columns], "removed": rows.loc[~kept, [*columns, "reason", "listed"]]}
     write_layers(polygons, {name: layer.reset_index(drop=True) for name, layer in layers.items()})
 
@@ -125,6 +132,7 @@ def read_rejected(path: Path, decisions: Sequence[Path]) -> gpd.GeoDataFrame:
     outlines = shapely.normalize(rejected_outlines(path, decisions))
     names = [f"rejected_{hashlib.sha256(wkb).hexdigest()[:10]}" for wkb in shapely.to_wkb(outlines)]
     rows = {"outline": names, "class": "negative", "source": path.name, "reason": "", "fold": REJECTED_FOLD}
+    rows["origin"] = UNMENDED
     return gpd.GeoDataFrame(rows, geometry=outlines, crs=LONLAT)
 
 
@@ -149,8 +157,11 @@ def _measure(rows: gpd.GeoDataFrame, labels: Labels) -> gpd.GeoDataFrame:
 
 
 def _drawn_by_people(rows: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the usable outlines without their class, sorted by place; places rejected in the review come from a model."""
-    usable = rows[(rows["reason"] == "") & (rows["fold"] != REJECTED_FOLD)]
+    """Return the usable outlines that no model drew, without their class, sorted by place.
+
+    Places rejected in the review come from a model too.
+    """
+    usable = rows[(rows["reason"] == "") & (rows["origin"] == DRAWN)]
     order = np.argsort(shapely.to_wkb(shapely.normalize(np.array(usable.geometry.values, dtype=object)), hex=True))
     return usable.iloc[order][["polygon", "tile", "fold", "geometry"]].reset_index(drop=True)
 
@@ -214,6 +225,17 @@ def _log_summary(rows: gpd.GeoDataFrame, kept: pd.Series) -> None:
         _log_counts("all", kind, group, kept[group.index])
     for tile, count in rows["tile"][kept].value_counts().sort_index().items():
         log.info("tile %s: %d polygons kept", tile, count)
+
+
+def _log_origins(kept: gpd.GeoDataFrame) -> None:
+    """Log how many positives came from a model."""
+    counts = kept["origin"][of_models(kept)].value_counts()
+    if len(counts):
+        log.warning(
+            "%d positives are a model's outlines that nobody mended: they are taught, and never validate. %d more were mended by "
+            "a person. The test side takes none of them.",
+            *(counts.get(origin, 0) for origin in (UNMENDED, MENDED)),
+        )
 
 
 def _log_counts(source: str, kind: str, rows: gpd.GeoDataFrame, kept: pd.Series) -> None:

@@ -14,6 +14,7 @@ import shapely
 from pyproj.exceptions import CRSError, ProjError
 
 from lobate.errors import UserError
+from lobate.io.origin import outline_origins
 from lobate.io.polygons import POLYGONAL, polygonal
 from lobate.io.vector import LONLAT, read_layer, readable_path
 from lobate.labels.repair import repair, repair_polygons
@@ -28,7 +29,8 @@ def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | No
     """Return the outlines of one file as rows of class ``kind``, repaired and in EPSG:4326, one row for each feature.
 
     ``path`` is the file's place now, ``file`` its entry in the configuration. The column ``fold`` holds the value of
-    ``fold_field`` as people write it, "" for none. Raises UserError when the file is empty, has no CRS, holds anything but
+    ``fold_field`` as people write it, "" for none, and ``origin`` says whether an outline came from a model (see
+    ``lobate.io.origin``). Raises UserError when the file is empty, has no CRS, holds anything but
     polygons, or lacks a field that the configuration names.
     """
     with readable_path(path) as opened:
@@ -49,6 +51,7 @@ def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | No
             "source": PurePosixPath(file.path).name,
             "reason": reason,
             "fold": _field(frame, fold_field, file).map(_as_text).to_numpy(dtype=object) if fold_field else "",
+            "origin": outline_origins(frame).astype(object),
             "geometry": geometry.array,
         },
         crs=frame.crs,

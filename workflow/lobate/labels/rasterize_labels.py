@@ -3,6 +3,9 @@
 Polygons are transformed to pixel coordinates once, by the arithmetic of gdal_rasterize, and burned in bands of rows. A shift
 by whole rows is exact in pixel coordinates, so the bands hold the same pixels as one run over the whole tile.
 
+An outline of a model that nobody mended has the label 2: landform to training, and ignored where anything is judged. Outlines
+that people drew are burned over those that they mended, and these over the unmended ones.
+
 The labels of the test side lie in a raster of their own: the label raster ignores (255) its ground and the gap round it.
 """
 
@@ -28,15 +31,21 @@ from rasterio.warp import transform as warp_points
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.grid import LONLAT, WGS84, Grid
-from lobate.io.mask_values import IGNORE, IMAGE_NODATA, LANDFORM
+from lobate.io.mask_values import IGNORE, IMAGE_NODATA, LANDFORM, UNMENDED_LANDFORM
+from lobate.io.origin import DRAWN, MENDED, UNMENDED
 from lobate.io.raster import open_raster, row_blocks
 from lobate.io.reserved import ReservedGround, ground_near
+from lobate.labels.model_outlines import YIELDED
 from lobate.labels.reproject import to_crs
-from lobate.labels.tile_polygons import read_geometries
+from lobate.labels.tile_polygons import has_column, read_geometries
 
 log = logging.getLogger(__name__)
 
 ROWS = BLOCK = 512
+MENDED_LANDFORM = 3
+"""Label of a mended outline of a model until the labels are written: the test side ignores it."""
+LABELS = {UNMENDED: UNMENDED_LANDFORM, MENDED: MENDED_LANDFORM, DRAWN: LANDFORM}
+"""Label of a kept positive by its origin, in the order of burning."""
 BANDS_AHEAD = 2
 """Number of bands of rows that are read ahead."""
 NodataBand = tuple[int, int, np.ndarray | None]
@@ -65,10 +74,10 @@ def rasterize_labels(
     """Burn the polygons of ``polygons`` on the grid of ``image``.
 
     ``label`` is a tiled GeoTIFF of uint8: 1 where a pixel's centre lies in a kept positive; 255 where the image is nodata
-    (all its bands are 0), in a positive of the user's list of removed outlines, or within ``ring_m`` metres of a kept
-    positive's outline; 0 elsewhere. A kept positive is burned over a removed one. ``record`` (see ``compose_rgb``) is also 0
+    (all its bands are 0), in a positive of the user's list of removed outlines or one that yielded to a person's, or within
+    ``ring_m`` metres of a kept positive's outline; 2 in a kept positive of a model that nobody mended; 0 elsewhere. A kept positive is burned over a removed one. ``record`` (see ``compose_rgb``) is also 0
     where the image is nodata, and takes a fraction of the time to read. On ``reserved`` ground ``label`` is 255, and
-    ``test_label`` has the labels of the test side, 255 elsewhere. Raises UserError when the record is of another image.
+    ``test_label`` has the labels of the test side, 255 elsewhere and in outlines of a model. Raises UserError when the record is of another image.
     """
     with open_raster(image) as dataset, open_raster(record or image) as nodata, ThreadPoolExecutor(1) as reader:
         grid = Grid.from_raster(dataset)
@@ -81,7 +90,10 @@ def rasterize_labels(
             for start, rows in _label_bands(_nodata_bands(nodata, reader), grid, shapes, values):
                 band = grid.crop(start, 0, len(rows), grid.width)
                 if test:
-                    _write_blocks(test, np.where(ground.tested(band), rows, IGNORE).astype(np.uint8), start)
+                    drawn = ground.tested(band) & (rows < UNMENDED_LANDFORM)
+                    _write_blocks(test, np.where(drawn, rows, IGNORE).astype(np.uint8), start)
+                if MENDED_LANDFORM in values:
+                    rows[rows == MENDED_LANDFORM] = LANDFORM
                 if reserved:
                     rows[ground.hidden(band)] = IGNORE
                 _write_blocks(target, rows, start)
@@ -96,12 +108,27 @@ def _check_same_grid(grid: Grid, record: DatasetReader) -> None:
 
 def _shapes_to_burn(polygons: Path, grid: Grid, ring_m: float) -> tuple[np.ndarray, np.ndarray]:
     """Return single polygons in pixel coordinates and their labels, in the order of burning: removed, kept, rings."""
-    removed = _project_to_pixels(read_geometries(polygons, "removed", "class = 'positive' AND listed"), grid)
-    kept = _project_to_pixels(read_geometries(polygons, "kept", "class = 'positive'"), grid)
+    unsure = f"class = 'positive' AND (listed OR reason = '{YIELDED}')"
+    removed = _project_to_pixels(read_geometries(polygons, "removed", unsure), grid)
+    layers = [
+        (
+            LABELS[origin],
+            _project_to_pixels(read_geometries(polygons, "kept", f"class = 'positive' AND {condition}"), grid),
+        )
+        for origin, condition in _origin_conditions(polygons).items()
+    ]
+    kept = np.concatenate([shapes for _, shapes in layers])
     rings = buffer_px(kept, ring_m, grid) if ring_m > 0 else kept[:0]
-    counts = [len(removed), len(kept), len(rings)]
+    counts = [len(removed), *(len(shapes) for _, shapes in layers), len(rings)]
     parts, owner = shapely.get_parts(np.concatenate([removed, kept, rings]), return_index=True)
-    return parts, np.repeat([IGNORE, LANDFORM, IGNORE], counts)[owner]
+    return parts, np.repeat([IGNORE, *(label for label, _ in layers), IGNORE], counts)[owner]
+
+
+def _origin_conditions(polygons: Path) -> dict[str, str]:
+    """Return an SQL condition for each origin that the kept outlines may have."""
+    if not has_column(polygons, "kept", "origin"):
+        return {DRAWN: "1"}
+    return {origin: f"origin = '{origin}'" for origin in LABELS}
 
 
 def _project_to_pixels(shapes: np.ndarray, grid: Grid) -> np.ndarray:
@@ -122,7 +149,8 @@ def _label_bands(
         rasterize_band(shapes[near], values[near], start, rows, y_sign)
         if nodata is not None:
             rows[nodata] = IGNORE
-        counts += [np.count_nonzero(rows == value) for value in (LANDFORM, IGNORE)]
+        ignored = np.count_nonzero(rows == IGNORE)
+        counts += [np.count_nonzero(rows) - ignored, ignored]
         yield start, rows
     log.info("%d pixels of landform, %d ignored, %d in all", *counts, grid.height * grid.width)
 

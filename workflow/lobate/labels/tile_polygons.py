@@ -42,6 +42,12 @@ def read_geometries(path: Path, layer: str, condition: str) -> np.ndarray:
         return shapely.from_wkb([_wkb(blob) for (blob,) in rows]).astype(object)
 
 
+def has_column(path: Path, layer: str, name: str) -> bool:
+    """Return whether a layer has this column. Raises UserError when the file is no such GeoPackage."""
+    with _open_read_only(path, layer) as database:
+        return name in [row[1] for row in database.execute(f'PRAGMA table_info("{layer}")')]
+
+
 @contextmanager
 def _open_read_only(path: Path, layer: str) -> Iterator[sqlite3.Connection]:
     """Open the file for reading; any error of reading becomes a UserError."""

@@ -13,6 +13,7 @@ import pandas as pd
 import shapely
 
 from lobate.errors import UserError
+from lobate.io.origin import UNMENDED, origins_of, outline_origins
 from lobate.io.polygons import make_valid, polygonal, subtract
 from lobate.io.vector import LONLAT, read_layer, read_polygons
 from lobate.settings.base import PolygonFile
@@ -27,11 +28,15 @@ REFERENCE_CLASSES = ("activity", "upslope_connection")
 
 @dataclass(frozen=True)
 class Reference:
-    """``outlines`` (EPSG:4326, column `reference` is the id), their ``description``, and the number of features ``without_area``."""
+    """``outlines`` (EPSG:4326, column `reference` is the id), their ``description``, and the number of features ``without_area``.
+
+    ``unmended`` (n,): outlines of a model that nobody mended, EPSG:4326. They are no reference: a model would be judged by a model.
+    """
 
     outlines: gpd.GeoDataFrame
     description: str
     without_area: int
+    unmended: np.ndarray
 
 
 def read_reference(path: Path, file: ReferenceFile | None) -> Reference:
@@ -42,7 +47,8 @@ def read_reference(path: Path, file: ReferenceFile | None) -> Reference:
     if file is None:
         frame = read_polygons(path, "kept")
         frame = frame[frame["class"] == "positive"].reset_index(drop=True)
-        return _build_reference(frame, frame["polygon"], "the positive outlines given to training (labels, kept)", path)
+        description = "the positive outlines given to training (labels, kept)"
+        return _build_reference(frame, frame["polygon"], description, path, origins_of(frame) == UNMENDED)
     frame = select_features(path, file, SETTING)
     if file.id_field:
         names = _column(frame, file.id_field, path, SETTING).astype(str)
@@ -50,21 +56,31 @@ def read_reference(path: Path, file: ReferenceFile | None) -> Reference:
         names = pd.Series([f"{Path(file.path).stem}_{number}" for number in frame.index], dtype=object)
     conditions = "".join(f", {field} = {value}" for field, value in file.where.items())
     description = file.path + (f", layer {file.layer}" if file.layer else "") + conditions
-    return _build_reference(frame.reset_index(drop=True), names.reset_index(drop=True), description, path)
+    frame, names = frame.reset_index(drop=True), names.reset_index(drop=True)
+    return _build_reference(frame, names, description, path, outline_origins(frame) == UNMENDED)
 
 
-def _build_reference(frame: gpd.GeoDataFrame, names: pd.Series, description: str, path: Path) -> Reference:
+def _build_reference(
+    frame: gpd.GeoDataFrame, names: pd.Series, description: str, path: Path, unmended: np.ndarray
+) -> Reference:
     outlines = valid_polygons(frame.to_crs(LONLAT).geometry)
-    usable = shapely.area(outlines) > 0
+    has_area = shapely.area(outlines) > 0
+    usable = has_area & ~unmended
     if not usable.any():
         raise UserError(
             f"There is no outline to score against in {path} ({description}). Check mapping.reference: path, layer and where."
         )
-    if not usable.all():
-        log.info("%d reference outlines have no area and are left out.", (~usable).sum())
+    if not has_area.all():
+        log.info("%d reference outlines have no area and are left out.", (~has_area).sum())
+    if unmended.any():
+        log.warning(
+            "%d reference outlines are a model's that nobody mended: they judge nothing, and their ground is left out.",
+            unmended.sum(),
+        )
     classes = {name: frame[name].astype(object) for name in REFERENCE_CLASSES if name in frame}
     table = gpd.GeoDataFrame({"reference": names.astype(object), **classes}, geometry=outlines, crs=LONLAT)
-    return Reference(table[usable].reset_index(drop=True), description, int((~usable).sum()))
+    without_area = int((~has_area).sum())
+    return Reference(table[usable].reset_index(drop=True), description, without_area, outlines[has_area & unmended])
 
 
 def select_features(path: Path, file: PolygonFile, setting: str) -> gpd.GeoDataFrame:

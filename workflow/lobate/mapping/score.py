@@ -101,7 +101,7 @@ def score(
     inside, reference_counts = _clip_to_mapped_area(full_reference, valid_areas, reference)
     detected, expected = _outlines_of(frame), _outlines_of(inside)
     matches, decided = match_outlines(detected, expected), Decisions.read(decisions or [])
-    removed = removed_outlines(known)
+    removed = np.concatenate([removed_outlines(known), full_reference.unmended])
     judged = Judgement.of(detected, expected, removed, decided, _complete_ground(complete, reference_file))
     frame["status"] = judged.status(matched_at(match_iou, matches, len(frame)))
     frame["unseen"], inside["unseen"] = ~touches_any(detected, footprints), ~touches_any(expected, footprints)
@@ -177,8 +177,9 @@ def _clip_to_mapped_area(
     )
     counts = {
         "what": reference.description,
-        "outlines": len(outlines) + reference.without_area,
+        "outlines": len(outlines) + reference.without_area + len(reference.unmended),
         "without_area": reference.without_area,
+        **({"unmended": len(reference.unmended)} if len(reference.unmended) else {}),
         "outside_mapped_area": int((~mapped).sum()),
         "clipped_to_mapped_area": int((share[mapped] < 0.999).sum()),
         "scored": int(mapped.sum()),

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from lobate.io.origin import DRAWN, MENDED, UNMENDED, origins_of
 from lobate.patches.windows import largest_side
 from lobate.patches.without_patches import in_words
 from lobate.settings.patches import Crop
@@ -56,11 +57,15 @@ def _introduction(facts: CardFacts) -> str:
     return (
         f"# Patches of {facts.region}: {facts.landform}\n\n"
         f"{len(patches):,} patches for training a segmentation network, cut from {len(facts.tiles) - 1} tiles round "
-        f"{patches['polygon'].nunique():,} outlines drawn by hand. Each has the bands {', '.join(facts.bands)} in 8 bit and a label: "
+        f"{patches['polygon'].nunique():,} outlines{_by_hand(patches)}. Each has the bands {', '.join(facts.bands)} in 8 bit and a label: "
         f"1 {facts.landform}, 0 background, 255 ignored. Sides are {sizes} pixels: the ground within {crop.buffer_m:g} m of an "
         f"outline, in cores of {crop.core} px with {crop.margin} px more on every side. They overlap where they lie side by "
         f"side.\n\nDigest of the content of all patches: `{content_digest(patches)}`"
     )
+
+
+def _by_hand(patches: pd.DataFrame) -> str:
+    return " drawn by hand" if (origins_of(patches) == DRAWN).all() else ""
 
 
 def _counts(facts: CardFacts) -> str:
@@ -73,7 +78,21 @@ def _counts(facts: CardFacts) -> str:
     if len(facts.left_out):
         lost = in_words(facts.left_out)
         text += f"\n\n{len(facts.left_out):,} outlines gave no patches, each with its reason and setting: {lost}."
-    return text
+    return "\n\n".join(filter(None, [text, count_by_origin(facts.patches)]))
+
+
+def count_by_origin(patches: pd.DataFrame) -> str:
+    """Return how many outlines came from a model, "" for none."""
+    positive = patches[patches["class"] == "positive"].drop_duplicates("polygon")
+    counts = pd.Series(origins_of(positive)).value_counts()
+    if not {UNMENDED, MENDED} & set(counts.index):
+        return ""
+    return (
+        f"Of the positive outlines, {counts.get(DRAWN, 0):,} were drawn by a person, {counts.get(MENDED, 0):,} came from a model and "
+        f"were mended by a person, and {counts.get(UNMENDED, 0):,} came from a model and were not mended. The last have the label 2: "
+        "training takes it for landform, and every other side ignores it. Their own patches never validate, and the test side "
+        "has none of a model."
+    )
 
 
 def _balance(facts: CardFacts) -> str:
@@ -259,7 +278,7 @@ def class_balance(patches: pd.DataFrame) -> pd.DataFrame:
 def _class_shares(patches: pd.DataFrame) -> dict[str, float]:
     pixels = patches["height"] * patches["width"]
     total = max(int(pixels.sum()), 1)
-    landform, ignored = (float((patches[name] * pixels).sum()) / total for name in ("positive", "ignored"))
+    landform, ignored = (float((share * pixels).sum()) / total for share in _read_shares(patches))
     return {
         "patches": len(patches),
         "of positive outlines": int((patches["class"] == "positive").sum()),
@@ -269,6 +288,12 @@ def _class_shares(patches: pd.DataFrame) -> dict[str, float]:
         "background": 1 - landform - ignored if len(patches) else 0.0,
         "ignored": ignored,
     }
+
+
+def _read_shares(patches: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Return the shares of landform and of ignored pixels as each patch's side reads them: only training takes unmended ones."""
+    unmended, trains = patches.get("unmended", 0.0), patches["side"] == "training"
+    return patches["positive"] + unmended * trains, patches["ignored"] + unmended * ~trains
 
 
 def count_by_source(outlines: pd.DataFrame, patches: pd.DataFrame) -> pd.DataFrame:

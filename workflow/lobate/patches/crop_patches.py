@@ -24,11 +24,12 @@ from rasterio.io import DatasetReader
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.grid import Grid
-from lobate.io.mask_values import IGNORE, IMAGE_NODATA, LANDFORM
+from lobate.io.mask_values import IGNORE, IMAGE_NODATA, LANDFORM, UNMENDED_LANDFORM
+from lobate.io.origin import DRAWN, UNMENDED, origins_of
 from lobate.io.raster import open_raster, row_blocks
 from lobate.io.reserved import IN_GAP, ON_TEST, ReservedGround, ground_near, reserved_outlines
 from lobate.io.vector import read_polygons, write_layers
-from lobate.patches.footprints import PATCH_COLUMNS, REMOVED_COLUMNS, footprint_layer
+from lobate.patches.footprints import ORIGIN_COLUMNS, PATCH_COLUMNS, REMOVED_COLUMNS, footprint_layer
 from lobate.patches.windows import Window, largest_side, sub_images, windows
 from lobate.settings.patches import Crop
 
@@ -55,10 +56,14 @@ class Quality:
 
 
 def polygons_of_tile(source: Path, target: Path, tile: str) -> None:
-    """Write to ``target`` the kept outlines of ``tile``, sorted, with id, class and tile: cropping depends on nothing else."""
+    """Write to ``target`` the kept outlines of ``tile``, sorted, with id, class, tile and any origin.
+
+    Cropping depends on nothing else.
+    """
     outlines = read_polygons(source, "kept")
     outlines = outlines[outlines["tile"] == tile].sort_values("polygon", kind="stable")
-    write_layers(target, {"kept": outlines[["polygon", "class", "tile", "geometry"]].reset_index(drop=True)})
+    origin = ["origin"] if (origins_of(outlines) != DRAWN).any() else []
+    write_layers(target, {"kept": outlines[["polygon", "class", "tile", *origin, "geometry"]].reset_index(drop=True)})
 
 
 def crop_patches(
@@ -78,8 +83,9 @@ def crop_patches(
     """Crop the patches of one tile.
 
     ``patches``: npy, (n, P, P, bands + 1) uint8 with P = core + 2 x margin, the image's bands and then the label (0, 1, 255 =
-    ignore); it can be memory-mapped. A smaller patch lies top left, the rest is image 0 and label 255. ``footprints``:
-    layers ``patches`` and ``removed`` in the tile's CRS; ``row`` of a patch is its place in the npy. ``removed`` has the
+    ignore, 2 = landform to training and ignored elsewhere); it can be memory-mapped. A smaller patch lies top left, the rest is image 0 and label 255. ``footprints``:
+    layers ``patches`` and ``removed`` in the tile's CRS; ``row`` of a patch is its place in the npy, and the columns
+    ``ORIGIN_COLUMNS`` stand there where a positive came from a model. ``removed`` has the
     sub-images of too little quality, and the patches that show ``reserved`` ground. ``test_patches`` and
     ``test_footprints`` are the same for the outlines of the test side, labelled by ``test_label``. Patches are in the order
     of their outlines' ids, with a test side in the order of their places.
@@ -125,11 +131,12 @@ def _crop_side(
         rows = _write_patches(patches, scene, label_raster, plan, largest_side(crop.core, crop.margin))
     for number, row in enumerate(rows):
         row |= {"patch": f"{tile}_{prefix}{number:05d}", "tile": tile, "row": number}
+    of_models = (origins_of(outlines) != DRAWN).any() or any(row["unmended"] for row in rows)
     removed = [row | {"tile": tile} for row in [*removed, *on_reserved]]
     write_layers(
         footprints,
         {
-            "patches": footprint_layer(rows, PATCH_COLUMNS, grid),
+            "patches": footprint_layer(rows, PATCH_COLUMNS | (ORIGIN_COLUMNS if of_models else {}), grid),
             "removed": footprint_layer(removed, REMOVED_COLUMNS, grid),
         },
     )
@@ -177,6 +184,7 @@ def _sub_images(
     boxes = sub_images(outlines.bounds.to_numpy(), Grid.from_raster(scene), crop.buffer_m)
     for (_, outline), (window, clipped) in zip(outlines.iterrows(), boxes, strict=True):
         row = {"polygon": outline["polygon"], "class": outline["class"], "window": window, "clipped": clipped}
+        row |= {"origin": outline.get("origin", DRAWN)}
         if window is None:
             removed.append(row | {"reason": "off the image", "geometry": outline.geometry.envelope})
             continue
@@ -209,11 +217,11 @@ def _write_patches(
 
 def _read_labels(label_raster: DatasetReader, window: Window) -> np.ndarray:
     labels = label_raster.read(1, window=window.slices)
-    unknown = (labels > LANDFORM) & (labels != IGNORE)
+    unknown = (labels > UNMENDED_LANDFORM) & (labels != IGNORE)
     if unknown.any():
         raise UserError(
             f"The label raster {label_raster.name} holds the value {labels[unknown][0]} near row {window.row}, column "
-            f"{window.col}; labels are 0, 1 and 255 (ignore). Make it again with rasterize-labels."
+            f"{window.col}; labels are 0, 1, 2 and 255 (ignore). Make it again with rasterize-labels."
         )
     return labels
 
@@ -230,8 +238,9 @@ def _stack(pixels: np.ndarray, labels: np.ndarray, side: int) -> np.ndarray:
 
 def _shares(pixels: np.ndarray, labels: np.ndarray, nodata: float | None) -> dict[str, float]:
     measured = quality(grey_counts(pixels, nodata), labels.size)
-    positive, ignored = (round(np.count_nonzero(labels == value) / labels.size, 6) for value in (LANDFORM, IGNORE))
-    return {"valid": measured.valid, "entropy": measured.entropy, "positive": positive, "ignored": ignored}
+    values = {"positive": LANDFORM, "ignored": IGNORE, "unmended": UNMENDED_LANDFORM}
+    shares = {name: round(np.count_nonzero(labels == value) / labels.size, 6) for name, value in values.items()}
+    return {"valid": measured.valid, "entropy": measured.entropy, **shares}
 
 
 def _log_summary(
@@ -251,7 +260,7 @@ def _log_summary(
     for reason in (ON_TEST, IN_GAP):
         if count := sum(row["reason"] == reason for row in removed):
             log.info("%d patches lie %s and are left out.", count, reason)
-    unlabelled = {row["polygon"] for row in rows if row["class"] == "positive"}
+    unlabelled = {row["polygon"] for row in rows if row["class"] == "positive" and row["origin"] != UNMENDED}
     unlabelled -= {row["polygon"] for row in rows if row["positive"] > 0}
     if unlabelled:
         log.warning(

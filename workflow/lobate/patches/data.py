@@ -18,7 +18,7 @@ import torch
 from torch.utils.data import Dataset
 
 from lobate.errors import UserError
-from lobate.io.patches import open_patches, sides_of_fold
+from lobate.io.patches import labels_of_side, open_patches, sides_of_fold
 from lobate.io.vector import read_layer
 
 Sample = dict[str, Any]
@@ -44,7 +44,7 @@ class Patches(Dataset[Sample]):
         The side ``test`` has files of its own, and no folds. Raises UserError when the side or the fold does not exist, or a
         patch file does not go with the split.
         """
-        self.folder, self.transform = Path(folder), transform
+        self.folder, self.transform, self.training = Path(folder), transform, side == "training"
         if side == "test":
             self.folder = self.folder / "test"
             self.table = _test_table(self.folder, fold)
@@ -64,8 +64,9 @@ class Patches(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         row = self.table.iloc[index]
         patch = np.load(self._file(row["tile"]), mmap_mode="r")[row["row"]]
-        pixels = torch.from_numpy(np.moveaxis(patch, -1, 0).copy())
-        sample = {"image": pixels[:-1].float(), "mask": pixels[-1].long(), "patch": row["patch"]}
+        image = torch.from_numpy(np.moveaxis(patch[..., :-1], -1, 0).copy()).float()
+        mask = torch.from_numpy(labels_of_side(patch[..., -1], training=self.training)).long()
+        sample = {"image": image, "mask": mask, "patch": row["patch"]}
         return self.transform(sample) if self.transform else sample
 
     def _file(self, tile: str) -> Path:

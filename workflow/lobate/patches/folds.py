@@ -3,7 +3,8 @@
 Whole groups go to the fold with the fewest patches, largest groups first. A connected group larger than a fold is cut first,
 by the places of its outlines, into as many parts as it fills folds. Where two folds overlap, the patches of one that overlap
 the other's ground *clash* with it: they must not train when it validates. In random none clashes, as it leaks anyway. By the
-method field, patches of places that were rejected in the review have no fold, so they only train.
+method field, patches of places that were rejected in the review have no fold, so they only train. So do those of a model's
+outlines that nobody mended, by every method.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def divide_into_folds(pool: Pool, settings: Split) -> Folds:
 
     Raises UserError when a fold gets no patch, or has nothing left to train on.
     """
-    fold = _METHODS[settings.method](pool, settings)
+    fold = np.where(pool.unmended, -1, _METHODS[settings.method](pool, settings))
     folds = [pool.sides(fold == number, drop=settings.method != "random") for number in range(settings.folds)]
     for number, sides in enumerate(folds):
         for side in ("training", "validation"):

@@ -11,6 +11,7 @@ import pandas as pd
 
 from lobate.errors import UserError
 from lobate.io.grid import Grid
+from lobate.io.origin import DRAWN
 from lobate.io.vector import LONLAT, read_layer
 from lobate.patches.windows import Window
 
@@ -22,6 +23,9 @@ PATCH_COLUMNS = {
     **QUALITY_COLUMNS,
     **{"positive": "float64", "ignored": "float64", "clipped": "bool", "digest": "str"},
 }
+ORIGIN_COLUMNS = {"origin": "str", "unmended": "float64"}
+"""Only where an outline came from a model: the origin of the patch's own outline, and the share of its pixels under
+outlines of a model that nobody mended. Training takes these pixels for landform; other sides ignore them."""
 REMOVED_COLUMNS = {
     "tile": "str",
     "polygon": "str",
@@ -63,7 +67,8 @@ def read_footprints(path: Path) -> gpd.GeoDataFrame:
             f"The layer patches of {path} has no column {missing[0]}, so it is no table of footprints. "
             "Make it again with crop-patches."
         )
-    return footprints[[*PATCH_COLUMNS, "geometry"]].sort_values("row", kind="stable", ignore_index=True)
+    origin = [name for name in ORIGIN_COLUMNS if name in footprints]
+    return footprints[[*PATCH_COLUMNS, *origin, "geometry"]].sort_values("row", kind="stable", ignore_index=True)
 
 
 def read_all_footprints(paths: list[Path]) -> gpd.GeoDataFrame:
@@ -76,7 +81,9 @@ def read_all_footprints(paths: list[Path]) -> gpd.GeoDataFrame:
         raise UserError("No footprints are given. Name those of at least one tile, made by crop-patches.")
     tiles = [_to_lonlat(read_footprints(path)) for path in paths]
     table = pd.concat([tile for tile in tiles if len(tile)] or tiles[:1], ignore_index=True)
-    table = table.sort_values(["tile", "row"], kind="stable", ignore_index=True)
+    table = table.fillna({"origin": DRAWN, "unmended": 0.0}).sort_values(
+        ["tile", "row"], kind="stable", ignore_index=True
+    )
     repeated = table["patch"][table["patch"].duplicated()]
     if len(repeated):
         raise UserError(
@@ -95,4 +102,4 @@ def _unwrap_longitudes(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 def _to_lonlat(footprints: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     segment_lengths = (footprints.geometry.length / 4 / SEGMENTS_PER_EDGE).to_numpy()
     outlines = footprints.geometry.segmentize(segment_lengths) if len(footprints) else footprints.geometry
-    return footprints[[*PATCH_COLUMNS]].set_geometry(outlines.to_crs(LONLAT))
+    return footprints.set_geometry(outlines.to_crs(LONLAT))

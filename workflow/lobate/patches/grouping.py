@@ -46,7 +46,7 @@ def choose_groups(pool: Pool, names: np.ndarray, count: int) -> np.ndarray:
     order, each where there is still room for it. In the end the smallest group left is selected too, if that is closer.
     Training keeps a patch, and one that shows the landform. The result may be empty, where no group is small enough.
     """
-    selection = _Selection(_group_table(pool, names))
+    selection = _Selection.of(pool, names)
     for name in _candidates(selection.table, count):
         selection.select(name, count - selection.size)
         if selection.size == count:
@@ -59,16 +59,21 @@ def choose_groups(pool: Pool, names: np.ndarray, count: int) -> np.ndarray:
 
 def smallest_group(pool: Pool, names: np.ndarray) -> np.ndarray:
     """Return the patches of the smallest group, (n,) of bool; if possible of one that shows the landform and leaves some."""
-    selection = _Selection(_group_table(pool, names).sort_values("size", kind="stable"))
-    positive = selection.table.index[selection.table["positive"] > 0]
-    return names == next((name for name in positive if selection.leaves_enough(name)), selection.table.index[0])
+    selection = _Selection.of(pool, names)
+    table = selection.table.sort_values("size", kind="stable")
+    positive = table.index[table["positive"] > 0]
+    return names == next((name for name in positive if selection.leaves_enough(name)), table.index[0])
 
 
 @dataclass
 class _Selection:
-    """Groups selected so far; ``table`` has a row for each: size, and the number of its positive and negative patches."""
+    """Groups selected so far; ``table`` has a row for each: size, and the number of its positive and negative patches.
+
+    ``trains`` is the number of patches in groups that may not be selected.
+    """
 
     table: pd.DataFrame
+    trains: int
     selected: set[str] = field(default_factory=set)
     size: int = 0
     positive: int = 0
@@ -78,10 +83,17 @@ class _Selection:
         self.positives: dict[str, int] = self.table["positive"].to_dict()
         self.all_sizes, self.all_positives = sum(self.sizes.values()), sum(self.positives.values())
 
+    @classmethod
+    def of(cls, pool: Pool, names: np.ndarray) -> _Selection:
+        """Return a selection of nothing yet; groups of unmended outlines alone may not be selected."""
+        table = _group_table(pool, names)
+        return cls(table, int((~np.isin(names, [*table.index])).sum()))
+
     def leaves_enough(self, name: str) -> bool:
         """Return whether training keeps a patch without this group, and one that shows the landform if there is any."""
         left = self.all_positives - self.positive - self.positives[name]
-        return self.size + self.sizes[name] < self.all_sizes and (left > 0 or self.all_positives == 0)
+        remains = self.all_sizes + self.trains - self.size - self.sizes[name]
+        return remains > 0 and (left > 0 or self.trains > 0 or self.all_positives == 0)
 
     def select(self, name: str, room: float) -> None:
         """Select this group if it is new, no larger than ``room``, and leaves enough to training."""
@@ -92,9 +104,14 @@ class _Selection:
 
 
 def _group_table(pool: Pool, names: np.ndarray) -> pd.DataFrame:
-    """Return one row a group in the seeded order: its size, and its patches that show the landform or are negative."""
-    counts = pd.DataFrame({"group": names, "size": 1, "positive": pool.positive, "negative": pool.negative})
-    groups = counts.groupby("group").sum()
+    """Return one row a group in the seeded order: its patches that may validate, and those that show the landform or are negative.
+
+    A group of unmended outlines alone has no row: all of it trains.
+    """
+    may = ~pool.unmended
+    counts = pd.DataFrame({"group": names, "size": may, "positive": pool.positive & may, "negative": pool.negative})
+    groups = counts.astype({"size": int}).groupby("group").sum()
+    groups = groups[groups["size"] > 0]
     return groups.iloc[np.argsort(np.array([seeded_hash(pool.seed, name) for name in groups.index], dtype=np.uint64))]
 
 
@@ -128,7 +145,8 @@ class _GroupCut:
         self.validation = validation.copy()
         self.lost = validation | overlapping(pool.overlap, validation)
         self.positive = pool.positive
-        self.waiting = np.argsort(pool.rank)
+        order = np.argsort(pool.rank)
+        self.waiting = order[~pool.unmended[order]]
         self.left = int((~self.lost).sum())
         self.left_positive = int((~self.lost & self.positive).sum())
 
@@ -169,7 +187,8 @@ class _GroupCut:
 
     def _cheapest(self, near: set[int]) -> int | None:
         """Return the patch of ``near`` that costs training the fewest patches; of equal ones, the first in the seeded order."""
-        patches = np.array(sorted(patch for patch in near if not self.validation[patch]), dtype=np.int64)
+        free = (patch for patch in near if not self.validation[patch] and not self.pool.unmended[patch])
+        patches = np.array(sorted(free), dtype=np.int64)
         if not len(patches):
             return None
         rows = self.pool.overlap[patches]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 import geopandas as gpd
 import numpy as np
 from scipy.sparse import csr_array
 
+from lobate.io.origin import UNMENDED, origins_of
 from lobate.io.places import seeded_hash
 from lobate.patches.overlap import connected_groups, overlap_matrix, overlapping
 
@@ -67,8 +69,13 @@ class Pool:
 
     @property
     def positive(self) -> np.ndarray:
-        """Patches that show a pixel of the landform."""
+        """Patches that show a pixel of the landform, as a person drew or mended it."""
         return (self.footprints["positive"] > 0).to_numpy()
+
+    @cached_property
+    def unmended(self) -> np.ndarray:
+        """Patches of positive outlines of a model that nobody mended: they never validate."""
+        return (origins_of(self.footprints) == UNMENDED) & ~self.negative
 
     @property
     def negative(self) -> np.ndarray:
@@ -76,7 +83,11 @@ class Pool:
         return (self.footprints["class"] == "negative").to_numpy()
 
     def sides(self, validation: np.ndarray, *, drop: bool) -> np.ndarray:
-        """Return the side of each patch, (n,): training, validation, or with ``drop`` dropped where it overlaps validation."""
+        """Return the side of each patch, (n,): training, validation, or with ``drop`` dropped where it overlaps validation.
+
+        An ``unmended`` patch does not validate, whatever ``validation`` says.
+        """
+        validation = validation & ~self.unmended
         sides = np.where(validation, "validation", "training").astype(object)
         if drop:
             sides[overlapping(self.overlap, validation)] = "dropped"

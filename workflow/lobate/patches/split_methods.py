@@ -18,8 +18,9 @@ Sides = tuple[np.ndarray, np.ndarray]
 
 def random_split(pool: Pool, settings: Split) -> Sides:
     """Return the paper's split: the first patches in the seeded order validate, exactly as many as set; none is dropped."""
-    validation = pool.rank < n_validation(len(pool), settings.validation_share)
-    return pool.sides(validation, drop=False), group_names(pool)
+    rank = np.where(pool.unmended, len(pool), pool.rank)
+    first = np.argsort(rank, kind="stable")[: n_validation(len(pool), settings.validation_share)]
+    return pool.sides(np.isin(np.arange(len(pool)), first), drop=False), group_names(pool)
 
 
 def grouped_split(pool: Pool, settings: Split) -> Sides:

@@ -10,6 +10,9 @@
 The patches of the test side are no part of the split: they lie in files of their own, and none of the patches here shows
 their ground. Only the leakage covers them, for all pairs of sides.
 
+Outlines of a model that nobody mended are taught and never judged: their own patches do not validate, and the patches that
+do ignore their pixels. So an outline that a person drew still validates beside them.
+
 A dropped patch is on neither side. It is in the layer with its reason, and counted in the log and in the leakage.
 
 Further patches change little. In random, m of them move at most m others. In grouped, m patches in groups of their own move
@@ -39,6 +42,7 @@ from lobate.settings.patches import Split
 
 if TYPE_CHECKING:
     from lobate.patches.folds import Folds
+    from lobate.patches.pool import Pool
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +84,11 @@ def split_patches(
             "reasons why sub-images were left out (patches.crop.min_valid and min_entropy)."
         )
     pool = Pool(table, seed, read_user_split(polygons) if polygons else {})
+    if pool.unmended.all():
+        raise UserError(
+            f"All {len(pool)} patches are of outlines of a model that nobody mended, so none can validate: a model would be judged "
+            "by a model. Mend some of the outlines in the review, or add outlines that a person drew to labels.positives."
+        )
     used = split_settings.method
     splits = split_by_protocols(pool, split_settings)
     folds = divide_into_folds(pool, split_settings) if split_settings.folds else None
@@ -95,6 +104,7 @@ def split_patches(
     if len(lost):
         log.warning("%d outlines gave no patch: %s.", len(lost), in_words(lost))
     _log_summary(measured, table, layer["side"].to_numpy())
+    _log_unmended(pool, layer["side"].to_numpy())
 
 
 def _read_test_side(footprints: list[Path]) -> gpd.GeoDataFrame:
@@ -142,8 +152,9 @@ def _log_summary(measured: dict[str, Any], table: gpd.GeoDataFrame, sides: np.nd
     )
     if used["dropped"]:
         log.warning("%d training patches are dropped because they overlap validation ground.", used["dropped"])
-    for side in ("training", "validation"):
-        if not (table["positive"][sides == side] > 0).any():
+    taught = table["positive"] + table.get("unmended", 0.0)
+    for side, share in (("training", taught), ("validation", table["positive"])):
+        if not (share[sides == side] > 0).any():
             log.warning("No %s patch shows the landform, so its IoU means nothing. Change patches.split.", side)
     for number, fold in enumerate(measured.get("folds", [])):
         log.info(
@@ -154,6 +165,16 @@ def _log_summary(measured: dict[str, Any], table: gpd.GeoDataFrame, sides: np.nd
         if "leaked_share" in measured[method]:
             share = 100 * measured[method]["leaked_share"]
             log.info("Split %s: %.1f %% of the validation ground lies inside training footprints.", method, share)
+
+
+def _log_unmended(pool: Pool, sides: np.ndarray) -> None:
+    if pool.unmended.any():
+        own, shown = sides[pool.unmended], pool.footprints["unmended"].to_numpy()[sides == "validation"] > 0
+        log.warning(
+            "%d patches are of a model's outlines that nobody mended: %d train and %d are dropped. %d validation patches show such "
+            "outlines and ignore their pixels.",
+            *(len(own), (own == "training").sum(), (own == "dropped").sum(), shown.sum()),
+        )
 
 
 def _log_test_side(test: dict[str, Any] | None) -> None:

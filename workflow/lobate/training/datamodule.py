@@ -80,7 +80,7 @@ def read_data(
     for number, path in enumerate(footprints or []):
         mined_rows[number] = _exclude_validation_ground(mined_rows[number], path, validating)
     training = concat_patches(files, tiles, rows[rows["side"] == "training"], list(zip(mined, mined_rows, strict=True)))
-    training = replace(training, ignored=IgnoredPixels(read_runs(ignored or [])))
+    training = replace(training, ignored=IgnoredPixels(read_runs(ignored or [])), training=True)
     validation = concat_patches(files, tiles, validating, [])
     n_mined = sum(map(len, mined_rows))
     data = TrainingData(training, validation, training.class_pixels(), validation.class_pixels(), n_mined)

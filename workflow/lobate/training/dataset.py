@@ -20,6 +20,7 @@ from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
 from lobate.io.mask_values import LANDFORM
+from lobate.io.patches import labels_of_side
 from lobate.training.augment import GREY, augment, fit_to_crop
 from lobate.training.ignored import IgnoredPixels
 
@@ -30,19 +31,22 @@ Item = TypeVar("Item")
 class PatchDataset:
     """Patches of several files as one sequence; ``places`` (n, 4) holds file number, row, height and width of each.
 
-    ``ignored``: further pixels that the labels ignore.
+    ``ignored``: further pixels that the labels ignore. ``training``: whether a model's outlines that nobody mended are
+    landform, as the training side takes them, or ignored.
     """
 
     arrays: tuple[np.ndarray, ...]
     places: np.ndarray
     ignored: IgnoredPixels = field(default_factory=IgnoredPixels)
+    training: bool = False
 
     def __len__(self) -> int:
         return len(self.places)
 
     def __reduce__(self) -> tuple[Callable[..., PatchDataset], tuple[object, ...]]:
         """Pickle the paths of the memory-mapped files, not their content."""
-        return _reopen, (tuple(getattr(array, "filename", array) for array in self.arrays), self.places, self.ignored)
+        paths = tuple(getattr(array, "filename", array) for array in self.arrays)
+        return _reopen, (paths, self.places, self.ignored, self.training)
 
     @property
     def channels(self) -> int:
@@ -53,7 +57,8 @@ class PatchDataset:
         """Return a copy of one whole patch, (P, P, C + 1) uint8, with its padding."""
         file, row, *_ = self.places[index]
         patch = np.array(self.arrays[file][row])
-        patch[..., -1] = self.ignored.apply(file, row, patch[..., -1])
+        labels = labels_of_side(patch[..., -1], training=self.training)
+        patch[..., -1] = self.ignored.apply(file, row, labels)
         return patch
 
     def sample(self, index: int) -> tuple[Image, Mask]:
@@ -82,9 +87,11 @@ class PatchDataset:
         return np.array(counts, dtype=np.int64).reshape(-1, 2)
 
 
-def _reopen(sources: tuple[str | np.ndarray, ...], places: np.ndarray, ignored: IgnoredPixels) -> PatchDataset:
+def _reopen(
+    sources: tuple[str | np.ndarray, ...], places: np.ndarray, ignored: IgnoredPixels, training: bool
+) -> PatchDataset:
     arrays = (source if isinstance(source, np.ndarray) else np.load(source, mmap_mode="r") for source in sources)
-    return PatchDataset(tuple(arrays), places, ignored)
+    return PatchDataset(tuple(arrays), places, ignored, training)
 
 
 @dataclass(frozen=True)
