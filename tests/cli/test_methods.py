@@ -32,7 +32,7 @@ THRESHOLD = {
 SOME = {"blocks": 9, "low": 0.712, "high": 0.884}
 FEW = {"blocks": 3, "values": [0.1, 0.2, 0.3]}
 UNSEEN = {
-    "pixels": {"iou": 0.8061, "iou_all_landform": 0.0412, "intervals": {"iou": SOME}},
+    "pixels": {"iou": 0.8061, "iou_all_landform": 0.0412, "iou_rule": 0.0931, "intervals": {"iou": SOME}},
     "polygons": {
         "match_iou": 0.5,
         "precision": 0.333,
@@ -42,6 +42,7 @@ UNSEEN = {
     },
 }
 SCORES = {
+    "rule": {"slope_deg": [3.2, 31.5], "elevation_m": [4510, 5230.0]},
     "account": {"detections": 60, "known": 40, "new": 5, "wrong": 3, "unknown": 12},
     "reference": {"what": "hand.gpkg", "complete": "nowhere declared"},
     "unseen": UNSEEN,
@@ -79,7 +80,8 @@ def test_the_numbers_of_the_run_stand_in_it(region):
         "calibration error of the map is 0.021, on ground with 1.31 % landform: validation ground.",
         "Of 60 detections 40 overlap outlines known before, 5 are new, 3 wrong and 12 unjudged",
         "(complete: nowhere declared)",
-        "the pixel IoU is 0.81 (95 %: 0.71 to 0.88); a map that calls all ground landform has 0.04",
+        "the pixel IoU is 0.81 (95 %: 0.71 to 0.88); a map that calls all ground landform has 0.04, and a rule",
+        "slope (3.2 to 31.5 degrees) and elevation (4,510 to 5,230 m), the central 90 % of the training landforms, has 0.09.",
         "is 0.33 (95 %: 0.71 to 0.88) with the unjudged counted as wrong and 1.00 (no interval: 3 blocks of ground) as right",
         "recall of the known outlines not defined",
         "No random sample of this map was judged",

@@ -123,7 +123,7 @@ def test_a_validation_iou_is_told_with_the_looks_that_selected_it(region):
         "mapping/scores.json",
         {
             "polygons": dict.fromkeys(("precision", "recall", "f1")) | {"unknown": 0},
-            "pixels": {"iou": 0.5, "intervals": {"iou": {}}, "iou_all_landform": 0.1},
+            "pixels": {"iou": 0.5, "intervals": {"iou": {}}, "iou_all_landform": 0.1, "iou_rule": None},
             "reference": {"what": "x"},
         },
     )

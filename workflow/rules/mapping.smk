@@ -132,6 +132,7 @@ rule score:
         mined=results("training/chosen_negatives.gpkg"),
         decisions=decision_files(),
         complete=optional(REGION.labels.complete),
+        dem=optional(DEM),
     output:
         scores=results("mapping/scores.json"),
         cases=results("mapping/cases.gpkg"),

@@ -98,7 +98,18 @@ def _pixels(scores: dict[str, Any]) -> str:
     unseen = scores["unseen"]["pixels"]
     return (
         f"On ground neither trained nor validated on, the pixel IoU is {_rate(unseen, 'iou')}; a map that calls all ground "
-        f"landform has {_plain(unseen['iou_all_landform'])}."
+        f"landform has {_plain(unseen['iou_all_landform'])}, and {_rule(scores, unseen)}."
+    )
+
+
+def _rule(scores: dict[str, Any], unseen: dict[str, Any]) -> str:
+    """Return what the rule of terrain reaches, with its limits, or that there is none."""
+    if unseen["iou_rule"] is None:
+        return f"there is {scores['rule']['what']}"
+    (flat, steep), (low, high) = scores["rule"]["slope_deg"], scores["rule"]["elevation_m"]
+    return (
+        f"a rule of slope ({flat:g} to {steep:g} degrees) and elevation ({low:,.0f} to {high:,.0f} m), the central 90 % of the training "
+        f"landforms, has {_plain(unseen['iou_rule'])}"
     )
 
 

@@ -84,9 +84,14 @@ def _scores(scores: dict[str, Any]) -> str:
     precision = f"precision {polygons['precision']}"
     if polygons["unknown"]:
         precision += f" to {polygons['precision_if_unknown_right']} ({polygons['unknown']} detections are unjudged)"
-    iou = f"pixel IoU {pixels['iou']}{_interval(pixels['intervals']['iou'])}, all landform {pixels['iou_all_landform']}"
+    iou = f"pixel IoU {pixels['iou']}{_interval(pixels['intervals']['iou'])}, all landform {pixels['iou_all_landform']}, {_rule(pixels)}"
     rates = f"{precision}, recall {polygons['recall']} of the known, F1 {polygons['f1']}"
     return f"{iou}; polygons: {rates}; reference: {scores['reference']['what']}"
+
+
+def _rule(pixels: dict[str, Any]) -> str:
+    """Return the IoU of the rule of terrain, or that there is none."""
+    return "no DEM, no rule of terrain" if pixels["iou_rule"] is None else f"rule of terrain {pixels['iou_rule']}"
 
 
 def _interval(interval: dict[str, Any]) -> str:

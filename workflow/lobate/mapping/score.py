@@ -37,6 +37,7 @@ from lobate.mapping.matching import Matches, match_outlines, matched_at, overlap
 from lobate.mapping.object_scores import Objects, Selection, block_numbers
 from lobate.mapping.pixel_scores import PixelLayers, pixel_counts
 from lobate.mapping.reference import Reference, known_outlines, read_reference, removed_outlines, seen_footprints
+from lobate.mapping.terrain_rule import NO_CELLS, NO_DEM, fit_rule
 from lobate.mapping.valid_area import ValidArea, valid_in_any
 from lobate.settings.mapping import ReferenceFile
 
@@ -82,6 +83,7 @@ def score(
     mined: Annotated[Path | None, Input()] = None,
     decisions: Annotated[list[Path] | None, Input(view=decided_view)] = None,
     complete: Annotated[Path | None, Input()] = None,
+    dem: Annotated[Path | None, Input()] = None,
     *,
     reference_file: Annotated[ReferenceFile | None, Setting("mapping.reference")],
     match_iou: Annotated[float, Setting("mapping.match_iou")],
@@ -92,7 +94,8 @@ def score(
     ``reference`` holds the outlines selected by ``reference_file``, or the cleaned labels when that is None. Reference
     outlines are clipped to the mapped area (where any of the ``probabilities`` has data); those outside are left out and
     counted. ``decisions`` are those of the review, ``complete`` areas in which all landforms are
-    outlined. ``mined`` are the negatives in the training data of the chosen round. Raises UserError when no reference
+    outlined. ``mined`` are the negatives in the training data of the chosen round. With a ``dem`` a rule of slope and elevation
+    is scored beside the map (see ``terrain_rule``). Raises UserError when no reference
     outline lies within the mapped area.
     """
     valid_areas = [ValidArea.of(probability) for probability in probabilities]
@@ -112,7 +115,8 @@ def score(
         left_out=np.concatenate([removed, decided.accepted]),
         unknown=detected[(frame["status"] == "unknown").to_numpy()],
     )
-    pixels = pixel_counts(valid_areas, layers)
+    rule = fit_rule(dem, split, known) if dem else None
+    pixels = pixel_counts(valid_areas, layers, rule)
     everything = Selection(np.ones(len(frame), bool), np.ones(len(inside), bool))
     unseen = Selection(_unseen_mask(frame), _unseen_mask(inside))
     objects = Objects(
@@ -124,6 +128,7 @@ def score(
         "mapped_km2": round(pixels.mapped_km2, 4),
         "account": _count_account(judged.account(overlaps_any(detected, known_outlines(known)))),
         "what": SCORES_MEANING,
+        "rule": rule.facts() if rule else {"what": NO_CELLS if dem else NO_DEM},
         "pixels": pixels.scores(unseen=False),
         "polygons": objects.scores(everything),
         "unseen": {
@@ -223,10 +228,11 @@ def _log_scores(result: dict, landform: str) -> None:
     for area, scores in (("All mapped ground", result), ("Ground unseen in training", result["unseen"])):
         pixels, polygons = scores["pixels"], scores["polygons"]
         log.info(
-            "%s, %s: pixel IoU %s; %s of %s detections right, %s unknown; %s of %s outlines found, F1 %s.",
+            "%s, %s: pixel IoU %s (all landform %s, rule of terrain %s); %s of %s detections right, %s unknown; %s of %s outlines found, F1 %s.",
             area,
             landform,
-            *(pixels["iou"], polygons["right"], polygons["detections"], polygons["unknown"]),
+            *(pixels["iou"], pixels["iou_all_landform"], pixels["iou_rule"]),
+            *(polygons["right"], polygons["detections"], polygons["unknown"]),
             *(polygons["found"], polygons["references"], polygons["f1"]),
         )
 

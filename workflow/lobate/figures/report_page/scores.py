@@ -24,9 +24,10 @@ def scores_facts(scores: dict[str, Any]) -> dict[str, Any]:
         "numbers": {"mapped area, km²": scores.get("mapped_km2"), **_readable(counts)},
         "meaning": meaning,
         "protocol": scores.get("what", ""),
+        "rule": rule_in_words(scores.get("rule") or {}),
         "match_iou": scores.get("polygons", {}).get("match_iou"),
         "pixels": [
-            [name, *_values(score.get("pixels"), ("iou", "iou_all_landform", *RATES))]
+            [name, *_values(score.get("pixels"), ("iou", "iou_all_landform", "iou_rule", *RATES))]
             for name, score in grounds.items()
         ],
         "intervals": [row for name, score in grounds.items() for row in _interval_rows(name, score)],
@@ -37,6 +38,14 @@ def scores_facts(scores: dict[str, Any]) -> dict[str, Any]:
         "by_iou": {name: _by_iou(score) for name, score in grounds.items()},
         "reference": _readable(scores.get("reference", {})),
     }
+
+
+def rule_in_words(rule: dict[str, Any]) -> str:
+    """Return what the rule of terrain is, with its limits, or why there is none."""
+    if "slope_deg" not in rule:
+        return str(rule.get("what", ""))
+    (flat, steep), (low, high) = rule["slope_deg"], rule["elevation_m"]
+    return f"{rule['what']}: {flat:g} to {steep:g} degrees, {low:,.0f} to {high:,.0f} m"
 
 
 def _interval_rows(ground: str, score: dict[str, Any]) -> list[list[Any]]:
