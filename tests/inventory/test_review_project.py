@@ -118,3 +118,14 @@ def test_nothing_to_show_is_reported(world, tmp_path):
     write_layers(tmp_path / "old.gpkg", {"review": frame([square(0)])})
     with pytest.raises(UserError, match="no layer others"):
         review_project(tmp_path / "old.gpkg", world[1], tmp_path / "review.qgs")
+
+
+def test_contours_are_shown_and_called_no_confidence_interval(world, tmp_path):
+    contours = tmp_path / "contours.gpkg"
+    rows = frame([square(0)], detection=["d1"], share=["0.25"], meaning=["contour"])
+    write_layers(contours, {"contours": rows})
+    review_project(*world, tmp_path / "review.qgs", contours)
+    root = fromstring((tmp_path / "review.qgs").read_text())
+    assert sources(root)["outlines_contours"] == "../mapping/contours.gpkg|layername=contours"
+    names = {layer.findtext("id"): layer.findtext("layername") for layer in root.iter("maplayer")}
+    assert names["outlines_contours"] == "contours at the calibrated 0.25 and 0.75 (no confidence interval)"

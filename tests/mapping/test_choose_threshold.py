@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobate.errors import UserError
-from lobate.io.mask_values import IGNORE
+from lobate.io.mask_values import IGNORE, UNMENDED_LANDFORM
 from lobate.io.raster import CogWriter
 from lobate.mapping.choose_threshold import choose_threshold
 from lobate.mapping.judging_ground import LookedAt, Pieces
@@ -208,8 +208,9 @@ def test_other_ground_decides_nothing(world, name):
     assert {key for key in before if before[key] != after[key]} <= counts_in_the_map
 
 
-def test_ground_with_ignored_labels_decides_nothing(world):
-    world.labels[FAR[0], :50] = IGNORE
+@pytest.mark.parametrize("label", [IGNORE, UNMENDED_LANDFORM])
+def test_ground_with_ignored_labels_decides_nothing(world, label):
+    world.labels[FAR[0], :50] = label
     before = with_false_detections(world).chosen()
     world.levels[FAR[0], :50] = SURE
     after = world.chosen()

@@ -52,6 +52,7 @@ rule review_project:
     input:
         review=results("inventory/review.gpkg"),
         images=tile_images,
+        contours=results("mapping/contours.gpkg"),
     output:
         project=results("inventory/review.qgs"),
     log:

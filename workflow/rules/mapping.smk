@@ -122,6 +122,29 @@ rule filter_detections:
         command("filter_detections")
 
 
+rule contour_detections:
+    input:
+        detections=results("mapping/detections.gpkg"),
+        probabilities=[results(f"mapping/{tile}_probability.tif") for tile in TILES],
+        threshold=results("mapping/threshold.json"),
+    output:
+        contours=results("mapping/contours.gpkg"),
+    log:
+        results("logs/contour_detections.log"),
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(30 + len(TILES)),
+    params:
+        fingerprint=fingerprint("contour_detections"),
+        settings=SETTINGS,
+    message:
+        "Drawing contours of the detections at two calibrated shares"
+    shell:
+        command("contour_detections")
+
+
 rule score:
     input:
         detections=results("mapping/detections.gpkg"),

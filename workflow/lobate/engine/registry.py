@@ -31,6 +31,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "vectorize",
         "merge_detections",
         "filter_detections",
+        "contour_detections",
         "score",
         "estimate_accuracy",
     ),

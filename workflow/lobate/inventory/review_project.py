@@ -32,6 +32,7 @@ def review_project(
     review: Annotated[Path, Input()],
     images: Annotated[list[Path], Input()],
     project: Annotated[Path, Output()],
+    contours: Annotated[Path | None, Input()] = None,
     *,
     decisions: Annotated[str | list[str] | None, Setting("inventory.decisions")] = None,
     region: Annotated[str, Setting("region")] = "",
@@ -40,13 +41,15 @@ def review_project(
 
     All paths are relative: the sheet beside the project, images as ``../imagery/<name>``, and the person's own files
     (``decisions``) from the root. The outlines to review are those of the person's files, one editable layer each. Until
-    the settings name a file they are the sheet's, read-only: results are not for editing. Raises UserError for a sheet
+    the settings name a file they are the sheet's, read-only: results are not for editing. ``contours`` of the detections at
+    two calibrated shares are shown, and called no confidence interval. Raises UserError for a sheet
     without one of the layers and for images that cannot be read.
     """
     if not images:
         raise UserError("There are no images to review on. Give the images that compose-rgb made.")
     outlines = [
         *_review_layers(review, [decisions] if isinstance(decisions, str) else decisions or []),
+        *([_contour_layer(contours)] if contours else []),
         _outline_layer(review, "others", "other inventories", f"./{SHEET}|layername=others"),
         _outline_layer(review, "removed", "removed by the filters", f"./{SHEET}|layername=removed"),
     ]
@@ -77,6 +80,15 @@ def _outline_layer(review: Path, layer: str, name: str, source: str) -> Layer:
     columns = [str(column) for column in read_layer(review, layer).columns if column != "geometry"]
     wkt = CRS.from_user_input(LONLAT).to_wkt()
     return Layer(f"outlines_{layer}", name, source, wkt, style(layer, ["fid", *columns]))
+
+
+def _contour_layer(contours: Path) -> Layer:
+    columns = [str(column) for column in read_layer(contours, "contours").columns if column != "geometry"]
+    source = f"../mapping/{contours.name}|layername=contours"
+    name = "contours at the calibrated 0.25 and 0.75 (no confidence interval)"
+    return Layer(
+        "outlines_contours", name, source, CRS.from_user_input(LONLAT).to_wkt(), style("contours", ["fid", *columns])
+    )
 
 
 def _decisions_source(decisions: str) -> str:

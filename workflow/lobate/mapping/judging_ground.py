@@ -2,7 +2,7 @@
 
 The mapped ground has two strata: *near* outlines, inside the footprints of patches, and the *rest*. What is looked at stands for a
 stratum: validation ground and completely mapped ground, both only where no training patch lies. Its pieces are groups of
-validation patches, and blocks of completely mapped ground. The test side and the gap round it are no part of either.
+validation patches, and blocks of completely mapped ground. Outlines of a model that nobody mended judge nothing. The test side and the gap round it are no part of either.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import shapely
 
 from lobate.errors import UserError
 from lobate.io.grid import Grid
-from lobate.io.mask_values import IGNORE, PROBABILITY_LEVELS
+from lobate.io.mask_values import LANDFORM, PROBABILITY_LEVELS
 from lobate.io.raster import open_raster
 from lobate.io.reserved import ReservedGround
 from lobate.mapping.pixel_scores import GroundBlocks
@@ -138,7 +138,7 @@ def _count_tile(
                 (np.where(near, NEAR, REST) * PROBABILITY_LEVELS + levels)[seen], minlength=len(mapped)
             )
             piece = local.pieces(grid, near, blocks.numbers(rows[:, None], np.arange(grid.width)), blocks.count)
-            judged = seen & (piece != NO_PIECE) & (classes != IGNORE)
+            judged = seen & (piece != NO_PIECE) & (classes <= LANDFORM)
             cells = (piece[judged] * 2 + classes[judged]) * PROBABILITY_LEVELS + levels[judged]
             looked_at += np.bincount(cells, minlength=len(looked_at))
             first_row += grid.height

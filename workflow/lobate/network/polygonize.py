@@ -36,6 +36,10 @@ MAX_RUNS = 5_000_000
 """More runs than this are noise and would fill the memory: each takes about 600 bytes. A tile full of bodies has a tenth."""
 
 
+class NoiseError(UserError):
+    """A raster with too many stretches of pixels to be a map of bodies."""
+
+
 def polygonize(probability: Path, threshold: float, *, fill_holes_m2: float = 0) -> gpd.GeoDataFrame:
     """Return the outlines of all pixels with at least ``threshold`` probability, in the CRS of ``probability``.
 
@@ -99,7 +103,7 @@ def _scan_rows(dataset: DatasetReader, lowest: int) -> _Scan:
         nodata.append(encode(band == PROBABILITY_NODATA, dataset.shape, start))
         values.append(band[mask])
         if sum(map(len, runs)) > MAX_RUNS:
-            raise UserError(
+            raise NoiseError(
                 f"{dataset.name}: the pixels that reach the threshold form more than {MAX_RUNS:,} stretches: this is no map "
                 "of bodies but noise. Look at it, raise mapping.vectorize.threshold, or train the model better."
             )

@@ -59,6 +59,11 @@ REVIEW_STYLES = (
 OTHERS_STYLE = OutlineStyle("", "other inventory", "120,255,255,255", 0.4, "dash dot")
 REMOVED_STYLE = OutlineStyle("", "removed by the filters", "210,210,210,255", 0.3, "dot")
 
+CONTOUR_STYLES = (
+    OutlineStyle("0.25", "calibrated 0.25, no confidence interval", "255,255,255,160", 0.3, "dash"),
+    OutlineStyle("0.75", "calibrated 0.75, no confidence interval", "255,255,255,255", 0.3),
+)
+
 LABELLED_FROM = 100_000
 """Smallest scale (1 : n) with labels."""
 
@@ -73,6 +78,12 @@ def style(layer: str, columns: Sequence[str]) -> list[Element]:
             element(
                 "mapTip", '<b>[% "status" %]</b>, confidence [% format_number("confidence", 2) %]<br>[% "remark" %]'
             ),
+        ]
+    if layer == "contours":
+        return [
+            categorized_renderer('"share"', CONTOUR_STYLES),
+            *read_only(columns),
+            element("mapTip", '[% "meaning" %]'),
         ]
     if layer == "others":
         return [
