@@ -120,7 +120,7 @@ def test_a_product_is_shown_as_the_training_images_were(tmp_path, model, capfd):
         *ranges,
         *QUICK,
     ]
-    assert "imagery.offset" in refused(capfd, tmp_path, *words)
+    assert "--offset none" in refused(capfd, tmp_path, *words)
     mapped(*words, "--offset", "1000", "--keep", "parts")
     with rasterio.open(tmp_path / "parts/raw.tif") as image:
         for index, band in enumerate(image.descriptions, 1):

@@ -16,6 +16,7 @@ from tests.docs.spoken import Command, commands
 
 from lobate.cli import main
 from lobate.cli.commands import COMMANDS
+from lobate.cli.wording import OptionNames
 from lobate.engine import registry
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -77,7 +78,7 @@ def _lobate(command: Command) -> None:
     for last in options:
         given = [*words[:-1], last]
         try:
-            main._app(given).parse_args(given, exit_on_error=False, print_error=False)
+            main._app(given, OptionNames({})).parse_args(given, exit_on_error=False, print_error=False)
         except MissingArgumentError as error:
             assert command.passing, f"{command}: {error}"
         except CycloptsError as error:

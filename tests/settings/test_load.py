@@ -104,3 +104,38 @@ def test_unreadable_configuration_is_a_mistake(tmp_path, text):
 def test_resolved_settings_read_back_alike():
     region = parse(LEAST)
     assert parse(json.loads(resolved_json(region))) == region
+
+
+def test_a_path_stands_for_a_file_of_outlines_and_for_a_list_of_one():
+    plain = {
+        "region": "r",
+        "imagery": {"tiles": {"A": "image.tif"}},
+        "labels": {"positives": "p.shp", "negatives": ["n.geojson", {"path": "m.gpkg", "layer": "a"}]},
+        "mapping": {
+            "reference": "r.gpkg",
+            "filter": {"occurrence_files": "o.gpkg"},
+            "predict": {"ensemble": "m.safetensors"},
+        },
+        "patches": {"split": {"test": {"method": "region", "region": "t.gpkg"}}},
+        "inventory": {"others": {"insar": "i.gpkg"}},
+    }
+    written = {
+        "region": "r",
+        "imagery": {"tiles": {"A": ["image.tif"]}},
+        "labels": {
+            "positives": [{"path": "p.shp"}],
+            "negatives": [{"path": "n.geojson"}, {"path": "m.gpkg", "layer": "a"}],
+        },
+        "mapping": {
+            "reference": {"path": "r.gpkg"},
+            "filter": {"occurrence_files": [{"path": "o.gpkg"}]},
+            "predict": {"ensemble": ["m.safetensors"]},
+        },
+        "patches": {"split": {"test": {"method": "region", "region": {"path": "t.gpkg"}}}},
+        "inventory": {"others": {"insar": {"path": "i.gpkg"}}},
+    }
+    assert parse(plain) == parse(written)
+    assert parse(json.loads(resolved_json(parse(plain)))) == parse(plain)
+    jsonschema = pytest.importorskip("jsonschema")
+    for config in (plain, written):
+        jsonschema.validate(config, json.loads(json_schema()))

@@ -1,7 +1,7 @@
 """The commands, made from the verbs' signatures: a verb's function is its command.
 
 Inputs and outputs are options with one path or several, settings come together from ``--settings FILE`` (a region's
-configuration), and each scalar is an option of its own.
+configuration) or one by one as options, and each scalar is an option of its own.
 """
 
 from __future__ import annotations
@@ -9,52 +9,97 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
 import lobate
 from lobate.cli.commands import COMMANDS, GROUPS
 from lobate.cli.log import configure_log
+from lobate.cli.map import MAP_OPTIONS
+from lobate.cli.wording import OptionNames
 from lobate.engine import stage  # before any verb: from here on it watches the code for changes
 from lobate.engine.registry import ROOM_OF, ROOMS, load
 from lobate.engine.signature import Input, Output, Setting, all_parameters
 from lobate.engine.signature import Parameter as VerbParameter
 from lobate.store.store import Store
 
+if TYPE_CHECKING:
+    from lobate.cli.setting_options import SettingOption
+
 
 def run(tokens: list[str]) -> int:
     """Run one command; return its exit status, which is 2 where the command line itself is wrong."""
+    configure_log(None, names := _option_names(tokens))
     try:
-        return _app(tokens)(tokens, exit_on_error=False, print_error=True, result_action="return_value") or 0
+        return _app(tokens, names)(tokens, exit_on_error=False, print_error=True, result_action="return_value") or 0
     except CycloptsError:
         return 2
 
 
-def _app(tokens: list[str]) -> App:
+def _asked(tokens: list[str]) -> str | None:
+    """Return the command that the words ask for."""
+    return next((token.replace("-", "_") for token in tokens if not token.startswith("-")), None)
+
+
+def _option_names(tokens: list[str]) -> OptionNames:
+    """Return the names of settings in this command's messages: its options, where no configuration names the settings."""
+    asked = _asked(tokens)
+    if asked == "map":
+        return OptionNames(MAP_OPTIONS)
+    if asked not in ROOM_OF:
+        return OptionNames({})
+    parameters = all_parameters(load(asked))
+    given = {token.partition("=")[0] for token in tokens}
+    has_settings = any(isinstance(parameter.marker, Setting) for parameter in parameters.values())
+    if "--settings" in given or (
+        "--log" in given and not has_settings
+    ):  # a job of a run, which a configuration describes
+        return OptionNames({})
+    from lobate.cli.setting_options import input_options, setting_options
+
+    return OptionNames(
+        {option.setting: option.name for option in setting_options(parameters)} | input_options(parameters)
+    )
+
+
+def _app(tokens: list[str], names: OptionNames) -> App:
     app = App(name="lobate", help=lobate.__doc__, version=lobate.__version__, default_parameter=Parameter(negative=()))
-    asked = next((token.replace("-", "_") for token in tokens if not token.startswith("-")), None)
+    asked = _asked(tokens)
     if asked not in ROOM_OF:
         _add_commands(app)
     # a verb's module is imported only for the verb itself and for the list of all verbs
     verbs = [asked] if asked in ROOM_OF else [] if asked in COMMANDS else list(ROOM_OF)
     panels = {room: Group(f"Verbs of {room}", sort_key=number) for number, room in enumerate(ROOMS, start=1)}
     for number, verb in enumerate(verbs):
-        app.command(_command(verb), name=verb.replace("_", "-"), group=panels[ROOM_OF[verb]], sort_key=number)
+        app.command(
+            _command(verb, tokens, names), name=verb.replace("_", "-"), group=panels[ROOM_OF[verb]], sort_key=number
+        )
     return app
 
 
-def _command(verb: str) -> Any:
+def _command(verb: str, tokens: list[str], names: OptionNames) -> Any:
     function = load(verb)
     parameters = all_parameters(function).values()
+    known = {*all_parameters(function), "settings", "log"}
+    words = {token.removeprefix("--").split("=")[0].replace("-", "_") for token in tokens if token.startswith("--")}
+    # the options of a rule's command are known, so its jobs do without those of the settings
+    of_settings: list[SettingOption] = []
+    if words - known:
+        from lobate.cli.setting_options import description, setting_options
+
+        of_settings = setting_options(all_parameters(function))
 
     def run_stage(**options: Any) -> int:
-        from lobate.settings.load import load as load_region
+        from lobate.cli.setting_options import region_of
 
-        configure_log(options.pop("log", None))
+        configure_log(options.pop("log", None), names)
         settings = options.pop("settings", None)
-        region = load_region(settings) if settings else None
-        arguments = {name: value for name, value in options.items() if value is not None}
+        given = {
+            option.setting: option.value(options.pop(option.key)) for option in of_settings if options.get(option.key)
+        }
+        arguments = {name: value for name, value in options.items() if value is not None and name in known}
+        region = region_of(settings, given, all_parameters(function), arguments)
         stage.run(verb, arguments, region, Store.from_environment())
         return 0
 
@@ -70,6 +115,7 @@ def _command(verb: str) -> Any:
             )
         )
     options.append(_keyword("log", Path, "File for the log; standard error when not given.", None))
+    options += [option.parameter(description(option)) for option in of_settings]
     run_stage.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     run_stage.__annotations__ = {}
     return run_stage

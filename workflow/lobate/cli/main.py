@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from lobate.cli.log import STAGE_LOGGER, configure_log
+from lobate.cli.wording import OptionNames
 from lobate.engine.known_calls import PlainCall, link_known, parse_call
 from lobate.errors import UserError
 from lobate.store.store import Store
@@ -25,7 +26,7 @@ def main(tokens: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _exit_on_signal)
     # waiting threads that spin slow all jobs on shared cores down several times
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    configure_log(None)
+    configure_log(None, OptionNames({}))
     try:
         if (call := parse_call(tokens)) and _is_linked(call):
             return 0
@@ -58,7 +59,7 @@ def _is_linked(call: PlainCall) -> bool:
     key = link_known(call, Store.from_environment())
     if key is None:
         return False
-    configure_log(Path(call.log) if call.log else None)
+    configure_log(Path(call.log) if call.log else None, OptionNames({}))
     logging.getLogger(STAGE_LOGGER).info("restored %s %s", call.verb, key)
     return True
 

@@ -29,6 +29,24 @@ log = logging.getLogger(__name__)
 SeveralOrNone = Parameter(consume_multiple=(0, None))
 Ranges = dict[str, dict[str, float]]
 """Band -> ``lowest`` and ``highest``: the surface reflectances that become 1 and 255 in the image."""
+MAP_OPTIONS = {
+    "imagery.tiles": "the scenes that you name",
+    "imagery.bands": "the bands of the model",
+    "imagery.band_order": "--band-order",
+    "imagery.offset": "--offset",
+    "imagery.clouds.invalid_classes": "--invalid-classes",
+    "imagery.stretch.lowest": "--lowest",
+    "imagery.stretch.highest": "--highest",
+    "mapping.predict.window": "--window",
+    "mapping.predict.overlap": "--overlap",
+    "mapping.predict.batch": "--batch",
+    "mapping.vectorize.threshold": "--threshold",
+    "mapping.filter.min_area_km2": "--min-area-km2",
+    "mapping.filter.min_elevation_m": "--min-elevation-m",
+    "mapping.filter.max_slope_deg": "--max-slope-deg",
+    "inventory.dem": "--dem",
+}
+"""Setting -> what this command calls it."""
 DEFAULT_STRETCH = {"lowest": 0.0, "highest": 0.3}
 
 
@@ -244,9 +262,9 @@ def _alike(ranges: Ranges) -> bool:
 
 
 def _region(imagery: dict[str, Any], mapping: dict[str, Any]) -> Region:
-    from lobate.settings.load import parse
+    from lobate.settings.load import parse_options
 
-    return parse({"region": "map", "imagery": imagery, "mapping": mapping, "labels": {"positives": [{"path": "none"}]}})
+    return parse_options({"region": "map", "imagery": imagery, "mapping": mapping})
 
 
 def _run(

@@ -69,7 +69,7 @@ class BatchRunner:
         if failed == 1:
             raise UserError(
                 f"Memory ({self._device}) is too short for the network on a single window. Make mapping.predict.window "
-                "smaller (or --window), take larger scales out of mapping.predict.tta, or use a machine with more memory."
+                "smaller, take larger scales out of mapping.predict.tta, or use a machine with more memory."
             )
         self.size = failed // 2
         log.warning("Memory is short for %d windows at once; taking %d from here on.", failed, self.size)

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_before_validator_function
 
 
 class Section(BaseModel):
@@ -32,8 +41,24 @@ ProjectPath = Annotated[str, AfterValidator(_normalize_path), ProjectFile()]
 """A path relative to the project's root. An absolute path works on this machine only."""
 
 
+class OneOrMore:
+    """Marker of lists of files: a path alone stands for a list of one."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the validation with a path put into a list before it."""
+        return no_info_before_validator_function(
+            lambda value: [value] if isinstance(value, str) else value, handler(source)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the JSON schema: text, or the list."""
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
+
+
 class PolygonFile(Section):
-    """One vector file of outlines."""
+    """One vector file of outlines: its path, or its path and what to read of it."""
 
     path: ProjectPath
     """Shapefile, GeoPackage, GeoJSON or other vector file with a CRS."""
@@ -43,3 +68,8 @@ class PolygonFile(Section):
     """Field with each outline's identifier; without it, identifiers are file name and feature number."""
     where: dict[str, str | int | float | bool] = {}
     """Keep only features with these field values, for instance {Out.Type: Extended}."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from lobate.settings.base import ProjectPath, Section
+from lobate.settings.base import OneOrMore, ProjectPath, Section
 
 
 def _not_reserved(name: str) -> str:
@@ -146,7 +146,7 @@ class Imagery(Section):
     """The source of scenes and elevation."""
     scenes: ProjectPath | None = None
     """Table of the scenes to use (TSV, as `find_scenes` writes it), checked by a person and kept under resources/."""
-    tiles: dict[TileName, Annotated[list[ProjectPath], Field(min_length=1)]] = {}
+    tiles: dict[TileName, Annotated[list[ProjectPath], Field(min_length=1), OneOrMore]] = {}
     """Products that you have already, instead of `scenes`. Tile name -> its scenes: .SAFE folders or zips, folders with a STAC item and bands, or GeoTIFFs of several bands, also 8-bit RGB."""
     bands: Annotated[list[str], Field(min_length=1)] = ["B04", "B03", "B02"]
     """Bands of the image, in order. The default is red, green, blue, because the network was pre-trained on such images."""

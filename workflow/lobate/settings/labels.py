@@ -6,15 +6,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lobate.settings.base import PolygonFile, ProjectPath, Section
+from lobate.settings.base import OneOrMore, PolygonFile, ProjectPath, Section
 
 
 class Labels(Section):
     """Hand-drawn outlines, and label rasters from them."""
 
-    positives: Annotated[list[PolygonFile], Field(min_length=1)]
+    positives: Annotated[list[PolygonFile], Field(min_length=1), OneOrMore]
     """Files of outlines of the landform."""
-    negatives: list[PolygonFile] = []
+    negatives: Annotated[list[PolygonFile], OneOrMore] = []
     """Files of outlines of look-alikes and of ground without the landform. Their label is 0."""
     removed: ProjectPath | None = None
     """CSV with the columns id and reason: outlines excluded from training because they cannot be recognised."""

@@ -22,15 +22,33 @@ MAX_DEPTH = 50
 MAX_VALUES = 1_000_000
 
 
-def load(files: Iterable[str | Path]) -> Region:
+NOWHERE = "none"
+"""Path of the scenes and outlines of a command that has no configuration."""
+
+
+def load(files: Iterable[str | Path], options: Mapping[str, Any] | None = None) -> Region:
     """Return the settings of one or more configuration files; later files override earlier ones, key by key.
+
+    ``options`` override all files. Raises UserErrors with all mistakes.
+    """
+    return parse(merge(read_files(files), options or {}))
+
+
+def read_files(files: Iterable[str | Path]) -> dict[str, Any]:
+    """Return the content of one or more configuration files, unchecked; later files override earlier ones, key by key."""
+    merged: dict[str, Any] = {}
+    for file in files:
+        merged = merge(merged, _read(Path(file)))
+    return merged
+
+
+def parse_options(options: Mapping[str, Any]) -> Region:
+    """Return the settings of a command without a configuration file. It has neither region, scenes nor outlines of its own.
 
     Raises UserErrors with all mistakes.
     """
-    merged: dict[str, Any] = {}
-    for file in files:
-        merged = _merge(merged, _read(Path(file)))
-    return parse(merged)
+    scenes = {} if options.get("imagery", {}).get("tiles") else {"tiles": {"image": [NOWHERE]}}
+    return parse(merge({"region": "region", "imagery": scenes, "labels": {"positives": [NOWHERE]}}, options))
 
 
 def parse(config: Mapping[str, Any]) -> Region:
@@ -98,11 +116,12 @@ def _check_finite(content: Mapping[str, Any]) -> None:
         )
 
 
-def _merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested settings with those of ``override`` over them, key by key."""
     merged = dict(base)
     for key, value in override.items():
         are_sections = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if are_sections else value
+        merged[key] = merge(merged[key], value) if are_sections else value
     return merged
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lobate.settings.base import PolygonFile, ProjectPath, Section
+from lobate.settings.base import OneOrMore, PolygonFile, ProjectPath, Section
 
 
 class Tta(Section):
@@ -37,7 +37,7 @@ class Predict(Section):
     20 million weights on images of over 500 windows, where mapping takes hours."""
     tta: Tta = Tta()
     """Test-time augmentation."""
-    ensemble: list[ProjectPath] = []
+    ensemble: Annotated[list[ProjectPath], OneOrMore] = []
     """Further model files. The map is the mean over the selected model and these, and its second band holds their
     standard deviation."""
 
@@ -78,7 +78,7 @@ class Filter(Section):
     """Detections with a lowest point below this are removed (needs inventory.dem)."""
     max_slope_deg: Annotated[float, Field(gt=0, le=90)] | None = None
     """Detections with a steeper mean slope are removed (needs inventory.dem)."""
-    occurrence_files: list[PolygonFile] = []
+    occurrence_files: Annotated[list[PolygonFile], OneOrMore] = []
     """Detections (or any outlines) of other dates. A detection occurs on a date if it shares a tenth of the smaller area
     with an outline of that date."""
     min_occurrences: Annotated[int, Field(ge=1)] | None = None

@@ -9,17 +9,32 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
 from lobate.io.jsonfile import json_text
-from lobate.settings.base import Section
+from lobate.settings.base import PolygonFile, Section
 from lobate.settings.region import Region
 
 
 def json_schema() -> str:
     """Return the configuration's JSON schema, as text."""
-    return json_text({"$schema": "https://json-schema.org/draft/2020-12/schema", **settings_schema()}, sort_keys=False)
+    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **settings_schema()}
+    files = {f"#/$defs/{model.__name__}" for model in _sections(PolygonFile)}
+    return json_text(_or_path(document, files), sort_keys=False)
+
+
+def _or_path(node: Any, files: set[str]) -> Any:
+    """Return a part of the schema in which a path may stand for each file of outlines."""
+    if isinstance(node, list):
+        return [_or_path(item, files) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("$ref") in files:
+        about = {key: value for key, value in node.items() if key != "$ref"}
+        return {"anyOf": [{"type": "string"}, {"$ref": node["$ref"]}], **about}
+    return {key: _or_path(value, files) for key, value in node.items()}
 
 
 def settings_schema() -> dict[str, Any]:
@@ -38,13 +53,19 @@ def _sections(model: type[Section]) -> Iterator[type[Section]]:
 
 
 def _describe(properties: dict[str, Any], model: type[Section]) -> None:
-    docstrings = {name: text for base in reversed(model.__mro__) for name, text in _docstrings(base).items()}
+    texts = docstrings(model)
     for name, field in model.model_fields.items():
         key = field.alias or name
-        if name in docstrings:
-            properties[key] = dict(sorted({**properties[key], "description": docstrings[name]}.items()))
+        if name in texts:
+            properties[key] = dict(sorted({**properties[key], "description": texts[name]}.items()))
 
 
+def docstrings(model: type) -> dict[str, str]:
+    """Return the docstrings of the settings in a class, and of those that it inherits, by the names of their fields."""
+    return {name: text for base in reversed(model.__mro__) for name, text in _docstrings(base).items()}
+
+
+@cache
 def _docstrings(model: type) -> dict[str, str]:
     """Return the docstrings after the attributes of a class of settings."""
     if not issubclass(model, Section):
