@@ -10,9 +10,10 @@ import rasterio
 from affine import Affine
 from shapely.geometry import box
 
-from lobate.cli.check import check_region, outlines_of_models, outlines_without_patches
+from lobate.cli.check import check_config, check_region, outlines_of_models, outlines_without_patches
 from lobate.errors import UserErrors
-from lobate.settings.load import parse
+from lobate.imagery.scene_table import COLUMNS
+from lobate.settings.load import NOWHERE, parse
 
 
 @pytest.fixture
@@ -335,3 +336,91 @@ def test_outlines_of_models_are_counted_before_the_run(world):
     assert mended.startswith("1 of the 4 outlines in old.gpkg (labels.positives) came from a model and were mended")
     other = {"path": "old.gpkg", "where": {"outline_from": "insar"}}
     assert outlines_of_models(region(labels={"positives": [other]})) == []
+
+
+BASE = {"region": "r", "imagery": {"tiles": {"T": "a.tif"}}, "labels": {"positives": "p.gpkg"}}
+
+
+def mistakes_in(config, files=()):
+    with pytest.raises(UserErrors) as told:
+        check_config(config, files)
+    return told.value.messages
+
+
+@pytest.mark.parametrize(
+    ("wrong", "parts"),
+    [
+        ({"trainig": {}}, ["trainig is not known"]),
+        ({"patches": {"crop": {"min_valid": 3}}}, ["patches.crop.min_valid is 3"]),
+        ({"mapping": {"predict": {"overlap": 400}}}, ["overlap must not exceed"]),
+        (
+            {"labels": {"positives": ["p.gpkg", {"pth": "x"}]}},
+            ["positives.1.pth is not known", "positives.1.path is missing"],
+        ),
+        ({"inventory": {"others": {"BAD": "p.gpkg"}}}, ["Setting inventory.others.BAD is"]),
+        ({"imagery": {"tiles": {"T": []}}}, ["imagery.tiles.T is []"]),
+        ({"imagery": None}, ["imagery is {}: it names no scenes"]),
+        ({"labels": {}}, ["labels.positives is missing"]),
+        ({"patches": "none"}, ["patches is"]),
+    ],
+)
+def test_mistakes_in_settings_and_in_files_come_together(world, wrong, parts):
+    """Each wrong setting stands beside a missing DEM, and neither hides the other."""
+    config = {**BASE, **wrong, "inventory": {"dem": "gone.tif", **wrong.get("inventory", {})}}
+    told = mistakes_in(config)
+    assert any("inventory.dem names gone.tif" in one for one in told)
+    for part in parts:
+        assert any(part in one for one in told), told
+    assert len(told) == 1 + len(parts)
+    assert not any(NOWHERE in one for one in told)
+
+
+def test_a_missing_file_hides_no_mistake_in_a_scene_or_outline(world):
+    Path("bad.tif").write_text("no image")
+    told = mistakes_in(
+        {
+            **BASE,
+            "imagery": {"tiles": {"T": ["a.tif", "gone.tif"], "U": "bad.tif"}},
+            "labels": {"positives": ["p.gpkg", {"path": "far.gpkg", "id_field": "no"}], "removed": "gone.csv"},
+        }
+    )
+    named = [one.split(":")[0].split(" names ")[0] for one in told]
+    assert named == [
+        "Setting imagery.tiles.T[1]",
+        "Setting imagery.tiles.U",
+        "Setting labels.positives[1]",
+        "Setting labels.removed",
+    ]
+
+
+@pytest.mark.parametrize("name", ["split", "stretch", "dem", "T_scene"])
+def test_a_tile_called_like_a_result_is_refused_wherever_it_is_named(world, name):
+    (told,) = mistakes_in({**BASE, "imagery": {"tiles": {name: "a.tif"}}})
+    assert f"Setting imagery.tiles: {name} cannot be a name" in told
+    row = ("s", name, "2023-08-13", "1.0", "05.09", "https://stac.example/s", "")
+    Path("scenes.tsv").write_text("\n".join("\t".join(line) for line in (COLUMNS, row)))
+    (told,) = mistakes_in({**BASE, "imagery": {"scenes": "scenes.tsv"}})
+    assert f"Setting imagery.scenes: {name} cannot be a name" in told
+
+
+def test_an_inventory_called_like_a_result_is_refused(world):
+    (told,) = mistakes_in({**BASE, "inventory": {"others": {"reviewed": "p.gpkg"}}})
+    assert "Setting inventory.others: reviewed cannot be a name" in told
+
+
+def test_a_configuration_from_another_folder_is_told_what_paths_are_relative_to(world, tmp_path, monkeypatch):
+    config = tmp_path / "config/r.yaml"
+    config.parent.mkdir()
+    config.write_text("")
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    monkeypatch.chdir(other)
+    *_, last = mistakes_in(BASE, [config])
+    assert "relative to the folder in which lobate runs" in last
+    assert f"a.tif lies in {tmp_path}: run lobate there." in last
+    monkeypatch.chdir(tmp_path)
+    config.with_name("dem.tif").write_bytes(Path("a.tif").read_bytes())
+    *_, last = mistakes_in({**BASE, "inventory": {"dem": "dem.tif"}}, [config])
+    assert f"dem.tif lies in {config.parent}: write config/dem.tif." in last
+    (told,) = mistakes_in({**BASE, "inventory": {"dem": "gone.tif"}}, [config])
+    assert "relative" not in told

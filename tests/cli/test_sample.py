@@ -173,7 +173,7 @@ def mistakes(config: dict) -> str:
 
 def test_check_reads_the_answers_before_the_first_job(project, capsys, monkeypatch):
     config = checked(capsys, project)
-    monkeypatch.setattr("lobate.cli.check._files", lambda *arguments: iter(()))  # this region has no images
+    monkeypatch.setattr("lobate.cli.check.named_files", lambda *arguments: iter(()))  # this region has no images
     monkeypatch.setattr("lobate.cli.check._tile_footprints", lambda region: (None, []))
     assert check_region(parse(config)) == []
     layers = read_response(FOLDER / "answers.gpkg")

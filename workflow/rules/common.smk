@@ -230,8 +230,10 @@ def outline_files(outlines) -> Callable[..., list[str]]:
 
     def existing(wildcards) -> list[str]:
         try:
-            if not all(Path(path).exists() for path in paths):
-                check_files(REGION, undrawn=False)
+            if workflow.is_main_process and not all(Path(path).exists() for path in paths):
+                from lobate.cli.check import check_region
+
+                check_region(REGION)
         except UserError as mistake:
             exit_with(f"{MISTAKES}\n{mistake}")
         return paths
@@ -320,19 +322,19 @@ def read_region():
     A mistake ends the run with its paragraph. Missing outlines are no mistake yet: they are drawn on the images.
     """
     try:
-        region = settings.parse(config)
-        check_files(region, undrawn=True)
+        region = checked_region()
         return region, scenes_by_tile(region.imagery)
     except UserError as mistake:
         exit_with(f"{MISTAKES}\n{mistake}")
 
 
-def check_files(region, undrawn: bool) -> None:
-    """Check the files that a region names, once a run and not again in each of its jobs."""
-    if workflow.is_main_process:
-        from lobate.cli.check import check_region
+def checked_region():
+    """Return the region's settings; check the files that they name, once a run and not again in each of its jobs."""
+    if not workflow.is_main_process:
+        return settings.parse(config)
+    from lobate.cli.check import check_config
 
-        check_region(region, undrawn=undrawn)
+    return check_config(config, workflow.configfiles, undrawn=True)[0]
 
 
 def exit_with(paragraph: str) -> None:

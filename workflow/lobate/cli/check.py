@@ -5,11 +5,11 @@ Files that the embedded example or a fetch will make may be absent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import numpy as np
 import pyogrio
@@ -19,6 +19,8 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 from shapely import STRtree, box
 
+from lobate.cli.named_files import named_files, named_outlines
+from lobate.cli.result_names import clash
 from lobate.errors import UserError, UserErrors
 from lobate.imagery.scene_table import SCENES_DIR, fetched_dem_path, scenes_by_tile
 from lobate.io.dem import check_dem
@@ -29,8 +31,50 @@ from lobate.io.origin import MENDED, UNMENDED, outline_origins
 from lobate.io.raster import open_raster
 from lobate.io.vector import LONLAT, layer_types, read_layer, readable_path
 from lobate.settings import Region
-from lobate.settings.base import PolygonFile, ProjectFile, Section
+from lobate.settings.base import PolygonFile
+from lobate.settings.load import NOWHERE, parse_rest
 from lobate.settings.mapping import Accuracy
+
+PATHS_ARE_RELATIVE = (
+    "Paths in a configuration are relative to the folder in which lobate runs ({}), not to the configuration."
+)
+
+
+def check_config(
+    config: Mapping[str, Any], files: Sequence[str | Path] = (), *, undrawn: bool = False
+) -> tuple[Region, list[str]]:
+    """Check a configuration and the files it names; return its settings and the files that may still be missing.
+
+    ``files``: where the configuration comes from. Mistakes in settings and in files come together. Raises UserErrors with
+    all of them.
+    """
+    region, mistakes = parse_rest(config)
+    if region is None:
+        raise UserErrors(mistakes)
+    missing: list[str] = []
+    try:
+        missing = check_region(region, undrawn=undrawn)
+    except UserErrors as more:
+        mistakes = sorted({*mistakes, *more.messages})
+    if mistakes:
+        raise UserErrors([*mistakes, *_place_of_paths(region, files)])
+    return region, missing
+
+
+def _place_of_paths(region: Region, files: Sequence[str | Path]) -> Iterator[str]:
+    """Yield what paths are relative to, where the place of the configuration makes one think otherwise."""
+    here = Path.cwd()
+    gone = [path for _, path in named_files(region) if path != NOWHERE and not Path(path).exists()]
+    for folder in dict.fromkeys(parent for file in files for parent in [*Path(file).resolve().parents][:2]):
+        there = next((path for path in gone if folder != here and (folder / path).exists()), None)
+        if there and folder.is_relative_to(here):
+            yield f"{PATHS_ARE_RELATIVE.format(here)} {there} lies in {folder}: write {folder.relative_to(here) / there}."
+            return
+        if there:
+            yield f"{PATHS_ARE_RELATIVE.format(here)} {there} lies in {folder}: run lobate there."
+            return
+    if gone and any(not Path(file).resolve().is_relative_to(here) for file in files):
+        yield PATHS_ARE_RELATIVE.format(here)
 
 
 def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
@@ -40,18 +84,19 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
     since they are drawn on the images. Raises UserErrors with all mistakes.
     """
     has_scenes = bool(region.imagery.tiles) or Path(region.imagery.scenes or "").is_file() or not region.imagery.find
-    named = [(name, path) for name, path in _files(region, Region, "") if not _will_be_made(region, path)]
+    named = [(name, path) for name, path in named_files(region) if path != NOWHERE and not _will_be_made(region, path)]
     _check_kinds(named)
     missing = [(name, path) for name, path in named if not Path(path).exists()]
     required = {_missing(*file) for file in missing if has_scenes or file[0] == "imagery.find.area"}
     drawn_later = {_missing(*file) for file in missing if undrawn and file[0].startswith("labels.")}
     mistakes = sorted(required - drawn_later)
-    tiles, scene_mistakes = (None, []) if mistakes else _tile_footprints(region)
+    tiles, scene_mistakes = _tile_footprints(region)
     mistakes += scene_mistakes
-    for name, outlines in _outlines(region, "") if has_scenes else ():
+    for name, outlines in named_outlines(region) if has_scenes else ():
         if Path(outlines.path).exists():
             fold = region.labels.fold_field if name.startswith("labels.") else None
             mistakes += [f"Setting {name}: {mistake}" for mistake in _outline_mistakes(outlines, fold, tiles)]
+    mistakes += _name_mistakes(region)
     if region.patches.split.method == "field" and not region.labels.fold_field:
         mistakes.append(
             "Setting patches.split.method is field, but labels.fold_field does not name a field of the outlines. Name it."
@@ -72,6 +117,23 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
     if mistakes:
         raise UserErrors(sorted({*mistakes, *required}))
     return [f"{path} ({name})" for name, path in missing]
+
+
+def _name_mistakes(region: Region) -> Iterator[str]:
+    """Yield the names under which two results would be one file."""
+    try:
+        tiles = scenes_by_tile(region.imagery) if not _is_gone(region.imagery.scenes) else {}
+    except UserError:
+        tiles = {}  # the mistake in the table is told once
+    setting = "imagery.tiles" if region.imagery.tiles else "imagery.scenes"
+    for wildcard, place, names in (("tile", setting, tiles), ("source", "inventory.others", region.inventory.others)):
+        for name in names:
+            if other := clash(wildcard, name):
+                yield f"Setting {place}: {name} cannot be a name, since a result is called {other}. Choose another name."
+
+
+def _is_gone(path: str | None) -> bool:
+    return path is not None and not Path(path).exists()
 
 
 def _check_kinds(named: list[tuple[str, str]]) -> None:
@@ -249,56 +311,6 @@ def _will_be_made(region: Region, path: str) -> bool:
     return region.example is not None and Path("results", region.region, "example") in Path(path).parents
 
 
-def _files(value: Any, hint: Any, name: str, metadata: tuple[Any, ...] = ()) -> Iterator[tuple[str, str]]:
-    """Yield (dotted name, path) of every path in the settings."""
-    if value is None:
-        return
-    if isinstance(value, Section):
-        for field, info in type(value).model_fields.items():
-            yield from _files(
-                getattr(value, field), info.annotation, f"{name}.{field}".lstrip("."), tuple(info.metadata)
-            )
-    elif isinstance(value, dict):
-        inner = (get_args(_container(hint, dict)) or (Any,))[-1]
-        for key, item in value.items():
-            yield from _files(item, inner, f"{name}.{key}")
-    elif isinstance(value, list):
-        inner = (get_args(_container(hint, list)) or (Any,))[-1]
-        for number, item in enumerate(value):
-            yield from _files(item, inner, f"{name}[{number}]")
-    elif any(isinstance(mark, ProjectFile) for mark in (*metadata, *_marks(hint))):
-        yield name, value
-
-
-def _container(hint: Any, kind: type) -> Any:
-    """Return the list or mapping inside ``Annotated`` or ``| None``."""
-    if get_origin(hint) is kind:
-        return hint
-    return next((found for part in get_args(hint) if (found := _container(part, kind)) is not None), None)
-
-
-def _marks(hint: Any) -> tuple[Any, ...]:
-    """Return the metadata of ``Annotated``, also behind ``| None``."""
-    return (
-        *getattr(hint, "__metadata__", ()),
-        *(mark for part in get_args(hint) for mark in getattr(part, "__metadata__", ())),
-    )
-
-
-def _outlines(value: Any, name: str) -> Iterator[tuple[str, PolygonFile]]:
-    if isinstance(value, PolygonFile):
-        yield name, value
-    elif isinstance(value, Section):
-        for field in type(value).model_fields:
-            yield from _outlines(getattr(value, field), f"{name}.{field}".lstrip("."))
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _outlines(item, f"{name}.{key}")
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from _outlines(item, f"{name}[{number}]")
-
-
 def _outline_mistakes(outlines: PolygonFile, fold_field: str | None, tiles: STRtree | None) -> Iterator[str]:
     try:
         with readable_path(Path(outlines.path)) as whole:
@@ -375,6 +387,8 @@ def _place_mistakes(whole: Path, outlines: PolygonFile, crs: str, tiles: STRtree
 def _tile_footprints(region: Region) -> tuple[STRtree | None, list[str]]:
     """Return the footprints of the tiles in longitude and latitude, or None, and the mistakes in their scenes."""
     footprints, mistakes = [], []
+    if _is_gone(region.imagery.scenes):
+        return None, []  # a missing table is a mistake of its own, or comes later
     try:
         tiles = scenes_by_tile(region.imagery)
     except UserError as mistake:
@@ -396,9 +410,10 @@ def _configure_gdal() -> None:
 
 
 def _first_grid(scenes: list[str], region: Region) -> Grid | UserError | None:
-    """Return the grid of a tile's first scene, None while all are still to be made, or the first mistake in a scene."""
+    """Return the grid of a tile's first scene, None while all are still to come, or the first mistake in a scene."""
     try:
-        return next(iter([_grid(Path(scene), region) for scene in scenes if not _will_be_made(region, scene)]), None)
+        there = [scene for scene in scenes if not _will_be_made(region, scene) and Path(scene).exists()]
+        return next(iter([_grid(Path(scene), region) for scene in there]), None)
     except UserError as mistake:
         return mistake
 

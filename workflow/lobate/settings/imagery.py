@@ -5,18 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lobate.settings.base import OneOrMore, ProjectPath, Section
 
-
-def _not_reserved(name: str) -> str:
-    if name in ("stretch", "dem") or name.endswith("_scene"):
-        raise ValueError("is the name of another result of imagery (stretch, dem, ..._scene); choose another name")
-    return name
-
-
-TileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$"), AfterValidator(_not_reserved)]
+TileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Reflectance = Annotated[float, Field(ge=-1, le=10)]
 Share = Annotated[float, Field(ge=0, le=1)]
 WebAddress = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]

@@ -20,9 +20,10 @@ from lobate.settings.region import Region
 SNAKEMAKE_KEYS = ("__use_yte__", "__definitions__")
 MAX_DEPTH = 50
 MAX_VALUES = 1_000_000
+MAX_MISTAKES = 1000
 
 
-NOWHERE = "none"
+NOWHERE = "no file"
 """Path of the scenes and outlines of a command that has no configuration."""
 
 
@@ -62,6 +63,60 @@ def parse(config: Mapping[str, Any]) -> Region:
         return Region.model_validate(_fill_empty_sections(values, Region))
     except ValidationError as error:
         raise UserErrors(sorted({_message(details) for details in error.errors()})) from None
+
+
+def parse_rest(config: Mapping[str, Any]) -> tuple[Region | None, list[str]]:
+    """Return the settings without the wrong ones, and the mistakes, so that the files which the rest names can be checked too.
+
+    A wrong setting has its default, and wrong or missing scenes and outlines are at the path `NOWHERE`. None where the
+    sections contradict each other.
+    """
+    _check_finite(config)
+    values = _fill_empty_sections({key: value for key, value in config.items() if key not in SNAKEMAKE_KEYS}, Region)
+    mistakes: set[str] = set()
+    removed: list[list[str | int]] = []
+    while len(removed) < MAX_MISTAKES:
+        try:
+            return Region.model_validate(values), sorted(mistakes)
+        except ValidationError as error:
+            found = [(_keys(details), details) for details in error.errors()]
+        # a section that lost a wrong setting may lack it now, which is no mistake of its own
+        own = [details for keys, details in found if not any(gone[: len(keys)] == keys for gone in removed)]
+        mistakes |= {_message(details) for details in own if not removed or details["type"] != "missing"}
+        if any(not keys for keys, _ in found):
+            break
+        for keys, details in found:
+            values = _filled(values, keys) if details["type"] == "missing" else _without(values, keys)
+            removed.append(keys)
+    return None, sorted(mistakes)
+
+
+PLACEHOLDERS: dict[str, Any] = {
+    "region": "region",
+    "imagery": {"tiles": {"image": NOWHERE}},
+    "labels": {"positives": NOWHERE},
+}
+
+
+def _filled(values: dict[str, Any], keys: list[str | int]) -> dict[str, Any]:
+    """Return the settings with a placeholder for a missing one, or without the section that lacks it."""
+    if str(keys[0]) in PLACEHOLDERS and len(keys) == 1:
+        return {**values, str(keys[0]): PLACEHOLDERS[str(keys[0])]}
+    if keys == ["labels", "positives"]:
+        return {**values, "labels": {**values["labels"], "positives": NOWHERE}}
+    return _without(values, keys[:-1])
+
+
+def _without(node: Any, keys: list[str | int]) -> Any:
+    """Return settings without the one at ``keys``, and without the lists that this empties."""
+    key, *below = keys
+    if isinstance(node, list) and isinstance(key, int) and key < len(node):
+        left = _without(node[key], below) if below else None
+        return [*node[:key], *([left] if below and left != [] else []), *node[key + 1 :]]
+    if isinstance(node, dict) and key in node:
+        left = _without(node[key], below) if below else []
+        return {name: (left if name == key else value) for name, value in node.items() if name != key or left != []}
+    return []  # a value without the keys that were looked for, such as a text for a section
 
 
 def resolved_json(region: Region) -> str:
@@ -137,14 +192,20 @@ def _fill_empty_sections(values: Mapping[str, Any], model: type[BaseModel]) -> d
 
 
 def _message(error: ErrorDetails) -> str:
-    keys = [part for part in error["loc"] if not str(part).startswith(("function-", "list[", "dict["))]
+    keys = _keys(error)
     name = ".".join(str(key) for key in keys) or "the configuration"
     if error["type"] == "extra_forbidden":
         return f"Setting {name} is not known{_nearest_key(keys)}. Correct the key or remove it."
     if error["type"] == "missing":
         return f"Setting {name} is missing. Add it; workflow/schemas/config.schema.json describes it."
     reason = error["msg"].removeprefix("Value error, ")
-    return f"Setting {name} is {_abbreviate(error['input'])}: {reason[:1].lower()}{reason[1:]}. Correct its value."
+    wrong = "name" if error["loc"][-1:] == ("[key]",) else "value"
+    return f"Setting {name} is {_abbreviate(error['input'])}: {reason[:1].lower()}{reason[1:]}. Correct its {wrong}."
+
+
+def _keys(error: ErrorDetails) -> list[str | int]:
+    """Return the keys to a wrong setting, without pydantic's own marks."""
+    return [key for key in error["loc"] if not str(key).startswith(("function-", "list[", "dict[", "[key]"))]
 
 
 def _abbreviate(value: Any) -> str:
