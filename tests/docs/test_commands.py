@@ -187,6 +187,7 @@ def test_schema_is_the_one_that_is_kept(capsys):
 
 def test_the_tutorials_beginning_can_be_followed(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "Snakefile").touch()
     init = next(one for one in SPOKEN if one.page == "tutorial.md" and one.words[1] == "init")
     assert main.main(list(init.words[1:])) == 0
     assert main.main(["check", "config/valley.yaml"]) == 2

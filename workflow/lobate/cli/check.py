@@ -92,7 +92,7 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
     mistakes = sorted(required - drawn_later)
     tiles, scene_mistakes = _tile_footprints(region)
     mistakes += scene_mistakes
-    for name, outlines in named_outlines(region) if has_scenes else ():
+    for name, outlines in named_outlines(region):
         if Path(outlines.path).exists():
             fold = region.labels.fold_field if name.startswith("labels.") else None
             mistakes += [f"Setting {name}: {mistake}" for mistake in _outline_mistakes(outlines, fold, tiles)]
@@ -401,7 +401,7 @@ def _tile_footprints(region: Region) -> tuple[STRtree | None, list[str]]:
             mistakes.append(f"Setting {setting}: {grid}")
         elif grid is not None:
             footprints.append(box(*_bounds_lonlat(grid.bounds, grid.crs.to_wkt())))
-    return (STRtree(footprints) if len(footprints) == len(tiles) else None), mistakes
+    return (STRtree(footprints) if footprints and len(footprints) == len(tiles) else None), mistakes
 
 
 def _configure_gdal() -> None:

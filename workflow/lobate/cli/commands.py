@@ -39,40 +39,67 @@ def explain(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = 
 
 def init(
     name: str,
-    *,
+    *files: Path,
     area: Path | None = None,
     years: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (2018,),
-    months: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (7, 8),
+    months: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (),
     positives: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     negatives: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
-    landform: str = "rock glacier",
+    images: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
+    dem: Path | None = None,
+    landform: str | None = None,
+    new: bool = False,
 ) -> int:
-    """Begin a region: write a commented configuration and a folder for your files; nothing is overwritten.
+    """Begin a region: look at your files, and write a commented configuration and a folder; nothing is overwritten.
+
+    What the files do not tell stands in the configuration as a question.
 
     Parameters
     ----------
     name
         Name of the region; the configuration becomes config/NAME.yaml, the folder resources/NAME.
+    files
+        Your files, in any order: outlines, images or products, elevation. Their content tells which is which.
     area
-        Vector file with the outline of the region; resources/NAME/area.gpkg when not given.
+        Vector file with the outline of the region; resources/NAME/area.gpkg when not given, drawn round the outlines if there
+        are any.
     years
         Years in which to search for scenes.
     months
-        Months of the season, in order.
+        Months of the season, in order; July and August when not given, January and February south of the equator.
     positives
         Files of outlines of the landform; resources/NAME/positives.shp when not given.
     negatives
         Files of outlines of look-alikes and of ground without the landform.
+    images
+        Images or Sentinel-2 products that you have already; scenes are then not searched.
+    dem
+        Raster of elevations in metres.
     landform
-        What is mapped, in the singular.
+        What is mapped, in the singular; what the outlines tell when not given, or rock glacier.
+    new
+        Make this folder a project first, with a Snakefile of its own.
     """
     from lobate.cli.init import init_region
 
     written = init_region(
-        name, area=area, years=years, months=months, positives=positives, negatives=negatives, landform=landform
+        name,
+        years=years,
+        months=months,
+        files=files,
+        area=area,
+        positives=positives,
+        negatives=negatives,
+        images=images,
+        dem=dem,
+        landform=landform,
+        new=new,
     )
     sys.stdout.write("".join(f"wrote {path}\n" for path in written))
-    sys.stdout.write(f"Read config/{name}.yaml from top to bottom, then: lobate check config/{name}.yaml\n")
+    text = Path("config", f"{name}.yaml").read_text(encoding="utf-8")
+    questions = sum(line.lstrip().startswith("# Question: ") for line in text.splitlines())
+    asked = f" It asks {questions} questions." if questions else ""
+    sys.stdout.write(f"Read config/{name}.yaml from top to bottom, then: lobate check config/{name}.yaml.{asked}\n")
     return 0
 
 
