@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from lobate.cli.map import map_scenes
 from lobate.errors import UserError
@@ -20,19 +21,27 @@ from lobate.io.jsonfile import json_text
 from lobate.store.store import Store
 
 
-def explain(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
+def explain(
+    file: Path,
+    *,
+    depth: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    as_json: Annotated[bool, Parameter(name="--json")] = False,
+) -> int:
     """Print how a result was made: stages, settings, code and inputs down to the raw data.
 
     Parameters
     ----------
     file
         A result of the workflow.
+    depth
+        Number of stages to go back: 1 is the file's own. All of them when not given.
     as_json
         Print JSON instead of text.
     """
-    from lobate.store.lineage import format_tree, trace_lineage
+    from lobate.store.lineage import format_tree, limit_depth, trace_lineage
 
     tree = trace_lineage(file, Store.from_environment())
+    tree = tree if depth is None else limit_depth(tree, depth)
     sys.stdout.write(json_text(tree, sort_keys=False) if as_json else format_tree(tree))
     return 0
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import lobate
+from lobate.cli.numbers import interval, known, percent
 from lobate.cli.summary import SCORES, SELECTION, SUMMARY, THRESHOLD, new_ground, reasons_of_nothing
+from lobate.figures.facts import landform_iou
 from lobate.io.jsonfile import read_json
 from lobate.settings import Region
 
@@ -35,7 +37,7 @@ def methods(region: Region) -> str:
         _pixels(scores),
         _objects(scores),
         _sample(region, folder),
-        f"The inventory holds {compiled['inventory']['total']:,} {region.landform}s.",
+        f"The inventory holds {_count(compiled['inventory']['total'])} {region.landform}s.",
     ]
     return "\n".join(sentences) + "\n"
 
@@ -50,11 +52,11 @@ def _images(region: Region, folder: Path) -> str:
 
 def _training(region: Region, selection: dict[str, Any], leakage: dict[str, Any]) -> str:
     chosen, used = _chosen(selection), leakage[leakage["used"]]
-    network, patches = region.training.network, chosen["patches"]
+    network, patches = region.training.network, chosen["patches"] or {}
     return (
-        f"A DeepLabv3+ with the backbone {network.backbone} (weights: {network.weights}) learnt from {patches['training']:,} "
-        f"patches, of which {patches['showing_landform']:,} show the landform, and was chosen on {patches['validation']:,} others; "
-        f"the split by the method {leakage['used']} leaves {100 * used['leaked_share']:.1f} % of the validation ground seen in training."
+        f"A DeepLabv3+ with the backbone {network.backbone} (weights: {network.weights}) learnt from {_count(patches.get('training'))} "
+        f"patches, of which {_count(patches.get('showing_landform'))} show the landform, and was chosen on {_count(patches.get('validation'))} others; "
+        f"the split by the method {leakage['used']} leaves {percent(used['leaked_share'])} of the validation ground seen in training."
     )
 
 
@@ -62,35 +64,35 @@ def _mining(region: Region, selection: dict[str, Any]) -> str:
     chosen = _chosen(selection)
     return (
         f"Round {selection['chosen']} of at most {region.training.max_rounds} was taken, with a validation IoU of "
-        f"{_plain(chosen['validation_iou']['landform'])} (target {selection['target_iou']}, "
-        f"{'reached' if selection['reached'] else 'not reached'}); {chosen['mined_negatives']:,} of its patches were mined "
+        f"{_plain(landform_iou(chosen['validation_iou']))} (target {known(selection['target_iou'])}, "
+        f"{'reached' if selection['reached'] else 'not reached'}); {_count(chosen['mined_negatives'])} of its patches were mined "
         f"(training.mining.from: {region.training.mining.from_})."
     )
 
 
 def _mapping(region: Region, threshold: dict[str, Any]) -> str:
     return (
-        f"Pixels with a probability of at least {threshold['threshold']:g} ({threshold['reason']}) form detections; those under "
+        f"Pixels with a probability of at least {threshold['threshold']:g} ({known(threshold['reason'])}) form detections; those under "
         f"{region.mapping.filter.min_area_km2:g} km2 were removed."
     )
 
 
 def _calibration(threshold: dict[str, Any]) -> list[str]:
     error, share = (threshold["calibration"][name] for name in ("error", "landform_share"))
-    if error is None:
+    if error is None or share is None:
         return []
     return [
         f"The expected calibration error of the map is {error:.3f}, on ground with {100 * share:.3g} % landform: "
-        f"{threshold['ground']}."
+        f"{known(threshold['ground'])}."
     ]
 
 
 def _judgement(region: Region, scores: dict[str, Any]) -> str:
     account = scores["account"]
     return (
-        f"Of {account['detections']:,} detections {account['known']:,} overlap outlines known before, {account['new']:,} are new, "
-        f"{account['wrong']:,} wrong and {account['unknown']:,} unjudged; the reference is {scores['reference']['what']} "
-        f"(complete: {scores['reference']['complete']})."
+        f"Of {_count(account['detections'])} detections {_count(account['known'])} overlap outlines known before, {_count(account['new'])} are new, "
+        f"{_count(account['wrong'])} wrong and {_count(account['unknown'])} unjudged; the reference is {known(scores['reference']['what'])} "
+        f"(complete: {known(scores['reference']['complete'])})."
     )
 
 
@@ -105,10 +107,10 @@ def _pixels(scores: dict[str, Any]) -> str:
 def _rule(scores: dict[str, Any], unseen: dict[str, Any]) -> str:
     """Return what the rule of terrain reaches, with its limits, or that there is none."""
     if unseen["iou_rule"] is None:
-        return f"there is {scores['rule']['what']}"
+        return f"there is {known(scores['rule'].get('what'), unknown='no rule of terrain')}"
     (flat, steep), (low, high) = scores["rule"]["slope_deg"], scores["rule"]["elevation_m"]
     return (
-        f"a rule of slope ({flat:g} to {steep:g} degrees) and elevation ({low:,.0f} to {high:,.0f} m), the central 90 % of the training "
+        f"a rule of slope ({known(flat, '{:g}')} to {known(steep, '{:g}')} degrees) and elevation ({known(low, '{:,.0f}')} to {known(high, '{:,.0f}')} m), the central 90 % of the training "
         f"landforms, has {_plain(unseen['iou_rule'])}"
     )
 
@@ -116,7 +118,7 @@ def _rule(scores: dict[str, Any], unseen: dict[str, Any]) -> str:
 def _objects(scores: dict[str, Any]) -> str:
     unseen = scores["unseen"]["polygons"]
     return (
-        f"There, precision by objects (IoU above {unseen['match_iou']}) is {_rate(unseen, 'precision')} with the unjudged counted as wrong "
+        f"There, precision by objects (IoU above {known(unseen['match_iou'])}) is {_rate(unseen, 'precision')} with the unjudged counted as wrong "
         f"and {_rate(unseen, 'precision_if_unknown_right')} as right, and recall of the known outlines {_rate(unseen, 'recall')}."
     )
 
@@ -128,17 +130,22 @@ def _sample(region: Region, folder: Path) -> str:
 
 
 def _plain(value: float | None) -> str:
-    return "not defined" if value is None else f"{value:.2f}"
+    return known(value, "{:.2f}", "not defined")
+
+
+def _count(number: int | None) -> str:
+    return known(number, "{:,}")
 
 
 def _rate(scores: dict[str, Any], name: str) -> str:
     """Return a rate with its interval, at most two digits, or that there are too few blocks of ground for one."""
-    value, interval = scores[name], scores["intervals"][name]
+    value, ends = scores[name], scores["intervals"][name]
     if value is None:
         return "not defined"
-    if "low" not in interval:
-        return f"{value:.2f} (no interval: {interval['blocks']} blocks of ground)"
-    return f"{value:.2f} (95 %: {interval['low']:.2f} to {interval['high']:.2f})"
+    between = interval(ends, "{:.2f}")
+    if not between:
+        return f"{value:.2f} (no interval: {_count(ends['blocks'])} blocks of ground)"
+    return f"{value:.2f} (95 %: {between})"
 
 
 def _chosen(selection: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lobate.cli.numbers import known
 from lobate.errors import UserError
 from lobate.io.jsonfile import read_json
 from lobate.store.lineage import trace_lineage
@@ -36,12 +37,12 @@ def rounds_table(training: Path, store: Store) -> str:
 def _row(facts: dict[str, Any], verdict: Path, store: Store) -> tuple[str, ...]:
     notes = ["chosen"] * facts["chosen"] + ["LEARNT NOTHING"] * bool(facts.get("learnt_nothing"))
     if not facts["trained"]:
-        return (str(facts["round"]), *[""] * 6, f"rests: round {facts['trained_in']} reached the target")
+        return (str(facts["round"]), *[""] * 6, f"rests: round {known(facts['trained_in'])} reached the target")
     patches = facts["patches"] or {}
     return (
         str(facts["round"]),
-        f"{patches.get('training', '?')} + {patches.get('validation', '?')}",
-        str(facts["mined_negatives"]),
+        " + ".join(known(patches.get(side), unknown="?") for side in ("training", "validation")),
+        known(facts["mined_negatives"], unknown="unknown"),
         ", ".join(facts["augment"] or []) or "none",
         *(_iou(facts[name]) for name in ("training_iou", "validation_iou")),
         _minutes(verdict, store),
@@ -51,7 +52,7 @@ def _row(facts: dict[str, Any], verdict: Path, store: Store) -> tuple[str, ...]:
 
 def _iou(ious: dict[str, float | None] | None) -> str:
     value = (ious or {}).get("landform")
-    return "unknown" if value is None else f"{value:.3f}"
+    return known(value, "{:.3f}", "unknown")
 
 
 def _minutes(verdict: Path, store: Store) -> str:
@@ -72,5 +73,7 @@ def _protocols(selection: dict[str, Any]) -> list[str]:
         lines.append(f"{name} split ({protocol['method']}): validation IoU {_iou(protocol['validation_iou'])}{leaked}")
     folds = selection.get("folds")
     if folds:
-        lines.append(f"{folds['count']} folds: validation IoU {folds['mean']}, spread {folds['spread']}")
+        lines.append(
+            f"{known(folds['count'])} folds: validation IoU {known(folds['mean'])}, spread {known(folds['spread'])}"
+        )
     return lines

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lobate.cli.numbers import interval, known, percent
+from lobate.figures.facts import landform_iou
 from lobate.figures.report_page.new_ground import in_a_sentence, read_test, selected_on
 from lobate.io.jsonfile import read_json
 from lobate.settings import Region
@@ -34,7 +36,8 @@ def summary(region: Region) -> str:
         f"Region {region.region}" + (" (synthetic: nothing in it was ever observed)" if region.example else ""),
         *_learnt_nothing(selection, threshold),
         f"  inventory  {folder / 'inventory/inventory.gpkg'}: {_landforms(compiled, region.landform)}",
-        f"  map        {folder / 'figures/map.png'}",
+        f"  map        {folder / 'figures/map.png'}"
+        + ("" if (folder / "figures/map.png").exists() else " (not made yet)"),
         f"  scores     {folder / 'mapping/scores.json'}: {_scores(scores)}",
         f"  threshold  {folder / 'mapping/threshold.json'}: {_threshold(threshold)}",
         f"  model      {folder / 'training/model.safetensors'}: {_model(selection, region.training.target_iou)}",
@@ -61,32 +64,38 @@ def _learnt_nothing(selection: dict[str, Any], threshold: dict[str, Any]) -> lis
 def _threshold(record: dict[str, Any]) -> str:
     """Return the threshold of the map with its reason, its IoU on the ground looked at, and the calibration."""
     at = record["iou"][f"{record['threshold']:g}"]
-    iou = "" if at["iou"] is None else f"; IoU {at['iou']}{_interval(at['interval'])} on the ground looked at"
+    between = interval(at["interval"])
+    iou = "" if at["iou"] is None else f"; IoU {at['iou']}{between and f' ({between})'} on the ground looked at"
     error, share = (record["calibration"][name] for name in ("error", "landform_share"))
     calibration = (
-        "" if error is None else f"; calibration error {error:.4f} on ground with {100 * share:.3g} % landform"
+        ""
+        if error is None or share is None
+        else f"; calibration error {error:.4f} on ground with {100 * share:.3g} % landform"
     )
-    return f"{record['threshold']:g}, {record['reason']}{iou}{calibration}"
+    return f"{record['threshold']:g}, {known(record['reason'])}{iou}{calibration}"
 
 
 def _landforms(compiled: dict[str, Any], landform: str) -> str:
     inventory = compiled["inventory"]
-    methods = ", ".join(f"{count} {method}" for method, count in sorted(inventory["by_method"].items()))
+    methods = ", ".join(f"{known(count)} {method}" for method, count in sorted(inventory["by_method"].items()))
     outside = compiled.get("ground", {}).get("not_mapped", 0)
     left_out = (
         f"; {outside} outlines of other inventories are left out, on ground that was not mapped" if outside else ""
     )
-    return f"{inventory['total']} {landform}s ({methods}){left_out}"
+    return f"{known(inventory['total'])} {landform}s ({methods or 'none'}){left_out}"
 
 
 def _scores(scores: dict[str, Any]) -> str:
     polygons, pixels = scores["polygons"], scores["pixels"]
-    precision = f"precision {polygons['precision']}"
+    precision = f"precision {known(polygons['precision'])}"
     if polygons["unknown"]:
-        precision += f" to {polygons['precision_if_unknown_right']} ({polygons['unknown']} detections are unjudged)"
-    iou = f"pixel IoU {pixels['iou']}{_interval(pixels['intervals']['iou'])}, all landform {pixels['iou_all_landform']}, {_rule(pixels)}"
-    rates = f"{precision}, recall {polygons['recall']} of the known, F1 {polygons['f1']}"
-    return f"{iou}; polygons: {rates}; reference: {scores['reference']['what']}"
+        precision += (
+            f" to {known(polygons['precision_if_unknown_right'])} ({polygons['unknown']} detections are unjudged)"
+        )
+    between = interval(pixels["intervals"]["iou"])
+    iou = f"pixel IoU {known(pixels['iou'])}{between and f' ({between})'}, all landform {known(pixels['iou_all_landform'])}, {_rule(pixels)}"
+    rates = f"{precision}, recall {known(polygons['recall'])} of the known, F1 {known(polygons['f1'])}"
+    return f"{iou}; polygons: {rates}; reference: {known(scores['reference']['what'])}"
 
 
 def _rule(pixels: dict[str, Any]) -> str:
@@ -94,15 +103,10 @@ def _rule(pixels: dict[str, Any]) -> str:
     return "no DEM, no rule of terrain" if pixels["iou_rule"] is None else f"rule of terrain {pixels['iou_rule']}"
 
 
-def _interval(interval: dict[str, Any]) -> str:
-    """Return an interval in brackets; "" where there is none."""
-    return f" ({interval['low']} to {interval['high']})" if "low" in interval else ""
-
-
 def _model(selection: dict[str, Any], target: float) -> str:
     chosen = next(facts for facts in selection["rounds"] if facts["trained_in"] == selection["chosen"])
     reached = "reaches" if selection["reached"] else "DOES NOT REACH"
-    return f"validation IoU {chosen['validation_iou']['landform']} in round {selection['chosen']}, which {reached} {target}"
+    return f"validation IoU {known(landform_iou(chosen['validation_iou']))} in round {selection['chosen']}, which {reached} {target}"
 
 
 def _test(region: Region, selection: dict[str, Any]) -> str:
@@ -139,10 +143,14 @@ def paper_table(region: Region) -> str:
 def _data(leakage: dict[str, Any]) -> list[Row]:
     protocol = leakage[leakage["used"]]
     return [
-        ("patches", "2,230", f"{protocol['patches']:,}"),
-        ("training / validation patches", "2,007 / 223", f"{protocol['training']:,} / {protocol['validation']:,}"),
+        ("patches", "2,230", known(protocol["patches"], "{:,}")),
+        (
+            "training / validation patches",
+            "2,007 / 223",
+            " / ".join(known(protocol[side], "{:,}") for side in ("training", "validation")),
+        ),
         ("split", "random", leakage["used"]),
-        ("validation ground seen in training", "not said", f"{100 * protocol['leaked_share']:.1f} %"),
+        ("validation ground seen in training", "not said", percent(protocol["leaked_share"])),
     ]
 
 
@@ -151,35 +159,41 @@ def _network(selection: dict[str, Any], region: Region) -> list[Row]:
     return [
         ("network", "DeepLabv3+, Xception-71", f"DeepLabv3+, {region.training.network.backbone}"),
         ("target of the validation IoU", "0.80", f"{region.training.target_iou:.2f}"),
-        ("validation IoU of the landform", "0.801", f"{chosen['validation_iou']['landform']:.3f}"),
-        ("training IoU of the landform", "0.801", f"{chosen['training_iou']['landform']:.3f}"),
+        ("validation IoU of the landform", "0.801", known(landform_iou(chosen["validation_iou"]), "{:.3f}")),
+        ("training IoU of the landform", "0.801", known(landform_iou(chosen["training_iou"]), "{:.3f}")),
     ]
 
 
 def _detections(account: dict[str, Any]) -> list[Row]:
     kinds = ("known", "new", "wrong", "unknown")
-    real, judged = account["known"] + account["new"], account["known"] + account["new"] + account["wrong"]
+    counts = [account[kind] for kind in kinds[:3]]
+    judged = None if None in counts else sum(counts)
+    real = percent((judged - counts[2]) / judged) if judged else "none" if judged == 0 else known(None)
     return [
-        ("detections", "337", f"{account['detections']:,}"),
-        ("known / new / wrong / unknown", "165 / 123 / 49 / 0", " / ".join(f"{account[kind]:,}" for kind in kinds)),
-        ("known or new, of those judged", "85.5 %", f"{100 * real / judged:.1f} %" if judged else "none"),
+        ("detections", "337", known(account["detections"], "{:,}")),
+        (
+            "known / new / wrong / unknown",
+            "165 / 123 / 49 / 0",
+            " / ".join(known(account[kind], "{:,}") for kind in kinds),
+        ),
+        ("known or new, of those judged", "85.5 %", real),
     ]
 
 
 def _inventory(compiled: dict[str, Any]) -> list[Row]:
     inventory = compiled["inventory"]
-    methods = ", ".join(f"{count:,} {method}" for method, count in sorted(inventory["by_method"].items()))
+    methods = ", ".join(f"{known(count, '{:,}')} {method}" for method, count in sorted(inventory["by_method"].items()))
     low, high = inventory["altitude_m"]["lowest"], inventory["altitude_m"]["highest"]
     return [
-        ("inventory", "413: 290 InSAR, 123 deep learning", f"{inventory['total']:,}: {methods or 'none'}"),
-        ("altitude", "3,390 to 5,540 m", "not known" if low is None else f"{low:,.0f} to {high:,.0f} m"),
-        ("mean area", "0.26 km2", _known(inventory["area_km2"]["mean"], "{:.2f} km2")),
-        ("mean slope", "17 degrees", _known(inventory["mean_slope_deg"], "{:.0f} degrees")),
+        ("inventory", "413: 290 InSAR, 123 deep learning", f"{known(inventory['total'], '{:,}')}: {methods or 'none'}"),
+        (
+            "altitude",
+            "3,390 to 5,540 m",
+            f"{between} m" if (between := interval({"low": low, "high": high}, "{:,.0f}")) else known(None),
+        ),
+        ("mean area", "0.26 km2", known(inventory["area_km2"]["mean"], "{:.2f} km2")),
+        ("mean slope", "17 degrees", known(inventory["mean_slope_deg"], "{:.0f} degrees")),
     ]
-
-
-def _known(value: float | None, form: str) -> str:
-    return "not known" if value is None else form.format(value)
 
 
 def _notes(region: Region, leakage: dict[str, Any], account: dict[str, Any]) -> list[str]:

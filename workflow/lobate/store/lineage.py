@@ -99,8 +99,33 @@ def format_tree(node: Node) -> str:
     return "\n".join(_lines(node, "", set())) + "\n"
 
 
+def limit_depth(node: Node, depth: int) -> Node:
+    """Return a lineage down to ``depth`` stages; an input below has, as ``beyond``, the number of stages behind it."""
+    if "stage" not in node:
+        return node
+    if depth == 0:
+        return {"path": node["path"], "digest": node["digest"], "beyond": len(_keys(node))}
+    inputs = {name: [limit_depth(source, depth - 1) for source in sources] for name, sources in node["inputs"].items()}
+    return {**node, "inputs": inputs}
+
+
+def _keys(node: Node) -> set[str]:
+    """Return the keys of all stages of a lineage."""
+    keys: set[str] = set()
+    queue = [node]
+    while queue:
+        one = queue.pop()
+        if "stage" in one and one["key"] not in keys:
+            keys.add(one["key"])
+            queue += [source for sources in one["inputs"].values() for source in sources]
+    return keys
+
+
 def _lines(node: Node, indent: str, seen: set[str]) -> list[str]:
     head = f"{indent}{node['path']}  sha256 {node['digest'][:12]}"
+    if "beyond" in node:
+        stages = "1 stage that is" if node["beyond"] == 1 else f"{node['beyond']} stages that are"
+        return [f"{head}  (made in {stages} not shown)"]
     if "stage" not in node:
         return [f"{head}  (raw data)"]
     title = f"{indent}  by {node['stage']}  key {node['key'][:12]}"

@@ -31,7 +31,7 @@ def read_test(path: Path) -> dict[str, Any]:
         (
             facts["iou"]["landform"],
             facts["models_judged"] + 0,
-            facts["patches"],
+            facts["patches"] + 0,
             facts["groups"].items(),
             facts["intervals"]["iou"],
         )
@@ -53,8 +53,9 @@ def in_a_sentence(test: dict[str, Any]) -> str:
 
 def _interval(test: dict[str, Any]) -> str:
     """Return the interval of the IoU in brackets, or that there are too few groups for one."""
-    own = test["intervals"]["iou"]
-    return f" (95 %: {own['low']:.2f} to {own['high']:.2f})" if "low" in own else " (too few groups for an interval)"
+    low, high = (test["intervals"]["iou"].get(name) for name in ("low", "high"))
+    is_known = low is not None and high is not None
+    return f" (95 %: {low:.2f} to {high:.2f})" if is_known else " (too few groups for an interval)"
 
 
 def selected_on(selection: dict[str, Any], metrics: Sequence[Path]) -> str:
