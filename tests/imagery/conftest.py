@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio.transform import from_origin
+from tests.imagery.access import keyless  # noqa: F401 - a fixture
 from tests.servers.files import FileServer, serving
+from tests.servers.s3 import s3_server  # noqa: F401 - a fixture
 from tests.servers.stac import stac_server  # noqa: F401 - a fixture
+from tests.servers.tokens import running_token_server, token_archive, token_server  # noqa: F401 - fixtures
 
 from lobate.imagery.compose_rgb import compose_rgb
 from lobate.settings.imagery import Clouds, Stretch

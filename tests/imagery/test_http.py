@@ -18,8 +18,8 @@ from lobate.imagery.fetching import http as parts
 from lobate.imagery.fetching.checksum import Checksum
 from lobate.imagery.fetching.http import Downloader, DownloadRequest, DownloadStopped, NotFoundError, PartialFile
 from lobate.imagery.fetching.retry import RetryableError, RetryPolicy
+from lobate.imagery.fetching.session import open_session
 from lobate.imagery.fetching.signing import url_signer
-from lobate.imagery.fetching.ssrf_guard import open_session
 
 CONTENT = random.Random(0).randbytes(3_000_000)
 HASTY = RetryPolicy(tries=3, timeout_s=5, first_wait_s=0.01, max_wait_s=1.0)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from lobate.errors import UserError
 from lobate.imagery.fetching import ssrf_guard
-from lobate.imagery.fetching.ssrf_guard import RefusedUrl, UnresolvedHost, check_url, open_session
+from lobate.imagery.fetching.session import open_session
+from lobate.imagery.fetching.ssrf_guard import RefusedUrl, UnresolvedHost, check_url
 
 PUBLIC = "8.8.8.8"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The servers that tests talk to: nginx, and PostgreSQL with PostGIS, from Debian, and the STAC API in an environment of
-# its own.
+# The servers that tests talk to: nginx, and PostgreSQL with PostGIS, from Debian, and in an environment of their own the
+# STAC API, an S3 server, a token server and a proxy.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -24,6 +24,7 @@ from lobate.engine.job_records import JobRecords, run_jobs_without_record
 from lobate.engine.options import all_options
 from lobate.errors import UserError
 from lobate.figures.rule_graph import as_dot, graph_of, lost_files, trace_jobs
+from lobate.imagery.catalogues import dem_collection
 from lobate.imagery.scene_table import SCENES_DIR, fetched_dem_path, scene_rows, scenes_by_tile
 from lobate.io.atomic import atomic_write
 from lobate.io.digest import quick_fingerprint, text_digest

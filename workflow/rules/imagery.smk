@@ -69,7 +69,7 @@ rule fetch_dem:
         mem_mb=memory(1500),
         runtime=minutes(120),
     params:
-        collection=REGION.imagery.catalogue.dem_collection,
+        collection=dem_collection(REGION.imagery.catalogue),
         settings=SETTINGS,
     message:
         "Fetching the elevation of the region"

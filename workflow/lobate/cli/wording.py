@@ -10,6 +10,8 @@ import logging
 import re
 from collections.abc import Mapping
 
+from lobate.io.redaction import RedactingFormatter
+
 OTHER_NAMES = {
     "imagery.tiles": ("images", "image", "scenes"),
     "imagery.scenes": ("table", "scenes"),
@@ -60,7 +62,7 @@ class OptionNames:
         return " or ".join(options) if len(options) <= FEW else f"the options of {section}"
 
 
-class Formatter(logging.Formatter):
+class Formatter(RedactingFormatter):
     """A formatter of log messages with the settings named as options."""
 
     def __init__(self, names: OptionNames) -> None:

@@ -78,19 +78,21 @@ def _area_with_margin(area: Path, find: Find) -> BaseGeometry:
 
 def _find_tiles(catalogue: Catalogue, ground: BaseGeometry) -> list[Asset]:
     """Return the tiles of the area, sorted by name; log which square degrees the catalogue lacks."""
-    from lobate.imagery.catalogues import catalogue_url
+    from lobate.imagery.catalogues import archive_of, catalogue_url, dem_collection
     from lobate.imagery.finding.stac_search import search
 
+    collection = dem_collection(catalogue)
     try:
-        results = search(catalogue, catalogue.dem_collection, query_outline(ground))
+        results = search(catalogue, collection, query_outline(ground))
     except UserError as error:
         raise UserError(f"{error} {OWN_DEM_ADVICE}") from None
     items = [item for item in results if _item_box(item).intersects(ground)]
-    base = f"{catalogue_url(catalogue).rstrip('/')}/collections/{catalogue.dem_collection}/items/"
-    assets = {asset.file: asset for asset in (elevation_asset(item, base) for item in items)}
+    base = f"{catalogue_url(catalogue).rstrip('/')}/collections/{collection}/items/"
+    access = archive_of(catalogue).access
+    assets = {asset.file: asset for asset in (elevation_asset(item, base, access) for item in items)}
     if not assets:
         raise UserError(
-            f"The catalogue {catalogue_url(catalogue)} has no elevation in {catalogue.dem_collection} for the area. Choose another "
+            f"The catalogue {catalogue_url(catalogue)} has no elevation in {collection} for the area. Choose another "
             "collection in imagery.catalogue.dem_collection, or bring a DEM of your own and name it in inventory.dem."
         )
     _warn_of_missing_tiles(ground, [_item_box(item) for item in items])

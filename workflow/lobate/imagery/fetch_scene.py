@@ -13,7 +13,15 @@ from typing import Annotated, Any
 
 from lobate.engine.signature import Input, Output, Setting, uncached
 from lobate.errors import UserError
-from lobate.imagery.fetching.assets import local_item, missing, parse_item, scene_downloads, sidecar_downloads
+from lobate.imagery.catalogues import archive_of
+from lobate.imagery.fetching.assets import (
+    local_item,
+    missing,
+    parse_item,
+    scene_downloads,
+    sidecar_downloads,
+    with_access,
+)
 from lobate.imagery.fetching.journal import Journal, open_journal, write_json_atomically
 from lobate.imagery.fetching.urls import strip_query
 from lobate.imagery.scene_table import Row, read_rows
@@ -40,15 +48,16 @@ def fetch_scene(
 
     row = _table_row(table, scene)
     with open_journal(manifest.parent) as journal:
+        access = archive_of(catalogue).access
         item = _cached_item(journal, row)
-        if item is None or missing(journal, scene_downloads(item, row, bands)):
+        if item is None or missing(journal, scene_downloads(with_access(item, access), row, bands)):
             with open_downloader(catalogue, scene) as downloader:
-                item = _download_item(downloader.read, journal, row)
+                item = with_access(_download_item(downloader.read, journal, row), access)
                 download_all(downloader, journal, missing(journal, scene_downloads(item, row, bands)))
                 download_all(downloader, journal, sidecar_downloads(journal, item, row, bands))
         else:
             log.info("scene %s is here already, complete", scene)
-        _write_manifest(journal, item, row, manifest)
+        _write_manifest(journal, with_access(item, access), row, manifest)
 
 
 def _table_row(table: Path, scene: str) -> Row:

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from itertools import pairwise
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from lobate.io.redaction import hide
 from lobate.settings.base import OneOrMore, ProjectPath, Section
+
+
+def _without_login(address: str) -> str:
+    login = urlsplit(address).netloc.rpartition("@")[0]
+    if login:
+        hide(login)
+        raise ValueError(
+            "holds a name or a password, and a configuration is copied into results; take them out of the address and keep "
+            "them in ~/.netrc"
+        )
+    return address
+
 
 TileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Reflectance = Annotated[float, Field(ge=-1, le=10)]
 Share = Annotated[float, Field(ge=0, le=1)]
-WebAddress = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+WebAddress = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$"), AfterValidator(_without_login)]
+HostName = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d+)?$")]
 Month = Annotated[int, Field(ge=1, le=12)]
 Year = Annotated[int, Field(ge=2015, le=2100)]
 
@@ -47,19 +62,41 @@ class Find(Section):
         return months
 
 
+class Archive(Section):
+    """Servers that want an account. Its name, password and keys come from the environment, ~/.netrc or the AWS files."""
+
+    access: Literal["https", "s3"] = "https"
+    """Addresses to take where a catalogue gives both: https (with a token or a login), or s3 (with S3 keys)."""
+    token_url: WebAddress | None = None
+    """Token server (OAuth 2, with the grants password and refresh_token). Its host is the one to name in ~/.netrc."""
+    client_id: str = "cdse-public"
+    """Client for which the token server gives tokens."""
+    token_hosts: list[HostName] = []
+    """Hosts that get the token, and no others. A host that begins with a dot stands for all hosts that end so."""
+    s3_endpoint: WebAddress | None = None
+    """Address of the S3 server. The default is the one of the environment or the AWS files, else Amazon."""
+    s3_region: str | None = None
+    """Region of the S3 server. The default is the one of the environment or the AWS files, else us-east-1."""
+    connections: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Connections at a time, of all processes of a user together. By default four a scene, and as many scenes as the
+    profile lets be fetched at a time."""
+
+
 class Catalogue(Section):
     """The STAC API for scenes and elevation."""
 
-    name: Literal["earth-search", "planetary-computer"] = "earth-search"
+    name: Literal["earth-search", "planetary-computer", "copernicus-data-space"] = "earth-search"
     """A catalogue with known address, collection and signing."""
     url: WebAddress | None = None
     """Address of any other STAC API. It replaces the named catalogue, and needs a collection."""
     collection: str | None = None
     """Collection of Sentinel-2 Level-2A scenes; the default is that of the named catalogue."""
-    dem_collection: str = "cop-dem-glo-30"
-    """Collection of the Copernicus DEM."""
+    dem_collection: str | None = None
+    """Collection of the Copernicus DEM; the default is that of the named catalogue, else cop-dem-glo-30."""
     signing: WebAddress | None = None
     """Service that signs addresses of files, if they need it (request ?href=..., response {"href": ...})."""
+    archive: Archive = Archive()
+    """The servers of the files, where they want an account. A named catalogue knows its own."""
     allow_private: bool = False
     """Allow addresses in this machine or its private network; otherwise they are refused."""
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from lobate.errors import UserError, UserErrors
 from lobate.io.filekind import check_kind
 from lobate.io.jsonfile import json_text
+from lobate.io.redaction import redact
 from lobate.settings.region import Region
 
 SNAKEMAKE_KEYS = ("__use_yte__", "__definitions__")
@@ -209,7 +210,7 @@ def _keys(error: ErrorDetails) -> list[str | int]:
 
 
 def _abbreviate(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = redact(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= 60 else text[:57] + "..."
 
 

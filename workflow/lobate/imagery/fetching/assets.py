@@ -108,7 +108,7 @@ def scene_assets(item: dict[str, Any], source: str, bands: Iterable[str]) -> lis
     return rasters + [_asset(item, source, name, key) for name, key in _metadata_keys(item)]
 
 
-def elevation_asset(item: dict[str, Any], base: str) -> Asset:
+def elevation_asset(item: dict[str, Any], base: str, access: str = "https") -> Asset:
     """Return the raster of an elevation tile; relative links start from ``base``. Raises UserError without a raster."""
     name = str(item.get("id", ""))
     assets = item["assets"] if isinstance(item.get("assets"), dict) else {}
@@ -118,7 +118,7 @@ def elevation_asset(item: dict[str, Any], base: str) -> Asset:
             f"The elevation item {name[:80]!r} of the catalogue has no raster, or its name cannot be a file's name. Choose "
             "another collection in imagery.catalogue.dem_collection."
         )
-    asset = _asset({"assets": assets}, urljoin(base, name), name, key)
+    asset = _asset(with_access({"assets": assets}, access), urljoin(base, name), name, key)
     return replace(asset, file=f"{name}{_raster_suffix(asset.url, '')}")
 
 
@@ -138,6 +138,14 @@ def local_item(item: dict[str, Any], source: str, local_files: dict[str, str]) -
     licenses = [link for link in item.get("links") or [] if isinstance(link, dict) and link.get("rel") == "license"]
     origin = {"rel": "derived_from", "href": strip_query(source), "type": "application/geo+json"}
     return {**item, "assets": assets, "links": [*licenses, origin]}
+
+
+def with_access(item: dict[str, Any], access: str) -> dict[str, Any]:
+    """Return the item with the addresses of an access (https or s3) first, where its assets have several."""
+    if access != "s3":
+        return item
+    assets = {key: _bucket_asset(asset) if isinstance(asset, dict) else asset for key, asset in item["assets"].items()}
+    return {**item, "assets": assets}
 
 
 def scene_downloads(item: dict[str, Any], row: Row, bands: list[str]) -> list[AssetDownload]:
@@ -236,11 +244,22 @@ def _asset(item: dict[str, Any], source: str, name: str, key: str) -> Asset:
     )
 
 
-def _asset_url(asset: dict[str, Any], source: str) -> str:
-    """Return the asset's first http(s) URL, of its own ``href`` and those of its alternatives; else the first of all."""
+def _bucket_asset(asset: dict[str, Any]) -> dict[str, Any]:
+    """Return an asset with its address in a bucket alone, or unchanged where it has none."""
+    bucket = next((href for href in _hrefs(asset) if href.startswith("s3://")), None)
+    return {**asset, "href": bucket, "alternate": {}} if bucket else asset
+
+
+def _hrefs(asset: dict[str, Any]) -> list[str]:
+    """Return the asset's own ``href`` and those of its alternatives."""
     alternatives = asset.get("alternate")
     places = [asset, *(alternatives.values() if isinstance(alternatives, dict) else [])]
-    hrefs = [str(place["href"]) for place in places if isinstance(place, dict) and place.get("href")]
+    return [str(place["href"]) for place in places if isinstance(place, dict) and place.get("href")]
+
+
+def _asset_url(asset: dict[str, Any], source: str) -> str:
+    """Return the asset's first http(s) URL, of its own ``href`` and those of its alternatives; else the first of all."""
+    hrefs = _hrefs(asset)
     if not hrefs:
         raise UserError(
             f"An asset of the STAC item {strip_query(source)} has no href. Find the scene in another catalogue."
@@ -294,7 +313,7 @@ def _check_raster(asset: Asset, path: Path) -> None:
     except UserError:
         raise UserError(
             f"{strip_query(asset.url)} is no readable image, or is truncated (it begins with {first_bytes[:24]!r}). Open the address "
-            "in a browser: the archive may require a signature (imagery.catalogue.signing), or its file is damaged."
+            "in a browser: the archive may require a signature (imagery.catalogue.signing) or an account (imagery.catalogue.archive), or its file is damaged."
         ) from None
 
 

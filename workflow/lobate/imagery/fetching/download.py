@@ -13,8 +13,8 @@ from lobate.imagery.fetching.assets import AssetDownload
 from lobate.imagery.fetching.http import Downloader, DownloadRequest, NotFoundError
 from lobate.imagery.fetching.journal import Journal
 from lobate.imagery.fetching.retry import RetryPolicy
+from lobate.imagery.fetching.session import open_archive_session
 from lobate.imagery.fetching.signing import Signer, Unsigned, token_signer, url_signer
-from lobate.imagery.fetching.ssrf_guard import open_session
 from lobate.progress import MB, Progress, Task
 from lobate.settings.imagery import Catalogue
 
@@ -30,7 +30,7 @@ LOG_EVERY_S = 15.0
 def open_downloader(catalogue: Catalogue, title: str) -> Iterator[Downloader]:
     """Open a downloader with the retries, signatures and progress display of the settings."""
     retry_policy = RetryPolicy(tries=catalogue.tries, timeout_s=catalogue.timeout_s)
-    with open_session(private=catalogue.allow_private) as session, transfer_progress(title) as progress:
+    with open_archive_session(catalogue) as session, transfer_progress(title) as progress:
         signer = _signer(catalogue, Downloader(session, retry_policy=retry_policy))
         yield Downloader(session, retry_policy=retry_policy, signer=signer, progress=progress)
 

@@ -14,8 +14,8 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -30,12 +30,14 @@ from lobate.errors import UserError
 from lobate.imagery.fetching.checksum import Checksum
 from lobate.imagery.fetching.journal import os_errors
 from lobate.imagery.fetching.retry import (
+    KeyRefusedError,
     RetryableError,
     RetryPolicy,
     StallGuard,
     is_retryable,
     parse_retry_after,
 )
+from lobate.imagery.fetching.session import ArchiveSession
 from lobate.imagery.fetching.signing import Signer, Unsigned
 from lobate.imagery.fetching.ssrf_guard import UnresolvedHost
 from lobate.imagery.fetching.urls import one_line, strip_query
@@ -155,7 +157,7 @@ class Downloader:
 
     def __init__(
         self,
-        session: requests.Session,
+        session: ArchiveSession,
         *,
         retry_policy: RetryPolicy | None = None,
         signer: Signer | None = None,
@@ -197,12 +199,17 @@ class Downloader:
 
     def _retry(self, url: str, attempt: Callable[[], T]) -> T:
         """Return the result of ``attempt``, called again after failures that may pass."""
-        failures = 0
+        failures, refused = 0, False
         while True:
             try:
                 return attempt()
+            except KeyRefusedError as error:
+                if refused:
+                    raise error.final from None
+                refused, wait = True, 0.0
+                log.info("%s: %s; going on with a new one", strip_query(url), error)
             except RetryableError as error:
-                failures = 1 if error.made_progress else failures + 1
+                failures, refused = 1 if error.made_progress else failures + 1, False
                 if failures >= self._retry_policy.tries:
                     raise UserError(
                         f"{strip_query(url)} cannot be fetched: {error}, {failures} times in a row. Try again later: what has been "
@@ -215,7 +222,7 @@ class Downloader:
                 raise DownloadStopped
 
     def _read_document(self, url: str) -> bytes:
-        with closing(self._get(url, {}, Unsigned())) as response:
+        with self._response(url, {}, Unsigned()) as response:
             content = bytearray()
             while chunk := self._next_chunk(response):
                 content += chunk
@@ -227,7 +234,7 @@ class Downloader:
 
     def _resume(self, url: str, part: PartialFile, name: str) -> None:
         """Append the remaining bytes to ``part``. Raises RetryableError when the connection breaks."""
-        with closing(self._get(url, part.range_headers(), self._signer)) as response:
+        with self._response(url, part.range_headers(), self._signer) as response:
             if response.status_code == requests.codes.requested_range_not_satisfiable:
                 if part.is_complete(response):
                     return
@@ -266,16 +273,25 @@ class Downloader:
         except (HTTPError, OSError) as error:
             raise RetryableError(f"the connection broke ({root_cause(error)})") from None
 
-    def _get(self, url: str, headers: dict[str, str], signer: Signer) -> requests.Response:
-        """Return the response (200, 206 or 416) with its body still to be read."""
+    @contextmanager
+    def _response(self, url: str, headers: dict[str, str], signer: Signer) -> Iterator[requests.Response]:
+        """Yield the response (200, 206 or 416) with its body still to be read, on one of the archive's connections."""
         signed = signer.sign(url)
+        address = self._session.authorization.address(signed)
+        with self._session.connection(address, self.stop) as connection_headers:
+            if self.stop.is_set():
+                raise DownloadStopped
+            response = self._send(url, address, {"Accept-Encoding": "identity", **headers, **connection_headers})
+            with closing(response):
+                if response.status_code not in (200, 206) and not (response.status_code == 416 and "Range" in headers):
+                    if response.status_code == requests.codes.forbidden:
+                        signer.renew(url, signed)
+                    raise self._session.authorization.refusal(url, response) or _status_error(url, response)
+                yield response
+
+    def _send(self, url: str, address: str, headers: dict[str, str]) -> requests.Response:
         try:
-            response = self._session.get(
-                signed,
-                headers={"Accept-Encoding": "identity", **headers},
-                stream=True,
-                timeout=self._retry_policy.timeout_s,
-            )
+            return self._session.get(address, headers=headers, stream=True, timeout=self._retry_policy.timeout_s)
         except UnresolvedHost as error:
             raise RetryableError(
                 f"its host cannot be found ({error.args[0].partition('(')[2].partition(')')[0]})"
@@ -286,12 +302,6 @@ class Downloader:
             raise UserError(
                 f"{strip_query(url)} cannot be requested: {root_cause(error)}. Correct the address, in the scene table or the catalogue."
             ) from None
-        if response.status_code in (200, 206) or (response.status_code == 416 and "Range" in headers):
-            return response
-        with response:
-            if response.status_code == requests.codes.forbidden:
-                signer.renew(url, signed)
-            raise _status_error(url, response)
 
 
 def is_encoded(headers: Mapping[str, str]) -> bool:

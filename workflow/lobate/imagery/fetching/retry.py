@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import monotonic
 
+from lobate.errors import UserError
+
 RETRYABLE = {403, 408, 425, 429}
 """HTTP status codes of refusals that may pass. A 403 may mean that a signature has expired."""
 SERVER_ERROR = 500
@@ -24,6 +26,14 @@ class RetryableError(Exception):
     def __init__(self, reason: str, *, retry_after_s: float = 0.0) -> None:
         super().__init__(reason)
         self.retry_after_s, self.made_progress = retry_after_s, False
+
+
+class KeyRefusedError(RetryableError):
+    """An archive refused a token, which is renewed; ``final`` is raised where it refuses the next one too."""
+
+    def __init__(self, reason: str, final: UserError) -> None:
+        super().__init__(reason)
+        self.final = final
 
 
 @dataclass(frozen=True)

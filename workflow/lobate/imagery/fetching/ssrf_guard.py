@@ -1,7 +1,7 @@
 """Guard against server-side request forgery (SSRF): URLs from a catalogue may lead to the public web only.
 
 A catalogue is data from outside, and this machine requests the URLs of its items. ``check_url`` checks a URL. The session
-of ``open_session`` checks each request and redirect, and then the connection's peer: DNS may have changed in between.
+of `session.py` checks each request and redirect, and then the connection's peer: DNS may have changed in between.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from requests.utils import get_environ_proxies, select_proxy
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-import lobate
 from lobate.errors import UserError
 from lobate.imagery.fetching.public_address import Address, is_public
 
@@ -53,15 +52,6 @@ def check_url(url: str, *, private: bool) -> None:
     for address in [literal] if literal else _resolve(host, port):
         if not is_public(address):
             raise _refused_url(url, host, str(address))
-
-
-def open_session(*, private: bool) -> requests.Session:
-    """Return a session of ``requests`` that checks each request, redirect and connection."""
-    session = requests.Session()
-    session.headers["User-Agent"] = f"lobate/{lobate.__version__}"
-    session.adapters.clear()
-    session.mount("", GuardedAdapter(private=private))
-    return session
 
 
 class GuardedAdapter(HTTPAdapter):
@@ -121,6 +111,11 @@ def _split_url(url: str) -> SplitResult:
         raise RefusedUrl(
             f"The address {url[:200]!r} is no web address (http:// or https:// and a host), and lobate requests no other. It "
             "comes from the catalogue or from the scene table: correct it there, or take the scene from another catalogue."
+        )
+    if parts.username is not None or parts.password is not None:
+        raise RefusedUrl(
+            f"The address of a file on {parts.hostname} holds a name or a password, and addresses end up in logs and results. "
+            "Take them out of the address, and keep them in ~/.netrc."
         )
     return parts
 

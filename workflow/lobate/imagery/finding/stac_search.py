@@ -30,7 +30,8 @@ from lobate.errors import UserError
 from lobate.imagery.catalogues import catalogue_url
 from lobate.imagery.fetching.http import root_cause
 from lobate.imagery.fetching.retry import RetryableError, RetryPolicy, StallGuard, is_retryable, parse_retry_after
-from lobate.imagery.fetching.ssrf_guard import UnresolvedHost, open_session
+from lobate.imagery.fetching.session import open_archive_session
+from lobate.imagery.fetching.ssrf_guard import UnresolvedHost
 from lobate.imagery.fetching.urls import one_line
 from lobate.settings.imagery import Catalogue
 
@@ -77,7 +78,7 @@ class StacTransport(StacApiIO):
 
     def __init__(self, settings: Catalogue) -> None:
         super().__init__(max_retries=None)
-        self.session = open_session(private=settings.allow_private)
+        self.session = self._authorized = open_archive_session(settings)
         self._url = catalogue_url(settings)
         self._retry_policy = RetryPolicy(tries=settings.tries, timeout_s=settings.timeout_s)
 
@@ -124,6 +125,9 @@ class StacTransport(StacApiIO):
             raise RetryableError(f"no answer, or an incomplete one ({root_cause(error)})") from None
 
     def _json_text(self, response: requests.Response) -> str:
+        refusal = self._authorized.authorization.refusal(str(response.url), response)
+        if refusal is not None:
+            raise refusal
         if is_retryable(response.status_code):
             answer = f"it answers {response.status_code} {response.reason or ''}".rstrip()
             raise RetryableError(answer, retry_after_s=parse_retry_after(response.headers.get("Retry-After", "")))
