@@ -16,6 +16,7 @@ from tests.imagery.access import keyless  # noqa: F401 - a fixture
 from tests.servers.files import FileServer, serving
 from tests.servers.s3 import s3_server  # noqa: F401 - a fixture
 from tests.servers.stac import stac_server  # noqa: F401 - a fixture
+from tests.servers.tls import authority, proxy  # noqa: F401 - fixtures
 from tests.servers.tokens import running_token_server, token_archive, token_server  # noqa: F401 - fixtures
 
 from lobate.imagery.compose_rgb import compose_rgb

@@ -22,7 +22,7 @@ from lobate.engine import stage  # before any verb: from here on it watches the 
 from lobate.engine.registry import ROOM_OF, ROOMS, load
 from lobate.engine.signature import Input, Output, Setting, all_parameters
 from lobate.engine.signature import Parameter as VerbParameter
-from lobate.io.network_environment import share_certificates
+from lobate.io.network_environment import prepare_network
 from lobate.store.store import Store
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def run(tokens: list[str]) -> int:
     """Run one command; return its exit status, which is 2 where the command line itself is wrong."""
-    share_certificates()
+    prepare_network()
     configure_log(None, names := _option_names(tokens))
     try:
         return _app(tokens, names)(tokens, exit_on_error=False, print_error=True, result_action="return_value") or 0

@@ -1,7 +1,7 @@
 """Proxies and certificates, from the environment: the same for catalogues, archives, token servers and model hubs.
 
 HTTPS_PROXY, HTTP_PROXY and NO_PROXY name proxies. REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE names a file with
-certificates of authorities; each library reads another of the three, so ``share_certificates`` sets them all.
+certificates of authorities; each library reads another of the three, so ``prepare_network`` sets them all.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from lobate.io.redaction import hide, hide_login
 CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 """The first that is set counts."""
 CERTIFICATE_FOLDER_VARIABLE = "SSL_CERT_DIR"
+HUB_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 BEGIN = b"-----BEGIN CERTIFICATE-----"
 BEGIN_TRUSTED = b"-----BEGIN TRUSTED CERTIFICATE-----"
 
 
-def share_certificates() -> None:
-    """Let every library of this process and its children take the certificates that one variable names."""
+def prepare_network() -> None:
+    """Let every library of this process take the certificates that one variable names, and hide what is secret."""
+    hide_secrets()
     path = _stated_certificates()[1]
     if path and Path(path).is_dir():
         os.environ.setdefault(CERTIFICATE_FOLDER_VARIABLE, path)
@@ -53,8 +55,10 @@ def certificates() -> str | None:
     return path
 
 
-def hide_proxy_passwords() -> None:
-    """Hide the passwords of the environment's proxies in the log."""
+def hide_secrets() -> None:
+    """Hide the passwords of the environment's proxies and the tokens of model hubs in the log."""
+    for name in HUB_TOKENS:
+        hide(os.environ.get(name, ""))
     for proxy in getproxies().values():
         try:
             parts = urlsplit(proxy)

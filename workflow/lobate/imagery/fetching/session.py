@@ -27,7 +27,7 @@ from lobate.imagery.fetching.retry import RetryableError
 from lobate.imagery.fetching.s3 import S3Archive
 from lobate.imagery.fetching.ssrf_guard import GuardedAdapter
 from lobate.imagery.fetching.token_file import Answer, Post, TokenFile
-from lobate.io.network_environment import certificates, hide_proxy_passwords
+from lobate.io.network_environment import certificates, hide_secrets
 from lobate.settings.imagery import Catalogue
 
 MAX_TOKEN_BYTES = 1 << 20
@@ -81,7 +81,7 @@ def open_session(*, private: bool, authorization: Anonymous | None = None, **lim
     session.adapters.clear()
     session.mount("", GuardedAdapter(private=private))
     session.verify = certificates() or True
-    hide_proxy_passwords()
+    hide_secrets()
     return session
 
 
