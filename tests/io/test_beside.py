@@ -182,7 +182,7 @@ def contents(tmp_path_factory):
 def read_raster(path):
     """Return all that lobate may read of a raster, or the error."""
     try:
-        with open_raster(path, require_crs=False) as dataset:
+        with open_raster(path, require_place=False) as dataset:
             small = (dataset.count, dataset.height // 2, dataset.width // 2)
             return (
                 dataset.driver,

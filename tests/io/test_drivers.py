@@ -104,7 +104,7 @@ def test_each_format_that_rasterio_can_write_opens_only_when_it_is_allowed(tmp_p
     opened = set()
     for path, driver in made.items():
         try:
-            with open_raster(path, require_crs=False) as dataset:
+            with open_raster(path, require_place=False) as dataset:
                 dataset.read()
             opened.add(driver)
         except UserError:

@@ -68,7 +68,7 @@ def test_bad_rasters_are_mistakes(tmp_path):
         pass
     with pytest.raises(UserError, match="no coordinate reference system"), open_raster(tmp_path / "bare.tif"):
         pass
-    with open_raster(tmp_path / "bare.tif", require_crs=False) as bare:
+    with open_raster(tmp_path / "bare.tif", require_place=False) as bare:
         assert bare.width == 2
 
 

@@ -187,7 +187,7 @@ def _tile_pixels(scenes: list[str], region: Region) -> int:
     if region.example:
         return region.example.side**2
     if _is_ready(scenes):
-        with open_raster(scenes[0], require_crs=False) as image:
+        with open_raster(scenes[0], require_place=False) as image:
             return image.width * image.height
     return TILE_PX**2
 
@@ -197,7 +197,7 @@ def _pixel_m(region: Region) -> float:
     ready = [scenes for scenes in scenes_by_tile(region.imagery).values() if _is_ready(scenes)]
     if not ready:
         return PIXEL_M
-    with open_raster(ready[0][0], require_crs=False) as image:
+    with open_raster(ready[0][0], require_place=False) as image:
         projected = image.crs is not None and image.crs.is_projected
         return image.res[0] * image.crs.linear_units_factor[1] if projected else PIXEL_M
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,13 +15,14 @@ import rasterio
 import rasterio.shutil
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from lobate.errors import UserError
 from lobate.io.drivers import RASTER_DRIVERS, RASTER_FORMATS, limit_rasterio
 from lobate.io.filekind import check_kind
 from lobate.io.grid import Grid
+from lobate.io.place import check_place
 from lobate.io.pointers import check_dataset, check_images_beside, points_elsewhere, raster_pointer_error
 
 BLOCK = 512
@@ -29,14 +31,18 @@ BLOCK = 512
 os.environ.setdefault("GDAL_CACHEMAX", "64")
 
 limit_rasterio()
+warnings.filterwarnings(
+    "ignore", category=NotGeoreferencedWarning
+)  # check_place refuses such a raster in one paragraph
 
 
 @contextmanager
 def open_raster(
-    path: str | Path, *, require_crs: bool = True, drivers: Sequence[str] = RASTER_DRIVERS
+    path: str | Path, *, require_place: bool = True, drivers: Sequence[str] = RASTER_DRIVERS
 ) -> Iterator[DatasetReader]:
     """Open a raster; errors of GDAL, on opening or on reading in the block, become a UserError.
 
+    A raster without a place on Earth is refused, but for ``require_place``. `io.validity` gives the pixels with data.
     ``drivers`` are the allowed formats, whatever the file's suffix.
     """
     if not str(path).startswith("/vsi") and not Path(path).exists():
@@ -44,11 +50,8 @@ def open_raster(
     check_kind(path)
     try:
         with open_with_drivers(path, drivers) as dataset:
-            if require_crs and dataset.crs is None:
-                raise UserError(
-                    f"The raster {path} has no coordinate reference system, so its place on Earth is unknown. "
-                    "Assign the right one, for instance with gdal_edit.py -a_srs, and run again."
-                )
+            if require_place:
+                check_place(dataset, path)
             yield dataset
     except (RasterioError, CPLE_BaseError) as error:  # the latter for a broken file beside the raster
         if points_elsewhere(path):
@@ -63,6 +66,12 @@ def read_grid(path: str | Path) -> Grid:
     """Return the grid of a raster."""
     with open_raster(path) as dataset:
         return Grid.from_raster(dataset)
+
+
+def scale_and_offset(dataset: DatasetReader, index: int = 1) -> tuple[float, float]:
+    """Return a band's scale and offset, 1 and 0 where they are not set; some writers say so by a scale of 0."""
+    scale, offset = dataset.scales[index - 1], dataset.offsets[index - 1]
+    return (1.0, 0.0) if scale == 0 else (scale, offset)
 
 
 def open_with_drivers(path: str | Path, drivers: Sequence[str]) -> DatasetReader:
@@ -130,9 +139,8 @@ class CogWriter:
             "interleave": "pixel",
             "bigtiff": "IF_SAFER",
             "sparse_ok": True,
+            "photometric": "RGB" if photometric_rgb else "MINISBLACK",  # GDAL would call the last of four bands alpha
         }
-        if photometric_rgb:
-            self._profile["photometric"] = "RGB"
         self._descriptions = descriptions
         self._predictor = "YES" if smooth else "NO"
 

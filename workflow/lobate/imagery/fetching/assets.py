@@ -308,7 +308,7 @@ def _check_raster(asset: Asset, path: Path) -> None:
     try:
         if not first_bytes.startswith(IMAGE_SIGNATURES):
             raise UserError("neither TIFF nor JPEG 2000")
-        with open_raster(path, require_crs=False) as raster:
+        with open_raster(path, require_place=False) as raster:
             raster.read(1, window=((raster.height - 1, raster.height), (raster.width - 1, raster.width)))
     except UserError:
         raise UserError(
@@ -323,5 +323,5 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _has_crs(path: Path) -> bool:
-    with open_raster(path, require_crs=False) as raster:
+    with open_raster(path, require_place=False) as raster:
         return raster.crs is not None

@@ -1,0 +1,120 @@
+"""A raster without a place on Earth is refused; the advice places it, and what is placed is taken."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.warp import transform as warp_points
+
+from lobate.errors import UserError
+from lobate.io.raster import open_raster
+
+SIDE, LEFT, TOP, PIXEL = 40, 500_000.0, 4_000_000.0, 10.0
+PLACED = Affine(PIXEL, 0, LEFT, 0, -PIXEL, TOP)
+CORNERS = [(0, 0), (0, SIDE), (SIDE, 0), (SIDE, SIDE)]
+LOCAL = (
+    'LOCAL_CS["site",UNIT["metre",1]]',
+    'ENGCRS["mine",EDATUM["x"],CS[Cartesian,2],AXIS["x",east],AXIS["y",north],LENGTHUNIT["metre",1]]',
+    "EPSG:4978",
+)
+
+
+def write(path, **place):
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, dtype="uint8", height=SIDE, width=SIDE, **place
+    ) as target:
+        target.write(np.random.default_rng(0).integers(1, 255, (1, SIDE, SIDE)).astype("uint8"))
+    return path
+
+
+def control_points(crs):
+    points = []
+    for row, col in CORNERS:
+        (x,), (y,) = warp_points("EPSG:32644", crs, [LEFT + PIXEL * col], [TOP - PIXEL * row])
+        points.append(GroundControlPoint(row, col, x, y))
+    return points
+
+
+def refused(path):
+    with pytest.raises(UserError) as caught, open_raster(path):
+        pass
+    message = str(caught.value)
+    assert "\n" not in message and str(path) in message
+    return message
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32644", "EPSG:4326", "EPSG:3857"])
+def test_the_line_for_control_points_places_them(tmp_path, crs):
+    path = write(tmp_path / "points.tif", gcps=control_points(crs), crs=crs)
+    message = refused(path)
+    assert "placed by ground control points only" in message
+    line = re.search(r"gdalwarp -t_srs \S+ -dstalpha points\.tif points_placed\.tif", message)[0]
+    if not shutil.which("gdalwarp"):
+        pytest.skip("no gdalwarp")
+    subprocess.run(shlex.split(f"{line} -q"), cwd=tmp_path, check=True)
+    with open_raster(tmp_path / "points_placed.tif") as placed:
+        (left,), (top,) = warp_points(placed.crs, "EPSG:32644", [placed.bounds.left], [placed.bounds.top])
+        assert abs(left - LEFT) < 2 * PIXEL and abs(top - TOP) < 2 * PIXEL
+
+
+def test_control_points_without_a_system_are_asked_for_it(tmp_path):
+    assert "gdalwarp -s_srs EPSG:<code of the points> -t_srs" in refused(
+        write(tmp_path / "points.tif", gcps=control_points("EPSG:32644"), crs=CRS())
+    )
+
+
+@pytest.mark.parametrize("transform", [None, Affine.identity(), Affine.scale(1, -1)])
+def test_a_crs_alone_is_no_place(tmp_path, transform):
+    path = write(tmp_path / "bare.tif", crs="EPSG:32644", **({"transform": transform} if transform else {}))
+    message = refused(path)
+    assert "has a coordinate reference system, but no geotransform" in message
+    line = re.search(r"gdal_translate -a_ullr .*", message)[0]
+    if not shutil.which("gdal_translate"):
+        pytest.skip("no gdal_translate")
+    corners = {"<left>": LEFT, "<top>": TOP, "<right>": LEFT + SIDE * PIXEL, "<bottom>": TOP - SIDE * PIXEL}
+    for word, value in corners.items():
+        line = line.replace(word, str(value))
+    subprocess.run(shlex.split(f"{line} -q"), cwd=tmp_path, check=True)
+    with open_raster(tmp_path / "bare_placed.tif") as placed:
+        assert placed.transform == PLACED
+
+
+def test_neither_is_told_in_one_go(tmp_path):
+    message = refused(write(tmp_path / "none.tif"))
+    assert "has no coordinate reference system and no geotransform" in message
+    assert "gdal_translate -a_srs EPSG:<code> -a_ullr" in message
+
+
+def test_a_geotransform_alone_is_no_place(tmp_path):
+    assert "has no coordinate reference system, so" in refused(write(tmp_path / "none.tif", transform=PLACED))
+
+
+@pytest.mark.parametrize("crs", LOCAL)
+def test_a_local_system_is_no_place(tmp_path, crs):
+    assert "local or engineering" in refused(write(tmp_path / "local.tif", transform=PLACED, crs=crs))
+
+
+def test_degrees_beyond_the_earth_are_another_system_s(tmp_path):
+    message = refused(write(tmp_path / "wrong.tif", transform=PLACED, crs="EPSG:4326"))
+    assert "whose coordinates are degrees" in message and "500000" in message
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32644", "EPSG:32644+5773", "EPSG:3413", "ESRI:102025"])
+def test_a_placed_raster_is_taken(tmp_path, crs):
+    with open_raster(write(tmp_path / "placed.tif", transform=PLACED, crs=crs)) as raster:
+        assert raster.crs.is_projected
+
+
+def test_a_global_grid_that_counts_from_centres_is_taken(tmp_path):
+    path = write(tmp_path / "globe.tif", transform=Affine(9.25, 0, -182, 0, -4.55, 91), crs="EPSG:4326")
+    with open_raster(path) as raster:
+        assert raster.bounds.top == 91
