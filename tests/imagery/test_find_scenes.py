@@ -17,7 +17,7 @@ from tests.servers.stac import real_items
 from lobate.cli.main import main
 from lobate.errors import UserError
 from lobate.imagery.find_scenes import find_scenes, is_in_ranges, season_ranges
-from lobate.imagery.scene_table import read_table
+from lobate.imagery.scene_table import read_rows, read_table
 from lobate.settings.imagery import Catalogue, Clouds, Find
 
 pytestmark = pytest.mark.xdist_group("stac")
@@ -62,15 +62,17 @@ def finding(stac_server, tmp_path, request):
             stac_server.load(collection, items)
         path = tmp_path / "area.gpkg"
         gpd.GeoDataFrame({"n": [1]}, geometry=[area], crs=4326).to_file(path)
-        table, picture = tmp_path / "scenes.tsv", tmp_path / "coverage.png"
+        table, picture, listed = (tmp_path / name for name in ("scenes.tsv", "coverage.png", "scenes.geojson"))
         find_scenes(
             path,
             table,
             picture,
+            listed,
             find=Find(area=str(path), years=list(years), months=list(months)),
             clouds=Clouds(max_scene_cloud=limit),
             catalogue=Catalogue(url=stac_server.url, collection=collection, allow_private=True),
         )
+        assert read_rows(listed) == read_rows(table)
         return read_table(table)
 
     return find

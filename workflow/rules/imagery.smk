@@ -7,6 +7,7 @@ rule find_scenes:
     output:
         table=results("imagery/scenes.tsv"),
         coverage=results("imagery/coverage.png"),
+        collection=results("imagery/scenes.geojson"),
     log:
         results("logs/find_scenes.log"),
     localrule: True

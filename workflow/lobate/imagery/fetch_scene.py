@@ -24,7 +24,8 @@ from lobate.imagery.fetching.assets import (
 )
 from lobate.imagery.fetching.journal import Journal, open_journal, write_json_atomically
 from lobate.imagery.fetching.urls import strip_query
-from lobate.imagery.scene_table import Row, read_rows
+from lobate.imagery.scene_row import Row
+from lobate.imagery.scene_table import read_rows
 from lobate.io.digest import file_digest
 from lobate.settings.imagery import Catalogue
 

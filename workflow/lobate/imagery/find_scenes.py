@@ -21,6 +21,7 @@ from lobate.errors import UserError
 from lobate.imagery.finding.area import query_outline, read_area
 from lobate.imagery.finding.coverage import Coverage, count_in_words, measure_coverage
 from lobate.imagery.finding.items import CatalogueScene, latest_revision, read_items
+from lobate.imagery.item_collection import to_collection
 from lobate.imagery.scene_table import to_tsv
 from lobate.io.atomic import atomic_write
 from lobate.settings.imagery import Catalogue, Clouds, Find
@@ -40,12 +41,16 @@ def find_scenes(
     area: Annotated[Path | None, Input()],
     table: Annotated[Path, Output()],
     coverage: Annotated[Path, Output()],
+    collection: Annotated[Path | None, Output()] = None,
     *,
     find: Annotated[Find | None, Setting("imagery.find")],
     clouds: Annotated[Clouds, Setting("imagery.clouds")],
     catalogue: Annotated[Catalogue, Setting("imagery.catalogue")],
 ) -> None:
-    """Search a catalogue for the scenes of an area and season; write a table of them, and a map of their coverage."""
+    """Search a catalogue for the scenes of an area and season; write a table of them, and a map of their coverage.
+
+    ``collection`` is the table as a STAC item collection.
+    """
     if find is None or area is None:
         raise UserError(
             "The configuration does not say what to find. Give imagery.find with area (a vector file), years and months."
@@ -60,7 +65,7 @@ def find_scenes(
     _log_scenes(clear, cloudy, clouds)
     covered = measure_coverage(ground, [scene.footprint for scene in clear])
     _log_coverage(covered, cloudy, clouds)
-    _write(covered, clear, table, coverage)
+    _write(covered, clear, table, coverage, collection)
 
 
 def _search_scenes(settings: Catalogue, ground: BaseGeometry, ranges: list[DateRange]) -> list[CatalogueScene]:
@@ -157,15 +162,23 @@ def _no_clear_scene(area: Path, find: Find, clouds: Clouds, cloudy: list[Catalog
     )
 
 
-def _write(covered: Coverage, scenes: list[CatalogueScene], table: Path, picture: Path) -> None:
-    """Write table and map, each complete or not at all."""
+def _write(
+    covered: Coverage, scenes: list[CatalogueScene], table: Path, picture: Path, collection: Path | None
+) -> None:
+    """Write table, map and item collection, each complete or not at all."""
     from lobate.imagery.finding.coverage_map import draw_coverage
 
-    new_table, new_picture = (path.with_name(f".{path.name}.new") for path in (table, picture))
-    with atomic_write(table, new_table), atomic_write(picture, new_picture):  # the picture is renamed first
-        draw_coverage(covered, scenes, new_picture)
+    if collection is not None:
+        with atomic_write(collection, _new(collection)) as new_collection:
+            new_collection.write_text(to_collection(scenes), encoding="utf-8")
+    with atomic_write(table, _new(table)) as new_table, atomic_write(picture, _new(picture)) as new_picture:
+        draw_coverage(covered, scenes, new_picture)  # the picture is renamed first
         new_table.write_text(to_tsv(scene.row for scene in scenes), encoding="utf-8")
     log.info("scenes in the table: %d; tiles: %s", len(scenes), ", ".join(sorted({scene.tile for scene in scenes})))
+
+
+def _new(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
 
 
 def season_ranges(years: list[int], months: list[int]) -> list[DateRange]:

@@ -1,7 +1,7 @@
 """The scene table: the scenes of a region, as `find_scenes` writes them and the user edits them.
 
 Tab-separated text with one line a scene: ``scene tile date cloud_cover baseline source checksums``. The user may delete
-lines, comment them out with ``#``, or add columns. Checksums are the catalogue's: ``B04=<multihash in hex>;...``.
+lines, comment them out with ``#``, or add columns. A STAC item collection is taken too (`item_collection.py`). Checksums are the catalogue's: ``B04=<multihash in hex>;...``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lobate.errors import UserError
+from lobate.imagery.scene_row import COLUMNS, SCENE_NAME, TILE_NAME, Row, sort_key
 from lobate.io.filekind import check_kind
 from lobate.io.spreadsheet import escape_formulas, restore_formulas
 from lobate.settings.imagery import Imagery
@@ -21,9 +22,6 @@ from lobate.settings.imagery import Imagery
 if TYPE_CHECKING:
     import pandas
 
-COLUMNS = ("scene", "tile", "date", "cloud_cover", "baseline", "source", "checksums")
-SCENE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
-TILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 SCENES_DIR = Path("resources/scenes")
 """Folder of fetched scenes, with a folder for each; its checksums.json is written last."""
 
@@ -35,8 +33,6 @@ _FORMATS = {
     "source": (re.compile(r"https?://\S+"), "the address of the scene's STAC item"),
     "checksums": (re.compile(r"|[A-Za-z0-9_-]+=[0-9a-fA-F]+(;[A-Za-z0-9_-]+=[0-9a-fA-F]+)*"), "B04=<hex>;..."),
 }
-
-Row = dict[str, str]
 
 
 def read_table(path: Path) -> pandas.DataFrame:
@@ -53,26 +49,19 @@ def read_table(path: Path) -> pandas.DataFrame:
 
 def read_rows(path: Path) -> list[Row]:
     """Return the table like ``read_table``, as one mapping a scene with all values as text."""
-    lines = _read_lines(path)
-    header = next(lines, (0, []))[1]
-    missing = [name for name in COLUMNS if name not in header]
-    if missing:
-        raise UserError(
-            f"The scene table {path} has no column {' and '.join(missing)} in its first line. It must be tab-separated text "
-            f"with the columns {', '.join(COLUMNS)}, as snakemake find_scenes writes it; name such a table in imagery.scenes."
-        )
-    rows = [_parse_row(path, number, header, values) for number, values in lines]
+    text = _read_text(path)
+    rows = _rows_of_items(path, text) if text.lstrip()[:1] == "{" else _rows_of_lines(path, text)
     if not rows:
         raise UserError(
             f"The scene table {path} names no scene. Keep at least one line, or run snakemake find_scenes again."
         )
     _check_unique(path, rows)
-    return sorted(rows, key=_sort_key)
+    return sorted(rows, key=sort_key)
 
 
 def to_tsv(rows: Iterable[Row]) -> str:
     """Return the text of a table, sorted: the same scenes give the same bytes."""
-    lines = [COLUMNS, *(tuple(row[name] for name in COLUMNS) for row in sorted(rows, key=_sort_key))]
+    lines = [COLUMNS, *(tuple(row[name] for name in COLUMNS) for row in sorted(rows, key=sort_key))]
     return "".join("\t".join(map(escape_formulas, line)) + "\n" for line in lines)
 
 
@@ -107,15 +96,10 @@ def fetched_dem_path(region: str) -> str:
     return f"resources/dem/{region}.tif"
 
 
-def _sort_key(row: Row) -> tuple[str, str, str]:
-    return row["tile"], row["date"], row["scene"]
-
-
-def _read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield number and values of each line that is neither empty nor a comment."""
+def _read_text(path: Path) -> str:
     check_kind(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(
             f"The scene table {path} cannot be read: {error.strerror}. Check the path in imagery.scenes."
@@ -125,6 +109,39 @@ def _read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             f"The scene table {path} is not text in UTF-8. Save it as tab-separated text, or copy the table that snakemake "
             "find_scenes writes."
         ) from None
+
+
+def _rows_of_items(path: Path, text: str) -> list[Row]:
+    """Return the rows of a STAC item collection."""
+    from lobate.imagery.item_collection import read_collection  # imports shapely, which a table of lines does not need
+
+    rows = read_collection(path, text)
+    for row in rows:
+        for name, value in row.items():
+            required = _required_format(name, value)
+            if required:
+                raise UserError(
+                    f"The item {row['scene']} of the scene table {path}: the {name} is {value[:80]!r}, but must be {required}. "
+                    "Correct the item."
+                )
+    return rows
+
+
+def _rows_of_lines(path: Path, text: str) -> list[Row]:
+    """Return the rows of tab-separated text."""
+    lines = _read_lines(path, text)
+    header = next(lines, (0, []))[1]
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise UserError(
+            f"The scene table {path} has no column {' and '.join(missing)} in its first line. It must be tab-separated text "
+            f"with the columns {', '.join(COLUMNS)}, as snakemake find_scenes writes it; name such a table in imagery.scenes."
+        )
+    return [_parse_row(path, number, header, values) for number, values in lines]
+
+
+def _read_lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield number and values of each line that is neither empty nor a comment."""
     try:
         for number, values in enumerate(csv.reader(text.splitlines(), delimiter="\t"), start=1):
             if any(value.strip() for value in values) and not values[0].startswith("#"):

@@ -175,7 +175,7 @@ class Imagery(Section):
     catalogue: Catalogue = Catalogue()
     """The source of scenes and elevation."""
     scenes: ProjectPath | None = None
-    """Table of the scenes to use (TSV, as `find_scenes` writes it), checked by a person and kept under resources/."""
+    """Table of the scenes to use (TSV, as `find_scenes` writes it, or a STAC item collection), checked by a person and kept under resources/."""
     tiles: dict[TileName, Annotated[list[ProjectPath], Field(min_length=1), OneOrMore]] = {}
     """Products that you have already, instead of `scenes`. Tile name -> its scenes: .SAFE folders or zips, folders with a STAC item and bands, or GeoTIFFs of several bands, also 8-bit RGB."""
     bands: Annotated[list[str], Field(min_length=1)] = ["B04", "B03", "B02"]

@@ -21,7 +21,7 @@ from lobate.imagery.fetching.checksum import Checksum, parse_checksum
 from lobate.imagery.fetching.journal import Journal
 from lobate.imagery.fetching.urls import sibling_url, strip_query
 from lobate.imagery.reading.stacitem import band_asset
-from lobate.imagery.scene_table import SCENE_NAME, Row
+from lobate.imagery.scene_row import SCENE_NAME, Row
 from lobate.io.raster import open_raster
 
 log = logging.getLogger(__name__)

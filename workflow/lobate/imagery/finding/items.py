@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 
 from lobate.imagery.finding.antimeridian import cut_at_antimeridian
 from lobate.imagery.reading.scene import COMMON_NAMES, find_date
-from lobate.imagery.scene_table import SCENE_NAME, Row
+from lobate.imagery.scene_row import SCENE_NAME, Row
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -55,6 +55,7 @@ class CatalogueScene:
     generated: str = ""
     """Time of the product's generation."""
     checksums: dict[str, str] = field(default_factory=dict, hash=False)
+    item: Json = field(default_factory=dict, hash=False, compare=False, repr=False)
 
     @property
     def row(self) -> Row:
@@ -107,6 +108,7 @@ def read_item(item: Json, collection_url: str) -> CatalogueScene:
         _overpass(properties, names),
         str(properties.get("s2:generation_time") or properties.get("created") or ""),
         _checksums(_mapping(item.get("assets"))),
+        item,
     )
 
 
@@ -223,11 +225,12 @@ def _overpass(properties: Json, names: list[str]) -> str:
 
 
 def _checksums(assets: Json) -> dict[str, str]:
-    digests = {
-        BAND_OF_ASSET[name]: _mapping(asset).get("file:checksum")
-        for name, asset in assets.items()
-        if name in BAND_OF_ASSET
-    }
+    """Return band -> digest; of several resolutions (B04_10m, B04_20m) the finest, which is the one that is fetched."""
+    digests: dict[str, Any] = {}
+    for name in sorted(assets):
+        band = BAND_OF_ASSET.get(re.sub(r"_\d\dm$", "", name))
+        if band:
+            digests.setdefault(band, _mapping(assets[name]).get("file:checksum"))
     return {
         band: digest
         for band, digest in digests.items()
