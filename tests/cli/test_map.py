@@ -290,3 +290,11 @@ def test_killed_in_the_middle_nothing_half_written_is_left(tmp_path, model, capf
     assert main(words) == 0
     assert len(read_layer(tmp_path / "out.gpkg", "kept")) >= 0
     assert "restored compose_rgb" in capfd.readouterr().err
+
+
+def test_a_model_that_learnt_nothing_is_told_before_it_maps(tmp_path, capfd):
+    network = Network(backbone="mobilenetv2_050", weights="none", aspp_channels=8, low_level_channels=8)
+    path = tmp_path / "tampered.safetensors"
+    modelfile.save(path, build(network, seed=0), {"threshold": 0.5, "learnt_nothing": "its IoU is low"})
+    mapped(tmp_path / "none.tif", "--model", path, "--out", tmp_path / "out.gpkg", status=2)
+    assert "THE MODEL LEARNT NOTHING: its IoU is low." in capfd.readouterr().out

@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 
 from lobate.cli.main import main
 from lobate.cli.show import describe_model
+from lobate.errors import UserError
 from lobate.network.header import METADATA_KEY
 
 HEADER = {
@@ -103,3 +104,21 @@ def test_what_is_no_model_ends_in_a_paragraph(tmp_path, monkeypatch, capfd, cont
     assert "damaged" in told
     assert "Traceback" not in told
     assert not (tmp_path / "out.onnx").exists()
+
+
+def test_a_model_that_learnt_nothing_says_so_above_its_numbers(model, monkeypatch):
+    assert "LEARNT NOTHING" not in describe_model(model)
+    state = {"a.weight": np.zeros((500, 3), "f4")}
+    header = json.dumps(HEADER | {"learnt_nothing": "its IoU is low"})
+    save_file(state, model.with_name("tampered.safetensors"), metadata={METADATA_KEY: header})
+    text = describe_model(model.with_name("tampered.safetensors"))
+    assert text.splitlines()[1].startswith("  THE MODEL LEARNT NOTHING: its IoU is low.")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert "\033[31m  THE MODEL LEARNT NOTHING" in describe_model(model.with_name("tampered.safetensors"))
+
+
+def test_a_header_that_says_something_else_is_not_sound(model):
+    header = HEADER | {"learnt_nothing": 7}
+    save_file({"a.weight": np.zeros((500, 3), "f4")}, model, metadata={METADATA_KEY: json.dumps(header)})
+    with pytest.raises(UserError, match="learnt_nothing"):
+        describe_model(model)

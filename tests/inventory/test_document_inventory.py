@@ -114,6 +114,15 @@ def test_a_map_of_a_model_that_learnt_nothing_says_so_first(folder):
     assert text.index("LEARNT NOTHING") < text.index("What the detections turned out to be")
 
 
+def test_so_does_one_whose_model_s_header_says_it(folder):
+    assert "learnt_nothing" not in documented(folder)[1]["model"]
+    header = json.dumps(HEADER | {"learnt_nothing": "its IoU is low"})
+    save_file({"w": np.zeros(1)}, folder / "model.safetensors", metadata={"lobate": header})
+    text, metadata = documented(folder)
+    assert metadata["model"]["learnt_nothing"] == "its IoU is low"
+    assert '<span style="color:red">**THE MODEL LEARNT NOTHING**: its IoU is low.' in text
+
+
 def test_the_papers_table_as_text(folder):
     text, _ = documented(folder)
     for row in ("in another inventory too | 2", "rejected in the review | 3", "**total** | 6"):

@@ -29,9 +29,7 @@ LOCAL = (
 
 
 def write(path, **place):
-    with rasterio.open(
-        path, "w", driver="GTiff", count=1, dtype="uint8", height=SIDE, width=SIDE, **place
-    ) as target:
+    with rasterio.open(path, "w", driver="GTiff", count=1, dtype="uint8", height=SIDE, width=SIDE, **place) as target:
         target.write(np.random.default_rng(0).integers(1, 255, (1, SIDE, SIDE)).astype("uint8"))
     return path
 

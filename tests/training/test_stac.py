@@ -80,3 +80,9 @@ def test_random_weights_are_not_called_pretrained(tmp_path, item):
     header = {**HEADER, "architecture": {**HEADER["architecture"], "weights": "none"}}
     properties = stac_item(header, tmp_path / "model.safetensors", None)["properties"]
     assert (properties["mlm:pretrained"], properties["mlm:pretrained_source"]) == (False, None)
+
+
+def test_a_model_that_learnt_nothing_says_so(item, tmp_path):
+    assert "lobate:learnt_nothing" not in item["properties"]
+    tampered = stac_item(HEADER | {"learnt_nothing": "its IoU is low"}, tmp_path / "model.safetensors", None)
+    assert tampered["properties"]["lobate:learnt_nothing"] == "its IoU is low"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from lobate.cli.alarm import nothing_lines
 from lobate.errors import UserError
 from lobate.io.filekind import check_kind
 from lobate.io.jsonfile import read_json, write_json
@@ -160,6 +161,7 @@ def map_scenes(
             "A limit of elevation or slope needs a DEM. Give elevations with --dem, or leave the limit out."
         )
     header = _header(model)
+    sys.stdout.write("".join(f"{line}\n" for line in nothing_lines([header.get("learnt_nothing")])))
     _check(images, [model, *filter(None, [dem, input_stretch.stretch])], out)
     for path in images if input_stretch.band_order is None else ():
         _check_bands(path, len(_bands(header)))

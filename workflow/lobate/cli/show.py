@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lobate.cli.alarm import nothing_lines
 from lobate.network.header import count_parameters, read_header
 
 BAR = 40
@@ -13,7 +14,7 @@ BAR = 40
 def describe_model(path: Path) -> str:
     """Return the header of a model file as text. Raises UserError if the file is not a model."""
     header = read_header(path)
-    lines = [f"{path.name}: {_network(header)}"]
+    lines = [f"{path.name}: {_network(header)}", *nothing_lines([header.get("learnt_nothing")])]
     lines += [f"  {name:20} {value}" for name, value in _facts(header, count_parameters(path)) if value is not None]
     return "\n".join([*lines, *_curve(header.get("calibration") or [])]) + "\n"
 

@@ -6,10 +6,10 @@ with it; the table shows the order of the numbers, and where a run of the paper'
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
+from lobate.cli.alarm import nothing_lines
 from lobate.cli.numbers import interval, known, percent
 from lobate.figures.facts import landform_iou
 from lobate.figures.report_page.new_ground import in_a_sentence, read_test, selected_on
@@ -34,7 +34,7 @@ def summary(region: Region) -> str:
     threshold = read_json(folder / "mapping/threshold.json", THRESHOLD)
     lines = [
         f"Region {region.region}" + (" (synthetic: nothing in it was ever observed)" if region.example else ""),
-        *_learnt_nothing(selection, threshold),
+        *nothing_lines(reasons_of_nothing(selection, threshold)),
         f"  inventory  {folder / 'inventory/inventory.gpkg'}: {_landforms(compiled, region.landform)}",
         f"  map        {folder / 'figures/map.png'}"
         + ("" if (folder / "figures/map.png").exists() else " (not made yet)"),
@@ -50,15 +50,6 @@ def reasons_of_nothing(selection: dict[str, Any], threshold: dict[str, Any]) -> 
     """Return why the chosen model learnt nothing: by its verdict, and by its map."""
     chosen = next(facts for facts in selection["rounds"] if facts["trained_in"] == selection["chosen"])
     return [reason for reason in (chosen.get("learnt_nothing"), threshold.get("learnt_nothing")) if reason]
-
-
-def _learnt_nothing(selection: dict[str, Any], threshold: dict[str, Any]) -> list[str]:
-    """Return lines, in red on a terminal, if the chosen model learnt nothing."""
-    lines = [
-        f"  THE MODEL LEARNT NOTHING: {reason}. No number below says anything about landforms."
-        for reason in reasons_of_nothing(selection, threshold)
-    ]
-    return [f"\033[31m{line}\033[0m" if sys.stdout.isatty() else line for line in lines]
 
 
 def _threshold(record: dict[str, Any]) -> str:

@@ -23,3 +23,14 @@ def landform_iou(ious: dict[str, float | None] | None) -> float | None:
     """Return the landform's IoU from the IoUs by class; None where it is unknown."""
     value = (ious or {}).get("landform")
     return None if value is None else float(value)
+
+
+def alarm_of(record: dict[str, Any], who: str = "The model") -> str:
+    """Return that ``who`` learnt nothing, and why, from a verdict, a row of the rounds or a threshold; "" if it learnt."""
+    reason = record.get("learnt_nothing")
+    return f"{who} learnt nothing: {reason}." if reason else ""
+
+
+def alarm_of_rounds(selection: dict[str, Any]) -> str:
+    """Return which rounds learnt nothing, and why; "" for none."""
+    return " ".join(alarm_of(record, f"Round {record['round']}") for record in selection["rounds"]).strip()

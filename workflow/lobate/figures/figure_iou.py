@@ -10,6 +10,7 @@ import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
+from lobate.figures.facts import alarm_of, read_facts
 from lobate.io.jsonfile import parse_json
 from lobate.settings.figures import Figures
 
@@ -38,8 +39,15 @@ def figure_iou(
 
     rounds = metrics_by_round(metrics, verdicts)
     with styled():
-        save(draw_iou(rounds, landform, target_iou), png, pdf, figures.dpi)
+        save(draw_iou(rounds, landform, target_iou), png, pdf, figures.dpi, _alarm(verdicts))
     log.info("IoU of %d rounds drawn", len(rounds))
+
+
+def _alarm(verdicts: list[Path]) -> str:
+    """Return which rounds learnt nothing, and why; "" for none."""
+    what = "a verdict.json written by `train`"
+    said = [read_facts(path, lambda facts: alarm_of(facts, f"Round {facts['round']}"), what) for path in verdicts]
+    return " ".join(dict.fromkeys(filter(None, said)))
 
 
 def metrics_by_round(metrics: list[Path], verdicts: list[Path]) -> dict[int, pd.DataFrame]:

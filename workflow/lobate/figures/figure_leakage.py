@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from lobate.engine.signature import Input, Output, Setting
-from lobate.figures.facts import landform_iou, read_facts
+from lobate.figures.facts import alarm_of_rounds, landform_iou, read_facts
 from lobate.settings.figures import Figures
 
 log = logging.getLogger(__name__)
@@ -58,8 +58,9 @@ def figure_leakage(
     protocols = read_facts(
         leakage, lambda facts: protocols_of(facts, trained, folds), "a leakage.json written by `split-patches`"
     )
+    alarm = read_facts(selection, alarm_of_rounds, "a selection.json written by `select-model`")
     with styled():
-        save(draw_leakage(protocols, landform), png, pdf, figures.dpi)
+        save(draw_leakage(protocols, landform), png, pdf, figures.dpi, alarm)
     log.info("leakage of %d split methods drawn", len(protocols))
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
-from lobate.figures.facts import read_facts
+from lobate.figures.facts import alarm_of, read_facts
 from lobate.io.vector import read_layer
 from lobate.settings.figures import Figures
 
@@ -49,11 +49,12 @@ def figure_precision_recall(
     from lobate.figures.drawing.style import save, styled
 
     pixels = read_facts(threshold, pixel_curve, "a threshold.json written by `choose-threshold`")
+    alarm = read_facts(threshold, alarm_of, "a threshold.json written by `choose-threshold`")
     overlaps = read_facts(scores, overlap_curves, "a scores.json written by `score`")
     tables = {layer: _read_cases(cases, layer) for layer in COLUMNS}
     detections = {"all": detection_curve(tables), "unseen": detection_curve(_on_unseen_ground(tables))}
     with styled():
-        save(draw_precision_recall(pixels, detections, overlaps, landform), png, pdf, figures.dpi)
+        save(draw_precision_recall(pixels, detections, overlaps, landform), png, pdf, figures.dpi, alarm)
     log.info("precision and recall of %d detections drawn", len(tables["hits"]) + len(tables["unmatched"]))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from lobate.engine.signature import Input, Output, Setting
-from lobate.figures.facts import read_facts
+from lobate.figures.facts import alarm_of, read_facts
 from lobate.settings.figures import Figures
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ class Reliability:
     error: float | None
     landform_share: float | None
     threshold: float
+    alarm: str = ""
 
 
 def figure_reliability(
@@ -47,7 +48,7 @@ def figure_reliability(
 
     reliability = read_facts(threshold, reliability_of_map, "a threshold.json written by `choose-threshold`")
     with styled():
-        save(draw_reliability(reliability, landform), png, pdf, figures.dpi)
+        save(draw_reliability(reliability, landform), png, pdf, figures.dpi, reliability.alarm)
     log.info("reliability of %d bins drawn", len(reliability.bins))
 
 
@@ -55,7 +56,8 @@ def reliability_of_map(record: dict[str, Any]) -> Reliability:
     """Return the calibration in a threshold.json."""
     calibration = record["calibration"]
     bins = [_bin(*values) for values in calibration["bins"]]
-    return Reliability(bins, calibration["error"], calibration["landform_share"], float(record["threshold"]))
+    error, share = calibration["error"], calibration["landform_share"]
+    return Reliability(bins, error, share, float(record["threshold"]), alarm_of(record))
 
 
 def _bin(predicted: float, observed: float, km2: float) -> Bin:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from lobate.engine.signature import Input, Output, Setting
-from lobate.figures.facts import landform_iou, read_facts
+from lobate.figures.facts import alarm_of_rounds, landform_iou, read_facts
 from lobate.settings.figures import Figures
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,9 @@ def figure_rounds(
     from lobate.figures.drawing.style import save, styled
 
     rounds, target = read_facts(selection, rounds_and_target, "a selection.json written by `select-model`")
+    alarm = read_facts(selection, alarm_of_rounds, "a selection.json written by `select-model`")
     with styled():
-        save(draw_rounds(rounds, target, landform), png, pdf, figures.dpi)
+        save(draw_rounds(rounds, target, landform), png, pdf, figures.dpi, alarm)
     log.info("%d rounds drawn, %d of them rest", len(rounds), sum(training_round.rests for training_round in rounds))
 
 

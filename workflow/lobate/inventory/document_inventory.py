@@ -35,6 +35,8 @@ FILES = (
 )
 THRESHOLD = "a threshold.json written by `choose-threshold`"
 SYNTHETIC = "**SYNTHETIC**: this world was made up by lobate to try itself on; nothing in it was ever observed."
+ALARM = "learnt_nothing"
+"""Field of a model's header, and of the map's threshold, where the model learnt nothing."""
 MODEL_FIELDS = (
     "architecture",
     "bands",
@@ -161,7 +163,7 @@ def _scenes_with_pixels(facts: dict[str, Any]) -> list[dict[str, Any]]:
 def _read_model(path: Path) -> dict[str, Any]:
     """Return the fields of the model's header that describe it; the weights are not read."""
     header = read_header(path)
-    return {name: header.get(name) for name in MODEL_FIELDS}
+    return {name: header.get(name) for name in MODEL_FIELDS} | ({ALARM: header[ALARM]} if header.get(ALARM) else {})
 
 
 def format_readme(metadata: dict[str, Any]) -> str:
@@ -169,7 +171,7 @@ def format_readme(metadata: dict[str, Any]) -> str:
     parts = [
         f"# {metadata['title']}",
         SYNTHETIC if metadata["synthetic"] else "",
-        _learnt_nothing_section(metadata["threshold"]),
+        _learnt_nothing_section(metadata["model"], metadata["threshold"]),
         _detections_section(metadata["account"]["detections"]),
         _numbers_section(metadata["account"]["inventory"], metadata["landform"]),
         _accuracy_section(metadata["accuracy"]) if "accuracy" in metadata else "",
@@ -189,11 +191,12 @@ def _attribute_rows(attributes: list[dict[str, str]]) -> Iterable[tuple[str, ...
     return ((f"`{attribute['name']}`", attribute["kind"], attribute["about"]) for attribute in attributes)
 
 
-def _learnt_nothing_section(threshold: dict[str, Any] | None) -> str:
-    if threshold is None or not threshold["learnt_nothing"]:
-        return ""
-    return (
-        f"**THE MODEL LEARNT NOTHING**: {threshold['learnt_nothing']}. No number below says anything about landforms."
+def _learnt_nothing_section(*said: dict[str, Any] | None) -> str:
+    """Return why the model learnt nothing, by its header and by its map, in red where Markdown may be coloured; else ""."""
+    reasons = [facts[ALARM] for facts in said if facts and facts.get(ALARM)]
+    return "\n\n".join(
+        f'<span style="color:red">**THE MODEL LEARNT NOTHING**: {reason}. No number below says anything about landforms.</span>'
+        for reason in reasons
     )
 
 

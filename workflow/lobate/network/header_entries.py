@@ -72,6 +72,7 @@ class Header(_Entries):
     dataset: str | None = None
     digest: str | None = None
     landform: str | None = None
+    learnt_nothing: str | None = None
     libraries: dict[str, str] = {}
     licence: str | None = None
     lobate: str | None = None

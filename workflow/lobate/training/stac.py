@@ -59,6 +59,7 @@ def _properties(header: dict[str, Any], model: Path) -> dict[str, Any]:
         "mlm:hyperparameters": architecture,
         "mlm:input": [_input(header)],
         "mlm:output": [_output(header)],
+        **({"lobate:learnt_nothing": header["learnt_nothing"]} if header.get("learnt_nothing") else {}),
         "lobate:validation_iou": header.get("validation_iou"),
         "lobate:validation_iou_other": header.get("validation_iou_other"),
         "lobate:stretch": header.get("stretch"),

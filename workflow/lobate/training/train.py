@@ -40,7 +40,8 @@ def train(
 
     ``patches`` are the patch files of ``tiles``, in this order, and ``mined`` those of earlier rounds; ``ignored`` holds the
     pixels of both that may show an unknown landform. ``weights`` is the file that training.network.weights names, if any. Writes the best model by validation IoU of the landform, the curves
-    (``metrics`` as CSV, ``events`` for TensorBoard) and the facts of the best evaluation (``verdict``). Raises UserError for
+    (``metrics`` as CSV, ``events`` for TensorBoard) and the facts of the best evaluation (``verdict``). The header of a model
+    that learnt nothing says so, for all who open it. Raises UserError for
     data that do not match or show no landform, and when the loss diverges or memory runs out.
     """
     from lobate.network.modelfile import save
@@ -50,7 +51,8 @@ def train(
 
     data = read_data(patches, tiles, split, mined or [], ignored=ignored)
     net, state, facts = run_experiment(data, network, schedule, augment, (seed, round), weights)
-    save(model, net, {"round": round, "seed": seed} | {name: facts[name] for name in HEADER_FACTS})
+    said = {"learnt_nothing": facts["learnt_nothing"]} if facts["learnt_nothing"] else {}
+    save(model, net, {"round": round, "seed": seed} | {name: facts[name] for name in HEADER_FACTS} | said)
     write_metrics(metrics, state.rows)
     write_events(events, scalars_of(state.rows))
     write_json(verdict, facts)

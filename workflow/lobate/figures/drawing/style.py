@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
@@ -24,6 +26,10 @@ PAGE_WIDTH = 7.2
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
+RED = "#C00000"
+"""For alarms only: no data are drawn in it."""
+LETTERS_PER_INCH = 14
+"""Bold letters of an alarm."""
 INK, GREY, PALE = "#222222", "#777777", "#E6E6E6"
 
 RC_PARAMS: dict[RcKeyType, Any] = {
@@ -63,7 +69,17 @@ def new_figure(height: float, width: float = PAGE_WIDTH) -> Figure:
     return figure
 
 
-def save(figure: Figure, png: Path, pdf: Path, dpi: int) -> None:
-    """Write both files without dates and program names, so that the same figure gives the same bytes."""
-    figure.savefig(png, format="png", dpi=dpi, metadata={"Software": None})
-    figure.savefig(pdf, format="pdf", dpi=dpi, metadata={"Creator": None, "Producer": None, "CreationDate": None})
+def save(figure: Figure, png: Path, pdf: Path, dpi: int, alarm: str = "") -> None:
+    """Write both files without dates and program names, so that the same figure gives the same bytes.
+
+    An ``alarm`` stands in red above the figure, on a strip of its own.
+    """
+    strip: dict[str, Any] = {}
+    if alarm:
+        width, height = figure.get_size_inches()
+        words = fill(alarm, int(width * LETTERS_PER_INCH))
+        figure.text(0.1 / width, 1 + 0.06 / height, words, color=RED, weight="bold", va="bottom")
+        strip = {"bbox_inches": Bbox([[0, 0], [width, height + 0.12 + 0.15 * (1 + words.count("\n"))]])}
+    figure.savefig(png, format="png", dpi=dpi, metadata={"Software": None}, **strip)
+    about = {"Creator": None, "Producer": None, "CreationDate": None}
+    figure.savefig(pdf, format="pdf", dpi=dpi, metadata=about, **strip)
