@@ -61,7 +61,10 @@ def test_the_tally_is_one_of_all_batches():
         "overall": pytest.approx(0.416667),
     }
     good, bad = torch.log1p(torch.exp(torch.tensor([-2.0, 2.0]))).tolist()
-    assert result.loss == pytest.approx((3 * good + 2 * bad) / 5, abs=1e-6)
+    assert result.loss == result.weighted_loss == pytest.approx((3 * good + 2 * bad) / 5, abs=1e-6)
+    # background: wrong, right; landform: right, right, wrong
+    weighted = metrics.compute([1.0, 4.0]).weighted_loss
+    assert weighted == pytest.approx((good + bad + 4 * (2 * good + bad)) / 14, abs=1e-6)
 
 
 def test_the_best_threshold_is_found_by_iou():

@@ -1,4 +1,5 @@
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from lobate.network.modelfile import load
 from lobate.training import loop
 from lobate.training.checkpoint import SCRATCH_VARIABLE
 from lobate.training.metrics import MetricAccumulator
+from lobate.training.schedule import BatchNorm
 
 
 @pytest.fixture(autouse=True)
@@ -138,11 +140,34 @@ def test_a_checkpoint_with_a_flipped_bit_changes_no_model(train_call, monkeypatc
     assert len(taken) == 4 + 6
 
 
-def test_it_learns(train_call):
-    outputs = train_call.with_options(iterations=80, evaluate_every=40, batch=4, learning_rate=0.2, scales=[1.0]).train(
-        "long"
-    )
-    assert json.loads(outputs["verdict"].read_text())["training_iou"]["landform"] > 0.5
+@pytest.fixture
+def long(train_call):
+    return train_call.with_options(iterations=80, evaluate_every=40, batch=4, learning_rate=0.2, scales=[1.0])
+
+
+def test_it_learns(long):
+    facts = json.loads(long.train("long")["verdict"].read_text())
+    assert facts["training_iou"]["landform"] > 0.5
+    losses = facts["training_loss"]
+    assert losses["evaluation"] < losses["constant"]
+    assert facts["learnt_nothing"] is None
+
+
+def test_a_training_that_is_lost_in_evaluation_is_said_to_have_learnt_nothing(long, monkeypatch, caplog):
+    """The same training, evaluated with the statistics of norms that belong to another network."""
+
+    @contextmanager
+    def of_another(network, *_):
+        for module in network.modules():
+            if isinstance(module, BatchNorm):
+                module.running_mean.fill_(0.5)
+                module.running_var.fill_(0.05)
+        yield
+
+    monkeypatch.setattr(loop, "fresh_statistics", of_another)
+    facts = json.loads(long.train("long")["verdict"].read_text())
+    assert "loss in evaluation" in facts["learnt_nothing"]
+    assert "LEARNT NOTHING" in caplog.text
 
 
 def test_an_average_is_what_is_measured_and_kept(train_call):

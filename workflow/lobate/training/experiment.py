@@ -12,7 +12,7 @@ from lobate.training.checkpoint import checkpoint_path
 from lobate.training.curves import LIVE_FOLDER
 from lobate.training.datamodule import TrainingData
 from lobate.training.launch import fit_on_all_devices
-from lobate.training.learnt import all_landform_iou, learnt_nothing
+from lobate.training.learnt import all_landform_iou, compare_losses, learnt_nothing
 from lobate.training.loop import TrainConfig, TrainState, seed_of
 from lobate.training.schedule import smallest_micro_batch
 
@@ -74,6 +74,7 @@ def round_record(config: TrainConfig, state: TrainState, warnings: list[str]) ->
     """
     best, data = state.best, config.data
     background, landform = (int(count) for count in data.training_pixels.sum(0))
+    losses = compare_losses(best, data.training_pixels, config.schedule.class_weights)
     return {
         "round": config.seeds[1],
         "iteration": best["iteration"],
@@ -81,7 +82,8 @@ def round_record(config: TrainConfig, state: TrainState, warnings: list[str]) ->
         "training_iou": best["training"]["iou"],
         "validation_iou": best["validation"]["iou"],
         "all_landform_iou": all_landform_iou(data.validation_pixels),
-        "learnt_nothing": learnt_nothing(best, data.validation_pixels),
+        "training_loss": losses,
+        "learnt_nothing": learnt_nothing(best, data.validation_pixels, losses),
         "calibration": [list(calibration_bin) for calibration_bin in best["validation"]["calibration"]],
         "calibration_error": best["validation"]["calibration_error"],
         "dataset": data.digest,

@@ -80,8 +80,8 @@ class TrainConfig:
 class TrainState:
     """Progress of a training; a checkpoint holds all of it, besides weights and optimiser.
 
-    ``loss`` is the sum over the ``steps`` since the last evaluation. ``best`` holds iteration, training and validation
-    metrics (fields of ``Metrics``) and weights of the best evaluation. ``stale`` counts the evaluations since the IoU rose.
+    ``loss`` is the sum over the ``steps`` since the last evaluation. ``best`` holds iteration, the mean loss of these steps,
+    training and validation metrics (fields of ``Metrics``) and weights of the best evaluation. ``stale`` counts the evaluations since the IoU rose.
     """
 
     iteration: int = 0
@@ -243,9 +243,15 @@ def _loss(network: nn.Module, batch: Batch, weight: float, class_weights: list[f
     return pixel_loss(logits, batch.labels, class_weights) if weight else logits.sum() * 0
 
 
-def evaluate(network: nn.Module, patches: PatchDataset, batch_size: int, group: ProcessGroup = SINGLE) -> Metrics:
+def evaluate(
+    network: nn.Module,
+    patches: PatchDataset,
+    batch_size: int,
+    group: ProcessGroup = SINGLE,
+    class_weights: list[float] | None = None,
+) -> Metrics:
     """Return the network's metrics on whole, unaugmented patches, from counts pooled over all of them."""
-    return count_pixels(network, patches, batch_size, group).compute()
+    return count_pixels(network, patches, batch_size, group).compute(class_weights)
 
 
 @torch.inference_mode()
@@ -284,20 +290,19 @@ def evaluate_and_track(
 
     ``speed``, in images/s, is for the live curves only.
     """
-    batch_size = config.schedule.batch
+    schedule, data = config.schedule, config.data
+    sides = {"training": data.training.subsample(schedule.evaluate_at_most), "validation": data.validation}
     metrics = {
-        "training": evaluate(
-            network, config.data.training.subsample(config.schedule.evaluate_at_most), batch_size, group
-        ),
-        "validation": evaluate(network, config.data.validation, batch_size, group),
+        side: evaluate(network, patches, schedule.batch, group, schedule.class_weights)
+        for side, patches in sides.items()
     }
     step_loss = state.mean_loss
     for split, side in metrics.items():
         row = {"iteration": state.iteration, "split": split, "loss": side.loss, "learning_rate": round(rate, 9)}
         row |= {f"iou_{name}": value for name, value in side.iou.items()} | {"step_loss": step_loss}
         state.rows.append(row | {IMAGES_PER_S: None if speed is None else round(speed, 1)})
-    state.loss, state.steps = torch.zeros((), dtype=torch.float64), 0
     _keep_best(network, state, metrics)
+    state.loss, state.steps = torch.zeros((), dtype=torch.float64), 0
 
 
 def _keep_best(network: DeepLab, state: TrainState, metrics: dict[str, Metrics]) -> None:
@@ -308,7 +313,7 @@ def _keep_best(network: DeepLab, state: TrainState, metrics: dict[str, Metrics])
     if iou >= best_iou:
         weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
         facts = {split: asdict(side) for split, side in metrics.items()}
-        state.best = {"iteration": state.iteration, **facts, "weights": weights}
+        state.best = {"iteration": state.iteration, "step_loss": state.mean_loss, **facts, "weights": weights}
 
 
 def check_loss(state: TrainState, schedule: Schedule) -> None:

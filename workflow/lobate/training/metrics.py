@@ -5,6 +5,7 @@ The IoU of a set comes from its pooled counts, which differs from the mean over 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,12 +49,13 @@ def iou_by_class(ious: list[float | None]) -> dict[str, float | None]:
 class MetricAccumulator:
     """Counts pooled over the batches of a set; they stay on the network's device until ``compute``.
 
-    ``histogram`` (2, 255) counts pixels by label and by round(254 p), p the probability of the landform.
+    ``histogram`` (2, 255) counts pixels by label and by round(254 p), p the probability of the landform. ``loss`` (2,) sums the
+    cross-entropy of the pixels of each class.
     """
 
     counts: Tensor = field(default_factory=lambda: torch.zeros(2, 2, dtype=torch.int64))
     histogram: Tensor = field(default_factory=lambda: torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64))
-    loss: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
+    loss: Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.float64))
 
     def update(self, logits: Tensor, label: Tensor) -> None:
         """Count a batch: logits (N, 2, H, W) float, labels (N, H, W) of 0, 1 and 255."""
@@ -64,7 +66,8 @@ class MetricAccumulator:
         histogram = torch.bincount(
             label[valid].long() * PROBABILITY_LEVELS + level, minlength=2 * PROBABILITY_LEVELS
         ).reshape(2, PROBABILITY_LEVELS)
-        loss = cross_entropy(logits, label.long(), ignore_index=IGNORE, reduction="sum").double()
+        losses = cross_entropy(logits, label.long(), ignore_index=IGNORE, reduction="none").double()
+        loss = torch.stack([(losses * (label == number)).sum() for number in range(len(CLASSES))])
         self.counts = self.counts.to(logits.device) + confusion_matrix(logits.argmax(1), label)
         self.histogram = self.histogram.to(logits.device) + histogram
         self.loss = self.loss.to(logits.device) + loss
@@ -74,15 +77,20 @@ class MetricAccumulator:
         counts = self.counts, self.histogram, self.loss
         return MetricAccumulator(*(group.all_reduce(count.to(device)) for count in counts))
 
-    def compute(self) -> Metrics:
-        """Return the metrics of all batches so far."""
-        pixels = int(self.counts.sum())
+    def mean_loss(self, class_weights: Sequence[float] | None = None) -> float | None:
+        """Return the mean cross-entropy, weighted by class as in training, to six digits; None without a labelled pixel."""
+        weights = torch.tensor(class_weights or (1.0, 1.0), dtype=torch.float64)
+        pixels = float(self.counts.cpu().sum(1).double() @ weights)
+        return round(float(self.loss.cpu() @ weights) / pixels, 6) if pixels else None
+
+    def compute(self, class_weights: Sequence[float] | None = None) -> Metrics:
+        """Return the metrics of all batches so far; ``class_weights`` are those of the training."""
         histogram = self.histogram.cpu()
-        mean_loss = round(float(self.loss) / pixels, 6) if pixels else None
         bins = reliability_curve(histogram)
         return Metrics(
             iou_by_class(iou(self.counts.cpu())),
-            mean_loss,
+            self.mean_loss(),
+            self.mean_loss(class_weights),
             *best_threshold(histogram),
             bins,
             expected_calibration_error(bins),
@@ -93,12 +101,13 @@ class MetricAccumulator:
 class Metrics:
     """Metrics of a whole set: IoU by class (argmax), mean cross-entropy, best threshold and calibration.
 
-    ``threshold`` gives the landform class its best IoU. ``calibration`` is the reliability curve of its probability, and
+    ``weighted_loss`` is the cross-entropy weighted by class as in training. ``threshold`` gives the landform class its best IoU. ``calibration`` is the reliability curve of its probability, and
     ``calibration_error`` the expected calibration error.
     """
 
     iou: dict[str, float | None]
     loss: float | None
+    weighted_loss: float | None
     threshold: float
     threshold_iou: float | None
     calibration: list[CalibrationBin]

@@ -23,7 +23,7 @@ from lobate.training.stac import stac_item
 log = logging.getLogger(__name__)
 
 ROUND_FACTS = (
-    *("iteration", "training_iou", "validation_iou", "patches", "augment", "warnings"),
+    *("iteration", "training_iou", "training_loss", "validation_iou", "patches", "augment", "warnings"),
     *("all_landform_iou", "learnt_nothing"),
     "dataset",
 )
