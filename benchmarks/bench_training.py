@@ -91,7 +91,7 @@ def _patches(folder: Path, count: int, side: int) -> TrainingData:
     patches[::2, side // 4 : side // 2, side // 4 : side // 2, 3] = 1
     np.save(folder / f"{side}.npy", patches)
     sides = ["training"] * count + ["validation"]
-    rows = {"tile": "A", "row": range(count + 1), "height": side, "width": side, "side": sides}
+    rows = {"tile": "A", "row": range(count + 1), "height": side, "width": side, "group": "g", "side": sides}
     ground = [box(number, 0, number + 0.5, 1) for number in range(count + 1)]
     write_layers(folder / "split.gpkg", {"split": gpd.GeoDataFrame(rows, geometry=ground, crs="EPSG:4326")})
     return read_data([folder / f"{side}.npy"], ["A"], folder / "split.gpkg", [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lobate.io.intervals import MIN_BLOCKS, jackknife
+from lobate.io.intervals import MIN_BLOCKS, jackknife, rate_intervals, with_interval
 
 
 def test_fewer_blocks_than_the_limit_give_their_values():
@@ -43,3 +43,28 @@ def test_a_wider_spread_gives_a_wider_interval():
     wide = jackknife(np.array([60, 99, 70, 95, 76] * 2), wholes)
     assert narrow["low"] > wide["low"]
     assert narrow["high"] < wide["high"]
+
+
+def test_the_rates_of_a_confusion_have_their_own_wholes():
+    hits, false_alarms, misses = np.array([4, 9]), np.array([4, 1]), np.array([0, 6])
+    rates = rate_intervals(hits, false_alarms, misses)
+    assert {name: rate["values"] for name, rate in rates.items()} == {
+        "iou": [0.5, 0.5625],
+        "precision": [0.5, 0.9],
+        "recall": [0.6, 1.0],
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "words"),
+    [
+        (None, {"blocks": 0, "values": []}, "not defined"),
+        (0.81234, None, "0.812"),
+        (0.81234, {"blocks": 6, "low": 0.7044, "high": 0.8966}, "0.81 (95 %: 0.70 to 0.90)"),
+        (0.81234, {"blocks": 90, "low": 0.8101, "high": 0.8144}, "0.812 (95 %: 0.810 to 0.814)"),
+        (0.81234, {"blocks": 4, "values": [0.7] * 4}, "0.812 (no interval: 4 groups)"),
+        (0.81234, {"blocks": 1, "values": [0.8]}, "0.812 (no interval: 1 group)"),
+    ],
+)
+def test_a_number_has_no_more_digits_than_its_interval_allows(value, interval, words):
+    assert with_interval(value, interval) == words

@@ -90,7 +90,15 @@ class TrainCall:
 def write_split(path: Path, sides: dict[str, list[str]], **columns: list) -> Path:
     """Write a split; ``sides`` holds the side of each row of each tile."""
     rows = [
-        {"tile": tile, "row": row, "height": SIDE, "width": SIDE, "side": side, "geometry": box(row, 0, row + 0.5, 1)}
+        {
+            "tile": tile,
+            "row": row,
+            "height": SIDE,
+            "width": SIDE,
+            "group": f"{tile}{row}",
+            "side": side,
+            "geometry": box(row, 0, row + 0.5, 1),
+        }
         for tile, row_sides in sides.items()
         for row, side in enumerate(row_sides)
     ]

@@ -2,6 +2,7 @@
 
 import logging
 
+import numpy as np
 import pytest
 import torch
 
@@ -59,6 +60,9 @@ def test_two_processes_do_what_one_does(config, network, caplog):
         assert (row["iteration"], row["split"]) == (other["iteration"], other["split"])
         assert row["loss"] == pytest.approx(other["loss"], rel=1e-3)
         assert row["step_loss"] == pytest.approx(other["step_loss"], rel=1e-3)
+    groups = [np.array(state.best["validation"]["by_group"]) for state in (single, distributed)]
+    assert groups[0].sum(axis=2).tolist() == groups[1].sum(axis=2).tolist(), "each group's pixels, by label"
+    assert len(groups[0]) == 2
     start = network().state_dict()
     moved = 0.0
     for name, tensor in alone.state_dict().items():

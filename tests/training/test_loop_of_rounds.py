@@ -75,7 +75,8 @@ def region(tmp_path, monkeypatch, caplog):
     ground = gpd.GeoSeries([GRID.crop(*corner, SIDE, SIDE).footprint for corner in corners], crs=GRID.crs).to_crs(
         LONLAT
     )
-    rows = {"tile": "A", "row": range(3), "height": SIDE, "width": SIDE, "side": ["training", "training", "validation"]}
+    rows = {"tile": "A", "row": range(3), "height": SIDE, "width": SIDE, "group": ["a", "a", "b"]}
+    rows["side"] = ["training", "training", "validation"]
     write_layers(tmp_path / "split.gpkg", {"split": gpd.GeoDataFrame(rows, geometry=ground, crs=LONLAT)})
     windows = {"window_row": [row for row, _ in corners], "window_col": [column for _, column in corners]}
     write_layers(tmp_path / "A.gpkg", {"patches": gpd.GeoDataFrame(rows | windows, geometry=ground, crs=LONLAT)})

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,8 +10,10 @@ from lobate.training.metrics import (
     best_threshold,
     confusion_matrix,
     expected_calibration_error,
+    group_intervals,
     iou,
     iou_by_class,
+    no_groups,
     reliability_curve,
 )
 
@@ -113,3 +116,26 @@ def test_every_pixel_lies_in_one_bin(pixels):
     assert sum(count for *_, count in bins) == sum(count for *_, count in pixels)
     assert [predicted for predicted, *_ in bins] == sorted(predicted for predicted, *_ in bins)
     assert sum(observed * count for _, observed, count in bins) == pytest.approx(int(histogram[1].sum()), abs=0.01)
+
+
+def test_groups_of_patches_add_up_to_all_and_give_the_intervals():
+    random = torch.Generator().manual_seed(0)
+    logits, label = torch.randn(9, 2, 4, 5, generator=random), torch.randint(0, 2, (9, 4, 5), generator=random)
+    label[2, 1] = 255
+    groups = [0, 3, 1, 1, 2, 5, 4, 0, 3]
+    metrics = MetricAccumulator(by_group=no_groups(6))
+    for part in (slice(0, 4), slice(4, 9)):
+        metrics.update(logits[part], label[part], groups[part])
+    assert metrics.by_group.sum(0).equal(metrics.counts)
+    rows = [index for index, group in enumerate(groups) if group == 1]
+    assert metrics.by_group[1].equal(confusion_matrix(logits[rows].argmax(1), label[rows]))
+    result = metrics.compute()
+    interval = group_intervals(result.by_group)["iou"]
+    assert interval["blocks"] == 6
+    assert interval["low"] < result.iou["landform"] < interval["high"]
+
+
+def test_too_few_groups_give_their_values():
+    counts = np.array([[[4, 1], [2, 3]], [[0, 0], [0, 0]], [[5, 0], [1, 1]]])
+    assert group_intervals(counts)["iou"] == {"blocks": 2, "values": [0.5, 0.5]}
+    assert group_intervals([])["precision"] == {"blocks": 0, "values": []}

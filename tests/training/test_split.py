@@ -36,7 +36,7 @@ def test_clashes_are_numbers_not_letters(split_writer, tmp_path):
 def test_a_lens_lets_through_only_what_its_protocol_needs(path, tmp_path, view, kept):
     view(path, tmp_path / "part.gpkg")
     columns = set(read_layer(tmp_path / "part.gpkg", "split").columns)
-    assert columns == {"tile", "row", "height", "width", "geometry"} | kept
+    assert columns == {"tile", "row", "height", "width", "group", "geometry"} | kept
 
 
 def test_folds_beside_it_change_nothing_of_what_a_round_sees(split_writer, tmp_path):

@@ -46,6 +46,7 @@ def test_a_round_leaves_model_curves_and_facts_and_repeats_to_the_byte(train_cal
         "validation": 2,
         "validation_showing_landform": 2,
     }
+    assert facts["validation_intervals"]["iou"]["blocks"] == len(facts["validation_intervals"]["iou"]["values"]) == 2
     assert facts["augment"] == ["flip", "rotate", "blur"]
     assert "target" not in outputs["verdict"].read_text()
     table = pd.read_csv(outputs["metrics"])
@@ -298,3 +299,22 @@ def test_mined_patches_join_the_training(train_call, tmp_path):
     )
     assert facts["mined_negatives"] == 2
     assert facts["patches"]["training"] == 8
+
+
+def test_an_iou_from_enough_groups_has_an_interval_and_no_weight_knows_of_groups(train_call, split_writer):
+    sides = {
+        "A": ["training", "training", "validation", "validation", "validation"],
+        "B": ["validation"] * 4 + ["training"],
+    }
+    short = train_call.with_options(iterations=8, evaluate_every=8, batch=4, learning_rate=0.2, scales=[1.0])
+    facts, models = [], []
+    for name, groups in (("own", [*"abcdefghij"]), ("common", ["a"] * 10)):
+        split_writer(train_call.split, sides, group=groups)
+        outputs = short.train(name)
+        facts.append(json.loads(outputs["verdict"].read_text()))
+        models.append(load(outputs["model"])[0].state_dict())
+    recall = facts[0]["validation_intervals"]["recall"]
+    assert recall["blocks"] == 6, "of the seven groups, those that show the landform"
+    assert facts[1]["validation_intervals"]["recall"]["blocks"] == 1
+    assert all(torch.equal(tensor, models[1][name]) for name, tensor in models[0].items())
+    assert facts[0]["validation_iou"] == facts[1]["validation_iou"]

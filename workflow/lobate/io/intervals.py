@@ -38,6 +38,33 @@ def jackknife(parts: np.ndarray, wholes: np.ndarray) -> dict[str, Any]:
     return {"blocks": blocks, "low": round(low, 4), "high": round(high, 4)}
 
 
+def rate_intervals(hits: np.ndarray, false_alarms: np.ndarray, misses: np.ndarray) -> dict[str, dict[str, Any]]:
+    """Return the intervals of IoU, precision and recall from the pixels of each group or block, all (blocks,)."""
+    return {
+        "iou": jackknife(hits, hits + false_alarms + misses),
+        "precision": jackknife(hits, hits + false_alarms),
+        "recall": jackknife(hits, hits + misses),
+    }
+
+
+def with_interval(value: float | None, interval: dict[str, Any] | None, of: str = "groups") -> str:
+    """Return a rate with its interval, at most the digits that this allows, or why there is none; ``of`` names the blocks.
+
+    Two digits, or three where the interval is narrower than 0.01. Without an interval the value has the three digits of a
+    computed number.
+    """
+    if value is None:
+        return "not defined"
+    if not interval:
+        return f"{value:.3f}"
+    if "low" not in interval:
+        count = interval["blocks"]
+        why = f"{count} {of[:-1] if count == 1 and of == 'groups' else of}"
+        return f"{value:.3f} (no interval: {why})"
+    digits = 2 if interval["high"] - interval["low"] >= 0.01 else 3
+    return f"{value:.{digits}f} (95 %: {interval['low']:.{digits}f} to {interval['high']:.{digits}f})"
+
+
 def _logit_interval(estimate: float, logits: np.ndarray) -> tuple[float, float]:
     count = len(logits)
     error = np.sqrt((count - 1) / count * ((logits - logits.mean()) ** 2).sum())

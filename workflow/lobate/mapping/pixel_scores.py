@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 
 from lobate.io.grid import Grid
-from lobate.io.intervals import jackknife
+from lobate.io.intervals import jackknife, rate_intervals
 from lobate.io.raster import open_raster
 from lobate.mapping.matching import precision_recall_f1, ratio
 from lobate.mapping.terrain_rule import TerrainRule
@@ -130,10 +130,8 @@ def _intervals(blocks: dict[str, np.ndarray]) -> dict[str, Any]:
     tp, fp, fn, unknown = (blocks[name] for name in ("true_positive", "false_positive", "false_negative", "unknown"))
     return {
         "protocol": PROTOCOL,
-        "iou": jackknife(tp, tp + fp + fn),
-        "precision": jackknife(tp, tp + fp),
+        **rate_intervals(tp, fp, fn),
         "precision_if_unknown_right": jackknife(tp + unknown, tp + fp),
-        "recall": jackknife(tp, tp + fn),
     }
 
 

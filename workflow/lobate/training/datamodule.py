@@ -26,7 +26,8 @@ class TrainingData:
     """Both sides of a training.
 
     ``training_pixels`` and ``validation_pixels`` (n, 2) count the background and landform pixels of each patch. The last
-    ``n_mined`` training patches are negatives mined in earlier rounds.
+    ``n_mined`` training patches are negatives mined in earlier rounds. ``validation_groups`` (n,) names the group of each
+    validation patch in the split.
     """
 
     training: PatchDataset
@@ -34,6 +35,7 @@ class TrainingData:
     training_pixels: np.ndarray
     validation_pixels: np.ndarray
     n_mined: int
+    validation_groups: np.ndarray
 
     @property
     def positive(self) -> np.ndarray:
@@ -82,8 +84,8 @@ def read_data(
     training = concat_patches(files, tiles, rows[rows["side"] == "training"], list(zip(mined, mined_rows, strict=True)))
     training = replace(training, ignored=IgnoredPixels(read_runs(ignored or [])), training=True)
     validation = concat_patches(files, tiles, validating, [])
-    n_mined = sum(map(len, mined_rows))
-    data = TrainingData(training, validation, training.class_pixels(), validation.class_pixels(), n_mined)
+    n_mined, groups = sum(map(len, mined_rows)), validating["group"].to_numpy(dtype=str)
+    data = TrainingData(training, validation, training.class_pixels(), validation.class_pixels(), n_mined, groups)
     if not data.positive.any():
         raise EmptySplitError(
             f"None of the {len(training)} training patches shows the landform, so there is nothing to learn. Check that "

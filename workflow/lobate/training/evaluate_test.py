@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import geopandas as gpd
 import numpy as np
@@ -15,7 +15,6 @@ import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
-from lobate.io.intervals import jackknife
 from lobate.io.jsonfile import write_json
 from lobate.io.reserved import ReservedGround, reserved_outlines
 from lobate.io.vector import read_layer
@@ -50,17 +49,14 @@ def evaluate_test(
     from lobate.network.modelfile import load
     from lobate.training.datamodule import concat_patches
     from lobate.training.loop import count_pixels
-    from lobate.training.metrics import MetricAccumulator
+    from lobate.training.metrics import group_intervals
 
     network, header = load(model)
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     rows = _read_rows(footprints, reserved)
-    groups = {}
-    for name, members in rows.groupby("group"):
-        groups[str(name)] = count_pixels(network, concat_patches(patches, tiles, members, []), batch)
-    total = MetricAccumulator(
-        *(sum(getattr(part, field) for part in groups.values()) for field in ("counts", "histogram", "loss"))
-    )
+    names = rows["group"].to_numpy(dtype=str)
+    total = count_pixels(network, concat_patches(patches, tiles, rows, []), batch, groups=names)
+    groups = dict(zip(np.unique(names).tolist(), total.by_group.tolist(), strict=True))
     result = {
         "ground": GROUND,
         "model": header["digest"],
@@ -70,10 +66,8 @@ def evaluate_test(
         "outlines": int(rows["polygon"].nunique()),
         "iou": total.compute().iou,
         **_rates(total),
-        "intervals": _intervals(list(groups.values())),
-        "groups": {
-            name: {"patches": int((rows["group"] == name).sum()), **_cells(part)} for name, part in groups.items()
-        },
+        "intervals": group_intervals(total.by_group.cpu()),
+        "groups": {name: {"patches": int((names == name).sum()), **_cells(part)} for name, part in groups.items()},
     }
     write_json(scores, result)
     log.info("the test side gives an IoU of %s for the landform, in %d groups", result["iou"]["landform"], len(groups))
@@ -95,30 +89,16 @@ def _read_rows(footprints: list[Path], reserved: Path) -> gpd.GeoDataFrame:
     return rows
 
 
-def _cells(counted: MetricAccumulator) -> dict[str, int]:
-    return dict(zip(CELLS, counted.counts.flatten().tolist(), strict=True))
+def _cells(counts: list[list[int]]) -> dict[str, int]:
+    return dict(zip(CELLS, [count for row in counts for count in row], strict=True))
 
 
 def _rates(counted: MetricAccumulator) -> dict[str, float | None]:
-    cells = _cells(counted)
+    cells = _cells(counted.counts.tolist())
     hits = cells["true_positive"]
     return {
         "precision": _ratio(hits, hits + cells["false_positive"]),
         "recall": _ratio(hits, hits + cells["false_negative"]),
-    }
-
-
-def _intervals(groups: list[MetricAccumulator]) -> dict[str, Any]:
-    """Return the intervals of IoU, precision and recall, by the jackknife over groups of touching outlines."""
-    cells = [_cells(group) for group in groups]
-    tp, fp, fn = (
-        np.array([own[name] for own in cells]) for name in ("true_positive", "false_positive", "false_negative")
-    )
-    return {
-        "protocol": "95 % jackknife over groups of touching outlines, on the logit scale, with Student's t",
-        "iou": jackknife(tp, tp + fp + fn),
-        "precision": jackknife(tp, tp + fp),
-        "recall": jackknife(tp, tp + fn),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from lobate.training.datamodule import TrainingData
 from lobate.training.launch import fit_on_all_devices
 from lobate.training.learnt import all_landform_iou, compare_losses, learnt_nothing
 from lobate.training.loop import TrainConfig, TrainState, seed_of
+from lobate.training.metrics import group_intervals
 from lobate.training.schedule import smallest_micro_batch
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,8 @@ def run_experiment(
     weights: Path | None,
 ) -> tuple[DeepLab, TrainState, dict[str, Any]]:
     """Train a network on ``data`` and return it with its state and facts; ``seeds`` are the region's and the round."""
-    recipe = f"{seeds} {augment} {network!r} {schedule!r} {data} {data.digest}"
+    groups = hashlib.sha256("\n".join(data.validation_groups).encode()).hexdigest()
+    recipe = f"{seeds} {augment} {network!r} {schedule!r} {data} {data.digest} {groups}"
     config = TrainConfig(data, schedule, tuple(augment), seeds, checkpoint_path(), recipe)
     warnings = collect_warnings(config, network)
     log.info("round %d: %s", seeds[1], data)
@@ -75,15 +78,17 @@ def round_record(config: TrainConfig, state: TrainState, warnings: list[str]) ->
     best, data = state.best, config.data
     background, landform = (int(count) for count in data.training_pixels.sum(0))
     losses = compare_losses(best, data.training_pixels, config.schedule.class_weights)
+    intervals = group_intervals(best["validation"]["by_group"])
     return {
         "round": config.seeds[1],
         "iteration": best["iteration"],
         "iterations": state.iteration,
         "training_iou": best["training"]["iou"],
         "validation_iou": best["validation"]["iou"],
+        "validation_intervals": intervals,
         "all_landform_iou": all_landform_iou(data.validation_pixels),
         "training_loss": losses,
-        "learnt_nothing": learnt_nothing(best, data.validation_pixels, losses),
+        "learnt_nothing": learnt_nothing(best, data.validation_pixels, losses, intervals["iou"]),
         "calibration": [list(calibration_bin) for calibration_bin in best["validation"]["calibration"]],
         "calibration_error": best["validation"]["calibration_error"],
         "dataset": data.digest,

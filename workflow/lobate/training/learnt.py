@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from lobate.io.intervals import with_interval
 from lobate.training.metrics import THRESHOLDS
 
 MARGIN = 0.05
@@ -55,21 +56,23 @@ def constant_loss(pixels: np.ndarray, class_weights: Sequence[float] | None = No
     return round(-sum(share * log(share) for share in shares if share), 6)
 
 
-def learnt_nothing(best: dict[str, Any], pixels: np.ndarray, losses: dict[str, float | None]) -> str | None:
+def learnt_nothing(
+    best: dict[str, Any], pixels: np.ndarray, losses: dict[str, float | None], interval: dict[str, Any]
+) -> str | None:
     """Return why the best evaluation says that nothing was learnt; None where it says otherwise, or nothing.
 
     ``best`` holds the metrics of both sides, ``pixels`` those of ``all_landform_iou`` on the validation side, ``losses`` the
-    result of ``compare_losses``.
+    result of ``compare_losses``, and ``interval`` the validation IoU's, if it has one.
     """
     iou, everything = best["validation"]["iou"]["landform"], all_landform_iou(pixels)
     if reason := _lost_in_evaluation(losses):
         return reason
     if iou is None or everything is None:
         return None
-    if iou <= everything + MARGIN:
+    if interval.get("low", iou - MARGIN) <= everything:
         return (
-            f"its validation IoU of {iou:.3f} is not more than {MARGIN:g} above the {everything:.3f} of a map that calls all "
-            "ground landform"
+            f"its validation IoU of {with_interval(iou, interval)} is not surely above the {everything:.3f} of a map that "
+            f"calls all ground landform{'' if 'low' in interval else f', by more than {MARGIN:g}'}"
         )
     threshold = best["validation"]["threshold"]
     if threshold in (THRESHOLDS[0], THRESHOLDS[-1]):

@@ -31,7 +31,7 @@ from lobate.training.datamodule import TrainingData
 from lobate.training.dataset import Batch, BatchSampler, PatchDataset, prefetch
 from lobate.training.distributed import SINGLE, ProcessGroup
 from lobate.training.ema import ModelEma
-from lobate.training.metrics import MetricAccumulator, Metrics
+from lobate.training.metrics import MetricAccumulator, Metrics, no_groups
 from lobate.training.norm_statistics import fresh_statistics
 from lobate.training.schedule import (
     autocast,
@@ -249,25 +249,35 @@ def evaluate(
     batch_size: int,
     group: ProcessGroup = SINGLE,
     class_weights: list[float] | None = None,
+    groups: np.ndarray | None = None,
 ) -> Metrics:
     """Return the network's metrics on whole, unaugmented patches, from counts pooled over all of them."""
-    return count_pixels(network, patches, batch_size, group).compute(class_weights)
+    return count_pixels(network, patches, batch_size, group, groups).compute(class_weights)
 
 
 @torch.inference_mode()
 def count_pixels(
-    network: nn.Module, patches: PatchDataset, batch_size: int, group: ProcessGroup = SINGLE
+    network: nn.Module,
+    patches: PatchDataset,
+    batch_size: int,
+    group: ProcessGroup = SINGLE,
+    groups: np.ndarray | None = None,
 ) -> MetricAccumulator:
-    """Return the pixels of whole, unaugmented patches by label and prediction."""
+    """Return the pixels of whole, unaugmented patches by label and prediction, also by the names (n,) of their ``groups``.
+
+    The groups are in the order of their names.
+    """
     network.eval()
-    device, metrics = next(network.parameters()).device, MetricAccumulator()
+    names, members = np.unique([] if groups is None else groups, return_inverse=True)
+    device, metrics = next(network.parameters()).device, MetricAccumulator(by_group=no_groups(len(names)))
     shard = group.shard(range(len(patches)))
     parts = [shard[start : start + batch_size] for start in range(0, len(shard), batch_size)]
-    for pinned in prefetch(lambda number: patches.stack(parts[number]).pin_memory(device), range(len(parts))):
+    drawn = prefetch(lambda number: patches.stack(parts[number]).pin_memory(device), range(len(parts)))
+    for part, pinned in zip(parts, drawn, strict=True):
         batch = pinned.to(device)
         with autocast(device):
             logits = network(batch.images)
-        metrics.update(logits, batch.labels)
+        metrics.update(logits, batch.labels, [] if groups is None else members[part].tolist())
     return metrics.all_reduce(group, device)
 
 
@@ -291,10 +301,13 @@ def evaluate_and_track(
     ``speed``, in images/s, is for the live curves only.
     """
     schedule, data = config.schedule, config.data
-    sides = {"training": data.training.subsample(schedule.evaluate_at_most), "validation": data.validation}
+    sides = {
+        "training": (data.training.subsample(schedule.evaluate_at_most), None),
+        "validation": (data.validation, data.validation_groups),
+    }
     metrics = {
-        side: evaluate(network, patches, schedule.batch, group, schedule.class_weights)
-        for side, patches in sides.items()
+        side: evaluate(network, patches, schedule.batch, group, schedule.class_weights, groups)
+        for side, (patches, groups) in sides.items()
     }
     step_loss = state.mean_loss
     for split, side in metrics.items():

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from lobate.io.intervals import rate_intervals
 from lobate.io.mask_values import IGNORE, PROBABILITY_LEVELS, PROBABILITY_SCALE
 from lobate.training.distributed import ProcessGroup
 
@@ -20,6 +22,7 @@ CLASSES = ("background", "landform")
 N_BINS = 10
 CalibrationBin = tuple[float, float, int]
 """Mean predicted probability, observed share of the landform, number of pixels."""
+PROTOCOL = "95 % jackknife over groups of patches, on the logit scale, with Student's t"
 THRESHOLDS = tuple(percent / 100 for percent in range(5, 100, 5))
 
 
@@ -50,15 +53,16 @@ class MetricAccumulator:
     """Counts pooled over the batches of a set; they stay on the network's device until ``compute``.
 
     ``histogram`` (2, 255) counts pixels by label and by round(254 p), p the probability of the landform. ``loss`` (2,) sums the
-    cross-entropy of the pixels of each class.
+    cross-entropy of the pixels of each class. ``by_group`` (groups, 2, 2) holds the counts of each group of patches.
     """
 
     counts: Tensor = field(default_factory=lambda: torch.zeros(2, 2, dtype=torch.int64))
     histogram: Tensor = field(default_factory=lambda: torch.zeros(2, PROBABILITY_LEVELS, dtype=torch.int64))
     loss: Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.float64))
+    by_group: Tensor = field(default_factory=lambda: no_groups(0))
 
-    def update(self, logits: Tensor, label: Tensor) -> None:
-        """Count a batch: logits (N, 2, H, W) float, labels (N, H, W) of 0, 1 and 255."""
+    def update(self, logits: Tensor, label: Tensor, groups: Sequence[int] = ()) -> None:
+        """Count a batch: logits (N, 2, H, W) float, labels (N, H, W) of 0, 1 and 255, and each patch's group, if any."""
         logits = logits.float()
         probability = logits.softmax(1)[:, 1]
         valid = label != IGNORE
@@ -68,13 +72,17 @@ class MetricAccumulator:
         ).reshape(2, PROBABILITY_LEVELS)
         losses = cross_entropy(logits, label.long(), ignore_index=IGNORE, reduction="none").double()
         loss = torch.stack([(losses * (label == number)).sum() for number in range(len(CLASSES))])
-        self.counts = self.counts.to(logits.device) + confusion_matrix(logits.argmax(1), label)
+        predicted = logits.argmax(1)
+        self.counts = self.counts.to(logits.device) + confusion_matrix(predicted, label)
+        self.by_group = self.by_group.to(logits.device)
+        for index, number in enumerate(groups):
+            self.by_group[number] += confusion_matrix(predicted[index], label[index])
         self.histogram = self.histogram.to(logits.device) + histogram
         self.loss = self.loss.to(logits.device) + loss
 
     def all_reduce(self, group: ProcessGroup, device: torch.device) -> MetricAccumulator:
         """Return the counts summed over all processes; ``device`` is this process's own."""
-        counts = self.counts, self.histogram, self.loss
+        counts = self.counts, self.histogram, self.loss, self.by_group
         return MetricAccumulator(*(group.all_reduce(count.to(device)) for count in counts))
 
     def mean_loss(self, class_weights: Sequence[float] | None = None) -> float | None:
@@ -94,6 +102,7 @@ class MetricAccumulator:
             *best_threshold(histogram),
             bins,
             expected_calibration_error(bins),
+            self.by_group.tolist(),
         )
 
 
@@ -112,6 +121,18 @@ class Metrics:
     threshold_iou: float | None
     calibration: list[CalibrationBin]
     calibration_error: float | None
+    by_group: list[list[list[int]]]
+
+
+def no_groups(count: int) -> Tensor:
+    """Return the empty counts of ``count`` groups, (count, 2, 2)."""
+    return torch.zeros(count, 2, 2, dtype=torch.int64)
+
+
+def group_intervals(by_group: Any) -> dict[str, Any]:
+    """Return the intervals of IoU, precision and recall of the landform; ``by_group`` (groups, 2, 2): label, predicted."""
+    counts = np.asarray(by_group, dtype=np.int64).reshape(-1, 2, 2)
+    return {"protocol": PROTOCOL, **rate_intervals(counts[:, 1, 1], counts[:, 0, 1], counts[:, 1, 0])}
 
 
 def best_threshold(histogram: Tensor) -> tuple[float, float | None]:

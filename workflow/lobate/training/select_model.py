@@ -23,7 +23,8 @@ from lobate.training.stac import stac_item
 log = logging.getLogger(__name__)
 
 ROUND_FACTS = (
-    *("iteration", "training_iou", "training_loss", "validation_iou", "patches", "augment", "warnings"),
+    *("iteration", "training_iou", "training_loss", "validation_iou", "validation_intervals"),
+    *("patches", "augment", "warnings"),
     *("all_landform_iou", "learnt_nothing"),
     "dataset",
 )
@@ -116,7 +117,9 @@ def _log_selection(summary: dict[str, Any], iou: float | None) -> None:
         leakage = "" if leaked is None else f"; training saw {100 * leaked:.1f} % of its validation ground"
         log.info("%s split (%s): validation IoU %s%s", name, row["method"], _known(value), leakage)
     if summary["folds"]:
-        log.info("%(count)d folds: validation IoU %(mean)s, spread %(spread)s", summary["folds"])
+        log.info(
+            "%(count)d folds: mean validation IoU %(mean)s, spread (lowest and highest) %(spread)s", summary["folds"]
+        )
 
 
 def _known(iou: float | None) -> float | str:
@@ -139,12 +142,13 @@ def compare_splits(chosen: dict[str, Any], other: dict[str, Any], leakage: dict[
 
 def _protocol_row(method: str | None, facts: dict[str, Any], leakage: dict[str, Any]) -> dict[str, Any]:
     measures = (leakage.get(method) if method else None) or {}
-    ious = {name: facts.get(name) for name in ("validation_iou", "training_iou", "iteration")}
+    names = ("validation_iou", "validation_intervals", "training_iou", "iteration")
+    ious = {name: facts.get(name) for name in names}
     return {"method": method, **ious, **{name: measures.get(name) for name in LEAKAGE_MEASURES}}
 
 
 def fold_statistics(folds: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return mean and spread (sample standard deviation) of the landform's validation IoU over the folds; None without folds.
+    """Return the landform's validation IoU in each fold, their mean and their range, ``spread``; None without folds.
 
     Folds with an unknown IoU count in ``unknown`` only.
     """
@@ -157,7 +161,7 @@ def fold_statistics(folds: list[dict[str, Any]]) -> dict[str, Any] | None:
         "unknown": len(ious) - len(known),
         "validation_iou": ious,
         "mean": round(statistics.fmean(known), 6) if known else None,
-        "spread": round(statistics.stdev(known), 6) if len(known) > 1 else None,
+        "spread": [min(known), max(known)] if len(known) > 1 else None,
     }
 
 

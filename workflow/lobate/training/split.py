@@ -15,6 +15,7 @@ from lobate.io.patches import sides_of_fold
 from lobate.io.vector import read_layer, write_layers
 
 PLACE_COLUMNS = ("tile", "row", "height", "width")
+PATCH_COLUMNS = (*PLACE_COLUMNS, "group")
 
 Protocol = str | int
 """``side`` (the configured split), ``other_side`` (the other protocol), or the number of a fold."""
@@ -45,7 +46,7 @@ def _keep_columns(source: Path, target: Path, *columns: str) -> None:
 
 
 def _require_columns(split: Path, rows: gpd.GeoDataFrame, *columns: str) -> list[str]:
-    required = [*PLACE_COLUMNS, *columns]
+    required = [*PATCH_COLUMNS, *columns]
     if missing := [name for name in required if name not in rows.columns]:
         raise UserError(
             f"The split {split} lacks the field {missing[0]}. Give the file that split_patches of this version wrote."
@@ -54,7 +55,7 @@ def _require_columns(split: Path, rows: gpd.GeoDataFrame, *columns: str) -> list
 
 
 def read_split(split: Path, protocol: Protocol = "side") -> gpd.GeoDataFrame:
-    """Return the patches of a split with their ``side`` by ``protocol``, sorted by tile and row, footprints in EPSG:4326.
+    """Return the patches of a split with their group and their ``side`` by ``protocol``, sorted by tile and row, footprints in EPSG:4326.
 
     A fold's own patches validate, and all others train unless they overlap them (``clash``). Raises UserError for a file
     that lacks a field, and EmptySplitError for an empty side.
@@ -69,7 +70,7 @@ def read_split(split: Path, protocol: Protocol = "side") -> gpd.GeoDataFrame:
                 f"The split ({split.name}) has no {side} patch{_protocol_phrase(protocol)}. Set patches.split.validation_share so that both "
                 "sides get some, or draw outlines further apart: those whose patches overlap stay on one side."
             )
-    return rows[[*PLACE_COLUMNS, "side", "geometry"]]
+    return rows[[*PATCH_COLUMNS, "side", "geometry"]]
 
 
 def _protocol_phrase(protocol: Protocol) -> str:
