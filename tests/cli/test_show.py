@@ -31,6 +31,7 @@ HEADER = {
     "stretch": {band: {"lowest": 0.0, "highest": 0.3} for band in ("B02", "B03", "B04")},
     "threshold": 0.45,
     "validation_iou": {"background": 0.97, "landform": 0.81, "overall": 0.89},
+    "validation_intervals": {"iou": {"blocks": 6, "low": 0.7044, "high": 0.8966}},
     "validation_iou_other": {"background": 0.98, "landform": None, "overall": None},
 }
 
@@ -51,6 +52,7 @@ def test_a_person_reads_every_fact(model):
         "input                3 channels (B04, B03, B02) of 8 bits; mean [0.5, 0.5, 0.5], standard deviation [0.5, 0.5, 0.5] of 255",
         "reflectance range    0 to 0.3, as 1 to 255",
         "validation IoU       background 0.97, landform 0.81, overall 0.89",
+        "of the landform      0.81 (95 %: 0.70 to 0.90)",
         "by other protocol    background 0.98, landform unknown, overall unknown",
         "threshold            0.45",
         "calibration error    0.05",

@@ -99,6 +99,7 @@ ROUND = {
     "round": 1, "trained_in": 1, "trained": True, "chosen": True, "reached": True, "mined_negatives": 3, "iteration": 20,
     "augment": ["flip"], "patches": {"training": 9, "validation": 2}, "training_iou": {"landform": 0.8},
     "validation_iou": {"landform": 0.75}, "warnings": [],
+    "validation_intervals": {"iou": {"blocks": 5, "low": 0.61, "high": 0.85}},
 }  # fmt: skip
 SIDE = {
     "leaked_share": 0.0,
@@ -132,7 +133,7 @@ FACTS: dict[str, Any] = {
         "target_iou": 0.7, "reached": True, "chosen": 1, "rounds": [ROUND, {**ROUND, "round": 2, "trained": False, "chosen": False}],
         "protocols": {"configured": {"method": "grouped", "validation_iou": {"landform": 0.75}, **SIDE},
                       "other": {"method": "random", "validation_iou": {"landform": 0.9}, **SIDE, "leaked_share": 0.287}},
-        "folds": {"count": 2, "validation_iou": [0.7, 0.8], "mean": 0.75, "spread": 0.07},
+        "folds": {"count": 2, "validation_iou": [0.7, 0.8], "mean": 0.75, "spread": [0.7, 0.8]},
     },
     "scores.json": {
         "mapped_km2": 36.0, "account": {"known": 2, "new": 1, "wrong": None, "what": "known: drawn before"},

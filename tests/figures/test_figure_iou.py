@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lobate.errors import UserError
-from lobate.figures.figure_iou import figure_iou, metrics_by_round
+from lobate.figures.figure_iou import figure_iou, intervals_by_round, metrics_by_round
 from lobate.settings.figures import Figures
 
 
@@ -55,7 +55,26 @@ def test_no_text_overlaps(check_texts, count, looks):
     from lobate.figures.drawing.style import styled
 
     with styled():
-        check_texts(draw_iou({n + 1: metrics(looks, 1000) for n in range(count)}, "debris-covered glacier " * 3, 0.8))
+        rounds = {n + 1: metrics(looks, 1000) for n in range(count)}
+        intervals = dict.fromkeys(rounds, (1000.0, 0.2, 0.4))
+        check_texts(draw_iou(rounds, "debris-covered glacier " * 3, 0.8, intervals))
+
+
+def test_the_interval_stands_at_the_evaluation_that_was_chosen(tmp_path):
+    from lobate.figures.drawing.iou import draw_iou
+
+    def verdict(number, **facts):
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps({"round": number, "iteration": 300, **facts}))
+        return path
+
+    known = {"validation_intervals": {"iou": {"blocks": 6, "low": 0.2, "high": 0.7}}}
+    few = {"validation_intervals": {"iou": {"blocks": 2, "values": [0.2, 0.7]}}}
+    intervals = intervals_by_round([verdict(1, **few), verdict(2, **known), verdict(3)])
+    assert intervals == {2: (300.0, 0.2, 0.7)}
+    lower, upper = draw_iou({1: metrics(), 2: metrics()}, "glacier", 0.7, intervals).axes
+    assert [bar.tolist() for bar in lower.collections[0].get_segments()] == [[[800.0, 0.2], [800.0, 0.7]]]
+    assert not upper.collections
 
 
 def test_curves_are_what_the_table_says():

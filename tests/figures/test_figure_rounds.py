@@ -29,6 +29,13 @@ def test_no_text_overlaps(check_texts, count, operations):
     check_texts(draw(selection(rounds, min(count, 30)), "a landform with a very long name " * 4))
 
 
+def test_a_round_with_an_interval_has_a_bar(check_texts):
+    known = {"validation_intervals": {"iou": {"blocks": 6, "low": 0.2, "high": 0.7}}}
+    figure = draw(selection([line(1), line(2, **known)], 2))
+    check_texts(figure)
+    assert [bar.tolist() for bar in figure.axes[2].collections[0].get_segments()] == [[[2.0, 0.2], [2.0, 0.7]]]
+
+
 def test_resting_rounds_and_unknown_ious_are_no_points():
     rounds = [line(1, validation_iou={"landform": None}), line(2), line(3, trained_in=2)]
     augment, patches, ious = draw(selection(rounds, 2)).axes

@@ -78,9 +78,11 @@ def test_it_answers_what_a_reviewer_asks(tmp_path):
     text = words(made_report(tmp_path, make_results(tmp_path, 3)).read_text())
     for answer in (
         "Rock glacier inventory: made",
-        "configured grouped 0.75 0.0 %",
-        "other random 0.9 28.7 %",
-        "2 folds: mean IoU 0.7500, spread 0.0700",
+        "configured grouped 0.750 0.0 %",
+        "other random 0.900 28.7 %",
+        "2 folds: mean IoU 0.750, spread from 0.700 to 0.800",
+        "20 0.8 0.75 (95 %: 0.61 to 0.85)",
+        "validation IoU 0.75 (95 %: 0.61 to 0.85)",
         "Round 1 is chosen.",
         "rests: round 1 reached the target",
         "IoU on the validation patches",
@@ -114,7 +116,7 @@ TEST = {
 def test_without_a_test_side_it_says_what_the_iou_was_selected_on(tmp_path):
     text = words(made_report(tmp_path, make_results(tmp_path, 3)).read_text())
     assert (
-        "There is no test side: the validation IoU of 0.750 was selected on, by 2 looks in 1 round, so it flatters."
+        "There is no test side: the validation IoU of 0.75 (95 %: 0.61 to 0.85) was selected on, by 2 looks in 1 round, so it flatters."
         in text
     )
 
@@ -127,7 +129,7 @@ def test_the_iou_of_the_test_side_stands_with_its_ground_and_the_models_it_has_j
     page = made_report(tmp_path, make_results(tmp_path, 3) | {"test": tmp_path / "test.json"})
     text = words(page.read_text())
     assert (
-        "the IoU of the landform is 0.713 (95 %: 0.61 to 0.79) at a probability of 0.5 (12 patches in 1 groups)" in text
+        "the IoU of the landform is 0.71 (95 %: 0.61 to 0.79) at a probability of 0.5 (12 patches in 1 groups)" in text
     )
     assert f"It has judged {judged}" in text
     assert "There is no test side" not in text

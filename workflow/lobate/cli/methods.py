@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import lobate
-from lobate.cli.numbers import interval, known, percent
+from lobate.cli.numbers import known, percent
 from lobate.cli.summary import SCORES, SELECTION, SUMMARY, THRESHOLD, new_ground, reasons_of_nothing
-from lobate.figures.facts import landform_iou
+from lobate.figures.facts import validation_in_words
+from lobate.io.intervals import with_interval
 from lobate.io.jsonfile import read_json
 from lobate.settings import Region
 
@@ -64,7 +65,7 @@ def _mining(region: Region, selection: dict[str, Any]) -> str:
     chosen = _chosen(selection)
     return (
         f"Round {selection['chosen']} of at most {region.training.max_rounds} was taken, with a validation IoU of "
-        f"{_plain(landform_iou(chosen['validation_iou']))} (target {known(selection['target_iou'])}, "
+        f"{validation_in_words(chosen)} (target {known(selection['target_iou'])}, "
         f"{'reached' if selection['reached'] else 'not reached'}); {_count(chosen['mined_negatives'])} of its patches were mined "
         f"(training.mining.from: {region.training.mining.from_})."
     )
@@ -138,14 +139,8 @@ def _count(number: int | None) -> str:
 
 
 def _rate(scores: dict[str, Any], name: str) -> str:
-    """Return a rate with its interval, at most two digits, or that there are too few blocks of ground for one."""
-    value, ends = scores[name], scores["intervals"][name]
-    if value is None:
-        return "not defined"
-    between = interval(ends, "{:.2f}")
-    if not between:
-        return f"{value:.2f} (no interval: {_count(ends['blocks'])} blocks of ground)"
-    return f"{value:.2f} (95 %: {between})"
+    """Return a rate with its interval, or that there are too few blocks of ground for one."""
+    return with_interval(scores[name], scores["intervals"][name], "blocks of ground")
 
 
 def _chosen(selection: dict[str, Any]) -> dict[str, Any]:

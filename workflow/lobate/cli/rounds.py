@@ -10,6 +10,7 @@ from typing import Any
 
 from lobate.cli.numbers import known
 from lobate.errors import UserError
+from lobate.figures.facts import validation_in_words
 from lobate.io.jsonfile import read_json
 from lobate.store.lineage import trace_lineage
 from lobate.store.store import Store
@@ -44,7 +45,8 @@ def _row(facts: dict[str, Any], verdict: Path, store: Store) -> tuple[str, ...]:
         " + ".join(known(patches.get(side), unknown="?") for side in ("training", "validation")),
         known(facts["mined_negatives"], unknown="unknown"),
         ", ".join(facts["augment"] or []) or "none",
-        *(_iou(facts[name]) for name in ("training_iou", "validation_iou")),
+        _iou(facts["training_iou"]),
+        validation_in_words(facts),
         _minutes(verdict, store),
         ", ".join(notes),
     )
@@ -70,10 +72,11 @@ def _protocols(selection: dict[str, Any]) -> list[str]:
             if protocol["leaked_share"] is None
             else f", {100 * protocol['leaked_share']:.0f} % of its validation ground seen"
         )
-        lines.append(f"{name} split ({protocol['method']}): validation IoU {_iou(protocol['validation_iou'])}{leaked}")
+        lines.append(f"{name} split ({protocol['method']}): validation IoU {validation_in_words(protocol)}{leaked}")
     folds = selection.get("folds")
     if folds:
-        lines.append(
-            f"{known(folds['count'])} folds: validation IoU {known(folds['mean'])}, spread {known(folds['spread'])}"
-        )
+        low, high = folds["spread"] or (None, None)
+        spread = "" if low is None else f", spread from {low:.3f} to {high:.3f}"
+        mean = known(folds["mean"], "{:.3f}")
+        lines.append(f"{known(folds['count'])} folds: mean validation IoU {mean}{spread}")
     return lines

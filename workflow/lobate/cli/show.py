@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lobate.cli.alarm import nothing_lines
+from lobate.io.intervals import with_interval
 from lobate.network.header import count_parameters, read_header
 
 BAR = 40
@@ -33,6 +34,7 @@ def _facts(header: dict[str, Any], parameters: int) -> list[tuple[str, Any]]:
         ("reflectance range", _stretch(header.get("stretch"))),
         ("round", header.get("round")),
         ("validation IoU", _ious(header.get("validation_iou"))),
+        ("of the landform", _landform(header)),
         ("by other protocol", _ious(header.get("validation_iou_other"))),
         ("threshold", header.get("threshold")),
         ("calibration error", header.get("calibration_error")),
@@ -56,6 +58,13 @@ def _stretch(ranges: dict[str, dict[str, float]] | None) -> str | None:
     alike = len(set(texts.values())) == 1
     text = next(iter(texts.values())) if alike else ", ".join(f"{band} {ends}" for band, ends in texts.items())
     return f"{text}, as 1 to 255"
+
+
+def _landform(header: dict[str, Any]) -> str | None:
+    """Return the landform's validation IoU with its interval; None for a model of an earlier version, which has none."""
+    intervals = header.get("validation_intervals")
+    iou = (header.get("validation_iou") or {}).get("landform")
+    return with_interval(iou, intervals["iou"]) if intervals else None
 
 
 def _ious(ious: dict[str, float | None] | None) -> str | None:

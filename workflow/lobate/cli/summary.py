@@ -11,8 +11,9 @@ from typing import Any
 
 from lobate.cli.alarm import nothing_lines
 from lobate.cli.numbers import interval, known, percent
-from lobate.figures.facts import landform_iou
+from lobate.figures.facts import landform_iou, validation_in_words
 from lobate.figures.report_page.new_ground import in_a_sentence, read_test, selected_on
+from lobate.io.intervals import with_interval
 from lobate.io.jsonfile import read_json
 from lobate.settings import Region
 
@@ -83,8 +84,8 @@ def _scores(scores: dict[str, Any]) -> str:
         precision += (
             f" to {known(polygons['precision_if_unknown_right'])} ({polygons['unknown']} detections are unjudged)"
         )
-    between = interval(pixels["intervals"]["iou"])
-    iou = f"pixel IoU {known(pixels['iou'])}{between and f' ({between})'}, all landform {known(pixels['iou_all_landform'])}, {_rule(pixels)}"
+    own = with_interval(pixels["iou"], pixels["intervals"]["iou"], "blocks of ground")
+    iou = f"pixel IoU {own}, all landform {known(pixels['iou_all_landform'])}, {_rule(pixels)}"
     rates = f"{precision}, recall {known(polygons['recall'])} of the known, F1 {known(polygons['f1'])}"
     return f"{iou}; polygons: {rates}; reference: {known(scores['reference']['what'])}"
 
@@ -97,7 +98,7 @@ def _rule(pixels: dict[str, Any]) -> str:
 def _model(selection: dict[str, Any], target: float) -> str:
     chosen = next(facts for facts in selection["rounds"] if facts["trained_in"] == selection["chosen"])
     reached = "reaches" if selection["reached"] else "DOES NOT REACH"
-    return f"validation IoU {known(landform_iou(chosen['validation_iou']))} in round {selection['chosen']}, which {reached} {target}"
+    return f"validation IoU {validation_in_words(chosen)} in round {selection['chosen']}, which {reached} {target}"
 
 
 def _test(region: Region, selection: dict[str, Any]) -> str:
@@ -150,7 +151,7 @@ def _network(selection: dict[str, Any], region: Region) -> list[Row]:
     return [
         ("network", "DeepLabv3+, Xception-71", f"DeepLabv3+, {region.training.network.backbone}"),
         ("target of the validation IoU", "0.80", f"{region.training.target_iou:.2f}"),
-        ("validation IoU of the landform", "0.801", known(landform_iou(chosen["validation_iou"]), "{:.3f}")),
+        ("validation IoU of the landform", "0.801", validation_in_words(chosen)),
         ("training IoU of the landform", "0.801", known(landform_iou(chosen["training_iou"]), "{:.3f}")),
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lobate.io.intervals import with_interval
 from lobate.io.jsonfile import parse_json
 
 T = TypeVar("T")
@@ -17,6 +18,18 @@ def read_facts(path: Path, parse: Callable[[dict[str, Any]], T], what: str) -> T
     Raises UserError as ``parse_json`` does, and for NaN.
     """
     return parse_json(path, parse, what, allow_nan=False)
+
+
+def validation_in_words(facts: dict[str, Any]) -> str:
+    """Return the landform's validation IoU of a round or a protocol with its interval, or `unknown`."""
+    iou = landform_iou(facts.get("validation_iou"))
+    return "unknown" if iou is None else with_interval(iou, (facts.get("validation_intervals") or {}).get("iou"))
+
+
+def validation_interval(facts: dict[str, Any]) -> tuple[float, float] | None:
+    """Return both ends of the interval of a round's validation IoU; None where it has none."""
+    interval = (facts.get("validation_intervals") or {}).get("iou") or {}
+    return (float(interval["low"]), float(interval["high"])) if "low" in interval else None
 
 
 def landform_iou(ious: dict[str, float | None] | None) -> float | None:

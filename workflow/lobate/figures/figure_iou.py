@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
-from lobate.figures.facts import alarm_of, read_facts
+from lobate.figures.facts import alarm_of, read_facts, validation_interval
 from lobate.io.jsonfile import parse_json
 from lobate.settings.figures import Figures
 
 log = logging.getLogger(__name__)
+
+Interval = tuple[float, float, float]
+"""Iteration, and both ends of the interval of the validation IoU there."""
 
 IOU_COLUMNS = ("iou_background", "iou_landform", "iou_overall")
 
@@ -32,14 +35,20 @@ def figure_iou(
     """Draw IoU against iteration as PNG and PDF: training above validation, rounds end to end.
 
     ``metrics`` (CSV: iteration, split, iou_background, iou_landform, iou_overall) and ``verdicts`` belong to the same
-    rounds, in order. A round that copied an earlier verdict instead of training is not drawn again.
+    rounds, in order. The verdicts' intervals stand at the evaluations that were chosen. A round that copied an earlier verdict instead of training is not drawn again.
     """
     from lobate.figures.drawing.iou import draw_iou
     from lobate.figures.drawing.style import save, styled
 
     rounds = metrics_by_round(metrics, verdicts)
     with styled():
-        save(draw_iou(rounds, landform, target_iou), png, pdf, figures.dpi, _alarm(verdicts))
+        save(
+            draw_iou(rounds, landform, target_iou, intervals_by_round(verdicts)),
+            png,
+            pdf,
+            figures.dpi,
+            _alarm(verdicts),
+        )
     log.info("IoU of %d rounds drawn", len(rounds))
 
 
@@ -58,6 +67,17 @@ def metrics_by_round(metrics: list[Path], verdicts: list[Path]) -> dict[int, pd.
         if number not in rounds:
             rounds[number] = _read_metrics(table)
     return dict(sorted(rounds.items()))
+
+
+def intervals_by_round(verdicts: list[Path]) -> dict[int, Interval]:
+    """Return round number -> iteration of the best evaluation, and the interval of its validation IoU, where it has one."""
+    facts = [parse_json(path, _round_and_iteration, "a verdict.json written by `train`") for path in verdicts]
+    known = {number: (iteration, interval) for number, iteration, interval in facts if interval}
+    return {number: (iteration, *interval) for number, (iteration, interval) in sorted(known.items())}
+
+
+def _round_and_iteration(facts: dict[str, Any]) -> tuple[int, float, tuple[float, float] | None]:
+    return int(facts["round"]), float(facts.get("iteration", 0)), validation_interval(facts)
 
 
 def _read_metrics(path: Path) -> pd.DataFrame:

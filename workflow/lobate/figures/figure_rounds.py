@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from lobate.engine.signature import Input, Output, Setting
-from lobate.figures.facts import alarm_of_rounds, landform_iou, read_facts
+from lobate.figures.facts import alarm_of_rounds, landform_iou, read_facts, validation_interval
 from lobate.settings.figures import Figures
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ class Round:
     chosen: bool
     training: float | None
     validation: float | None
+    interval: tuple[float, float] | None
     patches: int
     mined: int
     augment: tuple[str, ...]
@@ -63,6 +64,7 @@ def _round(record: dict[str, Any], chosen: int) -> Round:
         chosen=int(record["round"]) == chosen,
         training=landform_iou(record["training_iou"]),
         validation=landform_iou(record["validation_iou"]),
+        interval=validation_interval(record),
         patches=int((record["patches"] or {}).get("training", 0)),
         mined=int(record["mined_negatives"] or 0),
         augment=tuple(str(name) for name in record["augment"] or []),

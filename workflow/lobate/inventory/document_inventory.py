@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from lobate.engine.signature import Input, Output, Setting
 from lobate.inventory.attributes import INVENTORY
 from lobate.inventory.sources import read_compiled
+from lobate.io.intervals import with_interval
 from lobate.io.jsonfile import parse_json, read_json, write_json
 from lobate.io.origin import DETECTION_METHOD, REVIEWED
 from lobate.network.header import read_header
@@ -43,6 +44,7 @@ MODEL_FIELDS = (
     "digest",
     "round",
     "validation_iou",
+    "validation_intervals",
     "dataset",
     "licence",
     "lobate",
@@ -296,11 +298,12 @@ def _model_section(model: dict[str, Any] | None, threshold: dict[str, Any] | Non
         return ""
     ious = model["validation_iou"]
     iou = ious.get("landform") if isinstance(ious, dict) else ious
+    intervals = model["validation_intervals"] or {}
     rows = [
         ("network", f"DeepLabv3+ on {model['architecture']['backbone']}"),
         ("bands", ", ".join(model["bands"] or []) or "unknown"),
         ("trained in round", _or_unknown(model["round"])),
-        ("validation IoU of the landform", _or_unknown(iou)),
+        ("validation IoU of the landform", "unknown" if iou is None else with_interval(iou, intervals.get("iou"))),
         *([("threshold of the map", f"{threshold['threshold']:g}: {threshold['reason']}")] if threshold else []),
         ("digest of the weights", f"`{model['digest']}`"),
         ("licence of the model", _or_unknown(model["licence"])),

@@ -57,12 +57,13 @@ def with_interval(value: float | None, interval: dict[str, Any] | None, of: str 
         return "not defined"
     if not interval:
         return f"{value:.3f}"
-    if "low" not in interval:
+    low, high = interval.get("low"), interval.get("high")
+    if low is None or high is None:
         count = interval["blocks"]
         why = f"{count} {of[:-1] if count == 1 and of == 'groups' else of}"
         return f"{value:.3f} (no interval: {why})"
-    digits = 2 if interval["high"] - interval["low"] >= 0.01 else 3
-    return f"{value:.{digits}f} (95 %: {interval['low']:.{digits}f} to {interval['high']:.{digits}f})"
+    digits = 2 if high - low >= 0.01 else 3
+    return f"{value:.{digits}f} (95 %: {low:.{digits}f} to {high:.{digits}f})"
 
 
 def _logit_interval(estimate: float, logits: np.ndarray) -> tuple[float, float]:

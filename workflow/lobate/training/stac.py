@@ -61,6 +61,7 @@ def _properties(header: dict[str, Any], model: Path) -> dict[str, Any]:
         "mlm:output": [_output(header)],
         **({"lobate:learnt_nothing": header["learnt_nothing"]} if header.get("learnt_nothing") else {}),
         "lobate:validation_iou": header.get("validation_iou"),
+        "lobate:validation_intervals": header.get("validation_intervals"),
         "lobate:validation_iou_other": header.get("validation_iou_other"),
         "lobate:stretch": header.get("stretch"),
         "lobate:dataset": header.get("dataset"),

@@ -14,7 +14,7 @@ from lobate.training.split import keep_configured
 
 log = logging.getLogger(__name__)
 
-HEADER_FACTS = ("validation_iou", "calibration", "calibration_error", "dataset")
+HEADER_FACTS = ("validation_iou", "validation_intervals", "calibration", "calibration_error", "dataset")
 
 
 @run_instead_if(target_met, instead=copy_previous_round)

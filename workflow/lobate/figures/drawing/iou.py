@@ -51,8 +51,16 @@ class RoundSpan:
     stop: float
 
 
-def draw_iou(rounds: dict[int, pd.DataFrame], landform: str, target: float) -> Figure:
-    """Return the figure; ``rounds`` holds each round's metrics by its number."""
+def draw_iou(
+    rounds: dict[int, pd.DataFrame],
+    landform: str,
+    target: float,
+    intervals: dict[int, tuple[float, float, float]] | None = None,
+) -> Figure:
+    """Return the figure; ``rounds`` holds each round's metrics by its number.
+
+    ``intervals``: by round, the iteration that was chosen and both ends of the validation IoU's interval there.
+    """
     spans = list(_round_spans(rounds))
     figure = new_figure(HEIGHT)
     panels = _panels(figure)
@@ -62,6 +70,11 @@ def draw_iou(rounds: dict[int, pd.DataFrame], landform: str, target: float) -> F
         _format_axes(axes, spans, split)
     panels[1].set_xlabel("iteration" if len(spans) <= 1 else "iteration, rounds end to end")
     panels[1].axhline(target, color=GREY, lw=0.9, ls=TARGET_DASHES, zorder=2)
+    for span in spans:
+        if interval := (intervals or {}).get(span.number):
+            iteration, low, high = interval
+            panels[1].vlines(span.start + iteration, low, high, color=VERMILION, lw=1, zorder=4)
+            panels[1].set_ylabel("IoU, validation; bar: 95 %")
     _label_rounds(panels[0], spans)
     write_heading(figure, LEFT, PAGE_WIDTH - LEFT - RIGHT, "IoU of training and validation set")
     _legend(figure, landform, target)

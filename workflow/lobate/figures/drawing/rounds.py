@@ -40,7 +40,7 @@ def draw_rounds(rounds: Sequence[Round], target: float, landform: str) -> Figure
         _tint_rounds(axes, rounds)
     augment.set_xlabel("round")
     write_heading(figure, LEFT, PAGE_WIDTH - LEFT - RIGHT, "Rounds of training", _summary(rounds, landform))
-    _legend(figure, height, target, rests=len(trained) < len(rounds))
+    _legend(figure, height, target, rests=len(trained) < len(rounds), bars=any(record.interval for record in trained))
     return figure
 
 
@@ -62,6 +62,9 @@ def _draw_ious(axes: Axes, trained: Sequence[Round], target: float) -> None:
     validation = [_or_nan(record.validation) for record in trained]
     axes.plot(numbers, training, color=BLUE, lw=1, ls=TRAINING_DASHES, marker="s", ms=4, mfc="w")
     axes.plot(numbers, validation, color=VERMILION, lw=1.6, marker="o", ms=4.5)
+    for record in trained:
+        if record.interval:
+            axes.vlines(record.number, *record.interval, color=VERMILION, lw=1)
     axes.axhline(target, color=GREY, lw=0.9, ls=TARGET_DASHES, zorder=1)
     axes.set(ylim=(0, 1.04), ylabel="IoU")
     axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -111,10 +114,12 @@ def _summary(rounds: Sequence[Round], landform: str) -> str:
     return f"round {chosen.number} of {len(rounds)} is chosen: validation IoU of {landform} {iou}"
 
 
-def _legend(figure: Figure, height: float, target: float, *, rests: bool) -> None:
+def _legend(figure: Figure, height: float, target: float, *, rests: bool, bars: bool) -> None:
     keys = {
         "IoU of training set": Line2D([], [], color=BLUE, lw=1, ls=TRAINING_DASHES, marker="s", ms=4, mfc="w"),
-        "of validation set": Line2D([], [], color=VERMILION, lw=1.6, marker="o", ms=4.5),
+        f"of validation{'; bar: 95 %' if bars else ' set'}": Line2D(
+            [], [], color=VERMILION, lw=1.6, marker="o", ms=4.5
+        ),
         f"target, {target:.2f}": Line2D([], [], color=GREY, lw=0.9, ls=TARGET_DASHES),
         "patches by hand": Patch(fc=PATCHES_COLOUR, lw=0),
         "mined negatives": Patch(fc=ORANGE, lw=0),

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from lobate.errors import UserError
-from lobate.figures.facts import landform_iou
+from lobate.figures.facts import landform_iou, validation_in_words
+from lobate.io.intervals import with_interval
 from lobate.io.jsonfile import parse_json
 
 GROUP_CELLS = ("patches", "true_positive", "false_positive", "false_negative", "true_negative")
@@ -43,19 +44,14 @@ def read_test(path: Path) -> dict[str, Any]:
 def in_a_sentence(test: dict[str, Any]) -> str:
     """Return the IoU on the test side with its ground, and the number of models that it has judged."""
     iou, models = landform_iou(test["iou"]), test["models_judged"]
-    known = "unknown, since no patch shows the landform," if iou is None else f"{iou:.3f}{_interval(test)}"
+    known = "unknown, since no patch shows the landform,"
+    if iou is not None:
+        known = with_interval(iou, test["intervals"]["iou"])
     judged = "1 model" if models == 1 else f"{models} different models, so its IoU is selected on too"
     return (
         f"On the test side the IoU of the landform is {known} at a probability of 0.5 ({test['patches']} patches in "
         f"{len(test['groups'])} groups); no training, threshold or choice of a model depended on it. It has judged {judged}."
     )
-
-
-def _interval(test: dict[str, Any]) -> str:
-    """Return the interval of the IoU in brackets, or that there are too few groups for one."""
-    low, high = (test["intervals"]["iou"].get(name) for name in ("low", "high"))
-    is_known = low is not None and high is not None
-    return f" (95 %: {low:.2f} to {high:.2f})" if is_known else " (too few groups for an interval)"
 
 
 def selected_on(selection: dict[str, Any], metrics: Sequence[Path]) -> str:
@@ -64,10 +60,9 @@ def selected_on(selection: dict[str, Any], metrics: Sequence[Path]) -> str:
     chosen: dict[str, Any] = next(
         (entry for entry in selection["rounds"] if entry["trained_in"] == selection["chosen"]), {}
     )
-    iou = landform_iou(chosen.get("validation_iou"))
     looks = sum(map(_looks, trained))
     return (
-        f"There is no test side: the validation IoU of {'unknown' if iou is None else f'{iou:.3f}'} was selected on, by {looks} "
+        f"There is no test side: the validation IoU of {validation_in_words(chosen)} was selected on, by {looks} "
         f"{'look' if looks == 1 else 'looks'} in {len(trained)} {'round' if len(trained) == 1 else 'rounds'}, so it flatters. "
         "Reserve ground with patches.split.test to know how the model does on new ground."
     )

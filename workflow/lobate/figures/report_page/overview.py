@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lobate.figures.facts import validation_in_words
+
 REVIEW = (
     *("total", "in_other_inventories", "only_detected", "rejected"),
     *("accepted", "edited", "pending", "pending_left_out", "repeated"),
@@ -46,7 +48,7 @@ def _numbers(summary: dict[str, Any], selection: dict[str, Any], threshold: dict
         "mean area, km²": area.get("mean"),
         "total area, km²": area.get("total"),
         "mean slope, °": inventory.get("mean_slope_deg"),
-        "validation IoU": (chosen.get("validation_iou") or {}).get("landform"),
+        "validation IoU": validation_in_words(chosen) if chosen else None,
         "threshold of the map": threshold["threshold"],
     }
 

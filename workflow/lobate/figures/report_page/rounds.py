@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lobate.errors import UserError
-from lobate.figures.facts import landform_iou
+from lobate.figures.facts import landform_iou, validation_in_words
 from lobate.figures.report_page.chart import Chart, ChartLine, Point
 
 BLACK, BLUE, VERMILION = "#000000", "#0072B2", "#D55E00"
@@ -28,7 +28,8 @@ def leakage_facts(selection: dict[str, Any]) -> dict[str, Any]:
 
 
 def _protocol(name: str, protocol: dict[str, Any]) -> list[Any]:
-    shares = [landform_iou(protocol.get("validation_iou")), _percent(protocol.get("leaked_share"))]
+    known = landform_iou(protocol.get("validation_iou")) is not None
+    shares = [validation_in_words(protocol) if known else None, _percent(protocol.get("leaked_share"))]
     counts = [protocol.get(key) for key in COUNTS]
     return [name, protocol.get("method"), *shares, *counts, protocol.get("impossible")]
 
@@ -64,7 +65,7 @@ def _row(entry: dict[str, Any]) -> list[Any]:
         entry["mined_negatives"],
         entry.get("iteration"),
         landform_iou(entry.get("training_iou")),
-        landform_iou(entry.get("validation_iou")),
+        validation_in_words(entry),
         "; ".join(map(str, entry.get("warnings") or [])),
     ]
 
