@@ -60,7 +60,7 @@ def test_all_that_is_wrong_comes_at_once(world):
         "has no field kind",
         "labels.positives[1]: none of the 1 outlines in far.gpkg lies on an image",
         "labels.negatives[0]: bare.shp has no coordinate reference system",
-        "inventory.others.insar: p.gpkg has no layer zzz",
+        "inventory.others.insar: The vector file p.gpkg has no layer zzz",
     ):
         assert part in text
     assert len(told.value.messages) == 5

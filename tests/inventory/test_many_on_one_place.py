@@ -53,7 +53,7 @@ def test_overlays_grow_with_the_decisions_not_with_their_pairs(statuses, tmp_pat
 def test_five_thousand_copies_that_contradict_one_another_end_in_a_paragraph(tmp_path, compared):
     outlines = np.repeat(heap(1), 5_000)
     path = written(tmp_path / "copies.gpkg", outlines, ["accepted", "rejected"] * 2_500)
-    with pytest.raises(UserError, match=r"features 0 and 1 are the same outline.*\(1000 such pairs or more\)"):
+    with pytest.raises(UserError, match=r"features 1 and 2 are the same outline.*\(1000 such pairs or more\)"):
         read_decisions(path)
     assert sum(compared) <= 2 * decisions.MAX_CLASHES
 
@@ -62,7 +62,7 @@ def test_all_contradictions_are_found_and_the_first_is_named(tmp_path):
     outlines = heap(30)
     outlines[[7, 20]] = outlines[[5, 3]]
     statuses = ["accepted" if number in (5, 20) else "rejected" for number in range(30)]
-    with pytest.raises(UserError, match=r"features 3 and 20 are the same outline.*\(2 such pairs\)"):
+    with pytest.raises(UserError, match=r"features 4 and 21 are the same outline.*\(2 such pairs\)"):
         read_decisions(written(tmp_path / "a.gpkg", outlines, statuses))
 
 

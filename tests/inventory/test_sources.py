@@ -51,7 +51,7 @@ def test_the_method_is_what_the_setting_says(insar):
 
 def test_ids_are_made_where_there_are_none(insar, caplog):
     caplog.set_level("INFO")
-    assert list(read_source(insar, "insar", others())["source_id"]) == ["insar_00000", "insar_00001", "insar_00002"]
+    assert list(read_source(insar, "insar", others())["source_id"]) == ["insar_00001", "insar_00002", "insar_00003"]
     assert "has no inventory.others.insar.id_field: its features are numbered" in caplog.text
 
 
@@ -69,7 +69,7 @@ def test_an_inventory_without_crs_has_no_place(tmp_path):
         ({"where": {"Out": "Both"}}, "no feature with Out = Both"),
         ({"id_field": "Out"}, "used more than once .Extended"),
         ({"fields": {"velocity": "name"}}, "value 'wkl001', which is no number"),
-        ({"fields": {"activity": "upslope"}}, "field upslope: feature 0 has the value"),
+        ({"fields": {"activity": "upslope"}}, "field upslope: feature 1 has the value"),
         ({"fields": {"mapping_date": "name"}}, "'wkl001' is no date"),
         ({"layer": "nothing"}, "has no layer nothing"),
     ],

@@ -10,7 +10,7 @@ import shapely
 from lobate.errors import UserError
 from lobate.io import complexity
 from lobate.io.complexity import too_complex
-from lobate.io.vector import read_layer
+from lobate.io.features import read_features
 
 
 def ring(vertices: int, noise: float = 0.0) -> shapely.Polygon:
@@ -83,4 +83,4 @@ def test_the_paragraph_names_file_and_feature(tmp_path):
     path = tmp_path / "noise.gpkg"
     gpd.GeoDataFrame({"name": ["good", "bad"]}, geometry=[ring(20), scribble(2_000)], crs=32644).to_file(path)
     with pytest.raises(UserError, match=r"noise\.gpkg: feature 2 crosses itself more than 100,000 times.*Simplify it"):
-        read_layer(path)
+        read_features(path)

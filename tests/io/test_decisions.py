@@ -110,7 +110,7 @@ def test_nothing_decided(tmp_path):
 def test_mistakes(tmp_path):
     bow_tie = shapely.Polygon([(80, 36), (80.002, 36.002), (80.002, 36), (80, 36.002)])
     path = said(tmp_path / "said.gpkg", [bow_tie], ["rejected"])
-    with pytest.raises(UserError, match="feature 0 is not a valid polygon"):
+    with pytest.raises(UserError, match="feature 1 is not a valid polygon"):
         rejected_outlines(path, [path])
     gpd.GeoDataFrame({"a": [1]}, geometry=[square(0)], crs=4326).to_file(tmp_path / "bare.gpkg")
     with pytest.raises(UserError, match="no field status"):

@@ -92,12 +92,6 @@ def test_only_the_drivers_of_known_formats_are_left_in_a_process():
     assert left >= {"GPKG", "GeoJSON", "ESRI Shapefile", "LIBKML", "FlatGeobuf", "MapInfo File"}
 
 
-def test_no_module_of_the_library_loads_fiona():
-    """fiona brings a third GDAL, with drivers of its own."""
-    for file in PACKAGE.rglob("*.py"):
-        assert "fiona" not in file.read_text(encoding="utf-8")
-
-
 def test_each_format_that_rasterio_can_write_opens_only_when_it_is_allowed(tmp_path):
     made = fresh_process(MAKE_RASTERS, tmp_path)
     assert len(made) > 40

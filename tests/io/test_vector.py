@@ -12,6 +12,7 @@ from shapely import orient_polygons
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from lobate.errors import UserError
+from lobate.io.features import read_drawn
 from lobate.io.grid import WGS84
 from lobate.io.vector import (
     geodesic_area_m2,
@@ -131,7 +132,7 @@ def test_several_shapefiles_in_a_zip_are_its_layers(files, tmp_path):
 
 
 def test_a_kmz_is_a_zipped_kml(files, tmp_path):
-    assert list(read_polygons(packed(tmp_path / "a.kmz", {"doc.kml": files["doc.kml"]}))["Name"]) == ["a", "b"]
+    assert list(read_drawn(packed(tmp_path / "a.kmz", {"doc.kml": files["doc.kml"]}))["Name"]) == ["a", "b"]
 
 
 def test_a_shapefile_in_a_zip_without_prj_is_told_by_the_zips_name(files, tmp_path):

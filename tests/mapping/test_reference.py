@@ -37,7 +37,7 @@ def test_the_users_file_with_its_ids_and_conditions(workshop):
 def test_ids_come_from_the_file_name_and_the_feature_number(workshop):
     path = workshop.layers("truth.gpkg", RG=outlines(workshop))
     reference = read_reference(path, ReferenceFile(path="in/truth.gpkg", where={"grade": 2}))
-    assert reference.outlines["reference"].tolist() == ["truth_2"]
+    assert reference.outlines["reference"].tolist() == ["truth_3"]
 
 
 def test_a_field_that_is_not_there_names_the_nearest(workshop):

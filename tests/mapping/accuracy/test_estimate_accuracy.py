@@ -192,7 +192,7 @@ BAD = {
     "a field lost": ({"places": lambda frame: frame.drop(columns="sample")}, "lacks the field sample"),
     "an outline without area": (
         {"landforms": lambda frame: frame.set_geometry([shapely.Polygon()] * len(frame))},
-        "layer landforms: feature 0 has no area",
+        "layer landforms: feature 1 has no area",
     ),
 }
 

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
-import pyogrio
 import rasterio
 import shapely
 from pyproj import CRS, Transformer
@@ -23,13 +23,15 @@ from lobate.cli.named_files import named_files, named_outlines
 from lobate.cli.result_names import clash
 from lobate.errors import UserError, UserErrors
 from lobate.imagery.scene_table import SCENES_DIR, fetched_dem_path, scenes_by_tile
+from lobate.io.antimeridian import to_lonlat
 from lobate.io.dem import check_dem
-from lobate.io.drivers import SINGLE_FILE_DRIVERS, VECTOR_FORMATS
+from lobate.io.drivers import SINGLE_FILE_DRIVERS
+from lobate.io.features import VectorSource, opened_source, read_features
 from lobate.io.filekind import check_kind
 from lobate.io.grid import Grid
 from lobate.io.origin import MENDED, UNMENDED, outline_origins
 from lobate.io.raster import open_raster
-from lobate.io.vector import LONLAT, layer_types, read_layer, readable_path
+from lobate.io.vector import LONLAT
 from lobate.settings import Region
 from lobate.settings.base import PolygonFile
 from lobate.settings.load import NOWHERE, parse_rest
@@ -171,8 +173,7 @@ def outlines_of_models(region: Region) -> list[str]:
 def _of_models(file: PolygonFile) -> Iterator[str]:
     from lobate.labels.outlines import matches_where
 
-    with readable_path(Path(file.path)) as whole:
-        frame = read_layer(whole, file.layer)
+    frame = read_features(file.path, file.layer, encoding=file.encoding)
     origins = outline_origins(frame[matches_where(frame, file)]).tolist()
     if unmended := origins.count(UNMENDED):
         yield (
@@ -187,17 +188,17 @@ def _of_models(file: PolygonFile) -> Iterator[str]:
 
 
 def _off_image(name: str, file: PolygonFile, tiles: STRtree) -> Iterator[str]:
-    with readable_path(Path(file.path)) as whole:
-        crs = pyogrio.read_info(whole, layer=file.layer)["crs"]
-        _, bounds = pyogrio.read_bounds(whole, layer=file.layer)
-        used = np.isfinite(bounds).all(axis=0) & (_matching(whole, file) if file.where else True)
-    west, south, east, north = bounds[:, used]
-    lon, lat = _to_lonlat(crs).transform(np.array([west, east, east, west]), np.array([south, south, north, north]))
-    boxes = shapely.box(*np.min([lon, lat], axis=1), *np.max([lon, lat], axis=1))
-    off = used.sum() - len(np.unique(tiles.query(boxes, predicate="intersects")[0]))
+    total = off = 0
+    with opened_source(file.path, file.encoding) as source:
+        for layer in source.chosen(file.layer):
+            bounds = source.bounds(layer)
+            used = np.isfinite(bounds).all(axis=0) & (_matching(source, layer, file) if file.where else True)
+            boxes = _boxes_lonlat(bounds[:, used], str(source.facts(layer).crs))
+            total += len(boxes)
+            off += len(boxes) - len(np.unique(tiles.query(boxes, predicate="intersects")[0]))
     if off:
         yield (
-            f"{off} of the {used.sum()} outlines in {file.path} ({name}) lie on no image and will give no patch. Add the "
+            f"{off} of the {total} outlines in {file.path} ({name}) lie on no image and will give no patch. Add the "
             "images that show them to imagery.tiles or imagery.scenes, or leave these outlines out."
         )
 
@@ -313,75 +314,72 @@ def _will_be_made(region: Region, path: str) -> bool:
 
 def _outline_mistakes(outlines: PolygonFile, fold_field: str | None, tiles: STRtree | None) -> Iterator[str]:
     try:
-        with readable_path(Path(outlines.path)) as whole:
-            yield from _layer_mistakes(whole, outlines, fold_field, tiles)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        reason = " ".join(str(error).split())
-        yield f"{outlines.path} cannot be read as outlines: {reason}. Export it again, for instance as GeoPackage. lobate reads {VECTOR_FORMATS}."
+        with opened_source(outlines.path, outlines.encoding) as source:
+            for layer in source.chosen(outlines.layer):
+                yield from _layer_mistakes(source, layer, outlines, fold_field, tiles)
     except (ProjError, CRSError) as error:
         yield f"{outlines.path} is in a coordinate reference system that has no place on Earth: {error} Assign the right one in QGIS."
     except UserError as mistake:
         yield str(mistake)
 
 
-def _layer_mistakes(whole: Path, outlines: PolygonFile, fold_field: str | None, tiles: STRtree | None) -> Iterator[str]:
-    path, layer = outlines.path, outlines.layer
-    layers = sorted(layer_types(whole))
-    if layer is not None and layer not in layers:
-        yield f"{path} has no layer {layer}; it has {', '.join(layers)}. Name one of these."
-        return
-    if layer is None and len(layers) > 1:
-        yield f"{path} has several layers ({', '.join(layers)}). Name one of them with the key layer."
-        return
-    info = pyogrio.read_info(whole, layer=layer, force_feature_count=True)
-    kind = info["geometry_type"]
+def _layer_mistakes(
+    source: VectorSource, layer: str | None, outlines: PolygonFile, fold_field: str | None, tiles: STRtree | None
+) -> Iterator[str]:
+    path, facts = outlines.path, source.facts(layer)
+    kind = facts.geometry_type
     if kind is None or "Point" in kind or "Line" in kind:
         yield f"{path} must hold polygons, but it holds {kind or 'no geometry'}. Draw outlines as polygons, or name another layer."
         return
-    fields = [str(field) for field in info["fields"]]
+    fields = facts.fields
     wanted = [*filter(None, [outlines.id_field, fold_field]), *outlines.where]
-    if unknown := [field for field in wanted if field not in fields]:
+    if unknown := [field for field in wanted if field not in (*fields, facts.key)]:
         yield from (
             f"{path} has no field {field}; it has {', '.join(fields) or 'none'}. Name one of these."
             for field in unknown
         )
     elif outlines.where:
-        yield from _filter_mistakes(whole, outlines)
-    if not info["features"]:
+        yield from _filter_mistakes(source, layer, outlines)
+    if not facts.features:
         yield f"{path} holds no feature. Draw outlines in it, or take it out of the configuration."
-    elif info["crs"] is None:
+    elif facts.crs is None:
         yield f"{path} has no coordinate reference system (a Shapefile needs its .prj). Assign the right one in QGIS and save it again."
     elif tiles is not None:
-        yield from _place_mistakes(whole, outlines, info["crs"], tiles)
+        yield from _place_mistakes(source.bounds(layer), outlines, facts.crs, tiles)
 
 
-def _matching(whole: Path, outlines: PolygonFile) -> np.ndarray:
+def _matching(source: VectorSource, layer: str | None, outlines: PolygonFile) -> np.ndarray:
     """Return which features the filter ``where`` takes, (n,) of bool. Raises UserError when it takes none."""
     from lobate.labels.outlines import matches_where
 
-    table = pyogrio.read_dataframe(whole, layer=outlines.layer, columns=[*outlines.where], read_geometry=False)
-    return matches_where(table, outlines)
+    return matches_where(source.table(layer), outlines)
 
 
-def _filter_mistakes(whole: Path, outlines: PolygonFile) -> Iterator[str]:
+def _filter_mistakes(source: VectorSource, layer: str | None, outlines: PolygonFile) -> Iterator[str]:
     try:
-        _matching(whole, outlines)
+        _matching(source, layer, outlines)
     except UserError as mistake:
         yield str(mistake)
 
 
-def _place_mistakes(whole: Path, outlines: PolygonFile, crs: str, tiles: STRtree) -> Iterator[str]:
-    _, bounds = pyogrio.read_bounds(whole, layer=outlines.layer)
+def _place_mistakes(bounds: np.ndarray, outlines: PolygonFile, crs: str, tiles: STRtree) -> Iterator[str]:
     finite = bounds[:, np.isfinite(bounds).all(axis=0)]
     if not finite.size:
         return  # reading reports outlines without a geometry
-    (left, bottom), (right, top) = finite[:2].min(axis=1), finite[2:].max(axis=1)
-    extent = _bounds_lonlat((left, bottom, right, top), crs)
-    if not tiles.query(box(*extent), predicate="intersects").size:
+    if not tiles.query(_boxes_lonlat(finite, crs), predicate="intersects").size:
         yield (
             f"none of the {finite.shape[1]} outlines in {outlines.path} lies on an image of this region. Check its coordinate "
             "reference system, and imagery.tiles."
         )
+
+
+def _boxes_lonlat(bounds: np.ndarray, crs: str) -> np.ndarray:
+    """Return the boxes round features in degrees, (n,), those across the antimeridian cut there; ``bounds``: (4, n) in ``crs``."""
+    left, bottom, right, top = bounds
+    lon, lat = _to_lonlat(crs).transform(np.array([left, right, right, left]), np.array([bottom, bottom, top, top]))
+    corners = np.moveaxis(np.array([lon, lat]), 0, -1)  # four corners of n boxes, (4, n, 2)
+    boxes = gpd.GeoSeries(shapely.polygons(np.swapaxes(corners, 0, 1)), crs=LONLAT)
+    return np.array(shapely.make_valid(to_lonlat(boxes).to_numpy()), dtype=object)
 
 
 def _tile_footprints(region: Region) -> tuple[STRtree | None, list[str]]:

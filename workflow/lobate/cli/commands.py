@@ -338,6 +338,8 @@ def compare(
     before_layer: str | None = None,
     after_layer: str | None = None,
     id_field: str | None = None,
+    before_encoding: str | None = None,
+    after_encoding: str | None = None,
 ) -> int:
     """Compare two inventories, of two years or two models: appeared, vanished, grown, shrunk, split and merged landforms.
 
@@ -362,6 +364,10 @@ def compare(
         Layer of the second file.
     id_field
         Field of the identifiers in both files; id when not given, or the feature number if there is no such field.
+    before_encoding
+        Encoding of the text in the first file, for instance GBK or CP1251, where the file does not say it.
+    after_encoding
+        Encoding of the text in the second file.
     """
     from lobate.inventory.compare import (
         change_summary,
@@ -372,7 +378,8 @@ def compare(
     )
     from lobate.inventory.mapped_ground import read_ground
 
-    first, second = read_inventory(before, before_layer, id_field), read_inventory(after, after_layer, id_field)
+    first = read_inventory(before, before_layer, id_field, before_encoding)
+    second = read_inventory(after, after_layer, id_field, after_encoding)
     grounds = read_ground(before), read_ground(after)
     changes = compare_inventories(first, second, match_iou=match_iou, tolerance=tolerance, grounds=grounds)
     write_changes(changes, out)

@@ -10,11 +10,12 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyogrio
-
 from lobate.imagery.scene_table import scene_rows, scenes_by_tile
+from lobate.io.antimeridian import to_lonlat
+from lobate.io.features import read_features
 from lobate.io.raster import open_raster
-from lobate.io.vector import LONLAT, check_complexity, geodesic_area_m2, readable_path
+from lobate.io.values import selected
+from lobate.io.vector import geodesic_area_m2
 from lobate.patches.windows import largest_side, window_spans
 from lobate.settings import Region
 from lobate.settings.base import PolygonFile
@@ -166,12 +167,9 @@ def _patches_of_area(area_m2: float, region: Region, pixel_m: float) -> int:
 def _areas_m2(file: PolygonFile) -> list[float]:
     if not Path(file.path).exists():
         return []
-    with readable_path(Path(file.path)) as whole:
-        outlines = pyogrio.read_dataframe(whole, layer=file.layer)
-        check_complexity(whole, file.layer, outlines)
-    for field, value in file.where.items():
-        outlines = outlines[outlines[field] == value]
-    areas = geodesic_area_m2(outlines[~outlines.geometry.isna()].to_crs(LONLAT)).tolist()
+    outlines = read_features(file.path, file.layer, encoding=file.encoding)
+    outlines = outlines[selected(outlines, file.where)]
+    areas = geodesic_area_m2(to_lonlat(outlines[~outlines.geometry.isna()])).tolist()
     return [area for area in areas if math.isfinite(area)]  # cleaning reports outlines without a place
 
 

@@ -11,7 +11,10 @@ import numpy as np
 import pandas as pd
 
 from lobate.errors import UserError
-from lobate.io.vector import LONLAT, READ_ERRORS, layer_types, read_layer, readable_path
+from lobate.io.antimeridian import to_lonlat
+from lobate.io.features import read_features
+from lobate.io.text_encoding import EncodingError
+from lobate.io.vector import READ_ERRORS, layer_types, readable_path
 
 LANDFORMS = {
     r"rock.?glac|rockgl|\brgik?\b|blockgletscher|roca?.?glaciar|glaciar.?rocos": "rock glacier",
@@ -58,7 +61,7 @@ def find_outlines(path: Path) -> FoundOutlines:
             path, questions=(f"which layer holds the outlines: {', '.join(layers)}? Write it as layer: ...",)
         )
     layer = chosen if len(types) > 1 else None
-    frame = read_layer(path, layer)
+    frame, question = _read(path, layer)
     table = pd.DataFrame(frame.drop(columns="geometry"))
     id_field, others = _id_fields(table)
     return FoundOutlines(
@@ -67,9 +70,18 @@ def find_outlines(path: Path) -> FoundOutlines:
         id_field,
         _landform(path, chosen or "", table),
         (f"{path.name}: {len(frame)} outlines", *_kinds(table, id_field)),
-        _id_questions(table, id_field, others),
+        (*question, *_id_questions(table, id_field, others)),
         _boxes(frame),
     )
+
+
+def _read(path: Path, layer: str | None) -> tuple[gpd.GeoDataFrame, tuple[str, ...]]:
+    """Return the features, and a question where nothing says the encoding of their fields, which are left out then."""
+    try:
+        return read_features(path, layer), ()
+    except EncodingError:
+        question = "in which encoding are its fields? Write it as encoding: ..., for instance GBK or CP1251"
+        return read_features(path, layer, attributes=False), (question,)
 
 
 def _layer(layers: list[str]) -> str | None:
@@ -125,5 +137,5 @@ def _landform(path: Path, layer: str, table: pd.DataFrame) -> str:
 
 
 def _boxes(frame: gpd.GeoDataFrame) -> np.ndarray:
-    bounds = frame.to_crs(LONLAT).bounds.to_numpy()
+    bounds = to_lonlat(frame).bounds.to_numpy()
     return bounds[np.isfinite(bounds).all(axis=1)]

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
+from lobate.io.antimeridian import joined
 from lobate.io.grid import WGS84
 from lobate.io.vector import LONLAT, read_polygons
 from lobate.settings.figures import Figures, Motion
@@ -95,7 +97,7 @@ def _check_reference(point: tuple[float, float] | None, outline: shapely.Geometr
     """Return the reference point; UserError for a point far from the landform, most likely with swapped numbers."""
     if point is None:
         return None
-    middle = outline.centroid
+    middle = joined(np.array([outline]))[0].centroid
     distance_m = WGS84.inv(*point, middle.x, middle.y)[2]
     if distance_m > MAX_REFERENCE_DISTANCE_M:
         raise UserError(

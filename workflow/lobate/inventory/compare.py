@@ -24,9 +24,13 @@ from lobate.errors import UserError
 from lobate.inventory.mapped_ground import ON_GROUND, mapped_share
 from lobate.inventory.overlap import linked_groups, overlaps
 from lobate.inventory.sources import repair_outlines
+from lobate.io.antimeridian import to_lonlat
 from lobate.io.atomic import atomic_write
+from lobate.io.features import read_drawn
 from lobate.io.spreadsheet import escape_cells
-from lobate.io.vector import LONLAT, geodesic_area_m2, layer_types, read_polygons, write_layers
+from lobate.io.text_encoding import codec_of
+from lobate.io.values import as_text, column, field_names
+from lobate.io.vector import LONLAT, geodesic_area_m2, layer_types, write_layers
 
 log = logging.getLogger(__name__)
 
@@ -41,28 +45,44 @@ MOSTLY = 0.5
 """An outline lies mostly inside another when more than this share of it does."""
 
 
-def read_inventory(path: Path, layer: str | None = None, id_field: str | None = None) -> gpd.GeoDataFrame:
+NAME_ENCODING = "Name the encoding with --before-encoding or --after-encoding, for instance GBK or CP1251"
+
+
+def read_inventory(
+    path: Path, layer: str | None = None, id_field: str | None = None, encoding: str | None = None
+) -> gpd.GeoDataFrame:
     """Read outlines in EPSG:4326 with ``source_id``, from the layer ``inventory`` and the field ``id`` where they exist.
 
-    Without ids, features are numbered. Raises UserError for a file without a CRS, and for empty or repeated ids.
+    Without ids, the features' own numbers stand for them. Raises UserError for a file without a CRS, for empty or repeated
+    ids, and for text in an encoding that nothing names.
     """
-    frame = read_polygons(path, layer or _inventory_layer(path))
-    field = id_field or ("id" if "id" in frame else None)
-    if field is not None and field not in frame:
+    if encoding and codec_of(encoding) is None:
+        raise UserError(f"{encoding} is no encoding. {NAME_ENCODING}.")
+    frame = read_drawn(path, layer or _inventory_layer(path), encoding=encoding, remedy=NAME_ENCODING)
+    ids = _ids(frame, path, id_field)
+    known = ids[ids != ""]
+    if len(known) < len(ids) or known.duplicated().any():
+        wrong = len(ids) - len(known) + int(known.duplicated().sum())
         raise UserError(
-            f"{path} has no field {field}; it has {', '.join(map(str, frame.columns.drop('geometry')))}. Name one of these."
+            f"{path}: {wrong} outlines have no {id_field or 'id'}, or share it with another outline. Make them unique, or name "
+            "another field."
         )
-    ids = frame[field] if field else pd.Series([str(number) for number in range(len(frame))], index=frame.index)
-    if ids.isna().any() or ids.duplicated().any():
-        wrong = int(ids.isna().sum() + ids.dropna().duplicated().sum())
-        raise UserError(
-            f"{path}: {wrong} outlines have no {field}, or share it with another outline. Make them unique, or name another field."
-        )
-    outlines = gpd.GeoDataFrame({"source_id": ids.astype(str)}, geometry=frame.geometry.values, crs=frame.crs)
-    valid, removed = repair_outlines(outlines.to_crs(LONLAT))
+    outlines = gpd.GeoDataFrame({"source_id": ids.to_numpy()}, geometry=frame.geometry.values, crs=frame.crs)
+    valid, removed = repair_outlines(to_lonlat(outlines))
     if len(removed):
         log.warning("%s: %d features without area are left out of the comparison", path, len(removed))
     return valid.sort_values("source_id", kind="stable").reset_index(drop=True)
+
+
+def _ids(frame: gpd.GeoDataFrame, path: Path, id_field: str | None) -> pd.Series:
+    """Return the texts of the id field, by default ``id``; the features' numbers where nobody named a field and it is empty."""
+    values = column(frame, id_field or "id")
+    if id_field and values is None:
+        raise UserError(f"{path} has no field {id_field}; it has {', '.join(field_names(frame))}. Name one of these.")
+    ids = pd.Series("", index=frame.index, dtype=object) if values is None else values.map(as_text).astype(object)
+    if not id_field and (ids == "").all():
+        return frame.index.to_series().map(str).astype(object)
+    return ids
 
 
 def compare_inventories(
@@ -119,9 +139,9 @@ def _with_mapped_shares(
 ) -> gpd.GeoDataFrame:
     """Return the changes with the shares of their ``outlines`` on both grounds, and kinds that heed them."""
     sides = zip(("mapped_before", "mapped_after"), ("appeared", "vanished"), UNMAPPED, grounds, strict=True)
-    for column, alone, unmapped, ground in sides:
-        table[column] = np.nan if ground is None else mapped_share(outlines, ground)
-        unknown = (table["kind"] == alone) & (table[column] < ON_GROUND)
+    for name, alone, unmapped, ground in sides:
+        table[name] = np.nan if ground is None else mapped_share(outlines, ground)
+        unknown = (table["kind"] == alone) & (table[name] < ON_GROUND)
         table.loc[unknown, "kind"] = unmapped
         table.loc[unknown, ["change_km2", "gained_km2", "lost_km2"]] = np.nan
     return table

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 
 from lobate.errors import UserError
 from lobate.inventory.detections import REVIEW_FIELDS
 from lobate.inventory.overlap import QUERY_BLOCK
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
+from lobate.io.antimeridian import lonlat_bounds, to_lonlat
 from lobate.io.decisions import check_outlines, read_decisions_layer
 from lobate.io.origin import redrawn
-from lobate.io.vector import LONLAT
+from lobate.io.values import as_text
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def read_decisions(path: Path) -> gpd.GeoDataFrame:
     frame, where = read_decisions_layer(path)
     status = [word or "pending" for word in canonical(frame["status"], VOCABULARIES["status"], where)]
     check_outlines(frame[np.array([word != "pending" for word in status], dtype=bool)], where)
-    decided = frame.to_crs(LONLAT)[["geometry"]]
+    decided = to_lonlat(frame)[["geometry"]]
     decided["decision"] = _text_column(frame, "detection")
     decided["status"] = status
     for field in REVIEW_FIELDS:
@@ -57,7 +57,7 @@ def read_decisions(path: Path) -> gpd.GeoDataFrame:
     decided["seen"] = _parse_outlines(_text_column(frame, "seen"))
     _check_contradictions(decided, where)
     _warn_repeated_ids(decided, where)
-    return _mark_redrawn(decided, where)
+    return _mark_redrawn(decided, where).reset_index(drop=True)
 
 
 def check_place(decided: gpd.GeoDataFrame, detections: gpd.GeoDataFrame, path: Path) -> None:
@@ -108,7 +108,7 @@ def _text_column(frame: gpd.GeoDataFrame, field: str) -> list[str | None]:
         field = field[:SHAPEFILE_NAME_LENGTH]  # a Shapefile cuts the name
     if field not in frame:
         return [None] * len(frame)
-    return [None if pd.isna(value) or not str(value).strip() else str(value) for value in frame[field]]
+    return [as_text(value) or None for value in frame[field]]
 
 
 def _check_contradictions(decided: gpd.GeoDataFrame, where: str) -> None:
@@ -172,5 +172,5 @@ def _sorted_pairs(pairs: np.ndarray) -> np.ndarray:
 
 
 def _format_bounds(frame: gpd.GeoDataFrame) -> str:
-    west, south, east, north = frame.total_bounds
+    west, south, east, north = lonlat_bounds(frame.geometry.values)
     return f"{west:.2f} to {east:.2f} E, {south:.2f} to {north:.2f} N"

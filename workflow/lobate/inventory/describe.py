@@ -40,6 +40,7 @@ from lobate.inventory.solar import potential_radiation
 from lobate.inventory.sources import read_source, repair_outlines
 from lobate.inventory.terrain_attributes import TerrainAttributes, Value, summarize_cells
 from lobate.inventory.zonal import cells_under
+from lobate.io.antimeridian import joined
 from lobate.io.dem import check_dem
 from lobate.io.grid import LONLAT, Grid
 from lobate.io.jsonfile import parse_json
@@ -132,6 +133,7 @@ def _measure_outline(
 ) -> dict[str, Value]:
     """Return the attributes of one outline; ``on_dem`` is the same in the DEM's CRS."""
     terrain = summarize_cells(cells_under(dem, on_dem) if dem is not None else None, min_dem_share)
+    outline = joined(np.array([outline]))[0]
     longitude, latitude = primary_marker(outline)
     solar = potential_radiation(terrain.cells, latitude) if "slope_deg" in terrain.values and terrain.cells else None
     marker = {"longitude": longitude, "latitude": latitude}

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from lobate.engine.signature import Input, Output, Setting
 from lobate.inventory.attributes import INVENTORY
 from lobate.inventory.sources import read_compiled
+from lobate.io.antimeridian import lonlat_bounds
 from lobate.io.intervals import with_interval
 from lobate.io.jsonfile import parse_json, read_json, write_json
 from lobate.io.origin import DETECTION_METHOD, REVIEWED
@@ -96,7 +97,7 @@ def document_inventory(
         "licence": licence,
         "citation": citation,
         "crs": "EPSG:4326",
-        "bounds": [round(float(bound), 6) for bound in records.total_bounds] if len(records) else None,
+        "bounds": [round(bound, 6) for bound in lonlat_bounds(records.geometry.values)] if len(records) else None,
         "account": read_json(summary, "a summary.json written by `compile-inventory`"),
         "sources": _list_sources(others or {}),
         "elevation": dem,

@@ -13,9 +13,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from lobate.io.antimeridian import to_lonlat
 from lobate.io.origin import REVIEWED
 from lobate.io.polygons import share_inside
-from lobate.io.vector import LONLAT, READ_ERRORS, layer_types, read_polygons
+from lobate.io.vector import READ_ERRORS, layer_types, read_polygons
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def read_ground(path: Path) -> gpd.GeoSeries | None:
         names = layer_types(path)
     except READ_ERRORS:
         return None  # whoever reads the outlines raises a clear error for this file
-    return read_polygons(path, LAYER).to_crs(LONLAT).geometry if LAYER in names else None
+    return to_lonlat(read_polygons(path, LAYER)).geometry if LAYER in names else None
 
 
 def mapped_share(outlines: gpd.GeoSeries, ground: gpd.GeoSeries) -> np.ndarray:

@@ -20,13 +20,16 @@ DEPTH_TOLERANCE = 0.01
 
 
 def primary_marker(outline: shapely.Geometry) -> Point:
-    """Return longitude and latitude of the primary marker of an outline in degrees; it lies inside the outline."""
+    """Return longitude and latitude of the primary marker of an outline in degrees; it lies inside the outline.
+
+    The outline is in one piece; longitudes over 180 degrees are taken as those east of the antimeridian.
+    """
     middle = outline.centroid
     centre = (middle.x, middle.y)
     deep = _deep_part(shapely.transform(outline, lambda lonlat: to_plane(lonlat, centre)))
     if deep is None:
         inside = outline.representative_point()
-        return inside.x, inside.y
+        return (inside.x + 180) % 360 - 180, inside.y
     return from_plane(deep, centre)
 
 

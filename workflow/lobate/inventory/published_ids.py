@@ -25,7 +25,11 @@ from lobate.inventory.identify import disambiguate_ids, identifier
 from lobate.inventory.mapped_ground import lies_on
 from lobate.inventory.overlap import linked_groups, one_to_one
 from lobate.inventory.sources import repair_outlines
-from lobate.io.vector import LONLAT, read_polygons
+from lobate.io.antimeridian import to_lonlat
+from lobate.io.decisions import NAME_ENCODING
+from lobate.io.features import read_drawn
+from lobate.io.values import as_text
+from lobate.io.vector import LONLAT
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +74,7 @@ def read_published(path: Path) -> gpd.GeoDataFrame:
 
     Raises UserError for a file without ``id`` and marker, and for empty or repeated ones.
     """
-    frame = read_polygons(path, LAYER if path.suffix.lower() == ".gpkg" else None).to_crs(LONLAT)
+    frame = to_lonlat(read_drawn(path, LAYER if path.suffix.lower() == ".gpkg" else None, remedy=NAME_ENCODING))
     missing = [name for name in ("id", *MARKER) if name not in frame]
     if missing:
         raise UserError(
@@ -84,7 +88,7 @@ def read_published(path: Path) -> gpd.GeoDataFrame:
             f"{path}: {wrong.sum()} landforms have no identifier, share it with another, or have no marker (feature "
             f"{wrong.idxmax()} is the first). Mend the fields id, longitude and latitude there; inventory.previous needs them."
         )
-    named = frame.assign(id=frame["id"].astype(str), source_id=frame["id"].astype(str), **marker)
+    named = frame.assign(id=frame["id"].map(as_text), source_id=frame["id"].map(as_text), **marker)
     columns = [name for name in ("id", *MARKER, *CARRIED) if name in named]
     return repair_outlines(named)[0][[*columns, "geometry"]].sort_values("id").reset_index(drop=True)
 

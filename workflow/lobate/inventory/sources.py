@@ -15,8 +15,11 @@ import shapely
 from lobate.errors import UserError
 from lobate.inventory.attributes import INVENTORY
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
+from lobate.io.antimeridian import to_lonlat
+from lobate.io.features import read_drawn
 from lobate.io.origin import DETECTION_METHOD, REVIEWED
 from lobate.io.polygons import polygons_in
+from lobate.io.values import as_text, column, field_names, selected
 from lobate.io.vector import LONLAT, read_polygons
 from lobate.settings.inventory import OtherInventory
 
@@ -77,11 +80,12 @@ def repair_outlines(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, gpd.GeoD
 
 
 def _read_other(path: Path, source: str, settings: OtherInventory) -> gpd.GeoDataFrame:
-    frame = read_polygons(path, settings.layer)
-    where = f"The inventory {source} ({path}{f', layer {settings.layer}' if settings.layer else ''})"
+    frame = read_drawn(path, settings.layer, encoding=settings.encoding)
+    layers = settings.layer if isinstance(settings.layer, str) else ", ".join(settings.layer or [])
+    where = f"The inventory {source} ({path}{f', layer {layers}' if layers else ''})"
     for field in [*settings.where, *filter(None, [settings.id_field]), *settings.fields.values()]:
-        if field not in frame:
-            fields = ", ".join(str(name) for name in frame.columns.drop("geometry"))
+        if column(frame, field) is None:
+            fields = ", ".join(field_names(frame))
             raise UserError(
                 f"{where} has no field {field}; it has {fields or 'none'}. Correct inventory.others.{source}."
             )
@@ -92,42 +96,53 @@ def _read_other(path: Path, source: str, settings: OtherInventory) -> gpd.GeoDat
     for name in set(NUMERIC_FIELDS) & set(columns):
         columns[name] = [value * TO_CM[settings.velocity_unit] for value in columns[name]]
     outlines = gpd.GeoDataFrame({"source_id": ids, **columns}, geometry=frame.geometry.to_numpy(), crs=frame.crs)
-    outlines = outlines[_selected(frame, settings, where)].reset_index(drop=True).to_crs(LONLAT)
+    outlines = to_lonlat(outlines[_selected(frame, settings, where)].reset_index(drop=True))
     return outlines.assign(source=source, method=settings.method or source, status=MAPPED_STATUS)
 
 
 def _ids(frame: gpd.GeoDataFrame, source: str, settings: OtherInventory, where: str) -> list[str]:
     if settings.id_field is None:
         log.info("%s has no inventory.others.%s.id_field: its features are numbered", where, source)
-        return [f"{source}_{number:05d}" for number in range(len(frame))]
-    ids = frame[settings.id_field]
-    selected = ids[_selected(frame, settings, where)]
-    if selected.isna().any():
-        raise UserError(
-            f"{where}: feature {selected.index[selected.isna()][0]} has no {settings.id_field}. Give it one."
-        )
-    repeated = selected[selected.duplicated()].unique()
+        return [f"{source}_{_padded(number)}" for number in frame.index]
+    ids = _field(frame, settings.id_field).map(as_text)
+    used = ids[_selected(frame, settings, where)]
+    if (used == "").any():
+        raise UserError(f"{where}: feature {used.index[used == ''][0]} has no {settings.id_field}. Give it one.")
+    repeated = used[used.duplicated()].unique()
     if len(repeated):
         raise UserError(
             f"{where}: {len(repeated)} identifiers in the field {settings.id_field} are used more than once "
             f"({', '.join(map(str, repeated[:5]))}). Make them unique, or leave inventory.others.{source}.id_field away."
         )
-    return [str(value) for value in ids]
+    return list(ids)
+
+
+def _padded(number: int | str) -> str:
+    """Return a feature's number with five digits; that of several layers, as in ``north/7``, as it is."""
+    return f"{number:05d}" if isinstance(number, int) else number
+
+
+def _field(frame: gpd.GeoDataFrame, name: str) -> pd.Series:
+    values = column(frame, name)
+    if values is None:
+        raise KeyError(name)
+    return values
 
 
 def _attribute_values(frame: gpd.GeoDataFrame, name: str, field: str, where: str) -> list[Any]:
     """Return the values of an attribute; checks that numbers are finite and words are in the vocabulary."""
+    values = _field(frame, field)
     if name in VOCABULARIES:
-        return list(canonical(frame[field], VOCABULARIES[name], f"{where}, field {field}"))
+        return list(canonical(values, VOCABULARIES[name], f"{where}, field {field}"))
     if name == "mapping_date":
-        return [_parse_date(value, f"{where}, field {field}") for value in frame[field]]
+        return [_parse_date(value, f"{where}, field {field}") for value in values]
     if name not in NUMERIC_FIELDS:
-        return [None if pd.isna(value) else str(value) for value in frame[field]]
-    numbers = pd.to_numeric(frame[field], errors="coerce").astype(float)
-    wrong = np.flatnonzero((frame[field].notna() & ~np.isfinite(numbers)).to_numpy())
+        return [as_text(value) or None for value in values]
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    wrong = np.flatnonzero((values.notna() & ~np.isfinite(numbers)).to_numpy(dtype=bool))
     if len(wrong):
         raise UserError(
-            f"{where}, field {field}: feature {wrong[0]} has the value {str(frame[field].iloc[wrong[0]])!r}, which is no "
+            f"{where}, field {field}: feature {values.index[wrong[0]]} has the value {str(values.iloc[wrong[0]])!r}, which is no "
             f"number ({len(wrong)} such features). Correct it, or leave it empty."
         )
     return list(numbers)
@@ -147,17 +162,11 @@ def _parse_date(value: object, where: str) -> str | None:
 
 def _selected(frame: gpd.GeoDataFrame, settings: OtherInventory, where: str) -> np.ndarray:
     """Return which features meet the setting ``where``, (n,) bool."""
-    selected = np.ones(len(frame), dtype=bool)
-    for field, wanted in settings.where.items():
-        selected &= np.array([_equal(value, wanted) for value in frame[field]], dtype=bool)
-    if len(frame) and not selected.any():
+    chosen = selected(frame, settings.where)
+    if len(frame) and not chosen.any():
         condition = ", ".join(f"{field} = {wanted}" for field, wanted in settings.where.items())
         raise UserError(f"{where} has no feature with {condition}. Correct the setting `where` of this inventory.")
-    return selected
-
-
-def _equal(value: object, wanted: str | int | float | bool) -> bool:
-    return bool(value == wanted) or str(value) == str(wanted)
+    return chosen
 
 
 def _names(frame: gpd.GeoDataFrame) -> str:

@@ -50,11 +50,12 @@ VOCABULARIES = {
 def canonical(values: Iterable[object], allowed: Sequence[str], where: str) -> list[str | None]:
     """Return each value in the vocabulary's own spelling, None for empty ones.
 
-    ``where`` names the file and field for the UserError raised when a value is not among ``allowed``.
+    ``where`` names the file and field for the UserError raised when a value is not among ``allowed``; the index of a series
+    names the feature.
     """
     spellings = {_normalize(word): word for word in allowed}
     result: list[str | None] = []
-    for number, value in enumerate(values):
+    for number, value in values.items() if isinstance(values, pd.Series) else enumerate(values):
         if pd.isna(value) or not str(value).strip():
             result.append(None)
         elif (word := spellings.get(_normalize(str(value)))) is not None:

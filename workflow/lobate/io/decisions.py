@@ -21,9 +21,11 @@ import pyogrio
 import shapely
 
 from lobate.errors import UserError
+from lobate.io.antimeridian import to_lonlat
+from lobate.io.features import read_drawn
 from lobate.io.filekind import check_kind
 from lobate.io.polygons import subtract
-from lobate.io.vector import LONLAT, check_no_pending_edits, layer_types, read_polygons
+from lobate.io.vector import check_no_pending_edits, layer_types
 
 CONFIRMED = ("accepted", "edited")
 REJECTED = ("rejected",)
@@ -32,6 +34,7 @@ REJECTED_FOLD = "rejected in the review"
 """Value of the field fold for rejected outlines: they have no fold of their own, and are always training data."""
 CANDIDATE = re.compile(r"candidate_r(\d+)_\d+")
 """Name of a candidate of mining, with its round."""
+NAME_ENCODING = "Choose the encoding in QGIS (Layer Properties > Source) and save the layer as GeoPackage"
 VIEW_HEADER = "outlines out of a decisions file, as status and hexadecimal WKB\n"
 """First line of a view's text file, whatever the format of the decisions file."""
 
@@ -42,7 +45,7 @@ def candidate_name(round: int, number: int) -> str:
 
 
 def read_decisions_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
-    """Return the features of a decisions file in its own CRS, and a text that names file and layer for messages.
+    """Return the features of a decisions file in its own CRS, by their numbers, and a text that names file and layer.
 
     The layer is ``review`` if the file has one, else its only layer. Raises UserError for a file without outlines, without
     a CRS or without the field status.
@@ -50,7 +53,7 @@ def read_decisions_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     check_kind(path)
     check_no_pending_edits(path)
     layer = _review_layer(path)
-    frame = read_polygons(path, layer)
+    frame = read_drawn(path, layer, remedy=NAME_ENCODING)
     where = f"The decisions file {path}" + (f", layer {layer}" if layer else "")
     if "status" not in frame:
         raise UserError(f"{where} has no field status. Use a saved copy of the review sheet, inventory/review.gpkg.")
@@ -137,7 +140,7 @@ def _outlines(path: Path, statuses: tuple[str, ...], first_round: int = 0, last_
     )
     selected = frame[wanted]
     check_outlines(selected, where)
-    return np.array(selected.geometry.to_crs(LONLAT).values, dtype=object)
+    return np.array(to_lonlat(selected.geometry).values, dtype=object)
 
 
 def _candidate_rounds(frame: gpd.GeoDataFrame) -> pd.Series:

@@ -29,12 +29,22 @@ VECTOR_DRIVERS = (
     "OpenFileGDB",
     "Parquet",
 )
+DECLARING_DRIVERS = ("ESRI Shapefile", "FlatGeobuf", "GPKG", "MapInfo File", "OpenFileGDB")
+"""Drivers of vector formats that declare types of fields, which fiona looks at (``look``)."""
 VECTOR_FORMATS = "GeoPackage, Shapefile, GeoJSON, KML, FlatGeobuf, GeoParquet, MapInfo, Esri file geodatabase and CSV"
 NO_NETWORK = {
     "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",  # files at an address
     "GDAL_HTTP_PROXY": "http://127.0.0.1:9",  # other requests end here, where nothing answers
 }
 SKIP = "GDAL_SKIP"
+PLACEMARK_FIELDS = {
+    f"LIBKML_{name.upper()}_FIELD": f"placemark_{name}"
+    for name in (
+        *("Name", "description", "id", "timestamp", "begin", "end", "altitudeMode", "tessellate", "extrude"),
+        *("visibility", "drawOrder", "icon"),
+    )
+}
+"""Options that name the fields of a KML's placemarks otherwise than its owner's: both may be called id or Name."""
 
 
 def limit_rasterio() -> None:
@@ -66,6 +76,7 @@ def limit_pyogrio() -> None:
         pyogrio.set_gdal_config_options({SKIP: None})
 
     _limit("pyogrio", VECTOR_DRIVERS, pyogrio.list_drivers, register_again)
+    pyogrio.set_gdal_config_options(PLACEMARK_FIELDS)
 
 
 def _limit(

@@ -13,9 +13,11 @@ import numpy as np
 import shapely
 
 from lobate.errors import UserError
+from lobate.io.antimeridian import to_lonlat
+from lobate.io.features import read_drawn
 from lobate.io.grid import Grid
 from lobate.io.polygons import make_valid, polygonal
-from lobate.io.vector import LONLAT, read_polygons
+from lobate.io.vector import LONLAT
 
 EARTH_KM = 6371.0
 
@@ -52,7 +54,9 @@ def near_grid(places: gpd.GeoSeries, grid: Grid) -> gpd.GeoSeries:
 
 def read_areas(path: Path) -> gpd.GeoSeries:
     """Return the areas in a vector file in EPSG:4326, repaired. Raises UserError for a file that holds none."""
-    areas = polygonal(make_valid(np.asarray(read_polygons(path).to_crs(LONLAT).geometry.values, dtype=object)))
+    areas = polygonal(
+        make_valid(np.asarray(to_lonlat(read_drawn(path, attributes=False)).geometry.values, dtype=object))
+    )
     areas = areas[shapely.area(areas) > 0]
     if not len(areas):
         raise UserError(f"{path} holds no area. Draw polygons in it, or take it out of the configuration.")

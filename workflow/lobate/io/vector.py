@@ -21,6 +21,7 @@ import pyogrio
 import shapely
 
 from lobate.errors import UserError
+from lobate.io.antimeridian import joined
 from lobate.io.complexity import too_complex
 from lobate.io.drivers import VECTOR_FORMATS, limit_pyogrio
 from lobate.io.filekind import check_kind
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 ARCHIVES = (".zip", ".kmz")
 VECTOR_FILES = (".shp", ".gpkg", ".geojson", ".json", ".kml", ".fgb")
 SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
+GEODATABASE = ".gdb"
+GEODATABASE_PARTS = (".gdbtable", ".gdbtablx", ".gdbindexes", ".freelist", ".horizon", ".atx", ".spx")
 MAX_UNPACKED_BYTES = 4 * 2**30
 """Largest size of an unpacked zip: a Shapefile's parts end at 2 GiB each."""
 MAX_COMPRESSION = 200
@@ -68,7 +71,7 @@ def read_layer(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
     with readable_path(Path(path)) as readable:
         frame = _read(readable, layer)
     frame = frame.rename_geometry("geometry") if frame.geometry.name != "geometry" else frame
-    frame["geometry"] = gpd.GeoSeries(_unwrap_single(frame.geometry.values), index=frame.index, crs=frame.crs)
+    frame["geometry"] = gpd.GeoSeries(unwrap_single(frame.geometry.values), index=frame.index, crs=frame.crs)
     return frame
 
 
@@ -90,19 +93,18 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
             f"The vector file {where} has no coordinate reference system (a Shapefile needs its .prj), so its place on "
             "Earth is unknown. Assign the right one in QGIS and save it again."
         )
-    check_complexity(path, layer, frame)
+    check_complexity(where, frame)
     return frame
 
 
-def check_complexity(path: Path, layer: str | None, frame: gpd.GeoDataFrame) -> None:
-    """Raise UserError for an outline on which any further step would work for hours."""
+def check_complexity(where: str, frame: gpd.GeoDataFrame) -> None:
+    """Raise UserError for an outline on which any further step would work for hours; its index names it."""
     found = too_complex(np.array(frame.geometry.values, dtype=object))
     if found:
         place, flaw = found
-        numbers = pyogrio.read_dataframe(path, layer=layer, columns=[], read_geometry=False, fid_as_index=True).index
         raise UserError(
-            f"The vector file {path}{f', layer {layer}' if layer else ''}: feature {numbers[place]} {flaw}, more than lobate "
-            "can work with. Simplify it in QGIS (Vector > Geometry tools > Simplify), draw it again, or delete it."
+            f"The vector file {where}: feature {frame.index[place]} {flaw}, more than lobate can work "
+            "with. Simplify it in QGIS (Vector > Geometry tools > Simplify), draw it again, or delete it."
         )
 
 
@@ -129,7 +131,7 @@ def _layer_name(path: Path, layer: str | None) -> str | None:
     return layer
 
 
-def _unwrap_single(geometries: np.ndarray) -> np.ndarray:
+def unwrap_single(geometries: np.ndarray) -> np.ndarray:
     """Return the geometries with each multi-geometry of one part replaced by that part."""
     result = np.array(geometries, dtype=object)
     types = shapely.get_type_id(result)
@@ -205,7 +207,7 @@ def geodesic_measures(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> tuple[np.ndarr
 
     The coordinates of all rings are extracted at once, which is faster than one geometry at a time.
     """
-    outlines = np.asarray(frame.geometry.to_crs(LONLAT).values, dtype=object)
+    outlines = joined(np.asarray(frame.geometry.to_crs(LONLAT).values, dtype=object))  # a cut is no part of a line
     polygons, outline_of_polygon = shapely.get_parts(outlines, return_index=True)
     rings, polygon_of_ring = shapely.get_rings(polygons, return_index=True)
     outline_of_ring = outline_of_polygon[polygon_of_ring]
@@ -275,7 +277,8 @@ def _name_original(folder: str, path: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise UserError(str(error).replace(folder, path)) from error
+        error.args = (str(error).replace(folder, path),)
+        raise
 
 
 def _unpack(path: Path, folder: Path) -> None:
@@ -295,7 +298,14 @@ def _unpack(path: Path, folder: Path) -> None:
 def _is_vector_file(member: ZipInfo) -> bool:
     path = PurePosixPath(member.filename)
     is_hidden = path.name.startswith(".")
-    return path.suffix.lower() in VECTOR_FILES + SHAPEFILE_PARTS and not is_hidden and not member.is_dir()
+    is_known = path.suffix.lower() in VECTOR_FILES + SHAPEFILE_PARTS or _is_of_geodatabase(path)
+    return is_known and not is_hidden and not member.is_dir()
+
+
+def _is_of_geodatabase(path: PurePosixPath) -> bool:
+    """Whether a member of a zip is part of an Esri geodatabase, a folder of many files, or of its content."""
+    in_folder = any(parent.suffix.lower() == GEODATABASE for parent in path.parents)
+    return in_folder or path.suffix.lower() in GEODATABASE_PARTS or path.name in ("gdb", "timestamps")
 
 
 def _check_safe(path: Path, members: list[ZipInfo]) -> None:
@@ -314,8 +324,14 @@ def _check_safe(path: Path, members: list[ZipInfo]) -> None:
 
 
 def _outline_file(path: Path, folder: Path) -> Path:
-    """Return the only file of outlines in an unpacked zip; for several Shapefiles their folder, so that they are layers."""
+    """Return the only file of outlines in an unpacked zip; for several Shapefiles their folder, so that they are layers.
+
+    A geodatabase counts as one file.
+    """
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in VECTOR_FILES)
+    files += sorted({table.parent for table in folder.rglob(f"*{GEODATABASE_PARTS[0]}")})
+    if files == [folder]:
+        return _in_own_folder(folder)
     if len(files) > 1 and {(file.parent, file.suffix.lower()) for file in files} == {(files[0].parent, ".shp")}:
         return files[0].parent
     if len(files) != 1:
@@ -325,6 +341,16 @@ def _outline_file(path: Path, folder: Path) -> Path:
             "and name the file in the configuration."
         )
     return files[0]
+
+
+def _in_own_folder(folder: Path) -> Path:
+    """Move a geodatabase that lies in a zip without its folder into one, by whose name GDAL knows it; return that."""
+    members = sorted(folder.iterdir())
+    geodatabase = folder / f"outlines{GEODATABASE}"
+    geodatabase.mkdir()
+    for member in members:
+        member.rename(geodatabase / member.name)
+    return geodatabase
 
 
 @contextmanager

@@ -9,20 +9,17 @@ from pathlib import Path, PurePosixPath
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
-import shapely
 from pyproj.exceptions import CRSError, ProjError
 
 from lobate.errors import UserError
+from lobate.io.antimeridian import to_lonlat
+from lobate.io.features import polygons_only, read_features
 from lobate.io.origin import outline_origins
-from lobate.io.polygons import POLYGONAL, polygonal
-from lobate.io.vector import LONLAT, read_layer, readable_path
+from lobate.io.values import as_text, column, field_names, matches
 from lobate.labels.repair import repair, repair_polygons
 from lobate.settings.base import PolygonFile
 
 log = logging.getLogger(__name__)
-
-GEOMETRY = "geometry"
 
 
 def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | None = None) -> gpd.GeoDataFrame:
@@ -33,10 +30,7 @@ def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | No
     ``lobate.io.origin``). Raises UserError when the file is empty, has no CRS, holds anything but
     polygons, or lacks a field that the configuration names.
     """
-    with readable_path(path) as opened:
-        frame = _polygons_only(read_layer(opened, file.layer), file)
-        numbers = _feature_numbers(opened, file.layer)
-    frame = frame.set_index(numbers)
+    frame = polygons_only(read_features(path, file.layer, encoding=file.encoding), _file_and_layer(file))
     if frame.empty:
         raise UserError(
             f"{_file_and_layer(file)} holds no feature. Draw outlines in it, or take it out of labels.{kind}s in the "
@@ -50,7 +44,7 @@ def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | No
             "class": kind,
             "source": PurePosixPath(file.path).name,
             "reason": reason,
-            "fold": _field(frame, fold_field, file).map(_as_text).to_numpy(dtype=object) if fold_field else "",
+            "fold": _field(frame, fold_field, file).map(as_text).to_numpy(dtype=object) if fold_field else "",
             "origin": outline_origins(frame).astype(object),
             "geometry": geometry.array,
         },
@@ -59,33 +53,10 @@ def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | No
     return _to_lonlat(rows, file)
 
 
-def _polygons_only(frame: gpd.GeoDataFrame, file: PolygonFile) -> gpd.GeoDataFrame:
-    """Return the features; of a collection of points or lines and polygons, as virtual globes write it, only the polygons.
-
-    Raises UserError when a feature holds no polygon.
-    """
-    shapes = np.array(frame.geometry.values, dtype=object)
-    mixed = np.flatnonzero(shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION)
-    if len(mixed):
-        log.info(
-            "%s: %d features hold points or lines beside polygons; only the polygons are taken",
-            _file_and_layer(file),
-            len(mixed),
-        )
-        shapes[mixed] = polygonal(shapes[mixed])
-    wrong = np.flatnonzero(~np.isin(shapely.get_type_id(shapes), (*POLYGONAL, -1)))
-    if len(wrong):
-        raise UserError(
-            f"{_file_and_layer(file)} must hold polygons, but feature {wrong[0]} is a {shapes[wrong[0]].geom_type} ({len(wrong)} such "
-            "features). Draw outlines as polygons, or name another layer."
-        )
-    return frame.assign(geometry=gpd.GeoSeries(shapes, index=frame.index, crs=frame.crs))
-
-
 def _to_lonlat(rows: gpd.GeoDataFrame, file: PolygonFile) -> gpd.GeoDataFrame:
     """Return the rows in EPSG:4326; a ring that touches itself after rounding is repaired again."""
     try:
-        rows = rows.to_crs(LONLAT)
+        rows = to_lonlat(rows)
     except (ProjError, CRSError) as error:
         raise UserError(
             f"{_file_and_layer(file)} has a coordinate reference system with no place on Earth ({rows.crs.name}): {error}. "
@@ -95,33 +66,30 @@ def _to_lonlat(rows: gpd.GeoDataFrame, file: PolygonFile) -> gpd.GeoDataFrame:
 
 
 def _file_and_layer(file: PolygonFile) -> str:
-    return file.path + (f", layer {file.layer}" if file.layer else "")
-
-
-def _feature_numbers(path: Path, layer: str | None) -> pd.Index:
-    """Return the features' own numbers (FID), which do not change when another feature is deleted."""
-    return pyogrio.read_dataframe(path, layer=layer, columns=[], read_geometry=False, fid_as_index=True).index
+    layers = file.layer if isinstance(file.layer, str) else ", ".join(file.layer or [])
+    return file.path + (f", layer {layers}" if layers else "")
 
 
 def _field(frame: pd.DataFrame, name: str, file: PolygonFile) -> pd.Series:
-    fields = [column for column in frame.columns if column != GEOMETRY]
-    if name not in fields:
+    values = column(frame, name)
+    if values is None:
+        fields = field_names(frame)
         near = difflib.get_close_matches(name, fields, n=1)
         raise UserError(
             f"{_file_and_layer(file)} has no field {name}; it has {', '.join(fields) or 'none'}. "
             + (f"Did you mean {near[0]}?" if near else "Correct id_field, where or fold_field in the configuration.")
         )
-    return frame[name]
+    return values
 
 
 def matches_where(frame: pd.DataFrame, file: PolygonFile) -> np.ndarray:
     """Return which features have all values of the filter ``where``, (n,) of bool; raises UserError when none has."""
     matching = np.ones(len(frame), dtype=bool)
     for name, value in file.where.items():
-        column = _field(frame, name, file)
-        matching &= column.map(_as_text).to_numpy() == _as_text(value)
+        values = _field(frame, name, file)
+        matching &= matches(values, value)
         if not matching.any():
-            present = sorted({_as_text(distinct) for distinct in column.unique()})
+            present = sorted({as_text(distinct) for distinct in values})
             raise UserError(
                 f"{_file_and_layer(file)}: no feature has {name} = {value} (there are {', '.join(present[:12])}). Correct where in "
                 "the configuration."
@@ -131,22 +99,13 @@ def matches_where(frame: pd.DataFrame, file: PolygonFile) -> np.ndarray:
     return matching
 
 
-def _as_text(value: object) -> str:
-    """Return a field's value as people write it: 7 for 7.0, "" for a missing value."""
-    if pd.isna(value):
-        return ""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
 def _outline_ids(frame: gpd.GeoDataFrame, file: PolygonFile) -> list[str]:
     """Return an id for each feature: its field, or file name (and layer) and feature number."""
-    stem = PurePosixPath(file.path).name.split(".")[0] + (f"_{file.layer}" if file.layer else "")
-    default_ids = [f"{stem}_{number}" for number in frame.index]
+    stem = PurePosixPath(file.path).name.split(".")[0] + (f"_{file.layer}" if isinstance(file.layer, str) else "")
+    default_ids = [f"{stem}_{str(number).replace('/', '_')}" for number in frame.index]
     if file.id_field is None:
         return default_ids
-    ids = [_as_text(value) for value in _field(frame, file.id_field, file)]
+    ids = [as_text(value) for value in _field(frame, file.id_field, file)]
     if blank := ids.count(""):
         log.info(
             "%s: %d features have no %s; their ids come from the file's name",

@@ -24,6 +24,7 @@ from rasterio.windows import Window
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
+from lobate.io.antimeridian import to_lonlat
 from lobate.io.dem import cell_size_m, check_dem, horn_gradient, read_elevation
 from lobate.io.grid import WGS84, Grid
 from lobate.io.raster import open_raster
@@ -154,7 +155,7 @@ def count_occurrences(outlines: np.ndarray, paths: Sequence[Path], files: Sequen
         )
     counts = np.zeros(len(outlines), dtype=int)
     for path, file in zip(paths, files, strict=True):
-        dated = valid_polygons(select_features(path, file, OCCURRENCES_SETTING).to_crs(LONLAT).geometry)
+        dated = valid_polygons(to_lonlat(select_features(path, file, OCCURRENCES_SETTING)).geometry)
         occurs = overlaps_any(outlines, dated)
         counts += occurs
         log.info(

@@ -13,8 +13,11 @@ import pandas as pd
 import shapely
 
 from lobate.errors import UserError
+from lobate.io.antimeridian import to_lonlat
+from lobate.io.features import read_drawn
 from lobate.io.origin import UNMENDED, origins_of, outline_origins
 from lobate.io.polygons import make_valid, polygonal, subtract
+from lobate.io.values import as_text, column, field_names, matches
 from lobate.io.vector import LONLAT, read_layer, read_polygons
 from lobate.settings.base import PolygonFile
 from lobate.settings.mapping import ReferenceFile
@@ -51,11 +54,14 @@ def read_reference(path: Path, file: ReferenceFile | None) -> Reference:
         return _build_reference(frame, frame["polygon"], description, path, origins_of(frame) == UNMENDED)
     frame = select_features(path, file, SETTING)
     if file.id_field:
-        names = _column(frame, file.id_field, path, SETTING).astype(str)
+        names = _column(frame, file.id_field, path, SETTING).map(as_text)
     else:
-        names = pd.Series([f"{Path(file.path).stem}_{number}" for number in frame.index], dtype=object)
+        names = pd.Series(
+            [f"{Path(file.path).stem}_{str(number).replace('/', '_')}" for number in frame.index], dtype=object
+        )
     conditions = "".join(f", {field} = {value}" for field, value in file.where.items())
-    description = file.path + (f", layer {file.layer}" if file.layer else "") + conditions
+    layers = file.layer if isinstance(file.layer, str) else ", ".join(file.layer or [])
+    description = file.path + (f", layer {layers}" if layers else "") + conditions
     frame, names = frame.reset_index(drop=True), names.reset_index(drop=True)
     return _build_reference(frame, names, description, path, outline_origins(frame) == UNMENDED)
 
@@ -63,7 +69,7 @@ def read_reference(path: Path, file: ReferenceFile | None) -> Reference:
 def _build_reference(
     frame: gpd.GeoDataFrame, names: pd.Series, description: str, path: Path, unmended: np.ndarray
 ) -> Reference:
-    outlines = valid_polygons(frame.to_crs(LONLAT).geometry)
+    outlines = valid_polygons(to_lonlat(frame).geometry)
     has_area = shapely.area(outlines) > 0
     usable = has_area & ~unmended
     if not usable.any():
@@ -88,18 +94,18 @@ def select_features(path: Path, file: PolygonFile, setting: str) -> gpd.GeoDataF
 
     Raises UserError when they cannot be read or a field does not exist.
     """
-    frame = read_polygons(path, file.layer)
+    frame = read_drawn(path, file.layer, encoding=file.encoding)
     for field, value in file.where.items():
-        column = _column(frame, field, path, setting)
-        frame = frame[(column == value) | (column.astype(str) == str(value))]
+        frame = frame[matches(_column(frame, field, path, setting), value)]
     return frame
 
 
 def _column(frame: gpd.GeoDataFrame, field: str, path: Path, setting: str) -> pd.Series:
-    if field in frame:
-        return frame[field]
-    near = difflib.get_close_matches(field, map(str, frame.columns), n=1)
-    hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(map(str, frame.columns.drop('geometry')))}."
+    values = column(frame, field)
+    if values is not None:
+        return values
+    near = difflib.get_close_matches(field, field_names(frame), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(field_names(frame))}."
     raise UserError(f"The file {path} has no field {field}, which {setting} names; {hint}")
 
 

@@ -10,12 +10,15 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     model_validator,
 )
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_before_validator_function
+
+from lobate.io.text_encoding import codec_of
 
 
 class Section(BaseModel):
@@ -57,13 +60,21 @@ class OneOrMore:
         return {"anyOf": [{"type": "string"}, handler(schema)]}
 
 
+def _known_encoding(name: str) -> str:
+    if codec_of(name) is None:
+        raise ValueError("is no encoding; give its name, for instance UTF-8, GBK, CP1251 or ISO-8859-1")
+    return name
+
+
 class PolygonFile(Section):
     """One vector file of outlines: its path, or its path and what to read of it."""
 
     path: ProjectPath
     """Shapefile, GeoPackage, GeoJSON or other vector file with a CRS."""
-    layer: str | None = None
-    """Layer, if the file has several."""
+    layer: str | Annotated[list[str], Field(min_length=1)] | None = None
+    """Layer, if the file has several, or a list of layers that are read as one."""
+    encoding: Annotated[str, AfterValidator(_known_encoding)] | None = None
+    """Encoding of its text, for instance GBK or CP1251, where the file does not say it. UTF-8 is seen without it."""
     id_field: str | None = None
     """Field with each outline's identifier; without it, identifiers are file name and feature number."""
     where: dict[str, str | int | float | bool] = {}

@@ -23,14 +23,16 @@ from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
 from lobate.errors import UserError
+from lobate.io.antimeridian import to_lonlat
 from lobate.io.decisions import confirmed_outlines, rejected_candidates
+from lobate.io.features import read_features
 from lobate.io.grid import Grid
 from lobate.io.mask_values import IGNORE
 from lobate.io.places import near_grid, read_areas
 from lobate.io.polygons import share_inside, subtract
 from lobate.io.raster import open_raster
 from lobate.io.reserved import IN_GAP, ON_TEST, ReservedGround
-from lobate.io.vector import LONLAT, geodesic_area_m2, read_layer, read_polygons, write_layers
+from lobate.io.vector import LONLAT, geodesic_area_m2, read_polygons, write_layers
 from lobate.settings.training import Mining
 from lobate.training.ignored import BACKGROUND, mask_of
 
@@ -76,7 +78,12 @@ class Zones:
         return cls(
             _series(landforms),
             sides.loc[sides["side"] == "validation", "geometry"],
-            _series([*(read_layer(vetoes).geometry.to_crs(LONLAT) if vetoes else []), *confirmed_outlines(decisions)]),
+            _series(
+                [
+                    *(to_lonlat(read_features(vetoes, attributes=False)).geometry if vetoes else []),
+                    *confirmed_outlines(decisions),
+                ]
+            ),
             _series([*kept.loc[kept["class"] == "negative", "geometry"], *rejected_candidates(decisions)]),
             read_areas(complete) if complete else _series([]),
             ReservedGround.read(reserved),

@@ -10,8 +10,9 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from lobate.errors import UserError
-from lobate.imagery.finding.antimeridian import PolarRingError, cut_at_antimeridian
-from lobate.io.vector import LONLAT, geodesic_area_m2, read_polygons
+from lobate.io.antimeridian import PolarRingError, cut_at_antimeridian
+from lobate.io.features import read_drawn
+from lobate.io.vector import LONLAT, geodesic_area_m2
 
 MIN_AREA_M2 = 10_000.0
 """An area smaller than a hundred pixels is a mistake, most often degrees in a CRS in metres."""
@@ -26,7 +27,7 @@ def read_area(path: Path, layer: str | None = None) -> BaseGeometry:
 
     Raises UserError for a layer without polygons, coordinates that are not on Earth, a ring around a pole, or a tiny area.
     """
-    frame = read_polygons(path, layer)
+    frame = read_drawn(path, layer, attributes=False)
     shapes = frame.geometry[~(frame.geometry.is_empty | frame.geometry.isna())]
     if shapes.empty:
         raise UserError(

@@ -18,11 +18,13 @@ import pyogrio
 import shapely
 
 from lobate.errors import UserError
+from lobate.io.antimeridian import to_lonlat
+from lobate.io.features import read_drawn, read_features
 from lobate.io.filekind import check_kind
 from lobate.io.grid import LONLAT
 from lobate.io.polygons import make_valid
 from lobate.io.qgis.package import add_styles
-from lobate.io.vector import layer_types, read_layer, read_polygons, write_layers
+from lobate.io.vector import layer_types, write_layers
 from lobate.mapping.accuracy.frozen import FrozenSample, Place, Square
 from lobate.mapping.accuracy.response_form import form_styles
 
@@ -90,7 +92,7 @@ def read_second_look(path: Path, sample: FrozenSample) -> Answers:
 
 def _read(path: Path, sample: FrozenSample, places: Sequence[Place], squares: Sequence[Square]) -> Answers:
     _check_layers(path)
-    points, boxes = read_layer(path, "places").to_crs(LONLAT), read_polygons(path, "squares").to_crs(LONLAT)
+    points, boxes = read_features(path, "places").to_crs(LONLAT), read_drawn(path, "squares").to_crs(LONLAT)
     for layer, frame, units in (("places", points, places), ("squares", boxes, squares)):
         _check_units(f"{path}, layer {layer}", frame, [unit.unit for unit in units], sample)
         _check_answers(f"{path}, layer {layer}", frame, ANSWERS[layer])
@@ -113,7 +115,7 @@ def _check_layers(path: Path) -> None:
     try:
         names = {*layer_types(path)}
     except (pyogrio.errors.DataSourceError, RuntimeError, ValueError):
-        return  # read_layer raises the error
+        return  # read_features raises the error
     if missing := sorted({"places", "squares", "landforms"} - names):
         raise UserError(
             f"The file of answers {path} has no layer {', '.join(missing)}. Name the file that `lobate sample` wrote, with "
@@ -182,8 +184,8 @@ def _refuse_moved(where: str, units: pd.Series) -> None:
 
 def _landforms(path: Path) -> gpd.GeoDataFrame:
     """Return the outlines that a person drew, valid, with ``unsure`` where the answer is cannot_say."""
-    frame = read_polygons(path, "landforms").to_crs(LONLAT)
-    answers = frame["answer"] if "answer" in frame else pd.Series([None] * len(frame), dtype=object)
+    frame = to_lonlat(read_drawn(path, "landforms"))
+    answers = frame["answer"] if "answer" in frame else pd.Series([None] * len(frame), index=frame.index, dtype=object)
     wrong = ~(answers.isna() | answers.isin([*ANSWERS["landforms"], ""]))
     if wrong.any():
         raise UserError(
@@ -194,7 +196,7 @@ def _landforms(path: Path) -> gpd.GeoDataFrame:
     empty = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     if empty.any():
         raise UserError(
-            f"{path}, layer landforms: feature {int(np.flatnonzero(empty)[0])} has no area. Draw it again, or delete it."
+            f"{path}, layer landforms: feature {frame.index[empty][0]} has no area. Draw it again, or delete it."
         )
     return gpd.GeoDataFrame({"unsure": (answers == CANNOT_SAY).to_numpy(dtype=bool)}, geometry=shapes, crs=LONLAT)
 
