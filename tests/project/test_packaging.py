@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 
@@ -28,6 +29,25 @@ def test_conda_environment_has_the_locks_versions(project):
     assert pins.pop("python") == "3.11"
     lock = locked(project)
     assert pins == {CONDA_NAMES.get(name, name): lock[name] for name in required(project)}
+
+
+IMPORT_NAMES = {"pyyaml": "yaml"}
+
+
+def imported(project) -> set[str]:
+    """Return the names of all packages that any file of Python imports."""
+    files = [file for folder in ("workflow", "tests", "benchmarks", "docs") for file in (project / folder).rglob("*.py")]
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    modules += [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    return {module.partition(".")[0] for module in modules}
+
+
+def test_what_is_pinned_is_imported_or_says_why_not(project):
+    lines = (project / "envs/requirements.in").read_text().splitlines()
+    silent = {match[0] for line in lines if (match := re.match(r"[A-Za-z][\w-]*", line)) and "#" not in line}
+    known = imported(project)
+    assert {name for name in silent if IMPORT_NAMES.get(name, name.replace("-", "_")) not in known} == set()
 
 
 def test_lock_has_hashes_and_no_addresses(project):
