@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import geopandas as gpd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobate.errors import UserError
-from lobate.labels.table import deduplicate_ids, read_removed
+from lobate.labels.table import deduplicate_ids, read_removed, remove_listed
 
 names = st.lists(
     st.tuples(st.sampled_from(["1", "2", "1@a", "1@b"]), st.sampled_from(["a.shp", "b.gpkg"])), max_size=12
@@ -70,3 +71,15 @@ def test_ids_that_were_made_harmless_for_a_spreadsheet_are_the_ids_again(tmp_pat
     path = tmp_path / "removed.csv"
     path.write_text("id,reason\n'=RGU1,'@ the edge\n-7,small\n'quoted',cloud\n")
     assert read_removed(path) == {"=RGU1": "@ the edge", "-7": "small", "'quoted'": "cloud"}
+
+
+@pytest.mark.parametrize(("own", "listed"), [("7", "7.0"), ("7.0", "7"), ("Gl\u00e4cier", "Gla\u0308cier"), ("7", "7")])
+def test_a_list_may_write_an_id_otherwise(own, listed, caplog):
+    rows = gpd.GeoDataFrame({"outline": [own, "8"], "polygon": [f"{own}.1", "8"], "reason": ""}, geometry=[None, None])
+    assert list(remove_listed(rows, {listed: "cloud"})["reason"]) == ["cloud", ""]
+    assert not caplog.records
+
+
+def test_an_id_that_is_there_as_it_is_written_goes_before_one_alike():
+    rows = gpd.GeoDataFrame({"outline": ["7", "7.0"], "polygon": ["7", "7.0"], "reason": ""}, geometry=[None, None])
+    assert list(remove_listed(rows, {"7.0": "cloud"})["reason"]) == ["", "cloud"]

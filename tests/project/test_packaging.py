@@ -36,7 +36,9 @@ IMPORT_NAMES = {"pyyaml": "yaml"}
 
 def imported(project) -> set[str]:
     """Return the names of all packages that any file of Python imports."""
-    files = [file for folder in ("workflow", "tests", "benchmarks", "docs") for file in (project / folder).rglob("*.py")]
+    files = [
+        file for folder in ("workflow", "tests", "benchmarks", "docs") for file in (project / folder).rglob("*.py")
+    ]
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
     modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     modules += [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]

@@ -20,6 +20,7 @@ import shapely
 from lobate.errors import UserError
 from lobate.io.filekind import check_kind
 from lobate.io.spreadsheet import restore_formulas
+from lobate.io.values import comparable
 from lobate.io.vector import geodesic_measures
 
 log = logging.getLogger(__name__)
@@ -120,12 +121,22 @@ def remove_listed(rows: gpd.GeoDataFrame, reasons: dict[str, str]) -> gpd.GeoDat
     """
     if not reasons:
         return rows.assign(listed=False)
-    by_outline, by_polygon = (rows[column].map(reasons) for column in ("outline", "polygon"))
+    named = _as_the_rows_name_them(rows, reasons)
+    by_outline, by_polygon = (rows[column].map(named) for column in ("outline", "polygon"))
     reason = by_polygon.where(by_polygon.notna(), by_outline)
     listed = reason.notna().to_numpy()
     newly = listed & (rows["reason"] == "").to_numpy()
-    unknown = sorted(set(reasons) - set(rows["outline"]) - set(rows["polygon"]))
+    unknown = sorted(set(named) - set(rows["outline"]) - set(rows["polygon"]))
     log.info("%d of %d ids of the list of removed outlines were found", len(reasons) - len(unknown), len(reasons))
     if unknown:
         log.warning("%d ids of the list of removed outlines name no outline: %s", len(unknown), abbreviate(unknown))
     return rows.assign(listed=listed, reason=np.where(newly, reason, rows["reason"]))
+
+
+def _as_the_rows_name_them(rows: gpd.GeoDataFrame, reasons: dict[str, str]) -> dict[str, str]:
+    """Return the reasons by the rows' own ids, where a list writes an id otherwise: 7.0 for 7, or é of two letters."""
+    known = {*rows["outline"], *rows["polygon"]}
+    if known.issuperset(reasons):
+        return reasons
+    alike = {comparable(name): name for name in sorted(known)}
+    return {name if name in known else alike.get(comparable(name), name): reason for name, reason in reasons.items()}
