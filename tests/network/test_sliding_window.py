@@ -15,6 +15,7 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.crs import CRS
+from rasterio.enums import ColorInterp
 from torch import nn
 from torch.nn import functional
 
@@ -238,7 +239,7 @@ def test_short_memory_takes_fewer_windows_at_once_for_good(tmp_path, caplog):
 def test_images_that_the_model_cannot_take(tmp_path):
     target = tmp_path / "map.tif"
     wide = write_image(tmp_path / "wide.tif", noise(20, 20).astype(np.uint16))
-    four = write_image(tmp_path / "four.tif", noise(20, 20, bands=4))
+    four = write_image(tmp_path / "four.tif", noise(20, 20, bands=1).repeat(4, axis=0))  # no alpha, by its look
     for image, what in [(wide, "8-bit"), (four, "4 bands"), (tmp_path / "none.tif", "does not exist")]:
         with pytest.raises(UserError, match=what):
             write_probability_map(local(1), image, target, window=32, overlap=8, channels=3)
@@ -334,10 +335,10 @@ def test_each_row_is_asked_for_once_in_a_thread_of_its_own(tmp_path, monkeypatch
         def __getattr__(self, name):
             return getattr(self.dataset, name)
 
-        def read(self, *, window, out):
+        def read(self, *, indexes, window, out):
             threads.add(threading.get_ident())
             asked.extend(range(window.row_off, window.row_off + window.height))
-            return self.dataset.read(out=out, window=window)
+            return self.dataset.read(indexes=indexes, out=out, window=window)
 
     monkeypatch.setattr(sliding_window, "open_raster", watched)
     with read_ahead(path, layout_windows(200, 32, 12)) as bands:
@@ -382,12 +383,18 @@ def bytes_read():
 
 def test_images_that_the_network_cannot_take(tmp_path):
     wide = write_bands(tmp_path / "wide.tif", noise(20, 20).astype(np.uint16))
-    four = write_bands(tmp_path / "four.tif", noise(20, 20, bands=4))
+    four = write_bands(tmp_path / "four.tif", noise(20, 20, bands=1).repeat(4, axis=0))
     turned = write_bands(tmp_path / "turned.tif", noise(20, 20), descriptions=BANDS[::-1])
+    worded = write_bands(tmp_path / "worded.tif", noise(20, 20), descriptions=["B2: 490 nm", "vert", "B4"])
+    coloured = write_bands(tmp_path / "coloured.tif", noise(20, 20))
+    with rasterio.open(coloured, "r+") as dataset:
+        dataset.colorinterp = [ColorInterp.blue, ColorInterp.green, ColorInterp.red]
     for path, what in [
         (wide, "8-bit"),
         (four, "4 bands.*B04, B03, B02"),
         (turned, "B02, B03, B04, but .*B04, B03, B02"),
+        (worded, "B02, B03, B04, but .*B04, B03, B02"),
+        (coloured, "B02, B03, B04, but .*B04, B03, B02"),
         (tmp_path / "none.tif", "does not exist"),
     ]:
         with pytest.raises(UserError, match=what):

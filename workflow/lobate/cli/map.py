@@ -69,7 +69,7 @@ class InputStretch:
     offset
         Offset of the digital numbers (setting imagery.offset): from the product's metadata, none, or 1000 that were added.
     band_order
-        Bands of GeoTIFFs without band descriptions, in the order of the file (setting imagery.band_order).
+        Bands of a GeoTIFF whose band descriptions say nothing or the wrong, in the order of the file (setting imagery.band_order).
     invalid_classes
         Masked classes of the scene classification (setting imagery.clouds.invalid_classes); the option alone masks none.
     """
@@ -130,7 +130,7 @@ def map_scenes(
     Parameters
     ----------
     images
-        8-bit images of the bands that the model was trained on (0 in all bands is no data), or Sentinel-2 products:
+        8-bit images of the bands that the model was trained on, or Sentinel-2 products:
         .SAFE folders or zips, folders with a STAC item and bands, GeoTIFFs of several bands.
     model
         Model file that `train` or `select-model` wrote.
@@ -148,7 +148,7 @@ def map_scenes(
     batch
         Windows in one forward pass: a number, or auto.
     dem
-        Elevation raster in metres, for the two limits below.
+        Elevation raster (metres, unless it states another unit), for the two limits below.
     min_elevation_m
         Detections whose lowest point lies below this are removed.
     max_slope_deg
@@ -219,9 +219,7 @@ def _check(images: Sequence[Path], others: Sequence[Path], out: Path) -> None:
 
 def _check_bands(path: Path, channels: int) -> None:
     """Raise UserError for an 8-bit image without band descriptions that has not the model's number of bands."""
-    import numpy as np
-    from rasterio.enums import ColorInterp
-
+    from lobate.io.image_bands import ImageBands
     from lobate.io.raster import open_raster
 
     if path.is_dir() or path.suffix.lower() in (".zip", ".json", ".xml"):
@@ -229,15 +227,11 @@ def _check_bands(path: Path, channels: int) -> None:
     with open_raster(path) as dataset:
         if set(dataset.dtypes) != {"uint8"} or any(dataset.descriptions):
             return
-        last, masks = dataset.count, 0
-        if (
-            dataset.colorinterp[-1] is ColorInterp.alpha
-        ):  # GDAL calls any fourth band alpha; a real mask has only two values
-            masks = int(np.isin(dataset.read(last, out_shape=(1024, 1024)), (0, 255)).all())
-        if last - masks != channels:
+        count = len(ImageBands.read(dataset, path).usable)
+        if count != channels:
             raise UserError(
-                f"{path}: has {last - masks} bands, but the model was trained on {channels}. Give an image of the bands that "
-                "the model was trained on, in the same order, or describe its bands (B04, B03, ...)."
+                f"{path}: has {count} bands, but the model was trained on {channels}. Give an image of the bands that "
+                "the model was trained on, in the same order, name its bands with --band-order, or describe them (B04, B03, ...)."
             )
 
 

@@ -20,6 +20,7 @@ from lobate.imagery.stretch import Range, apply_lut, check_dtype, lookup_table
 from lobate.io.drivers import SINGLE_FILE_DRIVERS
 from lobate.io.grid import Grid, transform_points
 from lobate.io.raster import open_raster, open_with_drivers
+from lobate.io.validity import Validity
 from lobate.settings.imagery import Clouds
 
 CLEAR, AVOIDED, MASKED = range(3)
@@ -33,14 +34,16 @@ UTM_TOLERANCE = 1.002
 class Resampled:
     """A band of an open dataset, resampled to ``grid`` by nearest neighbour; pixels outside the band are 0.
 
-    A pixel takes the value of the cell around its centre. Raises UserError for grids in two CRSs, or rotated ones.
+    A pixel takes the value of the cell around its centre. Pixels that the file masks are 0 too. Raises UserError for grids in
+    two CRSs, or rotated ones.
     """
 
-    def __init__(self, dataset: DatasetReader, index: int, grid: Grid) -> None:
+    def __init__(self, dataset: DatasetReader, index: int, grid: Grid, validity: Validity | None = None) -> None:
         own = Grid.from_raster(dataset)
         self.dtype = dataset.dtypes[index - 1]
         self.resolution_m = own.resolution_m
         self._dataset, self._index, self._own = dataset, index, own
+        self._validity = validity if validity and validity.has_masks else None
         self._same = own.same_as(grid)
         if not self._same:
             _check_comparable(dataset.name, own, grid)
@@ -72,10 +75,15 @@ class Resampled:
 
     def read_own(self, first: int, last: int) -> np.ndarray:
         """Return the band's own rows ``first``..``last``. Raises UserError for a truncated file."""
+        window = ((first, last), (0, self._own.width))
         try:
-            return self._dataset.read(self._index, window=((first, last), (0, self._own.width)))
+            numbers = self._dataset.read(self._index, window=window)
+            masks = self._validity.masks(window) if self._validity else None
         except RasterioError as error:
             raise truncated_raster(self._dataset.name, error) from None
+        if masks is not None:
+            numbers[~masks] = 0
+        return numbers
 
 
 def truncated_raster(name: str, error: Exception) -> UserError:
@@ -165,6 +173,7 @@ class ScenePixels:
         self._ranges, self._clouds = ranges, clouds
         self._stack = ExitStack()
         self._open: dict[str, DatasetReader] = {}
+        self._validities: dict[str, Validity] = {}
 
     def __enter__(self) -> ScenePixels:
         with ExitStack() as opening:
@@ -174,7 +183,9 @@ class ScenePixels:
             self.block_rows = max(dataset.block_shapes[0][0] for dataset in datasets)
             if not self.scene.is_8bit:
                 bands = list(zip(datasets, self.scene.bands, self._ranges, strict=True))
-                self._bands = [Resampled(dataset, band.index, self.grid) for dataset, band, _ in bands]
+                self._bands = [
+                    Resampled(dataset, band.index, self.grid, self._validity(band)) for dataset, band, _ in bands
+                ]
                 self._tables = [self._lookup_table(*band) for band in bands]
             self._ranks = self._class_ranks()
             opening.pop_all()
@@ -220,15 +231,21 @@ class ScenePixels:
 
     def _8bit_rows(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Return unchanged rows of an 8-bit image; pixels that are nodata in the file become 0."""
-        dataset, indices = self._open[self.scene.bands[0].address], [band.index for band in self.scene.bands]
+        dataset, validity = self._open[self.scene.bands[0].address], self._validity(self.scene.bands[0])
         window = ((start, stop), (0, self.grid.width))
         try:
-            values = dataset.read(indices, window=window)
-            masks = dataset.read_masks(indices, window=window)
+            values = dataset.read(validity.bands, window=window)
+            valid = validity.clear(values, window)
         except RasterioError as error:
             raise truncated_raster(dataset.name, error) from None
-        values *= masks.any(axis=0)
-        return values, np.where(values.any(axis=0), np.uint8(CLEAR), np.uint8(MASKED))
+        return values, np.where(valid, np.uint8(CLEAR), np.uint8(MASKED))
+
+    def _validity(self, band: Band) -> Validity:
+        """Return the validity of a band's file, one for all its bands, so that they share the masks that it reads."""
+        if band.address not in self._validities:
+            bands = tuple(other.index for other in self.scene.bands if other.address == band.address) or (band.index,)
+            self._validities[band.address] = Validity(self._open[band.address], bands, alpha=self.scene.alpha)
+        return self._validities[band.address]
 
     def _open_dataset(self, band: Band) -> DatasetReader:
         if band.address not in self._open:
@@ -253,4 +270,4 @@ class ScenePixels:
                 f"{classes.address}, band {classes.index}, holds {dtype} numbers, not the classes 0 to 11 of a scene "
                 "classification (SCL). Fetch SCL again."
             )
-        return ClassRanks(Resampled(dataset, classes.index, self.grid), self._clouds)
+        return ClassRanks(Resampled(dataset, classes.index, self.grid, self._validity(classes)), self._clouds)

@@ -35,6 +35,7 @@ from lobate.io.mask_values import IGNORE, IMAGE_NODATA, LANDFORM, UNMENDED_LANDF
 from lobate.io.origin import DRAWN, MENDED, UNMENDED
 from lobate.io.raster import open_raster, row_blocks
 from lobate.io.reserved import ReservedGround, ground_near
+from lobate.io.validity import Validity
 from lobate.labels.model_outlines import YIELDED
 from lobate.labels.reproject import to_crs
 from lobate.labels.tile_polygons import has_column, read_geometries
@@ -73,8 +74,8 @@ def rasterize_labels(
 ) -> None:
     """Burn the polygons of ``polygons`` on the grid of ``image``.
 
-    ``label`` is a tiled GeoTIFF of uint8: 1 where a pixel's centre lies in a kept positive; 255 where the image is nodata
-    (all its bands are 0), in a positive of the user's list of removed outlines or one that yielded to a person's, or within
+    ``label`` is a tiled GeoTIFF of uint8: 1 where a pixel's centre lies in a kept positive; 255 where the image has no data
+    (`io.validity`), in a positive of the user's list of removed outlines or one that yielded to a person's, or within
     ``ring_m`` metres of a kept positive's outline; 2 in a kept positive of a model that nobody mended; 0 elsewhere. A kept positive is burned over a removed one. ``record`` (see ``compose_rgb``) is also 0
     where the image is nodata, and takes a fraction of the time to read. On ``reserved`` ground ``label`` is 255, and
     ``test_label`` has the labels of the test side, 255 elsewhere and in outlines of a model. Raises UserError when the record is of another image.
@@ -158,9 +159,10 @@ def _label_bands(
 def _nodata_bands(dataset: DatasetReader, reader: Executor) -> Iterator[NodataBand]:
     """Yield the nodata of each band of rows; a second thread reads the next bands meanwhile."""
     buffer = np.empty((ROWS, dataset.width), dtype=dataset.dtypes[0])
+    validity = Validity.of_image(dataset)
     waiting: deque[tuple[int, int, Future[np.ndarray | None]]] = deque()
     for start, stop in row_blocks(dataset.height, ROWS):
-        waiting.append((start, stop, reader.submit(_read_nodata, dataset, start, stop, buffer)))
+        waiting.append((start, stop, reader.submit(_read_nodata, validity, start, stop, buffer)))
         if len(waiting) > BANDS_AHEAD:
             yield _next_band(waiting)
     while waiting:
@@ -172,15 +174,14 @@ def _next_band(waiting: deque[tuple[int, int, Future[np.ndarray | None]]]) -> No
     return start, stop, nodata.result()
 
 
-def _read_nodata(dataset: DatasetReader, start: int, stop: int, buffer: np.ndarray) -> np.ndarray | None:
-    """Return where all bands are 0, None for nowhere; if the first band has no 0, the others are not read."""
-    window = ((start, stop), (0, dataset.width))
-    first = dataset.read(1, window=window, out=buffer[: stop - start])
-    if first.min() > IMAGE_NODATA:
-        return None
-    nodata = first == IMAGE_NODATA
-    for band in dataset.indexes[1:]:
-        nodata &= dataset.read(band, window=window) == IMAGE_NODATA
+def _read_nodata(validity: Validity, start: int, stop: int, buffer: np.ndarray) -> np.ndarray | None:
+    """Return where the image has no data, None for nowhere; in most 8-bit images the first band tells."""
+    dataset, window = validity.dataset, ((start, stop), (0, validity.dataset.width))
+    if validity.first_band_tells:
+        first = dataset.read(validity.bands[0], window=window, out=buffer[: stop - start])
+        if first.min() > IMAGE_NODATA:
+            return None
+    nodata = ~validity.of(dataset.read(validity.bands, window=window), window)
     return nodata if nodata.any() else None
 
 

@@ -9,7 +9,6 @@ the network's device.
 from __future__ import annotations
 
 import logging
-import re
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,8 +25,10 @@ from torch import Tensor
 
 from lobate.errors import UserError
 from lobate.io.grid import Grid
+from lobate.io.image_bands import ImageBands
 from lobate.io.mask_values import PROBABILITY_NODATA, PROBABILITY_SCALE
 from lobate.io.raster import BLOCK, CogWriter, open_raster
+from lobate.io.validity import Validity
 from lobate.network.batches import BatchRunner, Network
 from lobate.network.window_weights import Blend, WindowAxis, layout_windows
 from lobate.progress import Progress
@@ -37,9 +38,6 @@ log = logging.getLogger(__name__)
 PROBABILITY_LAYERS = ("probability",)
 ENSEMBLE_LAYERS = ("probability", "spread")
 """Descriptions of the map's bands, by one model and by several."""
-
-BAND_NAME = re.compile("B[0-9][0-9A]")
-"""A band description that names a band of Sentinel-2, and not a colour."""
 
 MAX_BLOCK_ROWS = 2048
 """Tallest block that is cached whole; an image stored as one block is decoded more than once instead."""
@@ -53,25 +51,26 @@ RowBand = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Grid, types and band descriptions of an image to be mapped; ``block_rows`` is the height of its tallest block."""
+    """Grid, types and bands of an image to be mapped; ``block_rows`` is the height of its tallest block."""
 
     path: Path
     grid: Grid
     dtypes: tuple[str, ...]
-    descriptions: tuple[str, ...]
+    bands: ImageBands
     block_rows: int
 
     @classmethod
     def read(cls, path: Path) -> ImageHeader:
-        """Read the header of an image. Raises UserError where it cannot be opened."""
+        """Read the header of an image. Raises UserError where it cannot be opened, or contradicts itself."""
         with open_raster(path) as dataset:
-            descriptions = tuple(text or "" for text in dataset.descriptions)
+            bands = ImageBands.read(dataset, path)
             block_rows = max(height for height, _ in dataset.block_shapes)
-            return cls(path, Grid.from_raster(dataset), tuple(dataset.dtypes), descriptions, block_rows)
+            dtypes = tuple(dataset.dtypes[index - 1] for index in bands.usable)
+            return cls(path, Grid.from_raster(dataset), dtypes, bands, block_rows)
 
     @property
     def count(self) -> int:
-        """Number of bands."""
+        """Number of bands, without alpha."""
         return len(self.dtypes)
 
     def cache_bytes(self, layers: int) -> int:
@@ -86,7 +85,7 @@ class ImageHeader:
 def check_image(image: ImageHeader, *, channels: int | None, names: Sequence[str] | None) -> None:
     """Raise UserError for an image that is not uint8, or has not ``channels`` bands.
 
-    Band descriptions that name bands of Sentinel-2 must equal ``names``.
+    Bands that the image names must be those of ``names``, the model's, in this order.
     """
     if set(image.dtypes) != {"uint8"}:
         raise UserError(
@@ -98,11 +97,10 @@ def check_image(image: ImageHeader, *, channels: int | None, names: Sequence[str
             f"{image.path}: has {image.count} bands, but the model was trained on {channels}. Compose the image of the "
             f"bands that the model's header names{_list_names(names)} (imagery.bands)."
         )
-    described = list(image.descriptions)
-    if names and described != list(names) and all(BAND_NAME.fullmatch(text) for text in described):
+    if names and not image.bands.fit(names):
         raise UserError(
-            f"{image.path}: its bands are {', '.join(described)}, but the model was trained on {', '.join(names)}, in this "
-            "order. Compose the image of these bands (imagery.bands)."
+            f"{image.path}: its bands are {', '.join(name or 'unknown' for name in image.bands.names)}, but the model was trained "
+            f"on {', '.join(names)}, in this order. Compose the image of these bands (imagery.bands)."
         )
 
 
@@ -113,16 +111,18 @@ def _list_names(names: Sequence[str] | None) -> str:
 def _read_bands(image: Path, rows: WindowAxis) -> Generator[RowBand, None, None]:
     """Yield a band of rows for each row of windows; the rows that neighbours share are copied, not read again."""
     with open_raster(image) as dataset:
-        band = np.empty((dataset.count, rows.length, dataset.width), np.uint8)
-        read_rows = 0
+        validity = Validity.of_image(dataset)
+        shape = len(validity.bands), rows.length, dataset.width
+        band, valid, read_rows = np.empty(shape, np.uint8), np.empty(shape[1:], bool), 0
         for start in rows.starts:
             shared = max(0, read_rows - start)
-            next_band = np.empty_like(band)
-            next_band[:, :shared] = band[:, rows.length - shared :]
+            next_band, next_valid = np.empty_like(band), np.empty_like(valid)
+            next_band[:, :shared], next_valid[:shared] = band[:, rows.length - shared :], valid[rows.length - shared :]
             window = Window(0, start + shared, dataset.width, rows.length - shared)
-            dataset.read(out=next_band[:, shared:], window=window)
-            band, read_rows = next_band, start + rows.length
-            yield band, np.bitwise_or.reduce(band) > 0
+            dataset.read(indexes=validity.bands, out=next_band[:, shared:], window=window)
+            next_valid[shared:] = validity.clear(next_band[:, shared:], window)
+            band, valid, read_rows = next_band, next_valid, start + rows.length
+            yield band, valid
 
 
 @contextmanager

@@ -181,7 +181,7 @@ class Imagery(Section):
     bands: Annotated[list[str], Field(min_length=1)] = ["B04", "B03", "B02"]
     """Bands of the image, in order. The default is red, green, blue, because the network was pre-trained on such images."""
     band_order: Annotated[list[str], Field(min_length=1)] | None = None
-    """Bands of GeoTIFFs of several bands, in the order of the file (also SCL). The default is the bands' descriptions in the file. A file without descriptions must hold the image's bands in order."""
+    """Bands of GeoTIFFs of several bands, in the order of the file (also SCL and alpha). The default is what the file says: names of bands in its descriptions (B04, red, 665 nm), then its colour interpretation. A file that says nothing must hold the image's bands in order."""
     stretch: Stretch = Stretch()
     """Reflectance range of the 8-bit image."""
     clouds: Clouds = Clouds()

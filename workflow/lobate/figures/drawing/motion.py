@@ -33,6 +33,7 @@ from lobate.figures.drawing.page import axes_at, shrink_to_fit, text_at, write_h
 from lobate.figures.drawing.style import INK, new_figure
 from lobate.io.grid import Grid
 from lobate.io.raster import open_raster
+from lobate.io.validity import Validity
 from lobate.io.vector import LONLAT
 
 if TYPE_CHECKING:
@@ -194,7 +195,8 @@ def _check_dtype(dataset: DatasetReader, path: Path) -> None:
 
 def _phase_angles(dataset: DatasetReader, window: Window) -> np.ndarray:
     """Return the wrapped phase of a raster's own pixels, NaN for nodata and for a complex zero, which is no signal."""
-    values, valid = dataset.read(1, window=window), dataset.read_masks(1, window=window) > 0
+    values = dataset.read(1, window=window)
+    valid = Validity(dataset, (1,), zero_is_nodata=False).of(values[np.newaxis], window)
     with np.errstate(invalid="ignore"):  # an infinite phase
         signal = values if np.iscomplexobj(values) else np.exp(1j * values.astype(float))
     angles = np.angle(signal).astype(np.float32)

@@ -18,9 +18,10 @@ import shapely
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
-from lobate.imagery.reading.scene import COMMON_NAMES, find_date
+from lobate.imagery.reading.scene import find_date
 from lobate.imagery.scene_row import SCENE_NAME, Row
 from lobate.io.antimeridian import cut_at_antimeridian
+from lobate.io.band_names import COMMON_NAMES
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]

@@ -12,7 +12,6 @@ from lobate.imagery.reading.calibration import Calibration, calibrate
 from lobate.imagery.reading.gdal_scale import file_calibration
 from lobate.imagery.reading.product import Product, read_product
 from lobate.imagery.reading.scene import (
-    COMMON_NAMES,
     Band,
     Scene,
     SceneRequest,
@@ -20,6 +19,7 @@ from lobate.imagery.reading.scene import (
     missing_band_error,
     missing_classes_error,
 )
+from lobate.io.band_names import COMMON_NAMES
 from lobate.io.filekind import check_kind
 
 RASTER_SUFFIXES = (".tif", ".tiff", ".jp2")

@@ -10,22 +10,6 @@ from lobate.errors import UserError
 from lobate.imagery.reading.calibration import Calibration, OffsetRule
 from lobate.io.grid import Grid
 
-COMMON_NAMES = {
-    "B01": "coastal",
-    "B02": "blue",
-    "B03": "green",
-    "B04": "red",
-    "B05": "rededge1",
-    "B06": "rededge2",
-    "B07": "rededge3",
-    "B08": "nir",
-    "B8A": "nir08",
-    "B09": "nir09",
-    "B11": "swir16",
-    "B12": "swir22",
-}
-"""Name of a Sentinel-2 band -> its common name in STAC catalogues."""
-
 
 @dataclass(frozen=True)
 class SceneRequest:
@@ -73,6 +57,8 @@ class Scene:
     """Processing baseline (05.09), None where unknown."""
     grid: Grid | None = None
     """Grid of the bands, where reading the scene opened them anyway."""
+    alpha: tuple[int, ...] | None = None
+    """Numbers of the alpha bands of a scene in one file; None for those that its files say."""
 
     @property
     def is_8bit(self) -> bool:

@@ -17,7 +17,6 @@ from lobate.errors import UserError
 from lobate.imagery.reading.bandfolder import band_file, folder_product, metadata_files
 from lobate.imagery.reading.calibration import DEFAULT_QUANTIFICATION, Calibration, baseline_calibration, calibrate
 from lobate.imagery.reading.scene import (
-    COMMON_NAMES,
     Band,
     Scene,
     SceneRequest,
@@ -25,6 +24,7 @@ from lobate.imagery.reading.scene import (
     missing_band_error,
     missing_classes_error,
 )
+from lobate.io.band_names import COMMON_NAMES
 from lobate.io.filekind import check_kind
 
 MAX_FLOAT = 1e300
