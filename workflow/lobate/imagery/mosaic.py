@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from pathlib import Path
 
@@ -21,9 +21,10 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from lobate.errors import UserError
-from lobate.io.dem import PLAUSIBLE_RANGE_M, check_dem
+from lobate.io.dem import Heights, check_dem, heights_of
 from lobate.io.grid import Grid
 from lobate.io.raster import BLOCK, CogWriter, open_raster, row_blocks
+from lobate.io.validity import Validity
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +46,7 @@ class PlacedTile:
     source: DatasetReader | WarpedVRT
     row: int
     col: int
-    scale: float
-    offset: float
-    """Metres = scale x number + offset, by the tile's own tags."""
+    heights: Heights
 
 
 def write_mosaic(tiles: list[Path], target: Path) -> float:
@@ -117,14 +116,20 @@ def _pixel_span(start: float, stop: float) -> tuple[int, int]:
 
 
 def _place(source: DatasetReader, grid: Grid, stack: ExitStack) -> PlacedTile:
-    t, calibration = source.transform, (source.scales[0], source.offsets[0])
+    t, heights = source.transform, heights_of(source)
     col, row = ~grid.transform @ (t.c, t.f)
     drift = max(
         abs(col - round(col)), abs(row - round(row)),
         abs(t.a / grid.transform.a - 1) * source.width, abs(t.e / grid.transform.e - 1) * source.height,
     )  # fmt: skip
     if drift <= GRID_TOLERANCE_PX:
-        return PlacedTile(source, round(row), round(col), *calibration)
+        return PlacedTile(source, round(row), round(col), heights)
+    if heights.validity.has_masks:
+        raise UserError(
+            f"The elevation file {source.name} has a mask or an alpha band, and must be resampled to the grid of the finest file, "
+            f"which would mix voids into the elevations. Write its voids as numbers: gdalwarp -dstnodata -9999 "
+            f"{Path(source.name).name} {Path(source.name).stem}_voids.tif"
+        )
     log.info("%s is resampled to the grid of the finest tile", Path(source.name).name)
     right, bottom = ~grid.transform @ (source.bounds.right, source.bounds.bottom)
     (left, right), (top, bottom) = _pixel_span(col, right), _pixel_span(row, bottom)
@@ -138,7 +143,8 @@ def _place(source: DatasetReader, grid: Grid, stack: ExitStack) -> PlacedTile:
         src_nodata=UNDECLARED_VOID if source.nodata is None else source.nodata,
         nodata=VOID,
     )
-    return PlacedTile(stack.enter_context(warped), top, left, *calibration)
+    placed = replace(heights, validity=Validity(stack.enter_context(warped), (1,), zero_is_nodata=False))
+    return PlacedTile(warped, top, left, placed)
 
 
 def _mosaic_rows(placed: list[PlacedTile], start: int, stop: int, width: int) -> np.ndarray:
@@ -156,7 +162,5 @@ def _mosaic_rows(placed: list[PlacedTile], start: int, stop: int, width: int) ->
 
 
 def _read_heights(tile: PlacedTile, window: Window) -> np.ndarray:
-    numbers = tile.source.read(1, window=window, masked=True)
-    heights = (numbers.astype(np.float64) * tile.scale + tile.offset).astype(np.float32).filled(VOID)
-    heights[~((heights >= PLAUSIBLE_RANGE_M[0]) & (heights <= PLAUSIBLE_RANGE_M[1]))] = VOID  # NaN compares false
-    return heights
+    numbers = tile.source.read(1, window=window)
+    return np.nan_to_num(tile.heights.metres(numbers, window), nan=VOID).astype(np.float32)

@@ -5,6 +5,9 @@ Gradients take the size of the cells in metres on the ground.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
 from pyproj import Proj
 from rasterio.crs import CRS
@@ -14,13 +17,40 @@ from rasterio.windows import Window
 
 from lobate.errors import UserError
 from lobate.io.grid import WGS84, Grid
+from lobate.io.length_units import metres_per_unit
+from lobate.io.raster import scale_and_offset
+from lobate.io.validity import Validity
 
 PLAUSIBLE_RANGE_M = (-500.0, 9000.0)
 """No land lies lower or higher, so -32768 and -9999 are voids even in files that do not declare them."""
 
 
+@dataclass(frozen=True)
+class Heights:
+    """How a DEM's numbers become metres: metres = scale x number + offset, where ``validity`` allows."""
+
+    validity: Validity
+    scale: float
+    offset: float
+
+    def metres(self, numbers: np.ndarray, window: Window) -> np.ndarray:
+        """Return the elevations of ``numbers``, (h, w) read from ``window``, in metres, NaN in voids."""
+        heights = numbers.astype(float) * self.scale + self.offset
+        heights[~self.validity.of(numbers[np.newaxis], window)] = np.nan
+        heights[(heights < PLAUSIBLE_RANGE_M[0]) | (heights > PLAUSIBLE_RANGE_M[1])] = np.nan
+        return heights
+
+
+@lru_cache(maxsize=4)
+def heights_of(dem: DatasetReader) -> Heights:
+    """Return how the numbers of an open DEM become metres. Raises UserError for a unit that is not understood."""
+    unit, (scale, offset) = metres_per_unit(dem), scale_and_offset(dem)
+    return Heights(Validity(dem, (1,), zero_is_nodata=False), scale * unit, offset * unit)
+
+
 def check_dem(dem: DatasetReader) -> None:
-    """Raise UserError unless the DEM's rows run from north to south and its columns from west to east."""
+    """Raise UserError unless the DEM's rows run from north to south and its columns from west to east, in a known unit."""
+    heights_of(dem)
     t = dem.transform
     if t.b or t.d or t.a <= 0 or t.e >= 0:
         raise UserError(f"The DEM {dem.name} is rotated or upside down. Warp it north-up, for instance with gdalwarp.")
@@ -33,10 +63,9 @@ def read_elevation(dem: DatasetReader, row: int, col: int, height: int, width: i
     left, right = max(col, 0), min(col + width, dem.width)
     if top >= bottom or left >= right:
         return elevation
-    masked = dem.read(1, window=Window(left, top, right - left, bottom - top), masked=True)
-    values = np.ma.filled(masked.astype(float), np.nan) * dem.scales[0] + dem.offsets[0]
-    values[(values < PLAUSIBLE_RANGE_M[0]) | (values > PLAUSIBLE_RANGE_M[1])] = np.nan
-    elevation[top - row : bottom - row, left - col : right - col] = values
+    window = Window(left, top, right - left, bottom - top)
+    metres = heights_of(dem).metres(dem.read(1, window=window), window)
+    elevation[top - row : bottom - row, left - col : right - col] = metres
     return elevation
 
 
