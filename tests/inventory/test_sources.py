@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 from shapely.geometry import Polygon
 
 from lobate.errors import UserError
-from lobate.inventory.sources import read_source, repair_outlines
+from lobate.inventory.sources import TO_CM, read_source, repair_outlines
 from lobate.io.vector import write_layers
-from lobate.settings.inventory import OtherInventory
+from lobate.settings.inventory import OtherInventory, unit_in_name
 
 from .conftest import frame, square
 
@@ -34,7 +35,10 @@ def others(**settings) -> dict[str, OtherInventory]:
 
 def test_fields_become_attributes(insar):
     settings = others(
-        id_field="name", fields={"velocity": "vel", "upslope_connection": "upslope"}, where={"Out": "Extended"}
+        id_field="name",
+        fields={"velocity": "vel", "upslope_connection": "upslope"},
+        where={"Out": "Extended"},
+        velocity_unit="cm",
     )
     outlines = read_source(insar, "insar", settings)
     assert list(outlines["source_id"]) == ["wkl001", "wkl003"]
@@ -68,7 +72,7 @@ def test_an_inventory_without_crs_has_no_place(tmp_path):
         ({"id_field": "Name"}, "has no field Name; it has name, Out"),
         ({"where": {"Out": "Both"}}, "no feature with Out = Both"),
         ({"id_field": "Out"}, "used more than once .Extended"),
-        ({"fields": {"velocity": "name"}}, "value 'wkl001', which is no number"),
+        ({"fields": {"velocity": "name"}, "velocity_unit": "cm"}, "value 'wkl001', which is no number"),
         ({"fields": {"activity": "upslope"}}, "field upslope: feature 1 has the value"),
         ({"fields": {"mapping_date": "name"}}, "'wkl001' is no date"),
         ({"layer": "nothing"}, "has no layer nothing"),
@@ -92,6 +96,32 @@ def test_velocities_come_in_cm_a_year(tmp_path):
     for unit, factor in (("mm", 0.1), ("cm", 1), ("m", 100)):
         outlines = read_source(tmp_path / "v.gpkg", "insar", others(fields=fields, velocity_unit=unit)).iloc[0]
         assert (outlines["velocity"], outlines["velocity_error"]) == pytest.approx((1.5 * factor, 0.2 * factor))
+
+
+@pytest.mark.parametrize(
+    ("field", "unit"),
+    [
+        ("vel_cm_yr", "cm"), ("v_m_a", "m"), ("VEL_MM_Y", "mm"), ("velocity [m/yr]", "m"), ("v_cm_per_year", "cm"),
+        ("v_cm_a-1", "cm"), ("v cm/Jahr", "cm"), ("v_m_yr_1", "m"), ("cmyr", "cm"),
+        ("vel", None), ("velocity", None), ("vel_m", None), ("v_mean_a", None), ("v_max", None), ("vel_cm_day", None),
+        ("am_y", None),
+    ],
+)  # fmt: skip
+def test_a_name_may_state_the_unit(tmp_path, field, unit):
+    assert unit_in_name(field) == unit
+    write_layers(tmp_path / "v.gpkg", {"outlines": frame([square(0)], **{field: [1.5]})})
+    settings = {"velocity": field}
+    if unit is None:
+        with pytest.raises(ValidationError, match="states no unit; set velocity_unit to mm, cm or m"):
+            others(fields=settings)
+    else:
+        row = read_source(tmp_path / "v.gpkg", "insar", others(fields=settings)).iloc[0]
+        assert row["velocity"] == pytest.approx(1.5 * TO_CM[unit])
+
+
+def test_two_units_are_asked_about():
+    with pytest.raises(ValidationError, match="called v_m_yr and e_cm_yr, which states two units"):
+        others(fields={"velocity": "v_m_yr", "velocity_error": "e_cm_yr"})
 
 
 def test_unknown_source(insar):

@@ -93,8 +93,9 @@ def _read_other(path: Path, source: str, settings: OtherInventory) -> gpd.GeoDat
     columns: dict[str, list[Any]] = {
         name: _attribute_values(frame, name, field, where) for name, field in settings.fields.items()
     }
-    for name in set(NUMERIC_FIELDS) & set(columns):
-        columns[name] = [value * TO_CM[settings.velocity_unit] for value in columns[name]]
+    if velocities := [name for name in NUMERIC_FIELDS if name in columns]:
+        factor = TO_CM[settings.unit_of_velocities()]
+        columns |= {name: [value * factor for value in columns[name]] for name in velocities}
     outlines = gpd.GeoDataFrame({"source_id": ids, **columns}, geometry=frame.geometry.to_numpy(), crs=frame.crs)
     outlines = to_lonlat(outlines[_selected(frame, settings, where)].reset_index(drop=True))
     return outlines.assign(source=source, method=settings.method or source, status=MAPPED_STATUS)
