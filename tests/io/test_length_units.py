@@ -105,3 +105,13 @@ def test_two_units_that_disagree_are_asked_about(tmp_path, metres):
 def test_depths_are_no_elevations(tmp_path, metres):
     with pytest.raises(UserError, match="holds depths"):
         elevation(write(tmp_path / "dem.tif", metres, crs="EPSG:32644+5715"))
+
+
+def test_a_picture_is_no_elevation(tmp_path):
+    with rasterio.open(
+        tmp_path / "shade.tif", "w", driver="GTiff", count=3, dtype="uint8", height=8, width=8, crs="EPSG:32644",
+        transform=Affine(30, 0, 500_000, 0, -30, 4_000_000),
+    ):  # fmt: skip
+        pass
+    with pytest.raises(UserError, match="has 3 bands, so it may be a picture"):
+        elevation(tmp_path / "shade.tif")

@@ -19,7 +19,7 @@ from lobate.errors import UserError
 from lobate.io.grid import WGS84, Grid
 from lobate.io.length_units import metres_per_unit
 from lobate.io.raster import scale_and_offset
-from lobate.io.validity import Validity
+from lobate.io.validity import Validity, alpha_bands
 
 PLAUSIBLE_RANGE_M = (-500.0, 9000.0)
 """No land lies lower or higher, so -32768 and -9999 are voids even in files that do not declare them."""
@@ -49,7 +49,13 @@ def heights_of(dem: DatasetReader) -> Heights:
 
 
 def check_dem(dem: DatasetReader) -> None:
-    """Raise UserError unless the DEM's rows run from north to south and its columns from west to east, in a known unit."""
+    """Raise UserError unless the DEM's rows run from north to south and its columns from west to east, in one band, in a known unit."""
+    others = [index for index in dem.indexes[1:] if index not in alpha_bands(dem)]
+    if others:
+        raise UserError(
+            f"The DEM {dem.name} has {len(others) + 1} bands, so it may be a picture, and it does not say which holds the elevations. "
+            f"Give a file with these only, for instance by gdal_translate -b 1 {dem.name} dem.tif"
+        )
     heights_of(dem)
     t = dem.transform
     if t.b or t.d or t.a <= 0 or t.e >= 0:
