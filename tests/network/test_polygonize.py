@@ -126,7 +126,9 @@ def test_another_kind_of_raster_is_a_mistake(tmp_path):
     path = write(tmp_path / "map.tif", np.zeros((20, 20), np.uint16))
     with pytest.raises(UserError, match="uint8"):
         polygonize(path, 0.5)
-    with rasterio.open(path, "w", driver="GTiff", height=4, width=4, count=3, dtype="uint8", crs="EPSG:32644"):
+    with rasterio.open(
+        path, "w", driver="GTiff", height=4, width=4, count=3, dtype="uint8", crs="EPSG:32644", transform=UTM
+    ):
         pass
     with pytest.raises(UserError, match="3 of uint8"):
         polygonize(path, 0.5)

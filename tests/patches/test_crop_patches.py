@@ -170,6 +170,14 @@ def test_the_lens_of_a_tile_without_outlines_is_an_empty_layer(tmp_path, two_out
     assert read_layer(tmp_path / "seen.gpkg", "kept").empty
 
 
+def test_an_image_with_a_mask_is_composed_first(two_outlines):
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(two_outlines.image, "r+") as image:
+        image.nodata = None
+        image.write_mask(image.read(1) > 9)
+    with pytest.raises(UserError, match=r"has a mask or an alpha band.*imagery\.tiles"):
+        cropped(two_outlines)
+
+
 def test_label_raster_on_another_grid(two_outlines):
     write_raster(two_outlines.label, np.zeros((1, 60, 140), np.uint8), grid((60, 140)))
     with pytest.raises(UserError, match="not on the grid of the image"):

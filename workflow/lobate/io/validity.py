@@ -19,6 +19,7 @@ import numpy as np
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 
+from lobate.errors import UserError
 from lobate.io.band_names import ALPHA, band_named
 from lobate.io.mask_values import IMAGE_NODATA
 
@@ -37,6 +38,15 @@ def alpha_bands(dataset: DatasetReader) -> tuple[int, ...]:
         if name == ALPHA or (colour is ColorInterp.alpha and name is None):
             alpha.append(index)
     return tuple(alpha) if len(alpha) < dataset.count else ()
+
+
+def check_composed(image: DatasetReader) -> None:
+    """Raise UserError for an image that says by a mask or alpha where it has no data: compose-rgb writes 0 there."""
+    if Validity.of_image(image).has_masks:
+        raise UserError(
+            f"The image {image.name} has a mask or an alpha band, but pixels without data must be 0 in the images of training. Name it "
+            "as a scene (imagery.tiles), so that compose-rgb makes such an image of it."
+        )
 
 
 @dataclass

@@ -28,6 +28,7 @@ from lobate.io.mask_values import IGNORE, IMAGE_NODATA, LANDFORM, UNMENDED_LANDF
 from lobate.io.origin import DRAWN, UNMENDED, origins_of
 from lobate.io.raster import open_raster, row_blocks
 from lobate.io.reserved import IN_GAP, ON_TEST, ReservedGround, ground_near, reserved_outlines
+from lobate.io.validity import check_composed
 from lobate.io.vector import read_polygons, write_layers
 from lobate.patches.footprints import ORIGIN_COLUMNS, PATCH_COLUMNS, REMOVED_COLUMNS, footprint_layer
 from lobate.patches.windows import Window, largest_side, sub_images, windows
@@ -165,6 +166,7 @@ def _check_rasters(scene: DatasetReader, label_raster: DatasetReader) -> None:
         raise UserError(
             f"The image {scene.name} is {scene.dtypes[0]}, but patches are cut from 8-bit images. Make it with compose-rgb."
         )
+    check_composed(scene)
     if label_raster.count != 1 or label_raster.dtypes[0] != "uint8":
         raise UserError(
             f"The label raster {label_raster.name} must be one band of uint8. Make it again with rasterize-labels."

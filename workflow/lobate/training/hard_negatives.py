@@ -32,6 +32,7 @@ from lobate.io.places import near_grid, read_areas
 from lobate.io.polygons import share_inside, subtract
 from lobate.io.raster import open_raster
 from lobate.io.reserved import IN_GAP, ON_TEST, ReservedGround
+from lobate.io.validity import check_composed
 from lobate.io.vector import LONLAT, geodesic_area_m2, read_polygons, write_layers
 from lobate.settings.training import Mining
 from lobate.training.ignored import BACKGROUND, mask_of
@@ -280,6 +281,7 @@ def read_patch(image: Path, label: Path, corner: Corner, side: int, ignored: Seq
     image's CRS), which may show the landform. Raises UserError when image and label are not on one grid.
     """
     with open_raster(image) as pixels, open_raster(label) as labels:
+        check_composed(pixels)
         grid = Grid.from_raster(pixels)
         if not grid.same_as(Grid.from_raster(labels)):
             raise UserError(f"The label raster {label} is not on the grid of {image}. Delete it and run again.")
