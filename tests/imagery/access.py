@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,9 @@ def fetch(settings: Catalogue, url: str, target: Path) -> bytes:
         downloader = Downloader(session, retry_policy=HASTY)
         downloader.fetch(DownloadRequest(url, target, target.parent / "work"))
     return target.read_bytes()
+
+
+def start_python(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start a process of its own that runs code with this environment."""
+    words = [str(argument) for argument in arguments]
+    return subprocess.Popen([sys.executable, "-c", code, *words], stdout=subprocess.PIPE, text=True)

@@ -20,6 +20,7 @@ from lobate.imagery.fetching.assets import (
     scene_assets,
     scene_downloads,
     sidecar_downloads,
+    with_access,
 )
 from lobate.imagery.fetching.journal import open_journal
 
@@ -52,6 +53,27 @@ def test_every_catalogue_has_its_names_and_here_they_are_ours(catalogue):
     }
     assert "20m" not in found["B04"].url
     assert [what for what, one in found.items() if not one.is_raster] == ["granule_metadata"]
+
+
+def test_of_several_addresses_the_settings_choose_the_access():
+    bucket = {key: f"s3://eodata/{name}" for key, name in CATALOGUES["data space"].items()}
+    both = {
+        key: {"href": bucket[key], "alternate": {"https": {"href": f"{HREF}/{key}/$value"}}, "type": "image/jp2"}
+        for key in bucket
+    }
+    for access, begin in (("https", HREF), ("s3", "s3://eodata/")):
+        item = with_access({**item_of({}), "assets": both}, access)
+        found = scene_assets(item, SOURCE, ["B04", "B03"])
+        assert all(one.url.startswith(begin) for one in found)
+        assert {one.file for one in found if one.is_raster} == {"B04.jp2", "B03.jp2", "SCL.jp2"}
+    only = item_of(CATALOGUES["data space"])
+    assert with_access(only, "s3") == only  # where there is one address, it is taken
+    tile = {
+        "id": "dem",
+        "assets": {"data": {"href": "s3://eodata/dem.tif", "alternate": {"https": {"href": f"{HREF}/dem"}}}},
+    }
+    assert elevation_asset(tile, f"{SOURCE}/", "s3").url == "s3://eodata/dem.tif"
+    assert elevation_asset(tile, f"{SOURCE}/").url == f"{HREF}/dem"
 
 
 def test_the_products_metadata_get_the_name_that_says_so():

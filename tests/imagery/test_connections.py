@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
-import signal
 import threading
-import time
 
 import pytest
-from tests.imagery.access import write_netrc
+from tests.imagery.access import start_python, write_netrc
 from tests.servers.tokens import NAME, PASSWORD
 
 from lobate.errors import UserError
-from lobate.imagery.fetching.assets import AssetDownload
 from lobate.imagery.fetching.connections import ConnectionLimit
-from lobate.imagery.fetching.download import download_all, open_downloader
-from lobate.imagery.fetching.journal import open_journal
 from lobate.settings.imagery import Archive, Catalogue
 
 CONTENT = random.Random(0).randbytes(400_000)
 PROCESSES, FILES = 3, 6
-FORK = multiprocessing.get_context("fork")
 
 
-def fetch_scene_files(settings, url, folder):
-    downloads = [AssetDownload(f"file {n}", f"{n}.bin", f"{url}/{folder.name}/{n}.bin") for n in range(FILES)]
-    with open_journal(folder) as journal, open_downloader(settings, folder.name) as downloader:
-        download_all(downloader, journal, downloads)
+FETCH = f"""
+import sys
+from pathlib import Path
+from lobate.imagery.fetching.assets import AssetDownload
+from lobate.imagery.fetching.download import download_all, open_downloader
+from lobate.imagery.fetching.journal import open_journal
+from lobate.settings.imagery import Catalogue
+
+settings, url, folder = Catalogue.model_validate_json(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+downloads = [AssetDownload(f"file {{n}}", f"{{n}}.bin", f"{{url}}/{{folder.name}}/{{n}}.bin") for n in range({FILES})]
+with open_journal(folder) as journal, open_downloader(settings, folder.name) as downloader:
+    download_all(downloader, journal, downloads)
+"""
+HOLD = """
+import sys, threading, time
+from lobate.imagery.fetching.connections import ConnectionLimit
+
+with ConnectionLimit(sys.argv[1], 1).connection(threading.Event()):
+    print("held", flush=True)
+    time.sleep(600)
+"""
 
 
 @pytest.mark.parametrize("connections", [2, None])
@@ -41,35 +51,23 @@ def test_an_archive_never_sees_more_connections_than_it_allows(
     archive = Archive(token_url=token_server.url, token_hosts=hosts, connections=connections)
     settings = Catalogue(url="http://127.0.0.1:1/v1", collection="c", allow_private=True, archive=archive)
     jobs = [
-        FORK.Process(target=fetch_scene_files, args=(settings, token_archive.url, tmp_path / f"scene_{n}"))
+        start_python(FETCH, settings.model_dump_json(), token_archive.url, tmp_path / f"scene_{n}")
         for n in range(PROCESSES)
     ]
-    for job in jobs:
-        job.start()
-    for job in jobs:
-        job.join()
-    assert [job.exitcode for job in jobs] == [0] * PROCESSES
+    assert [job.wait(timeout=300) for job in jobs] == [0] * PROCESSES
     assert len(list(tmp_path.glob("scene_*/*.bin"))) == PROCESSES * FILES
     assert token_archive.most_at_once <= connections if connections else token_archive.most_at_once > 2
 
 
-def hold(name, ready):
-    with ConnectionLimit(name, 1).connection(threading.Event()):
-        ready.set()
-        time.sleep(60)
-
-
 def test_a_killed_process_keeps_no_connection(keyless):
-    ready = FORK.Event()
-    job = FORK.Process(target=hold, args=("archive", ready))
-    job.start()
-    assert ready.wait(20)
+    job = start_python(HOLD, "archive")
+    assert job.stdout.readline() == "held\n"
     stop = threading.Event()
     threading.Timer(0.5, stop.set).start()
     with ConnectionLimit("archive", 1).connection(stop) as held:
         assert not held  # the other holds it, and the wait was stopped
-    os.kill(job.pid, signal.SIGKILL)
-    job.join()
+    job.kill()
+    job.wait()
     with ConnectionLimit("archive", 1).connection(threading.Event()) as held:
         assert held
 

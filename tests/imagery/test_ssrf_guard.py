@@ -164,3 +164,11 @@ def test_a_name_that_changes_its_meaning_after_the_check_is_found_out(server, mo
     with open_session(private=False) as session, pytest.raises(RefusedUrl, match=r"127\.0\.0\.1"):
         session.get(server.replace("127.0.0.1", "archive.example"), timeout=5)
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("private", [True, False])
+@pytest.mark.parametrize("url", ["https://me:secret-word@archive.example/x", "https://secret-word@archive.example/"])
+def test_an_address_with_a_login_is_refused_and_not_shown(url, private):
+    with pytest.raises(RefusedUrl, match=r"archive\.example holds a name or a password, .*netrc") as raised:
+        check_url(url, private=private)
+    assert "secret-word" not in str(raised.value)

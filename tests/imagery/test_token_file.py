@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import multiprocessing
 import random
 import stat
 import threading
 import time
 
 import pytest
-from tests.imagery.access import fetch, write_netrc
+from tests.imagery.access import fetch, start_python, write_netrc
+from tests.servers.files import Fault
 from tests.servers.tokens import NAME, PASSWORD, serving_for_tokens
 
 from lobate.errors import UserError
@@ -51,25 +51,34 @@ def test_one_token_serves_all_files_and_only_its_owner_can_read_it(
     assert PASSWORD not in path.read_text()
 
 
-def fetch_in_process(settings, url, target):
-    fetch(settings, url, target)
+FETCH = """
+import sys
+from pathlib import Path
+from tests.imagery.access import fetch
+from lobate.settings.imagery import Catalogue
+
+fetch(Catalogue.model_validate_json(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+"""
 
 
-def test_processes_and_threads_ask_once_together(catalogue, token_server, token_archive, tmp_path):
-    spawn = multiprocessing.get_context("fork")
-    jobs = [
-        spawn.Process(target=fetch_in_process, args=(catalogue, f"{token_archive.url}/{n}", tmp_path / f"p{n}"))
-        for n in range(4)
+def test_processes_and_threads_ask_once_together(
+    catalogue, token_server, token_archive, tmp_path, project, monkeypatch
+):
+    monkeypatch.setenv("PYTHONPATH", f"{project}:{project / 'workflow'}")
+    processes = [
+        start_python(FETCH, catalogue.model_dump_json(), f"{token_archive.url}/{n}", tmp_path / f"p{n}")
+        for n in range(3)
     ]
-    jobs += [
-        threading.Thread(target=fetch_in_process, args=(catalogue, f"{token_archive.url}/{n}", tmp_path / f"t{n}"))
-        for n in range(4)
+    threads = [
+        threading.Thread(target=fetch, args=(catalogue, f"{token_archive.url}/{n}", tmp_path / f"t{n}"))
+        for n in range(3)
     ]
-    for job in jobs:
-        job.start()
-    for job in jobs:
-        job.join()
-    assert all((tmp_path / f"{kind}{n}").read_bytes() == CONTENT for kind in "pt" for n in range(4))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [process.wait(timeout=300) for process in processes] == [0, 0, 0]
+    assert all((tmp_path / f"{kind}{n}").read_bytes() == CONTENT for kind in "pt" for n in range(3))
     assert token_server.asked() == ["password"]
 
 
@@ -132,9 +141,9 @@ def test_a_damaged_token_file_is_as_good_as_none(catalogue, token_server, token_
         assert fetch(catalogue, f"{token_archive.url}/1", tmp_path / "1") == CONTENT
 
 
-def refused(settings, archive, tmp_path):
+def refused(settings, archive, tmp_path, name="B04"):
     with pytest.raises(UserError) as raised:
-        fetch(settings, f"{archive.url}/B04", tmp_path / "B04")
+        fetch(settings, f"{archive.url}/{name}", tmp_path / "B04")
     message = str(raised.value)
     assert "\n" not in message
     assert PASSWORD not in message
@@ -232,6 +241,15 @@ def test_neither_the_default_of_netrc_nor_a_file_that_others_read_counts(catalog
     assert "chmod 600" in refused(catalogue, token_archive, tmp_path)
     path.write_text("machine\n")
     assert "is no .netrc file" in refused(catalogue, token_archive, tmp_path)
+
+
+def test_a_netrc_that_cannot_be_read_stops_no_open_archive(file_server, keyless, tmp_path):
+    (file_server.folder / tmp_path.name).write_bytes(CONTENT)
+    write_netrc(keyless, "machine")
+    settings = Catalogue(url="http://127.0.0.1:1/v1", collection="c", allow_private=True)
+    assert fetch(settings, file_server.address(tmp_path.name), tmp_path / "B04") == CONTENT
+    file_server.fail(tmp_path.name, Fault(401))
+    assert "is no .netrc file" in refused(settings, file_server, tmp_path, tmp_path.name)
 
 
 def test_a_redirect_to_another_host_carries_no_token(catalogue, token_server, token_archive, tmp_path):

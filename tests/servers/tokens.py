@@ -52,6 +52,11 @@ class TokenServer:
         """Return the grants that were asked for, in order."""
         return requests.post(f"{self.base}/state", json={}, timeout=10).json()["asked"]
 
+    def tokens(self) -> list[str]:
+        """Return all access and refresh tokens that were given."""
+        given = requests.post(f"{self.base}/state", json={}, timeout=10).json()["tokens"]
+        return [token[name] for token in given for name in ("access_token", "refresh_token")]
+
     def ends_at(self, token: str) -> float:
         """Return when an access token ends; 0 for one that the server never gave."""
         tokens = requests.post(f"{self.base}/state", json={}, timeout=10).json()["tokens"]
@@ -60,10 +65,11 @@ class TokenServer:
 
 @dataclass
 class TokenArchive:
-    """An archive that serves ``content`` at any path to who has a token."""
+    """An archive that serves ``content``, or what ``files`` has at a path, to who has a token."""
 
     url: str
     content: bytes = b""
+    files: dict[str, bytes] = field(default_factory=dict)
     pause_s: float = 0.0
     """Wait so long after each piece."""
     forbidden: bool = False
@@ -167,10 +173,11 @@ class _Gate(BaseHTTPRequestHandler):
             elif archive.forbidden:
                 status = 403
             archive.record.append((self.headers.get("Range", ""), sent, status))
-        self._answer(status, headers, archive.content[start:] if status in (200, 206) else b"", start, ends_at)
+        content = archive.files.get(self.path, archive.content) if status in (200, 206) else b""
+        self._answer(status, headers, content, start, ends_at)
 
-    def _answer(self, status: int, headers: dict[str, str], body: bytes, start: int, ends_at: float) -> None:
-        total = len(self.server.archive.content)
+    def _answer(self, status: int, headers: dict[str, str], content: bytes, start: int, ends_at: float) -> None:
+        total, body = len(content), content[start:]
         if status == 206:
             headers = {"Content-Range": f"bytes {start}-{total - 1}/{total}"}
         self.send_response(status)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from lobate.errors import UserErrors
+from lobate.io import redaction
 from lobate.settings.load import load, parse, resolved_json
 from lobate.settings.schema import json_schema, settings_schema
 
@@ -139,3 +140,21 @@ def test_a_path_stands_for_a_file_of_outlines_and_for_a_list_of_one():
     jsonschema = pytest.importorskip("jsonschema")
     for config in (plain, written):
         jsonschema.validate(config, json.loads(json_schema()))
+
+
+@pytest.mark.parametrize(
+    "catalogue",
+    [
+        {"url": "https://me:secret-word@stac.example/v1", "collection": "c"},
+        {"signing": "https://secret-word@sign.example"},
+        {"archive": {"token_url": "https://me:secret-word@login.example/token"}},
+        {"archive": {"s3_endpoint": "https://KEY:secret-word@s3.example"}},
+        {"archive": {"password": "secret-word"}},
+        {"archive": {"token_hosts": ["me:secret-word@files.example"]}},
+    ],
+)
+def test_a_configuration_takes_no_keys_and_its_mistakes_show_none(catalogue, monkeypatch):
+    monkeypatch.setattr(redaction, "_hidden", set())
+    with pytest.raises(UserErrors) as raised:
+        parse({**LEAST, "imagery": {**LEAST["imagery"], "catalogue": catalogue}})
+    assert "secret-word" not in str(raised.value)

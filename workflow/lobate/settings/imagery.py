@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from lobate.io.redaction import hide
 from lobate.settings.base import OneOrMore, ProjectPath, Section
@@ -23,11 +23,20 @@ def _without_login(address: str) -> str:
     return address
 
 
+def _hide_login(host: Any) -> Any:
+    """Hide a login before a host's name, so that the message about the name does not show it."""
+    if isinstance(host, str) and "@" in host:
+        hide(host.rpartition("@")[0])
+    return host
+
+
 TileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Reflectance = Annotated[float, Field(ge=-1, le=10)]
 Share = Annotated[float, Field(ge=0, le=1)]
 WebAddress = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$"), AfterValidator(_without_login)]
-HostName = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d+)?$")]
+HostName = Annotated[
+    str, Field(pattern=r"^\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d+)?$"), BeforeValidator(_hide_login)
+]
 Month = Annotated[int, Field(ge=1, le=12)]
 Year = Annotated[int, Field(ge=2015, le=2100)]
 

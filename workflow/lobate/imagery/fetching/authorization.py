@@ -8,6 +8,7 @@ over plain http, except in one's own network (`imagery.catalogue.allow_private`)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -111,8 +112,14 @@ class Authorization(Anonymous):
         )
 
     def _login(self, host: str) -> Login | None:
-        """Return the login of ``~/.netrc`` for a host; none where it is an account at the token server, or an S3 key."""
-        return None if host in self._other_hosts else netrc_login(host)
+        """Return the login of ``~/.netrc`` for a host; none where it is an account at the token server, or an S3 key.
+
+        Most servers want none, so a file that cannot be read is no error before one of them does.
+        """
+        if host not in self._other_hosts:
+            with suppress(UserError):
+                return netrc_login(host)
+        return None
 
     def _may_carry(self, url: str) -> bool:
         return self._plain_http or urlsplit(url).scheme == "https"
@@ -126,7 +133,9 @@ class Authorization(Anonymous):
 
 
 def _login_refusal(place: str, response: requests.Response) -> UserError:
-    host = urlsplit(str(response.request.url)).hostname
+    """Return what a 401 means. Raises UserError for a ``~/.netrc`` that cannot be read."""
+    host = str(urlsplit(str(response.request.url)).hostname)
+    netrc_login(host)
     sent = "Authorization" in response.request.headers
     return UserError(
         f"{place} cannot be fetched: {host} refuses the name or the password of ~/.netrc (401). Correct them there."

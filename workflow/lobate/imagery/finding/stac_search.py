@@ -29,7 +29,14 @@ from urllib3.exceptions import HTTPError
 from lobate.errors import UserError
 from lobate.imagery.catalogues import catalogue_url
 from lobate.imagery.fetching.http import root_cause
-from lobate.imagery.fetching.retry import RetryableError, RetryPolicy, StallGuard, is_retryable, parse_retry_after
+from lobate.imagery.fetching.retry import (
+    KeyRefusedError,
+    RetryableError,
+    RetryPolicy,
+    StallGuard,
+    is_retryable,
+    parse_retry_after,
+)
 from lobate.imagery.fetching.session import open_archive_session
 from lobate.imagery.fetching.ssrf_guard import UnresolvedHost
 from lobate.imagery.fetching.urls import one_line
@@ -98,16 +105,21 @@ class StacTransport(StacApiIO):
         """Return the JSON text of an answer. Raises UserError when all attempts fail."""
         method = (method or "GET").upper()
         body = {"json": parameters} if method == "POST" else {"params": parameters}
-        for failures in range(1, self._retry_policy.tries + 1):
+        failures, refused = 0, False
+        while True:
             try:
                 return self._request_once(method, href, headers=headers, **body)
+            except KeyRefusedError as error:
+                if refused:
+                    raise error.final from None
+                refused = True
             except RetryableError as error:
+                failures += 1
                 if failures == self._retry_policy.tries:
                     raise self._unavailable(str(error), failures) from None
                 wait = self._retry_policy.wait_s(failures, error.retry_after_s)
                 log.info("the catalogue %s: %s; trying again in %g s", self._url, error, wait)
                 sleep(wait)
-        raise AssertionError("tries is at least 1")
 
     def _request_once(self, method: str, href: str, **options: Any) -> str:
         try:
