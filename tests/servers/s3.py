@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import tempfile
@@ -68,7 +66,9 @@ def s3_server() -> Iterator[S3Server]:
         config.write_text(json.dumps({"identities": [_identity(key) for key in (READER, STRANGER)]}))
         options = [f"-{name}={port}" for name, port in ports.items()]
         program = [WEED, "server", f"-dir={place}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *options, "-filer", "-s3"]
-        program += [f"-s3.config={config}", "-s3.port.iceberg=0", "-volume.max=8", "-master.volumeSizeLimitMB=64"]
+        program += [f"-s3.config={config}", "-volume.max=8", "-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
+        program += ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # their ports would be the same for two servers
+        program += [f"-{name}.localSocket={place}/{name}.sock" for name in ("filer", "s3")]
         process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *map(str, program)], cwd=place, stdout=log, stderr=log
         )
@@ -78,8 +78,11 @@ def s3_server() -> Iterator[S3Server]:
             _wait_until(lambda: bool(server.put("started", b"x")), process)
             yield server
         finally:
-            os.kill(process.pid, signal.SIGKILL)  # its own end takes half a minute
+            process.kill()  # its own end takes half a minute
             process.wait()
+            for port in ports.values():
+                for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                    left.unlink()
 
 
 def _identity(key: Key) -> dict[str, object]:
