@@ -45,7 +45,7 @@ START_S = 60.0
 
 @dataclass(frozen=True)
 class Authority:
-    """An authority that no machine trusts, and a certificate for localhost that it signed."""
+    """An authority that no machine trusts, and a certificate for localhost and the Data Space that it signed."""
 
     folder: Path
 
@@ -95,7 +95,8 @@ def authority(tmp_path_factory) -> Authority:
     if not (BINARIES / "python").exists():
         lacking("no authority: .venv-servers is not there; run tests/servers/install.sh")
     folder = tmp_path_factory.mktemp("authority")
-    program = [BINARIES / "python", "-m", "trustme", "-q", "-d", folder, "-i", "localhost", "127.0.0.1"]
+    names = ["localhost", "127.0.0.1", "*.dataspace.copernicus.eu"]
+    program = [BINARIES / "python", "-m", "trustme", "-q", "-d", folder, "-i", *names]
     subprocess.run([*map(str, program)], check=True, cwd=folder, timeout=60)
     return Authority(folder)
 

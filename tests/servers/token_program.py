@@ -6,8 +6,11 @@ what the next answers are, and which tokens hold. Call: ``python token_program.p
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+
+os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # TLS ends before this program
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749.errors import InvalidGrantError
@@ -91,6 +94,7 @@ class Refresh(RefreshTokenGrant):
 
 
 @app.post("/realms/test/token")
+@app.post("/auth/realms/CDSE/protocol/openid-connect/token")
 def give_token():
     ASKED.append(request.form.get("grant_type", ""))
     if STATE["next"]:
