@@ -106,7 +106,10 @@ def test_a_scene_is_fetched_with_s3_keys(data_space, token_server, token_archive
 
 
 def test_without_an_account_it_says_what_to_write_and_where(data_space, keyless):
-    with pytest.raises(UserError, match=r"machine identity\.dataspace\.copernicus\.eu login NAME .*CDSE_USERNAME"):
+    with pytest.raises(
+        UserError, match=r"machine identity\.dataspace\.copernicus\.eu login NAME .*CDSE_USERNAME"
+    ) as raised:
         fetch(data_space)
+    assert str(raised.value).count("needs an account") == 1  # and not once for each file
     with pytest.raises(UserError, match=r"machine eodata\.dataspace\.copernicus\.eu login KEY password SECRET"):
         fetch(data_space, access="s3")

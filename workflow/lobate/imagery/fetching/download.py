@@ -43,7 +43,7 @@ def transfer_progress(title: str) -> Progress:
 def download_all(downloader: Downloader, journal: Journal, downloads: list[AssetDownload]) -> None:
     """Download files, a few at a time. A failure of one does not touch the others.
 
-    Raises UserErrors with one message for each file that failed.
+    Raises UserErrors with one message for each cause, and the files that failed for it.
     """
     with ThreadPoolExecutor(max_workers=MAX_THREADS) as threads:
         futures = [threads.submit(_download, downloader, journal, download) for download in downloads]
@@ -53,14 +53,14 @@ def download_all(downloader: Downloader, journal: Journal, downloads: list[Asset
             downloader.stop.set()
             threads.shutdown(cancel_futures=True)
             raise
-    messages = []
+    labels: dict[str, list[str]] = {}  # of each cause: a missing account is one for all files
     for download, error in zip(downloads, errors, strict=True):
         if isinstance(error, UserError):
-            messages.append(f"{download.label}: {error}")
+            labels.setdefault(str(error), []).append(download.label)
         elif error is not None:
             raise error
-    if messages:
-        raise UserErrors(messages)
+    if labels:
+        raise UserErrors([f"{', '.join(files)}: {cause}" for cause, files in labels.items()])
 
 
 def _download(downloader: Downloader, journal: Journal, download: AssetDownload) -> None:
