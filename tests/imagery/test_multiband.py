@@ -130,6 +130,12 @@ def test_descriptions_that_name_no_order_are_asked_about(products, five, tmp_pat
     assert np.array_equal(image, products.by_hand(five[[2, 1, 0]]))
 
 
+def test_an_order_that_names_a_band_by_two_words_is_a_mistake(products, five, tmp_path):
+    scene = products.write_raster(tmp_path / "scene.tif", five[:3])
+    with pytest.raises(UserError, match="names B04 more than once"):
+        read(scene, SceneRequest(("B04",), "none", needs_classes=False, band_order=("B04", "rot", "B02")))
+
+
 def test_numbers_that_only_count_leave_the_order_of_the_setting(products, five, tmp_path):
     scene = products.write_raster(tmp_path / "scene.tif", five[:3], descriptions=["Band 1", "Band 2", "Band 3"])
     assert np.array_equal(products.compose(scene, tmp_path / "i.tif", offset="none"), products.by_hand(five[:3]))

@@ -103,7 +103,7 @@ def _check_colours(path: str | Path, described: Sequence[str | None], colours: S
         raise UserError(
             f"{path} describes its bands as {', '.join(map(str, names))}, but their colour interpretation says "
             f"{', '.join(str(colour) for _, colour in coloured)}. Say which is right: name the file's bands in their order in "
-            "imagery.band_order (lobate map: --band-order), or mend the file (gdal_edit.py -colorinterp_1 red FILE)."
+            "imagery.band_order, or mend the file (gdal_edit.py -colorinterp_1 red FILE)."
         )
 
 
@@ -114,8 +114,8 @@ def _check_alpha(dataset: DatasetReader, path: str | Path, alpha: Sequence[int])
         return
     raise UserError(
         f"{path} has 4 bands without descriptions. GDAL calls the fourth alpha, as it does where nothing is said, but its "
-        "numbers look like a picture. Name the file's bands in their order in imagery.band_order (lobate map: "
-        "--band-order), such as B04, B03, B02, B08, or B04, B03, B02, alpha where it is the transparency."
+        "numbers look like a picture. Name the file's bands in their order in imagery.band_order, "
+        "such as B04, B03, B02, B08, or B04, B03, B02, alpha where it is the transparency."
     )
 
 

@@ -62,6 +62,11 @@ def _bands_by_order(path: Path, dataset: DatasetReader, wanted: SceneRequest) ->
             f"{path} has {len(places)} bands, but imagery.band_order names {len(order)} ({', '.join(wanted.band_order)}). "
             "Name each of the file's bands once, in their order."
         )
+    if repeated := sorted({name for name in order if order.count(name) > 1}):
+        raise UserError(
+            f"imagery.band_order names {', '.join(repeated)} more than once ({', '.join(wanted.band_order)}). Give each band of {path} "
+            "a name of its own."
+        )
     numbers = dict(zip(order, places, strict=True))
     if any(band not in numbers for band in wanted.bands):
         raise _missing_error(path, wanted, len(places), f"by imagery.band_order: {', '.join(wanted.band_order)}")
@@ -80,8 +85,8 @@ def _bands_by_file(path: Path, dataset: DatasetReader, wanted: SceneRequest) -> 
     if bands.unread:
         raise UserError(
             f"{path} describes its bands as {bands.said}, and lobate cannot tell which of them are "
-            f"{', '.join(wanted.bands)}. Name the file's bands in their order in imagery.band_order (lobate map: "
-            "--band-order), or describe them in the file (B04, B03, ...)."
+            f"{', '.join(wanted.bands)}. Name the file's bands in their order in imagery.band_order, "
+            "or describe them in the file (B04, B03, ...)."
         )
     return FileBands(list(bands.usable), None, alpha)
 
