@@ -219,3 +219,29 @@ def test_the_command_reads_the_grounds_and_says_which_file_has_none(tmp_path, ca
     assert f"{tmp_path / 'b.gpkg'} does not say which ground was mapped" in printed
     assert f"{tmp_path / 'a.gpkg'} does not say" not in printed
     assert read_layer(tmp_path / "change.gpkg", "unmapped_before")["after"].tolist() == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "outlines", "field"),
+    [
+        (("inventory", "removed", "ground"), "inventory", "id"),
+        (("kept", "removed"), "kept", "detection"),
+        (("reviewed", "rejected", "unmatched", "removed", "conflicts"), "reviewed", "detection"),
+        (("described", "removed", "rejected"), "described", "source_id"),
+        (("review", "others", "removed"), "review", "detection"),
+        (("detections", "other"), "detections", "detection"),
+        (("AOI", "PM", "GO", "MA"), "GO", "PrimaryID"),
+    ],
+)
+def test_a_file_of_lobate_needs_no_layer(tmp_path, layers, outlines, field):
+    frame = gpd.GeoDataFrame({field: ["one"]}, geometry=[shapely.box(83, 33, 83.1, 33.1)], crs=4326)
+    other = gpd.GeoDataFrame({field: ["not"]}, geometry=[shapely.box(3, 3, 3.1, 3.1)], crs=4326)
+    write_layers(tmp_path / "f.gpkg", {layer: frame if layer == outlines else other for layer in layers})
+    assert read_inventory(tmp_path / "f.gpkg")["source_id"].tolist() == ["one"]
+
+
+def test_of_cleaned_labels_the_positive_ones_are_compared(tmp_path):
+    places = [shapely.box(x, 33, x + 0.1, 33.1) for x in (83, 84)]
+    frame = gpd.GeoDataFrame({"polygon": ["p", "n"], "class": ["positive", "negative"]}, geometry=places, crs=4326)
+    write_layers(tmp_path / "f.gpkg", {"kept": frame, "removed": frame.iloc[:0]})
+    assert read_inventory(tmp_path / "f.gpkg")["source_id"].tolist() == ["p"]

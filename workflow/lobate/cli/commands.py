@@ -5,10 +5,8 @@ Each command imports its modules when it is called, so that the command line sta
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +14,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from lobate.cli.map import map_scenes
-from lobate.errors import UserError
+from lobate.cli.store_commands import STORE_COMMANDS
 from lobate.io.jsonfile import json_text
 from lobate.store.store import Store
 
@@ -189,96 +187,6 @@ def schema() -> int:
     return 0
 
 
-def du(*, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
-    """Print how many results the store holds, and their size.
-
-    Parameters
-    ----------
-    as_json
-        Print JSON instead of text.
-    """
-    from lobate.store.verify import disk_usage
-
-    usage = asdict(disk_usage(_store()))
-    text = json.dumps(usage) if as_json else COUNTS.format(**usage)
-    sys.stdout.write(text + "\n")
-    return 0
-
-
-def verify() -> int:
-    """Read every object of the store and delete the damaged ones; the exit status is 1 if there were any."""
-    from lobate.store.verify import verify as read_all
-
-    broken = read_all(_store())
-    for digest in broken:
-        sys.stdout.write(f"damaged {digest}\n")
-    outcome = (
-        f"{len(broken)} damaged objects were deleted; the next run makes them again"
-        if broken
-        else "every object is whole"
-    )
-    sys.stdout.write(f"{outcome}\n")
-    return 1 if broken else 0
-
-
-def gc(
-    *,
-    dry_run: bool = False,
-    abandoned: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
-    forget: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
-) -> int:
-    """Delete objects that no existing result was made from; jobs may run meanwhile. Results that cannot be seen exist.
-
-    Parameters
-    ----------
-    dry_run
-        Only print how much would be deleted.
-    abandoned
-        Hosts on which you know that no job of lobate runs any more; the remains of jobs that died there are deleted.
-    forget
-        Clones that you know to be gone for good, by their ids: objects that only they use are deleted.
-    """
-    from lobate.store.gc import collect
-
-    collected = collect(_store(), dry_run=dry_run, abandoned=abandoned, forget=forget)
-    counts = COUNTS.format(**asdict(collected.dropped))
-    sys.stdout.write(f"{'would be deleted' if dry_run else 'deleted'}: {counts}\n")
-    if collected.waiting.recipes or collected.waiting.objects:
-        counts = COUNTS.format(**asdict(collected.waiting))
-        sys.stdout.write(f"kept for running jobs; run lobate store gc again when they have ended: {counts}\n")
-    for job in collected.jobs:
-        sys.stdout.write(f"running job: {job}\n")
-    hosts = sorted({job.host for job in collected.jobs if job.is_remote() and job.host.isprintable()})
-    if hosts:
-        sys.stdout.write(
-            "Jobs on other hosts cannot be checked from here. If you know that none of them runs any more: "
-            f"lobate store gc --abandoned {' '.join(hosts)}\n"
-        )
-    for clone in collected.unseen:
-        places = " or ".join(clone.places) or "noted by an earlier lobate"
-        sys.stdout.write(
-            f"kept for {clone.results} results that cannot be seen from here: clone {clone.id}, {places}\n"
-        )
-    if collected.unseen:
-        sys.stdout.write(
-            "Run lobate store gc where these results can be seen. If you know that they are gone for good: "
-            f"lobate store gc --forget {' '.join(clone.id for clone in collected.unseen)}\n"
-        )
-    return 0
-
-
-def _store() -> Store:
-    """Return the store, with a note on standard error if it does not exist yet."""
-    store = Store.from_environment()
-    if not store.root.exists():
-        sys.stderr.write(
-            f"There is no store {store.root} yet. It is expected in this folder unless LOBATE_STORE names another place.\n"
-        )
-    elif not store.root.is_dir():
-        raise UserError(f"The store {store.root} is a file, not a folder. Name the right one in LOBATE_STORE.")
-    return store
-
-
 def show(file: Path, *, as_json: Annotated[bool, Parameter(name="--json")] = False) -> int:
     """Print the header of a model file: network, input, IoUs by both protocols, threshold, calibration, licence.
 
@@ -349,7 +257,8 @@ def compare(
     Parameters
     ----------
     before
-        Outlines of the first inventory, in any vector file with a CRS; the layer inventory if there are several.
+        Outlines of the first inventory, in any vector file with a CRS; of a file of lobate (inventory, detections, reviewed
+        detections, labels), its layer of outlines.
     after
         Outlines of the second inventory.
     out
@@ -363,7 +272,7 @@ def compare(
     after_layer
         Layer of the second file.
     id_field
-        Field of the identifiers in both files; id when not given, or the feature number if there is no such field.
+        Field of the identifiers in both files; when not given, id or that of lobate's own files, or else the feature number.
     before_encoding
         Encoding of the text in the first file, for instance GBK or CP1251, where the file does not say it.
     after_encoding
@@ -386,6 +295,34 @@ def compare(
     sys.stdout.write(
         "\n".join([change_summary(changes), *ground_notes((str(before), str(after)), grounds)]).rstrip() + "\n"
     )
+    return 0
+
+
+def import_labels(
+    source: Path,
+    *,
+    out: Path,
+    images: Path | None = None,
+    classes: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+) -> int:
+    """Turn annotations of georeferenced images into outlines: COCO, YOLO segmentation, Label Studio, labelme, GeoJSON in pixels.
+
+    Parameters
+    ----------
+    source
+        File of annotations, or their folder; its content tells the tool.
+    out
+        GeoPackage to write, EPSG:4326: the layer outlines with id, class and image. Name it in labels.positives, with where for a class.
+    images
+        Folder of the georeferenced images; they are looked for beside the annotations when not given.
+    classes
+        Classes to take; all when not given.
+    """
+    from lobate.labels.annotations.outlines import import_labels as write
+
+    counts = write(source, out, images, classes)
+    told = ", ".join(f"{count} {label or 'without a class'}" for label, count in sorted(counts.items()))
+    sys.stdout.write(f"wrote {out} with {counts.total()} outlines ({told})\n")
     return 0
 
 
@@ -423,8 +360,6 @@ def sample(
     return 0
 
 
-COUNTS = "{recipes} recipes, {objects} objects, {bytes} bytes"
-
 COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
     "map": map_scenes,
     "init": init,
@@ -433,9 +368,10 @@ COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
     "summary": summary,
     "sample": sample,
     "compare": compare,
+    "import-labels": import_labels,
     "crate": crate,
     "schema": schema,
-    "store": {"du": du, "verify": verify, "gc": gc},
+    "store": STORE_COMMANDS,
     "model": {"show": show, "export": export, "rounds": rounds},
 }
 """Name -> command, or group of commands; `GROUPS` holds the help of each group."""

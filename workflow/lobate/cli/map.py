@@ -135,7 +135,8 @@ def map_scenes(
     model
         Model file that `train` or `select-model` wrote.
     out
-        GeoPackage to write: the detections, layers kept and removed, EPSG:4326.
+        File to write, EPSG:4326, with a style for QGIS; its suffix chooses the format: .gpkg (layers kept and removed), .geojson,
+        .parquet or .shp (removed detections in a second file).
     threshold
         Probability from which a pixel is landform, 0.5 when not given. results/<region>/mapping/threshold.json holds the best
         one of the map of the model's own region. A model file of an older version may hold a threshold of its own, which is used.
@@ -176,7 +177,7 @@ def map_scenes(
         **input_stretch.settings(input_stretch.ranges(header)),
     }
     guessed = not (input_stretch.stretch or input_stretch.ends or header.get("stretch"))
-    _run(
+    counts = _run(
         _region(imagery, mapping),
         model,
         out,
@@ -185,7 +186,7 @@ def map_scenes(
         stretch=input_stretch.stretch or input_stretch.ranges(header),
         guessed=guessed,
     )
-    _print_counts(out, len(images))
+    _print_counts(out, counts, len(images))
     return 0
 
 
@@ -207,11 +208,15 @@ def _check(images: Sequence[Path], others: Sequence[Path], out: Path) -> None:
         check_kind(path)
         if not path.exists():
             raise UserError(f"The file {path} does not exist. Check the path.")
-    if out.suffix.lower() != ".gpkg":
+    from lobate.cli.detection_files import SUFFIXES, files_of
+
+    if out.suffix.lower() not in SUFFIXES:
         raise UserError(
-            f"The detections are written as a GeoPackage, but --out is {out}. Give it a name that ends in .gpkg."
+            f"The suffix of --out chooses the format of the detections, but it is {out}. Give it a name that ends in "
+            f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
         )
-    if out.is_dir() or out.resolve() in {path.resolve() for path in (*images, *others)}:
+    files = {path.resolve() for path in files_of(out).values()}
+    if out.is_dir() or files & {path.resolve() for path in (*images, *others)}:
         raise UserError(
             f"The detections would overwrite {out}, which is a folder or an input. Give --out another name."
         )
@@ -272,8 +277,11 @@ def _run(
     dem: Path | None,
     stretch: Path | Ranges,
     guessed: bool,
-) -> None:
+) -> dict[str, int]:
+    """Write the detections; return the number of each layer."""
+    from lobate.cli.detection_files import LAYERS, write_detections
     from lobate.engine import stage
+    from lobate.io.vector import read_layer
     from lobate.store.store import Store
 
     store = Store.from_environment()
@@ -299,7 +307,10 @@ def _run(
         )
         merged = folder / "merged.gpkg"
         run("merge_detections", detections=detections, probabilities=probabilities, merged=merged, tiles=tiles)
-        run("filter_detections", merged=merged, detections=out, **({"dem": dem} if dem else {}))
+        found = folder / "detections.gpkg"
+        run("filter_detections", merged=merged, detections=found, **({"dem": dem} if dem else {}))
+        write_detections(found, out)
+        return {layer: len(read_layer(found, layer)) for layer in LAYERS}
 
 
 def _measured(region: Region, folder: Path, stretch: Path | Ranges) -> dict[str, Path]:
@@ -323,10 +334,13 @@ def _warn_about_stretch(model: Path, facts: Path) -> None:
         )
 
 
-def _print_counts(out: Path, scenes: int) -> None:
-    from lobate.io.vector import read_layer
+def _print_counts(out: Path, counts: dict[str, int], scenes: int) -> None:
+    from lobate.cli.detection_files import files_of
 
-    kept, removed = (len(read_layer(out, layer)) for layer in ("kept", "removed"))
+    files = files_of(out)
+    places = (
+        f"{out} (layers kept and removed)" if len(set(files.values())) == 1 else " and ".join(map(str, files.values()))
+    )
     sys.stdout.write(
-        f"Detections kept: {kept}, removed: {removed}, from scenes: {scenes}. They are in {out} (layers kept and removed).\n"
+        f"Detections kept: {counts['kept']}, removed: {counts['removed']}, from scenes: {scenes}. They are in {places}.\n"
     )

@@ -41,6 +41,11 @@ UNMAPPED = ("unmapped_before", "unmapped_after")
 """In one file alone, on ground that the earlier, or the later, file did not map: no change is known."""
 KINDS = (*CHANGES, *UNMAPPED)
 
+OWN_LAYERS = ("inventory", "reviewed", "described", "kept", "detections", "review", "hits", "GO")
+"""Layers of outlines in the files of lobate, beside others: inventory, reviewed and described detections, detections, labels."""
+OWN_IDS = ("id", "detection", "polygon", "source_id", "PrimaryID")
+"""Their fields of identifiers."""
+
 MOSTLY = 0.5
 """An outline lies mostly inside another when more than this share of it does."""
 
@@ -51,14 +56,16 @@ NAME_ENCODING = "Name the encoding with --before-encoding or --after-encoding, f
 def read_inventory(
     path: Path, layer: str | None = None, id_field: str | None = None, encoding: str | None = None
 ) -> gpd.GeoDataFrame:
-    """Read outlines in EPSG:4326 with ``source_id``, from the layer ``inventory`` and the field ``id`` where they exist.
+    """Read outlines in EPSG:4326 with ``source_id``; of a file of lobate, its layer of outlines and their ids.
 
-    Without ids, the features' own numbers stand for them. Raises UserError for a file without a CRS, for empty or repeated
+    Of cleaned labels, the positive ones count. Without ids, the features' own numbers stand for them. Raises UserError for a file without a CRS, for empty or repeated
     ids, and for text in an encoding that nothing names.
     """
     if encoding and codec_of(encoding) is None:
         raise UserError(f"{encoding} is no encoding. {NAME_ENCODING}.")
     frame = read_drawn(path, layer or _inventory_layer(path), encoding=encoding, remedy=NAME_ENCODING)
+    if {"polygon", "class"} <= {*frame.columns}:  # cleaned labels
+        frame = frame[frame["class"] == "positive"]
     ids = _ids(frame, path, id_field)
     known = ids[ids != ""]
     if len(known) < len(ids) or known.duplicated().any():
@@ -75,8 +82,13 @@ def read_inventory(
 
 
 def _ids(frame: gpd.GeoDataFrame, path: Path, id_field: str | None) -> pd.Series:
-    """Return the texts of the id field, by default ``id``; the features' numbers where nobody named a field and it is empty."""
-    values = column(frame, id_field or "id")
+    """Return the texts of the id field; the features' numbers where nobody named a field and it is empty.
+
+    By default it is ``id``, or that of lobate's own files.
+    """
+    values = next(
+        (found for name in ([id_field] if id_field else OWN_IDS) if (found := column(frame, name)) is not None), None
+    )
     if id_field and values is None:
         raise UserError(f"{path} has no field {id_field}; it has {', '.join(field_names(frame))}. Name one of these.")
     ids = pd.Series("", index=frame.index, dtype=object) if values is None else values.map(as_text).astype(object)
@@ -186,11 +198,12 @@ def _summary_line(name: str, rows: gpd.GeoDataFrame) -> str:
 
 
 def _inventory_layer(path: Path) -> str | None:
+    """Return the layer of outlines in a file of lobate; None for other files, which have one layer or need --before-layer."""
     try:
         names = layer_types(path)
     except (pyogrio.errors.DataSourceError, RuntimeError):
         return None  # read_polygons raises a clear error for this file
-    return "inventory" if "inventory" in names else None
+    return next((layer for layer in OWN_LAYERS if layer in names), None)
 
 
 def _linked_groups(

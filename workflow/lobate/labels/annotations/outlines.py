@@ -1,0 +1,142 @@
+"""Outlines on the ground from annotations of georeferenced images."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from lobate.errors import UserError
+from lobate.io.atomic import atomic_write
+from lobate.io.filekind import check_kind
+from lobate.io.grid import LONLAT, Grid, transform_points
+from lobate.io.vector import write_layers
+from lobate.labels.annotations import coco, pixel_json, yolo
+from lobate.labels.annotations.annotation import Annotation, Annotations
+from lobate.labels.annotations.images import ImageFinder, base_name
+
+log = logging.getLogger(__name__)
+
+LAYER = "outlines"
+
+
+def import_labels(source: Path, out: Path, images: Path | None = None, classes: Sequence[str] = ()) -> Counter[str]:
+    """Write the annotations of ``source`` as outlines to a GeoPackage, EPSG:4326; return their number by class.
+
+    The layer `outlines` has ``id`` (image and annotation), ``class`` and ``image``. ``images``: the folder of the georeferenced
+    images; they are looked for beside the annotations too. ``classes``: only these. Raises UserError for a source of none of the formats, for an
+    image without a place, and where no outline is left; nothing is written then.
+    """
+    if out.suffix.lower() != ".gpkg":
+        raise UserError(
+            f"The outlines are written as a GeoPackage, but --out is {out}. Give it a name that ends in .gpkg."
+        )
+    annotations = read_annotations(source)
+    known = {annotation.label for annotation in annotations.found}
+    if unknown := sorted(set(classes) - known):
+        raise UserError(
+            f"{source} has no class {' or '.join(unknown)}; it has {', '.join(sorted(known)) or 'none'}. Correct --classes."
+        )
+    wanted = [one for one in annotations.found if not classes or one.label in classes]
+    for kind, count in sorted(annotations.others.items()):
+        log.warning("%s: %d %s are left out", source, count, kind)
+    if not wanted:
+        others = ", ".join(f"{count} {kind}" for kind, count in sorted(annotations.others.items()))
+        raise UserError(
+            f"{source} holds no outline{f' (but {others})' if others else ''}. Export the annotations as polygons or masks."
+        )
+    rows = _on_ground(wanted, ImageFinder(_folders(source, images)))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(out, out.with_name(f"{out.name}.new.gpkg")) as new:
+        write_layers(new, {LAYER: rows})
+    return Counter(rows["class"])
+
+
+def read_annotations(source: Path) -> Annotations:
+    """Return the annotations in a file or folder; the content tells the tool. Raises UserError for any other content."""
+    if not source.exists():
+        raise UserError(f"The annotations {source} do not exist. Check the path.")
+    check_kind(source)
+    if yolo.recognises(source):
+        return yolo.read(source)
+    files = sorted(source.glob("*.json")) if source.is_dir() else [source]
+    parts = [_read_json(file) for file in files]
+    if not parts:
+        raise UserError(
+            f"{source} holds no annotations: neither .txt files of YOLO nor .json files. Name another folder or file."
+        )
+    found = [one for part in parts for one in part.found]
+    return Annotations(found, sum((part.others for part in parts), Counter()))
+
+
+def _read_json(file: Path) -> Annotations:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise UserError(f"{file} cannot be read as JSON: {error}. Export the annotations again.") from None
+    if coco.recognises(content):
+        return coco.read(file, content)
+    if pixel_json.is_labelme(content):
+        return pixel_json.read_labelme(file, content)
+    if pixel_json.is_geojson(content):
+        return pixel_json.read_geojson(file, content)
+    if pixel_json.is_label_studio(content):
+        return pixel_json.read_label_studio(file, content)
+    raise UserError(
+        f"{file} is none of the formats that are known: COCO, YOLO segmentation (a folder of .txt), Label Studio (JSON), labelme, or GeoJSON in "
+        "pixels. Export the annotations as one of these."
+    )
+
+
+def _folders(source: Path, images: Path | None) -> list[Path]:
+    """Return the folders in which the images may be: the given one alone, else those beside the annotations."""
+    if images is not None:
+        if not images.is_dir():
+            raise UserError(f"The folder of images {images} does not exist. Correct --images.")
+        return [images]
+    own = source if source.is_dir() else source.parent
+    above = [own.parent / "images"] if own.name == "labels" or own.parent.name == "labels" else []
+    return [own, *above, *([own.parent.parent / "images"] if own.parent.name == "labels" else [])]
+
+
+def _on_ground(annotations: Sequence[Annotation], finder: ImageFinder) -> gpd.GeoDataFrame:
+    """Return the outlines in EPSG:4326, in the order of images and annotations, with unique ids."""
+    grids: dict[str, Grid] = {}
+    rows = []
+    for one in sorted(annotations, key=lambda one: base_name(one.image)):
+        if one.image not in grids:
+            grids[one.image] = finder.grid(one.image, one.size)
+        grid = grids[one.image]
+        scale = (grid.width, grid.height) if one.is_share else (1, 1)
+        placed = shapely.transform(one.outline, lambda points, grid=grid, scale=scale: _placed(points * scale, grid))
+        image = base_name(one.image)
+        rows.append(
+            (
+                f"{Path(image).stem}_{one.name}",
+                one.label,
+                image,
+                gpd.GeoSeries([placed], crs=grid.crs).to_crs(LONLAT)[0],
+            )
+        )
+    ids, labels, images, outlines = zip(*rows, strict=True)
+    return gpd.GeoDataFrame({"id": _unique(ids), "class": labels, "image": images}, geometry=list(outlines), crs=LONLAT)
+
+
+def _placed(points: np.ndarray, grid: Grid) -> np.ndarray:
+    return np.column_stack(transform_points(grid.transform, points[:, 0], points[:, 1]))
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Return the names with a number after each that occurs again."""
+    seen: Counter[str] = Counter()
+    result = []
+    for name in names:
+        seen[name] += 1
+        result.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return result
