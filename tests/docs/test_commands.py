@@ -53,6 +53,7 @@ ELSEWHERE = {
     "lobate summary": ("tests/cli/test_summary.py", '"summary"'),
     "lobate check": ("tests/docs/test_west_kunlun.py", '"check"'),
     "lobate sample": ("tests/cli/test_sample.py", '"sample"'),
+    "lobate export-dataset": ("tests/patches/test_dataset_files.py", '"export-dataset"'),
     "lobate import-labels": ("tests/labels/test_annotations.py", '"import-labels"'),
 }
 

@@ -326,6 +326,30 @@ def import_labels(
     return 0
 
 
+def export_dataset(*config: Path, out: Path, fold: int | None = None) -> int:
+    """Write a region's patches and split for other tools: GeoTIFFs as TorchGeo reads them, and COCO annotations.
+
+    Parameters
+    ----------
+    config
+        Configuration of the region; of several files, later ones override earlier ones.
+    out
+        Folder to write, with a folder for each side.
+    fold
+        Fold of the cross-validation whose sides are written; the region's own split when not given.
+    """
+    from lobate.patches.dataset_files import DatasetNames
+    from lobate.patches.dataset_files import export_dataset as write
+    from lobate.settings.load import load
+
+    region = load(config)
+    names = DatasetNames(region.region, region.landform, region.patches.licence, region.example is not None)
+    counts = write(Path("results", region.region), out, names, fold)
+    told = ", ".join(f"{count} {side}" for side, count in counts.items())
+    sys.stdout.write(f"wrote {out} with {sum(counts.values())} patches ({told})\n")
+    return 0
+
+
 def sample(
     *config: Path,
     imagery: str = "",
@@ -369,6 +393,7 @@ COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
     "sample": sample,
     "compare": compare,
     "import-labels": import_labels,
+    "export-dataset": export_dataset,
     "crate": crate,
     "schema": schema,
     "store": STORE_COMMANDS,

@@ -30,6 +30,9 @@ def read(path: Path, content: dict[str, Any]) -> Annotations:
 
         def read_one(one: dict[str, Any] = one, number: int = number, place: str = place) -> None:
             image = images[one["image_id"]]
+            if one.get("iscrowd"):
+                result.others["crowds, which are no single outlines,"] += 1
+                return
             if not one.get("segmentation"):
                 result.others["boxes without an outline"] += 1
                 return

@@ -101,8 +101,8 @@ def _folders(source: Path, images: Path | None) -> list[Path]:
             raise UserError(f"The folder of images {images} does not exist. Correct --images.")
         return [images]
     own = source if source.is_dir() else source.parent
-    above = [own.parent / "images"] if own.name == "labels" or own.parent.name == "labels" else []
-    return [own, *above, *([own.parent.parent / "images"] if own.parent.name == "labels" else [])]
+    whole = next((folder.parent for folder in (own, own.parent) if folder.name in ("labels", "annotations")), own)
+    return [own, *(part for part in (whole / "images", whole) if whole != own)]
 
 
 def _on_ground(annotations: Sequence[Annotation], finder: ImageFinder) -> gpd.GeoDataFrame:

@@ -1,0 +1,207 @@
+"""The exported data set: read back by the rules of its formats, and by their own readers where they are installed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from rasterio.features import rasterize
+from rasterio.transform import from_origin
+from shapely import Polygon, box
+
+from lobate.cli.main import main
+from lobate.errors import UserError
+from lobate.io.vector import write_layers
+from lobate.labels.annotations.outlines import import_labels
+from lobate.patches.dataset_files import DatasetNames, coco_annotations, export_dataset, run_lengths
+
+SIDE = 32
+NAMES = DatasetNames("r", "rock glacier", "CC-BY-4.0", is_synthetic=False)
+
+
+def rows(sides, tile="T"):
+    count = len(sides)
+    columns = {
+        "patch": [f"{tile}_{n:05d}" for n in range(count)],
+        "tile": tile,
+        "row": range(count),
+        "side": sides,
+        "fold": [0, *[1] * (count - 1)],
+        "clash": "",
+        "window_row": [10 * n for n in range(count)],
+        "window_col": 5,
+        "height": [SIDE, *[SIDE - 8] * (count - 1)],
+        "width": SIDE,
+    }
+    return gpd.GeoDataFrame(columns, geometry=[box(83, 33, 83.1, 33.1)] * count, crs=4326)
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """A region with one tile, a patch with a ring and an ignored strip, a validation patch, a dropped and a test patch."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "results/r"
+    (folder / "imagery").mkdir(parents=True)
+    (folder / "patches/test").mkdir(parents=True)
+    profile = {"driver": "GTiff", "height": 100, "width": 120, "count": 3, "dtype": "uint8", "crs": "EPSG:32644"}
+    with rasterio.open(
+        folder / "imagery/T.tif", "w", transform=from_origin(500000, 4000000, 10, 10), **profile
+    ) as image:
+        image.write(np.random.default_rng(1).integers(1, 256, (3, 100, 120), dtype=np.uint8))
+    patches = np.random.default_rng(2).integers(1, 256, (3, SIDE, SIDE, 4), dtype=np.uint8)
+    patches[..., 3] = 0
+    patches[0, 4:20, 4:20, 3] = 1
+    patches[0, 8:12, 8:12, 3] = 0  # a hole
+    patches[0, 25:28, 3:9, 3] = 1
+    patches[0, :, 30:, 3] = 255
+    patches[1:, SIDE - 8 :] = (0, 0, 0, 255)
+    np.save(folder / "patches/T.npy", patches)
+    np.save(folder / "patches/test/T.npy", patches[:1])
+    write_layers(folder / "patches/split.gpkg", {"split": rows(["training", "validation", "dropped"])})
+    write_layers(folder / "patches/test/T.gpkg", {"patches": rows(["test"])})
+    return folder
+
+
+def painted(annotation, shape):
+    """Return the pixels of an annotation, by the rules of the format."""
+    segmentation = annotation["segmentation"]
+    if isinstance(segmentation, dict):
+        values = np.repeat(np.arange(len(segmentation["counts"])) % 2, segmentation["counts"])
+        return values.reshape(segmentation["size"], order="F").astype(bool)
+    rings = [Polygon(np.reshape(ring, (-1, 2))) for ring in segmentation]
+    return rasterize(rings, out_shape=shape, dtype=np.uint8).astype(bool)
+
+
+def mask_of(annotations, shape):
+    mask = np.zeros(shape, np.uint8)
+    for one in annotations:
+        mask[painted(one, shape)] = 255 if one["iscrowd"] else 1
+    return mask
+
+
+def test_images_and_masks_lie_where_the_patches_were_cut(results, tmp_path):
+    counts = export_dataset(results, tmp_path / "out", NAMES)
+    assert counts == {"training": 1, "validation": 1, "test": 1}
+    patches = np.load(results / "patches/T.npy")
+    for side, row, name in (("training", 0, "T_00000"), ("validation", 1, "T_00001"), ("test", 0, "T_00000")):
+        height = SIDE if row == 0 else SIDE - 8
+        with (
+            rasterio.open(tmp_path / f"out/{side}/images/{name}.tif") as image,
+            rasterio.open(tmp_path / f"out/{side}/masks/{name}.tif") as mask,
+        ):
+            assert (image.read() == np.moveaxis(patches[row, :height, :, :3], -1, 0)).all()
+            assert (mask.read(1) == patches[row, :height, :, 3]).all()
+            assert image.transform == mask.transform == from_origin(500050, 4000000 - 100 * row, 10, 10)
+            assert (image.crs, image.shape) == (mask.crs, mask.shape)
+            assert (image.nodata, mask.nodata) == (0, 255)
+
+
+def test_coco_annotations_are_the_masks(results, tmp_path):
+    export_dataset(results, tmp_path / "out", NAMES)
+    for side in ("training", "validation", "test"):
+        content = json.loads((tmp_path / f"out/annotations/{side}.json").read_text())
+        assert content["categories"] == [{"id": 1, "name": "rock glacier", "supercategory": "landform"}]
+        assert content["licenses"][0]["name"] == "CC-BY-4.0"
+        assert len({one["id"] for one in content["annotations"]}) == len(content["annotations"])
+        for image in content["images"]:
+            with rasterio.open(tmp_path / "out" / image["file_name"].replace("/images/", "/masks/")) as file:
+                mask = file.read(1)
+            own = [one for one in content["annotations"] if one["image_id"] == image["id"]]
+            assert (image["height"], image["width"]) == mask.shape
+            assert (mask_of(own, mask.shape) == mask).all()
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.sampled_from([0, 1, 255])))
+def test_any_mask_comes_back_from_its_annotations(mask):
+    found = [*coco_annotations(mask)]
+    assert (mask_of(found, mask.shape) == mask).all()
+    for one in found:
+        pixels = painted(one, mask.shape)
+        rows_of, columns = np.nonzero(pixels)
+        left, top, width, height = one["bbox"]
+        assert one["area"] == pixels.sum()
+        assert (left, top) == (columns.min(), rows_of.min())
+        assert (left + width, top + height) == (columns.max() + 1, rows_of.max() + 1)
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 6))))
+def test_runs_fill_the_mask(pixels):
+    runs = run_lengths(pixels)
+    assert sum(runs) == pixels.size
+    assert all(run > 0 for run in runs[1:])
+    assert (np.repeat(np.arange(len(runs)) % 2, runs).reshape(pixels.shape, order="F") == pixels).all()
+
+
+def test_what_was_exported_can_be_imported(results, tmp_path, caplog):
+    export_dataset(results, tmp_path / "out", NAMES)
+    assert import_labels(tmp_path / "out/annotations/training.json", tmp_path / "back.gpkg") == {"rock glacier": 2}
+    found = gpd.read_file(tmp_path / "back.gpkg").to_crs("EPSG:32644")
+    assert sorted(found.area.round().tolist()) == [1800, 24000]
+    assert "1 crowds" in caplog.text
+
+
+def test_folds_have_their_own_sides_and_no_test_side(results, tmp_path):
+    assert export_dataset(results, tmp_path / "out", NAMES, fold=0) == {"training": 2, "validation": 1}
+    with pytest.raises(UserError, match="no fold 7"):
+        export_dataset(results, tmp_path / "more", NAMES, fold=7)
+    assert not (tmp_path / "more").exists()
+
+
+def test_the_same_bytes_on_every_run(results, tmp_path):
+    for name in ("one", "two"):
+        export_dataset(results, tmp_path / name, NAMES)
+    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
+    assert len(files) == 10
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_a_synthetic_world_says_so(results, tmp_path):
+    export_dataset(results, tmp_path / "out", DatasetNames("r", "rock glacier", "", is_synthetic=True))
+    content = json.loads((tmp_path / "out/annotations/training.json").read_text())
+    assert content["info"]["description"].startswith("SYNTHETIC")
+    assert content["licenses"] == []
+
+
+@pytest.mark.parametrize("lost", ["patches/split.gpkg", "patches/T.npy", "imagery/T.tif"])
+def test_a_missing_result_is_a_paragraph_and_nothing_is_written(results, tmp_path, lost):
+    (results / lost).unlink()
+    with pytest.raises(UserError, match=Path(lost).name):
+        export_dataset(results, tmp_path / "out", NAMES)
+    assert not (tmp_path / "out").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_the_command_writes_it_once(results, tmp_path, capsys):
+    (tmp_path / "r.yaml").write_text("{region: r, imagery: {tiles: {T: a.tif}}, labels: {positives: p.gpkg}}")
+    assert main(["export-dataset", "r.yaml", "--out", "out"]) == 0
+    assert "3 patches (1 training, 1 validation, 1 test)" in capsys.readouterr().out
+    assert "RasterDataset" in Path("out/README.md").read_text()
+    assert main(["export-dataset", "r.yaml", "--out", "out"]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_pycocotools_reads_it(results, tmp_path):
+    coco = pytest.importorskip("pycocotools.coco")
+    export_dataset(results, tmp_path / "out", NAMES)
+    data = coco.COCO(str(tmp_path / "out/annotations/training.json"))
+    masks = [data.annToMask(one).astype(bool) for one in data.loadAnns(data.getAnnIds(iscrowd=False))]
+    with rasterio.open(tmp_path / "out/training/masks/T_00000.tif") as file:
+        assert (np.any(masks, axis=0) == (file.read(1) == 1)).all()
+
+
+def test_torchgeo_reads_it(results, tmp_path):
+    datasets = pytest.importorskip("torchgeo.datasets")
+    export_dataset(results, tmp_path / "out", NAMES)
+    images = type("Images", (datasets.RasterDataset,), {"filename_glob": "*.tif"})
+    masks = type("Masks", (datasets.RasterDataset,), {"filename_glob": "*.tif", "is_image": False})
+    both = images(str(tmp_path / "out/training/images")) & masks(str(tmp_path / "out/training/masks"))
+    sample = both[both.bounds]
+    assert (np.asarray(sample["mask"]).squeeze() == np.load(results / "patches/T.npy")[0, ..., 3]).all()
