@@ -462,3 +462,20 @@ def test_longitudes_of_the_pacific_lie_on_the_same_image(world, turns):
 
 def test_the_key_of_a_database_may_be_the_id(world):
     check_region(region(labels={"positives": [{"path": "p.gpkg", "id_field": "fid", "where": {"fid": 1}}]}))
+
+
+def test_a_cause_in_many_files_is_told_once_with_its_count(world):
+    profile = {"driver": "GTiff", "height": 50, "width": 60, "count": 3, "dtype": "uint16", "crs": "EPSG:32644"}
+    for number in range(9):
+        with rasterio.open(f"raw{number}.tif", "w", transform=Affine(10, 0, 5e5, 0, -10, 4e6), **profile) as image:
+            image.write(np.ones((3, 50, 60), np.uint16))
+    tiles = {f"T{number}": f"raw{number}.tif" for number in range(9)}
+    told = mistakes_in(
+        {**BASE, "imagery": {"tiles": {**tiles, "U": "gone.tif", "V": "lost.tif"}}, "labels": {"positives": "no.gpkg"}}
+    )
+    about_offsets = [one for one in told if "imagery.offset" in one]
+    assert len(about_offsets) == 1
+    assert about_offsets[0].endswith(
+        "The same holds for 8 others: imagery.tiles.T1, imagery.tiles.T2, imagery.tiles.T3, imagery.tiles.T4, imagery.tiles.T5, ...."
+    )
+    assert sum("which does not exist" in one for one in told) == 3

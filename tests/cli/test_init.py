@@ -309,3 +309,11 @@ def test_an_encoding_that_nothing_names_is_a_question(capsys):
     Path("gbk.cpg").write_text("GBK")
     Path("config/here.yaml").unlink()
     assert begun("--positives", "gbk.shp")[1].labels.positives[0].id_field == "id"
+
+
+def test_outlines_on_both_sides_of_180_degrees_ask_for_an_area(capsys):
+    shapes = [box(179.9, 10, 179.95, 10.1), box(-179.95, 10, -179.9, 10.1)]
+    gpd.GeoDataFrame({"id": ["a", "b"]}, geometry=shapes, crs=4326).to_file("rock_glaciers.gpkg")
+    assert main(["init", "here", "rock_glaciers.gpkg"]) == 2
+    assert "--area" in capsys.readouterr().err
+    assert not Path("config").exists()

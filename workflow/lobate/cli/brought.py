@@ -19,7 +19,6 @@ from lobate.io.dem import check_dem
 from lobate.io.filekind import check_kind
 from lobate.io.grid import LONLAT, Grid
 from lobate.io.raster import open_raster
-from lobate.io.vector import write_layers
 
 OUTLINES = (
     ".shp",
@@ -95,13 +94,18 @@ class Brought:
     def _boxes(self) -> list[Box]:
         return [tuple(box) for found in self.positives if found.boxes is not None for box in found.boxes.tolist()]
 
-    def write_area(self, path: Path) -> None:
-        """Write the ground round the outlines as a GeoPackage."""
+    def ground(self) -> gpd.GeoDataFrame:
+        """Return the ground round the outlines, EPSG:4326. Raises UserError for outlines on both sides of 180 degrees."""
         west, south, east, north = np.array(self._boxes).T
+        if east.max() - west.min() > 180:
+            raise UserError(
+                "The outlines lie on both sides of 180 degrees of longitude, or over half the globe, so no area can be drawn round them. "
+                "Name an area with --area, one for each region."
+            )
         margin = MARGIN_KM / KM_PER_DEGREE
         wide = margin / np.cos(np.radians(np.maximum(np.abs(south), np.abs(north)).clip(0, 89)))
         area = shapely.union_all(shapely.box(west - wide, south - margin, east + wide, north + margin))
-        write_layers(path, {"area": gpd.GeoDataFrame(geometry=[area], crs=LONLAT)})
+        return gpd.GeoDataFrame(geometry=[area], crs=LONLAT)
 
     def on_images(self, outlines: FoundOutlines) -> list[str]:
         """Return a note on how many outlines the images show, where there are images."""

@@ -21,6 +21,7 @@ from shapely import STRtree, box
 
 from lobate.cli.named_files import named_files, named_outlines
 from lobate.cli.result_names import clash
+from lobate.cli.same_mistakes import once_for_each_cause
 from lobate.errors import UserError, UserErrors
 from lobate.imagery.scene_table import SCENES_DIR, fetched_dem_path, scenes_by_tile
 from lobate.io.antimeridian import to_lonlat
@@ -117,7 +118,7 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
     mistakes += [f"Setting inventory.previous: {mistake}" for mistake in _previous_mistakes(region)]
     mistakes += [f"Setting inventory.dem: {mistake}" for mistake in _dem_mistakes(region.inventory.dem, tiles)]
     if mistakes:
-        raise UserErrors(sorted({*mistakes, *required}))
+        raise UserErrors(once_for_each_cause(sorted({*mistakes, *required})))
     return [f"{path} ({name})" for name, path in missing]
 
 

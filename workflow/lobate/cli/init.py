@@ -117,6 +117,7 @@ def init_region(
     already exists, or if a file or value is not valid; nothing is written then.
     """
     from lobate.cli.brought import look_at
+    from lobate.io.vector import write_layers
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise UserError(
@@ -133,13 +134,14 @@ def init_region(
         **(_new_project() if new else {}),
     }
     parse(yaml.safe_load(texts[config]))
+    drawn = Path("resources", name, "area.gpkg")
+    ground = brought.ground() if brought.needs_area and not drawn.exists() else None
     missing = [path for path in texts if not path.exists()]
     for path in missing:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(texts[path], encoding="utf-8")
-    drawn = Path("resources", name, "area.gpkg")
-    if brought.needs_area and not drawn.exists():
-        brought.write_area(drawn)
+    if ground is not None:
+        write_layers(drawn, {"area": ground})
         missing.append(drawn)
     return missing
 

@@ -38,7 +38,7 @@ def grouped_split(pool: Pool, settings: Split) -> Sides:
         raise UserError(
             f"The grouped split is impossible: the {len(pool)} patches overlap so closely that none can validate without "
             "leaving training nothing to learn from. Set patches.split.method to random (which leaks) or to blocks, make "
-            "patches smaller (patches.crop.buffer_m, core and margin), or add outlines elsewhere."
+            "patches smaller (patches.crop.buffer_m, patches.crop.core and patches.crop.margin), or add outlines elsewhere."
         )
     return pool.sides(validation, drop=True), names
 

@@ -81,7 +81,7 @@ def split_patches(
         raise UserError(
             f"There {'is only one patch' if len(table) else 'are no patches'} in {len(footprints)} tiles, too few to split "
             "into training and validation. Draw more outlines, or look at the layer removed of the footprints for the "
-            "reasons why sub-images were left out (patches.crop.min_valid and min_entropy)."
+            "reasons why sub-images were left out (patches.crop.min_valid and patches.crop.min_entropy)."
         )
     pool = Pool(table, seed, read_user_split(polygons) if polygons else {})
     if pool.unmended.all():

@@ -88,5 +88,12 @@ def _unpack(text: str) -> list[int]:
 
 def mask_outline(mask: np.ndarray) -> shapely.Geometry:
     """Return the outline of a mask along the edges of its pixels."""
-    found = [shapely.geometry.shape(geometry) for geometry, _ in shapes(mask.astype(np.uint8), mask=mask)]
-    return shapely.union_all(found) if found else shapely.Polygon()
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return shapely.Polygon()
+    part = mask[
+        rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1
+    ]  # a whole image would be searched for each landform
+    found = [shapely.geometry.shape(geometry) for geometry, _ in shapes(part.astype(np.uint8), mask=part)]
+    corner = np.array([columns[0], rows[0]])
+    return shapely.transform(shapely.union_all(found), lambda points: points + corner)

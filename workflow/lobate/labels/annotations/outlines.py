@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from lobate.errors import UserError
@@ -107,32 +108,36 @@ def _folders(source: Path, images: Path | None) -> list[Path]:
 
 def _on_ground(annotations: Sequence[Annotation], finder: ImageFinder) -> gpd.GeoDataFrame:
     """Return the outlines in EPSG:4326, in the order of images and annotations, with unique ids."""
-    grids: dict[str, Grid] = {}
-    rows = []
-    for one in sorted(annotations, key=lambda one: base_name(one.image)):
-        if one.image not in grids:
-            grids[one.image] = finder.grid(one.image, one.size)
-        grid = grids[one.image]
-        scale = (grid.width, grid.height) if one.is_share else (1, 1)
-        placed = shapely.transform(one.outline, lambda points, grid=grid, scale=scale: _placed(points * scale, grid))
-        image = base_name(one.image)
-        rows.append(
-            (
-                f"{Path(image).stem}_{one.name}",
-                one.label,
-                image,
-                gpd.GeoSeries([placed], crs=grid.crs).to_crs(LONLAT)[0],
-            )
-        )
-    ids, labels, images, outlines = zip(*rows, strict=True)
-    return gpd.GeoDataFrame({"id": _unique(ids), "class": labels, "image": images}, geometry=list(outlines), crs=LONLAT)
+    by_image: dict[tuple[str, str], list[Annotation]] = {}
+    for one in annotations:
+        by_image.setdefault((base_name(one.image), one.image), []).append(one)
+    tables = [_of_image(image, ones, finder) for (image, _), ones in sorted(by_image.items(), key=lambda item: item[0])]
+    rows = pd.concat(tables, ignore_index=True)
+    return rows.assign(id=_unique(rows["id"]))
+
+
+def _of_image(image: str, annotations: Sequence[Annotation], finder: ImageFinder) -> gpd.GeoDataFrame:
+    sizes = sorted({one.size for one in annotations}, key=str)
+    grid, *_ = [finder.grid(annotations[0].image, size) for size in sizes]  # each size is checked
+    placed = [_placed_outline(one, grid) for one in annotations]
+    columns = {
+        "id": [f"{Path(image).stem}_{one.name}" for one in annotations],
+        "class": [one.label for one in annotations],
+        "image": image,
+    }
+    return gpd.GeoDataFrame(columns, geometry=placed, crs=grid.crs).to_crs(LONLAT)
+
+
+def _placed_outline(one: Annotation, grid: Grid) -> shapely.Geometry:
+    scale = (grid.width, grid.height) if one.is_share else (1, 1)
+    return shapely.transform(one.outline, lambda points: _placed(points * scale, grid))
 
 
 def _placed(points: np.ndarray, grid: Grid) -> np.ndarray:
     return np.column_stack(transform_points(grid.transform, points[:, 0], points[:, 1]))
 
 
-def _unique(names: Sequence[str]) -> list[str]:
+def _unique(names: Iterable[str]) -> list[str]:
     """Return the names with a number after each that occurs again."""
     seen: Counter[str] = Counter()
     result = []
