@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import geopandas as gpd
@@ -250,3 +251,62 @@ def test_packed_runs_are_read_as_they_were_written(runs):
 )
 def test_the_name_of_an_image_is_the_last_part_of_its_path(name, base):
     assert base_name(name) == base
+
+
+def test_outlines_that_are_on_the_ground_already_are_not_taken_for_pixels(folder):
+    degrees = feature([[15.1, 46.2], [15.2, 46.2], [15.2, 46.3]], image="scene.tif")
+    Path("a.geojson").write_text(json.dumps(degrees))
+    write_image("scene.tif", height=90, width=90)
+    with pytest.raises(UserError, match="smaller than a pixel"):
+        import_labels(Path("a.geojson"), Path("out.gpkg"))
+    Path("a.geojson").write_text(json.dumps({**degrees, "crs": {"type": "name"}}))
+    with pytest.raises(UserError, match="on the ground already"):
+        import_labels(Path("a.geojson"), Path("out.gpkg"))
+    assert not Path("out.gpkg").exists()
+
+
+@pytest.mark.parametrize("kind", ["coco polygon", "geojson", "label studio"])
+def test_an_outline_off_the_image_was_drawn_on_another(folder, kind):
+    moved = json.loads(json.dumps(SOURCES[kind]).replace("scene.tif", "small.tif"))
+    if kind == "coco polygon":
+        moved["images"] = [{"id": 1, "file_name": "small.tif"}]
+    if kind == "label studio":
+        moved[0]["annotations"][0]["result"][0]["value"]["points"] = [[110, 10], [120, 10], [120, 20]]
+        write_image("small.tif")
+    else:
+        write_image("small.tif", height=4, width=4)
+    Path("a.json").write_text(json.dumps(moved))
+    with pytest.raises(UserError, match="lie off the image"):
+        import_labels(Path("a.json"), Path("out.gpkg"))
+
+
+def test_coordinates_that_are_no_numbers_are_counted(folder, caplog):
+    content = coco([np.ravel(RING).tolist()])
+    content["annotations"].append({**content["annotations"][0], "id": 4, "segmentation": [[float("nan")] * 6]})
+    Path("a.json").write_text(json.dumps(content))
+    assert import_labels(Path("a.json"), Path("out.gpkg")).total() == 1
+    assert "1 outlines without area" in caplog.text
+
+
+JUNK = (None, 0, -1, 1e308, "", "x", [], {}, [[]], True, [1, 2], {"a": 1})
+
+
+def places(node, place=()):
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield (*place, key)
+        yield from places(value, (*place, key))
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_anything_in_any_place_is_taken_or_a_paragraph(folder, kind):
+    choose = np.random.default_rng(3)
+    everywhere = [*places(SOURCES[kind])]
+    for place in (everywhere[n] for n in choose.integers(0, len(everywhere), 60)):
+        content = json.loads(json.dumps(SOURCES[kind]))
+        node = content
+        for key in place[:-1]:
+            node = node[key]
+        node[place[-1]] = JUNK[choose.integers(len(JUNK))]
+        Path("a.json").write_text(json.dumps(content))
+        with suppress(UserError):
+            import_labels(Path("a.json"), Path("out.gpkg"))

@@ -18,6 +18,10 @@ Ring = Sequence[Sequence[float]] | np.ndarray
 """Points of a ring, (n, 2)."""
 
 
+FARTHEST = 1e9
+"""No image has so many pixels a side."""
+
+
 @dataclass(frozen=True)
 class Annotation:
     """An outline on an image: x to the right and y down, in pixels from the image's upper left corner."""
@@ -51,8 +55,9 @@ class Annotations:
 
 
 def outline_of(rings: Iterable[Ring]) -> shapely.Geometry:
-    """Return the ground inside any of the rings, repaired; an empty polygon where none has three points."""
-    polygons = [shapely.Polygon(ring) for ring in rings if len(ring) >= 3]
+    """Return the ground inside any of the rings, repaired; an empty polygon where none has three points in numbers."""
+    arrays = [np.asarray(ring, dtype=float) for ring in rings]
+    polygons = [shapely.Polygon(ring) for ring in arrays if len(ring) >= 3 and (np.abs(ring) < FARTHEST).all()]
     return shapely.union_all(make_valid(np.array(polygons, dtype=object))) if polygons else shapely.Polygon()
 
 
@@ -60,7 +65,7 @@ def parsed(path: Path, place: str, read: Callable[[], Any]) -> Any:
     """Return what ``read`` returns. Raises UserError where the content is not as the tool writes it."""
     try:
         return read()
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, shapely.errors.ShapelyError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise UserError(
             f"{path}{place} is not as the tool writes it ({reason}). Export the annotations again, with polygons."

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -19,12 +21,19 @@ from lobate.io.filekind import check_kind
 from lobate.io.grid import LONLAT, Grid, transform_points
 from lobate.io.vector import write_layers
 from lobate.labels.annotations import coco, pixel_json, yolo
-from lobate.labels.annotations.annotation import Annotation, Annotations
+from lobate.labels.annotations.annotation import Annotation, Annotations, parsed
 from lobate.labels.annotations.images import ImageFinder, base_name
 
 log = logging.getLogger(__name__)
 
 LAYER = "outlines"
+READERS: tuple[tuple[Callable[[Any], bool], Callable[[Path, Any], Annotations]], ...] = (
+    (coco.recognises, coco.read),
+    (pixel_json.is_labelme, pixel_json.read_labelme),
+    (pixel_json.is_geojson, pixel_json.read_geojson),
+    (pixel_json.is_label_studio, pixel_json.read_label_studio),
+)
+"""For each format in JSON, whether a document is of it, and its reader."""
 
 
 def import_labels(source: Path, out: Path, images: Path | None = None, classes: Sequence[str] = ()) -> Counter[str]:
@@ -81,14 +90,9 @@ def _read_json(file: Path) -> Annotations:
         content = json.loads(file.read_text(encoding="utf-8-sig"))
     except (ValueError, OSError, RecursionError) as error:
         raise UserError(f"{file} cannot be read as JSON: {error}. Export the annotations again.") from None
-    if coco.recognises(content):
-        return coco.read(file, content)
-    if pixel_json.is_labelme(content):
-        return pixel_json.read_labelme(file, content)
-    if pixel_json.is_geojson(content):
-        return pixel_json.read_geojson(file, content)
-    if pixel_json.is_label_studio(content):
-        return pixel_json.read_label_studio(file, content)
+    for recognises, read in READERS:
+        if recognises(content):
+            return parsed(file, "", partial(read, file, content))
     raise UserError(
         f"{file} is none of the formats that are known: COCO, YOLO segmentation (a folder of .txt), Label Studio (JSON), labelme, or GeoJSON in "
         "pixels. Export the annotations as one of these."
@@ -119,6 +123,7 @@ def _on_ground(annotations: Sequence[Annotation], finder: ImageFinder) -> gpd.Ge
 def _of_image(image: str, annotations: Sequence[Annotation], finder: ImageFinder) -> gpd.GeoDataFrame:
     sizes = sorted({one.size for one in annotations}, key=str)
     grid, *_ = [finder.grid(annotations[0].image, size) for size in sizes]  # each size is checked
+    _check_on_image(image, annotations, grid)
     placed = [_placed_outline(one, grid) for one in annotations]
     columns = {
         "id": [f"{Path(image).stem}_{one.name}" for one in annotations],
@@ -126,6 +131,23 @@ def _of_image(image: str, annotations: Sequence[Annotation], finder: ImageFinder
         "image": image,
     }
     return gpd.GeoDataFrame(columns, geometry=placed, crs=grid.crs).to_crs(LONLAT)
+
+
+def _check_on_image(image: str, annotations: Sequence[Annotation], grid: Grid) -> None:
+    """Raise UserError for outlines that cannot have been drawn on this image: off it, or all smaller than a pixel."""
+    whole = shapely.box(0, 0, 1, 1) if annotations[0].is_share else shapely.box(0, 0, grid.width, grid.height)
+    off = [one.name for one in annotations if not one.outline.intersects(whole)]
+    if off:
+        raise UserError(
+            f"{len(off)} of the {len(annotations)} annotations of {image} lie off the image of {grid.width} x {grid.height} pixels (such as {off[0]}). "
+            "Give the image that was annotated, in its own size."
+        )
+    pixels = [one.outline.area * (grid.width * grid.height if one.is_share else 1) for one in annotations]
+    if max(pixels) < 1:
+        raise UserError(
+            f"All annotations of {image} are smaller than a pixel, as outlines in degrees are. Name outlines that are on the ground already in "
+            "labels.positives."
+        )
 
 
 def _placed_outline(one: Annotation, grid: Grid) -> shapely.Geometry:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import shapely
 
-from lobate.labels.annotations.annotation import Annotation, Annotations, outline_of, parsed
+from lobate.errors import UserError
+from lobate.labels.annotations.annotation import FARTHEST, Annotation, Annotations, outline_of, parsed
 
 IMAGE_KEYS = ("image", "image_name", "file_name", "filename", "image_path", "img")
 LABEL_KEYS = ("class", "label", "category", "type", "name", "classification")
@@ -68,7 +70,7 @@ def read_labelme(path: Path, content: dict[str, Any]) -> Annotations:
                 result.others[f"{shape['shape_type']} shapes, which are no polygons"] += 1
                 continue
             outline = outline_of([shape["points"]])
-            result.add(Annotation(content["imagePath"], str(number), str(shape.get("label") or ""), outline, size))
+            result.add(Annotation(str(content["imagePath"]), str(number), str(shape.get("label") or ""), outline, size))
 
     parsed(path, "", read_all)
     return result
@@ -84,8 +86,12 @@ def is_geojson(content: Any) -> bool:
 def read_geojson(path: Path, content: Any) -> Annotations:
     """Return the polygons of a GeoJSON in pixels. Rows that count upwards from 0 to negative numbers, as in QGIS, are turned.
 
-    The image is named in a property, or it has the name of the file.
+    The image is named in a property, or it has the name of the file. Raises UserError for a GeoJSON that names a CRS.
     """
+    if isinstance(content, dict) and content.get("crs"):
+        raise UserError(
+            f"{path} has a coordinate reference system, so its outlines are on the ground already. Name it in labels.positives as it is."
+        )
     features = content if isinstance(content, list) else content.get("features", [content])
     result = Annotations()
     for number, feature in enumerate(features):
@@ -93,6 +99,8 @@ def read_geojson(path: Path, content: Any) -> Annotations:
         def read_feature(feature: dict[str, Any] = feature, number: int = number) -> None:
             properties = feature.get("properties") or {}
             outline = shapely.geometry.shape(feature["geometry"])
+            if not (np.abs(shapely.get_coordinates(outline)) < FARTHEST).all():
+                raise ValueError("a coordinate is no number of pixels")
             if outline.geom_type not in ("Polygon", "MultiPolygon"):
                 result.others[f"{outline.geom_type} shapes, which are no polygons"] += 1
                 return
