@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
+import numpy as np
 import pytest
+import yaml
 
 from lobate.errors import UserErrors
 from lobate.io import redaction
-from lobate.settings.load import load, parse, resolved_json
+from lobate.settings.load import NOWHERE, load, parse, parse_rest, resolved_json
 from lobate.settings.schema import json_schema, settings_schema
 
 LEAST = {"region": "r", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": [{"path": "p.shp"}]}}
@@ -158,3 +161,36 @@ def test_a_configuration_takes_no_keys_and_its_mistakes_show_none(catalogue, mon
     with pytest.raises(UserErrors) as raised:
         parse({**LEAST, "imagery": {**LEAST["imagery"], "catalogue": catalogue}})
     assert "secret-word" not in str(raised.value)
+
+
+def test_what_is_left_of_a_wrong_configuration_is_told_as_the_whole_is(project):
+    """Anything in any place: the mistakes are found where ``parse`` finds some, and no placeholder is told."""
+    whole = yaml.safe_load((project / "config/west_kunlun.yaml").read_text())
+    choose = np.random.default_rng(5)
+    everywhere = [*_places(whole)]
+    left = 0
+    for place in (everywhere[n] for n in choose.integers(0, len(everywhere), 120)):
+        config = copy.deepcopy(whole)
+        node = config
+        for key in place[:-1]:
+            node = node[key]
+        node[place[-1]] = copy.deepcopy(JUNK[choose.integers(len(JUNK))])
+        try:
+            parse(config)
+            wrong = False
+        except UserErrors:
+            wrong = True
+        region, mistakes = parse_rest(config)
+        assert bool(mistakes) == wrong, place
+        assert not any(NOWHERE in mistake for mistake in mistakes)
+        left += region is not None
+    assert left > 110, "of nearly all, the files can be checked"
+
+
+JUNK = (None, 0, -1, 1e308, "", "x", [], {}, [[]], True, [1, 2], {"a": 1}, [{}], "a{b}")
+
+
+def _places(node, place=()):
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield (*place, key)
+        yield from _places(value, (*place, key))
