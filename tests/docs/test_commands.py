@@ -14,7 +14,7 @@ from cyclopts import CycloptsError, MissingArgumentError
 from snakemake.cli import get_argument_parser
 from tests.docs.spoken import Command, commands
 
-from lobate.cli import main
+from lobate.cli import app, main
 from lobate.cli.commands import COMMANDS
 from lobate.cli.wording import OptionNames
 from lobate.engine import registry
@@ -80,7 +80,7 @@ def _lobate(command: Command) -> None:
     for last in options:
         given = [*words[:-1], last]
         try:
-            main._app(given, OptionNames({})).parse_args(given, exit_on_error=False, print_error=False)
+            app._app(given, OptionNames({})).parse_args(given, exit_on_error=False, print_error=False)
         except MissingArgumentError as error:
             assert command.passing, f"{command}: {error}"
         except CycloptsError as error:
