@@ -94,7 +94,7 @@ def test_outlines_that_nobody_mended_judge_nothing(workshop, caplog):
     assert labels.outlines["reference"].tolist() == ["a", "c"]
     inventory = workshop.layers("inventory.gpkg", inventory=outlines(workshop).assign(outline_from="reviewed", status=["edited", "accepted", "edited"]))  # fmt: skip
     file = read_reference(inventory, ReferenceFile(path="inventory.gpkg"))
-    assert file.outlines["reference"].tolist() == ["inventory_0", "inventory_2"]
+    assert file.outlines["reference"].tolist() == ["inventory_1", "inventory_3"]
     for reference in (labels, file):
         assert [shape.bounds[0] for shape in reference.unmended] == [1.0]
         assert reference.without_area == 0
