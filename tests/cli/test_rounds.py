@@ -47,9 +47,9 @@ def test_the_table_says_what_each_round_had_and_gave(folder, tmp_path, monkeypat
 
     monkeypatch.setattr("lobate.cli.rounds.trace_lineage", made)
     assert rounds_table(folder, Store(tmp_path / "store")).splitlines() == [
-        "round  patches  mined  augmentation  training  validation                 minutes",
-        "1      80 + 12  0      flip, rotate  0.900     0.81 (95 %: 0.70 to 0.90)  1.5      chosen",
-        "2".ljust(83) + "rests: round 1 reached the target",
+        "round  patches  mined  augmentation  training  validation                 judged   minutes",
+        "1      80 + 12  0      flip, rotate  0.900     0.81 (95 %: 0.70 to 0.90)  unknown  1.5      chosen",
+        "2".ljust(92) + "rests: round 1 reached the target",
         "configured split (grouped): validation IoU 0.812 (no interval: 1 group), 0 % of its validation ground seen",
         "other split (random): validation IoU unknown, 93 % of its validation ground seen",
         "3 folds: mean validation IoU 0.700, spread from 0.650 to 0.750",
@@ -60,7 +60,7 @@ def test_the_table_says_what_each_round_had_and_gave(folder, tmp_path, monkeypat
 def test_minutes_that_nobody_noted_are_unknown(folder, tmp_path):
     (folder / "round_1").mkdir()
     (folder / "round_1/verdict.json").write_text("{}")
-    assert "0.90)  unknown  chosen" in rounds_table(folder, Store(tmp_path / "store"))
+    assert "0.90)  unknown  unknown  chosen" in rounds_table(folder, Store(tmp_path / "store"))
 
 
 def test_nothing_selected_yet_is_told(tmp_path):

@@ -141,6 +141,18 @@ def test_a_validation_iou_is_told_with_the_looks_that_selected_it(region):
     assert "LEARNT NOTHING" not in summary(region)
     write("mapping/threshold.json", THRESHOLD | {"learnt_nothing": "its map calls all ground landform"})
     assert "THE MODEL LEARNT NOTHING: its map calls all ground landform." in summary(region)
+    assert "model.safetensors: IoU 0.805 on validation patches, in round 2, which reaches 0.8" in summary(region)
+    judged = {
+        "ground": "windows of the map on validation ground",
+        "iou": 0.91,
+        "interval": {"blocks": 6, "low": 0.8, "high": 0.95},
+    }
+    rounds[1]["judged"] = judged
+    write("training/selection.json", {"chosen": 2, "reached": True, "rounds": rounds})
+    assert (
+        "IoU 0.91 (95 %: 0.80 to 0.95) on windows of the map on validation ground (IoU 0.805 on validation patches), in round 2"
+        in summary(region)
+    )
     tested = region.model_copy(update={"patches": Patches.model_validate({"split": {"test": {"method": "groups"}}})})
     with pytest.raises(UserError, match=r"test\.json yet"):
         summary(tested)

@@ -27,7 +27,7 @@ SITE = {
 QUICK = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1")
 """There is no accounting to ask, and no reason to spare the controller."""
 GROUPED = {"rasterize_labels", "crop_patches", "vectorize"}
-STAGES = {"copy_previous_round": "train", "skip_mining": "mine_negatives"}
+STAGES = {"copy_previous_round": "train", "keep_patch_iou": "judge_round", "skip_mining": "mine_negatives"}
 """Stages that are not called as their rule is."""
 
 

@@ -12,7 +12,7 @@ from tests.slurm.conftest import OnCluster
 
 pytestmark = pytest.mark.xdist_group("slurm")
 
-WITH_GPU = {"train", "train_other", "mine_negatives", "predict"}
+WITH_GPU = {"train", "judge_round", "train_other", "mine_negatives", "predict"}
 A_GPU, NONE = "gres:gpu:stand_in:1", {"N/A", "gres:gpu:stand_in:0"}
 COMMAND = 'command("clean_labels")'
 HANGS_ONCE = f'"[[ -e hung ]] || (touch hung; sleep 600); " + {COMMAND}'

@@ -46,7 +46,7 @@ TEST_SIDES = {
     "region": {"method": "region", "region": {"path": "east.gpkg"}},
 }
 UNTOUCHED = (
-    *("A.tif", "A.npy", "A.gpkg", "split.gpkg", "model.safetensors", "verdict.json", "metrics.csv"),
+    *("A.tif", "A.npy", "A.gpkg", "split.gpkg", "model.safetensors", "verdict.json", "judged.json", "metrics.csv"),
     *(
         "negatives.gpkg",
         "negatives.npy",
@@ -59,7 +59,7 @@ UNTOUCHED = (
     ),
 )
 """Every file of the other sides that models, mined patches, verdicts, thresholds, calibrations and maps come from."""
-LEARNING = ("train", "mine_negatives", "select_model", "predict", "choose_threshold")
+LEARNING = ("train", "judge_round", "mine_negatives", "select_model", "predict", "choose_threshold")
 
 
 def square(row: int, column: int, side: int = 12) -> shapely.Polygon:
@@ -145,8 +145,9 @@ class World:
             ("crop_patches", {"image": image, "label": made["A.tif"], "polygons": made["polygons.gpkg"], "reserved": made["reserved.gpkg"], "test_label": test["A.tif"], "patches": made["A.npy"], "footprints": made["A.gpkg"], "test_patches": test["A.npy"], "test_footprints": test["A.gpkg"], "tile": "A"}),
             ("split_patches", {"footprints": [made["A.gpkg"]], "test_footprints": [test["A.gpkg"]], "split": made["split.gpkg"], "leakage": made["leakage.json"]}),
             ("train", {"patches": [made["A.npy"]], "split": made["split.gpkg"], "model": made["model.safetensors"], "metrics": made["metrics.csv"], "verdict": made["verdict.json"], "events": target / "events", "tiles": tiles, "round": 1}),
-            ("mine_negatives", {"model": made["model.safetensors"], "verdict": made["verdict.json"], "images": [image], "labels": [made["A.tif"]], "polygons": made["polygons.gpkg"], "split": made["split.gpkg"], "reserved": made["reserved.gpkg"], "footprints": [made["A.gpkg"]], "ignored": made["ignored.npy"], "candidates": made["candidates.gpkg"], "negatives": made["negatives.gpkg"], "mined": made["negatives.npy"], "tiles": tiles, "round": 1}),
-            ("select_model", {"verdicts": [made["verdict.json"]], "models": [made["model.safetensors"]], "leakage": made["leakage.json"], "split": made["split.gpkg"], "model": made["chosen.safetensors"], "selection": made["selection.json"]}),
+            ("judge_round", {"model": made["model.safetensors"], "verdict": made["verdict.json"], "images": [image], "labels": [made["A.tif"]], "split": made["split.gpkg"], "judged": made["judged.json"], "tiles": tiles}),
+            ("mine_negatives", {"model": made["model.safetensors"], "verdict": made["judged.json"], "images": [image], "labels": [made["A.tif"]], "polygons": made["polygons.gpkg"], "split": made["split.gpkg"], "reserved": made["reserved.gpkg"], "footprints": [made["A.gpkg"]], "ignored": made["ignored.npy"], "candidates": made["candidates.gpkg"], "negatives": made["negatives.gpkg"], "mined": made["negatives.npy"], "tiles": tiles, "round": 1}),
+            ("select_model", {"verdicts": [made["judged.json"]], "models": [made["model.safetensors"]], "leakage": made["leakage.json"], "split": made["split.gpkg"], "model": made["chosen.safetensors"], "selection": made["selection.json"]}),
             ("predict", {"image": image, "model": made["chosen.safetensors"], "probability": made["probability.tif"]}),
             ("choose_threshold", {"probabilities": [made["probability.tif"]], "labels": [made["A.tif"]], "split": made["split.gpkg"], "mined": made["negatives.gpkg"], "complete": self.folder / "complete.gpkg", "reserved": made["reserved.gpkg"], "threshold": made["threshold.json"]}),
             ("evaluate_test", {"model": made["chosen.safetensors"], "patches": [test["A.npy"]], "footprints": [test["A.gpkg"]], "reserved": made["reserved.gpkg"], "scores": test["scores.json"], "tiles": tiles}),
@@ -216,7 +217,7 @@ def test_nor_do_they_depend_on_ids_that_are_numbers_in_files(world):
 
 def test_the_labels_of_the_test_side_are_in_no_file_of_the_others(world):
     world.gap_km = 0.15
-    _, folder = world.run("out", verbs=7)
+    _, folder = world.run("out", verbs=8)
     ground = ReservedGround.read(folder / "reserved.gpkg").near(GRID)
     with rasterio.open(folder / "A.tif") as label, rasterio.open(folder / "test/A.tif") as test_label:
         labels, test_labels = label.read(1), test_label.read(1)

@@ -7,7 +7,7 @@ rule train:
         split=results("patches/split.gpkg"),
         mined=earlier_rounds("negatives.npy"),
         ignored=earlier_rounds("ignored.npy"),
-        before=previous_round("verdict.json"),
+        before=previous_round("judged.json"),
         previous=previous_round("model.safetensors"),
         previous_metrics=previous_round("metrics.csv"),
         previous_events=previous_round("events.out.tfevents.lobate"),
@@ -38,10 +38,40 @@ rule train:
         command("train", environment="LOBATE_GPUS={resources.gpu}")
 
 
-rule mine_negatives:
+rule judge_round:
     input:
         model=results("training/round_{round}/model.safetensors"),
         verdict=results("training/round_{round}/verdict.json"),
+        images=[results(f"imagery/{tile}.tif") for tile in TILES],
+        labels=[results(f"labels/{tile}.tif") for tile in TILES],
+        split=results("patches/split.gpkg"),
+    output:
+        judged=results("training/round_{round}/judged.json"),
+    log:
+        results("logs/judge_round/round_{round}.log"),
+    benchmark:
+        results("benchmarks/judge_round/round_{round}.tsv")
+    conda:
+        "../../envs/environment.yaml"
+    threads: 16
+    resources:
+        gpu=gpu("judge_round", tiles=TILES),
+        mem_mb=memory(8000),
+        runtime=minutes(60 + 2 * len(TILES), "judge_round", tiles=TILES),
+    params:
+        fingerprint=fingerprint("judge_round"),
+        settings=SETTINGS,
+        tiles=TILES,
+    message:
+        "Judging round {wildcards.round} on validation ground"
+    shell:
+        command("judge_round")
+
+
+rule mine_negatives:
+    input:
+        model=results("training/round_{round}/model.safetensors"),
+        verdict=results("training/round_{round}/judged.json"),
         images=[results(f"imagery/{tile}.tif") for tile in TILES],
         labels=[results(f"labels/{tile}.tif") for tile in TILES],
         polygons=results("labels/polygons.gpkg"),
@@ -80,7 +110,7 @@ rule mine_negatives:
 
 rule choose_round:
     input:
-        verdicts=[round_file("verdict.json", number) for number in ROUNDS],
+        verdicts=[round_file("judged.json", number) for number in ROUNDS],
         mined=[round_file("negatives.npy", number) for number in ROUNDS[:-1]],
         negatives=[round_file("negatives.gpkg", number) for number in ROUNDS[:-1]],
         ignored=[round_file("ignored.npy", number) for number in ROUNDS[:-1]],
@@ -174,7 +204,7 @@ rule cross_validate:
 
 rule select_model:
     input:
-        verdicts=[round_file("verdict.json", number) for number in ROUNDS],
+        verdicts=[round_file("judged.json", number) for number in ROUNDS],
         models=[round_file("model.safetensors", number) for number in ROUNDS],
         other=[results("training/other_protocol.json")] * REGION.training.both_protocols,
         folds=[results(f"training/fold_{fold}/verdict.json") for fold in range(REGION.patches.split.folds)],

@@ -7,8 +7,7 @@ from typing import Any
 
 import lobate
 from lobate.cli.numbers import known, percent
-from lobate.cli.summary import SCORES, SELECTION, SUMMARY, THRESHOLD, new_ground, reasons_of_nothing
-from lobate.figures.facts import validation_in_words
+from lobate.cli.summary import SCORES, SELECTION, SUMMARY, THRESHOLD, judgement_in_words, new_ground, reasons_of_nothing
 from lobate.io.intervals import with_interval
 from lobate.io.jsonfile import read_json
 from lobate.settings import Region
@@ -64,8 +63,8 @@ def _training(region: Region, selection: dict[str, Any], leakage: dict[str, Any]
 def _mining(region: Region, selection: dict[str, Any]) -> str:
     chosen = _chosen(selection)
     return (
-        f"Round {selection['chosen']} of at most {region.training.max_rounds} was taken, with a validation IoU of "
-        f"{validation_in_words(chosen)} (target {known(selection['target_iou'])}, "
+        f"Round {selection['chosen']} of at most {region.training.max_rounds} was taken: {judgement_in_words(chosen)} "
+        f"(target {known(selection['target_iou'])}, "
         f"{'reached' if selection['reached'] else 'not reached'}); {_count(chosen['mined_negatives'])} of its patches were mined "
         f"(training.mining.from: {region.training.mining.from_})."
     )

@@ -15,7 +15,7 @@ from lobate.io.jsonfile import read_json
 from lobate.store.lineage import trace_lineage
 from lobate.store.store import Store
 
-HEAD = ("round", "patches", "mined", "augmentation", "training", "validation", "minutes", "")
+HEAD = ("round", "patches", "mined", "augmentation", "training", "validation", "judged", "minutes", "")
 
 
 def rounds_table(training: Path, store: Store) -> str:
@@ -38,7 +38,7 @@ def rounds_table(training: Path, store: Store) -> str:
 def _row(facts: dict[str, Any], verdict: Path, store: Store) -> tuple[str, ...]:
     notes = ["chosen"] * facts["chosen"] + ["LEARNT NOTHING"] * bool(facts.get("learnt_nothing"))
     if not facts["trained"]:
-        return (str(facts["round"]), *[""] * 6, f"rests: round {known(facts['trained_in'])} reached the target")
+        return (str(facts["round"]), *[""] * 7, f"rests: round {known(facts['trained_in'])} reached the target")
     patches = facts["patches"] or {}
     return (
         str(facts["round"]),
@@ -47,6 +47,7 @@ def _row(facts: dict[str, Any], verdict: Path, store: Store) -> tuple[str, ...]:
         ", ".join(facts["augment"] or []) or "none",
         _iou(facts["training_iou"]),
         validation_in_words(facts),
+        _iou({"landform": (facts.get("judged") or {}).get("iou")}),
         _minutes(verdict, store),
         ", ".join(notes),
     )

@@ -98,7 +98,16 @@ def _rule(pixels: dict[str, Any]) -> str:
 def _model(selection: dict[str, Any], target: float) -> str:
     chosen = next(facts for facts in selection["rounds"] if facts["trained_in"] == selection["chosen"])
     reached = "reaches" if selection["reached"] else "DOES NOT REACH"
-    return f"validation IoU {validation_in_words(chosen)} in round {selection['chosen']}, which {reached} {target}"
+    return f"{judgement_in_words(chosen)}, in round {selection['chosen']}, which {reached} {target}"
+
+
+def judgement_in_words(chosen: dict[str, Any]) -> str:
+    """Return the IoU that a round is judged by with its ground, and that of the patches where it is another."""
+    patches = f"IoU {validation_in_words(chosen)} on validation patches"
+    judged = chosen.get("judged")
+    if judged is None or judged["ground"] == "validation patches":
+        return patches
+    return f"IoU {with_interval(judged['iou'], judged['interval'])} on {judged['ground']} ({patches})"
 
 
 def _test(region: Region, selection: dict[str, Any]) -> str:

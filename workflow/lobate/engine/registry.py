@@ -17,6 +17,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "patches": ("crop_patches", "split_patches", "contact_sheet", "describe_dataset"),
     "training": (
         "train",
+        "judge_round",
         "mine_negatives",
         "choose_round",
         "train_other",

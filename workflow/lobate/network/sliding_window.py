@@ -194,6 +194,50 @@ def write_probability_map(
             write.result()
 
 
+Part = tuple[int, int, int, int]
+"""First row, first column, height and width of a part of an image."""
+
+
+@torch.inference_mode()
+def map_parts(
+    network: Network,
+    image: Path,
+    parts: Sequence[Part],
+    *,
+    window: int,
+    overlap: int,
+    blend: Blend = "ramp",
+    batch: int | Literal["auto"] = "auto",
+    channels: int | None = None,
+    device: str | torch.device = "cpu",
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield rows of the map of ``image`` as `write_probability_map` makes it, but only where ``parts`` lie.
+
+    Each time: the first row, levels of probability (h, W) uint8, and which pixels have data and lie in a part (h, W). Other
+    pixels have no meaning. Windows without such a pixel are skipped. Raises UserError as `write_probability_map` does.
+    """
+    header = ImageHeader.read(image)
+    check_image(header, channels=channels, names=None)
+    rows, columns = (layout_windows(size, window, overlap, blend) for size in header.grid.shape)
+    with rasterio.Env(GDAL_CACHEMAX=header.cache_bytes(1)), read_ahead(image, rows) as bands:
+        inside = (
+            (band, valid & _inside(start, valid.shape, parts))
+            for start, (band, valid) in zip(rows.starts, bands, strict=True)
+        )
+        for start, values, valid in _finished_rows(
+            inside, BatchRunner(network, batch, device), rows, columns, 1, device
+        ):
+            yield start, values[0], valid
+
+
+def _inside(start: int, shape: tuple[int, ...], parts: Sequence[Part]) -> np.ndarray:
+    """Return which pixels of a band from row ``start`` on lie in a part."""
+    inside = np.zeros(shape, dtype=bool)
+    for row, column, height, width in parts:
+        inside[max(0, row - start) : max(0, row + height - start), column : column + width] = True
+    return inside
+
+
 def _finished_rows(
     bands: Iterator[RowBand],
     batches: BatchRunner,

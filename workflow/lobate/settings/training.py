@@ -92,7 +92,10 @@ class Training(Section):
     """The network, its training and the rounds."""
 
     target_iou: Annotated[float, Field(gt=0, le=1)] = 0.80
-    """Validation IoU of the landform class that ends the rounds."""
+    """IoU of the landform class on validation ground that ends the rounds; judge says how it is counted."""
+    judge: Literal["windows", "patches"] = "windows"
+    """windows: rounds are judged by the IoU on windows of the map at one scale, over the validation ground. patches: by that of
+    the validation patches, as in the paper. Both at a probability of 0.5. The looks during a training are on patches."""
     max_rounds: Annotated[int, Field(ge=1, le=50)] = 3
     """Largest number of rounds; after a round that reached the target, none is trained."""
     network: Network = Network()

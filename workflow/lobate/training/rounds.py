@@ -23,7 +23,7 @@ def read_verdict(path: Path) -> dict[str, Any]:
     """Return the facts of a round. Raises UserError for a file without IoU and round number."""
 
     def validate(verdict: dict[str, Any]) -> dict[str, Any]:
-        verdict["validation_iou"]["landform"], verdict["round"]
+        judged_iou(verdict), verdict["validation_iou"]["landform"], verdict["round"]
         return verdict
 
     return parse_json(path, validate, "a verdict.json written by `train`")
@@ -38,9 +38,14 @@ def read_chosen(path: Path) -> dict[str, Any]:
     return parse_json(path, validate, "a chosen.json written by `choose-round`")
 
 
+def judged_iou(verdict: dict[str, Any]) -> float | None:
+    """Return the IoU of the landform that a round is judged by; without a judgement that of the validation patches."""
+    return verdict["judged"]["iou"] if "judged" in verdict else verdict["validation_iou"]["landform"]
+
+
 def meets_target(verdict: dict[str, Any], target_iou: float) -> bool:
-    """Whether the validation IoU of the landform class is at least the target; an unknown IoU is not."""
-    iou = verdict["validation_iou"]["landform"]
+    """Whether the IoU that the round is judged by is at least the target; an unknown IoU is not."""
+    iou = judged_iou(verdict)
     return iou is not None and iou >= target_iou
 
 
@@ -49,8 +54,8 @@ def pick_round(verdicts: list[dict[str, Any]], target_iou: float) -> int:
     for index, verdict in enumerate(verdicts):
         if meets_target(verdict, target_iou):
             return index
-    ious = [verdict["validation_iou"]["landform"] for verdict in verdicts]
-    return max(range(len(ious)), key=lambda index: -1.0 if ious[index] is None else ious[index])
+    ious = [-1.0 if iou is None else iou for iou in map(judged_iou, verdicts)]
+    return max(range(len(ious)), key=ious.__getitem__)
 
 
 def target_met(

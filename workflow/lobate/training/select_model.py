@@ -16,14 +16,14 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.jsonfile import read_json, write_json
 from lobate.network.header import copy_with_header, read_header
-from lobate.training.rounds import meets_target, pick_round, read_verdict
+from lobate.training.rounds import judged_iou, meets_target, pick_round, read_verdict
 from lobate.training.split import keep_configured
 from lobate.training.stac import stac_item
 
 log = logging.getLogger(__name__)
 
 ROUND_FACTS = (
-    *("iteration", "training_iou", "training_loss", "validation_iou", "validation_intervals"),
+    *("iteration", "training_iou", "training_loss", "validation_iou", "validation_intervals", "judged"),
     *("patches", "augment", "warnings"),
     *("all_landform_iou", "learnt_nothing"),
     "dataset",
@@ -53,7 +53,7 @@ def select_model(
 ) -> None:
     """Select one of ``models`` (in the order of the rounds, as ``verdicts``), and write the table of rounds.
 
-    Selects the first round whose validation IoU of the landform reaches the target. If none does, selects the round with
+    Selects the first round whose IoU of the landform, as `judge_round` judged it, reaches the target. If none does, selects the round with
     the highest IoU, the earlier of equals, and logs a warning. A round that copied an earlier one is listed with the number
     of the trained round. ``other``, ``folds`` and ``leakage`` are the results of `train_other`, `cross_validate` and
     `split_patches`. ``stac`` describes the model as a STAC item (MLM extension) with the extent of ``split``. The images'
@@ -83,7 +83,9 @@ def select_model(
     copy_with_header(models[chosen], model, header | {"validation_iou_other": protocols["other"]["validation_iou"]})
     if stac is not None:
         write_json(stac, stac_item(read_header(model), model, split))
-    _log_selection(summary, table[chosen]["validation_iou"]["landform"])
+    _log_selection(
+        summary, judged_iou(rounds[chosen]), (rounds[chosen].get("judged") or {}).get("ground", "validation patches")
+    )
 
 
 def _round_row(index: int, facts: dict[str, Any], *, chosen: bool, reached: bool) -> dict[str, Any]:
@@ -99,16 +101,16 @@ def _round_row(index: int, facts: dict[str, Any], *, chosen: bool, reached: bool
     }
 
 
-def _log_selection(summary: dict[str, Any], iou: float | None) -> None:
-    """Log the chosen round with its IoU, and the IoUs of both protocols and of the folds."""
+def _log_selection(summary: dict[str, Any], iou: float | None, ground: str) -> None:
+    """Log the chosen round with its IoU on the ``ground`` it is judged by, and the IoUs of both protocols and of the folds."""
     target, number = summary["target_iou"], summary["chosen"]
     if summary["reached"]:
-        log.info("round %d is chosen: its validation IoU of %s reaches %g", number, iou, target)
+        log.info("round %d is chosen: its IoU of %s on %s reaches %g", number, iou, ground, target)
     else:
         log.warning(
-            "NO ROUND REACHED the target of %g: the best of %d, round %d with a validation IoU of %s, is used. Plan more "
+            "NO ROUND REACHED the target of %g: the best of %d, round %d with an IoU of %s on %s, is used. Plan more "
             "rounds (training.max_rounds), train longer, or draw more outlines.",
-            *(target, len(summary["rounds"]), number, _known(iou)),
+            *(target, len(summary["rounds"]), number, _known(iou), ground),
         )
     if nothing := next(row["learnt_nothing"] for row in summary["rounds"] if row["chosen"]):
         log.warning("THE MODEL LEARNT NOTHING: %s", nothing)

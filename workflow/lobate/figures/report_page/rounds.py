@@ -17,7 +17,7 @@ BLACK, BLUE, VERMILION = "#000000", "#0072B2", "#D55E00"
 CURVES = (("iou_landform", VERMILION), ("iou_background", BLUE), ("iou_overall", BLACK))
 SIDES = {"training": BLUE, "validation": VERMILION}
 COUNTS = ("polygons_on_both_sides", "nearest_m", "training", "validation", "dropped")
-BLANK = [None] * 8
+BLANK = [None] * 9
 """The cells of a round that did not train."""
 
 
@@ -43,6 +43,7 @@ def rounds_facts(selection: dict[str, Any], metrics: Sequence[Path]) -> dict[str
     rounds = selection["rounds"]
     return {
         **{key: selection[key] for key in ("target_iou", "reached", "chosen")},
+        "judged_on": next((entry["judged"]["ground"] for entry in rounds if entry.get("judged")), "validation patches"),
         "rows": list(map(_row, rounds)),
         "curves": [
             {"round": entry["round"], "chosen": entry["chosen"], "charts": _curves(path)}
@@ -66,6 +67,7 @@ def _row(entry: dict[str, Any]) -> list[Any]:
         entry.get("iteration"),
         landform_iou(entry.get("training_iou")),
         validation_in_words(entry),
+        (entry.get("judged") or {}).get("iou"),
         "; ".join(map(str, entry.get("warnings") or [])),
     ]
 
