@@ -78,6 +78,10 @@ def test_the_reliability_curve_marks_what_was_predicted_on_a_bar_of_what_was_obs
     assert high.count("#") == 39
 
 
+def test_the_calibration_is_told_with_its_ground(model):
+    assert "  calibration on the validation patches, 2.76 % of which are landform:\n" in describe_model(model)
+
+
 def test_an_older_model_lacks_some_of_it(tmp_path):
     few = {name: HEADER[name] for name in ("architecture", "channels", "classes", "preprocessing", "lobate")}
     save_file({"a": np.zeros(1, "f4")}, tmp_path / "m.safetensors", metadata={METADATA_KEY: json.dumps(few)})

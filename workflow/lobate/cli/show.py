@@ -75,7 +75,14 @@ def _ious(ious: dict[str, float | None] | None) -> str | None:
 
 def _curve(bins: list[list[float]]) -> list[str]:
     """Draw the reliability curve: a bar of the observed share, and a mark at the predicted probability."""
-    lines = ["  predicted  observed  pixels"] if bins else []
+    if not bins:
+        return []
+    pixels = sum(count for *_, count in bins) or 1
+    share = sum(observed * count for _, observed, count in bins) / pixels
+    lines = [
+        f"  calibration on the validation patches, {100 * share:.3g} % of which are landform:",
+        "  predicted  observed  pixels",
+    ]
     for predicted, observed, count in bins:
         bar = "#" * round(BAR * observed)
         mark = round(BAR * predicted)
