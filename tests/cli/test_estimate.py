@@ -42,7 +42,7 @@ def test_counts_come_from_table_and_outlines(outlines):
     # 0.26 km2, three times as long as wide: 6 patches, as the docstring of patches.windows has it
     assert estimate.patches == 60
     assert estimate.windows == 3 * 35**2
-    assert estimate.jobs == 3 * 5 + 6 + 3 * 2 + 1 + 34
+    assert estimate.jobs == 3 * 5 + 6 + 3 * 3 + 1 + 35
 
 
 def test_removed_outlines_and_filtered_ones_do_not_count(outlines, tmp_path):

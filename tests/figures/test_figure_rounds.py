@@ -47,6 +47,14 @@ def test_resting_rounds_and_unknown_ious_are_no_points():
     assert augment.collections[0].get_offsets().tolist() == [[1, 0], [2, 0], [2, 1]]
 
 
+def test_the_iou_that_judges_is_drawn_beside_that_of_the_patches():
+    judged = {"ground": "windows", "iou": 0.91, "interval": {"blocks": 3}, "groups": {}}
+    figure = draw(selection([line(1, judged=judged), line(2, judged={"ground": "validation patches", "iou": 0.7})]))
+    points = figure.axes[2].lines[2]
+    assert (list(points.get_xdata()), list(points.get_ydata())) == ([1], [0.91])
+    assert any("on validation windows 0.910" in text.get_text() for text in figure.texts)
+
+
 def test_nothing_known_is_drawn_as_nothing(check_texts):
     check_texts(draw(selection([line(1, training_iou=None, patches=None, mined_negatives=None, augment=None)])))
 

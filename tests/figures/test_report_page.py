@@ -104,6 +104,21 @@ def test_it_answers_what_a_reviewer_asks(tmp_path):
         assert answer in text, answer
 
 
+def test_the_iou_that_judges_stands_with_its_ground(tmp_path):
+    results = make_results(tmp_path, 3)
+    facts = json.loads(results["selection"].read_text())
+    facts["rounds"][0]["judged"] = {
+        "ground": "windows of the map",
+        "iou": 0.91,
+        "interval": {"blocks": 3},
+        "groups": {},
+    }
+    results["selection"].write_text(json.dumps(facts))
+    text = words(made_report(tmp_path, results).read_text())
+    assert "The target, an IoU of 0.7 on windows of the map, was reached." in text
+    assert "IoU on validation patches 0.75 IoU on windows of the map 0.91" in text
+
+
 TEST = {
     "iou": {"landform": 0.7131},
     "patches": 12,

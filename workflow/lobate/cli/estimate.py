@@ -34,8 +34,8 @@ LARGE_PIXELS = 20_000**2
 """A larger image is legal, but its cost is said: some three Sentinel-2 tiles."""
 
 JOBS_PER_TILE = 5  # compose, rasterize, crop, predict, vectorize
-JOBS_PER_ROUND = 2  # train, mine
-JOBS_PER_REGION = 34  # steps that run once, figures among them
+JOBS_PER_ROUND = 3  # train, judge, mine
+JOBS_PER_REGION = 35  # steps that run once, figures among them
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Round:
-    """One row of the table of rounds; a round that ``rests`` copied an earlier round instead of training."""
+    """One row of the table of rounds; a round that ``rests`` copied an earlier round instead of training.
+
+    ``training`` and ``validation`` are IoUs on patches; ``judged`` is that on windows of the map, where rounds are judged by it.
+    """
 
     number: int
     rests: bool
@@ -24,6 +27,7 @@ class Round:
     training: float | None
     validation: float | None
     interval: tuple[float, float] | None
+    judged: float | None
     patches: int
     mined: int
     augment: tuple[str, ...]
@@ -65,7 +69,14 @@ def _round(record: dict[str, Any], chosen: int) -> Round:
         training=landform_iou(record["training_iou"]),
         validation=landform_iou(record["validation_iou"]),
         interval=validation_interval(record),
+        judged=_judged(record.get("judged")),
         patches=int((record["patches"] or {}).get("training", 0)),
         mined=int(record["mined_negatives"] or 0),
         augment=tuple(str(name) for name in record["augment"] or []),
     )
+
+
+def _judged(judged: dict[str, Any] | None) -> float | None:
+    """Return the IoU on windows; None where it is unknown, or where the patches judge."""
+    value = judged["iou"] if judged and "groups" in judged else None
+    return None if value is None else float(value)

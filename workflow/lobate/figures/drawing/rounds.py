@@ -65,6 +65,8 @@ def _draw_ious(axes: Axes, trained: Sequence[Round], target: float) -> None:
     for record in trained:
         if record.interval:
             axes.vlines(record.number, *record.interval, color=VERMILION, lw=1)
+    judged = [(record.number, record.judged) for record in trained if record.judged is not None]
+    axes.plot(*(zip(*judged, strict=True) if judged else ([], [])), color=INK, lw=0, marker="D", ms=4.5, zorder=4)
     axes.axhline(target, color=GREY, lw=0.9, ls=TARGET_DASHES, zorder=1)
     axes.set(ylim=(0, 1.04), ylabel="IoU")
     axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -110,16 +112,18 @@ def _summary(rounds: Sequence[Round], landform: str) -> str:
     chosen = next((record for record in rounds if record.chosen), None)
     if chosen is None:
         return "no round is chosen"
-    iou = "unknown" if chosen.validation is None else f"{chosen.validation:.3f}"
-    return f"round {chosen.number} of {len(rounds)} is chosen: validation IoU of {landform} {iou}"
+    iou, ground = (chosen.judged, "windows") if chosen.judged is not None else (chosen.validation, "patches")
+    known = "unknown" if iou is None else f"{iou:.3f}"
+    return f"round {chosen.number} of {len(rounds)} is chosen: IoU of {landform} on validation {ground} {known}"
 
 
 def _legend(figure: Figure, height: float, target: float, *, rests: bool, bars: bool) -> None:
     keys = {
-        "IoU of training set": Line2D([], [], color=BLUE, lw=1, ls=TRAINING_DASHES, marker="s", ms=4, mfc="w"),
-        f"of validation{'; bar: 95 %' if bars else ' set'}": Line2D(
+        "IoU on training patches": Line2D([], [], color=BLUE, lw=1, ls=TRAINING_DASHES, marker="s", ms=4, mfc="w"),
+        f"on validation patches{'; bar: 95 %' if bars else ''}": Line2D(
             [], [], color=VERMILION, lw=1.6, marker="o", ms=4.5
         ),
+        "on validation windows": Line2D([], [], color=INK, lw=0, marker="D", ms=4.5),
         f"target, {target:.2f}": Line2D([], [], color=GREY, lw=0.9, ls=TARGET_DASHES),
         "patches by hand": Patch(fc=PATCHES_COLOUR, lw=0),
         "mined negatives": Patch(fc=ORANGE, lw=0),

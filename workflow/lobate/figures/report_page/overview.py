@@ -48,9 +48,15 @@ def _numbers(summary: dict[str, Any], selection: dict[str, Any], threshold: dict
         "mean area, km²": area.get("mean"),
         "total area, km²": area.get("total"),
         "mean slope, °": inventory.get("mean_slope_deg"),
-        "validation IoU": validation_in_words(chosen) if chosen else None,
+        "IoU on validation patches": validation_in_words(chosen) if chosen else None,
+        **_judged(chosen.get("judged")),
         "threshold of the map": threshold["threshold"],
     }
+
+
+def _judged(judged: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the IoU that rounds are judged by, named by its ground, where that is not the patches."""
+    return {f"IoU on {judged['ground']}": judged["iou"]} if judged and "interval" in judged else {}
 
 
 def _range(lowest: Any, highest: Any) -> str:
