@@ -138,6 +138,7 @@ class World:
         }
         test = {name: target / "test" / name for name in ("A.tif", "A.npy", "A.gpkg", "scores.json", "test.json")}
         tiles, region = ["A"], [self.folder / "east.gpkg"] if self.test["method"] == "region" else []
+        # windows of a network that sees red would reach the target, and nothing would be mined: mining takes the patches' IoU
         calls = [
             ("clean_labels", {"positives": [self.folder / "positive.gpkg"], "negatives": [self.folder / "negative.gpkg"], "images": [image], "polygons": made["polygons.gpkg"], "drawn": made["drawn.gpkg"], "tiles": tiles}),
             ("reserve_test", {"drawn": made["drawn.gpkg"], "images": [image], "reserved": made["reserved.gpkg"], "region": region, "tiles": tiles}),
@@ -146,7 +147,7 @@ class World:
             ("split_patches", {"footprints": [made["A.gpkg"]], "test_footprints": [test["A.gpkg"]], "split": made["split.gpkg"], "leakage": made["leakage.json"]}),
             ("train", {"patches": [made["A.npy"]], "split": made["split.gpkg"], "model": made["model.safetensors"], "metrics": made["metrics.csv"], "verdict": made["verdict.json"], "events": target / "events", "tiles": tiles, "round": 1}),
             ("judge_round", {"model": made["model.safetensors"], "verdict": made["verdict.json"], "images": [image], "labels": [made["A.tif"]], "split": made["split.gpkg"], "judged": made["judged.json"], "tiles": tiles}),
-            ("mine_negatives", {"model": made["model.safetensors"], "verdict": made["judged.json"], "images": [image], "labels": [made["A.tif"]], "polygons": made["polygons.gpkg"], "split": made["split.gpkg"], "reserved": made["reserved.gpkg"], "footprints": [made["A.gpkg"]], "ignored": made["ignored.npy"], "candidates": made["candidates.gpkg"], "negatives": made["negatives.gpkg"], "mined": made["negatives.npy"], "tiles": tiles, "round": 1}),
+            ("mine_negatives", {"model": made["model.safetensors"], "verdict": made["verdict.json"], "images": [image], "labels": [made["A.tif"]], "polygons": made["polygons.gpkg"], "split": made["split.gpkg"], "reserved": made["reserved.gpkg"], "footprints": [made["A.gpkg"]], "ignored": made["ignored.npy"], "candidates": made["candidates.gpkg"], "negatives": made["negatives.gpkg"], "mined": made["negatives.npy"], "tiles": tiles, "round": 1}),
             ("select_model", {"verdicts": [made["judged.json"]], "models": [made["model.safetensors"]], "leakage": made["leakage.json"], "split": made["split.gpkg"], "model": made["chosen.safetensors"], "selection": made["selection.json"]}),
             ("predict", {"image": image, "model": made["chosen.safetensors"], "probability": made["probability.tif"]}),
             ("choose_threshold", {"probabilities": [made["probability.tif"]], "labels": [made["A.tif"]], "split": made["split.gpkg"], "mined": made["negatives.gpkg"], "complete": self.folder / "complete.gpkg", "reserved": made["reserved.gpkg"], "threshold": made["threshold.json"]}),
