@@ -137,6 +137,17 @@ def test_a_name_that_is_wrong_or_unknown_is_told(tmp_path, cpg, why):
         labels(path, "UTF-8")
 
 
+@pytest.mark.parametrize("layer", [None, "a"])
+def test_a_folder_of_shapefiles_is_read_in_their_encodings(tmp_path, layer):
+    (tmp_path / "survey").mkdir()
+    path = shapefile(tmp_path / "survey" / "a.shp", "GBK", cpg=None)
+    with pytest.raises(UserError, match="no UTF-8"):
+        read_features(path.parent, layer)
+    assert tuple(read_features(path.parent, layer, encoding="GBK")["name"]) == TEXTS["GBK"]
+    path.with_suffix(".cpg").write_text("ANSI 936")
+    assert tuple(read_features(path.parent, layer)["name"]) == TEXTS["GBK"]
+
+
 def test_names_of_fields_have_the_encoding_too(tmp_path):
     path = shapefile(tmp_path / "a.shp", "GBK", cpg="ANSI 936", field="名称")
     rows = read_outlines(path, PolygonFile(path="a.shp", id_field="名称", where={"名称": "冰川一"}), "positive")

@@ -185,7 +185,7 @@ class VectorSource:
     def _codec(self, layer: str | None, declared: Declaration) -> str | None:
         """Return the codec of the text where GDAL must not decode it, None for UTF-8."""
         if declared.driver == SHAPEFILE or self.path.suffix.lower() == ".shp":
-            file = self.path / f"{layer}.shp" if self.path.is_dir() else self.path
+            file = self.path / f"{layer or self.layers[0]}.shp" if self.path.is_dir() else self.path
             return shapefile_codec(file, self.encoding, self.remedy)
         if declared.driver == MAPINFO and self.path.is_file():
             with self.path.open("rb") as file_:

@@ -14,7 +14,7 @@ from lobate.io.text_encoding import UTF8, codec_of, encoding_error
 
 CHUNK_BYTES = 2**20
 HEAD_BYTES = 512
-TEXT_FILES = (".csv", ".geojson", ".geojsonl", ".geojsons", ".json", ".kml", ".tsv")
+TEXT_FILES = (".csv", ".geojson", ".geojsonl", ".geojsons", ".json", ".kml", ".psv", ".tsv")
 BESIDE_CSV = (".csvt", ".prj")
 WIDE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 XML_ENCODING = re.compile(rb"""\A\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["']""")
