@@ -67,3 +67,15 @@ def test_longitudes_of_the_pacific_lie_on_the_same_image(world, turns):
 
 def test_the_key_of_a_database_may_be_the_id(world):
     check_region(region(labels={"positives": [{"path": "p.gpkg", "id_field": "fid", "where": {"fid": 1}}]}))
+
+
+def test_a_field_of_one_layer_of_a_list_is_enough(world):
+    frame = gpd.read_file("p.gpkg")
+    frame.assign(kind="a").to_file("two.gpkg", layer="one")
+    frame.to_file("two.gpkg", layer="two")
+    file = {"path": "two.gpkg", "layer": ["one", "two"], "where": {"kind": "a"}}
+    check_region(region(labels={"positives": [file]}))
+    with pytest.raises(UserErrors, match=r"two\.gpkg, layer one, two: no feature has kind = b \(there are a\)"):
+        check_region(region(labels={"positives": [file | {"where": {"kind": "b"}}]}))
+    with pytest.raises(UserErrors, match=r"two\.gpkg has no field grade; it has id, kind"):
+        check_region(region(labels={"positives": [file | {"where": {"grade": "b"}}]}))

@@ -13,6 +13,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import rasterio
 import shapely
 from pyproj import CRS, Transformer
@@ -32,6 +33,7 @@ from lobate.io.filekind import check_kind
 from lobate.io.grid import Grid
 from lobate.io.origin import MENDED, UNMENDED, outline_origins
 from lobate.io.raster import open_raster
+from lobate.io.values import selected
 from lobate.io.vector import LONLAT
 from lobate.settings import Region
 from lobate.settings.base import PolygonFile
@@ -193,7 +195,7 @@ def _off_image(name: str, file: PolygonFile, tiles: STRtree) -> Iterator[str]:
     with opened_source(file.path, file.encoding) as source:
         for layer in source.chosen(file.layer):
             bounds = source.bounds(layer)
-            used = np.isfinite(bounds).all(axis=0) & (_matching(source, layer, file) if file.where else True)
+            used = np.isfinite(bounds).all(axis=0) & (selected(source.table(layer), file.where) if file.where else True)
             boxes = _boxes_lonlat(bounds[:, used], str(source.facts(layer).crs))
             total += len(boxes)
             off += len(boxes) - len(np.unique(tiles.query(boxes, predicate="intersects")[0]))
@@ -317,7 +319,8 @@ def _outline_mistakes(outlines: PolygonFile, fold_field: str | None, tiles: STRt
     try:
         with opened_source(outlines.path, outlines.encoding) as source:
             for layer in source.chosen(outlines.layer):
-                yield from _layer_mistakes(source, layer, outlines, fold_field, tiles)
+                yield from _layer_mistakes(source, layer, outlines, tiles)
+            yield from _field_mistakes(source, outlines, fold_field)
     except (ProjError, CRSError) as error:
         yield f"{outlines.path} is in a coordinate reference system that has no place on Earth: {error} Assign the right one in QGIS."
     except UserError as mistake:
@@ -325,22 +328,13 @@ def _outline_mistakes(outlines: PolygonFile, fold_field: str | None, tiles: STRt
 
 
 def _layer_mistakes(
-    source: VectorSource, layer: str | None, outlines: PolygonFile, fold_field: str | None, tiles: STRtree | None
+    source: VectorSource, layer: str | None, outlines: PolygonFile, tiles: STRtree | None
 ) -> Iterator[str]:
     path, facts = outlines.path, source.facts(layer)
     kind = facts.geometry_type
     if kind is None or "Point" in kind or "Line" in kind:
         yield f"{path} must hold polygons, but it holds {kind or 'no geometry'}. Draw outlines as polygons, or name another layer."
         return
-    fields = facts.fields
-    wanted = [*filter(None, [outlines.id_field, fold_field]), *outlines.where]
-    if unknown := [field for field in wanted if field not in (*fields, facts.key)]:
-        yield from (
-            f"{path} has no field {field}; it has {', '.join(fields) or 'none'}. Name one of these."
-            for field in unknown
-        )
-    elif outlines.where:
-        yield from _filter_mistakes(source, layer, outlines)
     if not facts.features:
         yield f"{path} holds no feature. Draw outlines in it, or take it out of the configuration."
     elif facts.crs is None:
@@ -349,16 +343,26 @@ def _layer_mistakes(
         yield from _place_mistakes(source.bounds(layer), outlines, facts.crs, tiles)
 
 
-def _matching(source: VectorSource, layer: str | None, outlines: PolygonFile) -> np.ndarray:
-    """Return which features the filter ``where`` takes, (n,) of bool. Raises UserError when it takes none."""
+def _field_mistakes(source: VectorSource, outlines: PolygonFile, fold_field: str | None) -> Iterator[str]:
+    """Yield the mistakes in the names of fields and in the filter; of several layers, one has the field."""
+    layers = source.chosen(outlines.layer)
+    facts = [source.facts(layer) for layer in layers]
+    if any(one.geometry_type is None for one in facts):
+        return  # a table is a mistake of its own
+    fields = list(dict.fromkeys(field for one in facts for field in one.fields))
+    wanted = [*filter(None, [outlines.id_field, fold_field]), *outlines.where]
+    unknown = [field for field in wanted if field not in (*fields, *(one.key for one in facts))]
+    for field in unknown:
+        yield f"{outlines.path} has no field {field}; it has {', '.join(fields) or 'none'}. Name one of these."
+    if outlines.where and not unknown:
+        yield from _filter_mistakes([source.table(layer) for layer in layers], outlines)
+
+
+def _filter_mistakes(tables: list[pd.DataFrame], outlines: PolygonFile) -> Iterator[str]:
     from lobate.labels.outlines import matches_where
 
-    return matches_where(source.table(layer), outlines)
-
-
-def _filter_mistakes(source: VectorSource, layer: str | None, outlines: PolygonFile) -> Iterator[str]:
     try:
-        _matching(source, layer, outlines)
+        matches_where(pd.concat(tables) if len(tables) > 1 else tables[0], outlines)
     except UserError as mistake:
         yield str(mistake)
 

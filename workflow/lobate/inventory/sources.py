@@ -81,8 +81,7 @@ def repair_outlines(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, gpd.GeoD
 
 def _read_other(path: Path, source: str, settings: OtherInventory) -> gpd.GeoDataFrame:
     frame = read_drawn(path, settings.layer, encoding=settings.encoding)
-    layers = settings.layer if isinstance(settings.layer, str) else ", ".join(settings.layer or [])
-    where = f"The inventory {source} ({path}{f', layer {layers}' if layers else ''})"
+    where = f"The inventory {source} ({path}{f', layer {settings.layer_names}' if settings.layer else ''})"
     for field in [*settings.where, *filter(None, [settings.id_field]), *settings.fields.values()]:
         if column(frame, field) is None:
             fields = ", ".join(field_names(frame))

@@ -66,8 +66,7 @@ def _to_lonlat(rows: gpd.GeoDataFrame, file: PolygonFile) -> gpd.GeoDataFrame:
 
 
 def _file_and_layer(file: PolygonFile) -> str:
-    layers = file.layer if isinstance(file.layer, str) else ", ".join(file.layer or [])
-    return file.path + (f", layer {layers}" if layers else "")
+    return file.path + (f", layer {file.layer_names}" if file.layer else "")
 
 
 def _field(frame: pd.DataFrame, name: str, file: PolygonFile) -> pd.Series:
@@ -89,7 +88,7 @@ def matches_where(frame: pd.DataFrame, file: PolygonFile) -> np.ndarray:
         values = _field(frame, name, file)
         matching &= matches(values, value)
         if not matching.any():
-            present = sorted({as_text(distinct) for distinct in values})
+            present = sorted({text for distinct in values if (text := as_text(distinct))})
             raise UserError(
                 f"{_file_and_layer(file)}: no feature has {name} = {value} (there are {', '.join(present[:12])}). Correct where in "
                 "the configuration."

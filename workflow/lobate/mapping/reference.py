@@ -60,8 +60,7 @@ def read_reference(path: Path, file: ReferenceFile | None) -> Reference:
             [f"{Path(file.path).stem}_{str(number).replace('/', '_')}" for number in frame.index], dtype=object
         )
     conditions = "".join(f", {field} = {value}" for field, value in file.where.items())
-    layers = file.layer if isinstance(file.layer, str) else ", ".join(file.layer or [])
-    description = file.path + (f", layer {layers}" if layers else "") + conditions
+    description = file.path + (f", layer {file.layer_names}" if file.layer else "") + conditions
     frame, names = frame.reset_index(drop=True), names.reset_index(drop=True)
     return _build_reference(frame, names, description, path, outline_origins(frame) == UNMENDED)
 

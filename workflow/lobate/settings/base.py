@@ -80,6 +80,11 @@ class PolygonFile(Section):
     where: dict[str, str | int | float | bool] = {}
     """Keep only features with these field values, for instance {Out.Type: Extended}."""
 
+    @property
+    def layer_names(self) -> str:
+        """The layers for messages, separated by commas; "" for the only one."""
+        return self.layer if isinstance(self.layer, str) else ", ".join(self.layer or [])
+
     @model_validator(mode="before")
     @classmethod
     def _from_path(cls, value: Any) -> Any:
