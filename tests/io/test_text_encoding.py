@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 
 import geopandas as gpd
 import pyogrio
@@ -266,3 +268,11 @@ def test_names_of_encodings(name, codec):
 def test_a_setting_that_is_no_encoding_is_a_mistake():
     with pytest.raises(ValueError, match="is no encoding"):
         PolygonFile(path="a.shp", encoding="klingon")
+
+
+def test_settings_are_read_without_the_libraries_of_arrays_and_outlines():
+    """A known call is linked from the store without them, in a fraction of their time."""
+    heavy = "numpy", "pandas", "geopandas", "shapely", "pyogrio", "fiona"
+    code = f"import sys, lobate.settings.load; sys.exit(' '.join(sorted({{*{heavy}}} & {{*sys.modules}})) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

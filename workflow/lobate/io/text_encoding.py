@@ -11,8 +11,6 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from lobate.errors import UserError
 
 UTF8 = "utf-8"
@@ -170,6 +168,8 @@ def _texts_of_records(
     dbf: Path, header_bytes: int, record_bytes: int, fields: list[tuple[int, int]]
 ) -> Iterator[tuple[bytes, bool]]:
     """Yield the distinct texts with bytes beyond ASCII in fields of (place, width); blocks bound the memory."""
+    import numpy as np  # settings check the names of encodings, and are read without it
+
     size = dbf.stat().st_size - header_bytes
     if not fields or record_bytes < 1 or size < record_bytes:
         return
