@@ -87,13 +87,19 @@ def test_every_missing_file_is_named_with_its_setting(world):
 
 def test_elevation_may_be_several_files_but_none_that_only_points_to_others(world):
     """A VRT's own bytes stay when the files behind it change, so old heights would be served as new ones."""
-    check_region(region(inventory={"dem": ["a.tif", "a.tif"]}))
+    dem("here.tif", 80.95)
+    check_region(region(inventory={"dem": ["here.tif", "here.tif"]}))
     with pytest.raises(UserErrors, match=r"inventory\.dem\[1\] names gone\.tif"):
-        check_region(region(inventory={"dem": ["a.tif", "gone.tif"]}))
+        check_region(region(inventory={"dem": ["here.tif", "gone.tif"]}))
     Path("all.vrt").write_text('<VRTDataset rasterXSize="1" rasterYSize="1"></VRTDataset>')
-    for dem in ("all.vrt", ["a.tif", "all.vrt"]):
+    for files in ("all.vrt", ["here.tif", "all.vrt"]):
         with pytest.raises(UserErrors, match=r"inventory\.dem: all\.vrt is a VRT"):
-            check_region(region(inventory={"dem": dem}))
+            check_region(region(inventory={"dem": files}))
+
+
+def test_a_picture_is_no_dem(world):
+    with pytest.raises(UserErrors, match=r"Setting inventory\.dem: The DEM a\.tif has 3 bands, so it may be a picture"):
+        check_region(region(inventory={"dem": "a.tif"}))
 
 
 @pytest.mark.parametrize("name", ["p.geojson", "p.gpkg", "p.kml", "p.shp"])
