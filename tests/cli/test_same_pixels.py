@@ -164,7 +164,7 @@ def mapped(image, model, folder, monkeypatch):
 
 
 def labelled(image, folder):
-    nothing = gpd.GeoDataFrame({"class": [], "listed": np.empty(0, bool)}, geometry=[], crs="EPSG:4326")
+    nothing = gpd.GeoDataFrame({"class": [], "reason": [], "listed": np.empty(0, bool)}, geometry=[], crs="EPSG:4326")
     write_layers(folder / "polygons.gpkg", {"kept": nothing, "removed": nothing})
     rasterize_labels(image, folder / "polygons.gpkg", folder / "label.tif", ring_m=0.0)
     return read(folder / "label.tif")[0] == 255
