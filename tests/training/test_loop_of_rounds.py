@@ -45,7 +45,9 @@ TRAINING = {
 def fake_experiment(data, network, schedule, augment, seeds, weights):
     """Stand in for a training: the IoU follows from the round."""
     iou = {"background": 0.9, "landform": IOUS[seeds[1]], "overall": None}
-    facts = dict.fromkeys(("training_iou", "calibration", "calibration_error", "dataset"))
+    facts = dict.fromkeys(
+        ("training_iou", "calibration", "calibration_error", "dataset", "learnt_nothing", "validation_intervals")
+    )
     facts |= {"round": seeds[1], "validation_iou": iou, "augment": augment, "mined_negatives": data.n_mined}
     return deeplab.build(network, seed=seeds[1]), SimpleNamespace(rows=[]), facts
 
