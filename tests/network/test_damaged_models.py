@@ -298,7 +298,7 @@ def inputs(tmp_path):
     outlines = gpd.GeoDataFrame({"class": ["positive"]}, geometry=[box(80, 35, 80.1, 35.1)], crs=LONLAT)
     write_layers(tmp_path / "polygons.gpkg", {"kept": outlines, "removed": outlines.iloc[:0]})
     windows = outlines.assign(tile="A", row=0, height=64, width=64, window_row=0, window_col=0)
-    write_layers(tmp_path / "split.gpkg", {"split": windows.assign(side="validation")})
+    write_layers(tmp_path / "split.gpkg", {"split": windows.assign(side="validation", group="a")})
     write_layers(tmp_path / "A.gpkg", {"patches": windows})
     (tmp_path / "verdict.json").write_text(json.dumps({"round": 1, "validation_iou": {"landform": 0.5}}))
     (tmp_path / "region.yaml").write_text(
