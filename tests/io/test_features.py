@@ -78,7 +78,8 @@ def redraw(path, number, outline):
 
 
 def others(path):
-    return read_source(path, "o", {"o": OtherInventory(path=path.name, id_field="name", fields={"velocity": "status"})})
+    inventory = OtherInventory(path=path.name, id_field="name", fields={"velocity": "status"}, velocity_unit="cm")
+    return read_source(path, "o", {"o": inventory})
 
 
 @pytest.mark.parametrize(
