@@ -22,12 +22,6 @@ def test_a_range_is_of_reflectance(ends):
         Stretch(**ends)
 
 
-@pytest.mark.parametrize("name", ["stretch", "dem", "T44SPC_scene"])
-def test_no_tile_is_called_as_another_result_is(name):
-    with pytest.raises(ValidationError, match="choose another name"):
-        Imagery(tiles={name: ["a.tif"]})
-
-
 def test_a_band_stands_in_the_order_once():
     assert Imagery(tiles=TILES, band_order=["B02", "B03", "x", "y"]).band_order == ["B02", "B03", "x", "y"]
     with pytest.raises(ValidationError, match="names a band twice"):
