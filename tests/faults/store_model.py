@@ -11,8 +11,8 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -49,6 +49,8 @@ from tests.faults.simulation import Host, Killed, Process, Simulation
 from lobate.engine import stage
 from lobate.errors import UserError
 from lobate.io.digest import content_digest, text_digest
+from lobate.settings import Region
+from lobate.settings.load import parse
 from lobate.store.gc import collect
 from lobate.store.store import Store
 from lobate.store.verify import verify
@@ -56,6 +58,13 @@ from lobate.store.verify import verify
 NUMBERS = st.integers(0, 1)
 STEPS = st.one_of(st.none(), st.integers(0, 120), st.integers(40, 112))
 """Steps of a process, None for all: of about 115, a job reads its inputs from the 40th on, and publishes from the 70th on."""
+
+
+@cache
+def settings_of(seed: int) -> Region:
+    """Return settings with a seed, which is all that the model's verbs read."""
+    least = {"region": "r", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": ["p.gpkg"]}}
+    return parse(least | {"seed": seed})
 
 
 class StoreModel(RuleBasedStateMachine):
@@ -137,7 +146,7 @@ class StoreModel(RuleBasedStateMachine):
         key = self.keys.get(job.identity())
         job.known = key is not None and key not in self.harmed and is_whole(self.store, key)
         job.strays = strays(clone.disk / Path(call.result).parent, clone.host)
-        region = SimpleNamespace(seed=seed)
+        region = settings_of(seed)
         root = str(self.store.root)
         job.process = self.simulation.start(
             clone.host, lambda: (forget_code(), stage.run(call.verb, arguments, region, Store(root)))[1]
