@@ -78,13 +78,15 @@ def test_round_trip(clone, chromium):
     reviewer.press(accepted, "a")
     reviewer.mend(mended)
     assert sorted(reviewer.save()["status"]) == ["accepted", "edited"]
-    model = "results/tiny/training/round_1/model.safetensors"
-    done = clone.run("--", REVIEWED, model, overlay={**mapping, **DECIDED})
+    model = clone.results / "training/round_1/model.safetensors"
+    first = model.read_bytes()
+    done = clone.run("--", REVIEWED, "results/tiny/training/round_1/model.safetensors", overlay={**mapping, **DECIDED})
     assert done.status == 0, done.text[-3000:]
     assert (done.computed["clean_labels"], done.computed["apply_review"]) == (1, 1)
-    assert set(done.computed) <= {"clean_labels", "apply_review", "mine_negatives"}, (
-        "what stands is not mined, that is all"
+    assert set(done.computed) <= {"clean_labels", "apply_review", "mine_negatives", "train", "choose_round"}, (
+        "what stands is not mined, and later rounds ignore it"
     )
+    assert model.read_bytes() == first, "the round that the decisions came after stays"
 
     for row in wrong:
         reviewer.press(row, "r")

@@ -175,6 +175,12 @@ def test_plain_call_is_parsed():
     )
 
 
+def test_an_optional_input_that_is_not_there_is_left_out():
+    call = parse_call(["crop-patches", "--image", "a.tif", "--tile", "T1", "--reserved", "--patches", "p"])
+    assert call is not None
+    assert call.of("Input") == {"image": ["a.tif"]}
+
+
 def test_empty_list_and_no_list_are_one_call():
     assert sources_digest({"a": []}) == sources_digest({})
     assert sources_digest({"a": [{"name": "x", "digest": "1"}]}) != sources_digest(

@@ -62,9 +62,9 @@ def parse_call(tokens: Sequence[str]) -> PlainCall | None:
             values[name].append(token)
         else:
             return None
-    if any(len(given) != 1 and not known[name].is_list for name, given in values.items()):
+    if any(len(given) > 1 and not known[name].is_list for name, given in values.items()):
         return None
-    settings, log_file = values.pop("settings", []), values.pop("log", [None])[0]
+    settings, log_file = values.pop("settings", []), next(iter(values.pop("log", [])), None)
     return PlainCall(verb, {name: given for name, given in values.items() if given}, settings, log_file)
 
 
