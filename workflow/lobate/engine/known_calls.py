@@ -10,7 +10,7 @@ Verbs with a stand-in are always run as stages: which of the two runs is not kno
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -96,7 +96,7 @@ def _source(path: str, store: Store) -> dict[str, str]:
 
 
 def call_digest(
-    verb: str, scalars: Mapping[str, Any], outputs: Mapping[str, Iterable[OutputTarget]], settings: str
+    verb: str, scalars: Mapping[str, Any], outputs: Mapping[str, Sequence[OutputTarget]], settings: str
 ) -> str:
     """Return a digest of all that decides about a key but the inputs; ``settings`` is the digest of their text."""
     modules = deciding_modules(verb)
@@ -106,7 +106,7 @@ def call_digest(
                 "verb": verb,
                 "code": code_digest(modules),
                 "libraries": libraries(modules),
-                "outputs": {name: [target.path.name for target in targets] for name, targets in outputs.items()},
+                "outputs": {name: [one.path.name for one in targets] for name, targets in outputs.items() if targets},
                 "settings": settings,
                 "scalars": {name: _texts(value) for name, value in scalars.items()},
             }
