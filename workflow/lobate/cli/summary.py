@@ -13,7 +13,7 @@ from lobate.cli.alarm import nothing_lines
 from lobate.cli.numbers import interval, known, percent
 from lobate.figures.facts import landform_iou, validation_in_words
 from lobate.figures.report_page.new_ground import in_a_sentence, read_test, selected_on
-from lobate.io.intervals import with_interval
+from lobate.io.intervals import rounded, with_interval
 from lobate.io.jsonfile import read_json
 from lobate.settings import Region
 
@@ -56,8 +56,12 @@ def reasons_of_nothing(selection: dict[str, Any], threshold: dict[str, Any]) -> 
 def _threshold(record: dict[str, Any]) -> str:
     """Return the threshold of the map with its reason, its IoU on the ground looked at, and the calibration."""
     at = record["iou"][f"{record['threshold']:g}"]
-    between = interval(at["interval"])
-    iou = "" if at["iou"] is None else f"; IoU {at['iou']}{between and f' ({between})'} on the ground looked at"
+    between = interval({end: rounded((at["interval"] or {}).get(end), at["interval"]) for end in ("low", "high")})
+    iou = (
+        ""
+        if at["iou"] is None
+        else f"; IoU {rounded(at['iou'], at['interval'])}{between and f' ({between})'} on the ground looked at"
+    )
     error, share = (record["calibration"][name] for name in ("error", "landform_share"))
     calibration = (
         ""
@@ -79,20 +83,24 @@ def _landforms(compiled: dict[str, Any], landform: str) -> str:
 
 def _scores(scores: dict[str, Any]) -> str:
     polygons, pixels = scores["polygons"], scores["pixels"]
-    precision = f"precision {known(polygons['precision'])}"
+    names = ("precision", "precision_if_unknown_right", "recall", "f1")
+    low, high, recall, f1 = (
+        known(rounded(polygons.get(name), polygons.get("intervals", {}).get(name))) for name in names
+    )
+    precision = f"precision {low}"
     if polygons["unknown"]:
-        precision += (
-            f" to {known(polygons['precision_if_unknown_right'])} ({polygons['unknown']} detections are unjudged)"
-        )
+        precision += f" to {high} ({polygons['unknown']} detections are unjudged)"
     own = with_interval(pixels["iou"], pixels["intervals"]["iou"], "blocks of ground")
-    iou = f"pixel IoU {own}, all landform {known(pixels['iou_all_landform'])}, {_rule(pixels)}"
-    rates = f"{precision}, recall {known(polygons['recall'])} of the known, F1 {known(polygons['f1'])}"
+    iou = f"pixel IoU {own}, all landform {known(rounded(pixels['iou_all_landform']))}, {_rule(pixels)}"
+    rates = f"{precision}, recall {recall} of the known, F1 {f1}"
     return f"{iou}; polygons: {rates}; reference: {known(scores['reference']['what'])}"
 
 
 def _rule(pixels: dict[str, Any]) -> str:
     """Return the IoU of the rule of terrain, or that there is none."""
-    return "no DEM, no rule of terrain" if pixels["iou_rule"] is None else f"rule of terrain {pixels['iou_rule']}"
+    return (
+        "no DEM, no rule of terrain" if pixels["iou_rule"] is None else f"rule of terrain {rounded(pixels['iou_rule'])}"
+    )
 
 
 def _model(selection: dict[str, Any], target: float) -> str:

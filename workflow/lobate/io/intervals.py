@@ -48,11 +48,7 @@ def rate_intervals(hits: np.ndarray, false_alarms: np.ndarray, misses: np.ndarra
 
 
 def with_interval(value: float | None, interval: dict[str, Any] | None, of: str = "groups") -> str:
-    """Return a rate with its interval, at most the digits that this allows, or why there is none; ``of`` names the blocks.
-
-    Two digits, or three where the interval is narrower than 0.01. Without an interval the value has the three digits of a
-    computed number.
-    """
+    """Return a rate with its interval, at most the digits that this allows, or why there is none; ``of`` names the blocks."""
     if value is None:
         return "not defined"
     if not interval:
@@ -62,8 +58,19 @@ def with_interval(value: float | None, interval: dict[str, Any] | None, of: str 
         count = interval["blocks"]
         why = f"{count} {of[:-1] if count == 1 and of == 'groups' else of}"
         return f"{value:.3f} (no interval: {why})"
-    digits = 2 if high - low >= 0.01 else 3
+    digits = digits_of(interval)
     return f"{value:.{digits}f} (95 %: {low:.{digits}f} to {high:.{digits}f})"
+
+
+def digits_of(interval: dict[str, Any] | None) -> int:
+    """Return the digits that an interval allows: two, or three where it is narrower than 0.01 or where there is none."""
+    low, high = ((interval or {}).get(end) for end in ("low", "high"))
+    return 3 if low is None or high is None or high - low < 0.01 else 2
+
+
+def rounded(value: float | None, interval: dict[str, Any] | None = None) -> float | None:
+    """Return a rate with the digits that its interval allows; counts and None as they are."""
+    return round(value, digits_of(interval)) if isinstance(value, float) else value
 
 
 def _logit_interval(estimate: float, logits: np.ndarray) -> tuple[float, float]:

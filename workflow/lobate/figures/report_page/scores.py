@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lobate.io.intervals import rounded
+
 RATES = ("precision", "precision_if_unknown_right", "recall", "f1")
 COUNTS = ("detections", "right", "wrong", "unknown", "references", "found")
 
@@ -55,7 +57,7 @@ def _interval_rows(ground: str, score: dict[str, Any]) -> list[list[Any]]:
         intervals = (score.get(kind) or {}).get("intervals") or {}
         for name in (name for name in ("iou", *RATES) if name in intervals):
             own = intervals[name]
-            ends = [own["low"], own["high"]] if "low" in own else [None, None]
+            ends = [rounded(own.get(end), own) for end in ("low", "high")]
             rows.append([ground, f"{LABELS[name]} by {kind}", *ends, own["blocks"]])
     return rows
 
@@ -63,7 +65,7 @@ def _interval_rows(ground: str, score: dict[str, Any]) -> list[list[Any]]:
 def _recall_rows(ground: str, score: dict[str, Any]) -> list[list[Any]]:
     classes = (score.get("polygons") or {}).get("recall_by_class") or {}
     return [
-        [ground, f"{field.replace('_', ' ')}: {value}", row["references"], row["found"], row["recall"]]
+        [ground, f"{field.replace('_', ' ')}: {value}", row["references"], row["found"], rounded(row["recall"])]
         for field, values in classes.items()
         for value, row in values.items()
     ]
@@ -75,7 +77,9 @@ def _by_iou(score: dict[str, Any]) -> list[list[Any]]:
 
 
 def _values(score: dict[str, Any] | None, names: tuple[str, ...]) -> list[Any]:
-    return [(score or {}).get(name) for name in names]
+    """Return counts, and rates with the digits that their intervals allow."""
+    intervals = (score or {}).get("intervals") or {}
+    return [rounded((score or {}).get(name), intervals.get(name)) for name in names]
 
 
 def _readable(facts: dict[str, Any]) -> dict[str, Any]:
