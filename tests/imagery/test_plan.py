@@ -102,7 +102,7 @@ def test_scenes_are_found_looked_at_and_planned(region, find, stac_server, real_
     status, text = region(imagery, "find_scenes")
     assert status == 0, text
     made = tmp_path / "results/new/imagery"
-    assert sorted(path.name for path in made.iterdir()) == ["coverage.png", "scenes.tsv"]
+    assert sorted(path.name for path in made.iterdir()) == ["coverage.png", "scenes.geojson", "scenes.tsv"]
     assert "cloud cover 70.6 %" in (tmp_path / "results/new/logs/find_scenes.log").read_text()
     (tmp_path / "resources/new").mkdir(parents=True)
     shutil.copy(made / "scenes.tsv", tmp_path / "resources/new/scenes.tsv")
