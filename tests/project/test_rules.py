@@ -170,3 +170,10 @@ def test_a_dry_run_never_changes_the_settings_of_another_run(project, tmp_path):
     assert f"--settings results/tiny/settings/{settings.name}" in first
     assert f"--settings results/tiny/settings/{other.name}" in second
     assert not (tmp_path / "results/tiny/settings.json").exists(), "only a run that has jobs to do writes it"
+
+
+def test_the_cluster_profile_names_every_rule_that_asks_for_a_gpu(project):
+    rules = "\n".join(file.read_text() for file in sorted((project / "workflow/rules").glob("*.smk")))
+    asking = {body.split(":")[0] for body in re.split(r"^ *rule ", rules, flags=re.M)[1:] if "gpu=gpu(" in body}
+    profile = (project / "profiles/slurm/config.yaml").read_text()
+    assert asking == set(re.findall(r"^#   (\w+): \{gpu_model: ", profile, re.M))
