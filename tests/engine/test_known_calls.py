@@ -108,6 +108,22 @@ def test_settings_and_engine_decide():
     } <= modules
 
 
+def test_a_result_edited_into_a_known_input_is_refused(toy):
+    first, second = (("copy", "--source", one, "--result", two, "--settings", "toy.json") for one, two in
+                     (("in.txt", "out/a.txt"), ("out/a.txt", "out/b.txt")))  # fmt: skip
+    said(toy, *first)
+    said(toy, *second)
+    known = (toy.folder / "out/a.txt").read_text()
+    (toy.folder / "in.txt").write_text("ananas\n")
+    said(toy, *first)
+    said(toy, *second)
+    (toy.folder / "out/a.txt").chmod(0o644)
+    (toy.folder / "out/a.txt").unlink()
+    (toy.folder / "out/a.txt").write_text(known)
+    status, word = said(toy, *second)
+    assert (status[0], word) == ("2", "Error:")
+
+
 def test_damaged_object_is_computed_again(toy):
     said(toy, *WORDS)
     (target,) = [path for path in toy.objects() if "APPLE" in path.read_text()]

@@ -8,6 +8,7 @@ the same each time, unless LOBATE_MODEL asks for a number of new ones (`make tor
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -46,11 +47,13 @@ from tests.faults.model_world import (
 )
 from tests.faults.simulation import Host, Killed, Process, Simulation
 
+from lobate.cli.log import STAGE_LOGGER
 from lobate.engine import stage
+from lobate.engine.known_calls import PlainCall, link_known
 from lobate.errors import UserError
 from lobate.io.digest import content_digest, text_digest
 from lobate.settings import Region
-from lobate.settings.load import parse
+from lobate.settings.load import parse, resolved_json
 from lobate.store.gc import collect
 from lobate.store.store import Store
 from lobate.store.verify import verify
@@ -65,6 +68,24 @@ def settings_of(seed: int) -> Region:
     """Return settings with a seed, which is all that the model's verbs read."""
     least = {"region": "r", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": ["p.gpkg"]}}
     return parse(least | {"seed": seed})
+
+
+def settings_file(seed: int) -> Path:
+    """Return a file of these settings, as the workflow writes it for its jobs."""
+    path = Simulation.root / f"settings_{seed}.json"
+    if not path.exists():
+        path.write_text(resolved_json(settings_of(seed)))
+    return path
+
+
+def command(call: Call, settings: Path, root: str) -> str | None:
+    """Do what the command line does before it runs a stage: link the outputs if the key of this call is known."""
+    values = {"sources" if call.verb == "join" else "source": [*call.sources], "result": [call.result]}
+    values |= {"word": [call.word]} if call.verb == "join" else {}
+    key = link_known(PlainCall(call.verb, values, [str(settings)] * (call.verb == "join"), None), Store(root))
+    if key:
+        logging.getLogger(STAGE_LOGGER).info("restored %s %s", call.verb, key)
+    return key
 
 
 class StoreModel(RuleBasedStateMachine):
@@ -124,9 +145,19 @@ class StoreModel(RuleBasedStateMachine):
 
     # jobs
 
-    @rule(number=NUMBERS, call=st.sampled_from(CALLS), seed=st.integers(0, 1), steps=STEPS, removes=st.booleans())
-    def start_job(self, number: int, call: Call, seed: int, steps: int | None, removes: bool) -> None:
-        """Run a call to its end, or as far as some steps go; Snakemake removes its result before."""
+    @rule(
+        number=NUMBERS,
+        call=st.sampled_from(CALLS),
+        seed=st.integers(0, 1),
+        steps=STEPS,
+        removes=st.booleans(),
+        quick=st.booleans(),
+    )
+    def start_job(self, number: int, call: Call, seed: int, steps: int | None, removes: bool, quick: bool) -> None:
+        """Run a call to its end, or as far as some steps go; Snakemake removes its result before.
+
+        ``quick``: as the command line does, which links the outputs of a known call without running a stage.
+        """
         clone = self.clones[number]
         now = [clone.text(name) for name in call.sources]
         if None in now or self.is_busy(clone, call) or any(name not in clone.usable() for name in call.sources):
@@ -146,11 +177,14 @@ class StoreModel(RuleBasedStateMachine):
         key = self.keys.get(job.identity())
         job.known = key is not None and key not in self.harmed and is_whole(self.store, key)
         job.strays = strays(clone.disk / Path(call.result).parent, clone.host)
-        region = settings_of(seed)
+        region, settings = settings_of(seed), settings_file(seed)
         root = str(self.store.root)
-        job.process = self.simulation.start(
-            clone.host, lambda: (forget_code(), stage.run(call.verb, arguments, region, Store(root)))[1]
-        )
+
+        def run() -> str:
+            forget_code()
+            return (quick and command(call, settings, root)) or stage.run(call.verb, arguments, region, Store(root))
+
+        job.process = self.simulation.start(clone.host, run)
         self.jobs.append(job)
         self.go_on(job.process, steps)
 

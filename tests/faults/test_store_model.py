@@ -52,7 +52,7 @@ def test_a_checkpoint_made_of_other_bytes_is_never_resumed_from(tmp_path):
     for killed in (False, True):
         state, call = StoreModel(), CALLS[0]
         state.begin(names=("alpha", "beta"), links=(True, True))
-        state.start_job(number=0, call=call, seed=0, steps=0, removes=False)
+        state.start_job(number=0, call=call, seed=0, steps=0, removes=False, quick=False)
         while not [*(state.store.root / "work").glob("*/made/.begun")]:
             state.go_on_with(number=0, steps=1)
         state.edit_input(number=0, name="a", text="bravo", how="write")
@@ -64,6 +64,6 @@ def test_a_checkpoint_made_of_other_bytes_is_never_resumed_from(tmp_path):
         for process in state.simulation.alive():
             state.go_on(process, None)
         state.edit_input(number=0, name="a", text="alpha", how="write")
-        state.start_job(number=0, call=call, seed=0, steps=None, removes=False)
+        state.start_job(number=0, call=call, seed=0, steps=None, removes=False, quick=False)
         assert state.clones[0].text(call.result) == "v1:alpha+alpha0"
         state.teardown()
