@@ -37,9 +37,10 @@ http {{
   fastcgi_temp_path {prefix}/fastcgi;
   uwsgi_temp_path {prefix}/uwsgi;
   scgi_temp_path {prefix}/scgi;
-  server {{ listen 127.0.0.1:{port}; root {folder}; }}
+  server {{ {server} }}
 }}
 """
+"""Of nginx; ``server`` says where it listens and what it serves."""
 STARTS_WITHIN_S = 10
 INSTALL = "run tests/servers/install.sh"
 
@@ -123,7 +124,7 @@ def nginx_serving(folder: Path, prefix: Path) -> Iterator[int]:
     port = _free_port()
     prefix.mkdir(parents=True, exist_ok=True)
     configuration = prefix / "nginx.conf"
-    configuration.write_text(CONFIGURATION.format(prefix=prefix, port=port, folder=folder))
+    configuration.write_text(CONFIGURATION.format(prefix=prefix, server=f"listen 127.0.0.1:{port}; root {folder};"))
     command = [str(nginx_program()), "-p", str(prefix), "-e", str(prefix / "error.log"), "-c", str(configuration)]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -14,29 +14,14 @@ from urllib.parse import quote
 
 import pytest
 from tests.needs import lacking
-from tests.servers.files import nginx_program, require_nginx
+from tests.servers.files import CONFIGURATION, nginx_program, require_nginx
 from tests.servers.s3 import free_ports
 
-CONFIGURATION = """
-daemon off;
-master_process off;
-pid {prefix}/nginx.pid;
-error_log {prefix}/error.log;
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  client_body_temp_path {prefix}/body;
-  proxy_temp_path {prefix}/proxy;
-  fastcgi_temp_path {prefix}/fastcgi;
-  uwsgi_temp_path {prefix}/uwsgi;
-  scgi_temp_path {prefix}/scgi;
-  server {{
+SERVER = """
     listen 127.0.0.1:{port} ssl;
     ssl_certificate {folder}/server.pem;
     ssl_certificate_key {folder}/server.key;
     location / {{ proxy_pass {url}; proxy_set_header Host $http_host; }}
-  }}
-}}
 """
 BINARIES = Path(__file__).resolve().parents[2] / ".venv-servers" / "bin"
 PROXY_NAME, PROXY_PASSWORD = "institute", "proxy pass/1"
@@ -61,7 +46,9 @@ class Authority:
         (port,), prefix = free_ports(1), self.folder / url.rpartition(":")[2]
         prefix.mkdir(exist_ok=True)
         configuration = prefix / "nginx.conf"
-        configuration.write_text(CONFIGURATION.format(prefix=prefix, folder=self.folder, port=port, url=url))
+        configuration.write_text(
+            CONFIGURATION.format(prefix=prefix, server=SERVER.format(folder=self.folder, port=port, url=url))
+        )
         program = [str(nginx_program()), "-p", str(prefix), "-e", str(prefix / "error.log"), "-c", str(configuration)]
         process = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:

@@ -17,7 +17,6 @@ def percent(share: float | None) -> str:
     return known(None if share is None else 100 * share, "{:.1f} %")
 
 
-def interval(ends: dict[str, Any] | None, form: str = "{}") -> str:
-    """Return an interval as ``low to high``; "" where there is none."""
-    low, high = ((ends or {}).get(name) for name in ("low", "high"))
+def span(low: float | None, high: float | None, form: str = "{}") -> str:
+    """Return a range as ``low to high``; "" where an end is not known."""
     return "" if low is None or high is None else f"{form.format(low)} to {form.format(high)}"

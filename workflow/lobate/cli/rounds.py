@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lobate.cli.numbers import interval, known
+from lobate.cli.numbers import known, span
 from lobate.errors import UserError
 from lobate.figures.facts import validation_in_words
 from lobate.io.jsonfile import read_json
@@ -77,7 +77,7 @@ def _protocols(selection: dict[str, Any]) -> list[str]:
     folds = selection.get("folds")
     if folds:
         low, high = folds["spread"] or (None, None)
-        between = interval({"low": low, "high": high}, "{:.3f}")
+        between = span(low, high, "{:.3f}")
         spread = between and f", spread from {between}"
         mean = known(folds["mean"], "{:.3f}")
         lines.append(f"{known(folds['count'])} folds: mean validation IoU {mean}{spread}")

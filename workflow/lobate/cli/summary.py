@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lobate.cli.alarm import nothing_lines
-from lobate.cli.numbers import interval, known, percent
+from lobate.cli.numbers import known, percent, span
 from lobate.figures.facts import landform_iou, validation_in_words
 from lobate.figures.report_page.new_ground import in_a_sentence, read_test, selected_on
 from lobate.io.intervals import rounded, with_interval
@@ -56,12 +56,8 @@ def reasons_of_nothing(selection: dict[str, Any], threshold: dict[str, Any]) -> 
 def _threshold(record: dict[str, Any]) -> str:
     """Return the threshold of the map with its reason, its IoU on the ground looked at, and the calibration."""
     at = record["iou"][f"{record['threshold']:g}"]
-    between = interval({end: rounded((at["interval"] or {}).get(end), at["interval"]) for end in ("low", "high")})
-    iou = (
-        ""
-        if at["iou"] is None
-        else f"; IoU {rounded(at['iou'], at['interval'])}{between and f' ({between})'} on the ground looked at"
-    )
+    ground = with_interval(at["iou"], at["interval"], "blocks of ground")
+    iou = "" if at["iou"] is None else f"; IoU {ground} on the ground looked at"
     error, share = (record["calibration"][name] for name in ("error", "landform_share"))
     calibration = (
         ""
@@ -198,7 +194,7 @@ def _inventory(compiled: dict[str, Any]) -> list[Row]:
         (
             "altitude",
             "3,390 to 5,540 m",
-            f"{between} m" if (between := interval({"low": low, "high": high}, "{:,.0f}")) else known(None),
+            f"{between} m" if (between := span(low, high, "{:,.0f}")) else known(None),
         ),
         ("mean area", "0.26 km2", known(inventory["area_km2"]["mean"], "{:.2f} km2")),
         ("mean slope", "17 degrees", known(inventory["mean_slope_deg"], "{:.0f} degrees")),
