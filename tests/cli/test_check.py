@@ -17,15 +17,8 @@ from lobate.settings.load import NOWHERE, parse
 
 
 @pytest.fixture
-def world(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    profile = {"driver": "GTiff", "height": 50, "width": 60, "count": 3, "dtype": "uint8", "crs": "EPSG:32644"}
-    with rasterio.open("a.tif", "w", transform=Affine(10, 0, 500000, 0, -10, 4000000), **profile) as image:
-        image.write(np.full((3, 50, 60), 9, np.uint8))
-    there = gpd.GeoDataFrame({"id": ["p1"]}, geometry=[box(500100, 3999800, 500200, 3999900)], crs="EPSG:32644").to_crs(
-        4326
-    )
-    there.to_file("p.gpkg")
+def world(outline_on_image):
+    there = gpd.read_file("p.gpkg")
     there.translate(xoff=5).to_file("far.gpkg")
     there.set_crs(None, allow_override=True).to_file("bare.shp")
 

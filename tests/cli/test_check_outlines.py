@@ -5,33 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import geopandas as gpd
-import numpy as np
 import pytest
-import rasterio
-from affine import Affine
-from shapely.geometry import box
 
 from lobate.cli.check import check_region, outlines_without_patches
 from lobate.errors import UserErrors
 from lobate.settings.load import parse
 
 
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    """An image, and an outline on it in degrees."""
-    monkeypatch.chdir(tmp_path)
-    profile = {"driver": "GTiff", "height": 50, "width": 60, "count": 3, "dtype": "uint8", "crs": "EPSG:32644"}
-    with rasterio.open("a.tif", "w", transform=Affine(10, 0, 500000, 0, -10, 4000000), **profile) as image:
-        image.write(np.full((3, 50, 60), 9, np.uint8))
-    there = gpd.GeoDataFrame({"id": ["p1"]}, geometry=[box(500100, 3999800, 500200, 3999900)], crs="EPSG:32644")
-    there.to_crs(4326).to_file("p.gpkg")
-
-
 def region(**changed):
     return parse({"region": "r", "imagery": {"tiles": {"T": ["a.tif"]}}, **changed})
 
 
-def test_an_encoding_that_nothing_names_is_asked_for_with_the_setting(world):
+def test_an_encoding_that_nothing_names_is_asked_for_with_the_setting(outline_on_image):
     frame = gpd.read_file("p.gpkg").rename(columns={"id": "名称"}).assign(名称="冰川一")
     frame.to_file("h.shp", encoding="GBK")
     Path("h.cpg").unlink()
@@ -43,7 +28,7 @@ def test_an_encoding_that_nothing_names_is_asked_for_with_the_setting(world):
     check_region(region(labels={"positives": [file | {"encoding": "GBK"}]}))
 
 
-def test_each_layer_of_a_list_is_checked(world):
+def test_each_layer_of_a_list_is_checked(outline_on_image):
     frame = gpd.read_file("p.gpkg")
     frame.to_file("two.gpkg", layer="here")
     frame.translate(xoff=5).to_frame("geometry").assign(id="far").to_file("two.gpkg", layer="far")
@@ -58,18 +43,18 @@ def test_each_layer_of_a_list_is_checked(world):
 
 
 @pytest.mark.parametrize("turns", [-1, 0, 1])
-def test_longitudes_of_the_pacific_lie_on_the_same_image(world, turns):
+def test_longitudes_of_the_pacific_lie_on_the_same_image(outline_on_image, turns):
     gpd.read_file("p.gpkg").translate(xoff=360 * turns).to_file("turned.gpkg")
     chosen = region(labels={"positives": [{"path": "turned.gpkg"}]})
     check_region(chosen)
     assert outlines_without_patches(chosen) == []
 
 
-def test_the_key_of_a_database_may_be_the_id(world):
+def test_the_key_of_a_database_may_be_the_id(outline_on_image):
     check_region(region(labels={"positives": [{"path": "p.gpkg", "id_field": "fid", "where": {"fid": 1}}]}))
 
 
-def test_a_field_of_one_layer_of_a_list_is_enough(world):
+def test_a_field_of_one_layer_of_a_list_is_enough(outline_on_image):
     frame = gpd.read_file("p.gpkg")
     frame.assign(kind="a").to_file("two.gpkg", layer="one")
     frame.to_file("two.gpkg", layer="two")
