@@ -123,3 +123,9 @@ def train_call(tmp_path: Path) -> TrainCall:
         np.save(paths[-1], np.stack([disc_patch(random, landform=row != 1) for row in range(5)]))
     sides = {tile: ["training"] * 4 + ["validation"] for tile in TILES}
     return TrainCall(tmp_path, tuple(paths), write_split(tmp_path / "split.gpkg", sides))
+
+
+@pytest.fixture
+def long(train_call: TrainCall) -> TrainCall:
+    """A training that learns, as `test_it_learns` holds."""
+    return train_call.with_options(iterations=80, evaluate_every=40, batch=4, learning_rate=0.2, scales=[1.0])

@@ -141,11 +141,6 @@ def test_a_checkpoint_with_a_flipped_bit_changes_no_model(train_call, monkeypatc
     assert len(taken) == 4 + 6
 
 
-@pytest.fixture
-def long(train_call):
-    return train_call.with_options(iterations=80, evaluate_every=40, batch=4, learning_rate=0.2, scales=[1.0])
-
-
 def test_it_learns(long):
     facts = json.loads(long.train("long")["verdict"].read_text())
     assert facts["training_iou"]["landform"] > 0.5
