@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,13 @@ import pytest
 from tests.faults.simulation import Host, Process, Simulation, install
 
 import lobate
+from lobate.cli.log import STAGE_LOGGER
 from lobate.engine import ast_cache, code_digest, registry
+from lobate.engine.known_calls import PlainCall, link_known
 from lobate.io.atomic import TEMPORARY_NAME
 from lobate.io.digest import file_digest
+from lobate.settings import Region
+from lobate.settings.load import parse, resolved_json
 from lobate.store.store import Store
 
 HELPER = "def stamp(text):\n    return 'v{}:' + text\n"
@@ -261,3 +267,28 @@ def model_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Simulation.root = root
     write_code(1)
     install(monkeypatch, root)
+
+
+@cache
+def settings_of(seed: int) -> Region:
+    """Return settings with a seed, which is all that the model's verbs read."""
+    least = {"region": "r", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": ["p.gpkg"]}}
+    return parse(least | {"seed": seed})
+
+
+def settings_file(seed: int) -> Path:
+    """Return a file of these settings, as the workflow writes it for its jobs."""
+    path = Simulation.root / f"settings_{seed}.json"
+    if not path.exists():
+        path.write_text(resolved_json(settings_of(seed)))
+    return path
+
+
+def command(call: Call, settings: Path, root: str) -> str | None:
+    """Do what the command line does before it runs a stage: link the outputs if the key of this call is known."""
+    values = {"sources" if call.verb == "join" else "source": [*call.sources], "result": [call.result]}
+    values |= {"word": [call.word]} if call.verb == "join" else {}
+    key = link_known(PlainCall(call.verb, values, [str(settings)] * (call.verb == "join"), None), Store(root))
+    if key:
+        logging.getLogger(STAGE_LOGGER).info("restored %s %s", call.verb, key)
+    return key

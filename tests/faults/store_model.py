@@ -8,11 +8,9 @@ the same each time, unless LOBATE_MODEL asks for a number of new ones (`make tor
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +33,7 @@ from tests.faults.model_world import (
     Clone,
     Job,
     code_digests,
+    command,
     damaged_objects,
     expected,
     files_in,
@@ -42,18 +41,16 @@ from tests.faults.model_world import (
     in_place_or_aside,
     is_whole,
     overwrite,
+    settings_file,
+    settings_of,
     strays,
     write_code,
 )
 from tests.faults.simulation import Host, Killed, Process, Simulation
 
-from lobate.cli.log import STAGE_LOGGER
 from lobate.engine import stage
-from lobate.engine.known_calls import PlainCall, link_known
 from lobate.errors import UserError
 from lobate.io.digest import content_digest, text_digest
-from lobate.settings import Region
-from lobate.settings.load import parse, resolved_json
 from lobate.store.gc import collect
 from lobate.store.store import Store
 from lobate.store.verify import verify
@@ -61,31 +58,6 @@ from lobate.store.verify import verify
 NUMBERS = st.integers(0, 1)
 STEPS = st.one_of(st.none(), st.integers(0, 120), st.integers(40, 112))
 """Steps of a process, None for all: of about 115, a job reads its inputs from the 40th on, and publishes from the 70th on."""
-
-
-@cache
-def settings_of(seed: int) -> Region:
-    """Return settings with a seed, which is all that the model's verbs read."""
-    least = {"region": "r", "imagery": {"tiles": {"T": ["a.tif"]}}, "labels": {"positives": ["p.gpkg"]}}
-    return parse(least | {"seed": seed})
-
-
-def settings_file(seed: int) -> Path:
-    """Return a file of these settings, as the workflow writes it for its jobs."""
-    path = Simulation.root / f"settings_{seed}.json"
-    if not path.exists():
-        path.write_text(resolved_json(settings_of(seed)))
-    return path
-
-
-def command(call: Call, settings: Path, root: str) -> str | None:
-    """Do what the command line does before it runs a stage: link the outputs if the key of this call is known."""
-    values = {"sources" if call.verb == "join" else "source": [*call.sources], "result": [call.result]}
-    values |= {"word": [call.word]} if call.verb == "join" else {}
-    key = link_known(PlainCall(call.verb, values, [str(settings)] * (call.verb == "join"), None), Store(root))
-    if key:
-        logging.getLogger(STAGE_LOGGER).info("restored %s %s", call.verb, key)
-    return key
 
 
 class StoreModel(RuleBasedStateMachine):
