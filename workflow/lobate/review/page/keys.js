@@ -1,0 +1,151 @@
+// The keyboard: every act has a key, a held key acts once, and keys of the map never reach what is being typed.
+import { state, $, element, labelling } from "./state.js";
+import { view, pan, zoom, fit } from "./view.js";
+import { decide, undo } from "./deciding.js";
+import { step } from "./items.js";
+import { chooseAttribute } from "./panel.js";
+import { toggleGrid } from "./list.js";
+import { cycle, toggleSwipe, setFlicker } from "./layers.js";
+import { draw } from "./map.js";
+import { openPanel, closePanel } from "./drawer.js";
+import { edit, toggleEdit, saveEdit, leave, undoStep, chooseVertex, nudge, insertVertex, removeVertex, removeRing, split, merge, simplify, smooth, fillHoles, snap, drawNew } from "./editing.js";
+import { draft, addAtCross, removeLast, moveCross, end_, drop } from "./drawing.js";
+import { labelKeys } from "./labelling.js";
+import { calm } from "./speech.js";
+import { currentItem } from "./state.js";
+
+const focus = (id) => () => { openPanel("list"); $(id).focus(); };
+
+/** Shows all of the current one. */
+export function fitCurrent() {
+  const item = currentItem();
+  if (item) fit(item.bounds);
+  else if (state.plane) fit(state.plane.bounds, 0.95);
+}
+
+// key -> [act, words]; those marked `again` may be held.
+const LOOK = {
+  a: [() => decide("accepted"), "accept, go on to the next pending one"],
+  r: [() => decide("rejected"), "reject, go on"],
+  p: [() => decide("pending"), "pending again: take this decision back"],
+  u: [undo, "undo the last act, also of an earlier session"],
+  e: [toggleEdit, "mend the outline"],
+  n: [drawNew, "draw a new landform"],
+  " ": [() => step(1), "next (also ↓ and Page Down); with Shift the previous (↑, Page Up)"],
+  1: [() => chooseAttribute(0), "upslope connection; a digit chooses the word"],
+  2: [() => chooseAttribute(1), "activity"],
+  3: [() => chooseAttribute(2), "kinematics"],
+  4: [() => chooseAttribute(3), "extended or restricted outline"],
+  m: [() => $("remark").focus(), "write a remark; Escape or Ctrl Enter comes back to the map"],
+};
+const SEE = {
+  "+": [() => zoom(1.4), "zoom in (also the wheel, two fingers)", "again"],
+  "-": [() => zoom(1 / 1.4), "zoom out", "again"],
+  0: [fitCurrent, "fit this one; the scale stays from one to the next"],
+  h: [() => { state.hidden = !state.hidden; draw(); }, "hide and show all outlines"],
+  c: [() => setFlicker(true), "while held: the picture to compare with"],
+  s: [toggleSwipe, "swipe between two pictures"],
+  ",": [() => cycle(-1), "the picture before"],
+  ".": [() => cycle(1), "the picture after"],
+  l: [() => openPanel("list", true), "the list"],
+  g: [() => { openPanel("list"); toggleGrid(); }, "thumbnails or rows"],
+  y: [() => openPanel("layers", true), "the layers"],
+  x: [() => openPanel("conflicts", true), "the conflicts"],
+  w: [() => openPanel("run", true), "run and status of the workflow"],
+  "/": [focus("search"), "search by id or remark"],
+  "?": [help, "this help"],
+};
+const EDIT = {
+  "[": [() => chooseVertex(-1), "the vertex before", "again"],
+  "]": [() => chooseVertex(1), "the vertex behind; arrow keys move it (Shift: far)", "again"],
+  i: [insertVertex, "insert a vertex behind it"],
+  Delete: [() => removeVertex(), "delete it (also Shift-click)"],
+  d: [removeRing, "delete its ring: a hole, or the whole part"],
+  k: [split, "cut along a line"],
+  j: [merge, "merge with a neighbour"],
+  f: [fillHoles, "fill the holes"],
+  t: [simplify, "simplify: fewer vertices"],
+  o: [smooth, "smooth the stairs of the pixels"],
+  b: [snap, "snap to the neighbours' lines"],
+  u: [undoStep, "take the last step back"],
+  Enter: [saveEdit, "save"],
+  Escape: [leave, "leave"],
+};
+const DRAW = {
+  " ": [addAtCross, "add a point at the cross; arrow keys move the map (Shift: far)"],
+  Backspace: [removeLast, "take the last point back", "again"],
+  Enter: [end_, "finish (also a double click, or a click on the first point)"],
+  Escape: [drop, "drop it"],
+};
+const SAME = { "=": "+", _: "-", PageDown: " ", Delete: "Delete", Backspace: "Delete" };
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+function arrow([dx, dy], shift) {
+  if (draft.on) return moveCross(dx * (shift ? 80 : 12), dy * (shift ? 80 : 12));
+  if (edit.on) return nudge(dx * (shift ? 12 : 2), dy * (shift ? 12 : 2));
+  if (shift || dx) return pan(-dx * 0.2 * view.width, -dy * 0.2 * view.height);
+  step(dy);
+}
+
+function actOf(event) {
+  const { key, shiftKey } = event;
+  if (ARROWS[key]) return [() => arrow(ARROWS[key], shiftKey), "", draft.on || edit.on || shiftKey || key === "ArrowLeft" || key === "ArrowRight" ? "again" : ""];
+  if (draft.on) return DRAW[key] ?? SEE[key];
+  if (edit.on) return EDIT[key] ?? EDIT[SAME[key]] ?? SEE[key] ?? SEE[SAME[key]];
+  if ((key === " " && shiftKey) || key === "PageUp") return [() => step(-1)];
+  if (labelling()) return labelKeys()[key] ?? SEE[key] ?? SEE[SAME[key]];
+  return LOOK[key] ?? LOOK[SAME[key]] ?? SEE[key] ?? SEE[SAME[key]];
+}
+
+const TYPED = "input:not([type=checkbox]):not([type=range]), textarea, select";
+
+function escape(typed) {
+  if (typed || document.activeElement !== $("canvas")) { closePanel(true); $("canvas").focus(); }
+  else if (!closePanel(true)) calm();
+}
+
+document.addEventListener("keydown", (event) => {
+  const { key, target } = event, typed = target.closest(TYPED), pressed = target.closest("button, summary, [role=tab], [role=slider], input, a");
+  if (document.querySelector("dialog[open]")) return;
+  if (typed && (key === "Escape" || (key === "Enter" && (event.ctrlKey || target.matches("#reviewer"))))) { target.blur(); return escape(true); }
+  if (typed || event.altKey || event.metaKey || (event.ctrlKey && key !== "z")) return;
+  if (event.ctrlKey) return void (event.preventDefault(), event.repeat || (edit.on ? undoStep() : undo()));
+  if (pressed && (key === " " || key === "Enter")) return void (event.repeat && event.preventDefault());
+  if (pressed && ARROWS[key]) return;
+  const found = actOf(event);
+  if (!found) return key === "Escape" ? escape(false) : undefined;
+  event.preventDefault();
+  if (event.repeat && found[2] !== "again") return;
+  found[0]();
+});
+
+document.addEventListener("keyup", (event) => { if (event.key === "c") setFlicker(false); });
+window.addEventListener("blur", () => setFlicker(false));
+// After a click with the pointer the keys belong to the map again: Space must not press the same button a second time.
+document.addEventListener("click", (event) => {
+  if (event.detail && event.target.closest("button") && !document.querySelector("dialog[open]")) $("canvas").focus({ preventScroll: true });
+});
+
+const shown = { " ": "Space", Delete: "Del", Escape: "Esc", Backspace: "⌫" };
+
+function table(title, keys) {
+  const rows = Object.entries(keys).map(([key, [, text]]) => element("tr", {}, element("td", {}, element("kbd", {}, shown[key] ?? key)), element("td", {}, text)));
+  return element("section", {}, element("h3", {}, title), element("table", {}, element("tbody", {}, ...rows)));
+}
+
+/** All keys, as one object a table; the documentation's table is made of it. */
+export const KEYS = { "Decide": LOOK, "Look": SEE, "Mend an outline": EDIT, "Draw": DRAW };
+
+function help() {
+  const close = element("button", { onclick: () => $("help").close(), autofocus: true }, "Close");
+  const intro = "Every decision is saved on this machine the moment it is made, with your name and the time; u takes the last one back, also days later. Each state has a colour, a dash and a shape.";
+  const tables = labelling() ? [table("Draw labels", labelKeys()), table("Look", SEE), table("Draw", DRAW)] : Object.entries(KEYS).map(([title, keys]) => table(title, keys));
+  $("help").replaceChildren(element("header", {}, element("h2", { id: "help-title" }, "Keys"), close), element("p", {}, intro), element("div", { className: "tables" }, ...tables));
+  $("help").showModal();
+}
+$("ask").addEventListener("click", help);
+$("help").addEventListener("click", (event) => { if (event.target === $("help")) $("help").close(); });
+$("help").addEventListener("close", () => $("canvas").focus());
+$("zoom-in").addEventListener("click", () => zoom(1.4));
+$("zoom-out").addEventListener("click", () => zoom(1 / 1.4));
+$("zoom-fit").addEventListener("click", fitCurrent);

@@ -1,0 +1,66 @@
+// The workflow: what stands, what runs, and the button that starts it.
+import { $, state, on, element } from "./state.js";
+import { get, post, Lost } from "./server.js";
+import { say, warn } from "./speech.js";
+import { unsaved } from "./deciding.js";
+
+let status = null, lines = [];
+const LINES = 12;
+
+async function load() {
+  try {
+    status = await get("api/status");
+    render();
+  } catch (error) {
+    if (!(error instanceof Lost)) warn(`The status does not come: ${error.message}`);
+  }
+}
+
+async function start() {
+  if (unsaved()) return warn(`${unsaved()} decisions are not saved yet; the run would not have them.`);
+  try {
+    lines = [];
+    await post("api/run", {});
+    say("The workflow has started. You can go on deciding.");
+    await load();
+  } catch (error) {
+    warn(`The workflow does not start: ${error.message}`);
+  }
+}
+
+function facts() {
+  const { jobs, round, iou, images_per_s: speed, left, next } = status;
+  return [
+    ["Jobs", jobs ? `${jobs.done} of ${jobs.all}` : null],
+    ["Round", round], ["IoU", Array.isArray(iou) ? iou.map((one) => Number(one).toFixed(3)).join(" → ") : iou],
+    ["Speed", speed ? `${speed} images/s` : null], ["Time left", left], ["Next for you", next],
+  ].filter(([, value]) => value !== null && value !== undefined && value !== "");
+}
+
+function render() {
+  const { running, jobs } = status, list = facts().flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, String(value))]);
+  const bar = jobs?.all ? element("progress", { max: jobs.all, value: jobs.done, "aria-label": "Jobs done" }) : null;
+  const button = element("button", { id: "run", className: "main", disabled: Boolean(running), onclick: start }, running ? "The workflow is running" : "Run the workflow");
+  $("panel-run").replaceChildren(
+    element("h3", {}, "Workflow"), button,
+    element("p", { className: "hint" }, "It applies the decisions, compiles the inventory, and makes what has changed. The review stays open meanwhile."),
+    ...(bar ? [bar] : []), element("dl", {}, ...list),
+    ...(lines.length ? [element("pre", { tabIndex: 0, "aria-label": "Last lines of the run" }, lines.join("\n"))] : []),
+  );
+  $("tab-run").replaceChildren("Run", ...(running ? [" ", element("b", { className: "badge" }, "…")] : []));
+}
+
+on("session", () => load().catch(() => {}));
+on("panel-run", load);
+let later = null;
+on("event", ({ run }) => {
+  if (!run) return;
+  if (run.line) lines = [...lines, run.line].slice(-LINES);
+  if (run.ended) {
+    run.ok === false ? warn(`The run ended with an error: ${run.words ?? "see its last lines"}`) : say(run.words ?? "The run is done.");
+  }
+  clearTimeout(later);
+  later = setTimeout(load, run.ended ? 0 : 300);
+});
+setInterval(() => { if (status?.running || !$("panel-run").hidden) load(); }, 5000);
+export { state };
