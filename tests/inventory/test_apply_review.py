@@ -10,6 +10,7 @@ from shapely.geometry import Point, Polygon
 from lobate.errors import UserError
 from lobate.inventory.apply_review import apply_review
 from lobate.inventory.review_sheet import review_sheet
+from lobate.io.decisions import confirmed_outlines
 from lobate.io.vector import read_layer, read_polygons, write_layers
 
 from .conftest import STEP, frame, square
@@ -181,3 +182,68 @@ def test_decisions_table_without_geometry(detections, tmp_path):
 def test_every_layer_of_the_result_is_readable_when_empty(detections, tmp_path):
     review(tmp_path, detections([]), None)
     assert {"reason", "status"} <= set(read_layer(tmp_path / "reviewed.gpkg", "unmatched").columns)
+
+
+def test_words_about_a_pending_detection_are_its_own(detections, tmp_path):
+    said = {
+        "status": ["pending"] * 4 + [None],
+        "upslope_connection": ["talus", None, None, None, None],
+        "kinematics": [None, "dm_to_m", None, None, None],
+        "outline_type": [None, None, "Restricted", None, None],
+        "remark": [None, None, None, "look again", "far away"],
+        "detection": [f"d0000{n}" for n in range(5)],
+        "reviewer": ["A"] * 5,
+    }
+    decisions = frame([square(n) for n in (0, 1, 2, 3, 7)], **said)
+    layers = review(tmp_path, detections([square(n) for n in range(5)]), decisions)
+    reviewed = layers["reviewed"].set_index("detection")
+    assert set(reviewed["status"]) == {"pending"}
+    assert reviewed.loc["d00000", "upslope_connection"] == "talus"
+    assert reviewed.loc["d00001", "kinematics"] == "dm_to_m"
+    assert reviewed.loc["d00002", "outline_type"] == "Restricted"
+    assert reviewed.loc["d00003", ["remark", "reviewer"]].tolist() == ["look again", "A"]
+    assert reviewed["reviewer"].isna().tolist() == [False] * 4 + [True]
+    (lost,) = layers["unmatched"].itertuples()
+    assert (lost.remark, lost.kept) == ("far away", 0)
+    review_sheet(tmp_path / "detections.gpkg", tmp_path / "sheet.gpkg", reviewed=tmp_path / "reviewed.gpkg")
+    sheet = read_polygons(tmp_path / "sheet.gpkg", "review")
+    assert sheet["remark"].dropna().tolist() == ["look again", "far away"], "the next sheet has the words too"
+
+
+def test_words_about_what_a_decision_swallows_are_listed(detections, tmp_path):
+    small = shapely.affinity.scale(square(0), 0.3, 0.3)
+    decisions = frame(
+        [square(0, side=0.95), small, square(3), shapely.affinity.scale(square(3), 0.5, 0.5)],
+        status=["edited", "pending", "rejected", "pending"],
+        remark=[None, "a part", None, "a lake"],
+    )
+    source = detections([square(0), small, square(3), shapely.affinity.scale(square(3), 0.5, 0.5)])
+    layers = review(tmp_path, source, decisions)
+    assert list(layers["removed"]["remark"]) == ["a part"]
+    assert [(row.remark, row.kept) for row in layers["unmatched"].itertuples()] == [("a part", 0)]
+    assert sorted(layers["rejected"]["remark"].dropna()) == ["lies on rejected ground; a lake"]
+
+
+def test_a_pending_outline_without_a_shape_says_nothing_in_silence(detections, tmp_path):
+    decisions = frame([square(0), None], status=["accepted", "pending"], remark=[None, "where is it?"])
+    with pytest.raises(UserError, match="feature 1 has no outline"):
+        review(tmp_path, detections([square(0)]), decisions)
+
+
+def test_an_outline_that_was_drawn_without_a_status_counts_as_edited(detections, tmp_path):
+    drawn = square(1, side=0.7)
+    decisions = frame(
+        [drawn, square(4), square(2), square(0)],
+        status=["pending", None, None, "pending"],
+        detection=["d00001", None, "d00002", "d00000"],
+        seen=[square(1).wkt, None, square(2).wkt, square(0).wkt],
+    )
+    layers = review(tmp_path, detections([square(0), square(1), square(2)]), decisions)
+    assert status_of(layers) == {"d00000": "pending", "d00001": "edited", "d00002": "pending", "drawn_00001": "edited"}
+    assert len(confirmed_outlines([tmp_path / "decisions.geojson"])) == 2, "labels and mining read it alike"
+
+
+def test_names_of_fields_in_capitals(detections, tmp_path):
+    decisions = frame([square(0)], STATUS=["accepted"], UPSLOPE_CONNECTION=["talus"], Remark=["R"])
+    layers = review(tmp_path, detections([square(0)]), decisions)
+    assert layers["reviewed"].loc[0, ["status", "upslope_connection", "remark"]].tolist() == ["accepted", "talus", "R"]

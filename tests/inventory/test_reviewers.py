@@ -63,7 +63,7 @@ def test_agreement_and_conflicts(detections, write_decisions, tmp_path):
     (pair,) = facts["pairs"]
     assert (pair["both"], pair["agree"], pair["share"]) == (5, 3, 0.6)
     assert pair["kappa"] == pytest.approx((0.6 - 0.52) / 0.48, abs=1e-4)
-    assert facts["conflicts"] == {"status": 2, "outline": 0, "upslope_connection": 0, "activity": 1}
+    assert {about: count for about, count in facts["conflicts"].items() if count} == {"status": 2, "activity": 1}
 
 
 def test_outlines_drawn_apart_are_a_conflict(write_decisions):
@@ -112,3 +112,34 @@ def test_one_person_has_nobody_to_disagree_with(write_decisions):
     assert merged.facts["pairs"] == []
     assert merged.decided["status"].tolist() == ["accepted", "rejected"]
     assert merge_reviewers({}, 0.3).decided.empty
+
+
+def test_words_about_pending_and_disputed_places_are_merged(detections, write_decisions, tmp_path):
+    outlines = [square(n) for n in range(4)]
+    first = write_decisions(
+        "one",
+        outlines,
+        ["pending", "accepted", "pending", "accepted"],
+        activity=["active", None, "active", "relict"],
+        remark=["I", None, None, "sure"],
+    )
+    second = write_decisions(
+        "other",
+        outlines,
+        ["pending", "pending", "pending", "rejected"],
+        activity=[None, "relict", "relict", None],
+        remark=["II", None, None, "a lake"],
+    )
+    apply_review(detections(outlines), tmp_path / "reviewed.gpkg", [first, second], tmp_path / "agreement.json")
+    reviewed = read_layer(tmp_path / "reviewed.gpkg", "reviewed").set_index("detection")
+    assert reviewed["status"].tolist() == ["pending", "accepted", "pending", "pending"]
+    assert reviewed["activity"].fillna("").tolist() == ["active", "relict", "", "relict"]
+    assert reviewed["remark"].fillna("").tolist() == ["I; II", "", "", "sure; a lake"], "a dispute keeps what both said"
+    conflicts = read_layer(tmp_path / "reviewed.gpkg", "conflicts").set_index("about")
+    assert (
+        conflicts.loc["activity", "said"]
+        == "active by one.geojson (one.geojson); relict by other.geojson (other.geojson)"
+    )
+    assert "sure" not in conflicts.loc["status", "said"]
+    facts = json.loads((tmp_path / "agreement.json").read_text())
+    assert facts["pairs"][0]["both"] == 1, "words alone are no decision to agree on"

@@ -15,6 +15,7 @@ from tests.inventory.conftest import frame, square
 from tests.qgis import desk
 from tests.qgis.desk import Desk, qgis
 
+from lobate.inventory.detections import REVIEW_FIELDS
 from lobate.inventory.qgis.styles import REVIEW_STYLES
 from lobate.inventory.vocabulary import ACTIVITY, STATUS, UPSLOPE
 from lobate.io.qgis.package import add_styles
@@ -130,7 +131,7 @@ def test_the_form_has_drop_downs_of_the_right_words(own_copy):
     assert widgets["remark"] == {"type": "TextEdit", "config": {"IsMultiline": False}}
     assert widgets["touches_edge"]["type"] == "CheckBox"
     assert [widgets[name]["type"] for name in ("fid", "seen")] == ["Hidden", "Hidden"]
-    assert review["editable"] == ["status", "upslope_connection", "activity", "reviewer", "remark"]
+    assert review["editable"] == ["status", *REVIEW_FIELDS]
     assert review["form"]["Your decision"] == review["editable"]
     assert {"confidence", "detection"} <= set(review["form"]["The detection"])
     assert set(review["hidden"]) == {"fid", "seen"}

@@ -8,7 +8,9 @@ IoU of at least match_iou with the detection. Then:
 - rejected: the detection goes to the layer `rejected`. So does any other detection that lies mostly on rejected ground,
   unless it is a small part of that ground: to reject a blob over a whole valley decides nothing about the landforms in it;
 - undecided detections that lie mostly inside a standing outline are parts of it and go to `removed`;
-- decisions that fit no detection any more go to `unmatched`; outlines that a person accepted or drew stand all the same;
+- attributes and remarks about a detection that is not decided are its own, and it stays pending;
+- decisions that fit no detection any more go to `unmatched`, as do words about an undecided one that does not stand;
+  outlines that a person accepted or drew stand all the same;
 - where two people disagree nothing is decided: the place goes to `conflicts`, and its detection stays pending.
 """
 
@@ -25,7 +27,7 @@ import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.inventory.decisions import check_place, read_decisions
-from lobate.inventory.detections import AREA_RANGE, DRAWN_PREFIX, REVIEW_FIELDS, read_pending
+from lobate.inventory.detections import AREA_RANGE, ATTRIBUTES, DRAWN_PREFIX, REVIEW_FIELDS, read_pending
 from lobate.inventory.overlap import one_to_one, overlaps
 from lobate.inventory.reviewers import Agreement, merge_reviewers
 from lobate.io.decisions import CONFIRMED
@@ -92,6 +94,13 @@ def _log_agreement(merged: Agreement) -> None:
         )
 
 
+INSIDE = "lies inside an outline that a person accepted or drew"
+ON_REJECTED = "lies on rejected ground"
+WORDS_INSIDE = f"said about an undecided detection that {INSIDE}"
+WORDS_ALONE = "said about an undecided detection; none fits this outline, or another decision about the ground does"
+"""Reasons of the layers `removed` and `unmatched`, and the remark of what is rejected with its ground."""
+
+
 @dataclass(frozen=True)
 class Review:
     """Detections and decisions, each in exactly one layer."""
@@ -117,28 +126,65 @@ class Review:
             len(self.rejected),
             len(self.removed),
         )
+        told = self.reviewed[self.reviewed["status"] == "pending"][[*ATTRIBUTES, "remark"]].notna().any(axis=1).sum()
+        if told:
+            log.info("%d pending detections have attributes or a remark", told)
         if len(self.unmatched):
             log.warning("%d decisions fit no detection; they are listed in the layer unmatched", len(self.unmatched))
 
 
 def apply_decisions(detections: gpd.GeoDataFrame, decisions: gpd.GeoDataFrame, match_iou: float) -> Review:
-    """Apply decisions, none of them pending, to detections (see ``read_pending``)."""
+    """Apply decisions to detections (see ``read_pending``); pending ones give their attributes and remark only."""
+    pending = decisions["status"] == "pending"
+    words, decisions = decisions[pending], decisions[~pending].reset_index(drop=True)
     pairs = _match(decisions, detections, match_iou)
     matched = _matched(detections, decisions, pairs)
     refused = matched["status"] == "rejected"
     unmatched = _unmatched(decisions, set(pairs["left"]), matched[~refused], match_iou)
     standing = _concat(matched[~refused], _drawn_outlines(unmatched, detections))
-    undecided = detections.drop(index=pairs["right"])
+    undecided, words_of = _with_words(detections.drop(index=pairs["right"]), words, match_iou)
     inside = share_inside(undecided.geometry.to_numpy(), standing.geometry.to_numpy()) >= MOSTLY
     on_rejected = _pieces_of(decisions.geometry[decisions["status"] == "rejected"], undecided.geometry)
-    also_rejected = undecided[on_rejected & ~inside].assign(status="rejected", remark="lies on rejected ground")
+    also_rejected = undecided[on_rejected & ~inside].assign(status="rejected")
+    also_rejected["remark"] = [_joined(ON_REJECTED, remark) for remark in also_rejected["remark"]]
     rejected = detections.loc[matched.index[refused]].assign(**_decision_fields(matched[refused]))
     return Review(
         reviewed=_concat(standing, undecided[~inside & ~on_rejected]),
         rejected=_concat(rejected, also_rejected),
-        unmatched=unmatched,
-        removed=undecided[inside].assign(reason="lies inside an outline that a person accepted or drew"),
+        unmatched=_concat_unmatched(unmatched, _words_left(words, words_of, undecided.index[inside])),
+        removed=undecided[inside].assign(reason=INSIDE),
     )
+
+
+def _with_words(
+    undecided: gpd.GeoDataFrame, words: gpd.GeoDataFrame, match_iou: float
+) -> tuple[gpd.GeoDataFrame, dict[int, int]]:
+    """Return undecided detections with what a person said of them, and for each row of ``words`` its detection's index."""
+    pairs = _match(words, undecided, match_iou)
+    undecided = undecided.copy()
+    rows = undecided.index[pairs["right"]]
+    for field in REVIEW_FIELDS:
+        undecided.loc[rows, field] = words[field].iloc[pairs["left"]].to_numpy()
+    return undecided, dict(zip(pairs["left"].tolist(), rows.tolist(), strict=True))
+
+
+def _words_left(words: gpd.GeoDataFrame, words_of: dict[int, int], inside: pd.Index) -> gpd.GeoDataFrame:
+    """Return the words about undecided detections that do not stand, with ``reason``; their outline is never ``kept``."""
+    reasons = {
+        row: WORDS_INSIDE if row in words_of else WORDS_ALONE
+        for row in range(len(words))
+        if row not in words_of or words_of[row] in inside
+    }
+    return words.iloc[list(reasons)].drop(columns="seen").assign(kept=0, reason=list(reasons.values()))
+
+
+def _concat_unmatched(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    parts = [part for part in (first, second) if len(part)]
+    return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=first.crs) if parts else first
+
+
+def _joined(*texts: str | None) -> str:
+    return "; ".join(str(text) for text in texts if not pd.isna(text))
 
 
 def _match(decisions: gpd.GeoDataFrame, detections: gpd.GeoDataFrame, match_iou: float) -> pd.DataFrame:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from lobate.errors import UserError
-from lobate.inventory.detections import REVIEW_FIELDS
+from lobate.inventory.detections import ATTRIBUTES, REVIEW_FIELDS
 from lobate.inventory.overlap import QUERY_BLOCK
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
 from lobate.io.antimeridian import lonlat_bounds, to_lonlat
-from lobate.io.decisions import check_outlines, read_decisions_layer
+from lobate.io.decisions import check_outlines, parse_outlines, read_decisions_layer
 from lobate.io.origin import redrawn
 from lobate.io.values import as_text
 
@@ -46,18 +47,22 @@ def read_decisions(path: Path) -> gpd.GeoDataFrame:
     """
     frame, where = read_decisions_layer(path)
     status = [word or "pending" for word in canonical(frame["status"], VOCABULARIES["status"], where)]
-    check_outlines(frame[np.array([word != "pending" for word in status], dtype=bool)], where)
-    decided = to_lonlat(frame)[["geometry"]]
-    decided["decision"] = _text_column(frame, "detection")
-    decided["status"] = status
-    for field in REVIEW_FIELDS:
-        decided[field] = _text_column(frame, field)
-        if field in VOCABULARIES:
-            decided[field] = canonical(decided[field], VOCABULARIES[field], f"{where}, field {field}")
-    decided["seen"] = _parse_outlines(_text_column(frame, "seen"))
+    said = {field: _text_column(frame, field) for field in REVIEW_FIELDS}
+    for field in ATTRIBUTES:
+        texts = pd.Series(said[field], index=frame.index, dtype=object)
+        said[field] = canonical(texts, VOCABULARIES[field], f"{where}, field {field}")
+    decided = to_lonlat(frame)[["geometry"]].assign(decision=_text_column(frame, "detection"), status=status, **said)
+    check_outlines(frame[says_something(decided)], where)
+    decided["seen"] = parse_outlines(_text_column(frame, "seen"))
     _check_contradictions(decided, where)
     _warn_repeated_ids(decided, where)
     return _mark_redrawn(decided, where).reset_index(drop=True)
+
+
+def says_something(decisions: pd.DataFrame) -> np.ndarray:
+    """Return which rows decide, or say an attribute or a remark about a detection that stays pending, (n,) of bool."""
+    told: np.ndarray = decisions[[*ATTRIBUTES, "remark"]].notna().any(axis=1).to_numpy()
+    return told | (decisions["status"] != "pending").to_numpy()
 
 
 def check_place(decided: gpd.GeoDataFrame, detections: gpd.GeoDataFrame, path: Path) -> None:
@@ -71,14 +76,6 @@ def check_place(decided: gpd.GeoDataFrame, detections: gpd.GeoDataFrame, path: P
             "not one is within 5 km of a detection. "
             "Name the decisions of this region in inventory.decisions, or check the file's CRS."
         )
-
-
-def _parse_outlines(texts: list[str | None]) -> np.ndarray:
-    """Return outlines from WKT, None for a text that is no valid polygon."""
-    shapes: np.ndarray = shapely.from_wkt(np.array(texts, dtype=object), on_invalid="ignore")
-    valid = shapely.is_valid(shapes) & ~shapely.is_empty(shapes) & (shapely.get_dimensions(shapes) == 2)
-    shapes[~valid] = None
-    return shapes
 
 
 def _mark_redrawn(decided: gpd.GeoDataFrame, where: str) -> gpd.GeoDataFrame:

@@ -11,7 +11,9 @@ from lobate.errors import UserError
 from lobate.io.vector import LONLAT, read_polygons
 
 LAYER = "kept"
-REVIEW_FIELDS = ("upslope_connection", "activity", "reviewer", "remark")
+ATTRIBUTES = ("upslope_connection", "activity", "kinematics", "outline_type")
+"""Attributes of a landform, in the words of a vocabulary, that a person says in the review."""
+REVIEW_FIELDS = (*ATTRIBUTES, "reviewer", "remark")
 """Fields that only a person fills."""
 
 AREA_RANGE = ("area_low_km2", "area_high_km2", "area_range")

@@ -44,8 +44,8 @@ def review_sheet(
     """Write the detections as a sheet to review, in EPSG:4326, with the styles and forms that QGIS opens it with.
 
     Layer ``review``: pending detections, lowest mean probability first, then decided ones (``reviewed``: the file that
-    apply-review wrote). Its columns are ``status``, the review fields ``upslope_connection``, ``activity``, ``reviewer``
-    and ``remark``, ``confidence`` (mean probability), measures, and ``seen``. ``seen`` is the outline as shown (WKT); it
+    apply-review wrote). Its columns are ``status``, the review fields ``upslope_connection``, ``activity``,
+    ``kinematics``, ``outline_type``, ``reviewer`` and ``remark``, ``confidence`` (mean probability), measures, and ``seen``. ``seen`` is the outline as shown (WKT); it
     links an edited outline to its detection. Layers ``others``, the outlines of other inventories (``others``, as described), and
     ``removed``, the detections that the filters left out, with their reason, are for reference.
     """

@@ -15,14 +15,15 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from lobate.inventory.detections import AREA_RANGE, REVIEW_FIELDS
+from lobate.inventory.decisions import says_something
+from lobate.inventory.detections import AREA_RANGE, ATTRIBUTES, REVIEW_FIELDS
 from lobate.inventory.overlap import one_to_one, overlaps
 from lobate.io.decisions import CONFIRMED
 from lobate.io.vector import LONLAT, geodesic_area_m2
 
 MIN_OUTLINE_IOU = 0.8
 """Two people's outlines of one landform with an IoU below this are in conflict."""
-COMPARED_FIELDS = ("upslope_connection", "activity")
+COMPARED_FIELDS = ATTRIBUTES
 """Fields of a decision that are compared."""
 COLUMNS = ["geometry", "decision", "status", *REVIEW_FIELDS, "seen"]
 OF_PEOPLE = "the outlines of {} people"
@@ -44,19 +45,23 @@ class Agreement:
 
 
 def merge_reviewers(files: dict[str, gpd.GeoDataFrame], match_iou: float) -> Agreement:
-    """Merge the decisions (see ``read_decisions``) of files, by their names; pending ones do not count."""
-    decisions = {name: frame[frame["status"] != "pending"].reset_index(drop=True) for name, frame in files.items()}
+    """Merge the decisions (see ``read_decisions``) of files, by their names.
+
+    Pending ones count for their attributes and remark only. A place in dispute is pending too, with what all say of it.
+    """
+    decisions = {name: frame[says_something(frame)].reset_index(drop=True) for name, frame in files.items()}
     groups = _group_by_landform(list(decisions.values()), match_iou)
     names = list(decisions)
     rows = [_conflict(group, names, about) for group in groups for about in _differences(group)]
-    decided = [_merge(group) for group in groups if not set(_differences(group)) & set(DECISIVE)]
+    decided = [_merge(group, disputed=bool(set(_differences(group)) & set(DECISIVE))) for group in groups]
     conflicts = gpd.GeoDataFrame(rows, columns=["about", "decision", "said", "geometry"], crs=LONLAT)
     facts = {
         "files": [{"file": name, **_counts(frame)} for name, frame in decisions.items()],
         "pairs": [_pair_statistics(pair, decisions, match_iou) for pair in combinations(decisions, 2)],
         "conflicts": {about: int((conflicts["about"] == about).sum()) for about in (*DECISIVE, *COMPARED_FIELDS)},
     }
-    return Agreement(gpd.GeoDataFrame(decided, columns=[*COLUMNS, *AREA_RANGE], crs=LONLAT), conflicts, facts)
+    merged = gpd.GeoDataFrame(decided, columns=[*COLUMNS, *AREA_RANGE], crs=LONLAT)
+    return Agreement(merged[says_something(merged)].reset_index(drop=True), conflicts, facts)
 
 
 def cohen_kappa(first: np.ndarray, second: np.ndarray) -> float | None:
@@ -105,13 +110,13 @@ def _group_by_landform(files: Sequence[gpd.GeoDataFrame], match_iou: float) -> l
 def _differences(group: list[FileDecision]) -> list[str]:
     """Return the fields in conflict of one landform."""
     rows = [row for _, row in group]
-    stands = [row.status in CONFIRMED for row in rows]
-    if any(stands) and not all(stands):
-        return ["status"]
-    outlines = [row.geometry for row in rows]
+    decided = [row for row in rows if row.status != "pending"]
+    stands = [row.status in CONFIRMED for row in decided]
+    status = ["status"] * (any(stands) and not all(stands))
+    outlines = [row.geometry for row in decided]
     apart = all(stands) and any(_iou(*pair) < MIN_OUTLINE_IOU for pair in combinations(outlines, 2))
-    fields = [field for field in COMPARED_FIELDS if len({getattr(row, field) for row in rows} - {None}) > 1]
-    return [*["outline"] * apart, *fields]
+    fields = [field for field in COMPARED_FIELDS if len(_words(rows, field)) > 1]
+    return [*status, *["outline"] * apart, *fields]
 
 
 def _iou(left: Any, right: Any) -> float:
@@ -119,20 +124,23 @@ def _iou(left: Any, right: Any) -> float:
     return common / (left.area + right.area - common)
 
 
-def _merge(group: list[FileDecision]) -> dict[str, Any]:
-    """Return one decision for all: an edited outline before an accepted one, then the first file's.
+def _merge(group: list[FileDecision], disputed: bool) -> dict[str, Any]:
+    """Return one decision for all: an edited outline before an accepted one, then the first file's; a dispute is pending.
 
     Where several people drew the outline, the range of its area is that of theirs.
     """
     rows = [row for _, row in group]
-    base = next((row for row in rows if row.status == "edited"), rows[0])._asdict()
-    words = {field: {word for row in rows if not pd.isna(word := getattr(row, field))} for field in COMPARED_FIELDS}
+    decided = [row for row in rows if row.status != "pending"]
+    base = next((row for row in decided if row.status == "edited"), (decided or rows)[0])._asdict()
+    if disputed:
+        base["status"] = "pending"
+    words = {field: _words(rows, field) for field in COMPARED_FIELDS}
     agreed = {field: next(iter(values)) if len(values) == 1 else None for field, values in words.items()}
     return {
         **base,
         **agreed,
         **{field: _join_texts(rows, field) for field in ("reviewer", "remark")},
-        **_area_range(rows),
+        **_area_range([] if disputed else rows),
     }
 
 
@@ -150,9 +158,19 @@ def _join_texts(rows: list[Any], field: str) -> str | None:
 
 def _conflict(group: list[FileDecision], names: list[str], about: str) -> dict[str, Any]:
     field = "status" if about == "outline" else about
-    texts = [f"{getattr(row, field)} by {row.reviewer or names[number]} ({names[number]})" for number, row in group]
+    said = [(number, row) for number, row in group if _says(row, field)]
+    texts = [f"{getattr(row, field)} by {row.reviewer or names[number]} ({names[number]})" for number, row in said]
     first = group[0][1]
     return {"about": about, "decision": first.decision, "said": "; ".join(texts), "geometry": first.geometry}
+
+
+def _words(rows: list[Any], field: str) -> set[str]:
+    return {word for row in rows if not pd.isna(word := getattr(row, field))}
+
+
+def _says(row: Any, field: str) -> bool:
+    word = getattr(row, field)
+    return not pd.isna(word) and (field, word) != ("status", "pending")
 
 
 def _counts(decisions: gpd.GeoDataFrame) -> dict[str, int]:
@@ -162,7 +180,7 @@ def _counts(decisions: gpd.GeoDataFrame) -> dict[str, int]:
 def _pair_statistics(
     names: tuple[str, str], decisions: dict[str, gpd.GeoDataFrame], match_iou: float
 ) -> dict[str, Any]:
-    first, second = (decisions[name] for name in names)
+    first, second = (frame[frame["status"] != "pending"] for frame in (decisions[name] for name in names))
     pairs = match_decisions(first, second, match_iou)
     yes = [
         frame["status"].isin(CONFIRMED).to_numpy()[pairs[side].to_numpy(dtype=int)]

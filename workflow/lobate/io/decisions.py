@@ -10,6 +10,7 @@ earlier rounds do not see it, so their results stay.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,8 +25,12 @@ from lobate.errors import UserError
 from lobate.io.antimeridian import to_lonlat
 from lobate.io.features import read_drawn
 from lobate.io.filekind import check_kind
+from lobate.io.origin import redrawn
 from lobate.io.polygons import subtract
+from lobate.io.values import as_text
 from lobate.io.vector import check_no_pending_edits, layer_types
+
+log = logging.getLogger(__name__)
 
 CONFIRMED = ("accepted", "edited")
 REJECTED = ("rejected",)
@@ -55,9 +60,55 @@ def read_decisions_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     layer = _review_layer(path)
     frame = read_drawn(path, layer, remedy=NAME_ENCODING)
     where = f"The decisions file {path}" + (f", layer {layer}" if layer else "")
+    frame = _lower_case(frame)
     if "status" not in frame:
         raise UserError(f"{where} has no field status. Use a saved copy of the review sheet, inventory/review.gpkg.")
+    drawn = _drawn_without_status(frame)
+    if drawn.any():
+        log.warning(
+            "%s: %d outlines were drawn or redrawn and left undecided; they count as edited", where, drawn.sum()
+        )
+        frame["status"] = frame["status"].astype(object).mask(drawn, "edited")
     return frame, where
+
+
+def parse_outlines(texts: Iterable[object]) -> np.ndarray:
+    """Return outlines from WKT, None for a text that is no valid polygon, (n,)."""
+    shapes: np.ndarray = shapely.from_wkt(
+        np.array([as_text(text) or None for text in texts], dtype=object), on_invalid="ignore"
+    )
+    valid = shapely.is_valid(shapes) & ~shapely.is_empty(shapes) & (shapely.get_dimensions(shapes) == 2)
+    shapes[~valid] = None
+    return shapes
+
+
+def _lower_case(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the table with names of fields in lower case: dBase and some programs write them in capitals."""
+    names = {
+        name: name.lower() for name in frame.columns if isinstance(name, str) and name.lower() not in frame.columns
+    }
+    return frame.rename(columns=names) if len(set(names.values())) == len(names) else frame
+
+
+def _drawn_without_status(frame: gpd.GeoDataFrame) -> np.ndarray:
+    """Return which outlines a person drew or redrew without deciding, (n,) of bool.
+
+    Such a row is pending though its outline differs from the one shown, or it has no status, no detection and no outline
+    shown. The form of the review sheet sets the status of both to edited; other programs do not.
+    """
+    status = np.array([as_text(word).lower() for word in frame["status"]], dtype=object)
+    shown = parse_outlines(frame["seen"]) if "seen" in frame else np.full(len(frame), None, dtype=object)
+    names = frame["detection"] if "detection" in frame else [None] * len(frame)
+    named = np.array([bool(as_text(name)) for name in names], dtype=bool)
+    has_shown = np.array([outline is not None for outline in shown], dtype=bool)
+    changed = np.zeros(len(frame), dtype=bool)
+    rows = np.flatnonzero(np.isin(status, ("", "pending")) & has_shown & ~shapely.is_empty(frame.geometry.to_numpy()))
+    if len(rows):
+        outlines = np.asarray(to_lonlat(frame.geometry.iloc[rows]).values, dtype=object)
+        valid = shapely.is_valid(outlines)
+        changed[rows[valid]] = redrawn(outlines[valid], shown[rows[valid]])
+        changed[rows[~valid]] = True
+    return changed | ((status == "") & ~named & ~has_shown)
 
 
 def check_outlines(frame: gpd.GeoDataFrame, where: str) -> None:
