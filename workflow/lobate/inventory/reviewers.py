@@ -108,18 +108,22 @@ def _group_by_landform(files: Sequence[gpd.GeoDataFrame], match_iou: float) -> l
 
 
 def _differences(group: list[FileDecision]) -> list[str]:
-    """Return the fields in conflict of one landform."""
-    rows = [row for _, row in group]
+    return differences([row for _, row in group])
+
+
+def differences(rows: Sequence[Any]) -> list[str]:
+    """Return the fields in conflict among decisions about one landform: objects with ``status``, ``geometry`` and the fields."""
     decided = [row for row in rows if row.status != "pending"]
     stands = [row.status in CONFIRMED for row in decided]
     status = ["status"] * (any(stands) and not all(stands))
     outlines = [row.geometry for row in decided]
-    apart = all(stands) and any(_iou(*pair) < MIN_OUTLINE_IOU for pair in combinations(outlines, 2))
+    apart = all(stands) and any(iou(*pair) < MIN_OUTLINE_IOU for pair in combinations(outlines, 2))
     fields = [field for field in COMPARED_FIELDS if len(_words(rows, field)) > 1]
     return [*status, *["outline"] * apart, *fields]
 
 
-def _iou(left: Any, right: Any) -> float:
+def iou(left: Any, right: Any) -> float:
+    """Return the intersection of two outlines over their union."""
     common = left.intersection(right).area
     return common / (left.area + right.area - common)
 

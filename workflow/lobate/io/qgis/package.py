@@ -32,16 +32,21 @@ def qml(elements: Sequence[Element]) -> str:
 def add_styles(path: Path, styles: Mapping[str, Sequence[Element]]) -> None:
     """Add the styles of these layers (name -> elements) to a GeoPackage, as QGIS's default styles."""
     with closing(sqlite3.connect(path)) as package, package:
-        package.execute(SCHEMA)
+        write_styles(package, styles)
+
+
+def write_styles(package: sqlite3.Connection, styles: Mapping[str, Sequence[Element]]) -> None:
+    """Add the styles to an open GeoPackage that has none yet; the transaction is the caller's."""
+    package.execute(SCHEMA)
+    package.execute(
+        "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) "
+        "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
+        [FIXED_TIME],
+    )
+    for name, elements in styles.items():
         package.execute(
-            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) "
-            "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
-            [FIXED_TIME],
+            'INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, "styleName", '
+            '"styleQML", "useAsDefault", description, update_time) '
+            "SELECT '', '', table_name, column_name, ?, ?, 1, ?, ? FROM gpkg_geometry_columns WHERE table_name = ?",
+            [name, qml(elements), "by lobate", FIXED_TIME, name],
         )
-        for name, elements in styles.items():
-            package.execute(
-                'INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, "styleName", '
-                '"styleQML", "useAsDefault", description, update_time) '
-                "SELECT '', '', table_name, column_name, ?, ?, 1, ?, ? FROM gpkg_geometry_columns WHERE table_name = ?",
-                [name, qml(elements), "by lobate", FIXED_TIME, name],
-            )
