@@ -11,7 +11,16 @@ from lobate.engine.registry import ROOM_OF, module_of
 
 LIBRARY = Path(__file__).parents[2] / "workflow" / "lobate"
 ROOMS = ["example", "imagery", "labels", "patches", "training", "mapping", "inventory", "figures"]
-LAYERS = [["errors", "progress"], ["settings", "io"], ["store"], ["engine"], ["network"], ROOMS, ["review"], ["cli", "__main__"]]
+LAYERS = [
+    ["errors", "progress"],
+    ["settings", "io"],
+    ["store"],
+    ["engine"],
+    ["network"],
+    ROOMS,
+    ["review"],
+    ["cli", "__main__"],
+]
 """Lowest first."""
 LAYER_OF = {folder: layer for layer, folders in enumerate(LAYERS) for folder in folders}
 
