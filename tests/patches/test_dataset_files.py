@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,15 +14,19 @@ import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from rasterio.coords import disjoint_bounds
 from rasterio.features import rasterize
+from rasterio.merge import merge
 from rasterio.transform import from_origin
 from shapely import Polygon, box
+from tests.needs import lacking
+from tests.servers.tokens import PYTHON
 
 from lobate.cli.main import main
 from lobate.errors import UserError
 from lobate.io.vector import write_layers
 from lobate.labels.annotations.outlines import import_labels
-from lobate.patches.dataset_files import DatasetNames, coco_annotations, export_dataset, run_lengths
+from lobate.patches.dataset_files import USE, DatasetNames, coco_annotations, export_dataset, run_lengths
 
 SIDE = 32
 NAMES = DatasetNames("r", "rock glacier", "CC-BY-4.0", is_synthetic=False)
@@ -188,20 +194,64 @@ def test_the_command_writes_it_once(results, tmp_path, capsys):
     assert "is there already" in capsys.readouterr().err
 
 
+READ_BY_PYCOCOTOOLS = """
+import sys
+import numpy as np
+from pycocotools.coco import COCO
+coco = COCO(sys.argv[1])
+masks = {}
+for image in coco.loadImgs(coco.getImgIds()):
+    mask = np.zeros((image["height"], image["width"]), np.uint8)
+    for one in coco.loadAnns(coco.getAnnIds(imgIds=image["id"], catIds=coco.getCatIds(["rock glacier"]))):
+        mask[coco.annToMask(one) > 0] = 255 if one["iscrowd"] else 1
+        assert one["area"] == coco.annToMask(one).sum()
+    masks[image["file_name"].replace("/", "|")] = mask
+np.savez(sys.argv[2], **masks)
+"""
+
+
 def test_pycocotools_reads_it(results, tmp_path):
-    coco = pytest.importorskip("pycocotools.coco")
+    """The reference reader, in the environment of the tests' servers: it compiles against its own numpy."""
+    if not PYTHON.exists():
+        lacking("no pycocotools: .venv-servers is not there; run tests/servers/install.sh")
     export_dataset(results, tmp_path / "out", NAMES)
-    data = coco.COCO(str(tmp_path / "out/annotations/training.json"))
-    masks = [data.annToMask(one).astype(bool) for one in data.loadAnns(data.getAnnIds(iscrowd=False))]
-    with rasterio.open(tmp_path / "out/training/masks/T_00000.tif") as file:
-        assert (np.any(masks, axis=0) == (file.read(1) == 1)).all()
+    for side in ("training", "validation", "test"):
+        words = [PYTHON, "-c", READ_BY_PYCOCOTOOLS, tmp_path / f"out/annotations/{side}.json", tmp_path / "masks.npz"]
+        subprocess.run([*map(str, words)], check=True, capture_output=True)
+        with np.load(tmp_path / "masks.npz") as found:
+            assert len(found.files) == 1
+            for name in found.files:
+                file = tmp_path / "out" / name.replace("|", "/").replace("/images/", "/masks/")
+                with rasterio.open(file) as mask:
+                    assert (found[name] == mask.read(1)).all()
 
 
-def test_torchgeo_reads_it(results, tmp_path):
-    datasets = pytest.importorskip("torchgeo.datasets")
+def torchgeo_sample(root, bounds):
+    """What torchgeo's RasterDataset gives of a folder, by its documentation: all files below it in the CRS and cells of
+    the first, and of those that a query meets the mosaic of rasterio.merge, (bands, h, w)."""
+    files = sorted(root.rglob("*.tif"))
+    with rasterio.open(files[0]) as first:
+        crs, resolution = first.crs, first.res
+    with ExitStack() as stack:
+        opened = [stack.enter_context(rasterio.open(file)) for file in files]
+        assert {(file.crs, file.res) for file in opened} == {(crs, resolution)}, "torchgeo would warp some of them"
+        assert len({(file.count, *file.dtypes) for file in opened}) == 1
+        met = [file for file in opened if not disjoint_bounds(file.bounds, bounds)]
+        return merge(met, bounds=bounds, res=resolution)[0]
+
+
+def test_torchgeo_pairs_images_and_masks_by_their_place(results, tmp_path):
+    """torchgeo itself is left out of the tests: with lightning, kornia and torchvision it is several times lobate's size.
+
+    A sample of ``Images & Masks`` is the same ground in both folders, so this is the layout that it documents.
+    """
     export_dataset(results, tmp_path / "out", NAMES)
-    images = type("Images", (datasets.RasterDataset,), {"filename_glob": "*.tif"})
-    masks = type("Masks", (datasets.RasterDataset,), {"filename_glob": "*.tif", "is_image": False})
-    both = images(str(tmp_path / "out/training/images")) & masks(str(tmp_path / "out/training/masks"))
-    sample = both[both.bounds]
-    assert (np.asarray(sample["mask"]).squeeze() == np.load(results / "patches/T.npy")[0, ..., 3]).all()
+    patches = np.load(results / "patches/T.npy")
+    for side, number, height in (("training", 0, SIDE), ("validation", 1, SIDE - 8), ("test", 0, SIDE)):
+        folder = tmp_path / "out" / side
+        with rasterio.open(next((folder / "images").rglob("*.tif"))) as image:
+            bounds = image.bounds
+        sample = {part: torchgeo_sample(folder / part, bounds) for part in ("images", "masks")}
+        assert (sample["images"] == np.moveaxis(patches[number, :height, :, :3], -1, 0)).all()
+        assert (sample["masks"] == patches[number, :height, :, 3]).all()
+    assert 'filename_glob = "*.tif"' in USE
