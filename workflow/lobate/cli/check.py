@@ -20,6 +20,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 from shapely import STRtree, box
 
+from lobate.cli.archive_account import account_mistakes
 from lobate.cli.named_files import named_files, named_outlines
 from lobate.cli.result_names import clash
 from lobate.cli.same_mistakes import once_for_each_cause
@@ -46,12 +47,12 @@ PATHS_ARE_RELATIVE = (
 
 
 def check_config(
-    config: Mapping[str, Any], files: Sequence[str | Path] = (), *, undrawn: bool = False
+    config: Mapping[str, Any], files: Sequence[str | Path] = (), *, undrawn: bool = False, account: bool = False
 ) -> tuple[Region, list[str]]:
     """Check a configuration and the files it names; return its settings and the files that may still be missing.
 
-    ``files``: where the configuration comes from. Mistakes in settings and in files come together. Raises UserErrors with
-    all of them.
+    ``files``: where the configuration comes from. ``account``: that of the archive, too. Mistakes in settings and in files
+    come together. Raises UserErrors with all of them.
     """
     region, mistakes = parse_rest(config)
     if region is None:
@@ -61,6 +62,7 @@ def check_config(
         missing = check_region(region, undrawn=undrawn)
     except UserErrors as more:
         mistakes = sorted({*mistakes, *more.messages})
+    mistakes += account_mistakes(region) if account else ()
     if mistakes:
         raise UserErrors([*mistakes, *_place_of_paths(region, files)])
     return region, missing
@@ -102,15 +104,12 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
             fold = region.labels.fold_field if name.startswith("labels.") else None
             mistakes += [f"Setting {name}: {mistake}" for mistake in _outline_mistakes(outlines, fold, tiles)]
     mistakes += _name_mistakes(region)
-    if region.patches.split.method == "field" and not region.labels.fold_field:
-        mistakes.append(
-            "Setting patches.split.method is field, but labels.fold_field does not name a field of the outlines. Name it."
-        )
-    test = region.patches.split.test
-    if test and test.method == "field" and not region.labels.fold_field:
-        mistakes.append(
-            "Setting patches.split.test.method is field, but labels.fold_field does not name a field of the outlines. Name it."
-        )
+    split = region.patches.split
+    for setting, sides in (("patches.split", split), ("patches.split.test", split.test)):
+        if sides and sides.method == "field" and not region.labels.fold_field:
+            mistakes.append(
+                f"Setting {setting}.method is field, but labels.fold_field does not name a field of the outlines. Name it."
+            )
     mistakes += [f"Setting labels.removed: {mistake}" for mistake in _removed_mistakes(region.labels.removed)]
     mistakes += [f"Setting labels.complete: {mistake}" for mistake in _area_mistakes(region.labels.complete)]
     mistakes += [
@@ -425,11 +424,9 @@ def _grid(scene: Path, region: Region) -> Grid:
     from lobate.imagery.reading.scene import SceneRequest
     from lobate.imagery.reading.scenes import check_size, read_scene
 
+    imagery = region.imagery
     wanted = SceneRequest(
-        tuple(region.imagery.bands),
-        region.imagery.offset,
-        needs_classes=False,
-        band_order=tuple(region.imagery.band_order or ()),
+        tuple(imagery.bands), imagery.offset, False, imagery.quantification, tuple(imagery.band_order or ())
     )
     contents = read_scene(scene, wanted)
     if contents.grid:

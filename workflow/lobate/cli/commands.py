@@ -118,17 +118,17 @@ def check(*config: Path) -> int:
     config
         Configuration of the region; of several files, later ones override earlier ones.
     """
+    from lobate.cli.archive_account import account_note
     from lobate.cli.check import PATHS_ARE_RELATIVE, check_config, outlines_of_models, outlines_without_patches
     from lobate.cli.estimate import estimate_run, format_estimate
     from lobate.settings.load import read_files
 
-    region, missing = check_config(read_files(config), config)
+    region, missing = check_config(read_files(config), config, account=True)
     files = "the files that exist" if missing else "the files it names"
     sys.stdout.write(f"The configuration of region {region.region} and {files} are in order.\n")
     sys.stdout.write("".join(f"Still to come: {file}\n" for file in missing))
-    sys.stdout.write(
-        "".join(f"Note: {note}\n" for note in (*outlines_without_patches(region), *outlines_of_models(region)))
-    )
+    notes = [*outlines_without_patches(region), *outlines_of_models(region), account_note(region)]
+    sys.stdout.write("".join(f"Note: {note}\n" for note in notes if note))
     if any(not file.resolve().is_relative_to(Path.cwd()) for file in config):
         sys.stdout.write(f"Note: {PATHS_ARE_RELATIVE.format(Path.cwd())}\n")
     sys.stdout.write(format_estimate(estimate_run(region), region))
