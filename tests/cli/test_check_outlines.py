@@ -22,7 +22,7 @@ def test_an_encoding_that_nothing_names_is_asked_for_with_the_setting(outline_on
     Path("h.cpg").unlink()
     file = {"path": "h.shp", "id_field": "名称", "where": {"名称": "冰川一"}}
     with pytest.raises(
-        UserErrors, match=r"labels\.positives\[0\]: The vector file h\.shp has text that is no UTF-8.*encoding"
+        UserErrors, match=r"labels\.positives\[0\]: The file h\.shp has text that is no UTF-8.*encoding"
     ):
         check_region(region(labels={"positives": [file]}))
     check_region(region(labels={"positives": [file | {"encoding": "GBK"}]}))

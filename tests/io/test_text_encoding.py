@@ -6,11 +6,13 @@ import csv
 import json
 import subprocess
 import sys
+import zipfile
+from types import SimpleNamespace
 
 import geopandas as gpd
 import pyogrio
 import pytest
-from shapely.geometry import box
+from shapely.geometry import Point, box
 from tests.labels.conftest import UTM, square, write_image
 
 from lobate.errors import UserError
@@ -18,12 +20,16 @@ from lobate.inventory.attributes import INVENTORY, to_schema
 from lobate.inventory.compare import read_inventory
 from lobate.inventory.decisions import read_decisions
 from lobate.inventory.formats import write_csv, write_geojson, write_parquet, write_shapefile
+from lobate.inventory.published_ids import read_published
 from lobate.inventory.sources import read_source
+from lobate.io.digest import content_digest
 from lobate.io.features import read_drawn, read_features
 from lobate.io.text_encoding import codec_of
 from lobate.io.vector import read_polygons, write_layers
 from lobate.labels.clean_labels import clean_labels
 from lobate.labels.outlines import read_outlines
+from lobate.labels.table import read_removed
+from lobate.mapping.accuracy.response import read_answers
 from lobate.settings.base import PolygonFile
 from lobate.settings.inventory import OtherInventory
 
@@ -276,3 +282,137 @@ def test_settings_are_read_without_the_libraries_of_arrays_and_outlines():
     code = f"import sys, lobate.settings.load; sys.exit(' '.join(sorted({{*{heavy}}} & {{*sys.modules}})) or 0)"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+PLACES = [SimpleNamespace(unit="p1", lon=80.0, lat=36.0), SimpleNamespace(unit="p2", lon=80.1, lat=36.0)]
+
+
+def answers(path):
+    """The imagery that answers name, in the order of ``TEXTS``."""
+    sample = SimpleNamespace(name="sample", places=PLACES, squares=[])
+    return tuple(
+        sorted(read_answers(path, sample).imagery, key=lambda text: text in [names[1] for names in TEXTS.values()])
+    )
+
+
+def write_answers(folder, encoding, *, cpg):
+    """Answers exported from QGIS as Shapefiles, a folder of three."""
+    folder.mkdir()
+    words = {"unit": ["p1", "p2"], "answer": ["yes", "no"], "sample": ["sample"] * 2, "imagery": list(TEXTS[encoding])}
+    points = [Point(place.lon, place.lat) for place in PLACES]
+    pyogrio.write_dataframe(
+        gpd.GeoDataFrame(words, geometry=points, crs=4326), folder / "places.shp", encoding=encoding
+    )
+    for layer in ("squares", "landforms"):
+        nothing = gpd.GeoDataFrame({name: [""] for name in words}, geometry=[SHAPES[0]], crs=UTM).to_crs(4326)[:0]
+        pyogrio.write_dataframe(nothing, folder / f"{layer}.shp", geometry_type="Polygon")
+    for file in folder.glob("*.cpg"):
+        file.unlink()
+    if cpg:
+        (folder / "places.cpg").write_text(cpg)
+    return folder
+
+
+def published(path, encoding, suffix):
+    """A published inventory as a colleague gives it back: its countries in an encoding of theirs."""
+    fields = {"id": ["a", "b"], "longitude": [80.0, 80.1], "latitude": [36.0, 36.0], "country": TEXTS[encoding]}
+    frame = gpd.GeoDataFrame(fields, geometry=SHAPES, crs=UTM).to_crs(4326)
+    file = path.with_suffix(suffix)
+    if suffix == ".geojson":
+        file.write_bytes(frame.to_json(ensure_ascii=False).encode(encoding))
+        return file
+    pyogrio.write_dataframe(frame, path.with_suffix(".shp"), encoding=encoding)
+    path.with_suffix(".cpg").unlink()
+    if suffix == ".zip":
+        with zipfile.ZipFile(file, "w") as archive:
+            for part in sorted(path.parent.glob(f"{path.stem}.*")):
+                if part != file:
+                    archive.write(part, part.name)
+                    part.unlink()
+    return file
+
+
+def countries(path):
+    return tuple(read_published(path)["country"])
+
+
+@pytest.mark.parametrize("suffix", [".shp", ".geojson", ".zip"])
+@pytest.mark.parametrize("encoding", CANNOT_KNOW)
+def test_a_published_inventory_is_asked_about_and_a_cpg_answers(tmp_path, encoding, suffix):
+    path = published(tmp_path / "was", encoding, suffix)
+    before = content_digest(path)
+    with pytest.raises(UserError, match=r"was\.\w+ has text that is no UTF-8.*into was\.cpg beside it") as caught:
+        countries(path)
+    assert "\n" not in str(caught.value)
+    (tmp_path / "was.cpg").write_text(encoding)
+    assert countries(path) == TEXTS[encoding]
+    assert content_digest(path) != before
+
+
+@pytest.mark.parametrize("encoding", CANNOT_KNOW)
+def test_answers_to_a_sample_are_asked_about_and_a_cpg_answers(tmp_path, encoding):
+    folder = write_answers(tmp_path / "answers", encoding, cpg=None)
+    with pytest.raises(UserError, match=r"has text that is no UTF-8.*into the \.cpg beside each Shapefile in it"):
+        answers(folder)
+    (folder / "places.cpg").write_text(encoding)
+    assert {*answers(folder)} == {*TEXTS[encoding]}
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".kml", ".tab", ".csv"])
+@pytest.mark.parametrize("encoding", CANNOT_KNOW)
+def test_a_cpg_names_the_encoding_of_any_format(tmp_path, encoding, suffix):
+    """In decisions too, which have no setting for it."""
+    path = tmp_path / f"decided{suffix}"
+    frame = gpd.GeoDataFrame(
+        {"status": ["rejected", "accepted"], "remark": TEXTS[encoding]}, geometry=SHAPES, crs=UTM
+    ).to_crs(4326)
+    if suffix == ".tab":
+        pyogrio.write_dataframe(frame, path, driver="MapInfo File", encoding=encoding)
+    elif suffix == ".csv":
+        rows = zip(frame.geometry.to_wkt(), frame["status"], frame["remark"], strict=True)
+        lines = [f'"{outline}",{status},{remark}' for outline, status, remark in rows]
+        path.write_bytes("\n".join(["WKT,status,remark", *lines, ""]).encode(encoding))
+        path.with_suffix(".prj").write_text(frame.crs.to_wkt("WKT1_ESRI"))
+    elif suffix == ".kml":
+        pyogrio.write_dataframe(frame, path, driver="LIBKML")
+        text = path.read_text("utf-8").replace(' encoding="UTF-8"', "")
+        path.write_bytes(text.encode(encoding))
+    else:
+        path.write_bytes(frame.to_json(ensure_ascii=False).encode(encoding))
+    with pytest.raises(UserError, match=r"has text that is no UTF-8.*into decided\.cpg beside it"):
+        read_decisions(path)
+    before = content_digest(path)
+    path.with_suffix(".cpg").write_text(encoding)
+    assert {*read_decisions(path)["remark"]} == {*TEXTS[encoding]}
+    assert content_digest(path) != before
+
+
+def test_the_cpg_of_a_shapefile_does_not_spoil_a_geojson_of_the_same_name(tmp_path):
+    """QGIS exports both beside each other, and the text of the second is UTF-8."""
+    shapefile(tmp_path / "a.shp", "ISO-8859-1", cpg="ISO-8859-1")
+    path = text_file(tmp_path / "a.geojson", "UTF-8")
+    assert labels(path) == TEXTS["UTF-8"]
+
+
+@pytest.mark.parametrize(
+    ("cpg", "why"), [("klingon", "a.cpg says klingon, which is no encoding"), ("ascii", "does not fit it")]
+)
+def test_a_cpg_beside_another_format_that_is_wrong_is_told(tmp_path, cpg, why):
+    path = text_file(tmp_path / "a.geojson", "GBK")
+    (tmp_path / "a.cpg").write_text(cpg)
+    with pytest.raises(UserError, match=why):
+        labels(path)
+    assert labels(path, "GBK") == TEXTS["GBK"]  # the setting goes before it
+
+
+@pytest.mark.parametrize("encoding", [*TEXTS, "utf-8-sig", "utf-16"])
+def test_a_list_of_removed_outlines_may_have_any_encoding(tmp_path, encoding):
+    first, second = TEXTS.get(encoding, TEXTS["UTF-8"])
+    path = tmp_path / "removed.csv"
+    path.write_bytes(f"id,reason\r\n{first},{second}\r\n".encode(encoding))
+    if encoding in CANNOT_KNOW:
+        with pytest.raises(UserError, match=r"removed\.csv has text that is no UTF-8.*removed\.cpg") as caught:
+            read_removed(path)
+        assert f"{first},{second} in" in str(caught.value) or first in str(caught.value)
+        path.with_suffix(".cpg").write_text(encoding)
+    assert read_removed(path) == {first: second}

@@ -1,6 +1,6 @@
 """The files beside a raster or a vector file that GDAL reads with it: they are found by their names.
 
-No library is asked, because a plan looks at thousands of files. A test compares with what the libraries read.
+A .cpg beside a vector file or a list names the encoding of its text (`text_encoding`). No library is asked, because a plan looks at thousands of files. A test compares with what the libraries read.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ APPENDED = (".aux.xml", ".msk", ".ovr")
 """Side files named after the whole name, ``T.tif.msk``. They may have such files too, ``T.tif.msk.ovr``."""
 MAX_APPENDED = 3
 SHAPEFILE = (".shp", ".shx", ".dbf", ".prj", ".cpg")
-MAPINFO = (".tab", ".dat", ".map", ".id", ".ind", ".dbf", ".tda", ".tin", ".tma")
+MAPINFO = (".tab", ".dat", ".map", ".id", ".ind", ".dbf", ".tda", ".tin", ".tma", ".cpg")
 VECTOR_FAMILIES = {
     **dict.fromkeys((".shx", ".dbf"), SHAPEFILE),
     ".tab": MAPINFO,
-    **dict.fromkeys((".mif", ".mid"), (".mif", ".mid")),
-    **dict.fromkeys((".csv", ".tsv", ".psv"), (".csvt", ".prj")),
+    **dict.fromkeys((".mif", ".mid"), (".mif", ".mid", ".cpg")),
+    **dict.fromkeys((".csv", ".tsv", ".psv"), (".csvt", ".prj", ".cpg")),
+    **dict.fromkeys((".geojson", ".geojsonl", ".geojsons", ".kml", ".zip"), (".cpg",)),
 }
 """Suffixes beside a vector file of several parts, by its own suffix. The digest has a family of its own for .shp."""
 GRID_PARTS = (".hdr", ".prj", ".clr", ".stx", ".sta", ".ige", ".rrd", ".aux", ".sgrd", ".mgrd", ".sdat")
@@ -91,7 +92,8 @@ def _spellings(
 def _replacing(suffix: str) -> tuple[str, ...]:
     """Return the suffixes that may stand in the place of a file's own suffix, such as the world files' ``.tfw``."""
     world = (f".{suffix[1:2]}{suffix[-1:]}w", f"{suffix}w", ".wld") if len(suffix) > 1 else (".wld",)
-    return VECTOR_FAMILIES.get(suffix) or tuple(dict.fromkeys((*world, ".tab", *GRID_PARTS)))
+    named = (".cpg",) if suffix == ".json" else ()
+    return VECTOR_FAMILIES.get(suffix) or tuple(dict.fromkeys((*world, ".tab", *GRID_PARTS, *named)))
 
 
 def _fitting(path: Path, parts: list[str]) -> list[str]:
@@ -101,7 +103,7 @@ def _fitting(path: Path, parts: list[str]) -> list[str]:
     head = _head(path)
     if PLACED.match(head):
         return [part for part in parts if part not in GRID_PARTS and not part.startswith("..")]
-    return [] if COMPLETE.match(head) else parts
+    return [part for part in parts if part == ".cpg"] if COMPLETE.match(head) else parts
 
 
 def _head(path: Path) -> bytes:

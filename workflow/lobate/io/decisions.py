@@ -39,7 +39,7 @@ REJECTED_FOLD = "rejected in the review"
 """Value of the field fold for rejected outlines: they have no fold of their own, and are always training data."""
 CANDIDATE = re.compile(r"candidate_r(\d+)_\d+")
 """Name of a candidate of mining, with its round."""
-NAME_ENCODING = "Choose the encoding in QGIS (Layer Properties > Source) and save the layer as GeoPackage"
+NAME_ENCODING = "Save it as GeoPackage in QGIS, which shows its encoding in Layer Properties > Source"
 VIEW_HEADER = "outlines out of a decisions file, as status and hexadecimal WKB\n"
 """First line of a view's text file, whatever the format of the decisions file."""
 

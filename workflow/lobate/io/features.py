@@ -29,7 +29,16 @@ from lobate.io.look import MAPINFO, SHAPEFILE, Declaration, look
 from lobate.io.parquet import readable_parquet
 from lobate.io.polygons import POLYGONAL, polygonal
 from lobate.io.text_copy import in_utf8
-from lobate.io.text_encoding import RAW, UTF8, codec_of, decoded, encoding_error, shapefile_codec
+from lobate.io.text_encoding import (
+    RAW,
+    UTF8,
+    Claim,
+    claimed_codec,
+    codec_of,
+    cpg_claim,
+    decoded,
+    shapefile_codec,
+)
 from lobate.io.values import ATTRIBUTE_GEOMETRY, shown_name
 from lobate.io.vector import READ_ERRORS, check_complexity, layer_types, readable_path, unwrap_single
 
@@ -74,6 +83,8 @@ class VectorSource:
     name: str
     encoding: str | None = None
     remedy: str = NAME_ENCODING
+    beside: Claim | None = None
+    """What a .cpg beside the file says of its encoding."""
 
     @cached_property
     def layers(self) -> list[str]:
@@ -186,7 +197,7 @@ class VectorSource:
         """Return the codec of the text where GDAL must not decode it, None for UTF-8."""
         if declared.driver == SHAPEFILE or self.path.suffix.lower() == ".shp":
             file = self.path / f"{layer or self.layers[0]}.shp" if self.path.is_dir() else self.path
-            return shapefile_codec(file, self.encoding, self.remedy)
+            return shapefile_codec(file, self.encoding, self.remedy, self.beside)
         if declared.driver == MAPINFO and self.path.is_file():
             with self.path.open("rb") as file_:
                 charset = CHARSET.search(file_.read(512))
@@ -194,15 +205,8 @@ class VectorSource:
         return None
 
     def _named_codec(self, error: UnicodeDecodeError) -> str:
-        codec = self.encoding and codec_of(self.encoding)
-        if not codec or codec == UTF8:
-            why = (
-                "nothing in it says which encoding it has"
-                if not codec
-                else f"the setting says {self.encoding}, which does not fit it"
-            )
-            raise encoding_error(self.name, [bytes(error.object)], why, self.remedy)
-        return codec
+        claim = Claim(self.encoding, "the setting") if self.encoding else self.beside
+        return claimed_codec(self.name, claim, [bytes(error.object)], self.remedy)
 
     def _where(self, layer: str | None) -> str:
         return self.name + (f", layer {layer}" if layer else "")
@@ -226,6 +230,11 @@ class VectorSource:
         )
 
 
+def cpg_name(path: Path) -> str:
+    """Return what the .cpg is called that names the encoding of a file; in a folder of Shapefiles, each has one."""
+    return "the .cpg beside each Shapefile in it" if path.is_dir() else f"{path.stem}.cpg beside it"
+
+
 @contextmanager
 def opened_source(
     path: str | Path, encoding: str | None = None, remedy: str = NAME_ENCODING, *, attributes: bool = True
@@ -236,10 +245,14 @@ def opened_source(
     """
     if not Path(path).exists():
         raise UserError(f"The vector file {path} does not exist. Check the path in the configuration.")
+    beside, remedy = cpg_claim(Path(path)), f"{remedy}, or write its name into {cpg_name(Path(path))}"
     with readable_path(Path(path)) as readable:
         try:
-            with readable_parquet(readable) as known, in_utf8(known, encoding, remedy, ask=attributes) as copy:
-                yield VectorSource(copy, str(path), encoding, remedy)
+            with (
+                readable_parquet(readable) as known,
+                in_utf8(known, encoding, remedy, beside, ask=attributes) as copy,
+            ):
+                yield VectorSource(copy, str(path), encoding, remedy, beside)
         except UserError as error:
             error.args = (str(error).replace(str(readable), str(path)),)
             raise

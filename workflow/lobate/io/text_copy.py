@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lobate.io.text_encoding import UTF8, codec_of, encoding_error
+from lobate.io.text_encoding import UTF8, Claim, claimed_codec, codec_of, encoding_error
 
 CHUNK_BYTES = 2**20
 HEAD_BYTES = 512
@@ -24,13 +24,15 @@ READ_BY_GDAL = (UTF8, "ascii", "iso8859-1")
 
 
 @contextmanager
-def in_utf8(path: Path, named: str | None, remedy: str, *, ask: bool = True) -> Iterator[Path]:
+def in_utf8(
+    path: Path, named: str | None, remedy: str, beside: Claim | None = None, *, ask: bool = True
+) -> Iterator[Path]:
     """Yield a text file in UTF-8: ``path`` itself, or a copy of it from the encoding that is ``named``, or that it declares.
 
-    Other files are yielded as they are. Raises UserError for text that is no UTF-8, with no name for its encoding; without
+    ``beside``: what a .cpg says, for text that is no UTF-8. Other files are yielded as they are. Raises UserError for text that is no UTF-8, with no name for its encoding; without
     ``ask``, whose text nobody reads, such a file is yielded as it is.
     """
-    codec = _codec(path, named, remedy, ask=ask)
+    codec = _codec(path, named, remedy, beside, ask=ask)
     if codec is None:
         yield path
         return
@@ -38,7 +40,7 @@ def in_utf8(path: Path, named: str | None, remedy: str, *, ask: bool = True) -> 
         yield _copy(path, Path(folder), codec)
 
 
-def _codec(path: Path, named: str | None, remedy: str, *, ask: bool) -> str | None:
+def _codec(path: Path, named: str | None, remedy: str, beside: Claim | None, *, ask: bool) -> str | None:
     """Return the codec from which a copy is needed, None for none."""
     if not path.is_file() or path.suffix.lower() not in TEXT_FILES:
         return None
@@ -58,7 +60,10 @@ def _codec(path: Path, named: str | None, remedy: str, *, ask: bool) -> str | No
     if codec and codec not in READ_BY_GDAL:
         return codec if _flaw(path, codec) is None else None  # GDAL's error names the place
     if ask and codec in (None, UTF8) and (line := _flaw(path, UTF8)) is not None:
-        raise encoding_error(path, [line], "nothing in it says which encoding it has", f"{remedy}, or save it as UTF-8")
+        codec = claimed_codec(path, beside, [line], remedy)
+        if (line := _flaw(path, codec)) is not None:
+            raise encoding_error(path, [line], f"the .cpg beside it says {codec}, which does not fit it", remedy)
+        return codec
     return None
 
 

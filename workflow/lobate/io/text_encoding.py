@@ -1,7 +1,9 @@
 """The encoding of text in vector files: as the file says, as its owner says, or UTF-8 where the bytes are UTF-8.
 
-Shapefiles, MapInfo files and CSV hold bytes of any code page. A Shapefile names it in its .cpg, or by a number in its .dbf
-(language driver id). Bytes that are no UTF-8, with neither, could be any of dozens: the owner is asked.
+Shapefiles, MapInfo files, CSV and other text hold bytes of any code page. A .cpg beside any file that a person brings names
+it: ``names.csv`` has ``names.cpg``. It is Esri's for Shapefiles, which may also say it by a number in their .dbf
+(language driver id). A setting goes before both. Bytes that are no UTF-8, without any of these, could be any of dozens:
+the owner is asked. Beside another format than Shapefile, a .cpg speaks only of text that is no UTF-8, because it may be that of a Shapefile of the same name.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from lobate.errors import UserError
 
@@ -40,10 +43,56 @@ LANGUAGE_DRIVERS = {
     **{4: 10000, 36: 860, 103: 861, 200: 1250, 201: 1251, 202: 1254, 203: 1253, 204: 1257},
 }
 """Language driver id of a .dbf -> code page (after Esri and GDAL). 87, "the system's", says nothing about another system."""
+NAMED_BESIDE = (
+    ".csv", ".tsv", ".psv", ".json", ".geojson", ".geojsonl", ".geojsons", ".kml", ".zip", ".tab", ".mif", ".mid",
+)  # fmt: skip
+"""Endings of the files, besides Shapefiles, whose encoding a .cpg names; `beside` knows them too."""
+MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 MULTI_BYTE = (932, 936, 949, 950)
 ASCII = b"Az09"
 BLOCK_BYTES = 2**24
 MAX_SHOWN = 30
+
+
+class Claim(NamedTuple):
+    """An encoding that is named for a file, and where: in "the setting", or in the name of a .cpg."""
+
+    encoding: str
+    source: str
+
+
+def cpg_claim(path: Path) -> Claim | None:
+    """Return what the .cpg beside a file of text or a zip says, None without one; a Shapefile's is read with it."""
+    cpg = _beside(path, ".cpg") if path.suffix.lower() in NAMED_BESIDE and path.is_file() else None
+    text = cpg.read_text(encoding=RAW).strip() if cpg else ""
+    return Claim(text, cpg.name) if cpg and text else None
+
+
+def read_text(path: Path, remedy: str) -> str:
+    """Return the text of a file: in UTF-8 or UTF-16 with a mark, else in UTF-8, else as the .cpg beside it says.
+
+    Raises OSError, and EncodingError for text of which nothing says the encoding.
+    """
+    text = path.read_bytes()
+    codec = next((codec for mark, codec in MARKS.items() if text.startswith(mark)), UTF8)
+    if (found := decoded(text, codec, may_be_cut=False)) is not None:
+        return found.replace("\r\n", "\n").replace("\r", "\n")
+    words = text.splitlines()
+    named = claimed_codec(path, cpg_claim(path), words, remedy)
+    return text.decode(named).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def claimed_codec(path: Path | str, claim: Claim | None, texts: Iterable[bytes], remedy: str) -> str:
+    """Return the codec that is claimed for texts that are no UTF-8. Raises EncodingError without one, and where it does not fit."""
+    texts = [*texts]
+    if claim is None:
+        raise encoding_error(path, texts, "nothing in it says which encoding it has", f"{remedy}, or save it as UTF-8")
+    codec = codec_of(claim.encoding)
+    wrong = [text for text in texts if codec is None or decoded(text, codec, may_be_cut=False) is None]
+    if codec is None or wrong:
+        flaw = "does not fit it" if codec else "is no encoding"
+        raise encoding_error(path, wrong, f"{claim.source} says {claim.encoding}, which {flaw}", remedy)
+    return codec
 
 
 def codec_of(name: str) -> str | None:
@@ -81,18 +130,19 @@ def decoded(text: bytes, codec: str, *, may_be_cut: bool) -> str | None:
         return None
 
 
-def shapefile_codec(path: Path, named: str | None, remedy: str) -> str:
+def shapefile_codec(path: Path, named: str | None, remedy: str, beside: Claim | None = None) -> str:
     """Return the codec of a Shapefile's text: the ``named`` one, its .cpg's, its .dbf's, or UTF-8 where its bytes are UTF-8.
 
-    Raises UserError for text that is in none of them; ``remedy`` says how the owner can name an encoding.
+    ``beside`` is the claim of a .cpg beside the zip in which it lies. Raises UserError for text that is in none of them; ``remedy`` says how the owner can name an encoding.
     """
     dbf, cpg = (_beside(path, suffix) for suffix in (".dbf", ".cpg"))
     texts = [] if dbf is None else [*_texts_beyond_ascii(dbf)]
     if not texts:
         return UTF8
     says = cpg.read_text(encoding=RAW).strip() if cpg else ""
+    outer = beside.encoding if beside and not says else ""
     page = 0 if dbf is None else LANGUAGE_DRIVERS.get(_language_driver(dbf), 0)
-    claims = [(named, "the setting"), (says, cpg.name if cpg else "")]
+    claims = [(named, "the setting"), (says, cpg.name if cpg else ""), (outer, beside.source if beside else "")]
     for claim, source in claims:
         if claim and (codec := codec_of(claim)):
             _check_claim(path, texts, codec, f"{source} says {claim}", remedy)
@@ -106,7 +156,7 @@ def shapefile_codec(path: Path, named: str | None, remedy: str) -> str:
     unknown = (
         f"{cpg.name} says {says}, which is no encoding" if cpg and says else "nothing beside it or in it says which"
     )
-    raise encoding_error(path, [text for text, _ in texts], unknown, f"{remedy}, or write it into {path.stem}.cpg")
+    raise encoding_error(path, [text for text, _ in texts], unknown, remedy)
 
 
 class EncodingError(UserError):
@@ -119,7 +169,7 @@ def encoding_error(path: Path | str, texts: Iterable[bytes], why: str, remedy: s
     read = {name: decoded(first[:MAX_SHOWN], codec, may_be_cut=True) for name, codec in GUESSES.items()}
     shown = ", ".join(f"{text} in {name}" for name, text in read.items() if text and text.isprintable())
     return EncodingError(
-        f"The vector file {path} has text that is no UTF-8, and {why}. {remedy}."
+        f"The file {path} has text that is no UTF-8, and {why}. {remedy}."
         + (f" Its first such text reads {shown}." if shown else "")
     )
 
@@ -127,7 +177,7 @@ def encoding_error(path: Path | str, texts: Iterable[bytes], why: str, remedy: s
 def _check_claim(path: Path, texts: list[tuple[bytes, bool]], codec: str, claim: str, remedy: str) -> None:
     wrong = [text for text, full in texts if decoded(text, codec, may_be_cut=full) is None]
     if wrong:
-        raise encoding_error(path, wrong, f"{claim}, which does not fit it", f"{remedy}, or correct {path.stem}.cpg")
+        raise encoding_error(path, wrong, f"{claim}, which does not fit it", remedy)
 
 
 def _fits(texts: list[tuple[bytes, bool]], codec: str) -> bool:

@@ -20,6 +20,7 @@ import shapely
 from lobate.errors import UserError
 from lobate.io.filekind import check_kind
 from lobate.io.spreadsheet import restore_formulas
+from lobate.io.text_encoding import read_text
 from lobate.io.values import comparable
 from lobate.io.vector import geodesic_measures
 
@@ -92,7 +93,7 @@ def read_removed(path: Path) -> dict[str, str]:
     """
     check_kind(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, f"Write its encoding, for instance GBK or CP1251, into {path.stem}.cpg beside it")
         separator = max(",;\t", key=text.partition("\n")[0].count)
         table = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, sep=separator)
     except (OSError, ValueError) as error:

@@ -19,6 +19,7 @@ from lobate.errors import UserError
 from lobate.io.atomic import atomic_write
 from lobate.io.filekind import check_kind
 from lobate.io.grid import LONLAT, Grid, transform_points
+from lobate.io.text_encoding import read_text
 from lobate.io.vector import write_layers
 from lobate.labels.annotations import coco, pixel_json, yolo
 from lobate.labels.annotations.annotation import Annotation, Annotations, parsed
@@ -87,7 +88,7 @@ def read_annotations(source: Path) -> Annotations:
 
 def _read_json(file: Path) -> Annotations:
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = json.loads(read_text(file, f"Write the name of its encoding into {file.stem}.cpg beside it"))
     except (ValueError, OSError, RecursionError) as error:
         raise UserError(f"{file} cannot be read as JSON: {error}. Export the annotations again.") from None
     for recognises, read in READERS:
