@@ -22,14 +22,26 @@ def different_grids(products, folder):
     ], "different grids"
 
 
-def float_reflectance(products, folder):
+def tags_of_no_reflectance(products, folder):
     reflectance = (products.ground() / 10000).astype(np.float32)
     described = {"descriptions": ["B04", "B03", "B02"], "scales": [0.5] * 3, "offsets": [0.0] * 3}
     return [products.write_raster(folder / "scene.tif", reflectance, **described)], "float32"
 
 
-def float_bands_in_a_product(products, folder):
-    return [products.write_safe(folder, (products.ground() / 10000).astype(np.float32), suffix=".tif")], "float32"
+def per_cent_without_a_unit(products, folder):
+    numbers = (products.ground() / 100).astype(np.float32)
+    return [products.write_raster(folder / "scene.tif", numbers)], "imagery.quantification"
+
+
+def per_cent_in_a_product(products, folder):
+    """The product's metadata are about the integers that were there."""
+    return [products.write_safe(folder, (products.ground() / 100).astype(np.float32), suffix=".tif")], "no ground is"
+
+
+def complex_numbers(products, folder):
+    numbers = products.ground().astype(np.complex64)
+    described = {"descriptions": ["B04", "B03", "B02"], "scales": [0.0001] * 3, "offsets": [0.0] * 3}
+    return [products.write_raster(folder / "scene.tif", numbers, **described)], "complex64"
 
 
 def all_nodata(products, folder):
@@ -95,7 +107,7 @@ def nothing_there(products, folder):
 
 
 BAD = [
-    no_crs, different_grids, float_reflectance, float_bands_in_a_product, all_nodata, all_cloud, truncated_band,
+    no_crs, different_grids, tags_of_no_reflectance, per_cent_without_a_unit, per_cent_in_a_product, complex_numbers, all_nodata, all_cloud, truncated_band,
     truncated_classification, truncated_zip, zip_without_a_band, zip_that_escapes, no_classification, unknown_offset,
     too_cloudy, damaged_metadata, nothing_there,
 ]  # fmt: skip

@@ -206,13 +206,6 @@ def test_a_truncated_band_is_a_mistake_that_names_it(products, tmp_path, suffix)
     assert not list(tmp_path.glob("image*"))
 
 
-def test_floating_point_reflectance_is_a_mistake(products, tmp_path):
-    reflectance = (products.ground() / 10000).astype(np.float32)
-    scene = products.write_raster(tmp_path / "scene.tif", reflectance)
-    with pytest.raises(UserError, match=r"float32.*uint16"):
-        products.compose(scene, tmp_path / "image.tif", offset="none")
-
-
 def test_a_raster_without_crs_is_a_mistake(products, tmp_path):
     scene = products.write_safe(tmp_path, products.ground() + 1000, crs=None, suffix=".tif")
     with pytest.raises(UserError, match="no coordinate reference system"):

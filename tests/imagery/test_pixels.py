@@ -55,11 +55,32 @@ def test_a_file_that_leads_elsewhere_is_not_opened(products, tmp_path, kind):
 def test_all_of_a_scene_is_closed_when_it_cannot_be_opened(products, tmp_path):
     scene = products.write_safe(tmp_path, products.ground() + 1000, suffix=".tif")
     [classes] = scene.rglob("*_SCL_20m.tif")
-    products.write_raster(classes, np.ones((20, 30), np.float32), metres=20.0)
+    products.write_raster(classes, np.ones((20, 30), np.complex64), metres=20.0)
     pixels = opened(scene)
-    with pytest.raises(UserError, match=r"SCL_20m\.tif, band 1, holds float32 numbers"), pixels:
+    with pytest.raises(UserError, match=r"SCL_20m\.tif, band 1, holds other numbers"), pixels:
         pass
     assert all(dataset.closed for dataset in pixels._open.values())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_classes_may_be_of_any_type(products, tmp_path, dtype):
+    """A file has one type for all its bands: with reflectance as floating point, the classes are too."""
+    scene = products.write_safe(tmp_path, products.ground() + 1000, suffix=".tif")
+    [classes] = scene.rglob("*_SCL_20m.tif")
+    numbers = np.full((20, 30), 4, dtype)
+    numbers[0], numbers[1] = 9, np.nan if dtype.startswith("float") else 0
+    products.write_raster(classes, numbers, metres=20.0)
+    with opened(scene, avoided_rim_m=0) as pixels:
+        assert pixels.rows(0, 6)[1][:, 0].tolist() == [MASKED] * 4 + [CLEAR] * 2
+
+
+def test_mixed_classes_are_a_mistake(products, tmp_path):
+    """Bilinear resampling makes 8.5 of cloud (9) and cloud (8), and 6.5 of cloud (9) and vegetation (4)."""
+    scene = products.write_safe(tmp_path, products.ground() + 1000, suffix=".tif")
+    [classes] = scene.rglob("*_SCL_20m.tif")
+    products.write_raster(classes, np.full((20, 30), 6.5, np.float32), metres=20.0)
+    with pytest.raises(UserError, match=r"SCL_20m\.tif, band 1, holds other numbers"), opened(scene) as pixels:
+        pixels.rows(0, 6)
 
 
 def test_a_pixel_is_seen_where_every_band_has_a_number(products, tmp_path):

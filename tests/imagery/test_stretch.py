@@ -16,7 +16,6 @@ from lobate.imagery.reading.calibration import Calibration
 from lobate.imagery.stretch import (
     Range,
     apply_lut,
-    check_dtype,
     lookup_table,
     ranges_view,
     read_ranges,
@@ -107,9 +106,3 @@ def test_signed_numbers_and_other_nodata():
     values = np.empty((1, 4), np.uint8)
     apply_lut(table, numbers, values)
     assert values.tolist() == [[0, 1, 0, 128]]
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64", "uint32", "uint8", "complex64"])
-def test_other_types_are_a_mistake(dtype):
-    with pytest.raises(UserError, match=dtype):
-        check_dtype(dtype, "scene.tif, band 1")

@@ -13,6 +13,7 @@ from pyproj import Transformer
 from lobate.cli.result_names import clash
 from lobate.errors import UserError
 from lobate.imagery.reading import multiband
+from lobate.imagery.reading.calibration import DEFAULT_QUANTIFICATION
 from lobate.imagery.reading.scene import Scene, SceneRequest
 from lobate.imagery.reading.scenes import read_scene
 from lobate.io.drivers import SINGLE_FILE_DRIVERS
@@ -78,8 +79,10 @@ def _look_at(path: Path) -> _Image:
         scene = read_scene(path, SceneRequest(BANDS, "metadata", needs_classes=False))
         return _Image(path, _grid(scene), scene, "")
     except UserError as unreadable:
-        try:  # an offset that no metadata tells
-            scene = read_scene(path, SceneRequest(BANDS, "none", needs_classes=False))
+        try:  # an offset, or a meaning of numbers, that no metadata tells
+            scene = read_scene(
+                path, SceneRequest(BANDS, "none", needs_classes=False, quantification=DEFAULT_QUANTIFICATION)
+            )
             return _Image(path, _grid(scene), scene, str(unreadable))
         except UserError:
             if not multiband.recognises(path):
@@ -113,6 +116,7 @@ def _questions(images: Sequence[_Image]) -> list[str]:
         alike = sum(other.question.split(": ", 1)[-1] == text for other in images)
         of_others = f" ({alike} such images)" if alike > 1 else ""
         lines += [f"# Question: {image.path.name}{of_others}: {text}"]
+        lines += ["# quantification: 10000"] if image.scene and "imagery.quantification" in text else []
         lines += ["# offset: none"] if image.scene else ["# band_order: [B04, B03, B02]"]
     plain = [image for image in images if image.scene and not image.scene.is_8bit and not image.scene.classes]
     if any(multiband.recognises(image.path) for image in plain):

@@ -35,6 +35,7 @@ MAP_OPTIONS = {
     "imagery.bands": "the bands of the model",
     "imagery.band_order": "--band-order",
     "imagery.offset": "--offset",
+    "imagery.quantification": "--quantification",
     "imagery.clouds.invalid_classes": "--invalid-classes",
     "imagery.stretch.lowest": "--lowest",
     "imagery.stretch.highest": "--highest",
@@ -68,6 +69,8 @@ class InputStretch:
         lowest and highest for a model that does not record its ranges.
     offset
         Offset of the digital numbers (setting imagery.offset): from the product's metadata, none, or 1000 that were added.
+    quantification
+        Number that stands for a reflectance of 1 in images that do not say it (setting imagery.quantification).
     band_order
         Bands of a GeoTIFF whose band descriptions say nothing or the wrong, in the order of the file (setting imagery.band_order).
     invalid_classes
@@ -78,6 +81,7 @@ class InputStretch:
     highest: float | None = None
     stretch: Path | None = None
     offset: Literal["metadata", "none", "1000"] = "metadata"
+    quantification: float | None = None
     band_order: Annotated[list[str] | None, SeveralOrNone] = None
     invalid_classes: Annotated[list[int] | None, SeveralOrNone] = None
 
@@ -102,6 +106,7 @@ class InputStretch:
         return {
             "band_order": self.band_order,
             "offset": self.offset,
+            "quantification": self.quantification,
             "stretch": {"method": "percentiles"} if self.stretch or not _alike(ranges) else next(iter(ranges.values())),
             "clouds": {"max_scene_cloud": 100, **classes},  # the user chose these scenes
         }

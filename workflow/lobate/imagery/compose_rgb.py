@@ -41,6 +41,7 @@ def compose_rgb(
     stretch: Annotated[Stretch, Setting("imagery.stretch", view=stretch_key)],
     clouds: Annotated[Clouds, Setting("imagery.clouds")],
     offset: Annotated[OffsetRule, Setting("imagery.offset")],
+    quantification: Annotated[float | None, Setting("imagery.quantification")] = None,
     band_order: Annotated[list[str] | None, Setting("imagery.band_order")] = None,
 ) -> None:
     """Compose a tile's scenes into one image.
@@ -55,7 +56,7 @@ def compose_rgb(
     different grids, or empty.
     """
     wanted = SceneRequest(
-        tuple(bands), offset, needs_classes=bool(clouds.invalid_classes), band_order=tuple(band_order or ())
+        tuple(bands), offset, bool(clouds.invalid_classes), quantification, band_order=tuple(band_order or ())
     )
     ranges = resolve_ranges(stretch, measured, bands)
     with open_tile_scenes(scenes, wanted, ranges, clouds) as tile:

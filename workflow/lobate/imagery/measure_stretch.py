@@ -43,6 +43,7 @@ def measure_stretch(
     percentiles: Annotated[Percentiles, Setting("imagery.stretch.percentiles")],
     clouds: Annotated[Clouds, Setting("imagery.clouds")],
     offset: Annotated[OffsetRule, Setting("imagery.offset")],
+    quantification: Annotated[float | None, Setting("imagery.quantification")] = None,
     band_order: Annotated[list[str] | None, Setting("imagery.band_order")] = None,
 ) -> None:
     """Measure the region's range of reflectance.
@@ -56,7 +57,7 @@ def measure_stretch(
             f"There are {len(scenes)} scenes, but {len(tiles)} names of tiles; give each scene its tile's name."
         )
     wanted = SceneRequest(
-        tuple(bands), offset, needs_classes=bool(clouds.invalid_classes), band_order=tuple(band_order or ())
+        tuple(bands), offset, bool(clouds.invalid_classes), quantification, band_order=tuple(band_order or ())
     )
     histogram, pixels = Histogram(), {}
     for name in sorted(set(tiles)):
@@ -80,8 +81,10 @@ def _count_tile(tile: TileScenes, bands: list[str], histogram: Histogram) -> int
         for number, source in enumerate(tile.sources, 1):
             used = scenes == number
             counted += int(np.count_nonzero(used))
-            for name, band, band_numbers, dtype in zip(bands, source.scene.bands, numbers, source.dtypes, strict=True):
-                histogram.add(name, band.require_calibration(), band_numbers.view(dtype), used)
+            for name, calibration, band_numbers, dtype in zip(
+                bands, source.calibrations, numbers, source.dtypes, strict=True
+            ):
+                histogram.add(name, calibration, band_numbers.view(dtype), used)
     return counted
 
 

@@ -15,8 +15,10 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from lobate.errors import UserError
+from lobate.imagery.digital_numbers import CALIBRATION, TYPES, DigitalNumbers
+from lobate.imagery.reading.calibration import Calibration
 from lobate.imagery.reading.scene import Band, Scene
-from lobate.imagery.stretch import Range, apply_lut, check_dtype, lookup_table
+from lobate.imagery.stretch import Range, apply_lut, lookup_table
 from lobate.io.drivers import SINGLE_FILE_DRIVERS
 from lobate.io.grid import Grid, transform_points
 from lobate.io.raster import open_raster, open_with_drivers
@@ -34,13 +36,22 @@ UTM_TOLERANCE = 1.002
 class Resampled:
     """A band of an open dataset, resampled to ``grid`` by nearest neighbour; pixels outside the band are 0.
 
-    A pixel takes the value of the cell around its centre. Pixels that the file masks are 0 too. Raises UserError for grids in
-    two CRSs, or rotated ones.
+    A pixel takes the value of the cell around its centre. Pixels that the file masks are 0 too. ``converted`` makes 16-bit
+    numbers of others. Raises UserError for grids in two CRSs, or rotated ones.
     """
 
-    def __init__(self, dataset: DatasetReader, index: int, grid: Grid, validity: Validity | None = None) -> None:
+    def __init__(
+        self,
+        dataset: DatasetReader,
+        index: int,
+        grid: Grid,
+        validity: Validity | None = None,
+        converted: DigitalNumbers | None = None,
+    ) -> None:
         own = Grid.from_raster(dataset)
-        self.dtype = dataset.dtypes[index - 1]
+        self.name = f"{dataset.name}, band {index},"
+        self.dtype = "uint16" if converted else dataset.dtypes[index - 1]
+        self._converted = converted
         self.resolution_m = own.resolution_m
         self._dataset, self._index, self._own = dataset, index, own
         self._validity = validity if validity and validity.has_masks else None
@@ -81,6 +92,8 @@ class Resampled:
             masks = self._validity.masks(window) if self._validity else None
         except RasterioError as error:
             raise truncated_raster(self._dataset.name, error) from None
+        if self._converted:
+            numbers = self._converted.of(numbers)
         if masks is not None:
             numbers[~masks] = 0
         return numbers
@@ -130,15 +143,30 @@ class ClassRanks:
             self._latest = (start, stop), self._read(start, stop)
         return self._latest[1]
 
+    def _whole_numbers(self, classes: np.ndarray) -> np.ndarray:
+        """Return classes, (h, w), as integers of 0 to 255; some writers give all bands of a file one floating-point type."""
+        if classes.dtype.kind == "f":
+            classes = np.nan_to_num(classes, nan=NODATA_CLASS, posinf=NODATA_CLASS, neginf=NODATA_CLASS)
+            if (classes % 1).any():
+                raise _no_classes(self._classes.name)
+        return np.clip(classes, 0, 255).astype(np.uint8)
+
     def _read(self, start: int, stop: int) -> np.ndarray:
         first, last = self._classes.own_rows(start, stop, halo=int(self._reach))
-        classes = np.clip(self._classes.read_own(first, last), 0, 255)
+        classes = self._whole_numbers(self._classes.read_own(first, last))
         ranks = self._ranks[classes]
         masked = ranks == MASKED
         rim = dilate(masked & (classes != NODATA_CLASS), self._reach)
         np.maximum(ranks, AVOIDED, out=ranks, where=rim)
         ranks[dilate(masked, self._radius)] = MASKED
         return self._classes.to_grid(ranks, first, start, stop, fill=int(self._ranks[0]))
+
+
+def _no_classes(source: str) -> UserError:
+    return UserError(
+        f"{source} holds other numbers than the classes 0 to 11 of a scene classification (SCL). Fetch SCL again, and resample "
+        "it by nearest neighbour only."
+    )
 
 
 def dilate(masked: np.ndarray, radius: float) -> np.ndarray:
@@ -174,6 +202,10 @@ class ScenePixels:
         self._stack = ExitStack()
         self._open: dict[str, DatasetReader] = {}
         self._validities: dict[str, Validity] = {}
+        self._bands: list[Resampled] = []
+        self._tables: list[np.ndarray] = []
+        self.calibrations: list[Calibration] = []
+        """Calibration of the digital numbers of each band, as they are read."""
 
     def __enter__(self) -> ScenePixels:
         with ExitStack() as opening:
@@ -182,11 +214,8 @@ class ScenePixels:
             self.grid = min((Grid.from_raster(dataset) for dataset in datasets), key=lambda grid: grid.resolution)
             self.block_rows = max(dataset.block_shapes[0][0] for dataset in datasets)
             if not self.scene.is_8bit:
-                bands = list(zip(datasets, self.scene.bands, self._ranges, strict=True))
-                self._bands = [
-                    Resampled(dataset, band.index, self.grid, self._validity(band)) for dataset, band, _ in bands
-                ]
-                self._tables = [self._lookup_table(*band) for band in bands]
+                for dataset, band, stretch_range in zip(datasets, self.scene.bands, self._ranges, strict=True):
+                    self._add_band(dataset, band, stretch_range)
             self._ranks = self._class_ranks()
             opening.pop_all()
         return self
@@ -254,20 +283,23 @@ class ScenePixels:
             self._open[band.address] = self._stack.enter_context(open_with_drivers(band.address, SINGLE_FILE_DRIVERS))
         return self._open[band.address]
 
-    def _lookup_table(self, dataset: DatasetReader, band: Band, stretch_range: Range) -> np.ndarray:
-        dtype = dataset.dtypes[band.index - 1]
-        check_dtype(dtype, f"{band.address}, band {band.index}")
-        return lookup_table(stretch_range, band.require_calibration(), dtype, dataset.nodatavals[band.index - 1])
+    def _add_band(self, dataset: DatasetReader, band: Band, stretch_range: Range) -> None:
+        """Add a band to those that are read, as 16-bit numbers on the scene's grid."""
+        calibration, nodata, converted = band.require_calibration(), dataset.nodatavals[band.index - 1], None
+        if dataset.dtypes[band.index - 1] not in TYPES:
+            source = f"{band.address}, band {band.index},"
+            converted = DigitalNumbers(dataset, band.index, calibration, source)
+            calibration, nodata = CALIBRATION, None
+        read = Resampled(dataset, band.index, self.grid, self._validity(band), converted)
+        self._bands.append(read)
+        self.calibrations.append(calibration)
+        self._tables.append(lookup_table(stretch_range, calibration, read.dtype, nodata))
 
     def _class_ranks(self) -> ClassRanks | None:
         classes = self.scene.classes
         if classes is None or not (self._clouds.invalid_classes or self._clouds.avoided_classes):
             return None
         dataset = self._open_dataset(classes)
-        dtype = dataset.dtypes[classes.index - 1]
-        if dtype not in ("uint8", "uint16", "int16"):
-            raise UserError(
-                f"{classes.address}, band {classes.index}, holds {dtype} numbers, not the classes 0 to 11 of a scene "
-                "classification (SCL). Fetch SCL again."
-            )
+        if np.dtype(dataset.dtypes[classes.index - 1]).kind == "c":
+            raise _no_classes(f"{classes.address}, band {classes.index},")
         return ClassRanks(Resampled(dataset, classes.index, self.grid, self._validity(classes)), self._clouds)

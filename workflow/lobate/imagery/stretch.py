@@ -111,19 +111,5 @@ def apply_lut(table: np.ndarray, numbers: np.ndarray, values: np.ndarray) -> Non
         np.take(table, numbers[part].view(np.uint16), out=values[part], mode="clip")
 
 
-def check_dtype(dtype: str, source: str) -> None:
-    """Raise UserError for numbers that are not 16-bit integers."""
-    if dtype in ("uint16", "int16"):
-        return
-    hint = (
-        "Reflectance as floating point has no fixed meaning (0..1 or 0..10000, nodata 0 or NaN): write it as uint16, "
-        "reflectance times 10000, with GDAL's scale 0.0001 set on each band (gdal_translate -ot UInt16 -scale 0 1 0 10000 "
-        "-a_scale 0.0001)."
-        if dtype.startswith("float")
-        else "Sentinel-2 bands are 16-bit integers; a finished image must be 8 bit in all its bands."
-    )
-    raise UserError(f"{source} holds {dtype} numbers. {hint}")
-
-
 def _ranges_from_json(facts: dict[str, Any]) -> dict[str, Range]:
     return {str(band): Range(float(ends["lowest"]), float(ends["highest"])) for band, ends in facts["ranges"].items()}

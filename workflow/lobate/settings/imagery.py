@@ -197,6 +197,8 @@ class Imagery(Section):
     """Cloud cover and cloud mask."""
     offset: Literal["metadata", "none", "1000"] = "metadata"
     """Offset of the digital numbers: read from the product's metadata, or, for products without metadata, none or -1000."""
+    quantification: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    """Number that stands for a reflectance of 1 in files that do not say it: 1, 100 for per cent, 10000. The default is 10000 for integers. For floating-point numbers it is 1 where the values can only be reflectance, and else must be given."""
 
     @field_validator("band_order")
     @classmethod

@@ -11,6 +11,7 @@ from lobate.errors import UserError
 from lobate.imagery.reading.calibration import Calibration, calibrate
 from lobate.imagery.reading.gdal_scale import file_calibration
 from lobate.imagery.reading.product import Product, read_product
+from lobate.imagery.reading.quantification import file_quantification
 from lobate.imagery.reading.scene import (
     Band,
     Scene,
@@ -111,4 +112,5 @@ def _calibration(
             "XML, or the file's scale and offset (gdal_edit.py -unsetscale -unsetoffset)."
         )
     why = product.why_unknown if product else "there is no MTD_MSIL2A.xml beside the bands and no scale in their files"
-    return calibrate(stated or tagged, wanted.offset_rule, f"{path}: {band}", why)
+    number = None if tagged else file_quantification(str(files[band]), stated, wanted.quantification)
+    return calibrate(tagged or (None if number else stated), wanted.offset_rule, f"{path}: {band}", why, number)

@@ -15,6 +15,8 @@ from lobate.errors import UserError
 
 FIRST_BASELINE_WITH_OFFSET = 4.0
 DEFAULT_QUANTIFICATION = 10000.0
+USUAL_OFFSET = -0.1
+"""Reflectance of the offset -1000."""
 
 OffsetRule = Literal["metadata", "none", "1000"]
 
@@ -32,20 +34,24 @@ class Calibration:
         return cls(round(1 / scale, 6), round(offset / scale, 6))
 
 
-def calibrate(stated: Calibration | None, rule: OffsetRule, source: str, why_unknown: str) -> Calibration:
-    """Return the product's ``stated`` calibration; without one, that of the setting ``imagery.offset``.
+def calibrate(
+    stated: Calibration | None, rule: OffsetRule, source: str, why_unknown: str, quantification: float | None = None
+) -> Calibration:
+    """Return the product's ``stated`` calibration; without one, that of the settings ``imagery.offset`` and
+    ``imagery.quantification``.
 
-    Raises UserError when there is neither: a wrong guess would shift all reflectances by 0.1.
+    ``quantification`` is that of numbers that are no usual DN; they have no offset unless the setting says so. Raises UserError when there is neither: a wrong guess would shift all reflectances by 0.1.
     """
     if stated is not None:
         return _check_finite(stated, source)
-    if rule == "metadata":
+    if rule == "metadata" and quantification in (None, DEFAULT_QUANTIFICATION):
         raise UserError(
             f"{source}: {why_unknown}, so the offset of its digital numbers cannot be known (0 or -1000, that is 0.1 in "
             "reflectance). Put the product's metadata beside the bands, or set it yourself: imagery.offset: none where "
             'the numbers have no offset or it was already subtracted, imagery.offset: "1000" where 1000 was added.'
         )
-    return Calibration(offset=-1000.0 if rule == "1000" else 0.0)
+    number = quantification or DEFAULT_QUANTIFICATION
+    return Calibration(number, USUAL_OFFSET * number if rule == "1000" else 0.0)
 
 
 def _check_finite(stated: Calibration, source: str) -> Calibration:

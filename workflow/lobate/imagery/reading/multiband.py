@@ -10,6 +10,7 @@ from rasterio.io import DatasetReader
 from lobate.errors import UserError
 from lobate.imagery.reading.calibration import calibrate
 from lobate.imagery.reading.gdal_scale import band_calibration, check_finished
+from lobate.imagery.reading.quantification import band_quantification
 from lobate.imagery.reading.scene import Band, Scene, SceneRequest, find_date
 from lobate.io.band_names import ALPHA, CLASSES, band_named
 from lobate.io.drivers import SINGLE_FILE_DRIVERS
@@ -104,5 +105,7 @@ def _band(path: Path, dataset: DatasetReader, index: int, wanted: SceneRequest, 
         check_finished(dataset, index, path)
         return Band(str(path), index)
     why = f"band {index} has no scale and offset"
-    calibration = calibrate(band_calibration(dataset, index), wanted.offset_rule, f"{path}: band {index}", why)
+    stated = band_calibration(dataset, index)
+    quantification = None if stated else band_quantification(dataset, index, None, wanted.quantification)
+    calibration = calibrate(stated, wanted.offset_rule, f"{path}: band {index}", why, quantification)
     return Band(str(path), index, calibration)

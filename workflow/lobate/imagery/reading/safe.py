@@ -17,6 +17,7 @@ from typing import Protocol
 from lobate.errors import UserError
 from lobate.imagery.reading.calibration import calibrate
 from lobate.imagery.reading.product import Product, read_product
+from lobate.imagery.reading.quantification import file_quantification
 from lobate.imagery.reading.scene import Band, Scene, SceneRequest, find_date, missing_band_error, missing_classes_error
 from lobate.io.filekind import check_kind, files_below
 
@@ -206,10 +207,12 @@ def _finest_rasters(path: Path, names: list[str]) -> dict[str, str]:
 
 
 def _band(archive: Archive, name: str, product: Product, band: str, wanted: SceneRequest) -> Band:
-    calibration = calibrate(
-        product.calibration(band), wanted.offset_rule, f"{archive.path}: {band}", product.why_unknown
-    )
-    return Band(archive.address(name), calibration=calibration)
+    address, stated, source = archive.address(name), product.calibration(band), f"{archive.path}: {band}"
+    number = None if stated else wanted.quantification
+    if not name.endswith(".jp2"):  # JPEG 2000 holds integers; a converted product may hold other numbers
+        number = file_quantification(address, stated, wanted.quantification)
+    calibration = calibrate(None if number else stated, wanted.offset_rule, source, product.why_unknown, number)
+    return Band(address, calibration=calibration)
 
 
 def _escapes(entry: str) -> bool:

@@ -21,6 +21,8 @@ class SceneRequest:
     """Setting for the offset of products without calibration."""
     needs_classes: bool
     """Whether the scene classification (SCL) is needed."""
+    quantification: float | None = None
+    """Setting for the number that is a reflectance of 1, for files that do not say it."""
     band_order: tuple[str, ...] = ()
     """Names of the bands of multi-band files, in order; empty where the files describe their bands."""
 

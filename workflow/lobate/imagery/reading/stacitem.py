@@ -16,6 +16,7 @@ from typing import Any
 from lobate.errors import UserError
 from lobate.imagery.reading.bandfolder import band_file, folder_product, metadata_files
 from lobate.imagery.reading.calibration import DEFAULT_QUANTIFICATION, Calibration, baseline_calibration, calibrate
+from lobate.imagery.reading.quantification import file_quantification
 from lobate.imagery.reading.scene import (
     Band,
     Scene,
@@ -135,7 +136,9 @@ def _is_file(file: Path) -> bool:
 def _calibration(path: Path, item: dict[str, Any], band: str, file: Path, wanted: SceneRequest) -> Calibration:
     baseline = _baseline(item)
     why = f"its STAC item (processing baseline {baseline or 'unknown'}) does not say whether the offset was subtracted"
-    return calibrate(_stated_calibration(path, item, band, file), wanted.offset_rule, f"{path}: {band}", why)
+    stated = _stated_calibration(path, item, band, file)
+    number = file_quantification(file, stated, wanted.quantification)
+    return calibrate(None if number else stated, wanted.offset_rule, f"{path}: {band}", why, number)
 
 
 def _stated_calibration(path: Path, item: dict[str, Any], band: str, file: Path) -> Calibration | None:
