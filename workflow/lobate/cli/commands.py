@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from lobate.cli.map import map_scenes
+from lobate.cli.review import review, status
 from lobate.cli.store_commands import STORE_COMMANDS
 from lobate.io.jsonfile import json_text
 from lobate.store.store import Store
@@ -391,6 +392,8 @@ COMMANDS: dict[str, Callable[..., int] | dict[str, Callable[..., int]]] = {
     "check": check,
     "summary": summary,
     "sample": sample,
+    "review": review,
+    "status": status,
     "compare": compare,
     "import-labels": import_labels,
     "export-dataset": export_dataset,

@@ -168,7 +168,7 @@ def _conflict(group: list[FileDecision], names: list[str], about: str) -> dict[s
     return {"about": about, "decision": first.decision, "said": "; ".join(texts), "geometry": first.geometry}
 
 
-def _words(rows: list[Any], field: str) -> set[str]:
+def _words(rows: Sequence[Any], field: str) -> set[str]:
     return {word for row in rows if not pd.isna(word := getattr(row, field))}
 
 
