@@ -83,14 +83,20 @@ def make_region(folder: Path, count: int = 45, *, across: int = 9, removed: int 
     shapes = [outline(number, across) for number in range(count + removed)]
     outlines = gpd.GeoSeries(shapes, crs=UTM).to_crs(LONLAT)
     kept = {"detection": [f"d{n:05d}" for n in range(count)], "mean": [0.4 + 0.5 * n / count for n in range(count)]}
-    left = {"detection": [f"x{n:05d}" for n in range(removed)], "mean": 0.3, "reason": [EVIL, "area", "slope"][:removed]}
+    left = {
+        "detection": [f"x{n:05d}" for n in range(removed)],
+        "mean": 0.3,
+        "reason": [EVIL, "area", "slope"][:removed],
+    }
     layers = {
         "kept": gpd.GeoDataFrame(kept, geometry=outlines.iloc[:count].values, crs=LONLAT),
         "removed": gpd.GeoDataFrame(left, geometry=outlines.iloc[count:].values, crs=LONLAT),
     }
     write_layers(folder / "results/demo/mapping/detections.gpkg", layers)
     hand = {"id": ["h1", "h2"]}
-    write_layers(folder / "hand.gpkg", {"hand": gpd.GeoDataFrame(hand, geometry=outlines.iloc[[0, 4]].values, crs=LONLAT)})
+    write_layers(
+        folder / "hand.gpkg", {"hand": gpd.GeoDataFrame(hand, geometry=outlines.iloc[[0, 4]].values, crs=LONLAT)}
+    )
     (folder / "config.yaml").write_text(config)
     return folder / "config.yaml"
 
@@ -119,7 +125,9 @@ def start(folder: Path, *options: str) -> Server:
     path = os.pathsep.join(one for one in sys.path if one)
     environment = {**os.environ, "PYTHONPATH": path, "OMP_WAIT_POLICY": "PASSIVE"}
     with (folder / "server.log").open("w") as errors:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
     told = []
     for line in process.stdout:
         told.append(line)

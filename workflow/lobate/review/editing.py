@@ -73,7 +73,9 @@ def split(outline: shapely.Geometry, line: shapely.Geometry) -> list[shapely.Geo
 
 def _cut(part: shapely.Geometry, line: shapely.Geometry) -> list[shapely.Geometry]:
     """Return the faces of a polygon that a line makes; the polygon alone where it makes one only."""
-    edges = shapely.union_all([part.boundary, line])  # the line cut to the part would end beside the boundary, by rounding
+    edges = shapely.union_all(
+        [part.boundary, line]
+    )  # the line cut to the part would end beside the boundary, by rounding
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(edges)))
     inside = [face for face in faces if face.area > SLIVER_M2 and part.covers(face.representative_point())]
     return inside if len(inside) > 1 else [part]
