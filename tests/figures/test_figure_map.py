@@ -69,7 +69,7 @@ def test_long_names_and_many_methods_stay_on_the_page(tmp_path, check_texts):
 def test_legend_counts_each_method(tmp_path):
     figure = draw(make_landforms(10), [make_image(tmp_path / "a.tif")])
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["InSAR (4)", "both (3)", "deep learning (3)", "not reviewed yet (3)"]
+    assert labels == ["InSAR (4)", "both (3)", "deep learning (3)", "dashed, hollow: not reviewed yet (3)", "no image"]
 
 
 def test_outlines_beyond_the_images_are_on_the_map(tmp_path):
@@ -112,6 +112,8 @@ def test_mosaic_shows_the_first_image_that_has_data(tmp_path):
     alone = read_basemap([first], crs, bounds, pixels=100)
     both = read_basemap([first, second], crs, bounds, pixels=100)
     assert alone.rgb.shape == (100, 100, 3)
-    assert (alone.rgb[:9, :9] == 255).all(), "no data is white"
+    bare = alone.rgb[:9, :9].astype(int)
+    assert not alone.covered[:9, :9].any() and alone.covered[50:].all()
+    assert {176, 236} == set(np.unique(bare)), "ground without an image is hatched, and never white as snow is"
     assert np.abs(alone.rgb[50:, :40].astype(int) - both.rgb[50:, :40]).max() <= 3
     assert isinstance(gpd.GeoSeries([both.grid.footprint]).area.iloc[0], float)

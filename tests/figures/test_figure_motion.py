@@ -98,8 +98,8 @@ def test_point_and_phase_are_in_both_panels_at_their_place(tmp_path):
     for axes in (phase, image):
         points = [collection.get_offsets() for collection in axes.collections if len(collection.get_offsets()) == 1]
         assert any(np.allclose(point, [[x, y]]) for point in points)
-    values = phase.images[0].get_array()
-    left, right, bottom, top = phase.images[0].get_extent()
+    values = phase.images[-1].get_array()
+    left, right, bottom, top = phase.images[-1].get_extent()
     row, column = int((top - y) / (top - bottom) * values.shape[0]), int((x - left) / (right - left) * values.shape[1])
     expected = ((4_001_000 - y) // 30 + (x - 499_000) // 30) / 10
     assert abs(np.angle(np.exp(1j * (values[row, column] - expected)))) < 0.21

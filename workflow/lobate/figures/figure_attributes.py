@@ -27,9 +27,11 @@ def figure_attributes(
     are known, else by method. Each panel gives the number of landforms that it shows, and of those without a value.
     """
     from lobate.figures.drawing.attributes import draw_attributes
-    from lobate.figures.drawing.style import save, styled
+    from lobate.figures.drawing.files import save
+    from lobate.figures.drawing.page import Page
+    from lobate.figures.drawing.style import styled
 
     landforms = read_polygons(inventory, "inventory")
-    with styled():
-        save(draw_attributes(landforms, landform), png, pdf, figures.dpi)
+    with styled(figures.font):
+        save(draw_attributes(landforms, landform, Page.of(figures)), png, pdf, figures.dpi)
     log.info("attributes of %d landforms drawn", len(landforms))

@@ -37,13 +37,15 @@ def figure_iou(
     ``metrics`` (CSV: iteration, split, iou_background, iou_landform, iou_overall) and ``verdicts`` belong to the same
     rounds, in order. The verdicts' intervals stand at the evaluations that were chosen. A round that copied an earlier verdict instead of training is not drawn again.
     """
+    from lobate.figures.drawing.files import save
     from lobate.figures.drawing.iou import draw_iou
-    from lobate.figures.drawing.style import save, styled
+    from lobate.figures.drawing.page import Page
+    from lobate.figures.drawing.style import styled
 
     rounds = metrics_by_round(metrics, verdicts)
-    with styled():
+    with styled(figures.font):
         save(
-            draw_iou(rounds, landform, target_iou, intervals_by_round(verdicts)),
+            draw_iou(rounds, landform, target_iou, intervals_by_round(verdicts), Page.of(figures)),
             png,
             pdf,
             figures.dpi,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from lobate.engine.signature import Input, Output, Setting
-from lobate.figures.facts import alarm_of_rounds, landform_iou, read_facts
+from lobate.figures.facts import alarm_of_rounds, landform_iou, read_facts, validation_interval
 from lobate.settings.figures import Figures
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 class Protocol:
     """One split method: its leakage, and the validation IoU of a model trained on that split.
 
-    ``reason`` is why there is no IoU, or no such split at all; ``folds`` holds the IoU of each fold.
+    ``reason`` is why there is no IoU, or no such split at all; ``folds`` holds the IoU of each fold, ``interval`` the ends of
+    the IoU's interval where it has one.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Protocol:
     validation: int = 0
     dropped: int = 0
     folds: tuple[float, ...] = ()
+    interval: tuple[float, float] | None = None
 
 
 def figure_leakage(
@@ -47,8 +49,10 @@ def figure_leakage(
     ``leakage``: the measures of `split-patches`; ``selection``: the result of `select-model`, with the IoU of the configured
     split, of the other protocol, and of the folds where there are any.
     """
+    from lobate.figures.drawing.files import save
     from lobate.figures.drawing.leakage import draw_leakage
-    from lobate.figures.drawing.style import save, styled
+    from lobate.figures.drawing.page import Page
+    from lobate.figures.drawing.style import styled
 
     trained, folds = read_facts(
         selection,
@@ -59,8 +63,8 @@ def figure_leakage(
         leakage, lambda facts: protocols_of(facts, trained, folds), "a leakage.json written by `split-patches`"
     )
     alarm = read_facts(selection, alarm_of_rounds, "a selection.json written by `select-model`")
-    with styled():
-        save(draw_leakage(protocols, landform), png, pdf, figures.dpi, alarm)
+    with styled(figures.font):
+        save(draw_leakage(protocols, landform, Page.of(figures)), png, pdf, figures.dpi, alarm)
     log.info("leakage of %d split methods drawn", len(protocols))
 
 
@@ -90,5 +94,6 @@ def _protocol(method: str, measured: dict[str, Any], result: dict[str, Any], fol
         leaked_share=float(measured["leaked_share"]),
         nearest_m=float(measured["nearest_m"]),
         folds=folds,
+        interval=validation_interval(result),
         **{side: int(measured[side]) for side in ("training", "validation", "dropped")},
     )  # fmt: skip

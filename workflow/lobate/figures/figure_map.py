@@ -29,15 +29,18 @@ def figure_map(
     page are shown as a marker; outlines that are not reviewed yet are dashed.
     """
     from lobate.figures.drawing.basemap import common_bounds, common_crs
+    from lobate.figures.drawing.files import save
     from lobate.figures.drawing.map import draw_map
-    from lobate.figures.drawing.style import save, styled
+    from lobate.figures.drawing.page import Page
+    from lobate.figures.drawing.style import styled
 
     crs = common_crs(images)
     landforms = read_polygons(inventory, "inventory").to_crs(crs)
-    with styled():
+    with styled(figures.font):
         figure = draw_map(
-            landforms, images, common_bounds(images, crs), title=_title(landform, region), credit=figures.credit
-        )
+            landforms, images, common_bounds(images, crs),
+            title=_title(landform, region), credit=figures.credit, page=Page.of(figures),
+        )  # fmt: skip
         save(figure, png, pdf, figures.dpi)
     log.info("%d landforms drawn over %d images", len(landforms), len(images))
 

@@ -53,19 +53,32 @@ def figure_motion(
 ) -> None:
     """Draw one landform's wrapped phase beside the image, with an arrow of motion and the reference point, PNG and PDF.
 
+    Where nothing is known of a motion, that is without a phase, a direction and any velocity, the figure says so instead.
+
     ``inventory``: GeoPackage with the layer ``inventory``; ``phase``: raster of radians (wrapped or not) or of complex
     numbers, over the landform; without it the image stands alone. The setting ``figures.motion`` names the landform, its
     reference point and its direction. Raises UserError for an unknown landform and for a raster without phase there.
     """
     from lobate.figures.drawing.basemap import common_crs
+    from lobate.figures.drawing.files import save
     from lobate.figures.drawing.motion import draw_motion
-    from lobate.figures.drawing.style import save, styled
+    from lobate.figures.drawing.page import Page
+    from lobate.figures.drawing.style import styled
 
-    shown = pick_landform(read_polygons(inventory, "inventory").to_crs(LONLAT), figures.motion)
-    with styled():
-        figure = draw_motion(shown, images, phase, common_crs(images), landform=landform, credit=figures.credit)
+    landforms = read_polygons(inventory, "inventory").to_crs(LONLAT)
+    shown = pick_landform(landforms, figures.motion) if phase or knows_motion(landforms, figures.motion) else None
+    with styled(figures.font):
+        figure = draw_motion(
+            shown, images, phase, common_crs(images), landform=landform, credit=figures.credit, page=Page.of(figures)
+        )
         save(figure, png, pdf, figures.dpi)
     log.info("%s drawn, %s", shown.name if shown else "no landform", "with its phase" if phase else "the image alone")
+
+
+def knows_motion(landforms: gpd.GeoDataFrame, motion: Motion) -> bool:
+    """Return whether the settings name a phase or a direction of motion, or any landform has a velocity."""
+    given = motion.phase is not None or motion.direction_deg is not None
+    return given or bool(pd.to_numeric(landforms["velocity"], errors="coerce").notna().any())
 
 
 def pick_landform(landforms: gpd.GeoDataFrame, motion: Motion) -> MovingLandform | None:

@@ -30,12 +30,16 @@ def figure_outlines(
     ``split``; ``polygons``, ``detections``: layer ``kept``; ``reviewed``: layers ``reviewed`` and ``rejected``.
     """
     from lobate.figures.drawing.basemap import common_crs
+    from lobate.figures.drawing.files import save
     from lobate.figures.drawing.outlines import draw_examples
-    from lobate.figures.drawing.style import save, styled
+    from lobate.figures.drawing.page import Page
+    from lobate.figures.drawing.style import styled
     from lobate.figures.examples import ResultLayers, pick_examples
 
     examples = pick_examples(ResultLayers.read(split, polygons, detections, reviewed, inventory), figures.examples)
-    with styled():
-        save(draw_examples(examples, images, common_crs(images), figures.credit), png, pdf, figures.dpi)
+    with styled(figures.font):
+        save(
+            draw_examples(examples, images, common_crs(images), figures.credit, Page.of(figures)), png, pdf, figures.dpi
+        )
     for example in examples:
         log.info("%s: %s", example.title, example.facts)

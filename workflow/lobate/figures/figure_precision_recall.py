@@ -45,16 +45,19 @@ def figure_precision_recall(
     ``threshold``: the result of `choose-threshold`; ``scores`` and ``cases`` (layers `hits`, `misses`, `unmatched`): the
     results of `score`. Curves of detections cover all mapped ground, and ground without training patches.
     """
+    from lobate.figures.drawing.files import save
+    from lobate.figures.drawing.page import Page
     from lobate.figures.drawing.precision_recall import draw_precision_recall
-    from lobate.figures.drawing.style import save, styled
+    from lobate.figures.drawing.style import styled
 
     pixels = read_facts(threshold, pixel_curve, "a threshold.json written by `choose-threshold`")
     alarm = read_facts(threshold, alarm_of, "a threshold.json written by `choose-threshold`")
     overlaps = read_facts(scores, overlap_curves, "a scores.json written by `score`")
     tables = {layer: _read_cases(cases, layer) for layer in COLUMNS}
     detections = {"all": detection_curve(tables), "unseen": detection_curve(_on_unseen_ground(tables))}
-    with styled():
-        save(draw_precision_recall(pixels, detections, overlaps, landform), png, pdf, figures.dpi, alarm)
+    with styled(figures.font):
+        figure = draw_precision_recall(pixels, detections, overlaps, landform, Page.of(figures))
+        save(figure, png, pdf, figures.dpi, alarm)
     log.info("precision and recall of %d detections drawn", len(tables["hits"]) + len(tables["unmatched"]))
 
 

@@ -43,12 +43,14 @@ def figure_reliability(
 
     ``threshold``: the result of `choose-threshold`.
     """
+    from lobate.figures.drawing.files import save
+    from lobate.figures.drawing.page import Page
     from lobate.figures.drawing.reliability import draw_reliability
-    from lobate.figures.drawing.style import save, styled
+    from lobate.figures.drawing.style import styled
 
     reliability = read_facts(threshold, reliability_of_map, "a threshold.json written by `choose-threshold`")
-    with styled():
-        save(draw_reliability(reliability, landform), png, pdf, figures.dpi, reliability.alarm)
+    with styled(figures.font):
+        save(draw_reliability(reliability, landform, Page.of(figures)), png, pdf, figures.dpi, reliability.alarm)
     log.info("reliability of %d bins drawn", len(reliability.bins))
 
 

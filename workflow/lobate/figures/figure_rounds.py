@@ -45,13 +45,15 @@ def figure_rounds(
 
     ``selection``: the result of `select-model`. Run times are no results and not drawn (`lobate model rounds` prints them).
     """
+    from lobate.figures.drawing.files import save
+    from lobate.figures.drawing.page import Page
     from lobate.figures.drawing.rounds import draw_rounds
-    from lobate.figures.drawing.style import save, styled
+    from lobate.figures.drawing.style import styled
 
     rounds, target = read_facts(selection, rounds_and_target, "a selection.json written by `select-model`")
     alarm = read_facts(selection, alarm_of_rounds, "a selection.json written by `select-model`")
-    with styled():
-        save(draw_rounds(rounds, target, landform), png, pdf, figures.dpi, alarm)
+    with styled(figures.font):
+        save(draw_rounds(rounds, target, landform, Page.of(figures)), png, pdf, figures.dpi, alarm)
     log.info("%d rounds drawn, %d of them rest", len(rounds), sum(training_round.rests for training_round in rounds))
 
 

@@ -26,10 +26,12 @@ def figure_upslope(
     ``inventory``: GeoPackage with the layer ``inventory``. Each row of panels is one kind, on the bins of all landforms.
     Above each panel stand the number of landforms with a value, their mean and their standard deviation.
     """
-    from lobate.figures.drawing.style import save, styled
+    from lobate.figures.drawing.files import save
+    from lobate.figures.drawing.page import Page
+    from lobate.figures.drawing.style import styled
     from lobate.figures.drawing.upslope import draw_upslope
 
     landforms = read_polygons(inventory, "inventory")
-    with styled():
-        save(draw_upslope(landforms, landform), png, pdf, figures.dpi)
+    with styled(figures.font):
+        save(draw_upslope(landforms, landform, Page.of(figures)), png, pdf, figures.dpi)
     log.info("altitude and velocity of %d landforms drawn", len(landforms))

@@ -25,10 +25,12 @@ def figure_workflow(
     Rooms stand in the order of the data's flow, by the method's phases, each with its verbs. Arrows lead to the rooms that
     read the results. The target rule `all` and the rule `rule_graph` are left out.
     """
-    from lobate.figures.drawing.style import save, styled
+    from lobate.figures.drawing.files import save
+    from lobate.figures.drawing.page import Page
+    from lobate.figures.drawing.style import styled
     from lobate.figures.drawing.workflow import draw_workflow
 
     graph = parse_dot(rules.read_text(encoding="utf-8", errors="replace"), f"The rule graph {rules}")
-    with styled():
-        save(draw_workflow(graph), png, pdf, figures.dpi)
+    with styled(figures.font):
+        save(draw_workflow(graph, Page.of(figures)), png, pdf, figures.dpi)
     log.info("%d rules and %d dependencies drawn", len(graph.rules), len(graph.edges))

@@ -49,6 +49,21 @@ def candidate_name(round: int, number: int) -> str:
     return f"candidate_r{round}_{number:04d}"
 
 
+def review_in_words(pending: int, detections: int, landforms: int) -> str:
+    """Return how much of an inventory of ``landforms`` nobody has reviewed; "" where each detection in it is reviewed."""
+    if not pending:
+        return ""
+    if pending < detections:
+        return f"{pending:,} of the {detections:,} detections in it {'is' if pending == 1 else 'are'} not reviewed"
+    if detections >= landforms:
+        return "nothing of this is reviewed"
+    return (
+        f"none of the {detections:,} detections in it is reviewed"
+        if detections > 1
+        else "the one detection in it is not reviewed"
+    )
+
+
 def read_decisions_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     """Return the features of a decisions file in its own CRS, by their numbers, and a text that names file and layer.
 

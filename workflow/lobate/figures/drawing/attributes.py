@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from lobate.figures.drawing.map import styles_for
-from lobate.figures.drawing.page import axes_at, figure_of, legend_at, shrink_to_fit, text_at, write_heading
+from lobate.figures.drawing.page import DOUBLE, Page, axes_at, plan_heading, shrink_to_fit, text_at
 from lobate.figures.drawing.style import (
     BLUE,
     GREEN,
     GREY,
     INK,
     ORANGE,
-    PAGE_WIDTH,
     PALE,
     PURPLE,
     SKY,
@@ -29,8 +29,12 @@ from lobate.figures.drawing.style import (
     new_figure,
 )
 
-HEIGHT, LEFT, RIGHT, TOP, BOTTOM, COLUMN_GAP, ROW_GAP = 8.3, 0.62, 0.2, 1.12, 0.5, 0.75, 0.85
-PANEL_WIDTH, PANEL_HEIGHT = (PAGE_WIDTH - LEFT - RIGHT - COLUMN_GAP) / 2, (HEIGHT - TOP - BOTTOM - 2 * ROW_GAP) / 3
+LEFT, RIGHT, BOTTOM, COLUMN_GAP = 0.62, 0.2, 0.5, 0.75
+ABOVE, ROW_GAP = 0.3, 0.85
+"""Inches above each panel for its letter and its note, and between two rows of panels."""
+
+PANEL_HEIGHT, LOW_PANEL = 1.6, 1.15
+"""Inches, on a wide and on a narrow page."""
 
 UNKNOWN = "unknown"
 PALETTE = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, INK)
@@ -48,32 +52,64 @@ class Group:
     mask: pd.Series
 
 
-def draw_attributes(landforms: pd.DataFrame, landform: str) -> Figure:
+def draw_attributes(landforms: pd.DataFrame, landform: str, page: Page = DOUBLE) -> Figure:
     """Return the figure of an inventory's attributes (columns as in ``inventory.attributes``)."""
-    figure = new_figure(HEIGHT)
     groups = _groups(landforms)
-    altitude, area = _axes(figure, 0, 0), _axes(figure, 1, 0)
-    slope, aspect = _axes(figure, 0, 1), _axes(figure, 1, 1, polar=True)
+    title = f"{landform[:1].upper()}{landform[1:]} attributes"
+    spacing = {"handlelength": 1.2, "handleheight": 0.8, "columnspacing": 1.6}
+    heading = plan_heading(page, LEFT, RIGHT, title, "", _legend_keys(groups), 4, **spacing)
+    height = LOW_PANEL if page.narrow else PANEL_HEIGHT
+    figure = new_figure(heading.height + ABOVE + 3 * height + 2 * ROW_GAP + BOTTOM, page.width)
+    grid = PanelGrid(figure, page, height)
+    altitude, area, slope, aspect, velocity, length = (
+        grid.panel(column, row, polar=(column, row) == (1, 1)) for row in range(3) for column in range(2)
+    )
     for axes, name, min_width, label in (
         (altitude, "elevation_mean_m", 50, "mean altitude (m)"),
         (slope, "slope_deg", 1, "mean slope (\N{DEGREE SIGN})"),
-        (_axes(figure, 0, 2), "velocity", 1, "downslope velocity (cm a year)"),
-        (_axes(figure, 1, 2), "length_m", 50, "length (m)"),
+        (velocity, "velocity", 1, "downslope velocity (cm a year)"),
+        (length, "length_m", 50, "length (m)"),
     ):
         values = numeric_column(landforms, name)
-        _stacked_histogram(axes, values, groups, even_edges(values, min_width), label)
-    _stacked_histogram(
-        area, landforms["area_km2"], groups, _log_edges(landforms["area_km2"]), "area (km\N{SUPERSCRIPT TWO})"
-    )
+        _stacked_histogram(grid, axes, values, groups, even_edges(values, min_width), label)
+    sizes = landforms["area_km2"]
+    _stacked_histogram(grid, area, sizes, groups, _log_edges(sizes), "area (km\N{SUPERSCRIPT TWO})")
     area.set_xscale("log")
-    area.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    area.xaxis.set_major_locator(LogLocator(subs=_log_steps(sizes.dropna(), page)))
     area.xaxis.set_major_formatter("{x:g}")
     area.xaxis.set_minor_locator(NullLocator())
-    _rose(aspect, landforms["aspect_deg"], groups)
-    title = f"{landform[:1].upper()}{landform[1:]} attributes"
-    write_heading(figure, LEFT, PAGE_WIDTH - LEFT - RIGHT, title)
-    _legend(figure, groups)
+    _rose(grid, aspect, landforms["aspect_deg"], groups)
+    heading.draw(figure)
     return figure
+
+
+@dataclass(frozen=True)
+class PanelGrid:
+    """Two columns of three panels on a page, lettered along the rows."""
+
+    figure: Figure
+    page: Page
+    height: float
+
+    @property
+    def width(self) -> float:
+        """Width of a panel in inches."""
+        return (self.page.width - LEFT - RIGHT - COLUMN_GAP) / 2
+
+    def panel(self, column: int, row: int, *, polar: bool = False) -> Axes:
+        """Add a panel; rows count from the top."""
+        x, y = LEFT + column * (self.width + COLUMN_GAP), BOTTOM + (2 - row) * (self.height + ROW_GAP)
+        letter = self.page.letter(2 * row + column)
+        text_at(self.figure, x, y + self.height + 0.06, letter, size=8, weight="bold", va="bottom")
+        return axes_at(self.figure, x, y, self.width, self.height, projection="polar" if polar else None)
+
+    def note(self, axes: Axes, lines: Sequence[str], lift: float = 0.06) -> None:
+        """Write lines above the upper left corner of a panel's rectangle, right of its letter."""
+        panel, letter = axes.get_position(original=True), 0.22 if self.page.letters != "none" else 0.0
+        x, y = panel.x0 * self.page.width + letter, panel.y1 * self.figure.get_figheight() + lift
+        for number, line in enumerate(reversed(lines)):
+            text = text_at(self.figure, x, y + 0.11 * number, line, size=7, color=GREY, va="bottom")
+            shrink_to_fit(text, self.width - letter + 0.15)
 
 
 def numeric_column(landforms: pd.DataFrame, name: str) -> pd.Series:
@@ -98,15 +134,12 @@ def _groups(landforms: pd.DataFrame) -> list[Group]:
     return [Group(name, style.colour, landforms["method"] == name) for name, style in styles.items()]
 
 
-def _axes(figure: Figure, column: int, row: int, *, polar: bool = False) -> Axes:
-    x, y = LEFT + column * (PANEL_WIDTH + COLUMN_GAP), BOTTOM + (2 - row) * (PANEL_HEIGHT + ROW_GAP)
-    return axes_at(figure, x, y, PANEL_WIDTH, PANEL_HEIGHT, projection="polar" if polar else None)
-
-
-def _stacked_histogram(axes: Axes, values: pd.Series, groups: Sequence[Group], edges: np.ndarray, label: str) -> None:
+def _stacked_histogram(
+    grid: PanelGrid, axes: Axes, values: pd.Series, groups: Sequence[Group], edges: np.ndarray, label: str
+) -> None:
     parts = [values[group.mask].dropna().to_numpy() for group in groups]
     axes.set_xlabel(label)
-    _panel_note(axes, _count_text(values))
+    grid.note(axes, _count_lines(values, narrow=grid.page.narrow))
     if not values.notna().any():
         axes.set(xticks=[], yticks=[])
         return
@@ -114,17 +147,18 @@ def _stacked_histogram(axes: Axes, values: pd.Series, groups: Sequence[Group], e
     axes.hist(parts, bins=edges.tolist(), stacked=True, color=colours, edgecolor="white", lw=0.3)
     axes.set(ylabel="landforms", xlim=(edges[0], edges[-1]))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_locator(MaxNLocator(3 if grid.page.narrow else 6))
     axes.grid(axis="y", color=PALE, lw=0.6)
     axes.set_axisbelow(True)
 
 
-def _rose(axes: Axes, aspects: pd.Series, groups: Sequence[Group]) -> None:
+def _rose(grid: PanelGrid, axes: Axes, aspects: pd.Series, groups: Sequence[Group]) -> None:
     """Draw sectors centred on the compass directions; a sector's area, not its length, shows the count."""
     axes.set(theta_zero_location="N", theta_direction=-1)
     axes.set_xticks(np.radians([0, 90, 180, 270]), ["N", "E", "S", "W"])
     axes.tick_params(pad=0)
-    _panel_note(axes, f"aspect\n{_count_text(aspects)}", 0.42 * PANEL_WIDTH)  # the letter N stands in the middle
+    axes.set_xlabel("mean aspect", labelpad=2)
+    grid.note(axes, _count_lines(aspects, narrow=grid.page.narrow), lift=0.24)  # the letter N stands below it
     axes.set_yticks([])
     axes.grid(color=PALE, lw=0.6)
     width = 2 * np.pi / SECTORS
@@ -138,16 +172,18 @@ def _rose(axes: Axes, aspects: pd.Series, groups: Sequence[Group]) -> None:
         below = above
 
 
-def _panel_note(axes: Axes, text: str, width: float = PANEL_WIDTH) -> None:
-    """Write a note above the upper left corner of a panel's rectangle."""
-    panel = axes.get_position(original=True)
-    x, y = panel.x0 * PAGE_WIDTH, panel.y1 * HEIGHT + 0.06
-    shrink_to_fit(text_at(figure_of(axes), x, y, text, size=7, color=GREY, va="bottom"), width)
-
-
-def _count_text(values: pd.Series) -> str:
+def _count_lines(values: pd.Series, *, narrow: bool) -> list[str]:
+    """Return how many landforms a panel shows, and how many have no value; on two lines where there is little room."""
     without = int(values.isna().sum())
-    return f"n = {values.notna().sum()}" + (f", {without} without a value" if without else "")
+    counts = [f"n = {values.notna().sum()}", *([f"{without} without a value"] if without else [])]
+    return counts if narrow else [", ".join(counts)]
+
+
+def _log_steps(known: pd.Series, page: Page) -> tuple[int, ...]:
+    """Return the labelled multiples of powers of ten: as many as a panel has room for."""
+    if not page.narrow:
+        return (1, 2, 5)
+    return (1,) if len(known) and known.max() > 30 * known.min() else (1, 3)
 
 
 def even_edges(values: pd.Series, min_width: float) -> np.ndarray:
@@ -174,14 +210,8 @@ def _log_edges(values: pd.Series) -> np.ndarray:
     return 10 ** (np.arange(low, high + 1) / 10)
 
 
-def _legend(figure: Figure, groups: Sequence[Group]) -> None:
-    if not groups:
-        return
-    entries = [
-        (f"{short_name(group.name)} ({int(group.mask.sum())})", Patch(fc=group.colour, lw=0)) for group in groups
-    ]
-    spacing = {"handlelength": 1.2, "handleheight": 0.8, "columnspacing": 1.6}
-    legend_at(figure, LEFT, HEIGHT - 0.4, entries, ncols=4, **spacing)
+def _legend_keys(groups: Sequence[Group]) -> list[tuple[str, Artist]]:
+    return [(f"{short_name(group.name)} ({int(group.mask.sum())})", Patch(fc=group.colour, lw=0)) for group in groups]
 
 
 def short_name(name: str) -> str:

@@ -25,12 +25,22 @@ PIXELS = 1400
 WHITEN, GREYEN = 0.35, 0.4
 """Shares of white and grey in a pale basemap."""
 
+HATCH_GROUND, HATCH_LINE = 236, 176
+"""Grey of ground without an image, and of the lines over it."""
+
+HATCH_LINES = 60
+"""Lines of the hatch along the longer side of a picture."""
+
 
 @dataclass(frozen=True)
 class Basemap:
-    """RGB of the images, uint8 (height, width, 3), white outside them, and its grid."""
+    """RGB of the images, uint8 (height, width, 3), hatched where there is no image, where there is one (h, w), and the grid.
+
+    Snow is white, so ground without an image is hatched.
+    """
 
     rgb: np.ndarray
+    covered: np.ndarray
     grid: Grid
 
     @property
@@ -61,7 +71,7 @@ def read_basemap(
 ) -> Basemap:
     """Return the mosaic of the images within ``bounds``; where they overlap, the first image with data counts.
 
-    The contrast is stretched in any case; ``pale`` adds white and takes out colour.
+    Ground without an image is hatched. The contrast is stretched in any case; ``pale`` adds white and takes out colour.
     """
     grid = page_grid(bounds, crs, pixels)
     rgb, covered = np.full((*grid.shape, 3), 255, dtype=np.uint8), np.zeros(grid.shape, dtype=bool)
@@ -71,7 +81,17 @@ def read_basemap(
         new = valid & ~covered
         rgb[new] = warped[new]
         covered |= valid
-    return Basemap(_tone(rgb, covered, *((WHITEN, GREYEN) if pale else (0.0, 0.0))), grid)
+    toned = _tone(rgb, covered, *((WHITEN, GREYEN) if pale else (0.0, 0.0)))
+    return Basemap(np.where(covered[..., np.newaxis], toned, hatch(grid.shape)), covered, grid)
+
+
+def hatch(shape: tuple[int, int]) -> np.ndarray:
+    """Return slanted lines on pale grey, uint8 (height, width, 3): ground without an image, which snow never looks like."""
+    rows, cols = np.mgrid[: shape[0], : shape[1]]
+    period = max(4, max(shape) // HATCH_LINES)
+    lines = (rows + cols) % period < max(1, period // 6)
+    grey = np.where(lines, HATCH_LINE, HATCH_GROUND).astype(np.uint8)
+    return np.repeat(grey[..., np.newaxis], 3, axis=-1)
 
 
 def page_grid(bounds: Bounds, crs: CRS, pixels: int) -> Grid:
@@ -114,12 +134,10 @@ def window_over(dataset: DatasetReader, grid: Grid) -> Window | None:
 
 
 def _tone(rgb: np.ndarray, covered: np.ndarray, whiten: float, greyen: float) -> np.ndarray:
-    """Return the image with stretched contrast, mixed with grey and white; white where it is not ``covered``."""
+    """Return the image with stretched contrast, mixed with grey and white; without meaning where it is not ``covered``."""
     if not covered.any():
         return rgb
     lowest, highest = np.percentile(rgb[covered], [1, 99])
     level = np.clip((rgb.astype(np.float32) - lowest) / max(highest - lowest, 1), 0, 1)
     level = (1 - greyen) * level + greyen * level.mean(axis=-1, keepdims=True)
-    toned = np.round(255 * ((1 - whiten) * level + whiten)).astype(np.uint8)
-    toned[~covered] = 255
-    return toned
+    return np.round(255 * ((1 - whiten) * level + whiten)).astype(np.uint8)

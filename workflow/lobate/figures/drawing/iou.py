@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from lobate.figures.drawing.page import axes_at, legend_at, shrink_to_fit, write_heading
-from lobate.figures.drawing.style import BLUE, GREY, INK, PAGE_WIDTH, PALE, VERMILION, new_figure
+from lobate.figures.drawing.page import DOUBLE, Page, axes_at, letter_above, plan_heading
+from lobate.figures.drawing.style import BLUE, GREY, INK, PALE, VERMILION, new_figure
 
-HEIGHT, LEFT, RIGHT, TOP, BOTTOM, GAP = 4.9, 0.62, 0.2, 0.82, 0.5, 0.16
+PANEL_HEIGHT, LEFT, RIGHT, ABOVE, BOTTOM, GAP = 1.75, 0.62, 0.2, 0.22, 0.5, 0.24
 
 TARGET_DASHES = (0, (6, 2))
 
@@ -56,14 +57,18 @@ def draw_iou(
     landform: str,
     target: float,
     intervals: dict[int, tuple[float, float, float]] | None = None,
+    page: Page = DOUBLE,
 ) -> Figure:
     """Return the figure; ``rounds`` holds each round's metrics by its number.
 
     ``intervals``: by round, the iteration that was chosen and both ends of the validation IoU's interval there.
     """
     spans = list(_round_spans(rounds))
-    figure = new_figure(HEIGHT)
-    panels = _panels(figure)
+    title = "IoU of training and validation set"
+    keys = _legend_keys(landform, target)
+    heading = plan_heading(page, LEFT, RIGHT, title, "", keys, 4, handlelength=2.6, columnspacing=1.6)
+    figure = new_figure(heading.height + ABOVE + 2 * PANEL_HEIGHT + GAP + BOTTOM, page.width)
+    panels = _panels(figure, page)
     for split, axes in zip(SPLITS, panels, strict=True):
         for span in spans:
             _plot_curves(axes, span, split)
@@ -75,9 +80,10 @@ def draw_iou(
             iteration, low, high = interval
             panels[1].vlines(span.start + iteration, low, high, color=VERMILION, lw=1, zorder=4)
             panels[1].set_ylabel("IoU, validation; bar: 95 %")
-    _label_rounds(panels[0], spans)
-    write_heading(figure, LEFT, PAGE_WIDTH - LEFT - RIGHT, "IoU of training and validation set")
-    _legend(figure, landform, target)
+    for number, axes in enumerate(panels):
+        letter_above(axes, page, number)
+    _label_rounds(panels[0], spans, page)
+    heading.draw(figure)
     return figure
 
 
@@ -89,10 +95,10 @@ def _round_spans(rounds: dict[int, pd.DataFrame]) -> Iterator[RoundSpan]:
         start = stop
 
 
-def _panels(figure: Figure) -> tuple[Axes, Axes]:
-    width, height = PAGE_WIDTH - LEFT - RIGHT, (HEIGHT - TOP - BOTTOM - GAP) / 2
-    lower = axes_at(figure, LEFT, BOTTOM, width, height)
-    upper = axes_at(figure, LEFT, BOTTOM + height + GAP, width, height, sharex=lower)
+def _panels(figure: Figure, page: Page) -> tuple[Axes, Axes]:
+    width = page.width - LEFT - RIGHT
+    lower = axes_at(figure, LEFT, BOTTOM, width, PANEL_HEIGHT)
+    upper = axes_at(figure, LEFT, BOTTOM + PANEL_HEIGHT + GAP, width, PANEL_HEIGHT, sharex=lower)
     upper.tick_params(labelbottom=False)
     return upper, lower
 
@@ -117,12 +123,12 @@ def _format_axes(axes: Axes, spans: list[RoundSpan], split: str) -> None:
         axes.axvline(span.start, color=GREY, lw=0.7, zorder=2)
 
 
-def _label_rounds(axes: Axes, spans: list[RoundSpan]) -> None:
-    """Write the rounds' names above the panel, as many as fit."""
+def _label_rounds(axes: Axes, spans: list[RoundSpan], page: Page) -> None:
+    """Write the rounds' names above the panel, right of its letter, as many as fit."""
     if not spans:
         return
-    inches = (PAGE_WIDTH - LEFT - RIGHT) / (1.024 * spans[-1].stop)
-    free = -LEFT / 2
+    inches = (page.width - LEFT - RIGHT) / (1.024 * spans[-1].stop)
+    free = 0.25
     for span in spans:
         middle = (span.start + span.stop) / 2
         if middle * inches - LABEL / 2 >= free or len(spans) == 1:
@@ -133,9 +139,9 @@ def _label_rounds(axes: Axes, spans: list[RoundSpan]) -> None:
             free = middle * inches + LABEL / 2
 
 
-def _legend(figure: Figure, landform: str, target: float) -> None:
+def _legend_keys(landform: str, target: float) -> list[tuple[str, Artist]]:
     names = {"iou_background": "background", "iou_landform": landform, "iou_overall": "overall (mean of both)"}
-    keys = {names[curve.column]: Line2D([], [], color=curve.colour, ls=curve.style, lw=curve.width) for curve in CURVES}
-    keys[f"target, {target:.2f}"] = Line2D([], [], color=GREY, lw=0.9, ls=TARGET_DASHES)
-    legend = legend_at(figure, LEFT, HEIGHT - 0.4, keys.items(), ncols=4, handlelength=2.6, columnspacing=1.6)
-    shrink_to_fit(legend.get_texts()[1], 2.4)
+    keys: list[tuple[str, Artist]] = [
+        (names[curve.column], Line2D([], [], color=curve.colour, ls=curve.style, lw=curve.width)) for curve in CURVES
+    ]
+    return [*keys, (f"target, {target:.2f}", Line2D([], [], color=GREY, lw=0.9, ls=TARGET_DASHES))]

@@ -22,28 +22,38 @@ from matplotlib.lines import Line2D
 from matplotlib.path import Path as Outline
 from rasterio.crs import CRS
 
-from lobate.figures.drawing.basemap import read_basemap
+from lobate.figures.drawing.basemap import Basemap, read_basemap
 from lobate.figures.drawing.cartography import Bounds, metres_per_unit, north_direction
-from lobate.figures.drawing.map_elements import credit_line, graticule, north_arrow, scale_bar
-from lobate.figures.drawing.page import axes_at, legend_at, write_heading
+from lobate.figures.drawing.map_elements import (
+    credit_line,
+    credit_lines,
+    graticule,
+    no_image_key,
+    north_arrow,
+    scale_bar,
+)
+from lobate.figures.drawing.page import DOUBLE, LegendPlan, Page, axes_at, plan_heading, plan_legend
 from lobate.figures.drawing.style import (
     BLACK,
     BLUE,
     GREEN,
     GREY,
     ORANGE,
-    PAGE_WIDTH,
     PURPLE,
     SKY,
     VERMILION,
     new_figure,
 )
+from lobate.io.decisions import review_in_words
 
-LEFT, RIGHT, TOP = 0.62, 0.25, 0.62
-"""Inches left of the frame for the latitudes, right of it, and above it for the title."""
+LEFT, RIGHT, ABOVE = 0.62, 0.2, 0.08
+"""Inches left of the frame for the latitudes, right of it, and above it below the title."""
 
-BELOW, ROW = 0.62, 0.165
-"""Inches below the frame without the legend, and for each of its rows."""
+LABELS, SCALE = 0.24, 0.5
+"""Inches below the frame for the longitudes, and for scale bar and north arrow."""
+
+BAR_ROOM = 1.9
+"""Inches that scale bar and north arrow take on the right; on a narrow page the legend stands below them."""
 
 MAX_ASPECT, MIN_ASPECT = 1.15, 0.3
 """Limits of the frame's height over width; white padding keeps it between them."""
@@ -53,8 +63,6 @@ MARKER_BELOW = 0.07
 
 DASHES = (0, (2.2, 1.2))
 """Dashes of outlines that are not reviewed yet."""
-
-WIDTH = PAGE_WIDTH - LEFT - RIGHT
 
 
 @dataclass(frozen=True)
@@ -84,30 +92,42 @@ def styles_for(methods: Sequence[str]) -> dict[str, MethodStyle]:
 
 
 def draw_map(
-    landforms: gpd.GeoDataFrame, images: Sequence[Path], covered: Bounds, *, title: str, credit: str
+    landforms: gpd.GeoDataFrame,
+    images: Sequence[Path],
+    covered: Bounds,
+    *,
+    title: str,
+    credit: str,
+    page: Page = DOUBLE,
 ) -> Figure:
     """Return the map of ``landforms`` (columns ``method``, ``status``, ``area_km2``; in the map's CRS).
 
     ``covered``: bounds of the images in the same CRS. The page's height follows their shape.
     """
     crs = CRS.from_user_input(landforms.crs)
+    width = page.width - LEFT - RIGHT
     bounds = _map_bounds(landforms, covered, crs)
     metres_x, metres_y = metres_per_unit(bounds, crs)
-    keys = _legend_keys(landforms)
-    below = BELOW + ROW * max(2, (len(keys) + 1) // 2)
-    inches_per_metre = WIDTH / ((bounds[2] - bounds[0]) * metres_x)
+    inches_per_metre = width / ((bounds[2] - bounds[0]) * metres_x)
     height = (bounds[3] - bounds[1]) * metres_y * inches_per_metre
-    figure = new_figure(below + height + TOP)
-    axes = axes_at(figure, LEFT, below, WIDTH, height)
     basemap = read_basemap(images, crs, bounds)
+    heading = plan_heading(page, LEFT, RIGHT, title, _count_text(landforms))
+    legend = _legend(landforms, basemap, width if page.narrow else width - BAR_ROOM)
+    credits = credit_lines(width, crs, credit)
+    foot = 0.1 + 0.12 * len(credits) + 0.06
+    room = SCALE + legend.height if page.narrow else max(SCALE, legend.height)
+    below = foot + room + LABELS
+    figure = new_figure(below + height + ABOVE + heading.height, page.width)
+    axes = axes_at(figure, LEFT, below, width, height)
     axes.imshow(basemap.rgb, extent=basemap.extent, interpolation="nearest", zorder=0, aspect="auto")
     graticule(axes, bounds, crs)
     _draw_landforms(axes, landforms, inches_per_metre * metres_x)
-    write_heading(figure, LEFT, WIDTH, title, _count_text(landforms))
-    legend_at(figure, LEFT, below - 0.26, keys, ncols=2, handlelength=2.2, columnspacing=1.5, labelspacing=0.45)
-    scale_bar(figure, PAGE_WIDTH - RIGHT - 0.5, below - 0.5, inches_per_metre)
-    north_arrow(figure, PAGE_WIDTH - RIGHT - 0.16, below - 0.43, north_direction(bounds, crs))
-    credit_line(figure, LEFT, 0.1, WIDTH, crs, credit)
+    heading.draw(figure)
+    legend.draw(figure, LEFT, foot + (legend.height if page.narrow else room))
+    top = below - LABELS
+    scale_bar(figure, page.width - RIGHT - 0.5, top - 0.26, inches_per_metre, longest=min(1.5, 0.45 * width))
+    north_arrow(figure, page.width - RIGHT - 0.16, top - 0.19, north_direction(bounds, crs))
+    credit_line(figure, LEFT, 0.1, width, crs, credit)
     return figure
 
 
@@ -125,16 +145,27 @@ def _map_bounds(landforms: gpd.GeoDataFrame, covered: Bounds, crs: CRS) -> Bound
 
 
 def _draw_landforms(axes: Axes, landforms: gpd.GeoDataFrame, inches_per_unit: float) -> None:
-    """Draw each method's outlines with a white halo, and the markers of small ones above them."""
+    """Draw each method's outlines with a white halo, and the markers of small ones above them.
+
+    What nobody has reviewed is dashed, and hollow where it is a marker.
+    """
     size = landforms.geometry.bounds
     small = np.fmax(size["maxx"] - size["minx"], size["maxy"] - size["miny"]) * inches_per_unit < MARKER_BELOW
     pending = landforms["status"] == "pending"
     for name, style in styles_for(landforms["method"]).items():
         of_method = landforms["method"] == name
-        for dashed in (False, True):
-            outlines = landforms.geometry[of_method & ~small & (pending == dashed)]
-            draw_outlines(axes, outlines, style.colour, DASHES if dashed else "solid")
-        points = landforms.geometry[of_method & small].representative_point()
+        for unreviewed in (False, True):
+            chosen = of_method & (pending == unreviewed)
+            draw_outlines(axes, landforms.geometry[chosen & ~small], style.colour, DASHES if unreviewed else "solid")
+            _draw_markers(axes, landforms.geometry[chosen & small], style, hollow=unreviewed)
+
+
+def _draw_markers(axes: Axes, outlines: gpd.GeoSeries, style: MethodStyle, *, hollow: bool) -> None:
+    points = outlines.representative_point()
+    if hollow:  # a white marker with a coloured rim, on a wider white one
+        axes.scatter(points.x, points.y, s=26, c="white", marker=style.marker, lw=0, zorder=4)
+        axes.scatter(points.x, points.y, s=9, c="white", marker=style.marker, ec=style.colour, lw=0.9, zorder=4)
+    else:
         axes.scatter(points.x, points.y, s=11, c=style.colour, marker=style.marker, ec="white", lw=0.35, zorder=4)
 
 
@@ -156,7 +187,16 @@ def outline_path(shape: shapely.Geometry) -> Outline:
 
 def _count_text(landforms: gpd.GeoDataFrame) -> str:
     area = f", {landforms['area_km2'].sum():.1f} km\N{SUPERSCRIPT TWO}" if len(landforms) else ""
-    return f"{len(landforms)} landform{'' if len(landforms) == 1 else 's'}{area}"
+    pending, detected = int((landforms["status"] == "pending").sum()), int((landforms["status"] != "mapped").sum())
+    review = f"; {words}" if (words := review_in_words(pending, detected, len(landforms))) else ""
+    return f"{len(landforms)} landform{'' if len(landforms) == 1 else 's'}{area}{review}"
+
+
+def _legend(landforms: gpd.GeoDataFrame, basemap: Basemap, width: float) -> LegendPlan:
+    keys = _legend_keys(landforms)
+    if not basemap.covered.all():
+        keys.append(no_image_key())
+    return plan_legend(keys, width, 2, handlelength=2.2, columnspacing=1.5, labelspacing=0.45)
 
 
 def _legend_keys(landforms: gpd.GeoDataFrame) -> list[tuple[str, Artist]]:
@@ -168,7 +208,8 @@ def _legend_keys(landforms: gpd.GeoDataFrame) -> list[tuple[str, Artist]]:
     ]
     pending = int((landforms["status"] == "pending").sum())
     if pending:
-        keys.append((f"not reviewed yet ({pending})", Line2D([], [], color=GREY, lw=1.0, ls=DASHES)))
+        key = Line2D([], [], color=GREY, lw=1.0, ls=DASHES, marker="o", ms=3.6, mfc="white", mec=GREY, mew=0.9)
+        keys.append((f"dashed, hollow: not reviewed yet ({pending})", key))
     return keys or [("no landforms", Line2D([], [], lw=0))]
 
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.text import Annotation
 from rasterio.crs import CRS
 
 from lobate.figures.drawing.cartography import Bounds, MapLine, length_label, meridians, parallels, round_length
-from lobate.figures.drawing.page import figure_of, shrink_to_fit, text_at
+from lobate.figures.drawing.page import figure_of, lines_within, notes_above, text_at
 from lobate.figures.drawing.style import GREY, INK
 
-LABEL = 0.9
+LABEL = 0.7
 """Inches along the frame for one label and its margins."""
+
+
+def no_image_key() -> tuple[str, Artist]:
+    """Return the legend's entry for ground without an image."""
+    return "no image", Patch(fc="#ECECEC", ec="#B0B0B0", hatch="////", lw=0.4)
 
 
 def graticule(axes: Axes, bounds: Bounds, crs: CRS) -> None:
@@ -66,8 +72,14 @@ def north_arrow(figure: Figure, x: float, y: float, degrees: float, half: float 
 
 
 def credit_line(figure: Figure, x: float, y: float, width: float, crs: CRS, credit: str) -> None:
-    """Write the CRS and the credit on one line, no wider than ``width``."""
+    """Write the CRS and the credit, no wider than ``width``, at the foot of the page."""
+    notes_above(figure, credit_lines(width, crs, credit), x, width, y)
+
+
+def credit_lines(width: float, crs: CRS, credit: str) -> list[str]:
+    """Return the CRS and the credit in lines of a width, three at most."""
     code = crs.to_epsg()
     name = f"EPSG:{code}" if code else "as the images"
     text = " \N{MIDDLE DOT} ".join(filter(None, [f"Grid: {name}", "coordinates: WGS 84", credit]))
-    shrink_to_fit(text_at(figure, x, y, text, size=6.5, color=GREY, va="bottom"), width)
+    lines = lines_within(text, width, size=6.5)
+    return lines if len(lines) <= 3 else [*lines[:2], " ".join(lines[2:])]

@@ -24,12 +24,21 @@ from rasterio.warp import reproject
 from rasterio.windows import Window
 
 from lobate.errors import UserError
-from lobate.figures.drawing.basemap import page_grid, read_basemap, window_over
+from lobate.figures.drawing.basemap import hatch, page_grid, read_basemap, window_over
 from lobate.figures.drawing.cartography import Bounds, metres_per_unit, north_direction
 from lobate.figures.drawing.map import draw_outlines
-from lobate.figures.drawing.map_elements import credit_line, north_arrow, scale_bar
+from lobate.figures.drawing.map_elements import credit_lines, north_arrow, scale_bar
 from lobate.figures.drawing.outlines import square_around
-from lobate.figures.drawing.page import axes_at, shrink_to_fit, text_at, write_heading
+from lobate.figures.drawing.page import (
+    DOUBLE,
+    Heading,
+    Page,
+    axes_at,
+    lines_within,
+    notes_above,
+    plan_heading,
+    text_at,
+)
 from lobate.figures.drawing.style import INK, new_figure
 from lobate.io.grid import Grid
 from lobate.io.raster import open_raster
@@ -40,11 +49,11 @@ if TYPE_CHECKING:
     from lobate.figures.figure_motion import MovingLandform
 
 
-LEFT, GAP, SIDE, SINGLE_SIDE = 0.2, 0.3, 3.25, 4.8
-"""Inches: margin, gap between the panels, side of each of two panels, and side of a single panel."""
+LEFT, GAP, SINGLE_SIDE = 0.2, 0.3, 4.8
+"""Inches: margin, gap between the panels, and side of a single panel on a wide page."""
 
-ABOVE, FOOT, BOTTOM = 0.92, 0.42, 0.52
-"""Inches above the panels, below each for scale bar and arrow, and for the lines at the foot of the page."""
+ABOVE, FOOT = 0.28, 0.42
+"""Inches above each panel for its title, and below it for scale bar and arrow."""
 
 PIXELS = 600
 COLOUR_MAP = "twilight"
@@ -52,10 +61,16 @@ COLOUR_MAP = "twilight"
 
 RED, NO_DATA = "#E4002B", "#F4F4F4"
 
+NO_MOTION = (
+    "Not drawn: no landform has a velocity, and no phase raster is given. Name an inventory with velocities in "
+    "inventory.others, or a raster in figures.motion.phase."
+)
+"""What the figure says where nothing is known of any motion."""
+
 
 @dataclass(frozen=True)
 class MotionPanel:
-    """The content of both panels, in the CRS of the figure."""
+    """The content of both panels, in the CRS of the figure, and their places on its page."""
 
     moving: MovingLandform
     outline: gpd.GeoSeries
@@ -72,50 +87,77 @@ class MotionPanel:
 
 
 def draw_motion(
-    moving: MovingLandform | None, images: Sequence[Path], phase: Path | None, crs: CRS, *, landform: str, credit: str
-) -> Figure:
-    """Return the figure of ``moving`` in ``crs``: phase and image side by side, or the image alone."""
-    side, width = (SINGLE_SIDE, SINGLE_SIDE) if phase is None else (SIDE, 2 * SIDE + GAP)
-    figure = new_figure(ABOVE + side + FOOT + BOTTOM, width + 2 * LEFT)
-    facts = moving.facts if moving else "the inventory is empty"
-    write_heading(figure, LEFT, width, f"Motion of one {landform}", facts)
-    if moving:
-        panel = MotionPanel.project(moving, crs)
-        if phase is not None:
-            _draw_phase(figure, panel, phase)
-        _draw_image(figure, panel, images, alone=phase is None)
-        shrink_to_fit(text_at(figure, LEFT, 0.27, _marks_text(moving), size=7, va="bottom"), width)
-    credit_line(figure, LEFT, 0.1, width, crs, credit)
+    moving: MovingLandform | None, images: Sequence[Path], phase: Path | None, crs: CRS, *, landform: str, credit: str,
+    page: Page = DOUBLE,
+) -> Figure:  # fmt: skip
+    """Return the figure of ``moving`` in ``crs``: phase and image, or the image alone; without a motion, why there is none."""
+    width = page.width - 2 * LEFT
+    facts = moving.facts if moving else NO_MOTION
+    heading = plan_heading(page, LEFT, LEFT, f"Motion of one {landform}", facts)
+    notes = [*(lines_within(_marks_text(moving), width, size=6.5) if moving else []), *credit_lines(width, crs, credit)]
+    foot = 0.16 + 0.12 * len(notes)
+    if moving is None:
+        figure = new_figure(foot + 0.2 + heading.height, page.width)
+        if not page.titles:
+            notes = [*lines_within(NO_MOTION, width, size=6.5), *notes]
+    else:
+        figure = _draw_panels(MotionPanel.project(moving, crs), images, phase, page, heading, foot)
+    heading.draw(figure)
+    notes_above(figure, notes, LEFT, width)
     return figure
 
 
-def _draw_phase(figure: Figure, panel: MotionPanel, phase: Path) -> None:
-    axes = _add_panel(figure, LEFT, SIDE, "(a) wrapped phase", panel)
+def _draw_panels(
+    panel: MotionPanel, images: Sequence[Path], phase: Path | None, page: Page, heading: Heading, foot: float
+) -> Figure:
+    """Draw phase and image side by side, one below the other on a narrow page, or the image alone."""
+    width = page.width - 2 * LEFT
+    beside = phase is not None and not page.narrow
+    side = (width - GAP) / 2 if beside else min(width, SINGLE_SIDE)
+    side = min(side, 2.9) if phase is not None and page.narrow else side
+    rows = 1 if beside or phase is None else 2
+    figure = new_figure(foot + rows * (FOOT + side + ABOVE) + heading.height, page.width)
+    places = [(LEFT + column * (side + GAP), foot + FOOT) for column in range(2)] if beside else [
+        (LEFT, foot + FOOT + (rows - 1 - row) * (FOOT + side + ABOVE)) for row in range(rows)
+    ]  # fmt: skip
+    if phase is not None:
+        _draw_phase(figure, panel, phase, places[0], side, page.lettered(0, "wrapped phase"))
+    title = "image" if phase is None else page.lettered(1, "image")
+    _draw_image(figure, panel, images, places[-1], side, title)
+    return figure
+
+
+def _draw_phase(
+    figure: Figure, panel: MotionPanel, phase: Path, place: tuple[float, float], side: float, title: str
+) -> None:
+    axes = _add_panel(figure, place, side, title, panel)
     axes.set_facecolor(NO_DATA)
     left, bottom, right, top = panel.bounds
     values = wrapped_phase(phase, page_grid(panel.bounds, panel.crs, PIXELS))
     extent = (left, right, bottom, top)
+    axes.imshow(hatch(values.shape), extent=extent, interpolation="nearest", aspect="auto")
     axes.imshow(values, cmap=COLOUR_MAP, vmin=-np.pi, vmax=np.pi, extent=extent, interpolation="nearest", aspect="auto")
     _draw_marks(axes, panel)
-    _colour_bar(figure, LEFT + 0.1, BOTTOM + FOOT - 0.22)
+    _colour_bar(figure, place[0] + 0.1, place[1] - 0.22)
 
 
-def _draw_image(figure: Figure, panel: MotionPanel, images: Sequence[Path], *, alone: bool) -> None:
-    x, side, title = (LEFT, SINGLE_SIDE, "image") if alone else (LEFT + SIDE + GAP, SIDE, "(b) image")
-    axes = _add_panel(figure, x, side, title, panel)
+def _draw_image(
+    figure: Figure, panel: MotionPanel, images: Sequence[Path], place: tuple[float, float], side: float, title: str
+) -> None:
+    axes = _add_panel(figure, place, side, title, panel)
     basemap = read_basemap(images, panel.crs, panel.bounds, PIXELS, pale=False)
     axes.imshow(basemap.rgb, extent=basemap.extent, interpolation="nearest", aspect="auto")
     _draw_marks(axes, panel)
 
 
-def _add_panel(figure: Figure, x: float, side: float, title: str, panel: MotionPanel) -> Axes:
-    """Add an empty panel with its title above it, scale bar and north arrow below it."""
-    foot = BOTTOM + FOOT
+def _add_panel(figure: Figure, place: tuple[float, float], side: float, title: str, panel: MotionPanel) -> Axes:
+    """Add an empty panel with its title above it, scale bar and north arrow below it; ``place`` is its lower left corner."""
+    x, foot = place
     text_at(figure, x, foot + side + 0.1, title, size=8.5, weight="bold", va="baseline")
     axes = axes_at(figure, x, foot, side, side, xticks=[], yticks=[])
     metres_x, _ = metres_per_unit(panel.bounds, panel.crs)
     inches_per_metre = side / ((panel.bounds[2] - panel.bounds[0]) * metres_x)
-    scale_bar(figure, x + side - 0.35, foot - 0.24, inches_per_metre, longest=0.9)
+    scale_bar(figure, x + side - 0.35, foot - 0.24, inches_per_metre, longest=min(0.9, 0.28 * side))
     north_arrow(figure, x + side - 0.1, foot - 0.11, north_direction(panel.bounds, panel.crs), half=0.08)
     return axes
 
@@ -146,7 +188,7 @@ def _colour_bar(figure: Figure, x: float, y: float) -> None:
     bar = figure.colorbar(ScalarMappable(Normalize(-np.pi, np.pi), COLOUR_MAP), cax=axes, orientation="horizontal")
     pi = "\N{GREEK SMALL LETTER PI}"
     bar.set_ticks([-np.pi, 0, np.pi], labels=[f"\N{MINUS SIGN}{pi}", "0", pi])
-    bar.ax.tick_params(length=2, pad=1)
+    bar.ax.tick_params(length=2, pad=1, labelsize=6.5)
     text_at(figure, x + 1.13, y + 0.045, "phase (rad)", size=7, va="center")
 
 

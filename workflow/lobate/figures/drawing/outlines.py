@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
 import shapely
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -16,14 +18,14 @@ from shapely.geometry import box
 from lobate.figures.drawing.basemap import read_basemap
 from lobate.figures.drawing.cartography import Bounds, metres_per_unit, north_direction
 from lobate.figures.drawing.map import draw_outlines
-from lobate.figures.drawing.map_elements import credit_line, north_arrow, scale_bar
-from lobate.figures.drawing.page import axes_at, legend_at, shrink_to_fit, text_at, write_heading
-from lobate.figures.drawing.style import GREEN, GREY, PAGE_WIDTH, SKY, VERMILION, new_figure
+from lobate.figures.drawing.map_elements import credit_line, credit_lines, no_image_key, north_arrow, scale_bar
+from lobate.figures.drawing.page import DOUBLE, Page, axes_at, lines_within, plan_heading, shrink_to_fit, text_at
+from lobate.figures.drawing.style import GREEN, GREY, SKY, VERMILION, new_figure
 from lobate.figures.examples import ExampleOutline
 
-LEFT, GAP, SIDE = 0.2, 0.3, 3.25
-HEAD, FOOT, TOP, BOTTOM = 0.46, 0.36, 0.62, 0.36
-HEIGHT = TOP + 2 * (HEAD + SIDE + FOOT) + BOTTOM
+LEFT, GAP = 0.2, 0.3
+NAME, FACT, FOOT, BELOW = 0.2, 0.13, 0.4, 0.06
+"""Inches for a panel's title, for a line of its facts, below it for scale bar and arrow, and between two rows."""
 
 ROLES = {"drawn": (SKY, "drawn by hand"), "mapped": (VERMILION, "mapped"), "mended": (GREEN, "mended by a reviewer")}
 """Role of an outline -> its colour and name."""
@@ -32,28 +34,56 @@ MARGIN_M = 250.0
 """Metres of ground on each side of an example, in addition to a quarter of its size."""
 
 
-def draw_examples(examples: Sequence[ExampleOutline], images: Sequence[Path], crs: CRS, credit: str) -> Figure:
+def draw_examples(
+    examples: Sequence[ExampleOutline], images: Sequence[Path], crs: CRS, credit: str, page: Page = DOUBLE
+) -> Figure:
     """Return the figure of four examples; everything is drawn in ``crs``."""
-    figure = new_figure(HEIGHT)
+    side = (page.width - 2 * LEFT - GAP) / 2
+    facts = [lines_within(example.facts, side, size=7.5)[:3] for example in examples]
+    above = [NAME + FACT * max(map(len, facts[row : row + 2])) + BELOW for row in (0, 2)]
+    entries: list[tuple[str, Artist]] = [
+        (name, Line2D([], [], color=colour, lw=1.4)) for colour, name in ROLES.values()
+    ]
+    heading = plan_heading(
+        page, LEFT, LEFT, "Examples of outlines", "", [*entries, no_image_key()], 4, handlelength=2, columnspacing=1.2
+    )  # fmt: skip
+    credits = credit_lines(page.width - 2 * LEFT, crs, credit)
+    foot = 0.1 + 0.12 * len(credits)
+    figure = new_figure(foot + 2 * (side + FOOT) + sum(above) + BELOW + heading.height, page.width)
+    top = figure.get_figheight() - heading.height - BELOW
     for number, example in enumerate(examples):
-        x, y = LEFT + (number % 2) * (SIDE + GAP), HEIGHT - TOP - (number // 2) * (HEAD + SIDE + FOOT)
-        _add_panel(figure, x, y, "abcd"[number], example, images, crs)
-    write_heading(figure, LEFT, PAGE_WIDTH - 2 * LEFT, "Examples of outlines")
-    entries = [(name, Line2D([], [], color=colour, lw=1.4)) for colour, name in ROLES.values()]
-    legend_at(figure, LEFT, HEIGHT - 0.4, entries, ncols=3, handlelength=2)
-    credit_line(figure, LEFT, 0.1, PAGE_WIDTH - 2 * LEFT, crs, credit)
+        row, column = divmod(number, 2)
+        place = PanelPlace(
+            figure, LEFT + column * (side + GAP), top - sum(above[: row + 1]) - row * (side + FOOT), side
+        )
+        place.write(page.lettered(number, example.title), facts[number])
+        _draw_panel(place, example, images, crs)
+    heading.draw(figure)
+    credit_line(figure, LEFT, 0.1, page.width - 2 * LEFT, crs, credit)
     return figure
 
 
-def _add_panel(
-    figure: Figure, x: float, y: float, letter: str, example: ExampleOutline, images: Sequence[Path], crs: CRS
-) -> None:
-    """Draw one example with its upper left corner at ``x``, ``y`` (inches)."""
-    title = f"({letter}) {example.title}"
-    shrink_to_fit(text_at(figure, x, y - 0.2, title, size=8.5, weight="bold", va="baseline"), SIDE)
-    shrink_to_fit(text_at(figure, x, y - 0.38, example.facts, size=7.5, color=GREY, va="baseline"), SIDE)
-    foot = y - HEAD - SIDE
-    axes = axes_at(figure, x, foot, SIDE, SIDE, xticks=[], yticks=[])
+@dataclass(frozen=True)
+class PanelPlace:
+    """A square panel of a figure, by its upper left corner and its side in inches."""
+
+    figure: Figure
+    x: float
+    top: float
+    side: float
+
+    def write(self, title: str, facts: Sequence[str]) -> None:
+        """Write the title and its lines of facts above the panel."""
+        y = self.top + BELOW
+        for line in reversed(facts):
+            shrink_to_fit(text_at(self.figure, self.x, y, line, size=7.5, color=GREY, va="bottom"), self.side)
+            y += FACT
+        shrink_to_fit(text_at(self.figure, self.x, y, title, size=8.5, weight="bold", va="bottom"), self.side)
+
+
+def _draw_panel(place: PanelPlace, example: ExampleOutline, images: Sequence[Path], crs: CRS) -> None:
+    x, side, foot = place.x, place.side, place.top - place.side
+    axes = axes_at(place.figure, x, foot, side, side, xticks=[], yticks=[])
     if example.focus is None:
         axes.set_facecolor("#F4F4F4")
         return
@@ -62,8 +92,9 @@ def _add_panel(
     axes.imshow(basemap.rgb, extent=basemap.extent, interpolation="nearest", aspect="auto")
     _draw_example(axes, example, bounds, crs)
     metres_x, _ = metres_per_unit(bounds, crs)
-    scale_bar(figure, x + SIDE - 0.35, foot - 0.24, SIDE / ((bounds[2] - bounds[0]) * metres_x), longest=1.1)
-    north_arrow(figure, x + SIDE - 0.1, foot - 0.11, north_direction(bounds, crs), half=0.08)
+    inches_per_metre = side / ((bounds[2] - bounds[0]) * metres_x)
+    scale_bar(place.figure, x + side - 0.35, foot - 0.24, inches_per_metre, longest=min(1.1, 0.5 * side))
+    north_arrow(place.figure, x + side - 0.1, foot - 0.11, north_direction(bounds, crs), half=0.08)
 
 
 def _draw_example(axes: Axes, example: ExampleOutline, bounds: Bounds, crs: CRS) -> None:

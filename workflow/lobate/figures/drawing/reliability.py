@@ -7,33 +7,47 @@ from math import floor
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
-from lobate.figures.drawing.page import axes_at, legend_at, write_heading
-from lobate.figures.drawing.style import BLUE, GREY, PAGE_WIDTH, PALE, VERMILION, new_figure
+from lobate.figures.drawing.page import DOUBLE, Page, axes_at, letter_above, plan_heading
+from lobate.figures.drawing.style import BLUE, GREY, PALE, VERMILION, new_figure
 
 if TYPE_CHECKING:
     from lobate.figures.figure_reliability import Reliability
 
-HEIGHT, LEFT, RIGHT, BOTTOM, SIDE, GAP = 4.35, 0.62, 0.2, 0.5, 2.85, 0.83
+LEFT, RIGHT, ABOVE, BOTTOM, GAP = 0.62, 0.2, 0.24, 0.5, 0.83
+LOW = 1.4
+"""Inches: height of the lower panel on a narrow page."""
+
 DASHES, DOTS = (0, (6, 2)), (0, (1, 1.2))
 BIN_WIDTH = 0.1
 """Width of a bin of probability."""
 
 
-def draw_reliability(reliability: Reliability, landform: str) -> Figure:
+def draw_reliability(reliability: Reliability, landform: str, page: Page = DOUBLE) -> Figure:
     """Return the figure of the map's calibration."""
-    figure = new_figure(HEIGHT)
-    left, right = (axes_at(figure, x, BOTTOM, SIDE, SIDE) for x in (LEFT, LEFT + SIDE + GAP))
-    _draw_diagonal(left)
-    _draw_curve(left, reliability)
-    _draw_areas(right, reliability.bins)
-    title = f"Reliability of the map's probabilities, {landform}"
-    write_heading(figure, LEFT, PAGE_WIDTH - LEFT - RIGHT, title, _summary(reliability))
-    _legend(figure, reliability)
+    title, keys = f"Reliability of the map's probabilities, {landform}", _legend_keys(reliability)
+    spacing = {"handlelength": 2.4, "columnspacing": 1.6}
+    heading = plan_heading(page, LEFT, RIGHT, title, _summary(reliability), keys.items(), 3, **spacing)
+    room = page.width - LEFT - RIGHT
+    side = room if page.narrow else (room - GAP) / 2
+    below = LOW + GAP if page.narrow else 0.0
+    figure = new_figure(BOTTOM + below + side + ABOVE + heading.height, page.width)
+    curve = axes_at(figure, LEFT, BOTTOM + below, side, side)
+    areas = (
+        axes_at(figure, LEFT, BOTTOM, side, LOW) if page.narrow
+        else axes_at(figure, LEFT + side + GAP, BOTTOM, side, side)
+    )  # fmt: skip
+    _draw_diagonal(curve)
+    _draw_curve(curve, reliability)
+    _draw_areas(areas, reliability.bins)
+    for number, axes in enumerate((curve, areas)):
+        letter_above(axes, page, number)
+    heading.draw(figure)
     return figure
 
 
@@ -67,6 +81,7 @@ def _draw_areas(axes: Axes, bins: Sequence[tuple[float, float, float]]) -> None:
     axes.set_ylim(0.3 * areas.min(), 3 * areas.max())
     axes.yaxis.set_major_locator(LogLocator(numticks=6))
     axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter("{x:,g}")
     axes.grid(axis="y", color=PALE, lw=0.6)
     axes.set_axisbelow(True)
 
@@ -78,10 +93,9 @@ def _summary(reliability: Reliability) -> str:
     return f"expected calibration error {reliability.error:.4f}; holds for ground with {share}"
 
 
-def _legend(figure: Figure, reliability: Reliability) -> None:
-    keys = {
+def _legend_keys(reliability: Reliability) -> dict[str, Artist]:
+    return {
         "perfect calibration": Line2D([], [], color=GREY, lw=0.9, ls=DASHES),
         "the map": Line2D([], [], color=VERMILION, lw=1.6, marker="o", ms=4),
         f"threshold of the map, {reliability.threshold:g}": Line2D([], [], color=BLUE, lw=1, ls=DOTS),
     }
-    legend_at(figure, LEFT, HEIGHT - 0.66, keys.items(), ncols=4, handlelength=2.4, columnspacing=1.6)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from lobate.figures.drawing.page import axes_at, legend_at, write_heading
-from lobate.figures.drawing.style import BLUE, GREY, INK, ORANGE, PAGE_WIDTH, PALE, VERMILION, new_figure
+from lobate.figures.drawing.page import DOUBLE, Page, axes_at, letter_above, plan_heading
+from lobate.figures.drawing.style import BLUE, GREY, INK, ORANGE, PALE, VERMILION, new_figure
 
 if TYPE_CHECKING:
     from lobate.figures.figure_rounds import Round
 
-LEFT, RIGHT, TOP, BOTTOM, GAP = 0.95, 0.2, 1.02, 0.48, 0.16
+LEFT, RIGHT, ABOVE, BOTTOM, GAP = 0.95, 0.2, 0.24, 0.48, 0.24
 IOU_HEIGHT, PATCHES_HEIGHT, LINE_HEIGHT = 1.9, 1.1, 0.17
 """Heights of two panels, and of one line of the third, in inches."""
 
@@ -25,32 +26,37 @@ TARGET_DASHES, TRAINING_DASHES = (0, (6, 2)), (0, (4, 1.5))
 RESTING_COLOUR, CHOSEN_COLOUR, PATCHES_COLOUR = "#F0F0F0", "#FBE3D6", "#8A8A8A"
 
 
-def draw_rounds(rounds: Sequence[Round], target: float, landform: str) -> Figure:
+def draw_rounds(rounds: Sequence[Round], target: float, landform: str, page: Page = DOUBLE) -> Figure:
     """Return the figure; at least one of ``rounds`` trained."""
     operations = list(dict.fromkeys(name for record in rounds for name in record.augment))
     heights = (LINE_HEIGHT * max(len(operations), 1), PATCHES_HEIGHT, IOU_HEIGHT)
-    height = BOTTOM + sum(heights) + 2 * GAP + TOP
-    figure = new_figure(height)
-    augment, patches, ious = _panels(figure, heights)
     trained = [record for record in rounds if not record.rests]
+    keys = _legend_keys(target, rests=len(trained) < len(rounds), bars=any(record.interval for record in trained))
+    spacing = {"handlelength": 2.4, "columnspacing": 1.4, "labelspacing": 0.4}
+    summary = _summary(rounds, landform)
+    left = 0.2 if page.narrow else LEFT
+    heading = plan_heading(page, left, RIGHT, "Rounds of training", summary, keys.items(), 4, **spacing)
+    figure = new_figure(BOTTOM + sum(heights) + 2 * GAP + ABOVE + heading.height, page.width)
+    augment, patches, ious = _panels(figure, page, heights)
     _draw_ious(ious, trained, target)
     _draw_patches(patches, trained)
     _draw_augment(augment, trained, operations)
     for axes in (augment, patches, ious):
         _tint_rounds(axes, rounds)
     augment.set_xlabel("round")
-    write_heading(figure, LEFT, PAGE_WIDTH - LEFT - RIGHT, "Rounds of training", _summary(rounds, landform))
-    _legend(figure, height, target, rests=len(trained) < len(rounds), bars=any(record.interval for record in trained))
+    for number, axes in enumerate((ious, patches, augment)):
+        letter_above(axes, page, number)
+    heading.draw(figure)
     return figure
 
 
-def _panels(figure: Figure, heights: Sequence[float]) -> list[Axes]:
+def _panels(figure: Figure, page: Page, heights: Sequence[float]) -> list[Axes]:
     """Return panels from the bottom up on one axis, with its labels below the lowest."""
     panels: list[Axes] = []
     y = BOTTOM
     for height in heights:
         shared = panels[0] if panels else None
-        panels.append(axes_at(figure, LEFT, y, PAGE_WIDTH - LEFT - RIGHT, height, sharex=shared))
+        panels.append(axes_at(figure, LEFT, y, page.width - LEFT - RIGHT, height, sharex=shared))
         panels[-1].tick_params(labelbottom=len(panels) == 1)
         y += height + GAP
     return panels
@@ -117,8 +123,8 @@ def _summary(rounds: Sequence[Round], landform: str) -> str:
     return f"round {chosen.number} of {len(rounds)} is chosen: IoU of {landform} on validation {ground} {known}"
 
 
-def _legend(figure: Figure, height: float, target: float, *, rests: bool, bars: bool) -> None:
-    keys = {
+def _legend_keys(target: float, *, rests: bool, bars: bool) -> dict[str, Artist]:
+    return {
         "IoU on training patches": Line2D([], [], color=BLUE, lw=1, ls=TRAINING_DASHES, marker="s", ms=4, mfc="w"),
         f"on validation patches{'; bar: 95 %' if bars else ''}": Line2D(
             [], [], color=VERMILION, lw=1.6, marker="o", ms=4.5
@@ -130,5 +136,3 @@ def _legend(figure: Figure, height: float, target: float, *, rests: bool, bars: 
         "augmented by": Line2D([], [], color=INK, lw=0, marker="s", ms=4.5),
         "chosen": Patch(fc=CHOSEN_COLOUR, lw=0),
     } | ({"rests: the target is reached": Patch(fc=RESTING_COLOUR, lw=0)} if rests else {})
-    spacing = {"handlelength": 2.4, "columnspacing": 1.4, "labelspacing": 0.4}
-    legend_at(figure, LEFT, height - 0.62, keys.items(), ncols=4, **spacing)

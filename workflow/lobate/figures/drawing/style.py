@@ -1,4 +1,4 @@
-"""The style of all figures: page width, font, colours that colour-blind readers can tell apart, and saving.
+"""The style of all figures: page width, font, colours that colour-blind readers can tell apart.
 
 Imports matplotlib, so verbs import this module inside their functions.
 """
@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
+
+from lobate.errors import UserError
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
-PAGE_WIDTH = 7.2
+PAGE_WIDTH = 180 / 25.4
 """Inches: two columns of a journal."""
+
+SMALLEST = 6.0
+"""Points: the smallest letters of a figure."""
 
 # Okabe and Ito (2008), Color Universal Design
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
@@ -28,8 +31,6 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 )  # fmt: skip
 RED = "#C00000"
 """For alarms only: no data are drawn in it."""
-LETTERS_PER_INCH = 14
-"""Bold letters of an alarm."""
 INK, GREY, PALE = "#222222", "#777777", "#E6E6E6"
 
 RC_PARAMS: dict[RcKeyType, Any] = {
@@ -54,12 +55,25 @@ RC_PARAMS: dict[RcKeyType, Any] = {
 
 
 @contextmanager
-def styled() -> Iterator[None]:
-    """Set the project's style, independent of the user's matplotlib settings."""
+def styled(font: str = "DejaVu Sans") -> Iterator[None]:
+    """Set the project's style, independent of the user's matplotlib settings. UserError for a font that is not installed."""
+    _check_font(font)
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(RC_PARAMS)
+        mpl.rcParams["font.family"] = list(dict.fromkeys([font, "DejaVu Sans"]))
         yield
+
+
+def _check_font(font: str) -> None:
+    try:
+        font_manager.findfont(font_manager.FontProperties(family=font), fallback_to_default=False)
+    except ValueError as error:
+        others = sorted(set(font_manager.get_font_names()) - {"Last Resort"})
+        raise UserError(
+            f"Setting figures.font names {font}, which is not installed on this machine. Install it, or name one of these: "
+            f"{', '.join(others[:12])}{', ...' if len(others) > 12 else ''}."
+        ) from error
 
 
 def new_figure(height: float, width: float = PAGE_WIDTH) -> Figure:
@@ -67,19 +81,3 @@ def new_figure(height: float, width: float = PAGE_WIDTH) -> Figure:
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     return figure
-
-
-def save(figure: Figure, png: Path, pdf: Path, dpi: int, alarm: str = "") -> None:
-    """Write both files without dates and program names, so that the same figure gives the same bytes.
-
-    An ``alarm`` stands in red above the figure, on a strip of its own.
-    """
-    strip: dict[str, Any] = {}
-    if alarm:
-        width, height = figure.get_size_inches()
-        words = fill(alarm, int(width * LETTERS_PER_INCH))
-        figure.text(0.1 / width, 1 + 0.06 / height, words, color=RED, weight="bold", va="bottom")
-        strip = {"bbox_inches": Bbox([[0, 0], [width, height + 0.12 + 0.15 * (1 + words.count("\n"))]])}
-    figure.savefig(png, format="png", dpi=dpi, metadata={"Software": None}, **strip)
-    about = {"Creator": None, "Producer": None, "CreationDate": None}
-    figure.savefig(pdf, format="pdf", dpi=dpi, metadata=about, **strip)

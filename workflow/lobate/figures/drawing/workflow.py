@@ -17,14 +17,13 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.text import Text
 
 from lobate.engine.registry import ROOMS
-from lobate.figures.drawing.page import shrink_to_fit, text_at
+from lobate.figures.drawing.page import DOUBLE, Page, shrink_to_fit, text_at
 from lobate.figures.drawing.style import (
     BLUE,
     GREEN,
     GREY,
     INK,
     ORANGE,
-    PAGE_WIDTH,
     PURPLE,
     SKY,
     VERMILION,
@@ -57,11 +56,45 @@ NOT_NEEDED = "#A6A6A6"
 """Text colour of a verb that the region does not need."""
 
 # Inches
-MARGIN, TITLE, FOOT = 0.15, 0.42, 0.3
-LEFT, BOX_WIDTH = MARGIN + 0.44, 1.3
-HEAD, LINE, PAD = 0.2, 0.108, 0.05
+TITLE, NO_TITLE, FOOT = 0.42, 0.1, 0.3
+HEAD, PAD = 0.19, 0.05
 ROOM_GAP, PHASE_GAP = 0.1, 0.21
-ARROW_CLEARANCE, ARROW_SPACING = 0.12, 0.085
+ARROW_SPACING, KEY_LINE = 0.085, 0.17
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Sizes of the figure on a page, in inches and points: a narrow page has narrower boxes and thinner lines."""
+
+    page: Page
+    margin: float
+    left: float
+    box: float
+    clearance: float
+    line_width: float
+    letters: float
+    line: float
+
+    @classmethod
+    def of(cls, page: Page) -> Layout:
+        """Return the sizes for a page."""
+        if page.narrow:
+            return cls(page, 0.08, 0.44, 1.1, 0.05, 0.6, 6.0, 0.1)
+        return cls(page, 0.15, 0.59, 1.3, 0.12, 0.9, 6.5, 0.108)
+
+    @property
+    def top(self) -> float:
+        """Inches above the first phase."""
+        return TITLE if self.page.titles else NO_TITLE
+
+    @property
+    def foot(self) -> float:
+        """Inches below the last phase; on a narrow page the key stands there."""
+        return FOOT + (3.3 * KEY_LINE if self.page.narrow else 0)
+
+    def step(self, rooms: int) -> float:
+        """Return how far right of the box before it a box stands."""
+        return (self.page.width - self.margin - 0.08 - self.box - self.left) / (rooms - 1)
 
 
 @dataclass(frozen=True)
@@ -71,17 +104,14 @@ class Box:
     room: str
     left: float
     top: float
+    width: float
+    foot: float
     verbs: dict[str, float]
 
     @property
     def right(self) -> float:
         """The right edge."""
-        return self.left + BOX_WIDTH
-
-    @property
-    def foot(self) -> float:
-        """The lower edge."""
-        return self.top + HEAD + LINE * len(self.verbs) + PAD
+        return self.left + self.width
 
 
 @dataclass(frozen=True)
@@ -99,13 +129,14 @@ class Arrow:
     tip: float
 
 
-def draw_workflow(graph: RuleGraph) -> Figure:
-    """Return the figure of a rule graph."""
-    boxes = place_boxes(graph)
-    figure = new_figure(max(box.foot for box in boxes.values()) + PHASE_GAP / 2 + FOOT)
-    drawing = Drawing(figure)
+def draw_workflow(graph: RuleGraph, page: Page = DOUBLE) -> Figure:
+    """Return the figure of a rule graph, on one page."""
+    layout = Layout.of(page)
+    boxes = place_boxes(graph, layout)
+    foot = max(box.foot for box in boxes.values()) + PHASE_GAP / 2
+    drawing = Drawing(new_figure(foot + layout.foot, page.width), layout)
     _draw_phases(drawing, boxes)
-    arrows = place_arrows(graph, boxes)
+    arrows = place_arrows(graph, boxes, layout)
     _draw_verb_lines(drawing, arrows)
     for arrow in arrows:
         drawing.arrow(arrow)
@@ -113,9 +144,11 @@ def draw_workflow(graph: RuleGraph) -> Figure:
         drawing.loop_arrow(boxes[room_of(tail)], tail, head, 0.13 + 0.06 * number)
     for box in boxes.values():
         drawing.box(box, needed={*graph.rules})
-    drawing.text(MARGIN, MARGIN + 0.1, "From scenes and outlines to an inventory", size=11, weight="bold")
-    _draw_key(drawing, graph, boxes)
-    return figure
+    if page.titles:
+        title = drawing.text(layout.margin, 0.25, "From scenes and outlines to an inventory", size=11, weight="bold")
+        shrink_to_fit(title, page.width - 2 * layout.margin)
+    _draw_key(drawing, graph, boxes, foot)
+    return drawing.figure
 
 
 def rooms_of(graph: RuleGraph) -> dict[str, list[str]]:
@@ -125,33 +158,35 @@ def rooms_of(graph: RuleGraph) -> dict[str, list[str]]:
     return rooms | ({OTHER: unregistered} if unregistered else {})
 
 
-def place_boxes(graph: RuleGraph) -> dict[str, Box]:
+def place_boxes(graph: RuleGraph, layout: Layout | None = None) -> dict[str, Box]:
     """Return room -> its box, down a diagonal."""
+    layout = layout or Layout.of(DOUBLE)
     rooms = rooms_of(graph)
-    step = (PAGE_WIDTH - MARGIN - 0.08 - BOX_WIDTH - LEFT) / (len(rooms) - 1)
+    step = layout.step(len(rooms))
     boxes: dict[str, Box] = {}
-    top = TITLE + PHASE_GAP / 2
+    top = layout.top + PHASE_GAP / 2
     for number, (room, verbs) in enumerate(rooms.items()):
         if number and _phase_of(room) != _phase_of([*boxes][-1]):
             top += PHASE_GAP - ROOM_GAP
-        heights = {verb: top + HEAD + LINE * (index + 0.5) for index, verb in enumerate(verbs)}
-        boxes[room] = Box(room, LEFT + step * number, top, heights)
+        heights = {verb: top + HEAD + layout.line * (index + 0.5) for index, verb in enumerate(verbs)}
+        foot = top + HEAD + layout.line * len(verbs) + PAD
+        boxes[room] = Box(room, layout.left + step * number, top, layout.box, foot, heights)
         top = boxes[room].foot + ROOM_GAP
     return boxes
 
 
-def place_arrows(graph: RuleGraph, boxes: dict[str, Box]) -> list[Arrow]:
+def place_arrows(graph: RuleGraph, boxes: dict[str, Box], layout: Layout | None = None) -> list[Arrow]:
     """Return an arrow for each pair of rooms where the second reads the first.
 
     In its target's column, an arrow from a more distant room stands farther from the diagonal, so that arrows do not cross.
     """
-    rooms = [*boxes]
+    rooms, clearance = [*boxes], (layout or Layout.of(DOUBLE)).clearance
     step = boxes[rooms[1]].left - boxes[rooms[0]].left
-    spacing = min(ARROW_SPACING, (step - 1.5 * ARROW_CLEARANCE) / len(rooms))
+    spacing = min(ARROW_SPACING, (step - 1.5 * clearance) / len(rooms))
     arrows = []
     for (source, target), verbs in room_edges(graph).items():
         tail, head = boxes[source], boxes[target]
-        offset = ARROW_CLEARANCE + spacing * (abs(rooms.index(target) - rooms.index(source)) - 1)
+        offset = clearance + spacing * (abs(rooms.index(target) - rooms.index(source)) - 1)
         down = rooms.index(source) < rooms.index(target)
         edge = tail.right if down else tail.left
         x = head.right - step + offset if down else head.left + step - offset
@@ -167,8 +202,8 @@ def _phase_of(room: str) -> str:
 class Drawing:
     """A figure with drawing methods in inches from its upper left corner."""
 
-    def __init__(self, figure: Figure) -> None:
-        self.figure = figure
+    def __init__(self, figure: Figure, layout: Layout) -> None:
+        self.figure, self.layout = figure, layout
         self.height = figure.get_figheight()
 
     def text(self, x: float, y: float, text: str, **style: Any) -> Text:
@@ -178,7 +213,9 @@ class Drawing:
     def line(self, points: list[tuple[float, float]], **style: Any) -> None:
         """Draw a line through points."""
         xs, ys = zip(*((x, self.height - y) for x, y in points), strict=True)
-        self.figure.add_artist(Line2D(xs, ys, transform=self.figure.dpi_scale_trans, **{"lw": 0.9, **style}))
+        self.figure.add_artist(
+            Line2D(xs, ys, transform=self.figure.dpi_scale_trans, **{"lw": self.layout.line_width, **style})
+        )
 
     def arrow_head(self, start: tuple[float, float], tip: tuple[float, float], colour: object) -> None:
         """Draw the head of an arrow."""
@@ -205,7 +242,7 @@ class Drawing:
 
     def loop_arrow(self, box: Box, tail: str, head: str, distance: float) -> None:
         """Draw a dashed arrow at a ``distance`` left of a box, from a verb of the room up to an earlier one."""
-        x, colour = max(box.left - distance, MARGIN), _darker(box.room)
+        x, colour = max(box.left - distance, self.layout.margin), _darker(box.room)
         points = [(box.left, box.verbs[tail]), (x, box.verbs[tail]), (x, box.verbs[head]), (box.left, box.verbs[head])]
         self.line(points, color=colour, ls=(0, (2.5, 1.2)), zorder=2)
         self.arrow_head((x, box.verbs[head]), (box.left, box.verbs[head]), colour)
@@ -214,7 +251,7 @@ class Drawing:
         """Draw a room's box with its name and its verbs; verbs that are not ``needed`` are pale."""
         colour = COLOURS[box.room]
         shape = FancyBboxPatch(
-            (box.left, self.height - box.foot), BOX_WIDTH, box.foot - box.top,
+            (box.left, self.height - box.foot), box.width, box.foot - box.top,
             boxstyle="round,pad=0,rounding_size=0.05", fc=_mix(colour, "#FFFFFF", 0.8), ec=_darker(box.room), lw=0.8,
             transform=self.figure.dpi_scale_trans, zorder=4,
         )  # fmt: skip
@@ -222,8 +259,8 @@ class Drawing:
         name = _mix(colour, "#000000", 0.55)
         self.text(box.left + 0.07, box.top + HEAD / 2 + 0.01, box.room, size=8, weight="bold", color=name, zorder=5)
         for verb, height in box.verbs.items():
-            style = {"size": 6.5, "color": INK if verb in needed else NOT_NEEDED, "zorder": 5}
-            shrink_to_fit(self.text(box.left + 0.07, height, verb.replace("_", " "), **style), BOX_WIDTH - 0.12)
+            style = {"size": self.layout.letters, "color": INK if verb in needed else NOT_NEEDED, "zorder": 5}
+            shrink_to_fit(self.text(box.left + 0.07, height, verb.replace("_", " "), **style), box.width - 0.1)
 
 
 def _draw_verb_lines(drawing: Drawing, arrows: list[Arrow]) -> None:
@@ -241,24 +278,26 @@ def _draw_phases(drawing: Drawing, boxes: dict[str, Box]) -> None:
     """Draw a band for each phase across the page, with its name along the left edge."""
     tops = [box.top for number, box in enumerate(boxes.values()) if _starts_phase([*boxes], number)]
     edges = [*(top - PHASE_GAP / 2 for top in tops), max(box.foot for box in boxes.values()) + PHASE_GAP / 2]
+    margin, size = drawing.layout.margin, 7 if drawing.layout.page.narrow else 8
     for number, (phase, (top, foot)) in enumerate(zip(PHASES, pairwise(edges), strict=True)):
         band = Rectangle(
-            (MARGIN, drawing.height - foot), PAGE_WIDTH - 2 * MARGIN, foot - top, lw=0, zorder=0,
+            (margin, drawing.height - foot), drawing.layout.page.width - 2 * margin, foot - top, lw=0, zorder=0,
             fc="#F7F7F7" if number % 2 == 0 else "#EDEDED", transform=drawing.figure.dpi_scale_trans,
         )  # fmt: skip
         drawing.figure.add_artist(band)
-        style = {"rotation": 90, "ha": "center", "size": 8, "weight": "bold", "color": GREY, "ma": "center"}
-        drawing.text(MARGIN + 0.2, (top + foot) / 2, f"{number + 1}  {phase}", **style)
+        style = {"rotation": 90, "ha": "center", "size": size, "weight": "bold", "color": GREY, "ma": "center"}
+        drawing.text(margin + 0.2 * size / 8, (top + foot) / 2, f"{number + 1}  {phase}", **style)
 
 
 def _starts_phase(rooms: list[str], number: int) -> bool:
     return number == 0 or _phase_of(rooms[number]) != _phase_of(rooms[number - 1])
 
 
-def _draw_key(drawing: Drawing, graph: RuleGraph, boxes: dict[str, Box]) -> None:
-    """Explain the lines and the pale names, in the empty corner on the lower left."""
-    left, line = LEFT + 0.06, 0.17
-    y = boxes["figures"].foot - 0.12 - 3 * line
+def _draw_key(drawing: Drawing, graph: RuleGraph, boxes: dict[str, Box], foot: float) -> None:
+    """Explain the lines and the pale names: in the empty corner on the lower left, or below all on a narrow page."""
+    layout = drawing.layout
+    left, line, size = layout.left + 0.06, KEY_LINE, layout.letters
+    y = foot + 0.17 if layout.page.narrow else boxes["figures"].foot - 0.12 - 3 * line
     style = {"color": INK, "zorder": 2}
     drawing.line([(left, y - 0.05), (left + 0.28, y - 0.05), (left + 0.28, y + 0.06)], **style)
     drawing.line([(left + 0.28, y - 0.05)], marker="o", ms=2.6, mew=0, **style)
@@ -269,12 +308,13 @@ def _draw_key(drawing: Drawing, graph: RuleGraph, boxes: dict[str, Box]) -> None
         drawing.arrow_head((left + 0.27, y + line), (left + 0.34, y + line), INK)
         notes.append((1, "for the next round"))
     if any(verb not in graph.rules for box in boxes.values() for verb in box.verbs):
-        drawing.text(left, y + 2 * line, "verb", size=6.5, color=NOT_NEEDED)
+        drawing.text(left, y + 2 * line, "verb", size=size, color=NOT_NEEDED)
         notes.append((2, "not needed for this region"))
     for row, text in notes:
-        drawing.text(left + 0.42, y + row * line, text, size=6.5)
+        drawing.text(left + 0.42, y + row * line, text, size=size)
     note = f"Drawn from Snakemake's rule graph: {len(graph.rules)} rules, {len(graph.edges)} dependencies"
-    drawing.text(MARGIN, drawing.height - 0.17, note, size=6.5, color=GREY)
+    origin = drawing.text(layout.margin, drawing.height - 0.17, note, size=6.5, color=GREY)
+    shrink_to_fit(origin, layout.page.width - 2 * layout.margin)
 
 
 def _darker(room: str) -> tuple[float, float, float]:
