@@ -294,7 +294,7 @@ def test_outside_a_project_nothing_is_made_unless_a_new_one_is_wanted(capsys):
         [sys.executable, "-m", *command], capture_output=True, text=True, check=False, env=environment
     )
     assert plan.returncode == 0, plan.stderr
-    assert re.search(r"^everything +1$", plan.stdout, re.M)
+    assert re.search(r"^all +1$", plan.stdout, re.M)
     assert re.search(r"^train +3$", plan.stdout, re.M)
 
 

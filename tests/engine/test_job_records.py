@@ -16,9 +16,17 @@ from snakemake.persistence.db import DbPersistence
 from snakemake.persistence.file import FilePersistence
 
 from lobate.engine.job_records import JobRecords
+from lobate.engine.registry import ROOM_OF
 from lobate.store.store import OutputTarget, Store
 
 RESULTS = Path("results/toy")
+
+
+def verb_of(rule: str) -> str | None:
+    """Return the verb of a rule, whose name it has here."""
+    return rule if rule in ROOM_OF else None
+
+
 IMAGE = {"image": "imagery/T.tif", "facts": "imagery/T.json"}
 EXAMPLE = {"positives": "example/positives.gpkg", "negatives": "example/negatives.gpkg"}
 
@@ -41,7 +49,7 @@ class Clone:
     def make(self, job: SimpleNamespace) -> SimpleNamespace:
         """Make a job's results, by way of the store, and Snakemake's records of them, in a run."""
         folder = self.store.root / "made"
-        JobRecords(RESULTS, self.store).start_run(self.persistence, keeps_records=True)
+        JobRecords(RESULTS, self.store, verb_of).start_run(self.persistence, keeps_records=True)
         for number, (name, path) in enumerate(job.output.items()):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(f"bytes of {name}")
@@ -56,7 +64,7 @@ class Clone:
 
     def lacks(self, job: SimpleNamespace) -> bool:
         """Return whether a new plan misses the record of a job."""
-        return JobRecords(RESULTS, self.store).is_missing(job, self.persistence)
+        return JobRecords(RESULTS, self.store, verb_of).is_missing(job, self.persistence)
 
 
 @pytest.fixture(params=[FilePersistence, DbPersistence])
@@ -132,7 +140,7 @@ def test_each_run_has_an_id_of_its_own(clone):
     """Two clones that were one once, and then ran apart, are told apart."""
     job = clone.make(clone.job())
     shutil.copytree(".snakemake", "backup")
-    JobRecords(RESULTS, clone.store).start_run(clone.persistence, keeps_records=True)
+    JobRecords(RESULTS, clone.store, verb_of).start_run(clone.persistence, keeps_records=True)
     assert not clone.lacks(job)
     shutil.rmtree(".snakemake")
     shutil.move("backup", ".snakemake")
@@ -141,7 +149,7 @@ def test_each_run_has_an_id_of_its_own(clone):
 
 def test_after_a_run_that_keeps_no_records_the_older_ones_do_not_count(clone):
     job = clone.make(clone.job())
-    JobRecords(RESULTS, clone.store).start_run(clone.persistence, keeps_records=False)
+    JobRecords(RESULTS, clone.store, verb_of).start_run(clone.persistence, keeps_records=False)
     assert clone.lacks(job)
 
 
@@ -149,7 +157,7 @@ def test_records_of_one_kind_do_not_count_after_a_run_with_the_other(clone):
     job = clone.make(clone.job())
     kinds = {FilePersistence, DbPersistence}
     (other,) = kinds - {clone.persistence_class}
-    JobRecords(RESULTS, clone.store).start_run(other(), keeps_records=True)
+    JobRecords(RESULTS, clone.store, verb_of).start_run(other(), keeps_records=True)
     assert clone.lacks(job)
 
 
@@ -160,7 +168,7 @@ def test_a_run_deletes_the_records_of_other_results_also_behind_a_link(clone):
     (RESULTS / "imagery").symlink_to(Path("elsewhere").absolute())
     (RESULTS / "imagery/round").symlink_to(RESULTS.absolute())
     (RESULTS / ".run_id").write_text("another")
-    JobRecords(RESULTS, clone.store).start_run(clone.persistence, keeps_records=True)
+    JobRecords(RESULTS, clone.store, verb_of).start_run(clone.persistence, keeps_records=True)
     assert clone.lacks(job)
 
 

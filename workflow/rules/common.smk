@@ -3,11 +3,13 @@
 import gc
 import inspect
 import re
-import shlex
 import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+
+from snakemake.exceptions import WorkflowError
 
 try:
     import lobate
@@ -22,6 +24,8 @@ except ModuleNotFoundError:
 from lobate.engine import stage
 from lobate.engine.job_records import JobRecords, run_jobs_without_record
 from lobate.engine.options import all_options
+from lobate.engine.registry import ROOM_OF
+from lobate.engine.run_start import before_first_job, prepend_to_path
 from lobate.errors import UserError
 from lobate.figures.rule_graph import as_dot, graph_of, lost_files, trace_jobs
 from lobate.imagery.catalogues import dem_collection
@@ -139,9 +143,27 @@ def with_signature(function):
 
 
 @cache
+def own_rules() -> dict[str, object]:
+    """Return the rules of this file's workflow by the names that they have here; who deploys it may rename them."""
+    return {name: getattr(rules, name).rule for name in (*ROOM_OF, "all", "rule_graph") if rules.has(name)}
+
+
+def verb_of(rule_name: str) -> str | None:
+    """Return the verb that a rule runs, by the name of the rule in the whole workflow; None for a rule without one."""
+    return verbs_by_rule_name().get(rule_name)
+
+
+@cache
+def verbs_by_rule_name() -> dict[str, str]:
+    """Return rule -> verb."""
+    return {rule.name: name for name, rule in own_rules().items() if name in ROOM_OF}
+
+
+@cache
 def jobs_behind_all() -> list:
     """Return the jobs that `all` needs, traced through the rules."""
-    return trace_jobs(workflow.rules, "all")
+    named = [SimpleNamespace(name=name, input=rule.input, output=rule.output) for name, rule in own_rules().items()]
+    return trace_jobs(named, "all")
 
 
 @cache
@@ -338,8 +360,31 @@ def checked_region():
     return check_config(config, workflow.configfiles, undrawn=True)[0]
 
 
+def check_not_merged() -> None:
+    """End the run where Snakemake has merged the configuration of the call into one that a deployer's Snakefile names."""
+    given = workflow.overwrite_configfiles
+    merged = [str(file) for file in workflow.configfiles if file not in given]
+    if given and merged and not workflow.config_settings.replace_workflow_config:
+        exit_with(
+            f"The settings of {', '.join(map(str, given))} are merged into those of {', '.join(merged)}, which the Snakefile "
+            "names by `configfile:`, so a region would have settings of another one. Add --replace-workflow-config to the "
+            "call, or delete the line `configfile:` from the Snakefile."
+        )
+
+
+def check_no_prefix() -> None:
+    """End the run where a deployer moves paths: the commands of lobate look for a region's results in results/."""
+    if workflow.modifier.modify_path("results/") != "results/":
+        exit_with(
+            "The module has a `prefix` or `replace_prefix`, which would move the files that you bring as well as the results. "
+            "Delete it: all results of a region lie in results/<region> of the folder of the run."
+        )
+
+
 def exit_with(paragraph: str) -> None:
-    """End the run with a paragraph for the user."""
+    """End the run with a paragraph for the user; a workflow that deploys this one ends as Snakemake's own mistakes do."""
+    if not IS_PROJECT:
+        raise WorkflowError(paragraph)
     print(f"\n{paragraph}\n", file=sys.stderr)
     sys.exit(2)
 
@@ -367,8 +412,14 @@ def settings_path(wildcards, input) -> str:
     return str(SETTINGS_FILE)
 
 
+def start_run() -> None:
+    """Note that a run begins; only a run that has jobs to do calls this."""
+    copy_settings()
+    JOB_RECORDS.start_run(workflow.persistence, keeps_records=workflow.execution_settings.keep_metadata)
+
+
 def copy_settings() -> None:
-    """Copy the settings to `settings.json`, for people and the crate; only a run that has jobs to do calls this."""
+    """Copy the settings to `settings.json`, for people and the crate."""
     copy = Path(results("settings.json"))
     with atomic_write(copy) as new:
         new.write_bytes(SETTINGS_FILE.read_bytes())
@@ -382,6 +433,14 @@ def scene_sources() -> dict[str, str]:
 # A plan holds a million long-lived objects; the default collection thresholds cost a fifth of the planning time.
 gc.set_threshold(200_000, 50, 1000)
 
+# Whether Snakemake was started with a Snakefile of this project, and not with one that deploys it as a module.
+IS_PROJECT = Path(workflow.main_snakefile).resolve() in (
+    Path(f"{workflow.current_basedir.get_path_or_uri(secret_free=True)}/../{up}Snakefile").resolve()
+    for up in ("", "../")
+)
+if workflow.is_main_process:
+    check_not_merged()
+    check_no_prefix()
 REGION, SCENES = read_region()
 TILES = list(SCENES)
 SCENE_PATHS = {path for paths in SCENES.values() for path in paths}
@@ -391,12 +450,29 @@ SETTINGS_FILE = settings_file()
 SETTINGS = with_signature(settings_path)
 OPTIONS = all_options()
 
-JOB_RECORDS = JobRecords(Path(results("")), Store.from_environment())
+JOB_RECORDS = JobRecords(Path(results("")), Store.from_environment(), verb_of)
 if workflow.is_main_process:
     run_jobs_without_record(JOB_RECORDS)
+    before_first_job(workflow, start_run)
 
-# Jobs call the `lobate` and `snakemake` beside the Python that runs this, whatever PATH holds.
-shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
+# Jobs call the `lobate` and `snakemake` beside the Python that runs this. A conda environment comes before it.
+prepend_to_path(Path(sys.executable).parent)
+
+
+FIGURE_NAMES = (
+    "map",
+    "iou",
+    "workflow",
+    "outlines",
+    "attributes",
+    "upslope",
+    "motion",
+    "leakage",
+    "rounds",
+    "reliability",
+    "precision_recall",
+)
+FIGURES = [results(f"figures/{name}.{kind}") for name in FIGURE_NAMES for kind in ("png", "pdf")]
 
 
 wildcard_constraints:
@@ -405,8 +481,3 @@ wildcard_constraints:
     scene=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     fold=r"\d+",
     source="|".join(["reviewed", *map(re.escape, REGION.inventory.others)]),
-
-
-onstart:
-    copy_settings()
-    JOB_RECORDS.start_run(workflow.persistence, keeps_records=workflow.execution_settings.keep_metadata)

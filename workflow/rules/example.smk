@@ -22,6 +22,6 @@ if REGION.example:
             fingerprint=fingerprint("make_example"),
             settings=SETTINGS,
         message:
-            "Generating a synthetic world of {REGION.example.landforms} landforms"
+            f"Generating a synthetic world of {REGION.example.landforms} landforms"
         shell:
             command("make_example")

@@ -1,20 +1,5 @@
 """Room `figures`: figures and the report, drawn from results alone."""
 
-FIGURE_NAMES = (
-    "map",
-    "iou",
-    "workflow",
-    "outlines",
-    "attributes",
-    "upslope",
-    "motion",
-    "leakage",
-    "rounds",
-    "reliability",
-    "precision_recall",
-)
-FIGURES = [results(f"figures/{name}.{kind}") for name in FIGURE_NAMES for kind in ("png", "pdf")]
-
 
 rule figure_map:
     input:

@@ -86,13 +86,14 @@ control. The workflow reads this folder and never writes into it.
 """
 SNAKEFILE = """\
 # The workflow of lobate, from the place where it is installed. Name a configuration with --configfile.
-include: {path}
+module lobate:
+    snakefile:
+        {path}
+    config:
+        config
 
 
-rule everything:
-    default_target: True
-    input:
-        rules.all.input,
+use rule * from lobate
 """
 
 
@@ -166,7 +167,7 @@ def _new_project() -> dict[Path, str]:
     """Return the files of a project that uses the workflow where lobate is installed."""
     profile = Path("profiles/default/config.yaml")
     return {
-        Path("Snakefile"): SNAKEFILE.format(path=_quoted(PROJECT / "Snakefile")),
+        Path("Snakefile"): SNAKEFILE.format(path=_quoted(PROJECT / "workflow/Snakefile")),
         profile: (PROJECT / profile).read_text(encoding="utf-8"),
     }
 

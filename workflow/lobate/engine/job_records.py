@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lobate.engine.registry import ROOM_OF, load
+from lobate.engine.registry import load
 from lobate.engine.signature import Output, as_paths, parameters
 from lobate.io.atomic import atomic_write
 from lobate.io.digest import content_digest
@@ -37,11 +37,12 @@ NO_RECORD = "no record says how this result was made"
 class JobRecords:
     """Snakemake's records of the results in a region's folder, and whether they count.
 
-    Jobs and the ``persistence``, which holds the records, are Snakemake's own objects.
+    Jobs and the ``persistence``, which holds the records, are Snakemake's own objects. ``verb_of`` returns the verb of a
+    rule's name, None for a rule without one.
     """
 
-    def __init__(self, results: Path, store: Store) -> None:
-        self._results, self._store = results, store
+    def __init__(self, results: Path, store: Store, verb_of: Callable[[str], str | None]) -> None:
+        self.folder, self._store, self._verb_of = results, store, verb_of
 
     def is_missing(self, job: Any, persistence: Any) -> bool:
         """Whether a result of a job exists without a record that counts.
@@ -58,18 +59,18 @@ class JobRecords:
     @cache  # noqa: B019 - one object a run
     def _belong_together(self, noted_id: Path) -> bool:
         """Whether the last run that wrote records also wrote the results; true before the first run."""
-        return _read(noted_id) == _read(self._results / RUN_ID)
+        return _read(noted_id) == _read(self.folder / RUN_ID)
 
     def _noted_id(self, persistence: Any) -> Path:
         """Return the path of the run id beside records; Snakemake keeps records as files or in a database."""
-        return Path(persistence.path, RUN_IDS, type(persistence).__name__, self._results.name)
+        return Path(persistence.path, RUN_IDS, type(persistence).__name__, self.folder.name)
 
     def _is_result(self, path: str) -> bool:
-        return path.startswith(f"{self._results}/")
+        return path.startswith(f"{self.folder}/")
 
     def _is_edited(self, job: Any) -> bool:
         """Whether the store made some of the job's editable results, and a person others."""
-        paths = [path for path in _editable_outputs(job) if path.exists()]
+        paths = [path for path in _editable_outputs(job, self._verb_of(job.rule.name)) if path.exists()]
         return len({bool(self._store.producers(content_digest(path))) for path in paths}) > 1
 
     def start_run(self, persistence: Any, *, keeps_records: bool) -> None:
@@ -81,7 +82,7 @@ class JobRecords:
         noted_id, run_id = self._noted_id(persistence), uuid.uuid4().hex
         if not self._belong_together(noted_id):
             self._forget(persistence)
-        _write(self._results / RUN_ID, run_id)
+        _write(self.folder / RUN_ID, run_id)
         if keeps_records:
             _write(noted_id, run_id)
 
@@ -89,7 +90,7 @@ class JobRecords:
         """Delete Snakemake's records of all results that exist, also of those that this run does not need."""
         from snakemake.io import IOFile
 
-        for path in _paths_below(self._results):
+        for path in _paths_below(self.folder):
             persistence.cleanup_metadata(IOFile(path))
 
 
@@ -114,10 +115,10 @@ def _counts(record: Any) -> bool:
     return record is not None and record.record_format_version >= RECORD_FORMAT_VERSION and record.params is not None
 
 
-def _editable_outputs(job: Any) -> list[Path]:
-    if job.rule.name not in ROOM_OF:
+def _editable_outputs(job: Any, verb: str | None) -> list[Path]:
+    if verb is None:
         return []
-    expected = parameters(load(job.rule.name))
+    expected = parameters(load(verb))
     return [
         path
         for name, value in job.output.items()
@@ -143,21 +144,24 @@ def run_jobs_without_record(records: JobRecords) -> None:
     """Have Snakemake run each job that has a result but no record, as if its params had changed.
 
     Snakemake has no hook for that. It asks ``has_metadata`` for each job that it would leave alone, and notes what it finds
-    in the job's reason. ``--rerun-triggers`` without ``params`` keeps Snakemake's own ways.
+    in the job's reason. ``--rerun-triggers`` without ``params`` keeps Snakemake's own ways. A workflow that deploys this one
+    for several regions has the records of each.
     """
     from snakemake.persistence import ParamsChange, PersistenceBase
     from snakemake.settings.types import RerunTrigger
 
     original = _original(PersistenceBase.has_metadata)
+    by_folder = {**getattr(PersistenceBase.has_metadata, "by_folder", {}), records.folder: records}
 
     def has_metadata(persistence: Any, job: Any) -> bool:
         dag = persistence.dag
-        if RerunTrigger.PARAMS in dag.workflow.rerun_triggers and records.is_missing(job, persistence):
+        all_records = by_folder.values() if RerunTrigger.PARAMS in dag.workflow.rerun_triggers else ()
+        if any(region_records.is_missing(job, persistence) for region_records in all_records):
             dag.reason(job).params_changed = ParamsChange(only_old={NO_RECORD}, files={*job.output})
             return False
         return original(persistence, job)
 
-    has_metadata.original = original  # type: ignore[attr-defined]
+    has_metadata.original, has_metadata.by_folder = original, by_folder  # type: ignore[attr-defined]
     PersistenceBase.has_metadata = has_metadata
 
 
