@@ -98,7 +98,7 @@ def test_a_mistake_in_the_settings_is_a_mistake_of_their_workflow(theirs, tmp_pa
 
 def test_a_configuration_is_not_merged_into_another(theirs, tmp_path, project):
     other = tmp_path / "other.yaml"
-    other.write_text((project / "tests/conf/tiny.yaml").read_text().replace("region: tiny", "region: other"))
+    other.write_text((project / "tests/conf/tiny.yaml").read_text().replace("tiny", "other"))
     done = theirs(PLAIN, "-n", "--configfile", other)
     assert done.returncode == 1
     said = done.stdout + done.stderr
