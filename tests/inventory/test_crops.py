@@ -74,21 +74,28 @@ def test_large_landforms_stay_small_pictures(tmp_path, monkeypatch):
     assert thumbnail.images[-1]["width"] > 200
 
 
-def test_many_detections_are_packed_harder(tmp_path, monkeypatch):
+def test_with_many_detections_only_the_ground_farther_away_is_coarser(tmp_path, monkeypatch):
     image = {"A": write(tmp_path / "a.tif", 0)}
     with rasterio.open(image["A"], "r+") as dataset:
         dataset.write(np.random.default_rng(0).integers(1, 255, (3, 300, 300), dtype=np.uint8))
     outlines = [at(100 + n, 100) for n in range(5)]
-    full = sum(len(picture["source"]) for crop in crop_thumbnails(outlines, image) for picture in crop.images)
-    monkeypatch.setattr(crops, "MAX_BYTES", full // 2)
-    assert (
-        sum(len(picture["source"]) for crop in crop_thumbnails(outlines, image) for picture in crop.images) < 0.7 * full
-    )
+    sizes, nears, fars = [], [], []
+    for limit in (None, 2, 1000):
+        if limit:
+            monkeypatch.setattr(crops, "MAX_BYTES", sizes[0] // limit)
+        pictures = [crop.images for crop in crop_thumbnails(outlines, image)]
+        sizes.append(sum(len(picture["source"]) for pair in pictures for picture in pair))
+        fars.append(max(pixels_of(pictures[0][0]).shape))
+        nears.append([pair[1] for pair in pictures])
+    assert sizes[0] > sizes[1] > sizes[2]
+    assert fars == [231, 160, 80], "the least, however large the page gets"
+    assert nears[0] == nears[1] == nears[2], "the ground near the outline is never blurred"
 
 
 def test_one_band_is_grey(tmp_path):
     (thumbnail,) = crop_thumbnails([at(100, 100)], {"A": write(tmp_path / "a.tif", 0, bands=1)})
-    assert len(pixels_of(thumbnail.images[0])) == 1
+    picture = pixels_of(thumbnail.images[0]).astype(int)
+    assert np.ptp(picture, axis=0).max() <= 2, "the same in red, green and blue"
 
 
 def applied(fit, points):

@@ -28,6 +28,8 @@ rule review_page:
         detections=results("mapping/detections.gpkg"),
         images=[results(f"imagery/{tile}.tif") for tile in TILES],
         others=[REGION.inventory.others[name].path for name in sorted(REGION.inventory.others)],
+        reviewed=results("inventory/reviewed.gpkg"),
+        contours=results("mapping/contours.gpkg"),
     output:
         page=results("inventory/review.html"),
     log:

@@ -1,6 +1,7 @@
 """Thumbnails of the ground round each detection, cut from the tiles' images, and polynomials between pixels and degrees.
 
-Near the outline a picture has the image's own resolution, farther away a coarser one. Of several tiles, the one that shows
+Near the outline a picture has the image's own resolution, farther away a coarser one. With many detections only the ground
+farther away gets coarser. Of several tiles, the one that shows
 the most of the outline is taken, then the one with the outline nearest to its middle.
 
 Within a few kilometres, longitude and latitude are polynomials of second order in pixel coordinates, to millimetres. So a
@@ -37,9 +38,12 @@ log = logging.getLogger(__name__)
 
 NEAR_MARGIN, NEAR_MIN_MARGIN, NEAR_MAX_SIDE = 0.35, 24, 1024
 """Margin round the outline as a share of its size, least margin in pixels, and longest side of the picture in pixels."""
-FAR_MARGIN, FAR_MIN_MARGIN, FAR_MAX_SIDE = 1.5, 120, 240
-QUALITIES = (88, 70, 50)
-"""JPEG qualities; the first that keeps all pictures together below ``MAX_BYTES`` is taken, else the last."""
+FAR_MARGIN, FAR_MIN_MARGIN = 1.5, 120
+FAR_SIDES = (240, 160, 112, 80)
+"""Longest side of the picture of the ground farther away; the first that keeps all pictures together below ``MAX_BYTES``
+is taken, else the last."""
+NEAR_QUALITY, FAR_QUALITY = 90, 80
+"""WebP qualities. At 90 a picture is smaller than a JPEG of 88, and nearer to the image."""
 MAX_BYTES = 24 * 2**20
 FIT_POINTS = 9
 """Points along each axis to which a polynomial is fitted."""
@@ -60,26 +64,38 @@ def crop_thumbnails(outlines: Sequence[Geometry], images: dict[str, Path]) -> li
     """Return a thumbnail of each outline (EPSG:4326), in their order, from the tiles' images (name -> path)."""
     grids = {tile: read_grid(path) for tile, path in images.items()}
     tiles = [_candidates(outline, grids) for outline in outlines]
-    for quality in QUALITIES:
-        crops = _crop_all(outlines, tiles, images, quality)
+    near: dict[tuple[int, str], dict[str, Any]] = {}
+    for side in FAR_SIDES:
+        crops = _crop_all(outlines, tiles, images, side, near)
         size = sum(len(image["source"]) for crop in crops for image in crop.images)
         if size <= MAX_BYTES:
             break
-    log.info("%d pictures, %.1f MB, JPEG of quality %d", sum(len(crop.images) for crop in crops), size / 1e6, quality)
+    log.info("%d pictures, %.1f MB; the ground farther away has %d pixels a side", _count(crops), size / 1e6, side)
     if hidden := sum(crop.tile is None for crop in crops):
         log.warning("%d detections lie on no image; they are shown without a picture", hidden)
     return crops
 
 
+def _count(crops: list[Thumbnail]) -> int:
+    return sum(len(crop.images) for crop in crops)
+
+
 def _crop_all(
-    outlines: Sequence[Geometry], tiles: list[list[str]], images: dict[str, Path], quality: int
+    outlines: Sequence[Geometry],
+    tiles: list[list[str]],
+    images: dict[str, Path],
+    far_side: int,
+    near: dict[tuple[int, str], dict[str, Any]],
 ) -> list[Thumbnail]:
+    """Return all crops; ``near`` keeps the near picture of each outline on each tile from one call to the next."""
     crops: list[Thumbnail | None] = [None] * len(outlines)
     for tile, path in images.items():  # each image is opened once
         with open_raster(path) as dataset:
             for number, outline in enumerate(outlines):
-                if tile in tiles[number] and (crops[number] is None or tiles[number][0] == tile):
-                    crops[number] = _crop(outline, tile, dataset, quality) or crops[number]
+                if tile not in tiles[number] or (crops[number] and tiles[number][0] != tile):
+                    continue
+                if crop := _crop(outline, tile, dataset, far_side, near.get((number, tile))):
+                    crops[number], near[number, tile] = crop, crop.images[-1]
     return [crop or _without_image(outline) for crop, outline in zip(crops, outlines, strict=True)]
 
 
@@ -95,22 +111,23 @@ def _candidates(outline: Geometry, grids: dict[str, Grid]) -> list[str]:
     return [tile for *_, tile in sorted(ranked)]
 
 
-def _crop(outline: Geometry, tile: str, dataset: DatasetReader, quality: int) -> Thumbnail | None:
+def _crop(
+    outline: Geometry, tile: str, dataset: DatasetReader, far_side: int, near: dict[str, Any] | None
+) -> Thumbnail | None:
     """Return the crop of an outline, None where the image has no data under it."""
     grid = Grid.from_raster(dataset)
-    near = CropWindow.around(outline, grid, NEAR_MARGIN, NEAR_MIN_MARGIN)
-    far = CropWindow.around(outline, grid, FAR_MARGIN, FAR_MIN_MARGIN)
-    pictures = [
-        _read_picture(dataset, far, FAR_MAX_SIDE, quality - 10),
-        _read_picture(dataset, near, NEAR_MAX_SIDE, quality),
-    ]
-    if pictures[1] is None:
+    if near is None:
+        window = CropWindow.around(outline, grid, NEAR_MARGIN, NEAR_MIN_MARGIN)
+        near = _read_picture(dataset, window, NEAR_MAX_SIDE, NEAR_QUALITY)
+    if near is None:
         return None
+    far = CropWindow.around(outline, grid, FAR_MARGIN, FAR_MIN_MARGIN)
+    pictures = [_read_picture(dataset, far, far_side, FAR_QUALITY), near]
     return Thumbnail(tile, far.polynomials(), [picture for picture in pictures if picture])
 
 
 def _read_picture(dataset: DatasetReader, crop: CropWindow, max_side: int, quality: int) -> dict[str, Any] | None:
-    """Return a JPEG of the part of the window on the image, no side over ``max_side``, and its position in pixels."""
+    """Return a WebP of the part of the window on the image, no side over ``max_side``, and its position in pixels."""
     left, top, right, bottom = np.clip(crop.window, 0, [dataset.width, dataset.height] * 2).tolist()
     width, height = right - left, bottom - top
     if width <= 0 or height <= 0:
@@ -122,17 +139,18 @@ def _read_picture(dataset: DatasetReader, crop: CropWindow, max_side: int, quali
     pixels = dataset.read(bands, window=window, out_shape=(len(bands), *shape), resampling=Resampling.average)
     if not pixels.any():
         return None
-    return {"source": _encode_jpeg(pixels, quality), "left": left, "top": top, "width": width, "height": height}
+    return {"source": _encode(pixels, quality), "left": left, "top": top, "width": width, "height": height}
 
 
-def _encode_jpeg(pixels: np.ndarray, quality: int) -> str:
-    count, height, width = pixels.shape
-    profile = {"driver": "JPEG", "count": count, "height": height, "width": width, "dtype": "uint8", "quality": quality}
+def _encode(pixels: np.ndarray, quality: int) -> str:
+    pixels = np.broadcast_to(pixels, (3, *pixels.shape[1:]))  # WebP knows no grey
+    _, height, width = pixels.shape
+    profile = {"driver": "WEBP", "count": 3, "height": height, "width": width, "dtype": "uint8", "QUALITY": quality}
     with warnings.catch_warnings(), rasterio.Env(GDAL_PAM_ENABLED="NO"), MemoryFile() as file:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # the page places it
         with file.open(**profile) as target:
             target.write(pixels)
-        return "data:image/jpeg;base64," + base64.b64encode(file.read()).decode()
+        return "data:image/webp;base64," + base64.b64encode(file.read()).decode()
 
 
 def _without_image(outline: Geometry) -> Thumbnail:

@@ -10,24 +10,29 @@ from typing import Annotated, Any
 import geopandas as gpd
 import pandas as pd
 import shapely
+from rasterio.warp import transform_bounds
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.inventory.crops import Thumbnail, crop_thumbnails
-from lobate.inventory.detections import read_pending, read_removed
+from lobate.inventory.detections import ATTRIBUTES, read_pending, read_removed
+from lobate.inventory.page.applied import applied_decisions, drop_swallowed
+from lobate.inventory.page.coordinates import CONTEXT_DIGITS, coordinates
 from lobate.inventory.page.template import render_page
 from lobate.inventory.sources import read_source, repair_outlines
 from lobate.inventory.vocabulary import VOCABULARIES
+from lobate.io.raster import read_grid
+from lobate.io.vector import LONLAT, read_layer
 from lobate.settings.inventory import OtherInventory
 
 log = logging.getLogger(__name__)
 
-FORM_FIELDS = ("upslope_connection", "activity")
-"""Fields of the page's form with words of a vocabulary."""
-DIGITS = 8
-"""Decimals of longitude and latitude: a millimetre."""
+SHARES = ("0.25", "0.75")
+"""Calibrated shares of the contours."""
 NEAR_DEG = 0.03
 """Other outlines within this distance of a detection are shown."""
+MAIL_BYTES = 25e6
+"""Many mail servers take no larger file."""
 
 
 def review_page(
@@ -35,6 +40,8 @@ def review_page(
     images: Annotated[list[Path], Input()],
     page: Annotated[Path, Output()],
     others: Annotated[list[Path] | None, Input()] = None,
+    reviewed: Annotated[Path | None, Input()] = None,
+    contours: Annotated[Path | None, Input()] = None,
     *,
     tiles: list[str],
     names: list[str],
@@ -46,25 +53,52 @@ def review_page(
     """Write the page: the kept detections, least certain first, on pictures of the ground, to accept, reject and mend.
 
     ``tiles`` are the names of ``images``. ``others`` are the files of other inventories, and ``names`` their names in
-    inventory.others; they and the removed detections are shown as context. The page saves a decisions file for
-    ``apply-review``. Raises UserError for invalid files.
+    inventory.others; they, the removed detections and the ``contours`` at two calibrated shares are shown as context.
+    ``reviewed``, the file that apply-review wrote, gives the decisions so far. The page saves a decisions file for
+    ``apply-review`` with old and new ones. Raises UserError for invalid files.
     """
     _check_counts(images, tiles, others or [], names)
-    sheet = read_pending(detections).sort_values(["confidence", "detection"]).reset_index(drop=True)
-    crops = crop_thumbnails(list(sheet.geometry), dict(zip(tiles, images, strict=True)))
+    pending = read_pending(detections)
+    applied, unplaced = applied_decisions(reviewed, pending) if reviewed else ({}, [])
+    sheet = drop_swallowed(pending, reviewed) if reviewed else pending
+    sheet = sheet.sort_values(["confidence", "detection"]).reset_index(drop=True)
+    tile_images = dict(zip(tiles, images, strict=True))
+    crops = crop_thumbnails(list(sheet.geometry), tile_images)
     near = shapely.union_all(shapely.box(*sheet.bounds.to_numpy().T)).buffer(NEAR_DEG)
     inventories = [_read_other(path, name, others_settings) for path, name in zip(others or [], names, strict=True)]
+    records = zip(sheet.to_dict(orient="records"), crops, strict=True)
     data: dict[str, Any] = {
         "region": region,
         "match_iou": match_iou,
-        "vocabularies": {field: VOCABULARIES[field] for field in FORM_FIELDS},
-        "detections": [_detection(*pair) for pair in zip(sheet.to_dict(orient="records"), crops, strict=True)],
-        "context": {"others": _context(inventories, near), "removed": _context([_removed_outlines(detections)], near)},
-        "layers": {"others": ", ".join(names) or "no other inventory", "removed": "removed by the filters"},
+        "vocabularies": {field: VOCABULARIES[field] for field in ATTRIBUTES},
+        "detections": [_detection(row, crop, applied.get(row["detection"])) for row, crop in records],
+        "carried": unplaced,
+        "ground": [_ground(path) for path in images],
+        "context": {
+            "others": _context(inventories, near),
+            "removed": _context([_removed_outlines(detections)], near),
+            **{f"contours_{share}": _context([lines], near) for share, lines in _contours(contours).items()},
+        },
+        "layers": {
+            "others": ", ".join(names) or "no other inventory",
+            "removed": "removed by the filters",
+            **{f"contours_{share}": f"contours at the calibrated {share} (no confidence interval)" for share in SHARES},
+        },
     }
     text = render_page(f"{region}: {landform} detections", data)
     page.write_text(text, encoding="utf-8")
-    log.info("%d detections to review, least certain first; the page has %.1f MB", len(sheet), len(text) / 1e6)
+    _log_size(len(sheet), len(applied), len(text))
+
+
+def _log_size(count: int, decided: int, size: int) -> None:
+    words = "%d detections, %d of them with decisions or remarks so far, least certain first; the page has %.1f MB"
+    log.info(words, count, decided, size / 1e6)
+    if size > MAIL_BYTES:
+        log.warning(
+            "the page has %.0f MB, too many for most mail servers: hand it over as a file, or raise mapping.filter's limits "
+            "so that fewer detections are left",
+            size / 1e6,
+        )
 
 
 def _check_counts(images: list[Path], tiles: list[str], others: list[Path], names: list[str]) -> None:
@@ -75,9 +109,9 @@ def _check_counts(images: list[Path], tiles: list[str], others: list[Path], name
             )
 
 
-def _detection(row: dict[str, Any], crop: Thumbnail) -> dict[str, Any]:
+def _detection(row: dict[str, Any], crop: Thumbnail, applied: dict[str, Any] | None) -> dict[str, Any]:
     """Return one detection for the page; ``key`` identifies its decision in the browser's storage."""
-    outline = _coordinates(row["geometry"])
+    outline = coordinates(row["geometry"])
     digest = hashlib.sha256(repr(outline).encode()).hexdigest()
     area = row.get("area_m2")
     return {
@@ -88,6 +122,7 @@ def _detection(row: dict[str, Any], crop: Thumbnail) -> dict[str, Any]:
         "note": f"tile {crop.tile}" if crop.tile else "no image shows this ground",
         "outline": outline,
         "images": crop.images,
+        **({"applied": applied} if applied else {}),
         **crop.polynomials,
     }
 
@@ -106,17 +141,27 @@ def _removed_outlines(detections: Path) -> gpd.GeoDataFrame:
 def _context(frames: list[gpd.GeoDataFrame], ground: shapely.Geometry) -> list[dict[str, Any]]:
     """Return the outlines (EPSG:4326) that touch the ground, in order, each with its description."""
     return [
-        {"outline": _coordinates(row.geometry), "words": row.words}
+        {"outline": coordinates(row.geometry, CONTEXT_DIGITS), "words": row.words}
         for frame in frames
         for row in frame[frame.geometry.intersects(ground)].itertuples()
     ]
 
 
-def _coordinates(outline: shapely.Geometry) -> list[list[list[list[float]]]]:
-    """Return [polygon][ring][vertex] of [longitude, latitude]; rounded only as far as the outline stays valid."""
-    rounded = shapely.transform(outline, lambda points: points.round(DIGITS))
-    valid = rounded if rounded.is_valid or not outline.is_valid else outline
-    return [
-        [[list(vertex) for vertex in ring.coords] for ring in (part.exterior, *part.interiors)]
-        for part in shapely.get_parts(valid)
+def _contours(path: Path | None) -> dict[str, gpd.GeoDataFrame]:
+    """Return the contours of each share, each body once."""
+    if path is None:
+        return {}
+    lines = read_layer(path, "contours").to_crs(LONLAT)
+    lines = lines[~lines.geometry.normalize().to_wkb().duplicated()]
+    words = [
+        f"calibrated {row.share} (probability {row.probability:.2f}), no confidence interval"
+        for row in lines.itertuples()
     ]
+    lines = lines.assign(words=words)
+    return {share: lines[lines["share"] == share] for share in SHARES}
+
+
+def _ground(image: Path) -> list[float]:
+    """Return west, south, east and north of an image; west is greater than east across longitude 180."""
+    grid = read_grid(image)
+    return [round(float(degrees), 4) for degrees in transform_bounds(grid.crs, "EPSG:4326", *grid.bounds)]

@@ -1,5 +1,18 @@
 "use strict";
-// The canvas, the panel beside it, and the keys and clicks that reach them.
+// The picture of the ground with its outlines. Each state and layer has a colour, a dash and a shape: no meaning hangs on
+// colour alone.
+
+const LOOK = {
+  pending: { colour: "#ffb000", dash: [9, 5], shape: "M8 3a5 5 0 1 0 .01 0z" },
+  accepted: { colour: "#35e0a1", dash: [], shape: "M2.5 8.5l3.5 4 7.5-9" },
+  edited: { colour: "#6cc4ff", dash: [16, 3, 2, 3], shape: "M3 13l1-3.5 7-7 2.5 2.5-7 7z" },
+  rejected: { colour: "#ff7a6b", dash: [2, 4], shape: "M3.5 3.5l9 9M12.5 3.5l-9 9" },
+  others: { colour: "#5ab4ff", dash: [7, 4, 2, 4] },
+  removed: { colour: "#d5d5d5", dash: [10, 3, 2, 3, 2, 3] },
+  neighbours: { colour: "#ffffff", dash: [] },
+  "contours_0.25": { colour: "#d9c39a", dash: [3, 3] },
+  "contours_0.75": { colour: "#d9c39a", dash: [] },
+};
 
 const canvas = $("canvas"), pen = canvas.getContext("2d");
 const view = { scale: 1, x: 0, y: 0 };
@@ -73,17 +86,42 @@ function paint() {
 function outlines() {
   const i = state.current, corners = [[0, 0], size()].map((corner) => toGround(fromScreen(corner)));
   const ground = [Math.min(corners[0][0], corners[1][0]), Math.min(corners[0][1], corners[1][1]), Math.max(corners[0][0], corners[1][0]), Math.max(corners[0][1], corners[1][1])];
+  const here = (box) => !apart(box, ground);
   for (const [name, list] of Object.entries(data.context)) {
-    if ($(`layer-${name}`).checked) list.filter((one) => !apart(one.box, ground)).forEach((one) => line(one.outline, COLOURS[name], 2, [7, 4]));
+    if (on(name)) list.filter((one) => here(one.box)).forEach((one) => line(one.outline, LOOK[name], name.startsWith("contours") ? 1.2 : 2));
   }
-  if ($("layer-neighbours").checked) shown.forEach((_, k) => { if (k !== i && !apart(boxes[k], ground)) line(outlineOf(k), COLOURS.neighbours, 1); });
-  if (entries[i].outline && entries[i].status !== "rejected") line(shown[i], COLOURS.pending, 1.5, [3, 3]);
+  if (on("neighbours")) shown.forEach((_, k) => { if (k !== i && here(boxes[k])) marked(outlineOf(k), entries[k].status, 1); });
+  if (on("carried")) for (const one of carried.values()) if (here(bounds(standing(one)))) marked(standing(one), one.status, 1.5);
+  if (entries[i].outline && entries[i].status !== "rejected") line(shown[i], LOOK.pending, 1.5);
   const outline = drag?.outline ?? outlineOf(i);
-  line(outline, COLOURS[entries[i].status], 2.5);
+  marked(outline, entries[i].status, 3);
   if (state.mending) handles(outline);
 }
 
-function line(outline, colour, width, dashes = []) {
+const on = (name) => $(`layer-${name}`)?.checked;
+
+// An outline in the look of its state, with the state's shape above it.
+function marked(outline, status, width) {
+  line(outline, LOOK[status], width);
+  const points = outline.flat(2).map((vertex) => toScreen(toPixel(vertex))), top = points.reduce((best, point) => (point[1] < best[1] ? point : best));
+  if (status !== "pending") stamp(status, top[0], top[1] - 12, width > 2 ? 20 : 14);
+}
+
+function stamp(status, x, y, side) {
+  const path = new Path2D(LOOK[status].shape);
+  pen.save();
+  pen.translate(x - side / 2, y - side / 2);
+  pen.scale(side / 16, side / 16);
+  pen.lineCap = pen.lineJoin = "round";
+  for (const [colour, width] of [["#000c", 5], [LOOK[status].colour, 2.4]]) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = width;
+    pen.stroke(path);
+  }
+  pen.restore();
+}
+
+function line(outline, { colour, dash }, width) {
   pen.beginPath();
   for (const ring of outline.flat()) {
     ring.forEach((vertex, k) => pen[k ? "lineTo" : "moveTo"](...toScreen(toPixel(vertex))));
@@ -92,7 +130,7 @@ function line(outline, colour, width, dashes = []) {
   pen.lineJoin = "round";
   pen.setLineDash([]);
   pen.strokeStyle = "#000a"; pen.lineWidth = width + 1.5; pen.stroke();
-  pen.setLineDash(dashes);
+  pen.setLineDash(dash);
   pen.strokeStyle = colour; pen.lineWidth = width; pen.stroke();
   pen.setLineDash([]);
 }
@@ -108,188 +146,3 @@ function handles(outline) {
     pen.strokeRect(x - half, y - half, 2 * half, 2 * half);
   }
 }
-
-// --- the panel
-
-function facts() {
-  const one = detections[state.current], entry = entries[state.current];
-  $("facts").replaceChildren();
-  if (!one) return void ($("facts").textContent = "There is no detection to review.");
-  const name = document.createElement("strong");
-  name.textContent = `${one.id}: ${entry.status}`;
-  $("facts").append(name, document.createElement("br"), `confidence ${one.confidence.toFixed(2)}${one.area_m2 === null ? "" : `, ${(one.area_m2 / 1e6).toFixed(3)} km²`}`, document.createElement("br"), one.note);
-  if (entry.reviewer) $("facts").append(`${one.note ? "; " : ""}by ${entry.reviewer}`);
-  form();
-}
-
-function form() {
-  const entry = entries[state.current] ?? FRESH;
-  FIELDS.forEach((field) => { $(field).value = entry[field]; });
-}
-
-function refresh(i) {
-  const row = $("list").children[i], { status } = entries[i];
-  row.lastChild.textContent = `${MARKS[status]} ${status}`;
-  row.hidden = !["all", status].includes($("filter").value);
-  progress();
-  if (i === state.current) facts();
-}
-
-function progress() {
-  const decided = entries.filter((one) => one.status !== "pending").length;
-  $("progress").max = Math.max(1, entries.length);
-  $("progress").value = decided;
-  $("progress-text").textContent = `${decided} of ${entries.length} decided`;
-}
-
-function options(select, words) {
-  select.replaceChildren(...words.map(([value, text]) => new Option(text, value)));
-}
-
-function build() {
-  for (const [field, words] of Object.entries(data.vocabularies)) options($(field), [["", "(not said)"], ...words.map((word) => [word, word.replaceAll("_", " ")])]);
-  options($("filter"), [["all", "all"], ...STATUSES.map((status) => [status, status])]);
-  $("list").append(...detections.map((one, i) => {
-    const row = document.createElement("li"), name = document.createElement("span"), mark = document.createElement("span");
-    row.id = `row-${i}`;
-    row.setAttribute("role", "option");
-    name.textContent = `${one.id} (${one.confidence.toFixed(2)})`;
-    row.append(name, mark);
-    row.addEventListener("click", () => { mend(false); go(i); });
-    return row;
-  }));
-  const layers = { neighbours: "other detections", ...data.layers };
-  for (const [name, words] of Object.entries(layers)) {
-    const label = document.createElement("label"), box = document.createElement("input"), sample = document.createElement("i");
-    Object.assign(box, { type: "checkbox", id: `layer-${name}`, checked: true });
-    box.addEventListener("change", draw);
-    sample.style.borderColor = COLOURS[name];
-    sample.classList.toggle("dashed", name !== "neighbours");
-    label.append(box, sample, words);
-    $("legend").append(label);
-  }
-}
-
-// --- pointer
-
-const point = (event) => [event.offsetX, event.offsetY];
-const onScreen = () => mapped(outlineOf(state.current), (vertex) => toScreen(toPixel(vertex)));
-
-canvas.addEventListener("pointerdown", (event) => {
-  if (!detections.length || event.button) return;
-  canvas.focus();
-  drag = { from: point(event), x: view.x, y: view.y };
-  const vertex = state.mending ? nearestVertex(onScreen(), point(event)) : null;
-  if (vertex?.distance <= 9) {
-    if (event.shiftKey) { drag = null; return removeVertex(vertex.place); }
-    state.vertex = vertex.place;
-    drag = { place: vertex.place, outline: copied(outlineOf(state.current)), from: point(event) };
-  } else if (state.mending) {
-    const edge = nearestEdge(onScreen(), point(event));
-    if (edge.distance <= 6) drag = { place: edge.place, outline: inserted(outlineOf(state.current), edge.place, toGround(fromScreen(point(event)))), from: point(event) };
-  }
-  canvas.setPointerCapture(event.pointerId);
-  draw();
-});
-
-canvas.addEventListener("pointermove", (event) => {
-  if (!drag) return;
-  const [x, y] = point(event);
-  drag.moved ||= Math.hypot(x - drag.from[0], y - drag.from[1]) > 3;
-  if (!drag.moved) return;
-  if (drag.place) ringAt(drag.outline, drag.place)[drag.place[2]] = toGround(fromScreen([x, y]));
-  else Object.assign(view, { x: drag.x + x - drag.from[0], y: drag.y + y - drag.from[1] });
-  draw();
-});
-
-canvas.addEventListener("pointerup", () => {
-  const done = drag;
-  drag = null;
-  if (done?.place && done.moved) { state.vertex = done.place; redraw(done.outline, [done.place]); }
-  else if (done && !done.moved && !done.place) explain(toGround(fromScreen(done.from)));
-  draw();
-});
-
-// Says what the context's outline under a point is: another inventory's, or why it was removed.
-function explain([x, y]) {
-  const found = Object.values(data.context).flat().filter((one) => inside(one.outline, x, y));
-  const near = detections.filter((_, k) => k !== state.current && inside(shown[k], x, y));
-  const words = [...found.map((one) => one.words), ...near.map((one) => `detection ${one.id}, confidence ${one.confidence.toFixed(2)}`)];
-  if (words.length) tell(words.join("; "));
-}
-canvas.addEventListener("pointercancel", () => { drag = null; draw(); });
-
-canvas.addEventListener("dblclick", (event) => {
-  if (!state.mending) return;
-  const edge = nearestEdge(onScreen(), point(event)), vertex = nearestVertex(onScreen(), point(event));
-  if (edge.distance > 12 || vertex.distance <= 9) return;
-  state.vertex = edge.place;
-  redraw(inserted(outlineOf(state.current), edge.place, toGround(fromScreen(point(event)))), [edge.place]);
-});
-
-canvas.addEventListener("wheel", (event) => {
-  event.preventDefault();
-  zoom(Math.exp(-Math.sign(event.deltaY) * 0.2), point(event));
-}, { passive: false });
-
-// --- keys
-
-const to = (id) => () => { $(id).focus(); };
-const KEYS = {
-  a: () => decide("accepted"), r: () => decide("rejected"), n: () => step(1), p: () => step(-1), PageDown: () => step(1), PageUp: () => step(-1),
-  z: undo, e: () => mend(!state.mending), s: save, l: () => $("file").click(), "?": () => $("help").showModal(),
-  "+": () => zoom(1.3), "=": () => zoom(1.3), "-": () => zoom(1 / 1.3), 0: fitView, h: () => { state.hidden = !state.hidden; draw(); },
-  u: to("upslope_connection"), c: to("activity"), m: to("remark"), f: to("filter"),
-};
-const MENDING = { "[": () => chooseVertex(-1), "]": () => chooseVertex(1), i: () => state.vertex && insertBehind(state.vertex), Delete: () => state.vertex && removeVertex(state.vertex), Backspace: () => state.vertex && removeVertex(state.vertex) };
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-function arrow([x, y], event) {
-  if (event.target === $("list")) return y && step(y);
-  if (state.vertex) return nudge((x * (event.shiftKey ? 10 : 2)) / view.scale, (y * (event.shiftKey ? 10 : 2)) / view.scale);
-  Object.assign(view, { x: view.x - 40 * x, y: view.y - 40 * y });
-  draw();
-}
-
-document.addEventListener("keydown", (event) => {
-  if ($("help").open) return;
-  const typing = event.target.closest("input:not([type=checkbox]), select, textarea");
-  if (event.key === "Escape") { if (!typing && state.mending) mend(false); return canvas.focus(); }
-  const control = event.ctrlKey || event.metaKey, held = control && "sz".includes(event.key);
-  if (event.altKey || (control && !held) || (typing && !(held && event.key === "s"))) return;
-  const act = (state.mending && MENDING[event.key]) || KEYS[event.key] || (ARROWS[event.key] && (() => arrow(ARROWS[event.key], event)));
-  if (!act) return;
-  event.preventDefault();
-  act();
-});
-
-// --- the rest of the controls
-
-const CLICKS = { accept: "a", reject: "r", edit: "e", undo: "z", previous: "p", next: "n", save: "s", load: "l", ask: "?" };
-for (const [id, key] of Object.entries(CLICKS)) $(id).addEventListener("click", () => KEYS[key]());
-for (const field of FIELDS) $(field).addEventListener("input", () => { if (detections.length) { entries[state.current][field] = $(field).value; keep(); } });
-$("reviewer").addEventListener("input", keep);
-$("filter").addEventListener("change", () => {
-  detections.forEach((_, i) => { $("list").children[i].hidden = !["all", entries[i].status].includes($("filter").value); });
-  const list = visible();
-  if (!list.includes(state.current) && list.length) go(list[0]);
-  tell(`${list.length} shown.`);
-});
-$("file").addEventListener("change", async () => {
-  const [file] = $("file").files;
-  $("file").value = "";
-  if (file) load(await file.text());
-});
-window.addEventListener("beforeunload", (event) => { if (state.unsaved && !state.kept) event.preventDefault(); });
-new ResizeObserver(draw).observe(canvas);
-
-Object.values(data.context).flat().forEach((one) => { one.outline = opened(one.outline); one.box = bounds(one.outline); });
-build();
-recall();
-detections.forEach((_, i) => refresh(i));
-if (detections.length) {
-  const said = $("message").textContent;
-  go(Math.max(0, entries.findIndex((one) => one.status === "pending")));
-  tell(said);
-} else facts();
-canvas.focus();

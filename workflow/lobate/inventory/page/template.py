@@ -15,7 +15,18 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-SCRIPTS = ("outline.js", "review.js", "screen.js")
+SCRIPTS = (
+    "outline.js",
+    "statements.js",
+    "keeping.js",
+    "merging.js",
+    "deciding.js",
+    "mending.js",
+    "screen.js",
+    "panel.js",
+    "controls.js",
+)
+"""In the order in which they stand in the page."""
 
 
 def render_page(title: str, data: dict[str, Any]) -> str:
@@ -34,7 +45,9 @@ def render_page(title: str, data: dict[str, Any]) -> str:
 
 def _policy(script: str) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    return (
+        f"default-src 'none'; base-uri 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    )
 
 
 def _embed(data: dict[str, Any]) -> str:
