@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
@@ -14,8 +15,10 @@ from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.warp import transform as warp_points
+from shapely.geometry import box
 
 from lobate.errors import UserError
+from lobate.io.features import read_features
 from lobate.io.raster import open_raster
 
 SIDE, LEFT, TOP, PIXEL = 40, 500_000.0, 4_000_000.0, 10.0
@@ -116,3 +119,24 @@ def test_a_global_grid_that_counts_from_centres_is_taken(tmp_path):
     path = write(tmp_path / "globe.tif", transform=Affine(9.25, 0, -182, 0, -4.55, 91), crs="EPSG:4326")
     with open_raster(path) as raster:
         assert raster.bounds.top == 91
+
+
+@pytest.mark.parametrize(
+    "outline",
+    [box(36.0, 183.0, 36.1, 183.1), box(500_000, 3_999_000, 500_200, 3_999_200)],
+    ids=["latitude and longitude exchanged", "metres called degrees"],
+)
+def test_outlines_past_the_poles_are_of_another_system(tmp_path, outline):
+    frame = gpd.GeoDataFrame({"id": ["a", "b"]}, geometry=[box(83, 34, 83.1, 34.1), outline], crs="EPSG:4326")
+    frame.to_file(tmp_path / "a.gpkg")
+    with pytest.raises(
+        UserError, match=r"a\.gpkg.*WGS 84.*feature 2 reaches from .*1 such features.*assign the right one"
+    ):
+        read_features(tmp_path / "a.gpkg")
+
+
+def test_outlines_beyond_180_and_at_the_pole_are_taken(tmp_path):
+    """Some count from 0 to 360, and some cut at 180 by going on."""
+    outlines = [box(179.9, 66, 180.1, 66.1), box(300, -90, 301, -89), box(-181, 89, -180, 90)]
+    gpd.GeoDataFrame({"id": [1, 2, 3]}, geometry=outlines, crs="EPSG:4326").to_file(tmp_path / "a.gpkg")
+    assert len(read_features(tmp_path / "a.gpkg")) == 3

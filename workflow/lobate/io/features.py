@@ -27,6 +27,7 @@ from lobate.errors import UserError
 from lobate.io.drivers import PLACEMARK_FIELDS, VECTOR_FORMATS
 from lobate.io.look import MAPINFO, SHAPEFILE, Declaration, look
 from lobate.io.parquet import readable_parquet
+from lobate.io.place import check_degrees
 from lobate.io.polygons import POLYGONAL, polygonal
 from lobate.io.text_copy import in_utf8
 from lobate.io.text_encoding import (
@@ -140,6 +141,7 @@ class VectorSource:
                 "Earth is unknown. Assign the right one in QGIS and save it again."
             )
         check_complexity(self._where(layer), frame)
+        check_degrees(self._where(layer), frame)
         return frame
 
     def _read(self, layer: str | None, *, attributes: bool, outlines: bool) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import floor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from affine import Affine
@@ -17,6 +18,9 @@ from rasterio.warp import transform as warp_points
 
 from lobate.errors import UserError
 from lobate.io.grid import LONLAT
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 PIXELS_ONLY = (Affine.identity(), Affine.scale(1, -1))
 """What stands for a geotransform where a file has none."""
@@ -91,6 +95,24 @@ def _target(points: list, crs: CRS | None) -> str:
 
 def _name(crs: CRS) -> str:
     return f'"{crs.to_wkt().split(chr(34), 2)[1]}"'
+
+
+def check_degrees(where: str, frame: gpd.GeoDataFrame) -> None:
+    """Raise UserError for a feature of a geographic CRS that lies past the poles; ``where`` names the file."""
+    if not frame.crs.is_geographic:
+        return
+    bounds = frame.geometry.bounds.to_numpy()
+    past = (np.abs(bounds[:, 1::2]) > 90 + LATITUDE_TOLERANCE).any(axis=1)
+    past |= (np.abs(bounds[:, ::2]) > LONGITUDE_LIMIT).any(axis=1)
+    if past.any():
+        first = int(past.argmax())
+        left, bottom, right, top = bounds[first]
+        raise UserError(
+            f"The vector file {where} is in {frame.crs.name}, whose coordinates are degrees, but feature {frame.index[first]} "
+            f"reaches from {left:g}, {bottom:g} to {right:g}, {top:g} ({int(past.sum())} such features). Latitude and longitude "
+            "may be exchanged, or the coordinates are of another system: assign the right one in QGIS (Layer > Set CRS), and "
+            "save it again."
+        )
 
 
 def _in_degrees(dataset: DatasetReader) -> bool:

@@ -58,8 +58,14 @@ def open_raster(
             raise raster_pointer_error(path) from error
         raise UserError(
             f"The raster {path} cannot be read: {_one_line(error)}. It may be truncated or of another format; "
-            f"fetch or copy it again. lobate reads {RASTER_FORMATS}."
+            f"fetch or copy it again. {_formats(drivers)}"
         ) from error
+
+
+def _formats(drivers: Sequence[str]) -> str:
+    if tuple(drivers) == RASTER_DRIVERS:
+        return f"lobate reads {RASTER_FORMATS}."
+    return "Images and bands are read as GeoTIFF and JPEG 2000: convert others with gdal_translate FILE FILE.tif."
 
 
 def read_grid(path: str | Path) -> Grid:

@@ -27,12 +27,14 @@ UNITS = {
     "reflectance": REFLECTANCE, "surface reflectance": REFLECTANCE, "1": REFLECTANCE, "unitless": REFLECTANCE,
     "dimensionless": REFLECTANCE, "%": PER_CENT, "percent": PER_CENT, "per cent": PER_CENT, "prozent": PER_CENT,
 }  # fmt: skip
-UNSAID = ("", "none", "-", "dn", "n/a", "unknown", "metre", "meter", "m")
+UNSAID = ("", "none", "-", "dn", "digital number", "counts", "n/a", "unknown", "metre", "meter", "m")
 """What some writers put where they know no unit; reflectance has none in metres."""
 PLACES, SIDE = 8, 32
 """Windows of the sample along each axis, and their side in pixels."""
 LEAST, MOST = 0.01, 5.0
 """The 99th percentile of an image's reflectance: darker is deep water, brighter is no surface."""
+BRIGHT = 0.6
+"""Half of all ground is darker, unless snow lies on it; a finished picture of numbers from 0 to 1 may be brighter."""
 BRIGHTEST, DARKEST = 2.0, -0.3
 """The 1st and the 99th percentile of numbers that can only be reflectance; snow is brighter than 1 on slopes towards the sun."""
 
@@ -53,11 +55,11 @@ def band_quantification(
     floating-point numbers of which nothing tells it.
     """
     dtype = np.dtype(dataset.dtypes[index - 1])
+    unit = (dataset.units[index - 1] or "").strip()
     if dtype.kind != "f":
-        return None if stated else setting
+        return None if stated else _of_integers(dataset, index, unit, setting)
     if setting is not None:
         return setting
-    unit = (dataset.units[index - 1] or "").strip()
     if unit.lower() in UNITS:
         return UNITS[unit.lower()]
     values = sample(dataset, index)
@@ -71,6 +73,22 @@ def band_quantification(
         f"{dataset.name}: band {index} holds {dtype} numbers, mostly {_most(values)}, with {said}, so what they mean cannot be known. Set "
         "imagery.quantification to the number that stands for a reflectance of 1 (1, 100 for per cent, 10000). "
         "Or write the scale into the file (gdal_edit.py -scale 0.0001 FILE)."
+    )
+
+
+def _of_integers(dataset: DatasetReader, index: int, unit: str, setting: float | None) -> float | None:
+    """Return the number for integers, None for Sentinel-2's own: their unit is per cent, or reflectance times something."""
+    if setting is not None or unit.lower() in UNSAID or "refl" in unit.lower():
+        return setting
+    if UNITS.get(unit.lower()) == PER_CENT:
+        check_reflectance(dataset, index, Calibration(PER_CENT, 0.0), f"{dataset.name}, band {index},")
+        return PER_CENT
+    if unit.lower() in UNITS:
+        return None
+    raise UserError(
+        f'{dataset.name}: band {index} says that its unit is "{unit}", which is no reflectance that lobate knows. Set '
+        "imagery.quantification to the number that stands for a reflectance of 1 (10000, or 100 for per cent), if it is one. "
+        "Radiance must be converted first."
     )
 
 
@@ -129,9 +147,9 @@ def _thinned(dataset: DatasetReader, index: int, validity: Validity) -> np.ndarr
 
 
 def _are_reflectance(values: np.ndarray) -> bool:
-    """Whether numbers can only be reflectance: fractions from 0 to about 1."""
+    """Whether numbers can only be reflectance: fractions from 0 to about 1, and not those of a bright picture."""
     low, middle, high = np.percentile(values, [1, 50, 99])
-    return low >= DARKEST and middle > 0 and LEAST <= high <= BRIGHTEST and bool((values % 1 != 0).any())
+    return low >= DARKEST and 0 < middle <= BRIGHT and LEAST <= high <= BRIGHTEST and bool((values % 1 != 0).any())
 
 
 def _most(values: np.ndarray) -> str:
