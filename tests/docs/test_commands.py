@@ -52,6 +52,8 @@ ELSEWHERE = {
     "lobate store": ("tests/store/test_verify.py", '"store"'),
     "lobate summary": ("tests/cli/test_summary.py", '"summary"'),
     "lobate check": ("tests/docs/test_west_kunlun.py", '"check"'),
+    "lobate review": ("tests/review/region.py", '"review"'),
+    "lobate status": ("tests/review/test_status.py", '"status"'),
     "lobate sample": ("tests/cli/test_sample.py", '"sample"'),
     "lobate export-dataset": ("tests/patches/test_dataset_files.py", '"export-dataset"'),
     "lobate import-labels": ("tests/labels/test_annotations.py", '"import-labels"'),

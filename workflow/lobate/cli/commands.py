@@ -149,12 +149,16 @@ def summary(*config: Path, paper: bool = False, methods: bool = False) -> int:
         Print the paragraph of methods that a paper should print, filled in, instead.
     """
     from lobate.cli.methods import methods as paragraph
+    from lobate.cli.review import waits_for_you
     from lobate.cli.summary import paper_table
     from lobate.cli.summary import summary as text
     from lobate.settings.load import load
 
     write = paragraph if methods else paper_table if paper else text
-    sys.stdout.write(write(load(config)))
+    region = load(config)
+    sys.stdout.write(write(region))
+    if write is text:
+        sys.stdout.write(waits_for_you(region, config))
     return 0
 
 

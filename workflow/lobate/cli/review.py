@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
+
+if TYPE_CHECKING:
+    from lobate.settings import Region
 
 
 def review(
@@ -49,6 +53,15 @@ def review(
     options = Options(port, not no_browser, prefix, allow_host, reviewer, decisions, run)
     serve(load(config), config, options)
     return 0
+
+
+def waits_for_you(region: Region, config: Sequence[Path]) -> str:
+    """Return the line that says how many detections wait for a person, and how to open them; empty where none waits."""
+    from lobate.review.waiting import count_waiting, decisions_path
+
+    waiting = count_waiting(region, decisions_path(region))
+    line = waiting.waits_for_you(f"lobate review {' '.join(map(str, config))}") if waiting else ""
+    return f"{line}\n" if line else ""
 
 
 def status(

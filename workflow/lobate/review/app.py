@@ -334,13 +334,14 @@ class Review:
 
     def _status(self) -> dict[str, Any]:
         found = read_status(self.desk.region, self.config, self.desk.kept.path)
-        return {**found.facts(), "started_here": self.runs.is_running}
+        return {**found.facts(), **found.short(), "started_here": self.runs.is_running}
 
     def _ended(self, ended: Ended) -> None:
         """Show what a run made, and tell all browsers."""
         with suppress(UserError):
             self.desk.reload()
-        self.events.publish({"run": {"ended": True, "status": ended.status, "text": ended.text}, "reload": True})
+        words = "The run is done." if not ended.status else f"The run failed:\n{ended.text}"
+        self.events.publish({"run": {"ended": True, "ok": not ended.status, "words": words}, "reload": True})
 
     async def _watch(self) -> None:
         """Tell what other programs wrote into the file of decisions, and how a run goes."""
@@ -349,7 +350,9 @@ class Review:
             try:
                 await self._in_thread(self.desk.look_again)
                 if self.runs.is_running and self.events.has_listeners:
-                    self.events.publish({"run": await self._in_thread(self._status)})
+                    lines = await self._in_thread(self.runs.new_lines)
+                    for line in lines:
+                        self.events.publish({"run": {"line": line}})
             except UserError as error:  # a file that is locked or damaged just now; the next act tells it too
                 log.warning("%s", error)
 

@@ -28,6 +28,7 @@ from lobate.review.items import (
     read_lists,
 )
 from lobate.review.kept_layers import Outcome
+from lobate.review.memory import give_back
 from lobate.review.outline_layers import OutlineLayer, to_coordinates
 from lobate.review.planes import Plane
 from lobate.review.region_outlines import read_context
@@ -94,6 +95,7 @@ class Desk:
             self._lay(self.kept.rows())
             self._seen = self.kept.version()
             self._layers = {name: _layer_of(name, items.values()) for name, items in self.lists.items()}
+        give_back()
 
     def _lay(self, rows: Sequence[KeptDecision]) -> None:
         """Lay rows of the file over the lists, each over the item that its outline fits, or as an item of its own."""
@@ -138,16 +140,20 @@ class Desk:
     def chosen(self, list_name: str, wanted: Wanted) -> list[dict[str, Any]]:
         """Return the items of a list that pass the filters, as the page reads them."""
         with self.lock:
-            return self.facts(wanted.chosen(list(self.items(list_name).values())))
+            items = wanted.chosen(list(self.items(list_name).values()))
+            facts = self.facts(items)
+            if list_name == CONFLICTS:
+                for item, fact in zip(items, facts, strict=True):
+                    fact["statements"] = self._statements(item, self.plane(item.plane))
+            return facts
 
     def facts(self, items: Sequence[Item]) -> list[dict[str, Any]]:
         """Return what the page needs of items, with bounds and centres in their planes."""
         bounds = np.zeros((len(items), 4))
-        for plane in self.pictures.planes.values():
-            here = [number for number, item in enumerate(items) if item.plane == plane.id]
-            if here:
-                shapes = np.array([items[number].shape for number in here], dtype=object)
-                bounds[here] = shapely.bounds(plane.from_lonlat(shapes))
+        for layer in self._layers.values():
+            for plane in self.pictures.planes.values():
+                here = [n for n, item in enumerate(items) if item.plane == plane.id and item.id in layer]
+                bounds[here] = layer.bounds(plane, [items[number].id for number in here])
         return [_facts(item, box) for item, box in zip(items, bounds.round(1).tolist(), strict=True)]
 
     def whole(self, list_name: str, name: str) -> dict[str, Any]:

@@ -93,6 +93,14 @@ class OutlineLayer:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __contains__(self, id: str) -> bool:
+        return id in self._positions
+
+    def bounds(self, plane: Plane, ids: Sequence[str]) -> np.ndarray:
+        """Return the bounds (n, 4) of outlines in a plane."""
+        positions = [self._positions[id] for id in ids]
+        return np.asarray(shapely.bounds(self.in_plane(plane).shapes[positions])).reshape(-1, 4)
+
     def put(self, id: str, shape: shapely.Geometry | None, status: str, words: str = "") -> None:
         """Change one outline, or add it; ``shape`` None takes it away."""
         position = self._positions.get(id, len(self.ids))

@@ -17,7 +17,7 @@ from lobate.review.png import encode_png
 from lobate.review.windows import Frame
 
 THREADS = 3
-KEPT_BYTES = 48 << 20
+KEPT_BYTES = 24 << 20
 MAX_SIDE = 1 << 20
 """Columns and rows of pictures at most: more are on no ground."""
 THUMBNAIL_MARGIN = 0.25

@@ -33,6 +33,7 @@ class Runs:
         self._region, self._config, self._ended = region, [str(path) for path in config], ended
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        self._read = 0
         self.output = Path("results", region.region, "logs", "review_run.log")
 
     @property
@@ -57,6 +58,7 @@ class Runs:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
+            self._read = 0
             threading.Thread(target=self._wait, args=(self._process,), daemon=True).start()
 
     def _command(self) -> list[str]:
@@ -67,6 +69,17 @@ class Runs:
         status = process.wait()
         lines = self.output.read_text(encoding="utf-8", errors="replace").splitlines()
         self._ended(Ended(status, "\n".join(lines[-LAST_LINES:])))
+
+    def new_lines(self) -> list[str]:
+        """Return the last whole lines that the run wrote since the last call."""
+        if not self.output.exists():
+            return []
+        with self.output.open("rb") as file:
+            file.seek(self._read)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self._read += len(whole) + len(newline)
+        lines = [line for line in whole.decode("utf-8", "replace").splitlines() if line.strip()]
+        return lines[-LAST_LINES:]
 
     def stop(self) -> None:
         """Stop the run as Ctrl-C does; what it has made stays. Raises UserError where none runs."""

@@ -19,6 +19,7 @@ from lobate.review.app import Review
 from lobate.review.desk import Desk
 from lobate.review.events import Events
 from lobate.review.gate import Gate, normal_prefix
+from lobate.review.memory import share_pools
 from lobate.review.waiting import decisions_path
 from lobate.settings import Region
 
@@ -48,6 +49,7 @@ def serve(
 
     Raises UserError for a port that is taken, and where there is nothing to look at.
     """
+    share_pools()
     listener = _listen(options.port)
     events = Events()
     desk = Desk(

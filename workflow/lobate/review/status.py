@@ -79,6 +79,18 @@ class Status:
         """Return all of it as plain values for JSON."""
         return asdict(self)
 
+    def short(self) -> dict[str, Any]:
+        """Return the few facts that the page shows: what runs, the rounds' IoUs, speed, and the time left in words."""
+        left = self.jobs.seconds_left if self.jobs else None
+        ious = [one.validation_iou for one in self.rounds if one.validation_iou is not None]
+        return {
+            "running": bool(self.jobs and self.jobs.running),
+            "round": self.training.round if self.training else len(self.rounds) or None,
+            "iou": ious or None,
+            "images_per_s": self.training.images_per_s if self.training else None,
+            "left": None if left is None else f"about {_duration(left)}",
+        }
+
     def text(self) -> str:
         """Return a few lines for a terminal."""
         lines = [f"Region {self.region}", *_job_lines(self.jobs), *_training_lines(self.training)]
