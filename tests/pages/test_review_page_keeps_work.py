@@ -479,3 +479,16 @@ def test_the_saved_file_is_a_decisions_file_for_others_too(someone, six, tmp_pat
     frame = gpd.read_file(person.save(tmp_path / "a.geojson"))
     assert frame.geometry.is_valid.all()
     assert frame["status"].tolist() == ["accepted", "rejected"]
+
+
+def test_many_decisions_of_another_model_find_their_places(someone, tmp_path):
+    person = someone(world(tmp_path / "old", 200))
+    person.ask(
+        "act(sids.map((sid, i) => ({ sid, before: { status: 'pending' }, after: { status: i % 2 ? 'accepted' : 'rejected' } })))"
+    )
+    assert person.notices == "", "the browser's store holds them"
+    newer = someone(world(tmp_path / "new", 200, dx=30.0, names="e"))
+    assert list(newer.status.values()) == ["rejected", "accepted"] * 100
+    person.press("z")
+    assert set(person.status.values()) == {"pending"}
+    newer.until("entries.every((one) => one.status === 'pending')")

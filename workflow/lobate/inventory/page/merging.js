@@ -28,7 +28,7 @@ function understood(raw) {
 function fit({ outline, first, box }, shape, itsBox) {
   if (apart(box, itsBox)) return 0;
   if (first && same(first, shape)) return 2;
-  return Math.max(iou(outline, shape), first ? iou(first, shape) : 0);
+  return Math.max(iou(outline, shape), first && !same(first, outline) ? iou(first, shape) : 0);
 }
 
 // Finds the place of each statement: [statement, sid of a detection or of a carried statement, whether it is the first there].
@@ -38,7 +38,11 @@ function placed(incoming) {
     ...detections.map((_, i) => ({ sid: sids[i], shape: shown[i], box: boxes[i] })),
     ...[...carried].map(([sid, one]) => ({ sid, shape: standing(one), box: bounds(standing(one)) })),
   ];
-  const fits = incoming.flatMap((one, f) => targets.map((target, t) => [f, t, fit(one, target.shape, target.box)])).filter(([, , share]) => share >= data.match_iou);
+  const fits = [];
+  incoming.forEach((one, f) => targets.forEach((target, t) => {
+    const share = fit(one, target.shape, target.box);
+    if (share >= data.match_iou) fits.push([f, t, share]);
+  }));
   fits.sort((a, b) => b[2] - a[2] || a[0] - b[0] || a[1] - b[1]);
   const taken = new Set(), best = new Map();
   for (const [f, t] of fits) if (!taken.has(t) && !best.has(f)) { taken.add(t); best.set(f, t); }

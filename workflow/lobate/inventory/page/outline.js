@@ -18,9 +18,11 @@ function bounds(outline) {
 
 const apart = (a, b) => a[0] > b[2] || b[0] > a[2] || a[1] > b[3] || b[1] > a[3];
 
-function inside(outline, x, y) {
+const inside = (outline, x, y) => insideRings(outline.flat(), x, y);
+
+function insideRings(rings, x, y) {
   let odd = false;
-  for (const ring of outline.flat()) {
+  for (const ring of rings) {
     for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
       const [a, b] = ring[i], [c, d] = ring[j];
       if (b > y !== d > y && x < ((c - a) * (y - b)) / (d - b) + a) odd = !odd;
@@ -35,11 +37,12 @@ function iou(one, other) {
   if (apart(a, b)) return 0;
   const [left, low] = [Math.min(a[0], b[0]), Math.min(a[1], b[1])];
   const [width, height] = [Math.max(a[2], b[2]) - left, Math.max(a[3], b[3]) - low];
+  const rings = one.flat(), others = other.flat();
   let both = 0, either = 0;
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < n; j++) {
       const x = left + ((i + 0.5) / n) * width, y = low + ((j + 0.5) / n) * height;
-      const here = inside(one, x, y), there = inside(other, x, y);
+      const here = insideRings(rings, x, y), there = insideRings(others, x, y);
       both += here && there; either += here || there;
     }
   }
