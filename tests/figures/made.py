@@ -18,6 +18,7 @@ from lobate.io.vector import write_layers
 from lobate.settings.load import parse
 
 METHODS = ("InSAR", "both", "deep learning")
+STATUS = ("mapped", "accepted", "pending")
 HERE = Point(81.03, 36.12)
 """In the middle of the image."""
 
@@ -40,6 +41,7 @@ def make_results(folder: Path, count: int) -> dict[str, Path]:
     write_layers(places["inventory.gpkg"], {"inventory": landforms(count)})
     removed = gpd.GeoDataFrame({"reason": REASONS}, geometry=[HERE.buffer(0.001)] * len(REASONS), crs=4326)
     write_layers(folder / "detections.gpkg", {"kept": removed.iloc[:0], "removed": removed})
+    write_layers(folder / "contours.gpkg", {"contours": contours()})
     places["metrics.csv"].write_text(METRICS)
     places["card.md"].write_text(
         "---\nlicense: other\n---\n# Card\n\n<b>bold</b>\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n"
@@ -58,6 +60,7 @@ def make_results(folder: Path, count: int) -> dict[str, Path]:
         "scores": places["scores.json"],
         "lineage": places["lineage.json"],
         "threshold": places["threshold.json"],
+        "contours": folder / "contours.gpkg",
     }
 
 
@@ -85,8 +88,15 @@ def landforms(count: int) -> gpd.GeoDataFrame:
         "area_km2": rng.uniform(0.03, 1, count).round(4),
         "remark": ["looked at" if n == 0 else None for n in range(count)],
         "activity": [None] * count,
+        "status": [STATUS[n % 3] for n in range(count)],
     }
     return gpd.GeoDataFrame(table, geometry=shapes, crs=4326)
+
+
+def contours() -> gpd.GeoDataFrame:
+    """Return the lines of one detection at two calibrated shares."""
+    table = {"detection": ["d1", "d1"], "share": ["0.25", "0.75"], "probability": [0.3, 0.8]}
+    return gpd.GeoDataFrame(table, geometry=[HERE.buffer(0.004), HERE.buffer(0.002)], crs=4326)
 
 
 REASONS = ["area 0.0012 km2 < 0.03 km2", "area 9.9e-05 km2 < 0.03 km2", "on the edge"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
-from tests.figures.made import FACTS, KEYS, REGION, landforms, made_report, make_results, step
+from tests.figures.made import FACTS, KEYS, REGION, contours, landforms, made_report, make_results, step
 
 from lobate.errors import UserError
 from lobate.figures.report_page import landforms as table_rows
@@ -80,7 +80,7 @@ def test_it_answers_what_a_reviewer_asks(tmp_path):
         "Rock glacier inventory: made",
         "configured grouped 0.750 0.0 %",
         "other random 0.900 28.7 %",
-        "2 folds: mean IoU 0.750, spread from 0.700 to 0.800",
+        "2 folds: mean IoU 0.75, spread from 0.70 to 0.80",
         "20 0.8 0.75 (95 %: 0.61 to 0.85)",
         "IoU on validation patches 0.75 (95 %: 0.61 to 0.85)",
         "Round 1 is chosen.",
@@ -89,7 +89,7 @@ def test_it_answers_what_a_reviewer_asks(tmp_path):
         "Pixels with a probability of at least 0.6 form detections: the IoU at 0.6 is 0.120 above that at 0.5.",
         "0.6 0.52 0.4 0.6 5",
         "A map that calls all this ground landform has an IoU of 0.030.",
-        "Expected calibration error (mean gap, weighted by area): 0.0123. It holds for ground with 1.31 % landform",
+        "Expected calibration error (mean gap, weighted by area): 0.012. It holds for ground with 1.31 % landform",
         "Reliability",
         "all mapped ground 0.6 0.7 0.8 0.75",
         "detections, by the filters area < 0.03 km2 2",
@@ -116,7 +116,7 @@ def test_the_iou_that_judges_stands_with_its_ground(tmp_path):
     results["selection"].write_text(json.dumps(facts))
     text = words(made_report(tmp_path, results).read_text())
     assert "The target, an IoU of 0.7 on windows of the map, was reached." in text
-    assert "IoU on windows of the map 0.91" in text
+    assert "IoU on windows of the map 0.910 (no interval: 3 groups)" in text
 
 
 TEST = {
@@ -358,3 +358,101 @@ def test_notes_stand_before_the_numbers(tmp_path):
     page = made_report(tmp_path, {**results, "accuracy": tmp_path / "accuracy.json"}).read_text()
     section = page.split('<section id="accuracy">')[1]
     assert section.index("EARLIER MAP") < section.index("<table>"), "before any number"
+
+
+def test_what_nobody_has_reviewed_looks_so_and_is_said_beside_the_totals(tmp_path):
+    results = make_results(tmp_path, 6)
+    facts = json.loads(results["summary"].read_text())
+    facts["detections"] = {"accepted": 2, "edited": 0, "pending": 2}
+    facts["inventory"]["total"] = 6
+    results["summary"].write_text(json.dumps(facts))
+    page = made_report(tmp_path, results).read_text()
+    assert page.count('data-status="pending" d=') == page.count('class="hole"') == 2
+    text = words(page)
+    assert "6 landforms. 2 of the 4 detections in it are not reviewed." in text
+    assert text.index("2 of the 4 detections in it are not reviewed: nobody has looked") < text.index("by both 3")
+    assert "dashed, and hollow where it is small: nobody has reviewed it (2)." in text
+    facts["detections"] = {"accepted": 0, "edited": 0, "pending": 6}
+    results["summary"].write_text(json.dumps(facts))
+    assert "6 landforms. Nothing of this is reviewed." in words(made_report(tmp_path, results, "b.html").read_text())
+    facts["detections"] = {"accepted": 6, "edited": 0, "pending": 0}
+    results["summary"].write_text(json.dumps(facts))
+    assert "reviewed." not in words(made_report(tmp_path, results, "c.html").read_text()).split("Map")[0]
+
+
+def test_the_map_has_a_scale_bar_contours_that_are_no_interval_and_a_hatch_where_there_is_no_image(tmp_path):
+    page = made_report(tmp_path, make_results(tmp_path, 3)).read_text()
+    assert "contours at a calibrated share of 0.25 (dotted) and 0.75: no confidence interval" in words(page)
+    assert page.count('class="contour"') == 2
+    assert "Hatched: no image; snow is white." in words(page)
+    label, length = re.search(r"<text[^>]*>([^<]+)</text>", page)[1], float(re.search(r"V4H([\d.]+)V", page)[1])
+    width, pixel = (float(re.search(pattern, page)[1]) for pattern in (r'data-width="(\d+)"', r'data-pixel="([\d.]+)"'))
+    assert label == "1 km"
+    assert length / 1000 * width * pixel == pytest.approx(1000, rel=1e-3)
+    write_layers(tmp_path / "contours.gpkg", {"contours": contours().iloc[:0]})
+    bare = made_report(tmp_path, make_results_but(tmp_path, "contours"), "b.html").read_text()
+    assert 'class="contour"' not in bare and "calibrated share of" not in bare
+
+
+def make_results_but(folder, kept):
+    """Make results anew, but keep one file as it is."""
+    path = folder / f"{kept}.gpkg"
+    content = path.read_bytes()
+    results = make_results(folder, 3)
+    path.write_bytes(content)
+    return results
+
+
+def test_every_number_with_a_unit_has_it_in_its_heading(tmp_path):
+    page = made_report(tmp_path, make_results(tmp_path, 3)).read_text()
+    units = dict(
+        re.findall(r'data-name="(\w+)" class="number"><button type="button">\w+</button><br><small>([^<]+)<', page)
+    )
+    assert units == {"velocity": "cm a year", "area_km2": "km\N{SUPERSCRIPT TWO}"}
+
+
+def test_an_area_has_the_digits_that_its_range_allows():
+    table = landforms(2).assign(
+        area_km2=[0.1647123, 0.0129], area_low_km2=[0.1512, 0.0111], area_high_km2=[0.1788, 0.0151]
+    )
+    facts = table_rows.inventory_facts(table, 2)
+    at = [name for name, *_ in facts["columns"]].index("area_km2")
+    assert [row[at] for row in facts["rows"]] == [0.16, 0.013]
+
+
+FINE = 0.8123456
+
+
+def test_no_rate_has_more_digits_than_its_interval_allows(tmp_path):
+    """Every IoU of this run is one number: it stands with two digits where it has an interval, and with three where not."""
+    ends = {"blocks": 9, "low": 0.7123456, "high": 0.9123456}
+    results = make_results(tmp_path, 3)
+
+    def fine(node):
+        if isinstance(node, dict):
+            with_ends = (
+                {"intervals": dict.fromkeys(("iou", "precision", "recall"), ends)}
+                if "iou" in node and "f1" in node
+                else {}
+            )
+            return {name: value if name == "match_iou" else fine(value) for name, value in node.items()} | with_ends
+        if isinstance(node, list):
+            return [fine(value) for value in node]
+        return FINE if isinstance(node, float) and 0.05 < node < 1 else node
+
+    for name in ("selection", "scores", "threshold"):
+        facts = fine(json.loads(results[name].read_text()))
+        if name == "selection":
+            for record in (*facts["rounds"], *facts["protocols"].values()):
+                record["validation_intervals"] = {"iou": ends}
+            facts["rounds"][0]["judged"] = {"ground": "windows", "iou": FINE, "interval": ends, "groups": {}}
+        if name == "threshold":
+            facts |= {"threshold": 0.5, "iou": {"0.5": {"iou": FINE, "interval": ends}}}
+        results[name].write_text(json.dumps(facts))
+    text = words(made_report(tmp_path, results).read_text())
+    text = re.sub(r"target, an IoU of [\d.]+", "", text)
+    shown = re.findall(r"0\.[789]12\d*", text)
+    assert not [number for number in shown if len(number) > 5], "three digits at most"
+    assert "IoU on validation patches 0.81 (95 %: 0.71 to 0.91)" in text
+    assert "IoU on windows 0.81 (95 %: 0.71 to 0.91)" in text
+    assert "0.5 0.81 0.71 0.91 9" in text

@@ -313,6 +313,7 @@ rule report:
         metrics=[round_file("metrics.csv", number) for number in ROUNDS],
         scores=results("mapping/scores.json"),
         threshold=results("mapping/threshold.json"),
+        contours=results("mapping/contours.gpkg"),
         test=test_side(results("training/test.json")),
         lineage=results("figures/lineage.json"),
         accuracy=estimated_accuracy(),

@@ -8,9 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lobate.cli.alarm import nothing_lines
 from lobate.cli.numbers import known, span
 from lobate.errors import UserError
 from lobate.figures.facts import validation_in_words
+from lobate.io.intervals import digits_of, rounded
 from lobate.io.jsonfile import read_json
 from lobate.store.lineage import trace_lineage
 from lobate.store.store import Store
@@ -32,7 +34,9 @@ def rounds_table(training: Path, store: Store) -> str:
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, *_protocols(selection)]) + "\n"
+    reasons = {facts["trained_in"]: facts.get("learnt_nothing") for facts in selection["rounds"]}
+    alarms = nothing_lines(reason and f"in round {number}, {reason}" for number, reason in reasons.items())
+    return "\n".join([*alarms, *lines, *_protocols(selection)]) + "\n"
 
 
 def _row(facts: dict[str, Any], verdict: Path, store: Store) -> tuple[str, ...]:
@@ -47,7 +51,7 @@ def _row(facts: dict[str, Any], verdict: Path, store: Store) -> tuple[str, ...]:
         ", ".join(facts["augment"] or []) or "none",
         _iou(facts["training_iou"]),
         validation_in_words(facts),
-        _iou({"landform": (facts.get("judged") or {}).get("iou")}),
+        _judged(facts.get("judged") or {}),
         _minutes(verdict, store),
         ", ".join(notes),
     )
@@ -56,6 +60,10 @@ def _row(facts: dict[str, Any], verdict: Path, store: Store) -> tuple[str, ...]:
 def _iou(ious: dict[str, float | None] | None) -> str:
     value = (ious or {}).get("landform")
     return known(value, "{:.3f}", "unknown")
+
+
+def _judged(judged: dict[str, Any]) -> str:
+    return known(rounded(judged.get("iou"), judged.get("interval")), "{}", "unknown")
 
 
 def _minutes(verdict: Path, store: Store) -> str:
@@ -77,8 +85,9 @@ def _protocols(selection: dict[str, Any]) -> list[str]:
     folds = selection.get("folds")
     if folds:
         low, high = folds["spread"] or (None, None)
-        between = span(low, high, "{:.3f}")
+        form = f"{{:.{digits_of({'low': low, 'high': high})}f}}"
+        between = span(low, high, form)
         spread = between and f", spread from {between}"
-        mean = known(folds["mean"], "{:.3f}")
+        mean = known(folds["mean"], form)
         lines.append(f"{known(folds['count'])} folds: mean validation IoU {mean}{spread}")
     return lines

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lobate.cli.alarm import nothing_lines
-from lobate.io.intervals import with_interval
+from lobate.io.intervals import rounded, with_interval
 from lobate.network.header import count_parameters, read_header
 
 BAR = 40
@@ -33,11 +33,11 @@ def _facts(header: dict[str, Any], parameters: int) -> list[tuple[str, Any]]:
         ("input", _input(header)),
         ("reflectance range", _stretch(header.get("stretch"))),
         ("round", header.get("round")),
-        ("validation IoU", _ious(header.get("validation_iou"))),
+        ("validation IoU", _ious(header.get("validation_iou"), header.get("validation_intervals"))),
         ("of the landform", _landform(header)),
         ("by other protocol", _ious(header.get("validation_iou_other"))),
         ("threshold", header.get("threshold")),
-        ("calibration error", header.get("calibration_error")),
+        ("calibration error", rounded(header.get("calibration_error"))),
         ("data set", header.get("dataset")),
         ("weights digest", header.get("digest")),
         ("licence", header.get("licence")),
@@ -67,10 +67,14 @@ def _landform(header: dict[str, Any]) -> str | None:
     return with_interval(iou, intervals["iou"]) if intervals else None
 
 
-def _ious(ious: dict[str, float | None] | None) -> str | None:
+def _ious(ious: dict[str, float | None] | None, intervals: dict[str, Any] | None = None) -> str | None:
+    """Return the IoUs by class; the landform's, and the mean of both, with the digits that the landform's interval allows."""
     if not isinstance(ious, dict):
         return None if ious is None else str(ious)
-    return ", ".join(f"{name} {'unknown' if value is None else value}" for name, value in sorted(ious.items()))
+    interval = (intervals or {}).get("iou")
+    of_class = {"background": None}
+    texts = {name: rounded(value, of_class.get(name, interval)) for name, value in ious.items()}
+    return ", ".join(f"{name} {'unknown' if value is None else value}" for name, value in sorted(texts.items()))
 
 
 def _curve(bins: list[list[float]]) -> list[str]:

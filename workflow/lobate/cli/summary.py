@@ -13,7 +13,8 @@ from lobate.cli.alarm import nothing_lines
 from lobate.cli.numbers import known, percent, span
 from lobate.figures.facts import landform_iou, validation_in_words
 from lobate.figures.report_page.new_ground import in_a_sentence, read_test, selected_on
-from lobate.io.intervals import rounded, with_interval
+from lobate.io.decisions import summary_in_words
+from lobate.io.intervals import area_in_words, rounded, with_interval
 from lobate.io.jsonfile import read_json
 from lobate.settings import Region
 
@@ -62,7 +63,7 @@ def _threshold(record: dict[str, Any]) -> str:
     calibration = (
         ""
         if error is None or share is None
-        else f"; calibration error {error:.4f} on ground with {100 * share:.3g} % landform"
+        else f"; calibration error {error:.3f} on ground with {100 * share:.3g} % landform"
     )
     return f"{record['threshold']:g}, {known(record['reason'])}{iou}{calibration}"
 
@@ -74,7 +75,8 @@ def _landforms(compiled: dict[str, Any], landform: str) -> str:
     left_out = (
         f"; {outside} outlines of other inventories are left out, on ground that was not mapped" if outside else ""
     )
-    return f"{known(inventory['total'])} {landform}s ({methods or 'none'}){left_out}"
+    unreviewed = f"; {words}" if (words := summary_in_words(compiled)) else ""
+    return f"{known(inventory['total'])} {landform}s ({methods or 'none'}){unreviewed}{left_out}"
 
 
 def _scores(scores: dict[str, Any]) -> str:
@@ -196,7 +198,11 @@ def _inventory(compiled: dict[str, Any]) -> list[Row]:
             "3,390 to 5,540 m",
             f"{between} m" if (between := span(low, high, "{:,.0f}")) else known(None),
         ),
-        ("mean area", "0.26 km2", known(inventory["area_km2"]["mean"], "{:.2f} km2")),
+        (
+            "mean area",
+            "0.26 km2",
+            known(inventory["area_km2"]["mean"] and area_in_words(inventory["area_km2"]["mean"]), "{} km2"),
+        ),
         ("mean slope", "17 degrees", known(inventory["mean_slope_deg"], "{:.0f} degrees")),
     ]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from lobate.engine.signature import Input, Output, Setting
-from lobate.figures.facts import alarm_of_rounds, landform_iou, read_facts, validation_interval
+from lobate.figures.facts import alarm_of_rounds, landform_iou, read_facts, validation_in_words, validation_interval
+from lobate.io.intervals import with_interval
 from lobate.settings.figures import Figures
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,8 @@ log = logging.getLogger(__name__)
 class Round:
     """One row of the table of rounds; a round that ``rests`` copied an earlier round instead of training.
 
-    ``training`` and ``validation`` are IoUs on patches; ``judged`` is that on windows of the map, where rounds are judged by it.
+    ``training`` and ``validation`` are IoUs on patches; ``judged`` is that on windows of the map, where rounds are judged by it;
+    ``words`` is the IoU that judges, with the digits that its interval allows.
     """
 
     number: int
@@ -31,6 +33,7 @@ class Round:
     patches: int
     mined: int
     augment: tuple[str, ...]
+    words: str = "unknown"
 
 
 def figure_rounds(
@@ -75,7 +78,14 @@ def _round(record: dict[str, Any], chosen: int) -> Round:
         patches=int((record["patches"] or {}).get("training", 0)),
         mined=int(record["mined_negatives"] or 0),
         augment=tuple(str(name) for name in record["augment"] or []),
+        words=_in_words(record),
     )
+
+
+def _in_words(record: dict[str, Any]) -> str:
+    judged = record.get("judged")
+    iou = _judged(judged)
+    return validation_in_words(record) if judged is None or iou is None else with_interval(iou, judged.get("interval"))
 
 
 def _judged(judged: dict[str, Any] | None) -> float | None:

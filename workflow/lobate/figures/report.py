@@ -21,7 +21,7 @@ from lobate.figures.report_page.scores import scores_facts
 from lobate.figures.report_page.settings_table import settings_facts, settings_with_defaults, value_of
 from lobate.figures.report_page.threshold import calibration_facts, threshold_facts
 from lobate.io.jsonfile import parse_json
-from lobate.io.vector import read_polygons
+from lobate.io.vector import read_layer, read_polygons
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ def report(
     scores: Annotated[Path, Input()],
     lineage: Annotated[Path, Input()],
     threshold: Annotated[Path, Input()],
+    contours: Annotated[Path, Input()],
     html: Annotated[Path, Output()],
     accuracy: Annotated[Path | None, Input()] = None,
     test: Annotated[Path | None, Input()] = None,
@@ -49,7 +50,8 @@ def report(
     """Write the page: one HTML file that needs no network, with the same bytes for the same results.
 
     ``facts``: the record that compose-rgb writes beside each image (<tile>.json); ``removed``: files with layers of removed
-    features; ``metrics``: metrics.csv of each round; ``lineage``: the result of trace-inventory; ``threshold``: that of choose-threshold; ``accuracy``: the estimates
+    features; ``metrics``: metrics.csv of each round; ``lineage``: the result of trace-inventory; ``threshold``: that of choose-threshold; ``contours``: that of
+    contour-detections; ``accuracy``: the estimates
     from people's answers to a sample, and ``test`` the test side's scores, where there are any; ``settings``: all settings of
     the region. Raises UserError for files that are not what they should be.
     """
@@ -70,7 +72,7 @@ def report(
             "overview": overview_facts(
                 _read_json(summary, "inventory"), rounds, scenes, _read_json(threshold, "threshold")
             ),
-            "ground": map_facts(landforms, images),
+            "ground": map_facts(landforms, images, read_layer(contours, "contours")),
             "inventory": inventory_facts(landforms, len(all_landforms)),
             "scores": scores_facts(_read_json(scores, "polygons")),
             "accuracy": _read_accuracy(accuracy) if accuracy else None,

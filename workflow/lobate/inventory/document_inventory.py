@@ -10,7 +10,8 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.inventory.attributes import INVENTORY
 from lobate.inventory.sources import read_compiled
 from lobate.io.antimeridian import lonlat_bounds
-from lobate.io.intervals import with_interval
+from lobate.io.decisions import summary_in_words
+from lobate.io.intervals import area_in_words, with_interval
 from lobate.io.jsonfile import parse_json, read_json, write_json
 from lobate.io.origin import DETECTION_METHOD, REVIEWED
 from lobate.network.header import read_header
@@ -176,7 +177,7 @@ def format_readme(metadata: dict[str, Any]) -> str:
         SYNTHETIC if metadata["synthetic"] else "",
         _learnt_nothing_section(metadata["model"], metadata["threshold"]),
         _detections_section(metadata["account"]["detections"]),
-        _numbers_section(metadata["account"]["inventory"], metadata["landform"]),
+        _numbers_section(metadata["account"], metadata["landform"]),
         _accuracy_section(metadata["accuracy"]) if "accuracy" in metadata else "",
         _ground_section(metadata["account"].get("ground")),
         _identifiers_section(metadata["account"].get("identifiers")),
@@ -219,20 +220,25 @@ def _detections_section(counts: dict[str, int]) -> str:
     return "## What the detections turned out to be\n\n" + _table(("detections", "number"), rows)
 
 
-def _numbers_section(compiled: dict[str, Any], landform: str) -> str:
+def _numbers_section(account: dict[str, Any], landform: str) -> str:
+    compiled = account["inventory"]
     altitude, area = compiled["altitude_m"], compiled["area_km2"]
     rows = [
         *((f"known by: {method}", count) for method, count in sorted(compiled["by_method"].items())),
         (f"**{landform}s in all**", compiled["total"]),
         ("altitude, lowest to highest (m)", f"{_or_unknown(altitude['lowest'])} to {_or_unknown(altitude['highest'])}"),
         ("mean altitude (m)", _or_unknown(altitude["mean"])),
-        ("area, total (km2)", _or_unknown(area["total"])),
-        ("area, mean and median (km2)", f"{_or_unknown(area['mean'])} and {_or_unknown(area['median'])}"),
+        ("area, total (km2)", area_in_words(area["total"], "unknown")),
+        (
+            "area, mean and median (km2)",
+            " and ".join(area_in_words(area[name], "unknown") for name in ("mean", "median")),
+        ),
         ("mean slope (degrees)", _or_unknown(compiled["mean_slope_deg"])),
         ("mean velocity (cm a year)", _or_unknown(compiled["mean_velocity"])),
         ("without elevation", compiled["without_elevation"]),
     ]
-    return "## The inventory in numbers\n\n" + _table(("", ""), rows)
+    unreviewed = f"**{words[:1].upper()}{words[1:]}.**\n\n" if (words := summary_in_words(account)) else ""
+    return f"## The inventory in numbers\n\n{unreviewed}" + _table(("", ""), rows)
 
 
 def _accuracy_section(accuracy: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ import logging
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -62,6 +63,13 @@ def review_in_words(pending: int, detections: int, landforms: int) -> str:
         if detections > 1
         else "the one detection in it is not reviewed"
     )
+
+
+def summary_in_words(summary: dict[str, Any]) -> str:
+    """Return how much of an inventory nobody has reviewed, from its inventory/summary.json; "" where all of it is."""
+    detections = summary.get("detections") or {}
+    standing = sum(detections.get(name) or 0 for name in ("accepted", "edited", "pending"))
+    return review_in_words(detections.get("pending") or 0, standing, summary["inventory"].get("total") or 0)
 
 
 def read_decisions_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:

@@ -73,6 +73,21 @@ def rounded(value: float | None, interval: dict[str, Any] | None = None) -> floa
     return round(value, digits_of(interval)) if isinstance(value, float) else value
 
 
+def area_in_words(km2: float | None, unknown: str = "not known") -> str:
+    """Return an area in km2 with at most three digits that say something; an outline's edge allows no more."""
+    if km2 is None:
+        return unknown
+    decimals = 0 if km2 >= 100 else 1 if km2 >= 10 else 2 if km2 >= 1 else 3
+    return f"{km2:,.{decimals}f}"
+
+
+def range_digits(low: float | None, high: float | None, at_most: int = 4) -> int:
+    """Return the decimals that a value's range allows: the last one is about a tenth of it or more."""
+    if low is None or high is None or not np.isfinite(high - low) or high <= low:
+        return at_most
+    return int(min(at_most, max(0, np.ceil(-np.log10(high - low)))))
+
+
 def _logit_interval(estimate: float, logits: np.ndarray) -> tuple[float, float]:
     count = len(logits)
     error = np.sqrt((count - 1) / count * ((logits - logits.mean()) ** 2).sum())

@@ -90,7 +90,7 @@ def _summary(reliability: Reliability) -> str:
     if reliability.error is None or reliability.landform_share is None:
         return "no ground outside the training patches shows it"
     share = f"{100 * reliability.landform_share:.3g} % landform"
-    return f"expected calibration error {reliability.error:.4f}; holds for ground with {share}"
+    return f"expected calibration error {reliability.error:.3f}; holds for ground with {share}"
 
 
 def _legend_keys(reliability: Reliability) -> dict[str, Artist]:

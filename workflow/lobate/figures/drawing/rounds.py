@@ -118,9 +118,8 @@ def _summary(rounds: Sequence[Round], landform: str) -> str:
     chosen = next((record for record in rounds if record.chosen), None)
     if chosen is None:
         return "no round is chosen"
-    iou, ground = (chosen.judged, "windows") if chosen.judged is not None else (chosen.validation, "patches")
-    known = "unknown" if iou is None else f"{iou:.3f}"
-    return f"round {chosen.number} of {len(rounds)} is chosen: IoU of {landform} on validation {ground} {known}"
+    ground = "patches" if chosen.judged is None else "windows"
+    return f"round {chosen.number} of {len(rounds)} is chosen: IoU of {landform} on validation {ground} {chosen.words}"
 
 
 def _legend_keys(target: float, *, rests: bool, bars: bool) -> dict[str, Artist]:

@@ -4,7 +4,10 @@ const map = document.getElementById("view");
 const about = document.getElementById("about");
 const outlines = [...map.querySelectorAll(".landform")];
 const whole = { x: 0, y: 0, w: Number(map.dataset.width), h: Number(map.dataset.height) };
+const marks = [...map.querySelectorAll(".dot, .hole")];
+const scale = document.getElementById("scale");
 const MAX_ZOOM = 40;
+const SMALL = 9; // pixels on the screen below which an outline is a marker
 let view = { ...whole };
 
 function show(next) {
@@ -12,6 +15,24 @@ function show(next) {
   const x = Math.min(Math.max(next.x, -w / 2), whole.w - w / 2), y = Math.min(Math.max(next.y, -h / 2), whole.h - h / 2);
   view = { x, y, w, h };
   map.setAttribute("viewBox", `${x} ${y} ${w} ${h}`);
+  mark();
+  drawScale();
+}
+
+// Small outlines are markers: filled where a person has looked, hollow where nobody has.
+function mark() {
+  const onScreen = screenScale();
+  marks.forEach((each) => each.classList.toggle("shown", each.dataset.size * onScreen < SMALL));
+}
+
+function drawScale() {
+  const longest = 0.2 * view.w * Number(scale.dataset.pixel), power = 10 ** Math.floor(Math.log10(longest));
+  const metres = [5, 2, 1].find((step) => step * power <= longest) * power;
+  const length = (metres / Number(scale.dataset.pixel) / view.w) * 1000;
+  scale.setAttribute("transform", `translate(${view.x + 0.02 * view.w} ${view.y + view.h - 0.025 * view.w}) scale(${view.w / 1000})`);
+  scale.querySelector("path").setAttribute("d", `M0 -4V4H${length}V-4`);
+  scale.querySelector("rect").setAttribute("width", length + 16);
+  scale.querySelector("text").textContent = metres >= 1000 ? `${metres / 1000} km` : `${Number(metres.toPrecision(1))} m`;
 }
 
 const screenScale = () => map.getScreenCTM().a;
@@ -55,7 +76,7 @@ function selectRow(row) {
 
 function hideOutlines() {
   const methods = new Map([...document.querySelectorAll("input.method")].map((box) => [box.value, box.checked]));
-  for (const outline of outlines) {
+  for (const outline of [...outlines, ...marks]) {
     const row = byNumber.get(outline.dataset.row);
     outline.classList.toggle("gone", !methods.get(outline.parentNode.id) || row.classList.contains("gone"));
   }
@@ -95,6 +116,9 @@ map.addEventListener("wheel", (event) => {
 document.getElementById("zoom-in").addEventListener("click", () => zoom(0.7));
 document.getElementById("zoom-out").addEventListener("click", () => zoom(1 / 0.7));
 document.getElementById("show-all").addEventListener("click", () => show(whole));
+const contours = document.getElementById("contours");
+contours?.addEventListener("change", () => document.getElementById("contour-lines").classList.toggle("gone", !contours.checked));
+addEventListener("resize", mark);
 document.querySelectorAll("input.method").forEach((box) => box.addEventListener("change", hideOutlines));
 document.addEventListener("filtered", hideOutlines);
 body.addEventListener("click", (event) => {
@@ -102,3 +126,4 @@ body.addEventListener("click", (event) => {
   if (button) selectRow(button.closest("tr"));
 });
 filter();
+show(whole);

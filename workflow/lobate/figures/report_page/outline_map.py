@@ -13,7 +13,6 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
@@ -28,39 +27,72 @@ SIMPLIFY_PX = 0.15
 """Tolerance of the simplified outlines, in pixels of the picture."""
 
 
-def map_facts(landforms: gpd.GeoDataFrame, images: Sequence[Path]) -> dict[str, Any]:
-    """Return the images as one decimated picture, and the outlines by method as SVG paths in its pixels."""
+def map_facts(landforms: gpd.GeoDataFrame, images: Sequence[Path], contours: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Return the images as one decimated picture, and the outlines by method as SVG paths in its pixels.
+
+    Each outline has its row, its path, a point inside it, its size, and whether nobody has reviewed it. ``contours``: the
+    lines at two calibrated shares, with the field ``share``.
+    """
+    from lobate.figures.drawing.cartography import length_label, metres_per_unit, round_length
     from lobate.figures.drawing.map import styles_for
 
     crs = common_crs(images)
-    basemap = read_basemap(images, crs, common_bounds(images, crs), PIXELS, pale=False)
+    bounds = common_bounds(images, crs)
+    basemap = read_basemap(images, crs, bounds, PIXELS, pale=False)
     methods = landforms["method"].astype("object").fillna("unknown").astype(str)
-    paths = _svg_paths(landforms, basemap)
+    outlines = _outlines(landforms, basemap)
     height, width = basemap.grid.shape
+    pixel_m = metres_per_unit(bounds, crs)[0] * basemap.grid.transform.a
+    length_m = round_length(0.2 * width * pixel_m)
     return {
         "width": width,
         "height": height,
+        "pixel_m": f"{pixel_m:.6g}",
+        "bar": {"length": round(length_m / pixel_m, 2), "label": length_label(length_m)},
         "resolution_m": f"{basemap.grid.resolution_m:.3g}",
         "picture": _jpeg_data_uri(basemap.rgb),
+        "bare": not bool(basemap.covered.all()),
         "layers": [
-            {"method": name, "colour": style.colour, "outlines": list(paths[methods == name].items())}
+            {
+                "method": name,
+                "colour": style.colour,
+                "outlines": [outlines[row] for row in np.flatnonzero(methods == name)],
+            }
             for name, style in styles_for(sorted(set(methods))).items()
+        ],
+        "pending": sum(outline["pending"] for outline in outlines),
+        "contours": [
+            {"share": share, "paths": [path for path in _svg_paths(lines, basemap) if path]}
+            for share, lines in sorted(contours.groupby(contours["share"].astype(str)), key=lambda pair: float(pair[0]))
         ],
     }
 
 
-def _svg_paths(landforms: gpd.GeoDataFrame, basemap: Basemap) -> pd.Series:
-    """Return the `d` of each outline's SVG path, in pixels of the picture."""
-    shapes = np.asarray(landforms.geometry.to_crs(basemap.grid.crs).values, dtype=object)
-    inverse = ~basemap.grid.transform
-    a, b, c, d, e, f = inverse[:6]
+def _outlines(landforms: gpd.GeoDataFrame, basemap: Basemap) -> list[dict[str, Any]]:
+    paths, pixels = _svg_paths(landforms, basemap), _in_pixels(landforms, basemap)
+    points, bounds = shapely.point_on_surface(pixels), shapely.bounds(pixels)
+    sizes = np.fmax(bounds[:, 2] - bounds[:, 0], bounds[:, 3] - bounds[:, 1])
+    return [
+        {"row": row, "path": path, "dot": f"M{point.x:.2f},{point.y:.2f}h0", "size": f"{size:.1f}", "pending": status == "pending"}
+        for row, (path, point, size, status) in enumerate(zip(paths, points, sizes, landforms["status"], strict=True))
+        if path
+    ]  # fmt: skip
+
+
+def _in_pixels(frame: gpd.GeoDataFrame, basemap: Basemap) -> np.ndarray:
+    """Return the shapes in pixels of the picture."""
+    a, b, c, d, e, f = (~basemap.grid.transform)[:6]
 
     def to_pixels(points: np.ndarray) -> np.ndarray:
         x, y = points[:, 0], points[:, 1]
         return np.column_stack([a * x + b * y + c, d * x + e * y + f])
 
-    simplified = shapely.simplify(shapely.transform(shapes, to_pixels), SIMPLIFY_PX)
-    return pd.Series([_svg_path(shape) for shape in simplified], index=landforms.index, dtype=object)
+    return shapely.transform(np.asarray(frame.geometry.to_crs(basemap.grid.crs).values, dtype=object), to_pixels)
+
+
+def _svg_paths(frame: gpd.GeoDataFrame, basemap: Basemap) -> list[str]:
+    """Return the `d` of each outline's SVG path, in pixels of the picture."""
+    return [_svg_path(shape) for shape in shapely.simplify(_in_pixels(frame, basemap), SIMPLIFY_PX)]
 
 
 def _svg_path(shape: shapely.Geometry | None) -> str:

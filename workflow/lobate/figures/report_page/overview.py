@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lobate.figures.facts import validation_in_words
+from lobate.io.decisions import summary_in_words
+from lobate.io.intervals import area_in_words, with_interval
 
 REVIEW = (
     *("total", "in_other_inventories", "only_detected", "rejected"),
@@ -27,9 +29,17 @@ def overview_facts(
         "numbers": {
             name: value for name, value in _numbers(summary, selection, threshold).items() if value not in (None, "")
         },
+        "unreviewed": summary_in_words(summary),
         "review": {name.replace("_", " "): detections[name] for name in REVIEW if name in detections},
         "scenes": [
-            [tile, scene["name"], *(scene.get(key) for key in ("date", "cloud_cover", "baseline", "pixels"))]
+            [
+                tile,
+                scene["name"],
+                scene.get("date"),
+                _rounded(scene.get("cloud_cover"), 1),
+                scene.get("baseline"),
+                scene.get("pixels"),
+            ]
             for tile, image in sorted(images.items())
             for scene in image["scenes"]
         ],
@@ -45,9 +55,9 @@ def _numbers(summary: dict[str, Any], selection: dict[str, Any], threshold: dict
         **{f"by {name}": count for name, count in (inventory.get("by_method") or {}).items()},
         "outlines left out, on ground that was not mapped": (summary.get("ground") or {}).get("not_mapped") or None,
         "altitude, m": _range(altitude.get("lowest"), altitude.get("highest")),
-        "mean area, km²": area.get("mean"),
-        "total area, km²": area.get("total"),
-        "mean slope, °": inventory.get("mean_slope_deg"),
+        "mean area, km²": area_in_words(area.get("mean"), ""),
+        "total area, km²": area_in_words(area.get("total"), ""),
+        "mean slope, °": _rounded(inventory.get("mean_slope_deg"), 1),
         "IoU on validation patches": validation_in_words(chosen) if chosen else None,
         **_judged(chosen.get("judged")),
         "threshold of the map": threshold["threshold"],
@@ -56,7 +66,13 @@ def _numbers(summary: dict[str, Any], selection: dict[str, Any], threshold: dict
 
 def _judged(judged: dict[str, Any] | None) -> dict[str, Any]:
     """Return the IoU that rounds are judged by, named by its ground, where that is not the patches."""
-    return {f"IoU on {judged['ground']}": judged["iou"]} if judged and "interval" in judged else {}
+    if not judged or "interval" not in judged:
+        return {}
+    return {f"IoU on {judged['ground']}": with_interval(judged["iou"], judged["interval"])}
+
+
+def _rounded(value: Any, digits: int) -> Any:
+    return round(value, digits) if isinstance(value, float) else value
 
 
 def _range(lowest: Any, highest: Any) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from lobate.errors import UserError
 from lobate.figures.facts import landform_iou, validation_in_words
 from lobate.figures.report_page.chart import Chart, ChartLine, Point
+from lobate.io.intervals import digits_of, rounded, with_interval
 
 BLACK, BLUE, VERMILION = "#000000", "#0072B2", "#D55E00"
 CURVES = (("iou_landform", VERMILION), ("iou_background", BLUE), ("iou_overall", BLACK))
@@ -35,7 +36,15 @@ def _protocol(name: str, protocol: dict[str, Any]) -> list[Any]:
 
 
 def _folds(folds: dict[str, Any] | None) -> dict[str, Any] | None:
-    return {**folds, "rows": [[number, iou] for number, iou in enumerate(folds["validation_iou"])]} if folds else None
+    """Return a row for each fold, and their mean and spread in words, with the digits that the spread allows."""
+    if not folds:
+        return None
+    low, high = folds["spread"] or (None, None)
+    digits = digits_of({"low": low, "high": high})
+    mean = "unknown" if folds["mean"] is None else f"{folds['mean']:.{digits}f}"
+    spread = "" if low is None else f", spread from {low:.{digits}f} to {high:.{digits}f}"
+    rows = [[number, rounded(iou)] for number, iou in enumerate(folds["validation_iou"])]
+    return {"rows": rows, "caption": f"{folds['count']} folds: mean IoU {mean}{spread}"}
 
 
 def rounds_facts(selection: dict[str, Any], metrics: Sequence[Path]) -> dict[str, Any]:
@@ -65,11 +74,15 @@ def _row(entry: dict[str, Any]) -> list[Any]:
         patches.get("validation"),
         entry["mined_negatives"],
         entry.get("iteration"),
-        landform_iou(entry.get("training_iou")),
+        rounded(landform_iou(entry.get("training_iou"))),
         validation_in_words(entry),
-        (entry.get("judged") or {}).get("iou"),
+        _judged(entry.get("judged")),
         "; ".join(map(str, entry.get("warnings") or [])),
     ]
+
+
+def _judged(judged: dict[str, Any] | None) -> str | None:
+    return with_interval(judged["iou"], judged.get("interval")) if judged else None
 
 
 def _curves(path: Path) -> list[Chart]:

@@ -4,7 +4,7 @@
 const table = document.getElementById("landforms");
 const body = table.tBodies[0];
 const heads = [...table.tHead.rows[0].cells];
-const names = heads.map((head) => head.textContent.trim());
+const names = heads.map((head) => head.dataset.name);
 const rows = [...body.rows];
 const text = (row, column) => row.cells[column].textContent;
 const byNumber = new Map(rows.map((row) => [row.dataset.row, row]));

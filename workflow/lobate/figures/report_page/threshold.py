@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lobate.figures.report_page.chart import Chart, ChartLine
+from lobate.io.intervals import rounded
 
 VERMILION, GREY = "#D55E00", "#777777"
 
@@ -17,7 +18,7 @@ def threshold_facts(record: dict[str, Any]) -> dict[str, Any]:
         "ground": record["ground"],
         "protocol": record["protocol"],
         "ious": [
-            [float(level), at["iou"], at["interval"].get("low"), at["interval"].get("high"), at["interval"]["blocks"]]
+            [float(level), *(rounded(value, at["interval"]) for value in _value_and_ends(at)), at["interval"]["blocks"]]
             for level, at in record["iou"].items()
         ],
         "all_landform": record["iou_all_landform"],
@@ -25,8 +26,14 @@ def threshold_facts(record: dict[str, Any]) -> dict[str, Any]:
             [name, *(ground[key] for key in ("mapped_km2", "validation_km2", "complete_km2", "pieces", "weight"))]
             for name, ground in record["strata"].items()
         ],
-        "rates": [[row[name] for name in ("threshold", "iou", "precision", "recall")] for row in record["thresholds"]],
+        "rates": [
+            [rounded(row[name]) for name in ("threshold", "iou", "precision", "recall")] for row in record["thresholds"]
+        ],
     }
+
+
+def _value_and_ends(at: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
+    return at["iou"], at["interval"].get("low"), at["interval"].get("high")
 
 
 def calibration_facts(record: dict[str, Any]) -> dict[str, Any]:
@@ -40,7 +47,7 @@ def calibration_facts(record: dict[str, Any]) -> dict[str, Any]:
     chart = Chart("Reliability", "probability predicted", "share observed", lines, (0.0, 1.0), (0.0, 1.0))
     share = calibration["landform_share"]
     return {
-        "bins": calibration["bins"],
+        "bins": [[rounded(mean), rounded(share), km2] for mean, share, km2 in calibration["bins"]],
         "error": calibration["error"],
         "landform_share": None if share is None else f"{100 * share:.3g} %",
         "chart": chart,
