@@ -74,10 +74,10 @@ def rounded(value: float | None, interval: dict[str, Any] | None = None) -> floa
 
 
 def area_in_words(km2: float | None, unknown: str = "not known") -> str:
-    """Return an area in km2 with at most three digits that say something; an outline's edge allows no more."""
+    """Return an area in km2 with three digits, or fewer where it is small; an outline's edge allows no more."""
     if km2 is None:
         return unknown
-    decimals = 0 if km2 >= 100 else 1 if km2 >= 10 else 2 if km2 >= 1 else 3
+    decimals = 0 if km2 >= 100 else 1 if km2 >= 10 else 2 if km2 >= 0.1 else 3
     return f"{km2:,.{decimals}f}"
 
 
