@@ -136,7 +136,7 @@ def test_a_validation_iou_is_told_with_the_looks_that_selected_it(region):
     )
     assert (
         "threshold.json: 0.5, no other threshold has a better IoU on the ground looked at; IoU 0.60 (95 %: 0.50 to 0.70) on the ground "
-        "looked at; calibration error 0.0214 on ground with 1.31 % landform" in summary(region)
+        "looked at; calibration error 0.021 on ground with 1.31 % landform" in summary(region)
     )
     assert "LEARNT NOTHING" not in summary(region)
     write("mapping/threshold.json", THRESHOLD | {"learnt_nothing": "its map calls all ground landform"})
