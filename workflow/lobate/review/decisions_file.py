@@ -22,6 +22,7 @@ from lobate.inventory.decisions import read_decisions, says_something
 from lobate.inventory.qgis.styles import style
 from lobate.io.atomic import atomic_write
 from lobate.io.decisions import LAYER
+from lobate.io.drawn import DECISIONS
 from lobate.io.vector import LONLAT
 from lobate.review.agreement import contradictions, undecided
 from lobate.review.history import Act, Book, Row, State
@@ -39,10 +40,7 @@ from lobate.review.kept_layers import Outcome, clean
 from lobate.review.outlines import as_wkt
 from lobate.review.places import pair_places
 
-__all__ = ["Decision", "DecisionsFile", "KeptDecision"]
-
-DECISIONS = "decisions.gpkg"
-"""Name of the file, in resources/<region>."""
+__all__ = ["DECISIONS", "Decision", "DecisionsFile", "KeptDecision"]
 
 
 class DecisionsFile(KeptDecisions):
@@ -142,7 +140,7 @@ class DecisionsFile(KeptDecisions):
 
     def _taken_over(self, book: Book, number: int | None, row: Row) -> State | None:
         """Return the state of a place after a row of another file, None where that says nothing new."""
-        before = book.state(book.known(LAYER, number)) if number is not None else State(None)
+        before = book.current(LAYER, number)
         if before.row is None or (undecided(before.row) and not before.statements):
             return State(row)
         statements = [*(before.statements or [before.row])]
@@ -167,8 +165,9 @@ class DecisionsFile(KeptDecisions):
 
 def _undecided(book: Book) -> list[tuple[int, Row]]:
     """Return the rows that nobody decided, with their numbers."""
+    disputed = book.disputed(LAYER)
     rows = book.rows(LAYER, "status IS NULL OR status = 'pending'")
-    return [(number, row) for number, row in rows if not book.state(book.known(LAYER, number)).statements]
+    return [(number, row) for number, row in rows if undecided(row) and number not in disputed]
 
 
 def as_frame(rows: list[KeptDecision]) -> gpd.GeoDataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,6 +57,8 @@ HISTORY_FIELDS = (
 )
 HISTORY_NAMES = tuple(text.split()[0] for text in HISTORY_FIELDS)
 LAID_OUT = "laid_out"
+DISPUTED = '"statements":'
+"""What the text of a state holds where people contradict each other; in a person's own text its quotes are escaped."""
 KNOWN, CONTENTS = "lobate_known", "lobate_contents"
 
 
@@ -120,6 +123,8 @@ class Book:
     def change(self, act: Act, layer: str, fid: int | None, state: State) -> int:
         """Give a row its new state, and write the history; return the row's number. ``fid`` None makes a new row."""
         before = None if fid is None else self.known(layer, fid)
+        if before is not None and fid is not None and (row := self.row(layer, fid)):
+            self._encode_row(row)  # the outline of a laid-out row is kept from its first act on
         fid = self._write_row(layer, fid, state.row)
         after = self._encode(state)
         self._note_state(layer, fid, after)
@@ -229,6 +234,20 @@ class Book:
         """Return the known states of a layer's rows."""
         return dict(self._connection.execute(f"SELECT row, state FROM {KNOWN} WHERE layer = ?", [layer]).fetchall())
 
+    def current(self, layer: str, fid: int | None) -> State:
+        """Return what stands in a row now, nothing for a row that is not there yet."""
+        row = None if fid is None else self.row(layer, fid)
+        known = "" if fid is None else self.known(layer, fid) or ""
+        return State(row, self.state(known).statements if DISPUTED in known else ())
+
+    def disputed(self, layer: str) -> dict[int, tuple[Row, ...]]:
+        """Return the statements about the rows of a layer that are in conflict."""
+        query = f"SELECT row, state FROM {KNOWN} WHERE layer = ? AND instr(state, ?)"
+        return {
+            fid: self.state(text).statements
+            for fid, text in self._connection.execute(query, [layer, DISPUTED]).fetchall()
+        }
+
     def state(self, text: str | None) -> State:
         """Return what a state's text says."""
         if text is None:
@@ -249,7 +268,7 @@ class Book:
     def add_undecided(self, layer: str, row: Row) -> int:
         """Add a row that nobody decided, without an act; return its number."""
         fid = self._write_row(layer, None, row)
-        self._note_state(layer, fid, self._encode(State(row)))
+        self._note_state(layer, fid, canonical_json(_digests(row)))
         return fid
 
     def _note_state(self, layer: str, fid: int, text: str | None) -> None:
@@ -267,15 +286,12 @@ class Book:
         return canonical_json(encoded)
 
     def _encode_row(self, row: Row) -> dict[str, Any]:
-        fields = {
-            name: self._encode_value(value) for name, value in row.items() if name != "geometry" and value is not None
-        }
-        outline = row["geometry"]
-        wkb = None if outline is None else shapely.to_wkb(single_part(shapely.force_2d(outline)), byte_order=1)
-        return {"fields": fields, "geometry": None if wkb is None else self._keep(wkb)}
-
-    def _encode_value(self, value: Any) -> Any:
-        return {"digest": self._keep(value.encode())} if isinstance(value, str) and len(value) > LONG else value
+        for value in row.values():
+            if isinstance(value, str) and len(value) > LONG:
+                self._keep(value.encode())
+        if row["geometry"] is not None:
+            self._keep(_wkb(row["geometry"]))
+        return _digests(row)
 
     def _decode_row(self, encoded: dict[str, Any]) -> Row:
         fields = {
@@ -287,7 +303,7 @@ class Book:
 
     def _keep(self, content: bytes) -> str:
         digest = content_digest(content)
-        self._connection.execute(f"INSERT OR IGNORE INTO {CONTENTS} VALUES (?, ?)", [digest, content])
+        self._connection.execute(f"INSERT OR IGNORE INTO {CONTENTS} VALUES (?, ?)", [digest, zlib.compress(content)])
         self.contents[digest] = content
         return digest
 
@@ -295,27 +311,16 @@ class Book:
         found = self._connection.execute(f"SELECT content FROM {CONTENTS} WHERE digest = ?", [digest]).fetchone()
         if found is None:
             raise Damaged(f"the history lacks the outline {digest}")
-        return bytes(found[0])
+        return unpacked(found[0])
 
     def changed_rows(self, layer: str) -> list[tuple[int, Row | None]]:
         """Return number and content (None: it is gone) of the rows that are not in their known state."""
         known, changed = self.all_known(layer), []
         for fid, row in self.rows(layer):
             state = known.pop(fid, None)
-            if state is None or not self._is_in_state(row, json.loads(state)):
+            if state is None or not _digests(row).items() <= json.loads(state).items():
                 changed.append((fid, row))
         return [*changed, *((fid, None) for fid in known)]
-
-    def _is_in_state(self, row: Row, state: dict[str, Any]) -> bool:
-        outline, fields = (
-            row["geometry"],
-            {name: value for name, value in row.items() if name != "geometry" and value is not None},
-        )
-        digest = None if outline is None else content_digest(shapely.to_wkb(outline, byte_order=1))
-        return digest == state["geometry"] and state["fields"] == {
-            name: {"digest": content_digest(value.encode())} if isinstance(value, str) and len(value) > LONG else value
-            for name, value in fields.items()
-        }
 
     # --- the history
 
@@ -334,6 +339,11 @@ class Book:
         return dict(
             self._connection.execute("SELECT row, max(number) FROM history WHERE layer = ? GROUP BY row", [layer])
         )
+
+    def version_of(self, layer: str, fid: int) -> int:
+        """Return the number of a row's last entry in the history, 0 for none."""
+        query = "SELECT coalesce(max(number), 0) FROM history WHERE layer = ? AND row = ?"
+        return int(self._connection.execute(query, [layer, fid]).fetchone()[0])
 
     def is_laid_out(self) -> bool:
         """Whether undecided rows are in the file, for programs that can only change rows."""
@@ -365,6 +375,9 @@ class BookContent:
             create_layer(connection, layer)
         create_table(connection, "history", HISTORY_FIELDS)
         write_styles(connection, self._styles)
+        connection.execute("CREATE INDEX lobate_history_rows ON history (layer, row, number)")
+        connection.execute("CREATE INDEX lobate_history_acts ON history (act)")
+        connection.execute("CREATE INDEX lobate_history_undone ON history (undoes)")
         connection.execute(f"CREATE TABLE {KNOWN} (layer TEXT, row INTEGER, state TEXT, PRIMARY KEY (layer, row))")
         connection.execute(f"CREATE TABLE {CONTENTS} (digest TEXT PRIMARY KEY, content BLOB)")
         connection.execute(f"CREATE TABLE {KEEPING} (name TEXT PRIMARY KEY, value TEXT)")
@@ -376,7 +389,7 @@ class BookContent:
             if _digest(values[:-1]) != values[-1]:
                 raise Damaged(f"row {values[0]} of the history is not as it was written")
         for digest, content in connection.execute(f"SELECT digest, content FROM {CONTENTS}"):
-            if content_digest(content) != digest:
+            if content_digest(unpacked(content)) != digest:
                 raise Damaged("an outline of the history is not as it was written")
         if noted(connection, "counter") != str(counter):
             return
@@ -398,9 +411,31 @@ class BookContent:
         return len(acts), missing
 
 
+def unpacked(content: bytes) -> bytes:
+    """Return an outline or a long text of the history. Raises Damaged for bytes that are none."""
+    try:
+        return zlib.decompress(content)
+    except (zlib.error, TypeError) as error:
+        raise Damaged(f"an outline of the history is not as it was written: {error}") from error
+
+
+def _digests(row: Row) -> dict[str, Any]:
+    """Return a row as its state holds it: short values as they are, outline and long texts by their digests."""
+    fields = {
+        name: {"digest": content_digest(value.encode())} if isinstance(value, str) and len(value) > LONG else value
+        for name, value in row.items()
+        if name != "geometry" and value is not None
+    }
+    return {"fields": fields, "geometry": None if row["geometry"] is None else content_digest(_wkb(row["geometry"]))}
+
+
+def _wkb(outline: shapely.Geometry) -> bytes:
+    return bytes(shapely.to_wkb(single_part(shapely.force_2d(outline)), byte_order=1))
+
+
 def content_digest(content: bytes) -> str:
     """Return the name of an outline or a long text in the history."""
-    return hashlib.sha256(content).hexdigest()[:32]
+    return hashlib.sha256(content).hexdigest()[:24]
 
 
 def _digest(values: Sequence[Any]) -> str:

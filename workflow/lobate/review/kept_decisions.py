@@ -35,6 +35,8 @@ WORDS = ATTRIBUTES
 """Fields of a decision that hold a word of a vocabulary."""
 MEASURES = ("confidence", "area_m2", "elevation_min_m", "slope_mean_deg")
 FIELDS = ("detection", "status", *REVIEW_FIELDS, *MEASURES, "tiles", "seen")
+SAYS_SOMETHING = " OR ".join(["status <> 'pending'", *(f"{name} IS NOT NULL" for name in (*WORDS, "remark"))])
+"""Condition in SQL; in what it finds, a text may still be empty."""
 REVIEW = Layer(LAYER, FIELDS, "detection", MEASURES)
 
 
@@ -99,21 +101,25 @@ class KeptDecisions(KeptLayers):
 
     def row(self, number: int) -> KeptDecision | None:
         """Return one row, None where it is undecided or not there."""
-        return self._look(lambda book: next(iter(self._kept(book, "fid = ?", [number])), None), None)
+        return self._look(lambda book: self._one(book, number), None)
+
+    def _one(self, book: Book, number: int) -> KeptDecision | None:
+        state = book.current(LAYER, number)
+        row, statements = state.row, state.statements
+        if row is None or row["geometry"] is None or (undecided(row) and not statements):
+            return None
+        return _with_statements(number, row, book.version_of(LAYER, number), statements)
 
     def conflicts(self) -> list[KeptDecision]:
         """Return the places about which people contradict each other."""
         return [row for row in self.rows() if row.statements]
 
-    def _kept(self, book: Book, where: str = "", values: Sequence[Any] = ()) -> Iterable[KeptDecision]:
-        versions = book.versions(LAYER)
-        known = book.all_known(LAYER)
-        for number, row in book.rows(LAYER, where, values):
-            statements = book.state(known.get(number)).statements if '"statements"' in known.get(number, "") else ()
-            if row["geometry"] is None or (undecided(row) and not statements):
-                continue
-            said = tuple(_as_kept(number, statement) for statement in statements)
-            yield _as_kept(number, row, versions.get(number, 0), tuple(contradictions(statements)), said)
+    def _kept(self, book: Book) -> Iterable[KeptDecision]:
+        versions, disputed = book.versions(LAYER), book.disputed(LAYER)
+        for number, row in book.rows(LAYER, f"{SAYS_SOMETHING} OR fid IN ({', '.join(map(str, disputed))})"):
+            statements = disputed.get(number, ())
+            if row["geometry"] is not None and (statements or not undecided(row)):
+                yield _with_statements(number, row, versions.get(number, 0), statements)
 
     # --- deciding
 
@@ -141,7 +147,7 @@ class KeptDecisions(KeptLayers):
 
     def _decided(self, book: Book, place: int | None, row: Row, reviewer: str, base: int | None) -> State:
         """Return the state of a place after a decision."""
-        before = book.state(book.known(LAYER, place)) if place is not None else State(None)
+        before = book.current(LAYER, place)
         row = {**_facts(before.row), **row}
         if before.statements:
             others = [statement for statement in before.statements if statement["reviewer"] != row["reviewer"]]
@@ -152,7 +158,7 @@ class KeptDecisions(KeptLayers):
 
     def _since(self, book: Book, place: int | None, row: Row, reviewer: str, base: int | None) -> bool:
         """Whether a row holds what somebody else decided after the version ``base``."""
-        return (row["reviewer"] or "") != reviewer and book.versions(LAYER).get(place or 0, 0) > (base or 0)
+        return (row["reviewer"] or "") != reviewer and book.version_of(LAYER, place or 0) > (base or 0)
 
     def undecide(self, reviewer: str, number: int, base: int | None = None) -> Outcome:
         """Take the decision of a row back; of a place in conflict, only the reviewer's own statement.
@@ -162,7 +168,7 @@ class KeptDecisions(KeptLayers):
         reviewer = clean(reviewer)
 
         def work(book: Book) -> tuple[Act, Outcome]:
-            before = book.state(book.known(LAYER, number))
+            before = book.current(LAYER, number)
             if before.row is None or (undecided(before.row) and not before.statements):
                 raise UserError(
                     f"Row {number} of {self.path} holds no decision that could be taken back. Look at the list again."
@@ -186,7 +192,7 @@ class KeptDecisions(KeptLayers):
         """Undo as for any row; of a place that is in conflict since, take the reviewer's own statement back."""
         if super()._undo_entry(book, act, entry):
             return True
-        state = book.state(book.known(LAYER, entry.row or 0))
+        state = book.current(LAYER, entry.row)
         if entry.row is None or act.reviewer not in [statement["reviewer"] or "" for statement in state.statements]:
             return False
         book.change(act, LAYER, entry.row, self._without(state, act.reviewer))
@@ -221,7 +227,7 @@ class KeptDecisions(KeptLayers):
         reviewer = clean(reviewer)
 
         def work(book: Book) -> tuple[Act, Outcome]:
-            before = book.state(book.known(LAYER, number))
+            before = book.current(LAYER, number)
             if not before.statements:
                 raise UserError(f"Row {number} of {self.path} is in no conflict any more. Look at the list again.")
             if isinstance(choice, Decision):
@@ -316,6 +322,11 @@ def _facts(row: Row | None) -> Row:
 def _conflict_text(state: State) -> str:
     said = "; ".join(f"{row['status']} by {row['reviewer'] or 'somebody'}" for row in state.statements)
     return f"People contradict each other about {state.statements[0]['detection'] or 'this outline'} ({said}). It waits in the list of conflicts."
+
+
+def _with_statements(number: int, row: Row, version: int, statements: Sequence[Row]) -> KeptDecision:
+    said = tuple(_as_kept(number, statement) for statement in statements)
+    return _as_kept(number, row, version, tuple(contradictions(statements)), said)
 
 
 def _as_kept(

@@ -1,0 +1,23 @@
+"""The files of a person's acts under resources/<region>: their names, which the settings name before there is a file.
+
+`lobate review` makes them with the first act. Until then they stand for nothing decided and nothing drawn.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+DECISIONS, DRAWN = "decisions.gpkg", "drawn.gpkg"
+POSITIVES, NEGATIVES, COMPLETE = "positives", "negatives", "complete"
+DRAWN_LAYERS = (POSITIVES, NEGATIVES, COMPLETE)
+"""Layers of drawn.gpkg."""
+
+
+def decisions_path(region: str) -> str:
+    """Return the path of the decisions that `lobate review` keeps, relative to the project."""
+    return str(PurePosixPath("resources", region, DECISIONS))
+
+
+def drawn_path(region: str) -> str:
+    """Return the path of the outlines that are drawn in `lobate review`, relative to the project."""
+    return str(PurePosixPath("resources", region, DRAWN))
