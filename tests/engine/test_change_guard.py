@@ -85,11 +85,11 @@ def test_a_touched_input_is_digested_once_more_and_not_at_each_checkpoint(tmp_pa
     monkeypatch.setattr(change_guard, "content_digest", lambda file: digested.append(file) or content_digest(file))
     os.utime(path, (0, 0))
     for _ in range(3):
-        guard.check("reads", {"source": [source]}, views_too=False)
+        guard.check("reads", {"source": [source]})
     assert digested == [path]
     path.write_text("other")
     with pytest.raises(UserError, match="changed while"):
-        guard.check("reads", {"source": [source]}, views_too=False)
+        guard.check("reads", {"source": [source]})
 
 
 def reads(source: Annotated[Path, Input()]) -> None:

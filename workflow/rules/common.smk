@@ -32,6 +32,7 @@ from lobate.imagery.catalogues import dem_collection
 from lobate.imagery.scene_table import SCENES_DIR, fetched_dem_path, scene_rows, scenes_by_tile
 from lobate.io.atomic import atomic_write
 from lobate.io.digest import quick_fingerprint, text_digest
+from lobate.io.drawn import decisions_path, drawn_path
 from lobate.settings import load as settings
 from lobate.store.store import Store
 
@@ -265,9 +266,16 @@ def outline_files(outlines) -> Callable[..., list[str]]:
 
 
 def decision_files() -> list[str]:
-    """Return the files of review decisions: none, one, or one per reviewer."""
+    """Return the files of review decisions: none, one, or one per reviewer; the file of the review may be begun later."""
     decisions = REGION.inventory.decisions
-    return optional(decisions) if isinstance(decisions, str | None) else decisions
+    paths = optional(decisions) if isinstance(decisions, str | None) else decisions
+    return [path for path in paths if path != decisions_path(REGION.region) or Path(path).exists()]
+
+
+def drawn_areas() -> list[str]:
+    """Return the file with completely mapped areas; that of the review may be begun later, and says nothing until then."""
+    areas = optional(REGION.labels.complete)
+    return [path for path in areas if path != drawn_path(REGION.region) or Path(path).exists()]
 
 
 def previous_round(name: str) -> Callable[..., list[str]]:

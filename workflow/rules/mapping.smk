@@ -34,7 +34,7 @@ rule choose_threshold:
         labels=[results(f"labels/{tile}.tif") for tile in TILES],
         split=results("patches/split.gpkg"),
         mined=results("training/chosen_negatives.gpkg"),
-        complete=optional(REGION.labels.complete),
+        complete=drawn_areas(),
         reserved=test_side(results("labels/test_side.gpkg")),
     output:
         threshold=results("mapping/threshold.json"),
@@ -154,7 +154,7 @@ rule score:
         known=results("labels/polygons.gpkg"),
         mined=results("training/chosen_negatives.gpkg"),
         decisions=decision_files(),
-        complete=optional(REGION.labels.complete),
+        complete=drawn_areas(),
         dem=optional(DEM),
     output:
         scores=results("mapping/scores.json"),

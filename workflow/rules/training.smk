@@ -79,7 +79,7 @@ rule mine_negatives:
         footprints=[results(f"patches/{tile}.gpkg") for tile in TILES],
         vetoes=optional(REGION.training.mining.vetoes),
         decisions=decision_files(),
-        complete=optional(REGION.labels.complete),
+        complete=drawn_areas(),
         earlier=earlier_rounds("negatives.gpkg"),
         reserved=test_side(results("labels/test_side.gpkg")),
     output:

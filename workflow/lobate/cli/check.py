@@ -5,7 +5,7 @@ Files that the embedded example or a fetch will make may be absent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -21,13 +21,21 @@ from pyproj.exceptions import CRSError, ProjError
 from shapely import STRtree, box
 
 from lobate.cli.archive_account import account_mistakes
-from lobate.cli.named_files import named_files, named_outlines
+from lobate.cli.check_tables import (
+    accuracy_mistakes,
+    area_mistakes,
+    decision_mistakes,
+    previous_mistakes,
+    removed_mistakes,
+)
+from lobate.cli.named_files import begun_later, named_files, named_outlines
 from lobate.cli.result_names import clash
 from lobate.cli.same_mistakes import once_for_each_cause
 from lobate.errors import UserError, UserErrors
 from lobate.imagery.scene_table import SCENES_DIR, fetched_dem_path, scenes_by_tile
 from lobate.io.antimeridian import to_lonlat
 from lobate.io.dem import check_dem
+from lobate.io.drawn import decisions_path, is_drawn_later
 from lobate.io.drivers import SINGLE_FILE_DRIVERS
 from lobate.io.features import VectorSource, opened_source, read_features
 from lobate.io.filekind import check_kind
@@ -39,7 +47,6 @@ from lobate.io.vector import LONLAT
 from lobate.settings import Region
 from lobate.settings.base import PolygonFile
 from lobate.settings.load import NOWHERE, parse_rest
-from lobate.settings.mapping import Accuracy
 
 PATHS_ARE_RELATIVE = (
     "Paths in a configuration are relative to the folder in which lobate runs ({}), not to the configuration."
@@ -90,12 +97,16 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
     Returns the files that may still be missing, with their settings. ``undrawn``: hand-drawn outlines may be among them,
     since they are drawn on the images. Raises UserErrors with all mistakes.
     """
+    later = begun_later(region)
     has_scenes = bool(region.imagery.tiles) or Path(region.imagery.scenes or "").is_file() or not region.imagery.find
     named = [(name, path) for name, path in named_files(region) if path != NOWHERE and not _will_be_made(region, path)]
     _check_kinds(named)
     missing = [(name, path) for name, path in named if not Path(path).exists()]
-    required = {_missing(*file) for file in missing if has_scenes or file[0] == "imagery.find.area"}
-    drawn_later = {_missing(*file) for file in missing if undrawn and file[0].startswith("labels.")}
+    missing = [
+        (name, path) for name, path in missing if path != decisions_path(region.region)
+    ]  # nothing is decided yet
+    required = {_missing(*file, later) for file in missing if has_scenes or file[0] == "imagery.find.area"}
+    drawn_later = {_missing(*file, later) for file in missing if undrawn and file[0].startswith("labels.")}
     mistakes = sorted(required - drawn_later)
     tiles, scene_mistakes = _tile_footprints(region)
     mistakes += scene_mistakes
@@ -110,13 +121,11 @@ def check_region(region: Region, *, undrawn: bool = False) -> list[str]:
             mistakes.append(
                 f"Setting {setting}.method is field, but labels.fold_field does not name a field of the outlines. Name it."
             )
-    mistakes += [f"Setting labels.removed: {mistake}" for mistake in _removed_mistakes(region.labels.removed)]
-    mistakes += [f"Setting labels.complete: {mistake}" for mistake in _area_mistakes(region.labels.complete)]
-    mistakes += [
-        f"Setting inventory.decisions: {mistake}" for mistake in _decision_mistakes(region.inventory.decisions)
-    ]
-    mistakes += [f"Setting mapping.accuracy: {mistake}" for mistake in _accuracy_mistakes(region.mapping.accuracy)]
-    mistakes += [f"Setting inventory.previous: {mistake}" for mistake in _previous_mistakes(region)]
+    mistakes += [f"Setting labels.removed: {mistake}" for mistake in removed_mistakes(region.labels.removed)]
+    mistakes += [f"Setting labels.complete: {mistake}" for mistake in area_mistakes(region.labels.complete)]
+    mistakes += [f"Setting inventory.decisions: {mistake}" for mistake in decision_mistakes(region.inventory.decisions)]
+    mistakes += [f"Setting mapping.accuracy: {mistake}" for mistake in accuracy_mistakes(region.mapping.accuracy)]
+    mistakes += [f"Setting inventory.previous: {mistake}" for mistake in previous_mistakes(region)]
     mistakes += [f"Setting inventory.dem: {mistake}" for mistake in _dem_mistakes(region.inventory.dem, tiles)]
     if mistakes:
         raise UserErrors(once_for_each_cause(sorted({*mistakes, *required})))
@@ -152,7 +161,9 @@ def _check_kinds(named: list[tuple[str, str]]) -> None:
         raise UserErrors(sorted(mistakes))
 
 
-def _missing(name: str, path: str) -> str:
+def _missing(name: str, path: str, later: Collection[str]) -> str:
+    if path in later:
+        return f"Setting {name} names {path}, in which nothing is drawn yet. Draw the outlines with lobate review and this configuration."
     return f"Setting {name} names {path}, which does not exist. Put it there, or correct the path."
 
 
@@ -203,71 +214,6 @@ def _off_image(name: str, file: PolygonFile, tiles: STRtree) -> Iterator[str]:
             f"{off} of the {total} outlines in {file.path} ({name}) lie on no image and will give no patch. Add the "
             "images that show them to imagery.tiles or imagery.scenes, or leave these outlines out."
         )
-
-
-def _area_mistakes(path: str | None) -> Iterator[str]:
-    from lobate.io.places import read_areas
-
-    if path is None or not Path(path).exists():
-        return  # a missing file is a mistake of its own
-    try:
-        read_areas(Path(path))
-    except UserError as mistake:
-        yield str(mistake)
-
-
-def _removed_mistakes(removed: str | None) -> Iterator[str]:
-    from lobate.labels.table import read_removed
-
-    try:
-        if removed and Path(removed).exists():
-            read_removed(Path(removed))
-    except UserError as mistake:
-        yield str(mistake)
-
-
-def _decision_mistakes(files: str | list[str] | None) -> Iterator[str]:
-    from lobate.inventory.decisions import read_decisions
-
-    for path in [files] if isinstance(files, str) else files or []:
-        try:
-            if Path(path).exists():
-                read_decisions(Path(path))
-        except UserError as mistake:
-            yield str(mistake)
-
-
-def _accuracy_mistakes(accuracy: Accuracy | None) -> Iterator[str]:
-    """Yield the first mistake in the answers to a sample, if all its files exist."""
-    from lobate.mapping.accuracy.frozen import read_frozen
-    from lobate.mapping.accuracy.response import read_answers, read_second_look
-
-    files = [accuracy.frozen, accuracy.answers, accuracy.second_look] if accuracy else []
-    if not accuracy or not all(Path(path).exists() for path in files if path):
-        return
-    try:
-        sample = read_frozen(Path(accuracy.frozen))
-        read_answers(Path(accuracy.answers), sample)
-        if accuracy.second_look:
-            read_second_look(Path(accuracy.second_look), sample)
-    except UserError as mistake:
-        yield str(mistake)
-
-
-def _previous_mistakes(region: Region) -> Iterator[str]:
-    from lobate.inventory.published_ids import read_published
-
-    previous = region.inventory.previous
-    if not previous:
-        return
-    if Path("results", region.region) in Path(previous).parents:
-        yield f"{previous} is a result of this region, which each run replaces. Name a copy, kept under resources/."
-        return
-    try:
-        if Path(previous).exists():
-            read_published(Path(previous))
-    except UserError as mistake:
-        yield str(mistake)
 
 
 def _dem_mistakes(files: str | list[str] | None, tiles: STRtree | None) -> Iterator[str]:
@@ -333,6 +279,8 @@ def _layer_mistakes(
     kind = facts.geometry_type
     if kind is None or "Point" in kind or "Line" in kind:
         yield f"{path} must hold polygons, but it holds {kind or 'no geometry'}. Draw outlines as polygons, or name another layer."
+        return
+    if not facts.features and is_drawn_later(path, layer):
         return
     if not facts.features:
         yield f"{path} holds no feature. Draw outlines in it, or take it out of the configuration."

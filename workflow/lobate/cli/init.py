@@ -16,6 +16,7 @@ import yaml
 
 import lobate
 from lobate.errors import UserError
+from lobate.io.drawn import drawn_path
 from lobate.settings.load import parse
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ labels:
 {positives}
   # Look-alikes and ground without the landform: debris-covered glaciers, solifluction slopes, lakes, villages.
   negatives:{negatives}
-  # A CSV with the columns id and reason: outlines that cannot be recognised on the images.
+{complete}  # A CSV with the columns id and reason: outlines that cannot be recognised on the images.
   # removed: resources/{name}/removed.csv
 
 # By default training needs a GPU: the paper's DeepLabv3+ on Xception-71, ImageNet weights, 30,000 iterations a round.
@@ -64,11 +65,16 @@ labels:
 
 inventory:
 {dem}
-  # After the review: the file that review.html saved, or a copy of results/{name}/inventory/review.gpkg with your decisions in it.
-  # decisions: resources/{name}/decisions.gpkg
+  # What you decide in `lobate review config/{name}.yaml`. The file is begun with the first decision, and QGIS may edit it too. Several
+  # reviewers with a file each: a list of files.
+  decisions: resources/{name}/decisions.gpkg
 
 # Credit line under pictures of your images; change it for images other than Sentinel-2:
 # figures: {{credit: Contains modified Copernicus Sentinel data {year}}}
+"""
+DRAWN_AREAS = """\
+  # Areas in which you outlined every landform, its layer complete.
+  complete: {path}
 """
 FETCHED_DEM = """\
   # Elevation in metres. With the path resources/dem/{name}.tif, the Copernicus DEM (30 m) of imagery.find's area is fetched over
@@ -82,7 +88,8 @@ README = """\
 # Your files of region {name}
 
 Keep outlines, the table of scenes, the list of removed outlines and your review decisions here, under version
-control. The workflow reads this folder and never writes into it.
+control. The workflow reads this folder and never writes into it; `lobate review` keeps here what you decide and draw
+(decisions.gpkg, drawn.gpkg) and its backups.
 """
 SNAKEFILE = """\
 # The workflow of lobate, from the place where it is installed. Name a configuration with --configfile.
@@ -188,10 +195,7 @@ def _configuration(
         "  clouds: {max_scene_cloud: 5}\n",
         LABELS.format(
             **given,
-            positives="\n".join(
-                _outlines(brought.positives, brought) or [f"    - {{path: resources/{name}/positives.shp}}"]
-            ),
-            negatives="".join(f"\n{line}" for line in _outlines(brought.negatives, brought)) or " []",
+            **_labels(brought, name),
             dem=_dem(brought, name),
             gpu=""
             if has_gpu()
@@ -200,6 +204,25 @@ def _configuration(
         *([] if brought.images.is_sentinel else ["# Question: whose images are these? Write the credit line above."]),
     ]
     return "\n".join(text) + "\n"
+
+
+def _labels(brought: Brought, name: str) -> dict[str, str]:
+    """Return the texts of the labels; with images and no outlines, those that are drawn on the images."""
+    given = {"positives": _outlines(brought.positives, brought), "negatives": _outlines(brought.negatives, brought)}
+    if not given["positives"] and brought.images.tiles:
+        path = drawn_path(name)
+        lines = {kind: f"    - {{path: {path}, layer: {kind}, id_field: id}}" for kind in given}
+        negatives = "\n".join(given["negatives"]) or lines["negatives"]
+        return {
+            "positives": f"    # Nothing is drawn yet: draw them with `lobate review config/{name}.yaml`.\n{lines['positives']}",
+            "negatives": f"\n{negatives}",
+            "complete": DRAWN_AREAS.format(path=path),
+        }
+    return {
+        "positives": "\n".join(given["positives"] or [f"    - {{path: resources/{name}/positives.shp}}"]),
+        "negatives": "".join(f"\n{line}" for line in given["negatives"]) or " []",
+        "complete": "",
+    }
 
 
 def _elsewhere(brought: Brought, name: str) -> str:

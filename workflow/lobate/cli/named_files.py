@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
+from lobate.io.drawn import decisions_path, drawn_path
 from lobate.settings import Region
 from lobate.settings.base import PolygonFile, ProjectFile, Section
 
@@ -17,6 +18,11 @@ def named_files(region: Region) -> Iterator[tuple[str, str]]:
 def named_outlines(region: Region) -> Iterator[tuple[str, PolygonFile]]:
     """Yield (dotted name, setting) of every file of outlines in the settings."""
     yield from _outlines(region, "")
+
+
+def begun_later(region: Region) -> set[str]:
+    """Return the files of a person's acts that `lobate review` makes: they may be named before they are there."""
+    return {decisions_path(region.region), drawn_path(region.region)}
 
 
 def _files(value: Any, hint: Any, name: str, metadata: tuple[Any, ...] = ()) -> Iterator[tuple[str, str]]:

@@ -7,8 +7,9 @@ published. Only other bytes count: a backup's hard link changes a time stamp too
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from lobate.engine import code_digest
 from lobate.engine.ast_cache import ROOT
@@ -16,6 +17,10 @@ from lobate.engine.bound_call import BoundCall
 from lobate.engine.signature import Input
 from lobate.errors import UserError
 from lobate.io.digest import content_digest, files_of
+
+T = TypeVar("T")
+READS = 10
+"""Times that an input with a view is read, at most, until it does not change meanwhile."""
 
 FileState = tuple[int, int, int, int]
 """Inode, size, and the times of the last change of content and of status."""
@@ -31,17 +36,14 @@ class InputGuard:
         paths = [path for _, _, paths in call.with_marker(Input).values() for path in paths]
         self._states = {str(path): _input_state(path) for path in paths}
 
-    def check(self, stage: str, sources: Sources, *, views_too: bool) -> None:
+    def check(self, stage: str, sources: Sources) -> None:
         """Raise UserError if an input has other bytes than its digest in ``sources``.
 
-        ``views_too``: also inputs with a view, which the verb itself does not read.
+        Inputs with a view may change: the verb reads a part of its own (``read_steadily``).
         """
         for source in (source for files in sources.values() for source in files):
-            if (views_too or "seen" not in source) and self._has_other_bytes(source):
-                raise UserError(
-                    f"{source['path']} changed while {stage} read it, so the result is neither of the old nor of the new file. "
-                    "Nothing was kept. Run again when the file is complete."
-                )
+            if "seen" not in source and self._has_other_bytes(source):
+                raise _changed(source["path"], stage)
 
     def _has_other_bytes(self, source: dict[str, str]) -> bool:
         path = Path(source["path"])
@@ -53,6 +55,30 @@ class InputGuard:
             return True
         self._states[source["path"]] = state  # the same bytes need no second digest at the next check
         return False
+
+
+def read_steadily(path: Path, stage: str, read: Callable[[], T]) -> T:
+    """Return what ``read`` finds in an input that does not change meanwhile.
+
+    It reads again after a change: reviewers go on deciding while a run begins. Raises UserError for a file that changes
+    time and again.
+    """
+    for _ in range(READS):
+        before = _input_state(path)
+        found = read()
+        try:
+            if _input_state(path) == before:
+                return found
+        except (UserError, FileNotFoundError):
+            break
+    raise _changed(str(path), stage)
+
+
+def _changed(path: str, stage: str) -> UserError:
+    return UserError(
+        f"{path} changed while {stage} read it, so the result is neither of the old nor of the new file. "
+        "Nothing was kept. Run again when the file is complete."
+    )
 
 
 def _input_state(path: Path) -> dict[str, FileState]:

@@ -10,16 +10,18 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import shutil
 import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lobate
 from lobate.engine.bound_call import BoundCall, bind, json_settings, resolve_args
-from lobate.engine.change_guard import CodeGuard, InputGuard
+from lobate.engine.change_guard import CodeGuard, InputGuard, read_steadily
 from lobate.engine.checkpoint_check import checked_by
 from lobate.engine.code_digest import code_digest, libraries
 from lobate.engine.known_calls import call_digest, sources_digest
@@ -50,7 +52,7 @@ def run(verb: str, arguments: dict[str, Any], region: Region | None, store: Stor
         call = bind(function, arguments, region).check_complete()
         inputs, code = InputGuard(call), CodeGuard(frozenset({call.function.__module__}))
         call = hash_inputs(call, folder / "seen", store)
-        inputs.check(call.stage, call.sources, views_too=True)
+        inputs.check(call.stage, call.sources)
         code.check_since_start(call.stage)
         recipe = _recipe(call)
         key = text_digest(canonical_json(recipe))
@@ -60,7 +62,7 @@ def run(verb: str, arguments: dict[str, Any], region: Region | None, store: Stor
             return key
 
         def check_unchanged() -> None:
-            inputs.check(call.stage, call.sources, views_too=False)
+            inputs.check(call.stage, call.sources)
             code.check(call.stage)
 
         try:
@@ -141,13 +143,18 @@ def hash_inputs(call: BoundCall, folder: Path, store: Store, *, trust_notes: boo
     """
     arguments, sources = dict(call.arguments), {}
     for name, (marker, is_list, paths) in call.with_marker(Input).items():
-        sources[name] = [_source(path, store, trust_notes) for path in paths]
-        if marker.view:
-            parts = [apply_view(marker.view, path, folder / name / str(n), call) for n, path in enumerate(paths)]
-            sources[name] = [
-                {**source, "seen": content_digest(part)} for source, part in zip(sources[name], parts, strict=True)
-            ]
-            arguments[name] = parts if is_list else next(iter(parts), None)
+        if not marker.view:
+            sources[name] = [_source(path, store, trust_notes) for path in paths]
+            continue
+        parts = []
+        for number, path in enumerate(paths):
+            source = partial(_source, path, store, trust_notes)
+            view = partial(apply_view, marker.view, path, folder / name / str(number), call)
+            found, part = read_steadily(path, call.stage, lambda source=source, view=view: (source(), view()))
+            parts.append(part)
+            sources.setdefault(name, []).append({**found, "seen": content_digest(part)})
+        sources.setdefault(name, [])
+        arguments[name] = parts if is_list else next(iter(parts), None)
     return replace(call, arguments=arguments, sources=sources)
 
 
@@ -159,6 +166,7 @@ def _source(path: Path, store: Store, trust_notes: bool) -> dict[str, str]:
 
 def apply_view(view: Function, path: Path, folder: Path, call: BoundCall) -> Path:
     """Write the part of an input that a view selects into a new folder; return its path."""
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     part = folder / path.name
     arguments = pick_args(view, call.arguments)

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from lobate.engine.signature import Input, Output, Setting
-from lobate.inventory.decisions import check_place, read_decisions
+from lobate.inventory.decisions import check_place, decisions_view, read_decisions
 from lobate.inventory.detections import AREA_RANGE, ATTRIBUTES, DRAWN_PREFIX, REVIEW_FIELDS, read_pending
 from lobate.inventory.overlap import one_to_one, overlaps
 from lobate.inventory.reviewers import Agreement, merge_reviewers
@@ -46,7 +46,7 @@ MIN_REJECTED_SHARE = 0.1
 def apply_review(
     detections: Annotated[Path, Input()],
     reviewed: Annotated[Path, Output()],
-    decisions: Annotated[list[Path] | None, Input()] = None,
+    decisions: Annotated[list[Path] | None, Input(view=decisions_view)] = None,
     agreement: Annotated[Path | None, Output()] = None,
     *,
     match_iou: Annotated[float, Setting("inventory.match_iou")] = 0.3,

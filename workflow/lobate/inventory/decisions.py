@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from lobate.inventory.overlap import QUERY_BLOCK
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
 from lobate.io.antimeridian import lonlat_bounds, to_lonlat
 from lobate.io.decisions import check_outlines, parse_outlines, read_decisions_layer
+from lobate.io.digest import canonical_json
+from lobate.io.grid import LONLAT
 from lobate.io.origin import redrawn
 from lobate.io.values import as_text
 
@@ -33,6 +36,10 @@ ROUNDING = 1e-6
 MAX_CLASHES = 1_000
 """Contradictions that are counted."""
 
+OUTLINES = ("geometry", "seen")
+CANONICAL_HEADER = "decisions of a file, as JSON lines\n"
+"""First line of what ``decisions_view`` writes."""
+
 SHAPEFILE_NAME_LENGTH = 10
 """Length to which a Shapefile cuts the name of a field."""
 
@@ -45,6 +52,8 @@ def read_decisions(path: Path) -> gpd.GeoDataFrame:
     for a file without outlines, CRS or status, for unknown words, for empty or self-intersecting outlines, and for
     contradictions.
     """
+    if _is_canonical(path):
+        return _read_canonical(path)
     frame, where = read_decisions_layer(path)
     status = [word or "pending" for word in canonical(frame["status"], VOCABULARIES["status"], where)]
     said = {field: _text_column(frame, field) for field in REVIEW_FIELDS}
@@ -57,6 +66,42 @@ def read_decisions(path: Path) -> gpd.GeoDataFrame:
     _check_contradictions(decided, where)
     _warn_repeated_ids(decided, where)
     return _mark_redrawn(decided, where).reset_index(drop=True)
+
+
+def decisions_view(source: Path, target: Path) -> None:
+    """Write what a file decides and says, in an order of its own: a view that ``read_decisions`` reads.
+
+    Neither times nor the history, nor the order of the acts that led there, nor rows that say nothing are in it.
+    """
+    decided = read_decisions(source)
+    rows = [
+        {
+            **{name: None if pd.isna(value) else str(value) for name, value in row.items() if name not in OUTLINES},
+            **{name: None if row[name] is None else row[name].wkb_hex for name in OUTLINES},
+        }
+        for row in decided[says_something(decided)].to_dict("records")
+    ]
+    lines = sorted(canonical_json(row) for row in rows)
+    target.write_text(CANONICAL_HEADER + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _is_canonical(path: Path) -> bool:
+    if not path.is_file():
+        return False  # the reader raises the error
+    with path.open("rb") as file:
+        return file.read(len(CANONICAL_HEADER)) == CANONICAL_HEADER.encode()
+
+
+def _read_canonical(path: Path) -> gpd.GeoDataFrame:
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[1:-1]]
+    columns = {name: [row[name] for row in rows] for name in ("decision", "status", *REVIEW_FIELDS)}
+    shapes = {name: shapely.from_wkb(np.array([row[name] for row in rows], dtype=object)) for name in OUTLINES}
+    frame = gpd.GeoDataFrame(
+        {name: pd.Series(values, dtype=object) for name, values in columns.items()},
+        geometry=list(shapes["geometry"]),
+        crs=LONLAT,
+    )
+    return frame.assign(seen=pd.Series(list(shapes["seen"]), index=frame.index, dtype=object))
 
 
 def says_something(decisions: pd.DataFrame) -> np.ndarray:
@@ -72,7 +117,7 @@ def check_place(decided: gpd.GeoDataFrame, detections: gpd.GeoDataFrame, path: P
     tree = shapely.STRtree(detections.geometry.values)
     if not tree.query(decided.geometry.values, predicate="dwithin", distance=NEAR_DEG).size:
         raise UserError(
-            f"The decisions in {path} lie at {_format_bounds(decided)}, the detections at {_format_bounds(detections)}: "
+            f"The decisions in {path.name} lie at {_format_bounds(decided)}, the detections at {_format_bounds(detections)}: "
             "not one is within 5 km of a detection. "
             "Name the decisions of this region in inventory.decisions, or check the file's CRS."
         )

@@ -13,6 +13,11 @@ DRAWN_LAYERS = (POSITIVES, NEGATIVES, COMPLETE)
 """Layers of drawn.gpkg."""
 
 
+def is_drawn_later(path: str | PurePosixPath, layer: str | None) -> bool:
+    """Whether a layer of a file that is drawn in `lobate review` may be empty: look-alikes and complete areas may come later."""
+    return PurePosixPath(path).name == DRAWN and layer in (NEGATIVES, COMPLETE)
+
+
 def decisions_path(region: str) -> str:
     """Return the path of the decisions that `lobate review` keeps, relative to the project."""
     return str(PurePosixPath("resources", region, DECISIONS))

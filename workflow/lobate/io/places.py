@@ -14,10 +14,11 @@ import shapely
 
 from lobate.errors import UserError
 from lobate.io.antimeridian import to_lonlat
+from lobate.io.drawn import COMPLETE
 from lobate.io.features import read_drawn
 from lobate.io.grid import Grid
 from lobate.io.polygons import make_valid, polygonal
-from lobate.io.vector import LONLAT
+from lobate.io.vector import LONLAT, layer_types
 
 EARTH_KM = 6371.0
 
@@ -53,11 +54,15 @@ def near_grid(places: gpd.GeoSeries, grid: Grid) -> gpd.GeoSeries:
 
 
 def read_areas(path: Path) -> gpd.GeoSeries:
-    """Return the areas in a vector file in EPSG:4326, repaired. Raises UserError for a file that holds none."""
-    areas = polygonal(
-        make_valid(np.asarray(to_lonlat(read_drawn(path, attributes=False)).geometry.values, dtype=object))
-    )
+    """Return the areas in a vector file in EPSG:4326, repaired.
+
+    Of a file with a layer `complete`, as `lobate review` draws it, that layer counts, and may be empty. Raises UserError for
+    another file that holds no area.
+    """
+    is_drawn = path.suffix.lower() == ".gpkg" and path.is_file() and COMPLETE in layer_types(path)
+    drawn = read_drawn(path, COMPLETE if is_drawn else None, attributes=False)
+    areas = polygonal(make_valid(np.asarray(to_lonlat(drawn).geometry.values, dtype=object)))
     areas = areas[shapely.area(areas) > 0]
-    if not len(areas):
+    if not len(areas) and not is_drawn:
         raise UserError(f"{path} holds no area. Draw polygons in it, or take it out of the configuration.")
     return gpd.GeoSeries(areas, crs=LONLAT)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -42,6 +43,8 @@ MAX_COMPRESSION = 200
 """Largest ratio of unpacked to packed size, for large zips: outlines as text shrink to a twentieth at best."""
 ALWAYS_ALLOWED_BYTES = 64 * 2**20
 RESTORE_INDEX = "SHAPE_RESTORE_SHX"
+ACT_S = 5.0
+"""Seconds to wait for the end of another program's change; an act in the review takes some hundredths."""
 JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 """First bytes of SQLite's journal while a change is under way; a finished one is deleted, or begins with zeros."""
 
@@ -249,12 +252,18 @@ def readable_path(path: Path) -> Iterator[Path]:
 
 
 def check_no_pending_edits(path: Path) -> None:
-    """Raise UserError if a GeoPackage's write-ahead log or journal says that its own bytes are not the last ones."""
+    """Raise UserError if a GeoPackage's write-ahead log or journal says that its own bytes are not the last ones.
+
+    A change that is under way, an act in `lobate review` for instance, is waited for.
+    """
     wal, journal = (path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-journal"))
-    if _begins_with(journal, JOURNAL_MAGIC):
+    until = time.monotonic() + ACT_S
+    while (changing := _begins_with(journal, JOURNAL_MAGIC)) and time.monotonic() < until:
+        time.sleep(0.05)
+    if changing:
         raise UserError(
             f"The file {path} is being changed by another program, or one crashed while it did so, and {journal.name} beside it "
-            "keeps what it replaced. Close the file there, or open it once in QGIS and close it, and run again."
+            "keeps what it replaced. Close the file there, or open it once in QGIS or in lobate review and close it, and run again."
         )
     if wal.exists() and wal.stat().st_size:
         raise UserError(
@@ -265,10 +274,11 @@ def check_no_pending_edits(path: Path) -> None:
 
 
 def _begins_with(path: Path, magic: bytes) -> bool:
-    if not path.is_file():
+    try:
+        with path.open("rb") as file:
+            return file.read(len(magic)) == magic
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return False
-    with path.open("rb") as file:
-        return file.read(len(magic)) == magic
 
 
 @contextmanager

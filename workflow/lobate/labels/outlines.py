@@ -13,6 +13,7 @@ from pyproj.exceptions import CRSError, ProjError
 
 from lobate.errors import UserError
 from lobate.io.antimeridian import to_lonlat
+from lobate.io.drawn import is_drawn_later
 from lobate.io.features import polygons_only, read_features
 from lobate.io.origin import outline_origins
 from lobate.io.values import as_text, column, field_names, matches
@@ -31,7 +32,7 @@ def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | No
     polygons, or lacks a field that the configuration names.
     """
     frame = polygons_only(read_features(path, file.layer, encoding=file.encoding), _file_and_layer(file))
-    if frame.empty:
+    if frame.empty and not (isinstance(file.layer, str) and is_drawn_later(file.path, file.layer)):
         raise UserError(
             f"{_file_and_layer(file)} holds no feature. Draw outlines in it, or take it out of labels.{kind}s in the "
             "configuration."

@@ -81,8 +81,9 @@ class Inventory(Section):
     min_dem_share: Annotated[float, Field(gt=0, le=1)] = 0.75
     """Outlines with elevation on a smaller share of their area get null attributes; so do outlines that cross the DEM's edge."""
     decisions: ProjectPath | list[ProjectPath] | None = None
-    """File of review decisions, from the review sheet or the review page, or a list of files, one a reviewer. Without it
-    all detections are pending. Rejected places become negatives, accepted and edited ones are never mined."""
+    """File of review decisions, or a list of files, one a reviewer: from `lobate review`, the review sheet or the review page. Without it
+    all detections are pending. resources/REGION/decisions.gpkg, which `lobate review` keeps, may be named before it is there.
+    Rejected places become negatives, accepted and edited ones are never mined."""
     others: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], OtherInventory] = {}
     """Other inventories to compile with, by a short name. If two have the same landform, the first one's outline is kept."""
     pending: Literal["keep", "drop"] = "keep"

@@ -19,8 +19,8 @@ class Labels(Section):
     removed: ProjectPath | None = None
     """CSV with the columns id and reason: outlines excluded from training because they cannot be recognised."""
     complete: ProjectPath | None = None
-    """Vector file of areas in which a person outlined every landform. Only there does unlabelled ground count as ground
-    without the landform for certain."""
+    """Vector file of areas in which a person outlined every landform; of several layers, `complete` counts. Only there does
+    unlabelled ground count as ground without the landform for certain."""
     min_area_m2: Annotated[float, Field(ge=0)] = 100.0
     """Smaller outlines are slivers; they are removed, with the reason."""
     min_width_m: Annotated[float, Field(ge=0)] = 1.0
