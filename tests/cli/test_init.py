@@ -18,6 +18,9 @@ import lobate
 from lobate.cli.init import init_region
 from lobate.cli.main import main
 from lobate.errors import UserError
+from lobate.io.places import read_areas
+from lobate.labels.outlines import read_outlines
+from lobate.review.drawn_file import DrawnFile
 from lobate.settings.load import load, parse
 
 
@@ -79,7 +82,6 @@ def test_each_line_that_waits_behind_a_number_sign_can_be_used():
         "max_rounds",
         "network",
         "schedule",
-        "decisions",
         "figures",
     ]
     used = yaml.safe_load(re.sub(r"^( *)# ( *)(?!Question)(\w+):(?= |$)", r"\1\2\3:", text, flags=re.M))
@@ -317,3 +319,41 @@ def test_outlines_on_both_sides_of_180_degrees_ask_for_an_area(capsys):
     assert main(["init", "here", "rock_glaciers.gpkg"]) == 2
     assert "--area" in capsys.readouterr().err
     assert not Path("config").exists()
+
+
+def test_with_images_alone_the_labels_are_those_that_are_drawn_in_the_review(capsys):
+    image("images/a.tif")
+    assert main(["init", "andes", "images/a.tif"]) == 0
+    region = load(["config/andes.yaml"])
+    drawn = "resources/andes/drawn.gpkg"
+    for kind in ("positives", "negatives"):
+        (file,) = getattr(region.labels, kind)
+        assert (file.path, file.layer, file.id_field) == (drawn, kind, "id")
+    assert region.labels.complete == drawn
+    assert region.inventory.decisions == "resources/andes/decisions.gpkg"
+    capsys.readouterr()
+    assert main(["check", "config/andes.yaml"]) == 2
+    told = capsys.readouterr().err
+    assert f"{drawn}, in which nothing is drawn yet. Draw the outlines with lobate review" in told
+    assert "decisions.gpkg" not in told, "nothing decided is no mistake"
+
+    outline = gpd.GeoSeries([box(500100, 3999700, 500300, 3999900)], crs="EPSG:32644").to_crs(4326)[0]
+    file = DrawnFile(Path(drawn))
+    file.draw("Anna", "negatives", outline)
+    assert main(["check", "config/andes.yaml"]) == 2, "negatives alone teach nothing"
+    file.undo("Anna")
+    file.draw("Anna", "positives", outline)
+    assert main(["check", "config/andes.yaml"]) == 0, capsys.readouterr().err
+    assert read_areas(Path(drawn)).empty
+    (negatives,) = region.labels.negatives
+    assert read_outlines(Path(drawn), negatives, "negative").empty
+    (positives,) = region.labels.positives
+    assert read_outlines(Path(drawn), positives, "positive")["outline"].tolist() == ["positive_1"]
+    file.draw("Anna", "complete", outline)
+    assert len(read_areas(Path(drawn))) == 1
+
+    config = Path("config/andes.yaml")
+    config.write_text(config.read_text().replace("decisions: resources/andes/", "decisions: resources/other/"))
+    capsys.readouterr()
+    assert main(["check", "config/andes.yaml"]) == 2, "that one name only"
+    assert "names resources/other/decisions.gpkg, which does not exist" in capsys.readouterr().err

@@ -50,6 +50,7 @@ class DecisionsFile(KeptDecisions):
         self, path: Path, match_iou: float = 0.3, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         super().__init__(path, match_iou, now, styles={LAYER: style(LAYER, ["fid", *FIELDS])})
+        self.keeper.adopt = lambda: self._taking(path, "")
 
     # --- detections
 
@@ -107,12 +108,13 @@ class DecisionsFile(KeptDecisions):
         Each is joined with what stands here about its place. Contradictions become conflicts, and what fits no place here is
         kept as a row of its own. Rows without a reviewer get ``reviewer``. Raises UserError for a file that the chain would refuse.
         """
-        reviewer = clean(reviewer)
+        return self._taking(path, clean(reviewer))()
+
+    def _taking(self, path: Path, reviewer: str) -> Callable[[], Outcome]:
+        """Read the decisions of a file; return the act that takes them over."""
         decided = read_decisions(path)
         decided = decided[says_something(decided)].reset_index(drop=True)
-        rows = [
-            as_row(_decision(record), clean(record["reviewer"]) or reviewer) for record in decided.to_dict("records")
-        ]
+        rows = [as_row(_decision(record), _reviewer_of(record) or reviewer) for record in decided.to_dict("records")]
 
         def work(book: Book) -> tuple[Act, Outcome]:
             act = book.begin(reviewer, f"take over {path.name}", self._time())
@@ -131,7 +133,7 @@ class DecisionsFile(KeptDecisions):
             text += f" {conflicts} contradict what stands here and wait in the list of conflicts." if conflicts else ""
             return act, Outcome(book.version(), tuple(numbers), text, conflicts > 0)
 
-        return self._act(work)
+        return lambda: self._act(work)
 
     def _pending_place(self, book: Book, row: Row) -> int | None:
         """Return the laid-out row of a detection that nobody decided."""
@@ -181,7 +183,8 @@ def as_frame(rows: list[KeptDecision]) -> gpd.GeoDataFrame:
         "seen": np.array([*[row.seen for row in rows], None], dtype=object)[:-1],
         "row": [row.row for row in rows],
     }
-    return gpd.GeoDataFrame(columns, geometry=[row.outline for row in rows], crs=LONLAT)
+    texts = {name: pd.Series(values, dtype=object) for name, values in columns.items() if name != "row"}
+    return gpd.GeoDataFrame({**columns, **texts}, geometry=[row.outline for row in rows], crs=LONLAT)
 
 
 def _decision(record: Mapping[str, Any]) -> Decision:
@@ -191,6 +194,10 @@ def _decision(record: Mapping[str, Any]) -> Decision:
     return Decision(
         texts["decision"], record["status"], record["geometry"], record["seen"], words, texts["remark"] or ""
     )
+
+
+def _reviewer_of(record: Mapping[str, Any]) -> str:
+    return "" if pd.isna(record["reviewer"]) else clean(str(record["reviewer"]))
 
 
 def _says_no_more(row: Row, than: Row) -> bool:

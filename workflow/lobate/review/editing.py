@@ -138,7 +138,7 @@ def simplify(outline: shapely.Geometry, tolerance_m: float) -> shapely.Geometry:
     outline = checked(outline)
     for attempt in range(SMOOTHING_TRIES):
         simple = shapely.simplify(outline, tolerance_m / 2**attempt, preserve_topology=True)
-        if _is_whole(simple, outline):
+        if _is_whole(simple, outline) and shapely.hausdorff_distance(simple, outline) <= tolerance_m:
             return checked(simple)
     return outline
 

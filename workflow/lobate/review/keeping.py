@@ -54,6 +54,10 @@ class Damaged(Exception):
     """The file's bytes are not those that were written."""
 
 
+class Brought(Exception):
+    """The file is whole, and another program made it."""
+
+
 class Content(Protocol):
     """What is in a kept file."""
 
@@ -79,6 +83,8 @@ class Keeper:
         self.now = now
         self.log = ActsLog(path.parent / BACKUPS, path.stem)
         self._content = content
+        self.adopt: Callable[[], Callable[[], object]] | None = None
+        """Reads a file that another program made, and returns what writes its rows into a new one."""
         self._checked: int | None = None  # the change counter at which the content was found good
         self._backed_up: datetime | None = None
         with _LOCKS_GUARD:
@@ -119,6 +125,9 @@ class Keeper:
         """Return what a step returns; of a damaged file, what it returns of the restored one."""
         with _told(self.path):
             try:
+                return step()
+            except Brought:
+                self._take_in()
                 return step()
             except (Damaged, sqlite3.DatabaseError) as error:
                 if not _is_damage(error):
@@ -191,13 +200,15 @@ class Keeper:
         flaw = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if flaw != "ok":
             raise Damaged(str(flaw))
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [KEEPING]).fetchone():
+            raise Brought(self.path)
         self._content.verify(connection, counter)
         self._checked = counter
 
-    def _make(self) -> None:
+    def _make(self, *, told: bool = False) -> None:
         """Make the file with its tables, complete or not at all, and back it up: later acts are in the log beside that."""
         with _told(self.path):
-            earlier = self.backups()
+            earlier = [] if told else self.backups()
             with temporary_folder(self.path) as folder:
                 new = folder / self.path.name
                 with closing(connect(new, "rwc")) as connection:
@@ -255,6 +266,23 @@ class Keeper:
         stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         return self.path.parent / BACKUPS / f"{self.path.stem}_{word}{stamp}{self.path.suffix}"
 
+    def _take_in(self) -> None:
+        """Set a file that another program made aside, and put its rows into a new one."""
+        if self.adopt is None:
+            raise UserError(
+                f"{self.path} was not made by lobate review, which keeps its file act by act. Give yours another name, name that in the "
+                "configuration too, and start again."
+            )
+        write = self.adopt()
+        (self.path.parent / BACKUPS).mkdir(exist_ok=True)
+        aside = self._dated(self.now(), "brought_")
+        self.path.replace(aside)
+        self._make(told=True)
+        write()
+        self.notices.append(
+            f"{self.path} was made by another program. Its decisions were taken over, and the file as it was is kept as {BACKUPS}/{aside.name}."
+        )
+
     # --- a damaged file
 
     def _restore(self, error: BaseException) -> None:
@@ -270,7 +298,7 @@ class Keeper:
             self.path.with_name(f"{self.path.name}-journal").unlink(missing_ok=True)  # of the damaged file
             backup = next((path for path in reversed(self.backups()) if self._is_good(path)), None)
             if backup is None:
-                self._make()
+                self._make(told=True)
             else:
                 with atomic_write(self.path, fsync=True) as new:
                     shutil.copyfile(backup, new)

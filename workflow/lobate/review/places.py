@@ -78,9 +78,9 @@ def _unchanged(
     return pairs if len(set(pairs.values())) == len(pairs) else {}
 
 
-def round_of(detection: str | None) -> int:
+def round_of(detection: object) -> int:
     """Return the round of a candidate of mining by its name, 0 for any other decision."""
-    found = CANDIDATE.fullmatch(detection or "")
+    found = CANDIDATE.fullmatch(detection) if isinstance(detection, str) else None
     return int(found[1]) if found else 0
 
 
