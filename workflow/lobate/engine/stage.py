@@ -148,14 +148,19 @@ def hash_inputs(call: BoundCall, folder: Path, store: Store, *, trust_notes: boo
             continue
         parts = []
         for number, path in enumerate(paths):
-            source = partial(_source, path, store, trust_notes)
-            view = partial(apply_view, marker.view, path, folder / name / str(number), call)
-            found, part = read_steadily(path, call.stage, lambda source=source, view=view: (source(), view()))
+            read = partial(_source_and_part, path, marker.view, folder / name / str(number), call, store, trust_notes)
+            found, part = read_steadily(path, call.stage, read)
             parts.append(part)
             sources.setdefault(name, []).append({**found, "seen": content_digest(part)})
         sources.setdefault(name, [])
         arguments[name] = parts if is_list else next(iter(parts), None)
     return replace(call, arguments=arguments, sources=sources)
+
+
+def _source_and_part(
+    path: Path, view: Function, folder: Path, call: BoundCall, store: Store, trust_notes: bool
+) -> tuple[dict[str, str], Path]:
+    return _source(path, store, trust_notes), apply_view(view, path, folder, call)
 
 
 def _source(path: Path, store: Store, trust_notes: bool) -> dict[str, str]:
