@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.etree.ElementTree import fromstring
 
 import numpy as np
@@ -34,7 +35,8 @@ def world(detections, tmp_path):
 
 
 def opened(world, tmp_path, decisions=None):
-    review_project(*world, tmp_path / "review.qgs", decisions=decisions, region="here")
+    files = [Path(file) for file in ([decisions] if isinstance(decisions, str) else decisions or [])]
+    review_project(*world, tmp_path / "review.qgs", decisions=files, region="here")
     return fromstring((tmp_path / "review.qgs").read_text())
 
 

@@ -81,7 +81,7 @@ class Desk:
         apply_review(detections, reviewed, [self.root / file for file in files])
         review_sheet(detections, self.sheet, [self.results / "inventory/described/insar.gpkg"], reviewed)
         images = [self.results / f"imagery/{tile}.tif" for tile in "AB"]
-        review_project(self.sheet, images, self.project, decisions=decisions, region="r")
+        review_project(self.sheet, images, self.project, decisions=[Path(file) for file in files], region="r")
 
 
 def qgis(what: str, path: Path, *arguments: str) -> Any:

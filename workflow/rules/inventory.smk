@@ -55,6 +55,7 @@ rule review_project:
         review=results("inventory/review.gpkg"),
         images=tile_images,
         contours=results("mapping/contours.gpkg"),
+        decisions=decision_files(),
     output:
         project=results("inventory/review.qgs"),
     log:

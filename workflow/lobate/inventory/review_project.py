@@ -28,27 +28,42 @@ SHEET = "review.gpkg"
 GEOPACKAGES = (".gpkg", ".sqlite")
 
 
+PATH_HEADER = "path of a file\n"
+
+
+def path_alone(source: Path, target: Path) -> None:
+    """Write the path of a file alone: a view of one that QGIS opens, whatever is in it."""
+    target.write_text(f"{PATH_HEADER}{source}", encoding="utf-8")
+
+
+def _path_of(path: Path | str) -> str:
+    """Return the path that ``path_alone`` wrote, or of a file itself."""
+    if not Path(path).is_file() or not Path(path).read_bytes().startswith(PATH_HEADER.encode()):
+        return str(path)
+    return Path(path).read_text(encoding="utf-8").removeprefix(PATH_HEADER)
+
+
 def review_project(
     review: Annotated[Path, Input()],
     images: Annotated[list[Path], Input()],
     project: Annotated[Path, Output()],
     contours: Annotated[Path | None, Input()] = None,
+    decisions: Annotated[list[Path] | None, Input(view=path_alone)] = None,
     *,
-    decisions: Annotated[str | list[str] | None, Setting("inventory.decisions")] = None,
     region: Annotated[str, Setting("region")] = "",
 ) -> None:
     """Write the project file that lies beside the review sheet, in the CRS of the first image.
 
     All paths are relative: the sheet beside the project, images as ``../imagery/<name>``, and the person's own files
     (``decisions``) from the root. The outlines to review are those of the person's files, one editable layer each. Until
-    the settings name a file they are the sheet's, read-only: results are not for editing. ``contours`` of the detections at
+    there is a file they are the sheet's, read-only: results are not for editing. ``contours`` of the detections at
     two calibrated shares are shown, and called no confidence interval. Raises UserError for a sheet
     without one of the layers and for images that cannot be read.
     """
     if not images:
         raise UserError("There are no images to review on. Give the images that compose-rgb made.")
     outlines = [
-        *_review_layers(review, [decisions] if isinstance(decisions, str) else decisions or []),
+        *_review_layers(review, [_path_of(path) for path in decisions or []]),
         *([_contour_layer(contours)] if contours else []),
         _outline_layer(review, "others", "other inventories", f"./{SHEET}|layername=others"),
         _outline_layer(review, "removed", "removed by the filters", f"./{SHEET}|layername=removed"),
@@ -61,7 +76,7 @@ def review_project(
 def _review_layers(review: Path, decisions: list[str]) -> list[Layer]:
     """Return an editable layer for each person's file, or the sheet itself, read-only."""
     if not decisions:
-        log.info("the settings name no decisions: the outlines are those of %s and cannot be edited", SHEET)
+        log.info("nothing is decided yet: the outlines are those of %s and cannot be edited", SHEET)
         return [_outline_layer(review, "review", "detections to review", f"./{SHEET}|layername=review")]
     log.info("the outlines to review are those of %s", ", ".join(decisions))
     return [
