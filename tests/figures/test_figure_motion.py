@@ -12,7 +12,7 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from lobate.errors import UserError
-from lobate.figures.figure_motion import figure_motion, pick_landform
+from lobate.figures.figure_motion import figure_motion, knows_motion, pick_landform
 from lobate.io.vector import write_layers
 from lobate.settings.figures import Figures, Motion
 
@@ -133,3 +133,20 @@ def test_verb_writes_both_files_the_same_bytes_twice(tmp_path):
     same_bytes_twice(tmp_path, partial(figure_motion, tmp_path / "inventory.gpkg", [image], phase=phase))
     figure_motion(tmp_path / "inventory.gpkg", [image], tmp_path / "c.png", tmp_path / "c.pdf", figures=Figures(dpi=50))
     assert (tmp_path / "c.png").read_bytes() != (tmp_path / "one.png").read_bytes()
+
+
+def test_without_any_motion_the_figure_says_why_it_is_not_drawn(tmp_path, check_texts):
+    still = landforms(4).assign(velocity=None)
+    assert knows_motion(landforms(4), Motion())
+    assert knows_motion(still, Motion(direction_deg=3)) and knows_motion(still, Motion(phase="p.tif"))
+    assert not knows_motion(still, Motion()) and not knows_motion(still.iloc[:0], Motion())
+    figure = draw(tmp_path, None)
+    check_texts(figure)
+    assert not figure.axes, "no picture that looks like a motion"
+    assert "Not drawn: no landform has a velocity" in " ".join(text.get_text() for text in figure.texts)
+    write_layers(tmp_path / "inventory.gpkg", {"inventory": still})
+    for name, more in (("still", {}), ("moving", {"motion": Motion(direction_deg=3)})):
+        files = [tmp_path / f"{name}.{kind}" for kind in ("png", "pdf")]
+        figure_motion(tmp_path / "inventory.gpkg", [tmp_path / "a.tif"], *files, figures=Figures(dpi=50, **more))
+    with rasterio.open(tmp_path / "still.png") as short, rasterio.open(tmp_path / "moving.png") as tall:
+        assert short.height < tall.height / 3
