@@ -183,6 +183,6 @@ def write_polygons(folder: Path, grid: Grid) -> Path:
         {"class": "positive"}, index=range(400), geometry=ragged(rng, centres, rng.uniform(100, 500, 400)), crs=UTM
     )
     kept = frame.to_crs(4326)
-    write_layers(folder / "polygons.gpkg", {"kept": kept, "removed": kept[:0].assign(listed=False)})
+    write_layers(folder / "polygons.gpkg", {"kept": kept, "removed": kept[:0].assign(listed=False, reason="")})
     write_layers(folder / "utm.gpkg", {"kept": kept.to_crs(UTM)})
     return folder / "polygons.gpkg"
