@@ -28,8 +28,9 @@ function mark() {
 function drawScale() {
   const longest = 0.2 * view.w * Number(scale.dataset.pixel), power = 10 ** Math.floor(Math.log10(longest));
   const metres = [5, 2, 1].find((step) => step * power <= longest) * power;
-  const length = (metres / Number(scale.dataset.pixel) / view.w) * 1000;
-  scale.setAttribute("transform", `translate(${view.x + 0.02 * view.w} ${view.y + view.h - 0.025 * view.w}) scale(${view.w / 1000})`);
+  const unit = Math.max(view.w / 1000, 0.8 / screenScale()); // letters of 12 pixels or more on a phone, too
+  const length = metres / Number(scale.dataset.pixel) / unit;
+  scale.setAttribute("transform", `translate(${view.x + 20 * unit} ${view.y + view.h - 25 * unit}) scale(${unit})`);
   scale.querySelector("path").setAttribute("d", `M0 -4V4H${length}V-4`);
   scale.querySelector("rect").setAttribute("width", length + 16);
   scale.querySelector("text").textContent = metres >= 1000 ? `${metres / 1000} km` : `${Number(metres.toPrecision(1))} m`;
@@ -118,7 +119,7 @@ document.getElementById("zoom-out").addEventListener("click", () => zoom(1 / 0.7
 document.getElementById("show-all").addEventListener("click", () => show(whole));
 const contours = document.getElementById("contours");
 contours?.addEventListener("change", () => document.getElementById("contour-lines").classList.toggle("gone", !contours.checked));
-addEventListener("resize", mark);
+addEventListener("resize", () => show(view));
 document.querySelectorAll("input.method").forEach((box) => box.addEventListener("change", hideOutlines));
 document.addEventListener("filtered", hideOutlines);
 body.addEventListener("click", (event) => {
