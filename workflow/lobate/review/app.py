@@ -28,6 +28,7 @@ from lobate.review.desk import Changed, Desk, NotThere
 from lobate.review.events import Events
 from lobate.review.gate import Refused
 from lobate.review.items import SORTS, Wanted
+from lobate.review.labels_desk import LabelsDesk
 from lobate.review.painter import Painter
 from lobate.review.picture_layers import Look, PictureLayer
 from lobate.review.runs import Ended, Runs
@@ -52,8 +53,8 @@ DECIDE_FIELDS = (
 class Review:
     """The application of one desk. ``config``: files of the region's configuration; ``reviewer``: the name that the page begins with."""
 
-    def __init__(self, desk: Desk, events: Events, config: Sequence[Path], reviewer: str = "") -> None:
-        self.desk, self.events, self.reviewer = desk, events, reviewer
+    def __init__(self, desk: Desk, labels: LabelsDesk, events: Events, config: Sequence[Path], reviewer: str = "") -> None:
+        self.desk, self.labels, self.events, self.reviewer = desk, labels, events, reviewer
         self.config = " ".join(map(str, config))
         self.runs = Runs(desk.region, config, self._ended)
         self.painter = Painter()
@@ -84,6 +85,7 @@ class Review:
             ("/api/undo", "POST", self.undo),
             ("/api/resolve", "POST", self.resolve),
             ("/api/edit", "POST", self.edit),
+            ("/api/draw", "POST", self.draw),
             ("/api/import", "POST", self.take_over),
             ("/api/export.geojson", "GET", self.export),
             ("/api/history", "GET", self.history),
@@ -130,7 +132,7 @@ class Review:
                 "region": desk.region.region,
                 "landform": desk.region.landform,
                 "synthetic": desk.region.example is not None,
-                "mode": "review" if desk.lists["detections"] else "labels",
+                "mode": "labels" if self._is_labelling() else "review",
                 "reviewer": self.reviewer,
                 "planes": [
                     {
@@ -148,14 +150,18 @@ class Review:
                     {"name": tile, "plane": desk.pictures.plane_of(tile), "bounds": list(grid.bounds)}
                     for tile, grid in desk.pictures.grids.items()
                 ],
-                "layers": desk.layers(),
+                "layers": [*desk.layers(), *(one.facts(list(planes)) for one in self.labels.layers.values())],
                 "vocabularies": {name: list(words) for name, words in VOCABULARIES.items()},
-                "lists": desk.counts(),
+                "lists": [*desk.counts(), *(self.labels.counts() if self._is_labelling() else [])],
                 "sorts": list(SORTS),
                 "version": desk.version(),
                 "waiting": desk.waiting(),
-                "notes": [*desk.notes, *desk.kept.notices()],
+                "notes": [*desk.notes, *desk.kept.notices(), *self.labels.kept.notices()],
             }
+
+    def _is_labelling(self) -> bool:
+        """Whether there are no detections, so that people draw labels."""
+        return not self.desk.lists["detections"]
 
     async def items(self, request: Request) -> Response:
         """Return a list, filtered and sorted."""
@@ -178,8 +184,9 @@ class Review:
             raise UserError("The request needs west, south, east and north.")
 
         def read() -> bytes:
+            name = request.path_params["layer"]
             with self.desk.lock:
-                layer = self.desk.layer(request.path_params["layer"])
+                layer = self.labels.layers[name] if name in self.labels.layers else self.desk.layer(name)
                 found = layer.within(plane, bounds, tolerance)  # type: ignore[arg-type]
             return bytes(JSONResponse({"outlines": found}).body)
 
@@ -271,6 +278,8 @@ class Review:
         body = Body(await request.body(), ("reviewer", "list", "act"))
         act = body.whole("act", 0) if body.has("act") else None
         try:
+            if self._is_labelling():
+                return JSONResponse(await self._in_thread(partial(self.labels.undo, body.text("reviewer", ""))))
             return await self._changed(partial(self.desk.undo, body.text("reviewer", ""), act))
         except UserError as error:
             return await _told(409, request, error)
@@ -286,6 +295,16 @@ class Review:
         body = Body(await request.body(), edits.FIELDS)
         plane = self.desk.plane(body.text("plane"))
         return JSONResponse(await self._in_thread(partial(edits.edit, body, plane)))
+
+    async def draw(self, request: Request) -> Response:
+        """Keep an outline of the labels, mend one, or delete it."""
+        body = Body(await request.body(), ("layer", "plane", "outline", "id", "reviewer", "remark"))
+        outline = None
+        if body.has("outline"):
+            outline = in_lonlat(outline_of(body.raw("outline")), self.desk.plane(body.text("plane")))
+        name = body.text("id") if body.has("id") else None
+        said = body.text("reviewer", ""), body.text("remark") if body.has("remark") else None
+        return JSONResponse(await self._in_thread(partial(self.labels.draw, body.text("layer"), outline, name, *said)))
 
     async def take_over(self, request: Request) -> Response:
         """Take over the decisions of another file, as one act."""
@@ -349,6 +368,7 @@ class Review:
             await asyncio.sleep(WATCH_S)
             try:
                 await self._in_thread(self.desk.look_again)
+                await self._in_thread(self.labels.look_again)
                 if self.runs.is_running and self.events.has_listeners:
                     lines = await self._in_thread(self.runs.new_lines)
                     for line in lines:

@@ -17,8 +17,10 @@ import uvicorn
 from lobate.errors import UserError
 from lobate.review.app import Review
 from lobate.review.desk import Desk
+from lobate.review.drawn_file import DRAWN
 from lobate.review.events import Events
 from lobate.review.gate import Gate, normal_prefix
+from lobate.review.labels_desk import LabelsDesk
 from lobate.review.memory import share_pools
 from lobate.review.waiting import decisions_path
 from lobate.settings import Region
@@ -52,15 +54,15 @@ def serve(
     share_pools()
     listener = _listen(options.port)
     events = Events()
-    desk = Desk(
-        region,
-        options.decisions or decisions_path(region),
-        lambda changed, by: events.publish(
-            {"version": desk.version(), "changed": changed, "by": by, "waiting": desk.waiting()}
-        ),
-    )
+
+    def changed(names: list[str], by: str) -> None:
+        events.publish({"version": desk.version(), "changed": names, "by": by, "waiting": desk.waiting()})
+
+    decisions = options.decisions or decisions_path(region)
+    desk = Desk(region, decisions, changed)
+    labels = LabelsDesk(decisions_path(region).with_name(DRAWN), changed)
     token = secrets.token_urlsafe(24)
-    review = Review(desk, events, config, options.reviewer)
+    review = Review(desk, labels, events, config, options.reviewer)
     if options.run:
         review.runs.start()
     gate = Gate(review.app, token, allowed=options.allowed, prefix=options.prefix)
