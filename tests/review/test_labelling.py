@@ -12,7 +12,16 @@ pytestmark = pytest.mark.xdist_group("review-server")
 
 
 def square(x: float, y: float, side: float) -> list:
-    return [[[[LEFT + x, TOP - y], [LEFT + x + side, TOP - y], [LEFT + x + side, TOP - y - side], [LEFT + x, TOP - y - side]]]]
+    return [
+        [
+            [
+                [LEFT + x, TOP - y],
+                [LEFT + x + side, TOP - y],
+                [LEFT + x + side, TOP - y - side],
+                [LEFT + x, TOP - y - side],
+            ]
+        ]
+    ]
 
 
 @pytest.fixture
@@ -33,7 +42,9 @@ def test_what_is_drawn_is_on_disk_and_on_the_page(unmapped):
     client = Client(unmapped.address)
     assert client.get("api/session")["mode"] == "labels"
     answer = client.post("api/draw", layer="positives", plane="plane1", outline=square(100, 100, 200), reviewer="Ada")
-    client.post("api/draw", layer="complete", plane="plane1", outline=square(50, 50, 600), reviewer="Ada", remark="by foot")
+    client.post(
+        "api/draw", layer="complete", plane="plane1", outline=square(50, 50, 600), reviewer="Ada", remark="by foot"
+    )
     counts = {one["id"]: one["count"] for one in client.get("api/session")["lists"]}
     assert (counts["positives"], counts["negatives"], counts["complete"]) == (1, 0, 1)
     bounds = {"west": LEFT, "east": LEFT + 1000, "north": TOP, "south": TOP - 1000}

@@ -53,7 +53,9 @@ DECIDE_FIELDS = (
 class Review:
     """The application of one desk. ``config``: files of the region's configuration; ``reviewer``: the name that the page begins with."""
 
-    def __init__(self, desk: Desk, labels: LabelsDesk, events: Events, config: Sequence[Path], reviewer: str = "") -> None:
+    def __init__(
+        self, desk: Desk, labels: LabelsDesk, events: Events, config: Sequence[Path], reviewer: str = ""
+    ) -> None:
         self.desk, self.labels, self.events, self.reviewer = desk, labels, events, reviewer
         self.config = " ".join(map(str, config))
         self.runs = Runs(desk.region, config, self._ended)
