@@ -15,12 +15,13 @@ from tests.inventory.conftest import frame, square
 from tests.qgis import desk
 from tests.qgis.desk import Desk, qgis
 
-from lobate.inventory.detections import REVIEW_FIELDS
+from lobate.inventory.detections import REVIEW_FIELDS, read_pending
 from lobate.inventory.qgis.styles import REVIEW_STYLES
 from lobate.inventory.vocabulary import ACTIVITY, STATUS, UPSLOPE
 from lobate.io.qgis.package import add_styles
 from lobate.io.vector import read_layer, read_polygons, write_layers
 from lobate.mapping.score import UNMATCHED_STYLES, case_styles
+from lobate.review.decisions_file import Decision, DecisionsFile
 
 DECISIONS = "resources/r/decisions.gpkg"
 
@@ -211,3 +212,31 @@ def colours_of(picture: Path) -> Counter:
         pixels = image.read([1, 2, 3]).reshape(3, -1).T
     values, counts = np.unique(pixels, axis=0, return_counts=True)
     return Counter({tuple(map(int, value)): int(count) for value, count in zip(values, counts, strict=True)})
+
+
+def test_qgis_decides_in_the_file_that_the_review_keeps(laid_out):
+    """The file alone brings form and styles; what QGIS saves in it is an act like any other, and nothing is left beside it."""
+    path = laid_out.root / DECISIONS
+    kept = DecisionsFile(path)
+    kept.lay_out(read_pending(laid_out.results / "mapping/detections.gpkg"))
+    kept.decide("Anna", Decision("d0", "accepted", square(0), square(0)))
+    laid_out.run(DECISIONS)
+    review = qgis("project", laid_out.project)["layers"]["outlines_review"]
+    assert review["valid"]
+    assert not review["read_only"]
+    alone = qgis("package", path)["review"]
+    assert words(alone["widgets"]["status"]) == list(STATUS)
+    assert alone["renderer"] == "categorizedSymbol"
+
+    edits = qgis("edit", laid_out.project)
+    assert len(edits) == 3
+    assert qgis("draw", laid_out.project)["status"] == "edited"
+    assert not [file for file in path.parent.iterdir() if file.name.endswith(("-wal", "-shm", "-journal"))]
+    taken = [entry for entry in kept.changed_since(1) if entry.what == "in another program"]
+    assert len(taken) == 4
+    assert kept.notices() == []
+    statuses = {row.detection: row.status for row in kept.rows()}
+    assert {name: statuses[name] for name in edits} == {name: row["status"] for name, row in edits.items()}
+    laid_out.run(DECISIONS)
+    reviewed = read_polygons(laid_out.results / "inventory/reviewed.gpkg", "reviewed")
+    assert "drawn_00001" in reviewed["detection"].tolist()
