@@ -7,12 +7,15 @@ import { glyph, statusStyle } from "./symbols.js";
 import { say, warn } from "./speech.js";
 import { forgetOutlines } from "./outlines.js";
 
-let items = [];
+const SHOWN = 50;
+let items = [], count = 0;
 
 async function load() {
   if (state.session.mode === "labels") return;
   try {
-    items = (await get("api/lists/conflicts")).items;
+    const found = (await get("api/lists/conflicts")).items;
+    items = await Promise.all(found.slice(0, SHOWN).map((one) => get(`api/item/conflicts/${encodeURIComponent(one.id)}`)));
+    count = found.length;
     render();
   } catch (error) {
     if (!(error instanceof Lost)) warn(`The conflicts do not come: ${error.message}`);
@@ -20,13 +23,13 @@ async function load() {
 }
 
 function render() {
-  $("tab-conflicts").replaceChildren("Conflicts", ...(items.length ? [" ", element("b", { className: "badge" }, String(items.length))] : []));
+  $("tab-conflicts").replaceChildren("Conflicts", ...(items.length ? [" ", element("b", { className: "badge" }, String(count))] : []));
   const intro = items.length ? "Two reviewers said different things of one place. It is pending until one statement is taken." : "No two reviewers disagree.";
   $("panel-conflicts").replaceChildren(element("h3", {}, "Conflicts"), element("p", { className: "hint" }, intro), ...items.map(card));
 }
 
 function card(conflict) {
-  const id = conflict.detection ?? conflict.id, show = () => (state.items.has(id) ? go(id) : openList("detections", id));
+  const { id } = conflict, show = () => (state.items.has(id) ? go(id) : openList("detections", id));
   const choices = conflict.statements.map((statement, number) => {
     const facts = Object.entries(statement.attributes ?? {}).filter(([, value]) => value).map(([, value]) => words(value));
     const text = [statement.reviewer || "somebody", ...facts, statement.remark || null].filter(Boolean).join(", ");
@@ -42,7 +45,7 @@ async function resolve(conflict, choice) {
     const answer = await post("api/resolve", { id: conflict.id, choice, reviewer: name });
     if (answer.item) put(answer.item);
     forgetOutlines("detections");
-    say(`Resolved: ${conflict.detection ?? conflict.id} is ${answer.item?.status ?? "decided"}.`);
+    say(`Resolved: ${conflict.id} is ${answer.item?.status ?? "decided"}.`);
     await load();
   } catch (error) {
     warn(`The conflict is not resolved: ${error.message}`);

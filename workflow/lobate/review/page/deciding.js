@@ -24,13 +24,31 @@ function keep() {
 /** Sends what an earlier page could not save before its server ended. */
 export function recall() {
   let kept = [];
-  try { kept = JSON.parse(localStorage.getItem(store())) ?? []; } catch { /* nothing usable is kept */ }
+  try {
+    kept = JSON.parse(localStorage.getItem(store())) ?? [];
+    for (const [id, words] of JSON.parse(localStorage.getItem(draftStore())) ?? []) drafts.set(id, words);
+  } catch { /* nothing usable is kept */ }
+  emit("current-item");
   if (!kept.length) return;
   queue.push(...kept);
   say(`${kept.length} decisions of before are being saved.`);
   keep();
   send();
 }
+
+// --- words about a pending one: the file keeps decisions only, so they wait for the decision and go with it
+
+const drafts = new Map(); // id -> {attributes, remark}
+const draftStore = () => `${store()} words`;
+
+function keepDrafts() {
+  try {
+    drafts.size ? localStorage.setItem(draftStore(), JSON.stringify([...drafts])) : localStorage.removeItem(draftStore());
+  } catch { /* they stay on this page */ }
+}
+
+/** What was said of one that is not decided yet; null if nothing. */
+export const draftOf = (id) => drafts.get(id) ?? null;
 
 export const unsaved = () => queue.length;
 
@@ -47,6 +65,7 @@ export function reviewer() {
 export function decide(status) {
   const item = currentItem();
   if (!item) return say("There is nothing to decide.");
+  if (state.mode !== "look") return say("Save or leave the outline first: Enter saves, Escape leaves.");
   if (state.painted !== item.id && !connection.lost) return say("This one is not on the screen yet. Look, then decide.");
   if (!save(item, { status })) return;
   const next = status === "pending" ? null : nextPending();
@@ -61,10 +80,10 @@ const words = (status) => (status === null ? "pending again" : statusStyle(statu
 export function save(item, patch) {
   const name = reviewer();
   if (!name) return false;
-  const act = {
-    list: state.list, id: item.id, plane: item.plane, base: item.version, status: item.status, attributes: item.attributes ?? {},
-    remark: item.remark ?? "", ...patch, reviewer: name, before: item,
-  };
+  const kept = draftOf(item.id) ?? {}, said = { attributes: { ...item.attributes, ...kept.attributes }, remark: kept.remark ?? item.remark ?? "" };
+  const act = { list: state.list, id: item.id, plane: item.plane, base: item.version, status: item.status, ...said, ...patch, reviewer: name, before: item };
+  drafts.delete(item.id);
+  keepDrafts();
   if (act.status === "pending" && patch.status === "pending") act.status = null;
   queue.push(act);
   if (item.id !== null) put({ ...item, status: act.status ?? "pending", attributes: act.attributes, remark: act.remark, reviewer: name, unsaved: true });
@@ -169,12 +188,20 @@ function taken({ item, items = [], words: said, waiting }) {
 export function attribute(patch) {
   const item = currentItem();
   if (!item) return false;
-  return save(item, "remark" in patch ? patch : { attributes: { ...item.attributes, ...patch } });
+  const attributes = "remark" in patch ? {} : patch;
+  if (item.status !== "pending") return save(item, "remark" in patch ? patch : { attributes: { ...item.attributes, ...patch } });
+  const before = draftOf(item.id) ?? {};
+  drafts.set(item.id, { ...before, ...("remark" in patch ? patch : {}), attributes: { ...before.attributes, ...attributes } });
+  keepDrafts();
+  emit("current-item");
+  say(`It is saved with your decision about ${item.id}.`);
+  return true;
 }
 
 // --- what others do
 
-on("event", async ({ changed, by, waiting }) => {
+on("event", async ({ changed, by, waiting, reload }) => {
+  if (reload) return emit("reload");
   if (waiting !== undefined) state.waiting = waiting;
   if (!changed?.length) return emit("queue");
   const mine = new Set(queue.map((act) => act.id));

@@ -274,13 +274,14 @@ paintOnTop((pen) => {
   if (!edit.on) return;
   if (edit.pointed) { trace(edit.pointed); stroke({ colour: "#fff", dash: [2, 3] }, 3); }
   const outlines = drag?.moved ? drag.outlines : edit.outlines, marked = drag?.place ?? edit.place;
-  outlines.forEach((outline, i) => { trace(outline); stroke(i ? { colour: "#fff", dash: [5, 4] } : STATUS.edited.dash && { colour: STATUS.edited.colour, dash: [] }, 2.5); });
-  const many = outlines.flat(3).length > 3000;
-  for (const place of places(outlines)) handle(pen, ringAt(outlines, place)[place[3]], String(place) === String(marked), many);
+  outlines.forEach((outline, i) => { trace(outline); stroke(i ? { colour: "#fff", dash: [5, 4] } : { colour: STATUS.edited.colour, dash: [] }, 2.5); });
+  const spacing = outlines.map((one) => lengthOf(one) / Math.max(1, one.flat(2).length)).reduce((a, b) => Math.min(a, b)) / view.res;
+  const half = Math.min(3.5, Math.max(1.2, spacing * 0.28));
+  for (const place of places(outlines)) handle(pen, ringAt(outlines, place)[place[3]], String(place) === String(marked) ? 7 : half);
 });
 
-function handle(pen, vertex, chosen, small) {
-  const [x, y] = toScreen(...vertex), half = chosen ? 7 : small ? 2 : 3.5;
+function handle(pen, vertex, half) {
+  const [x, y] = toScreen(...vertex), chosen = half > 4;
   if (x < -9 || y < -9 || x > view.width + 9 || y > view.height + 9) return;
   pen.fillStyle = chosen ? "#0b6bcb" : "#fff";
   pen.strokeStyle = chosen ? "#fff" : "#000";

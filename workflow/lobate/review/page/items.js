@@ -60,6 +60,7 @@ export function filter() {
 /** Makes another one current and moves the map to it; the scale stays. */
 export function go(id) {
   const item = state.items.get(id) ?? null;
+  if (state.mode !== "look" && state.current !== null && id !== state.current) return say("Save or leave the outline first: Enter saves, Escape leaves.");
   state.current = item?.id ?? null;
   state.detail = null;
   emit("current");

@@ -24,59 +24,59 @@ export function fitCurrent() {
 }
 
 // key -> [act, words]; those marked `again` may be held.
-const LOOK = {
-  a: [() => decide("accepted"), "accept, go on to the next pending one"],
-  r: [() => decide("rejected"), "reject, go on"],
-  p: [() => decide("pending"), "pending again: take this decision back"],
-  u: [undo, "undo the last act, also of an earlier session"],
-  e: [toggleEdit, "mend the outline"],
-  n: [drawNew, "draw a new landform"],
-  " ": [() => step(1), "next (also ↓ and Page Down); with Shift the previous (↑, Page Up)"],
-  1: [() => chooseAttribute(0), "upslope connection; a digit chooses the word"],
-  2: [() => chooseAttribute(1), "activity"],
-  3: [() => chooseAttribute(2), "kinematics"],
-  4: [() => chooseAttribute(3), "extended or restricted outline"],
-  m: [() => $("remark").focus(), "write a remark; Escape or Ctrl Enter comes back to the map"],
-};
-const SEE = {
-  "+": [() => zoom(1.4), "zoom in (also the wheel, two fingers)", "again"],
-  "-": [() => zoom(1 / 1.4), "zoom out", "again"],
-  0: [fitCurrent, "fit this one; the scale stays from one to the next"],
-  h: [() => { state.hidden = !state.hidden; draw(); }, "hide and show all outlines"],
-  c: [() => setFlicker(true), "while held: the picture to compare with"],
-  s: [toggleSwipe, "swipe between two pictures"],
-  ",": [() => cycle(-1), "the picture before"],
-  ".": [() => cycle(1), "the picture after"],
-  l: [() => openPanel("list", true), "the list"],
-  g: [() => { openPanel("list"); toggleGrid(); }, "thumbnails or rows"],
-  y: [() => openPanel("layers", true), "the layers"],
-  x: [() => openPanel("conflicts", true), "the conflicts"],
-  w: [() => openPanel("run", true), "run and status of the workflow"],
-  "/": [focus("search"), "search by id or remark"],
-  "?": [help, "this help"],
-};
-const EDIT = {
-  "[": [() => chooseVertex(-1), "the vertex before", "again"],
-  "]": [() => chooseVertex(1), "the vertex behind; arrow keys move it (Shift: far)", "again"],
-  i: [insertVertex, "insert a vertex behind it"],
-  Delete: [() => removeVertex(), "delete it (also Shift-click)"],
-  d: [removeRing, "delete its ring: a hole, or the whole part"],
-  k: [split, "cut along a line"],
-  j: [merge, "merge with a neighbour"],
-  f: [fillHoles, "fill the holes"],
-  t: [simplify, "simplify: fewer vertices"],
-  o: [smooth, "smooth the stairs of the pixels"],
-  b: [snap, "snap to the neighbours' lines"],
-  u: [undoStep, "take the last step back"],
-  Enter: [saveEdit, "save"],
-  Escape: [leave, "leave"],
-};
-const DRAW = {
-  " ": [addAtCross, "add a point at the cross; arrow keys move the map (Shift: far)"],
-  Backspace: [removeLast, "take the last point back", "again"],
-  Enter: [end_, "finish (also a double click, or a click on the first point)"],
-  Escape: [drop, "drop it"],
-};
+const LOOK = new Map([
+  ["a", [() => decide("accepted"), "accept, go on to the next pending one"]],
+  ["r", [() => decide("rejected"), "reject, go on"]],
+  ["p", [() => decide("pending"), "pending again: take this decision back"]],
+  ["u", [undo, "undo the last act, also of an earlier session"]],
+  ["e", [toggleEdit, "mend the outline"]],
+  ["n", [drawNew, "draw a new landform"]],
+  [" ", [() => step(1), "next (also ↓ and Page Down); with Shift the previous (↑, Page Up)"]],
+  ["1", [() => chooseAttribute(0), "upslope connection; a digit chooses the word"]],
+  ["2", [() => chooseAttribute(1), "activity"]],
+  ["3", [() => chooseAttribute(2), "kinematics"]],
+  ["4", [() => chooseAttribute(3), "extended or restricted outline"]],
+  ["m", [() => $("remark").focus(), "write a remark; Escape or Ctrl Enter comes back to the map"]],
+]);
+const SEE = new Map([
+  ["+", [() => zoom(1.4), "zoom in (also the wheel, two fingers)", "again"]],
+  ["-", [() => zoom(1 / 1.4), "zoom out", "again"]],
+  ["0", [fitCurrent, "fit this one; the scale stays from one to the next"]],
+  ["h", [() => { state.hidden = !state.hidden; draw(); }, "hide and show all outlines"]],
+  ["c", [() => setFlicker(true), "while held: the picture to compare with"]],
+  ["s", [toggleSwipe, "swipe between two pictures"]],
+  [",", [() => cycle(-1), "the picture before"]],
+  [".", [() => cycle(1), "the picture after"]],
+  ["l", [() => openPanel("list", true), "the list"]],
+  ["g", [() => { openPanel("list"); toggleGrid(); }, "thumbnails or rows"]],
+  ["y", [() => openPanel("layers", true), "the layers"]],
+  ["x", [() => openPanel("conflicts", true), "the conflicts"]],
+  ["w", [() => openPanel("run", true), "run and status of the workflow"]],
+  ["/", [focus("search"), "search by id or remark"]],
+  ["?", [help, "this help"]],
+]);
+const EDIT = new Map([
+  ["[", [() => chooseVertex(-1), "the vertex before", "again"]],
+  ["]", [() => chooseVertex(1), "the vertex behind; arrow keys move it (Shift: far)", "again"]],
+  ["i", [insertVertex, "insert a vertex behind it"]],
+  ["Delete", [() => removeVertex(), "delete it (also Shift-click)"]],
+  ["d", [removeRing, "delete its ring: a hole, or the whole part"]],
+  ["k", [split, "cut along a line"]],
+  ["j", [merge, "merge with a neighbour"]],
+  ["f", [fillHoles, "fill the holes"]],
+  ["t", [simplify, "simplify: fewer vertices"]],
+  ["o", [smooth, "smooth the stairs of the pixels"]],
+  ["b", [snap, "snap to the neighbours' lines"]],
+  ["u", [undoStep, "take the last step back"]],
+  ["Enter", [saveEdit, "save"]],
+  ["Escape", [leave, "leave"]],
+]);
+const DRAW = new Map([
+  [" ", [addAtCross, "add a point at the cross; arrow keys move the map (Shift: far)"]],
+  ["Backspace", [removeLast, "take the last point back", "again"]],
+  ["Enter", [end_, "finish (also a double click, or a click on the first point)"]],
+  ["Escape", [drop, "drop it"]],
+]);
 const SAME = { "=": "+", _: "-", PageDown: " ", Delete: "Delete", Backspace: "Delete" };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -90,11 +90,11 @@ function arrow([dx, dy], shift) {
 function actOf(event) {
   const { key, shiftKey } = event;
   if (ARROWS[key]) return [() => arrow(ARROWS[key], shiftKey), "", draft.on || edit.on || shiftKey || key === "ArrowLeft" || key === "ArrowRight" ? "again" : ""];
-  if (draft.on) return DRAW[key] ?? SEE[key];
-  if (edit.on) return EDIT[key] ?? EDIT[SAME[key]] ?? SEE[key] ?? SEE[SAME[key]];
+  if (draft.on) return DRAW.get(key) ?? SEE.get(key);
+  if (edit.on) return EDIT.get(key) ?? EDIT.get(SAME[key]) ?? SEE.get(key) ?? SEE.get(SAME[key]);
   if ((key === " " && shiftKey) || key === "PageUp") return [() => step(-1)];
-  if (labelling()) return labelKeys()[key] ?? SEE[key] ?? SEE[SAME[key]];
-  return LOOK[key] ?? LOOK[SAME[key]] ?? SEE[key] ?? SEE[SAME[key]];
+  if (labelling()) return labelKeys().get(key) ?? SEE.get(key) ?? SEE.get(SAME[key]);
+  return LOOK.get(key) ?? LOOK.get(SAME[key]) ?? SEE.get(key) ?? SEE.get(SAME[key]);
 }
 
 const TYPED = "input:not([type=checkbox]):not([type=range]), textarea, select";
@@ -129,7 +129,7 @@ document.addEventListener("click", (event) => {
 const shown = { " ": "Space", Delete: "Del", Escape: "Esc", Backspace: "⌫" };
 
 function table(title, keys) {
-  const rows = Object.entries(keys).map(([key, [, text]]) => element("tr", {}, element("td", {}, element("kbd", {}, shown[key] ?? key)), element("td", {}, text)));
+  const rows = [...keys].map(([key, [, text]]) => element("tr", {}, element("td", {}, element("kbd", {}, shown[key] ?? key)), element("td", {}, text)));
   return element("section", {}, element("h3", {}, title), element("table", {}, element("tbody", {}, ...rows)));
 }
 

@@ -17,11 +17,11 @@ const LAYERS = {
 let counts = {};
 
 /** The keys of labelling: key -> [act, words]. */
-export const labelKeys = () => ({
-  ...Object.fromEntries(Object.entries(LAYERS).map(([layer, { key, text }]) => [key, [() => drawLabel(layer), `draw ${text}`]])),
-  u: [undo, "undo the last act"],
-  0: [() => fit(state.plane.bounds, 0.95), "the whole plane"],
-});
+export const labelKeys = () => new Map([
+  ...Object.entries(LAYERS).map(([layer, { key, text }]) => [key, [() => drawLabel(layer), `draw ${text}`]]),
+  ["u", [undo, "undo the last act"]],
+  ["0", [() => fit(state.plane.bounds, 0.95), "the whole plane"]],
+]);
 
 /** Draws one outline into a layer of the labels. */
 export function drawLabel(layer) {
@@ -44,7 +44,7 @@ function resume(layer, points) {
 }
 
 async function refresh() {
-  for (const layer of [...Object.keys(LAYERS), "drawn"]) forgetOutlines(layer);
+  for (const layer of Object.keys(LAYERS)) forgetOutlines(`drawn_${layer}`);
   const lists = await get("api/session").catch(() => null);
   counts = Object.fromEntries((lists?.lists ?? []).map((one) => [one.id, one.count]));
   render();
@@ -52,7 +52,7 @@ async function refresh() {
 
 function render() {
   const buttons = Object.entries(LAYERS).map(([layer, { key, title, text }]) =>
-    element("button", { className: "label", onclick: () => drawLabel(layer) }, element("kbd", {}, key), swatch(layerStyle(layer)),
+    element("button", { className: "label", onclick: () => drawLabel(layer) }, element("kbd", {}, key), swatch(layerStyle(`drawn_${layer}`)),
       element("span", {}, element("strong", {}, title), counts[layer] === undefined ? "" : ` (${counts[layer]})`, element("br"), text)));
   $("labelling").replaceChildren(
     element("h2", {}, "Draw labels"),

@@ -6,6 +6,7 @@ import { openList } from "./items.js";
 import { recall } from "./deciding.js";
 import { recallReviewer } from "./panel.js";
 import { retryFailed } from "./tiles.js";
+import { forgetOutlines } from "./outlines.js";
 import { draw } from "./map.js";
 import { warn } from "./speech.js";
 import { on } from "./state.js";
@@ -38,6 +39,18 @@ async function begin() {
   $("canvas").focus();
 }
 
+// A run has ended: its files are read anew, and what was looked at stays.
+on("reload", async () => {
+  try {
+    state.session = await get("api/session");
+    state.plane = state.session.planes.find((one) => one.id === state.plane?.id) ?? state.session.planes[0];
+    emit("session");
+    forgetOutlines();
+    if (!labelling()) await openList(state.list, state.current);
+  } catch (error) {
+    warn(`What the run made does not come: ${error.message}`);
+  }
+});
 on("picture-failed", (words) => warn(`A picture does not come: ${words}`, ["Try again", () => { retryFailed(); draw(); }]));
 on("connection", (back) => { if (back && !connection.locked) { retryFailed(); draw(); } });
 begin();

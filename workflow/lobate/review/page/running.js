@@ -1,8 +1,8 @@
 // The workflow: what stands, what runs, and the button that starts it.
-import { $, state, on, element } from "./state.js";
-import { get, post, Lost } from "./server.js";
+import { $, state, on, emit, element } from "./state.js";
+import { get, post, address, Lost } from "./server.js";
 import { say, warn } from "./speech.js";
-import { unsaved } from "./deciding.js";
+import { unsaved, reviewer } from "./deciding.js";
 
 let status = null, lines = [];
 const LINES = 12;
@@ -45,9 +45,33 @@ function render() {
     element("h3", {}, "Workflow"), button,
     element("p", { className: "hint" }, "It applies the decisions, compiles the inventory, and makes what has changed. The review stays open meanwhile."),
     ...(bar ? [bar] : []), element("dl", {}, ...list),
+    ...file(),
     ...(lines.length ? [element("pre", { tabIndex: 0, "aria-label": "Last lines of the run" }, lines.join("\n"))] : []),
   );
   $("tab-run").replaceChildren("Run", ...(running ? [" ", element("b", { className: "badge" }, "…")] : []));
+}
+
+function file() {
+  const input = element("input", { type: "file", accept: ".geojson,.json", id: "import", className: "hidden", onchange: () => take(input.files[0]) });
+  return [
+    element("h3", {}, "Decisions as a file"),
+    element("div", { className: "line" }, element("a", { href: "api/export.geojson", download: `${state.session.region}_decisions.geojson`, className: "button" }, "Save a copy"),
+      element("label", { className: "button" }, "Take over a file", input)),
+    element("p", { className: "hint" }, "For a colleague, or from the mailed page. Taking over is one act: u undoes it; contradictions go to the list of conflicts."),
+  ];
+}
+
+async function take(chosen) {
+  const name = chosen && reviewer();
+  if (!name) return;
+  try {
+    const answer = await post(address("api/import", { reviewer: name }), await chosen.text());
+    say(answer.words ?? "The decisions are taken over.");
+    emit("reload");
+    emit("conflict");
+  } catch (error) {
+    warn(`${chosen.name} is not taken over: ${error.message}`);
+  }
 }
 
 on("session", () => load().catch(() => {}));
@@ -63,4 +87,3 @@ on("event", ({ run }) => {
   later = setTimeout(load, run.ended ? 0 : 300);
 });
 setInterval(() => { if (status?.running || !$("panel-run").hidden) load(); }, 5000);
-export { state };

@@ -9,12 +9,12 @@ export const STATUS = {
 const LAYERS = {
   removed: { colour: "#d5d5d5", dash: [10, 3, 2, 3, 2, 3] },
   hand: { colour: "#ff9df3", dash: [14, 4] },
-  contours: { colour: "#d9c39a", dash: [] },
+  uncertain: { colour: "#ffe9a8", dash: [3, 5] },
   candidates: { colour: "#c7a6ff", dash: [6, 2, 6, 6] },
-  drawn: { colour: "#ffffff", dash: [] },
-  positives: { colour: "#35e0a1", dash: [] },
-  negatives: { colour: "#ff7a6b", dash: [2, 4] },
-  complete: { colour: "#6cc4ff", dash: [12, 6] },
+  complete: { colour: "#9fd8ff", dash: [12, 6] },
+  drawn_positives: { colour: "#35e0a1", dash: [] },
+  drawn_negatives: { colour: "#ff7a6b", dash: [2, 4] },
+  drawn_complete: { colour: "#6cc4ff", dash: [12, 6] },
 };
 const SPARE = [
   { colour: "#b8f05a", dash: [4, 4] },
