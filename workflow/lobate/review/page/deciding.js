@@ -86,13 +86,23 @@ export function save(item, patch) {
   keepDrafts();
   if (act.status === "pending" && patch.status === "pending") act.status = null;
   queue.push(act);
-  if (item.id !== null) put({ ...item, status: act.status ?? "pending", attributes: act.attributes, remark: act.remark, reviewer: name, unsaved: true });
+  if (item.id !== null) put(shown(item, act));
   sortOutlines();
   emit("current-item");
   keep();
   send();
   return true;
 }
+
+const shown = (item, act) => ({ ...item, status: act.status ?? "pending", attributes: act.attributes, remark: act.remark, reviewer: act.reviewer, unsaved: true });
+
+// A list has come from the server: what is not saved yet is laid over it.
+on("fetched", () => {
+  for (const act of queue) {
+    const item = act.list === state.list && state.items.get(act.id);
+    if (item) state.items.set(item.id, shown(item, act));
+  }
+});
 
 async function send() {
   if (busy || !queue.length) return;

@@ -19,6 +19,7 @@ export async function openList(id, keep = null) {
     state.list = id;
     state.items = new Map(items.map((one) => [one.id, one]));
     details.clear();
+    emit("fetched");
     sort();
     emit("list");
     const first = state.shown.find((one) => state.items.get(one).status === "pending") ?? state.shown[0] ?? null;

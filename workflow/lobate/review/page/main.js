@@ -32,9 +32,9 @@ async function begin() {
   (state.session.notes ?? []).forEach((words) => warn(words));
   emit("session");
   draw();
+  recall();
   if (labelling()) fit(state.plane.bounds, 0.95);
   else await openList(state.session.lists[0]?.id ?? "detections");
-  recall();
   listen();
   $("canvas").focus();
 }
