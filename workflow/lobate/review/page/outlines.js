@@ -8,7 +8,10 @@ const SQUARE = 1024, KEPT = 48, STAMPED_PX = 26, CASED_PX = 12;
 const squares = new Map(); // layer/plane/level/x/y -> {outlines, paths}
 const last = new Map(); // layer -> keys of the squares that were last whole
 
-const size = (z) => SQUARE * state.plane.base * 2 ** z;
+const NEAR = -1; // the level of all views that magnify: there the outlines come almost as they are
+const size = (z) => SQUARE * state.plane.base * 2 ** Math.max(z, 0);
+const detail = () => level(NEAR, 1);
+const tolerance = (z) => state.plane.base * (z === NEAR ? 0.05 : 0.6 * 2 ** z);
 
 function* keys(layer, bounds, z) {
   const side = size(z);
@@ -24,7 +27,7 @@ function within([west, south, east, north]) {
 
 /** Asks for the outlines of a view; returns whether all have come. */
 export function requestOutlines(layers, x = view.x, y = view.y) {
-  const z = level(-3, 1), bounds = within(extent(x, y));
+  const z = detail(), bounds = within(extent(x, y));
   let all = true;
   for (const layer of layers) {
     const needed = [...keys(layer, bounds, z)];
@@ -39,8 +42,8 @@ export function requestOutlines(layers, x = view.x, y = view.y) {
 async function load(layer, key, z, x, y) {
   const square = { done: false, outlines: [], paths: null, layer };
   squares.set(key, square);
-  const side = size(z), metre = state.plane.base * 2 ** z;
-  const query = { plane: state.plane.id, west: x * side, south: y * side, east: (x + 1) * side, north: (y + 1) * side, tolerance: metre * 0.6 };
+  const side = size(z);
+  const query = { plane: state.plane.id, west: x * side, south: y * side, east: (x + 1) * side, north: (y + 1) * side, tolerance: tolerance(z) };
   try {
     square.outlines = (await get(`api/outlines/${encodeURIComponent(layer)}`, query)).outlines;
     square.outlines.forEach(measure);
@@ -96,7 +99,7 @@ function build(square, [x0, y0]) {
 
 /** Paints a layer's outlines: a dark casing, the line with its dash, and each detection's shape where there is room. */
 export function paintOutlines(pen, layer, opacity = 1) {
-  const z = level(-3, 1), bounds = within(extent());
+  const z = detail(), bounds = within(extent());
   let list = [...keys(layer, bounds, z)].map(([key]) => squares.get(key));
   if (!list.every((one) => one?.done)) list = [...list, ...(last.get(layer) ?? []).map((key) => squares.get(key))];
   pen.globalAlpha = opacity;

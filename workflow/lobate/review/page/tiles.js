@@ -7,6 +7,10 @@ const SIDE = 256, AT_ONCE = 5, KEPT = 360, ANCESTORS = 5;
 const tiles = new Map(); // address -> {bitmap, wanted, loading}
 let queue = [], running = 0;
 
+// Images are asked for in their own pixels at the finest and magnified here; what is computed (relief, maps) comes finer.
+const OWN_PIXELS = new Set(["image", "dates"]);
+const zoomOf = (layer) => level(layer.lowest_zoom ?? (OWN_PIXELS.has(layer.group) ? 0 : -3));
+
 const span = (z) => SIDE * state.plane.base * 2 ** z;
 
 function path(layer, z, x, y) {
@@ -84,15 +88,18 @@ export function retryFailed() {
 
 /** Asks for the pictures of a view that will come next. */
 export function prefetch(layers, x, y) {
-  const z = level(), bounds = extent(x, y);
-  for (const layer of layers) for (const [column, row] of each(bounds, z)) want(path(layer, z, column, row), false);
+  for (const layer of layers) {
+    const z = zoomOf(layer);
+    for (const [column, row] of each(extent(x, y), z)) want(path(layer, z, column, row), false);
+  }
 }
 
 /** Asks for the pictures of this view; returns whether all have come (or failed for good). */
 export function request(layers) {
   let all = true;
-  const z = level(), missing = [];
+  const missing = [];
   for (const layer of layers) {
+    const z = zoomOf(layer);
     for (const [x, y] of each(extent(), z)) {
       const key = path(layer, z, x, y), tile = touch(key);
       if (!tile) missing.push(key);
@@ -107,19 +114,21 @@ export function request(layers) {
 
 /** The words of the first failed picture in view, or null. */
 export function failure(layers) {
-  const z = level();
-  for (const layer of layers) for (const [x, y] of each(extent(), z)) {
-    const failed = tiles.get(path(layer, z, x, y))?.failed;
-    if (failed) return failed;
+  for (const layer of layers) {
+    const z = zoomOf(layer);
+    for (const [x, y] of each(extent(), z)) {
+      const failed = tiles.get(path(layer, z, x, y))?.failed;
+      if (failed) return failed;
+    }
   }
   return null;
 }
 
 /** Paints one layer; what has not come yet is shown coarser, from tiles further up. */
 export function paintPictures(pen, layer, opacity) {
-  const z = level(), size = span(z), [left, top] = state.plane.origin;
+  const z = zoomOf(layer), size = span(z), [left, top] = state.plane.origin;
   pen.globalAlpha = opacity;
-  pen.imageSmoothingEnabled = true;
+  pen.imageSmoothingEnabled = size / SIDE / view.res < 1.5; // magnified pixels stay pixels
   for (const [x, y] of each(extent(), z)) {
     const [x0, y0] = toScreen(left + x * size, top - y * size), [x1, y1] = toScreen(left + (x + 1) * size, top - (y + 1) * size);
     const place = sharp(x0, y0, x1, y1);
