@@ -24,31 +24,13 @@ function keep() {
 /** Sends what an earlier page could not save before its server ended. */
 export function recall() {
   let kept = [];
-  try {
-    kept = JSON.parse(localStorage.getItem(store())) ?? [];
-    for (const [id, words] of JSON.parse(localStorage.getItem(draftStore())) ?? []) drafts.set(id, words);
-  } catch { /* nothing usable is kept */ }
-  emit("current-item");
+  try { kept = JSON.parse(localStorage.getItem(store())) ?? []; } catch { /* nothing usable is kept */ }
   if (!kept.length) return;
   queue.push(...kept);
   say(`${kept.length} decisions of before are being saved.`);
   keep();
   send();
 }
-
-// --- words about a pending one: the file keeps decisions only, so they wait for the decision and go with it
-
-const drafts = new Map(); // id -> {attributes, remark}
-const draftStore = () => `${store()} words`;
-
-function keepDrafts() {
-  try {
-    drafts.size ? localStorage.setItem(draftStore(), JSON.stringify([...drafts])) : localStorage.removeItem(draftStore());
-  } catch { /* they stay on this page */ }
-}
-
-/** What was said of one that is not decided yet; null if nothing. */
-export const draftOf = (id) => drafts.get(id) ?? null;
 
 export const unsaved = () => queue.length;
 
@@ -80,10 +62,8 @@ const words = (status) => (status === null ? "pending again" : statusStyle(statu
 export function save(item, patch) {
   const name = reviewer();
   if (!name) return false;
-  const kept = draftOf(item.id) ?? {}, said = { attributes: { ...item.attributes, ...kept.attributes }, remark: kept.remark ?? item.remark ?? "" };
+  const said = { attributes: item.attributes ?? {}, remark: item.remark ?? "" };
   const act = { list: state.list, id: item.id, plane: item.plane, base: item.version, status: item.status, ...said, ...patch, reviewer: name, before: item };
-  drafts.delete(item.id);
-  keepDrafts();
   if (act.status === "pending" && patch.status === "pending") act.status = null;
   queue.push(act);
   if (item.id !== null) put(shown(item, act));
@@ -198,14 +178,7 @@ function taken({ item, items = [], words: said, waiting }) {
 export function attribute(patch) {
   const item = currentItem();
   if (!item) return false;
-  const attributes = "remark" in patch ? {} : patch;
-  if (item.status !== "pending") return save(item, "remark" in patch ? patch : { attributes: { ...item.attributes, ...patch } });
-  const before = draftOf(item.id) ?? {};
-  drafts.set(item.id, { ...before, ...("remark" in patch ? patch : {}), attributes: { ...before.attributes, ...attributes } });
-  keepDrafts();
-  emit("current-item");
-  say(`It is saved with your decision about ${item.id}.`);
-  return true;
+  return save(item, "remark" in patch ? patch : { attributes: { ...item.attributes, ...patch } });
 }
 
 // --- what others do

@@ -233,7 +233,7 @@ export async function merge() {
   const options = list.map(({ id, distance }) => ({ value: id, text: `${id}, ${distance < 1 ? "touches it" : `${Math.round(distance)} m away`}` }));
   choose(`Merge ${edit.item.id} with`, options, null, async (id) => {
     const { outline } = await wholeOf(id), merged = [...edit.merged, id];
-    await operate("merge", { outlines: [outline] }, () => `Merged with ${id}; Enter saves.`);
+    await operate("merge", { outlines: [closed(edit.outlines[0]), outline] }, () => `Merged with ${id}; Enter saves.`);
     edit.merged = merged;
   }, (id) => point(id));
 }

@@ -1,7 +1,7 @@
 // The panel of the current one: its facts, buttons, attributes and remark; and the head with the progress.
 import { state, on, $, element, words, hectares, currentItem, listOf, labelling } from "./state.js";
 import { glyph, statusStyle } from "./symbols.js";
-import { attribute, decide, undo, unsaved, reviewer, draftOf } from "./deciding.js";
+import { attribute, decide, undo, unsaved, reviewer } from "./deciding.js";
 import { connection } from "./server.js";
 import { step } from "./items.js";
 import { choose } from "./palette.js";
@@ -47,24 +47,23 @@ function facts() {
     item.area_m2 ? hectares(item.area_m2) : null,
     item.tile ? `tile ${item.tile}` : null,
   ].filter(Boolean).join(", ");
-  const said = [item.reason ? `removed: ${words(item.reason)}` : null, item.reviewer && item.status !== "pending" ? `by ${item.reviewer}` : null, item.in_inventory ? "in the inventory" : null, item.unsaved ? "not saved yet" : null, draftOf(item.id) ? "your words wait for your decision" : null].filter(Boolean).join(", ");
+  const said = [item.reason ? `removed: ${words(item.reason)}` : null, item.reviewer && item.status !== "pending" ? `by ${item.reviewer}` : null, item.in_inventory ? "in the inventory" : null, item.unsaved ? "not saved yet" : null].filter(Boolean).join(", ");
   $("facts").replaceChildren(line, ...(said ? [element("br"), said] : []));
   const others = (detail?.others ?? []).map((one) => (typeof one === "string" ? one : one.words));
   $("others").replaceChildren(...others.map((text) => element("li", {}, text)));
 }
 
 function attributes() {
-  const item = currentItem(), draft = item ? draftOf(item.id) : null, said = { ...item?.attributes, ...draft?.attributes };
-  const names = Object.keys(state.session?.vocabularies ?? {}).filter((name) => name !== "status");
+  const item = currentItem(), names = Object.keys(state.session?.vocabularies ?? {}).filter((name) => name !== "status");
   $("attributes").replaceChildren(...names.map((name, number) => {
-    const value = said[name], label = NAMES[name] ?? words(name), key = String(number + 1);
+    const value = item?.attributes?.[name], label = NAMES[name] ?? words(name), key = String(number + 1);
     const text = element("span", { className: value ? "" : "unset" }, value ? words(value) : "not said");
     return element("button", { className: "attribute", id: `attribute-${name}`, disabled: !item, title: `${label} (${key})`, "aria-haspopup": "listbox", onclick: () => chooseAttribute(number) },
       element("kbd", {}, key), element("span", {}, label), text);
   }));
   const remark = $("remark");
   remark.disabled = !item;
-  if (document.activeElement !== remark) remark.value = draft?.remark ?? item?.remark ?? "";
+  if (document.activeElement !== remark) remark.value = item?.remark ?? "";
 }
 
 /** Opens the words of the attribute with this number; a digit chooses. */
@@ -73,7 +72,7 @@ export function chooseAttribute(number) {
   const item = currentItem();
   if (!name || !item) return;
   const options = [...list.map((word) => ({ value: word, text: words(word) })), { value: null, text: "not said" }];
-  choose(`${NAMES[name] ?? words(name)} of ${item.id}`, options, draftOf(item.id)?.attributes?.[name] ?? item.attributes?.[name] ?? null, (value) => attribute({ [name]: value }));
+  choose(`${NAMES[name] ?? words(name)} of ${item.id}`, options, item.attributes?.[name] ?? null, (value) => attribute({ [name]: value }));
 }
 
 function head() {
@@ -97,7 +96,7 @@ $("saving").addEventListener("click", () => {
 
 function keepRemark() {
   const item = currentItem();
-  if (item && $("remark").value.trim() !== (draftOf(item.id)?.remark ?? item.remark ?? "")) attribute({ remark: $("remark").value.trim() });
+  if (item && $("remark").value.trim() !== (item.remark ?? "")) attribute({ remark: $("remark").value.trim() });
 }
 $("remark").addEventListener("change", keepRemark);
 $("reviewer").addEventListener("change", () => {
