@@ -55,7 +55,11 @@ def test_a_held_key_decides_once(person):
 
 def test_nothing_is_decided_before_it_is_on_the_screen(person):
     held = []
-    person.context.route("**/api/item/**", lambda route: held.append(route))
+
+    def hold(route) -> None:
+        held.append(route)
+
+    person.context.route("**/api/item/**", hold)
     person.tab.keyboard.press("End")  # the map: no such key
     person.tab.focus("#list")
     person.tab.keyboard.press("End")
