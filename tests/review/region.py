@@ -24,6 +24,9 @@ STEP = 60
 """Pixels from one landform to the next."""
 MARGIN = 60
 VERTICES = 143
+LARGEST = 1500
+"""Pixels after which the ground repeats."""
+OVERVIEWS = [2, 4, 8, 16, 32]
 EVIL = '<img src=x onerror="document.title=1">'
 CONFIG = """\
 region: demo
@@ -39,23 +42,24 @@ inventory:
 """
 
 
-def outline(number: int, across: int, vertices: int = VERTICES) -> shapely.Polygon:
+def outline(number: int, across: int, step: int = STEP, vertices: int = VERTICES) -> shapely.Polygon:
     """A lobe of some 300 m, in the plane's metres."""
-    x = LEFT + PIXEL * (MARGIN + STEP * (number % across))
-    y = TOP - PIXEL * (MARGIN + STEP * (number // across))
+    x = LEFT + PIXEL * (MARGIN + step * (number % across))
+    y = TOP - PIXEL * (MARGIN + step * (number // across))
     turn = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
     reach = 110 + 30 * np.sin(3 * turn + number) + 12 * np.cos(7 * turn + 2 * number)
     return shapely.Polygon(np.column_stack([x + reach * np.cos(turn), y + 1.4 * reach * np.sin(turn)]))
 
 
 def surface(width: int, height: int) -> np.ndarray:
-    """Ground with ridges of many sizes, 0 to 1, (height, width)."""
-    rows, columns = np.mgrid[:height, :width].astype("float32")
+    """Ground with ridges of many sizes, 0 to 1, (height, width); it repeats where it is large."""
+    rows, columns = np.mgrid[: min(height, LARGEST), : min(width, LARGEST)].astype("float32")
     waves = sum(
         np.sin(columns / k + np.sin(rows / (1.7 * k))) * np.cos(rows / (0.8 * k) + np.cos(columns / (2.3 * k))) * k
         for k in (5.0, 13.0, 37.0)
     )
-    return ((waves - waves.min()) / (waves.max() - waves.min())).astype("float32")
+    ground = ((waves - waves.min()) / (waves.max() - waves.min())).astype("float32")
+    return np.tile(ground, (-(-height // ground.shape[0]), -(-width // ground.shape[1])))[:height, :width]
 
 
 def write_raster(path: Path, bands: np.ndarray, **more: object) -> None:
@@ -66,21 +70,25 @@ def write_raster(path: Path, bands: np.ndarray, **more: object) -> None:
     place = from_origin(LEFT, TOP, PIXEL, PIXEL)
     with rasterio.open(path, "w", transform=place, tiled=True, compress="deflate", **profile, **more) as raster:
         raster.write(bands)
+    if max(width, height) > LARGEST:
+        with rasterio.open(path, "r+") as raster:
+            raster.build_overviews(OVERVIEWS)
 
 
-def make_region(folder: Path, count: int = 45, *, across: int = 9, removed: int = 3, config: str = CONFIG) -> Path:
+def make_region(
+    folder: Path, count: int = 45, *, across: int = 9, removed: int = 3, step: int = STEP, config: str = CONFIG
+) -> Path:
     """Write the region into ``folder``; return its configuration."""
-    width, height = 2 * MARGIN + STEP * across, 2 * MARGIN + STEP * -(-(count + removed) // across)
+    width, height = 2 * MARGIN + step * across, 2 * MARGIN + step * -(-(count + removed) // across)
     ground = surface(width, height)
-    tints = np.array([1.0, 0.93, 0.82, 1.1])[:3, None, None]
-    image = np.clip(25 + 190 * ground[None] * tints, 1, 255).astype("uint8")
+    image = np.stack([np.clip(25 + 190 * tint * ground, 1, 255).astype("uint8") for tint in (1.0, 0.93, 0.82)])
     write_raster(folder / "results/demo/imagery/T44SPC.tif", image)
     write_raster(folder / "scenes/first.tif", image)
-    write_raster(folder / "scenes/second.tif", np.clip(image[::-1].astype(int) + 20, 1, 255).astype("uint8"))
+    write_raster(folder / "scenes/second.tif", np.maximum(255 - image, 1))
     write_raster(folder / "dem.tif", (4000 + 900 * ground[None]).astype("float32"))
     probability = np.clip(254 * ground[None], 0, 254).astype("uint8")
     write_raster(folder / "results/demo/mapping/T44SPC_probability.tif", probability, nodata=255)
-    shapes = [outline(number, across) for number in range(count + removed)]
+    shapes = [outline(number, across, step) for number in range(count + removed)]
     outlines = gpd.GeoSeries(shapes, crs=UTM).to_crs(LONLAT)
     kept = {"detection": [f"d{n:05d}" for n in range(count)], "mean": [0.4 + 0.5 * n / count for n in range(count)]}
     left = {
