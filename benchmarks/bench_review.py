@@ -17,6 +17,15 @@ from benchmarks.figures import Figure, measures
 
 COUNT, ACROSS, STEP = 10_000, 100, 108
 STEPS = 100
+BARE = """\
+region: demo
+landform: rock glacier
+imagery:
+  tiles: {T44SPC: [scenes/first.tif]}
+labels:
+  positives: [{path: hand.gpkg, id_field: id}]
+  negatives: []
+"""
 LOOK_S = 0.4
 """Seconds for which a quick person looks before the next key."""
 FORTY = 40
@@ -40,7 +49,7 @@ def review(folder: Path) -> dict[str, Figure]:
     """Time a review of 10,000 detections, and forty decisions of it."""
     from tests.review.region import make_region, running
 
-    make_region(folder, COUNT, across=ACROSS, step=STEP, removed=0)
+    make_region(folder, COUNT, across=ACROSS, step=STEP, removed=0, bare=True, config=BARE)
     with running(folder) as server, browser() as chromium:
         first = first_picture(chromium, server.address)
         paced, hurried, forty = walk(chromium, server.address)

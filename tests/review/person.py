@@ -95,6 +95,7 @@ class Person:
     def picture(self) -> str:
         """The pixels of the map, as one text to compare."""
         self.look()
+        self.tab.wait_for_selector("html[data-whole]", timeout=SLOW_MS)
         return self.ask("document.querySelector('#canvas').toDataURL()")
 
     def check(self) -> None:

@@ -76,18 +76,24 @@ def write_raster(path: Path, bands: np.ndarray, **more: object) -> None:
 
 
 def make_region(
-    folder: Path, count: int = 45, *, across: int = 9, removed: int = 3, step: int = STEP, config: str = CONFIG
+    folder: Path,
+    count: int = 45,
+    *,
+    across: int = 9,
+    removed: int = 3,
+    step: int = STEP,
+    config: str = CONFIG,
+    bare: bool = False,
 ) -> Path:
-    """Write the region into ``folder``; return its configuration."""
+    """Write the region into ``folder``; return its configuration. ``bare``: with one image only, for large ones."""
     width, height = 2 * MARGIN + step * across, 2 * MARGIN + step * -(-(count + removed) // across)
     ground = surface(width, height)
     image = np.stack([np.clip(25 + 190 * tint * ground, 1, 255).astype("uint8") for tint in (1.0, 0.93, 0.82)])
+    (folder / "results/demo/mapping").mkdir(parents=True)
     write_raster(folder / "results/demo/imagery/T44SPC.tif", image)
-    write_raster(folder / "scenes/first.tif", image)
-    write_raster(folder / "scenes/second.tif", np.maximum(255 - image, 1))
-    write_raster(folder / "dem.tif", (4000 + 900 * ground[None]).astype("float32"))
-    probability = np.clip(254 * ground[None], 0, 254).astype("uint8")
-    write_raster(folder / "results/demo/mapping/T44SPC_probability.tif", probability, nodata=255)
+    write_raster(folder / "scenes/first.tif", image[:, :8, :8] if bare else image)
+    if not bare:
+        write_extras(folder, image, ground)
     shapes = [outline(number, across, step) for number in range(count + removed)]
     outlines = gpd.GeoSeries(shapes, crs=UTM).to_crs(LONLAT)
     kept = {"detection": [f"d{n:05d}" for n in range(count)], "mean": [0.4 + 0.5 * n / count for n in range(count)]}
@@ -107,6 +113,14 @@ def make_region(
     )
     (folder / "config.yaml").write_text(config)
     return folder / "config.yaml"
+
+
+def write_extras(folder: Path, image: np.ndarray, ground: np.ndarray) -> None:
+    """Write a second date, a DEM and the map of probabilities."""
+    write_raster(folder / "scenes/second.tif", np.maximum(255 - image, 1))
+    write_raster(folder / "dem.tif", (4000 + 900 * ground[None]).astype("float32"))
+    probability = np.clip(254 * ground[None], 0, 254).astype("uint8")
+    write_raster(folder / "results/demo/mapping/T44SPC_probability.tif", probability, nodata=255)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import sqlite3
 
@@ -308,8 +309,10 @@ def test_swipe_flicker_contrast_and_layers_change_the_picture(person):
     tab.focus("#divider")
     tab.keyboard.press("ArrowLeft")
     assert tab.get_attribute("#divider", "aria-valuenow") == "48"
+    person.press("y", "s")  # the panel of layers is open, and no letter chooses from its lists
+    assert tab.input_value("#picture") == "image"
     tab.focus("#canvas")
-    person.press("s", "h")
+    person.press("y", "h")
     tab.wait_for_timeout(200)
     assert person.picture() not in (plain, swiped), "outlines are hidden"
     person.press("h", "y")
@@ -427,3 +430,10 @@ def test_another_reviewer_is_seen_at_once(chromium, twelve, person):
         person.wait("document.querySelector('#row-5').textContent.includes('rejected')")
         ben.press("u")
         person.wait("document.querySelector('#row-5').textContent.includes('pending')")
+
+
+def test_the_documentation_has_the_keys_of_the_page(person, project, monkeypatch):
+    monkeypatch.syspath_prepend(str(project / "docs"))
+    pictures = importlib.import_module("review_pictures")
+    assert pictures.keys_table(person.tab) == (project / "docs/review_keys.md").read_text()
+    person.tab.keyboard.press("Escape")

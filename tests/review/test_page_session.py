@@ -109,6 +109,7 @@ def rescue_one(person: Person) -> str:
     return rescued
 
 
+@pytest.mark.slow
 def test_forty_decisions_a_drawing_a_split_a_rescue_and_a_killed_server(chromium, tmp_path):
     make_region(tmp_path, COUNT)
     power, split = Power(tmp_path), "d00042"
@@ -155,6 +156,7 @@ def test_undo_reaches_over_sessions(chromium, tmp_path):
         assert person.status == "pending"
 
 
+@pytest.mark.slow
 def test_two_browsers_on_two_hundred_detections(chromium, tmp_path):
     """Both decide at once; where they contradict each other without knowing, the place waits in the list of conflicts."""
     make_region(tmp_path, 200, across=15)

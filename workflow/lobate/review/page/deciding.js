@@ -203,7 +203,7 @@ async function refresh(id) {
     if (known?.version === short.version) return;
     forgetWhole(id);
     put({ ...known, ...short });
-    forgetOutlines("detections");
+    if (!known || String(known.bounds) !== String(short.bounds) || known.area_m2 !== short.area_m2) forgetOutlines("detections");
     if (state.current === id) { state.detail = item; emit("detail"); }
     sortOutlines();
     emit("current-item");

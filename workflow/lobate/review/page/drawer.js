@@ -11,7 +11,7 @@ export function openPanel(name, toggle = false) {
   open = name;
   render();
   emit(`panel-${name}`);
-  if (toggle && name !== "list") $(`panel-${name}`).querySelector("select, input, button")?.focus();
+  if (toggle && name !== "list") $(`panel-${name}`).focus(); // not its first list: the next key must not choose from it
   if (toggle && name === "list") $("list").focus();
 }
 
@@ -35,6 +35,7 @@ function render() {
   }
 }
 
+for (const name of PANELS) $(`panel-${name}`).tabIndex = -1;
 for (const name of PANELS) $(`tab-${name}`).addEventListener("click", () => openPanel(name, open === name));
 $("tabs").addEventListener("keydown", (event) => {
   const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key], at = PANELS.findIndex((name) => event.target.id === `tab-${name}`);

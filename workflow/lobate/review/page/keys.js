@@ -126,6 +126,11 @@ document.addEventListener("click", (event) => {
   if (event.detail && event.target.closest("button") && !document.querySelector("dialog[open]")) $("canvas").focus({ preventScroll: true });
 });
 
+// Whoever chose from a list with the pointer goes on with the keys of the map, which must not change the list.
+let pointed = null;
+document.addEventListener("pointerdown", (event) => { pointed = event.target.closest("select"); });
+document.addEventListener("change", (event) => { if (event.target === pointed) $("canvas").focus({ preventScroll: true }); });
+
 const shown = { " ": "Space", Delete: "Del", Escape: "Esc", Backspace: "⌫" };
 
 function table(title, keys) {

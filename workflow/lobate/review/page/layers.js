@@ -23,7 +23,7 @@ export const outlineLayers = () => all.filter((one) => one.kind === "outlines" &
 
 on("session", () => {
   const before = new Map(all.map((one) => [one.id, one]));
-  all = state.session.layers.map((one) => ({ opacity: 1, visible: !["uncertain", "candidates"].includes(one.id), over: false, low: one.contrast?.[0], high: one.contrast?.[1], ...before.get(one.id), ...one }));
+  all = state.session.layers.map((one) => ({ opacity: 1, visible: !["uncertain", "candidates", "removed"].includes(one.id), over: false, low: one.contrast?.[0], high: one.contrast?.[1], ...before.get(one.id), ...one }));
   base = all.find((one) => one.id === base?.id) ?? null;
   other = all.find((one) => one.id === other?.id) ?? null;
   all.filter((one) => one.kind === "picture" && !before.has(one.id)).forEach((one) => { one.opacity = OVER.has(one.group) ? 0.5 : 1; });

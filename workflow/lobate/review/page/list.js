@@ -5,8 +5,8 @@ import { glyph, STATUS } from "./symbols.js";
 import { address } from "./server.js";
 import { say } from "./speech.js";
 
-const list = $("list"), rows = $("rows"), LINE = 34, CELL = 104;
-let grid = false, pictured = 0;
+const list = $("list"), rows = $("rows"), LINE = matchMedia("(pointer: coarse)").matches ? 44 : 34, CELL = 104;
+let grid = false;
 
 const columns = () => (grid ? Math.max(1, Math.floor((list.clientWidth - 4) / CELL)) : 1);
 const height = () => (grid ? CELL : LINE);
@@ -34,13 +34,14 @@ function cell(i, across, tall) {
   const parts = grid ? [thumbnail(item), mark, name] : [mark, name, element("span", { className: "area" }, item.area_m2 ? hectares(item.area_m2) : ""), tail];
   const made = element("div", properties, ...parts);
   made.style.transform = grid ? `translate(${(i % across) * CELL}px, ${Math.floor(i / across) * tall}px)` : `translateY(${i * tall}px)`;
+  if (!grid) made.style.height = `${LINE}px`;
   if (item.unsaved) made.classList.add("unsaved");
   return made;
 }
 
 function thumbnail(item) {
   const source = address(`thumbnail/${encodeURIComponent(state.list)}/${encodeURIComponent(item.id)}.png`, { size: 96 * Math.ceil(window.devicePixelRatio || 1), v: item.version });
-  return element("img", { src: source, alt: "", loading: "lazy", decoding: "async", width: 96, height: 96, onload: null });
+  return element("img", { src: source, alt: "", loading: "lazy", decoding: "async", width: 96, height: 96 });
 }
 
 function reveal() {
@@ -106,4 +107,3 @@ on("items", () => {
 on("list", () => { $("which").value = state.list; list.scrollTop = 0; });
 on("current", reveal);
 on("current-item", render);
-export { pictured };

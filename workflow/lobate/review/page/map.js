@@ -46,6 +46,7 @@ function paint() {
   }
   for (const painter of painters) painter(pen);
   paintElements();
+  document.documentElement.toggleAttribute("data-whole", Boolean(whole && drawn));
   if (whole && drawn && !asked) settle(failure(all));
 }
 
@@ -71,8 +72,8 @@ export function trace(outline) {
 export function stroke({ colour, dash }, width) {
   pen.lineJoin = "round";
   pen.setLineDash([]);
-  pen.strokeStyle = "#000c";
-  pen.lineWidth = width + 2.4;
+  pen.strokeStyle = "#0009";
+  pen.lineWidth = width + 2;
   pen.stroke();
   pen.setLineDash(dash);
   pen.strokeStyle = colour;

@@ -7,6 +7,7 @@ import { statusStyle, layerStyle, stamp } from "./symbols.js";
 const SQUARE = 1024, KEPT = 48, STAMPED_PX = 26, CASED_PX = 12;
 const squares = new Map(); // layer/plane/level/x/y -> {outlines, paths}
 const last = new Map(); // layer -> keys of the squares that were last whole
+const changes = new Map(); // layer -> how often its outlines have changed
 
 const NEAR = -1; // the level of all views that magnify: there the outlines come almost as they are
 const size = (z) => SQUARE * state.plane.base * 2 ** Math.max(z, 0);
@@ -31,7 +32,7 @@ export function requestOutlines(layers, x = view.x, y = view.y) {
   let all = true;
   for (const layer of layers) {
     const needed = [...keys(layer, bounds, z)];
-    for (const [key, column, row] of needed) if (!squares.has(key)) load(layer, key, z, column, row);
+    for (const [key, column, row] of needed) if (isWanted(key, layer)) load(layer, key, z, column, row);
     const whole = needed.every(([key]) => squares.get(key)?.done);
     if (whole && x === view.x && y === view.y) last.set(layer, needed.map(([key]) => key));
     all &&= whole;
@@ -39,9 +40,17 @@ export function requestOutlines(layers, x = view.x, y = view.y) {
   return all;
 }
 
+const changed = (layer) => changes.get(layer) ?? 0;
+
+function isWanted(key, layer) {
+  const square = squares.get(key);
+  return !square || (square.age < changed(layer) && !square.renewed);
+}
+
+// What stood there stays on the screen until the new outlines have come.
 async function load(layer, key, z, x, y) {
-  const square = { done: false, outlines: [], paths: null, layer };
-  squares.set(key, square);
+  const before = squares.get(key), square = { done: false, outlines: [], paths: null, layer, age: changed(layer) };
+  before ? (before.renewed = true) : squares.set(key, square);
   const side = size(z);
   const query = { plane: state.plane.id, west: x * side, south: y * side, east: (x + 1) * side, north: (y + 1) * side, tolerance: tolerance(z) };
   try {
@@ -52,7 +61,7 @@ async function load(layer, key, z, x, y) {
     setTimeout(() => squares.delete(key), 2000);
   }
   square.done = true;
-  if (square.replaces) forgetSquares([square.replaces]);
+  squares.set(key, square);
   while (squares.size > KEPT * Math.max(1, last.size)) squares.delete(squares.keys().next().value);
   emit("outlines");
 }
@@ -67,13 +76,11 @@ function measure(outline) {
   outline.box = [west, south, east, north];
 }
 
-function forgetSquares(list) {
-  for (const key of list) squares.delete(key);
-}
-
-/** Forgets a layer's outlines (all layers without a name): they have changed on the server. */
+/** A layer's outlines (all layers without a name) have changed on the server: they are fetched anew. */
 export function forgetOutlines(layer = null) {
-  for (const [key, square] of [...squares]) if (layer === null || square.layer === layer) squares.delete(key);
+  const layers = layer === null ? new Set([...squares.values()].map((square) => square.layer)) : [layer];
+  for (const one of layers) changes.set(one, changed(one) + 1);
+  emit("outlines");
 }
 
 /** The states have changed: the lines are sorted anew, nothing is fetched. */
@@ -125,7 +132,7 @@ function line(pen, path, { colour, dash }) {
   const far = view.res > state.plane.base * 2;
   if (!far) {
     pen.setLineDash([]);
-    pen.strokeStyle = "#000a";
+    pen.strokeStyle = "#0008";
     pen.lineWidth = 3.2 * view.res;
     pen.stroke(path);
   }

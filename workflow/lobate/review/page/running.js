@@ -7,12 +7,18 @@ import { unsaved, reviewer } from "./deciding.js";
 let status = null, lines = [];
 const LINES = 12;
 
+let asking = false;
+
 async function load() {
+  if (asking) return;
+  asking = true;
   try {
     status = await get("api/status");
     render();
   } catch (error) {
     if (!(error instanceof Lost)) warn(`The status does not come: ${error.message}`);
+  } finally {
+    asking = false;
   }
 }
 

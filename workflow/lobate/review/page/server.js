@@ -67,4 +67,11 @@ export function listen() {
   };
 }
 
-const probe = () => get("api/status").catch(() => {});
+// Asks for next to nothing, to learn whether the server is there; never twice at a time.
+let probing = false;
+async function probe() {
+  if (probing) return;
+  probing = true;
+  await ask("page/state.js", { method: "HEAD", cache: "no-store" }).catch(() => {});
+  probing = false;
+}

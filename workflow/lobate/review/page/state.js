@@ -46,4 +46,4 @@ export function element(name, properties = {}, ...parts) {
 }
 
 export const words = (text) => String(text).replaceAll("_", " ");
-export const hectares = (area) => (area >= 1e6 ? `${(area / 1e6).toFixed(2)} km²` : area >= 1e4 ? `${(area / 1e6).toFixed(3)} km²` : `${Math.round(area)} m²`);
+export const hectares = (area) => (area >= 1e6 ? `${(area / 1e6).toFixed(2)} km²` : area >= 500 ? `${(area / 1e6).toFixed(3)} km²` : `${Math.round(area)} m²`);
