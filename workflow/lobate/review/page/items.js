@@ -19,6 +19,7 @@ export async function openList(id, keep = null) {
     state.list = id;
     state.items = new Map(items.map((one) => [one.id, one]));
     details.clear();
+    state.ready = true;
     emit("fetched");
     sort();
     emit("list");

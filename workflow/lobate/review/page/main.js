@@ -33,6 +33,7 @@ async function begin() {
   emit("session");
   draw();
   recall();
+  state.ready = labelling();
   if (labelling()) fit(state.plane.bounds, 0.95);
   else await openList(state.session.lists[0]?.id ?? "detections");
   listen();

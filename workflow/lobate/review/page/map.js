@@ -106,7 +106,7 @@ function settle(failed) {
   const item = currentItem();
   if (failed && failed !== told) emit("picture-failed", failed);
   told = failed;
-  if (item && state.detail?.id !== item.id) return;
+  if (!state.ready || (item && state.detail?.id !== item.id)) return;
   if (state.painted !== state.current || !document.documentElement.dataset.painted) {
     state.painted = state.current;
     document.documentElement.dataset.painted = state.current ?? "none";

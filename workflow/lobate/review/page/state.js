@@ -9,6 +9,7 @@ export const state = {
   shown: [], // those that pass the filters
   current: null, // id
   detail: null, // the whole outline and what others say, of the current one
+  ready: false, // the first list has come
   painted: null, // id of the one that stands wholly on the screen
   mode: "look", // look, edit, draw
   hidden: false, // outlines are hidden
