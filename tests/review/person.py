@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 WIDTH, HEIGHT = 1280, 720
-SLOW_MS = 20_000
+SLOW_MS = 60_000
 
 
 class Person:

@@ -131,7 +131,7 @@ function take(act, { item, items = [], conflict, waiting }) {
   emit("current-item");
   if (conflict) {
     emit("conflict");
-    warn(`${item.id}: ${conflict.words ?? "another reviewer has decided otherwise meanwhile"}. It is pending until one of you resolves it in the list of conflicts.`);
+    warn(conflict.words || `${item.id}: another reviewer has decided otherwise meanwhile. It waits in the list of conflicts.`);
   }
 }
 
