@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -166,3 +168,9 @@ def running(folder: Path, *options: str) -> Iterator[Server]:
         yield server
     finally:
         server.kill()
+
+
+def rows(server: Server) -> dict[str, str]:
+    """What the decisions file of a review says of each detection, by its id."""
+    with contextlib.closing(sqlite3.connect(server.folder / "resources/demo/decisions.gpkg")) as file:
+        return dict(file.execute("SELECT detection, status FROM review WHERE detection IS NOT NULL"))
