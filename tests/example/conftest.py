@@ -35,7 +35,15 @@ class World:
         return next(self.scenes[scene].glob(f"GRANULE/*/IMG_DATA/*/*_{band}_*.jp2"))
 
     def make(self, seed: int = 0) -> World:
-        names = ("positives.shp", "negatives.shp", "removed.csv", "dem.tif", "insar.gpkg", "truth.gpkg")
+        names = (
+            "positives.shp",
+            "negatives.shp",
+            "removed.csv",
+            "complete.gpkg",
+            "dem.tif",
+            "insar.gpkg",
+            "truth.gpkg",
+        )
         make_example(self.scenes, *(self.folder / name for name in names), example=EXAMPLE, seed=seed)
         return self
 

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from shapely.geometry import box
 
 from lobate.errors import UserError
 from lobate.example.landforms import ROCK_GLACIER
-from lobate.example.placement import GAP_PX, PlacementMap, place_landforms
+from lobate.example.placement import GAP_PX, PER_CIRQUE, PlacementMap, place_landforms
 from lobate.example.terrain import heights
+from lobate.labels.reservation import components
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,23 @@ def test_tongues_run_down(populated):
     for body in landforms:
         part, rows = placement.smooth[body.window], body.along
         assert part[body.mask & (rows < 8)].mean() > part[body.mask & (rows > body.length - 8)].mean()
+
+
+def test_patches_of_one_cirque_show_nothing_of_another():
+    """Where there is room: all bodies find a place by the rule."""
+    surface = heights((1100, 1300), np.random.default_rng(3))
+    placement = PlacementMap(surface, 40, np.random.default_rng(4), reach=30)
+    landforms, lookalikes = place_landforms(placement, 18, 6, seam=650)
+    grounds = [box(*body.outline.bounds).buffer(30, join_style="mitre") for body in landforms + lookalikes]
+    sizes = np.unique(components(np.array(grounds, dtype=object)), return_counts=True)[1]
+    assert sizes.max() == PER_CIRQUE
+    assert sum(len(cirque) for cirque in placement.cirques) == 24
+    beside = [
+        body
+        for body in landforms[12:]
+        if min(body.outline.distance(o.outline) for o in landforms if o is not body) < 60
+    ]
+    assert len(beside) >= 5, "the last third starts beside an earlier one"
 
 
 def test_a_full_world_says_so():

@@ -8,6 +8,7 @@ if REGION.example:
             positives=REGION.labels.positives[0].path,
             negatives=REGION.labels.negatives[0].path,
             removed=REGION.labels.removed,
+            complete=REGION.labels.complete,
             dem=REGION.inventory.dem,
             insar=REGION.inventory.others["insar"].path,
             truth=REGION.example.truth,

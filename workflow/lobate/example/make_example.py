@@ -17,6 +17,7 @@ def make_example(
     positives: Annotated[Path, Output(editable=True)],
     negatives: Annotated[Path, Output(editable=True)],
     removed: Annotated[Path, Output(editable=True)],
+    complete: Annotated[Path, Output(editable=True)],
     dem: Annotated[Path, Output(editable=True)],
     insar: Annotated[Path, Output(editable=True)],
     truth: Annotated[Path, Output(editable=True)],
@@ -28,13 +29,13 @@ def make_example(
 
     ``scenes`` are folders of two tiles, named as ESA names Level-2A products; the names give tile, date and baseline.
     ``positives`` and ``negatives`` are Shapefiles in EPSG:4326 with a field ``id``; ``removed`` is a CSV of ids and
-    reasons. ``dem`` is an elevation model of 1 arc second, ``insar`` an inventory of a part of the landforms, and
+    reasons, ``complete`` the ground that people mapped completely. ``dem`` is an elevation model of 1 arc second, ``insar`` an inventory of a part of the landforms, and
     ``truth`` holds all of them. Raises UserError for other names, and for a world with no room for its landforms.
     """
     from lobate.example.dem import write_dem
     from lobate.example.product import ProductName, make_layout, write_product
     from lobate.example.scenario import generate, rng_for
-    from lobate.example.vectors import write_insar, write_removed, write_shapefile, write_truth
+    from lobate.example.vectors import write_complete, write_insar, write_removed, write_shapefile, write_truth
 
     products = [ProductName.parse(scene) for scene in scenes]
     scenario = generate(make_layout(products, example), example, seed)
@@ -49,6 +50,7 @@ def make_example(
     write_shapefile(positives, scenario.positives)
     write_shapefile(negatives, scenario.negatives)
     write_removed(removed, scenario.removed)
+    write_complete(complete, scenario.complete)
     write_dem(dem, scenario.surface, scenario.layout, rng_for(seed, "dem"))
     write_insar(insar, scenario.insar)
     write_truth(truth, scenario.truth)

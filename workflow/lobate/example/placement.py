@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import ndimage
+from shapely.geometry import Polygon, box
 
 from lobate.errors import UserError
 from lobate.example.landforms import (
@@ -22,9 +23,14 @@ from lobate.example.landforms import (
 )
 from lobate.example.terrain import slope
 
-MAX_ATTEMPTS = 3000
+CIRQUE_ATTEMPTS, MAX_ATTEMPTS = 300, 3000
+"""Attempts to place a body by the rule of the cirques, and then anywhere."""
 GAP_PX = 6
 """Pixels between two bodies."""
+PER_CIRQUE = 2
+"""Bodies in a cirque, where the world has room for that."""
+BESIDE_SHARE, BESIDE_PX = 0.35, 30
+"""Share of the rock glaciers that start beside an earlier one, and how far at most, in pixels."""
 LOOKALIKES = [DEBRIS_GLACIER, SOLIFLUCTION, SOLIFLUCTION, DEBRIS_GLACIER, SOLIFLUCTION, LAKE, VILLAGE]
 """Kinds of look-alikes, in the order in which they are placed; the list starts again at its end."""
 
@@ -33,16 +39,20 @@ LOOKALIKES = [DEBRIS_GLACIER, SOLIFLUCTION, SOLIFLUCTION, DEBRIS_GLACIER, SOLIFL
 class PlacementMap:
     """A terrain and the pixels that bodies occupy; ``border`` pixels along the world's edge stay free.
 
-    All arrays are (height, width): heights smoothed, their gradient, and their rank from 0 (lowest) to 1.
+    Bodies lie in cirques of up to ``PER_CIRQUE``. Boxes ``reach`` pixels round the bodies of different cirques do not touch:
+    patches of one cirque show nothing of another. All arrays are (height, width): heights smoothed, their gradient, and
+    their rank from 0 (lowest) to 1.
     """
 
     surface: np.ndarray
     border: int
     rng: np.random.Generator
+    reach: int = 0
     occupied: np.ndarray = field(init=False)
     smooth: np.ndarray = field(init=False)
     steepness: np.ndarray = field(init=False)
     elevation_rank: np.ndarray = field(init=False)
+    cirques: list[list[Polygon]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.smooth = ndimage.gaussian_filter(self.surface, 7)
@@ -52,14 +62,22 @@ class PlacementMap:
         self.occupied = np.ones(self.surface.shape, dtype=bool)
         self.occupied[self.border : -self.border, self.border : -self.border] = False
 
-    def place(self, kind: str, make: Callable[[tuple[int, int]], Body | None], allowed: np.ndarray) -> Body:
+    def place(
+        self,
+        kind: str,
+        make: Callable[[tuple[int, int]], Body | None],
+        allowed: np.ndarray,
+        near: Sequence[Body] = (),
+    ) -> Body:
         """Return a body that ``make`` gives from a random pixel of ``allowed``, away from all other bodies.
 
-        Raises UserError when the world has no room for the body.
+        It lies in a cirque, and starts beside one of the bodies ``near``, where the world has room for that. Raises
+        UserError when the world has no room at all.
         """
-        for start in self._random_starts(allowed):
+        beside = allowed & self._beside(near) if near else allowed
+        for number, start in enumerate(self._random_starts((beside, CIRQUE_ATTEMPTS), (allowed, MAX_ATTEMPTS))):
             body = make(start)
-            if body is not None and self._reserve(body):
+            if body is not None and self._reserve(body, anywhere=number >= CIRQUE_ATTEMPTS):
                 return body
         raise UserError(
             f"The synthetic world has no room for another {kind}. Raise example.side, or lower example.landforms or "
@@ -77,25 +95,50 @@ class PlacementMap:
         )
         return fall / max(np.hypot(*fall), 1e-6)
 
+    def _beside(self, bodies: Sequence[Body]) -> np.ndarray:
+        """Return the pixels (height, width) round the windows of bodies."""
+        beside = np.zeros(self.surface.shape, dtype=bool)
+        for body in bodies:
+            rows, cols = (slice(max(0, side.start - BESIDE_PX), side.stop + BESIDE_PX) for side in body.window)
+            beside[rows, cols] = True
+        return beside
+
     def is_blocked(self, line: np.ndarray) -> bool:
         """Return whether a flow line crosses occupied pixels: a quick test before the body is shaped."""
         return bool(self.occupied[tuple(np.round(line).astype(int).T)].any())
 
-    def _random_starts(self, allowed: np.ndarray) -> Iterator[tuple[int, int]]:
-        rows, cols = np.nonzero(allowed & ~self.occupied)
-        for pick in self.rng.integers(rows.size, size=MAX_ATTEMPTS) if rows.size else ():
-            yield int(rows[pick]), int(cols[pick])
+    def _random_starts(self, *choices: tuple[np.ndarray, int]) -> Iterator[tuple[int, int]]:
+        """Yield as many free pixels of each choice as it says, none of a choice without any."""
+        for allowed, count in choices:
+            rows, cols = np.nonzero(allowed & ~self.occupied)
+            for pick in self.rng.integers(rows.size, size=count) if rows.size else ():
+                yield int(rows[pick]), int(cols[pick])
 
-    def _reserve(self, body: Body) -> bool:
-        """Occupy a body's pixels and the gap round it; return False where it does not fit."""
+    def _reserve(self, body: Body, *, anywhere: bool) -> bool:
+        """Occupy a body's pixels and the gap round it; return False where it does not fit.
+
+        Where it lies ``anywhere``, it may join cirques or be one too many.
+        """
         near = body.edge_distance > -GAP_PX
         height, width = self.surface.shape
         rows, cols = body.window
         if rows.start < 0 or cols.start < 0 or rows.stop > height or cols.stop > width:
             return False
-        if self.occupied[body.window][near].any():
+        if self.occupied[body.window][near].any() or not (self._join_cirque(body) or anywhere):
             return False
         self.occupied[body.window] |= near
+        return True
+
+    def _join_cirque(self, body: Body) -> bool:
+        """Add a body to its cirque, or found one; return False where cirques would touch or be too full."""
+        ground = box(*body.outline.bounds).buffer(self.reach, join_style="mitre")
+        touched = [cirque for cirque in self.cirques if any(ground.intersects(other) for other in cirque)]
+        if not touched:
+            self.cirques.append([ground])
+        elif len(touched) == 1 and len(touched[0]) < PER_CIRQUE:
+            touched[0].append(ground)
+        else:
+            return False
         return True
 
 
@@ -154,7 +197,10 @@ def place_landforms(
     kinds = sorted(_lookalike_kinds(lookalikes))
     bodies = [_place_lookalike(placement, kind) for kind in kinds if kind == DEBRIS_GLACIER]
     while len(rock_glaciers) < landforms:
-        rock_glaciers.append(placement.place(ROCK_GLACIER, lambda start: rock_glacier(placement, start), suitable))
+        near = rock_glaciers if len(rock_glaciers) >= (1 - BESIDE_SHARE) * landforms else []
+        rock_glaciers.append(
+            placement.place(ROCK_GLACIER, lambda start: rock_glacier(placement, start), suitable, near)
+        )
     bodies += [_place_lookalike(placement, kind) for kind in kinds if kind != DEBRIS_GLACIER]
     return rock_glaciers, bodies
 

@@ -1,7 +1,8 @@
 """The scenario of the synthetic world: its landforms, and the files that hold each of them.
 
-Outlines by hand cover the west only, so the easternmost landforms are hidden. The InSAR-like inventory holds a part of the
-known and of the hidden landforms. One landform lies under a cloud on the first date and outside the swath on the second; one
+People mapped the west completely, the middle in part, and the east not at all. So half of the hidden landforms are the
+easternmost, and half lie in the middle, beside known ones. The InSAR-like inventory holds a part of the known and of the
+hidden landforms. One landform lies under a cloud on the first date and outside the swath on the second; one
 is too small for 10 m pixels. Both stand in the list of removed ids.
 """
 
@@ -14,19 +15,24 @@ from zlib import crc32
 
 import geopandas as gpd
 import numpy as np
+import shapely
 
 from lobate.example.landforms import Body, add_relief
 from lobate.example.placement import PlacementMap, place_landforms
 from lobate.example.product import WorldLayout
 from lobate.example.surface import LandCover, Sky, cloud_over, land_cover, render_scene, swath_east_of
 from lobate.example.terrain import heights
-from lobate.example.vectors import digitized_outlines, insar_inventory, truth_table
+from lobate.example.vectors import digitized_outlines, ground_until, insar_inventory, truth_table
 from lobate.settings.example import Example
 
 SEAM, SMALL = 0, 1
 """Numbers of two special landforms: the one across the seam, and the one that is too small to map."""
+COMPLETE_SHARE = 0.45
+"""Share of the world's columns, from the west on, that people mapped completely."""
 INSAR_SHARE_KNOWN, INSAR_SHARE_HIDDEN = 0.75, 0.5
 """Shares of the landforms drawn by hand, and of the hidden ones, in the InSAR-like inventory."""
+REACH = 0.04
+"""Share of a tile's side that patches reach beyond a body, at least."""
 EDGE_PX = 12
 """Pixels along the world's edge on which no body lies."""
 
@@ -40,7 +46,7 @@ def rng_for(seed: int, topic: str) -> np.random.Generator:
 class Scenario:
     """The synthetic world: heights, land cover and bodies; ``hidden``, ``in_insar`` and ``unseen`` number the landforms.
 
-    ``unseen`` is the landform that no date shows.
+    ``unseen`` is the landform that no date shows. No outline by hand lies east of ``mapped_until``, a column.
     """
 
     layout: WorldLayout
@@ -50,6 +56,7 @@ class Scenario:
     landforms: list[Body]
     lookalikes: list[Body]
     hidden: set[int]
+    mapped_until: float
     in_insar: set[int]
     unseen: int
 
@@ -67,10 +74,14 @@ class Scenario:
 
     @cached_property
     def negatives(self) -> gpd.GeoDataFrame:
-        """The look-alikes drawn by hand: those west of the first hidden landform."""
-        limit = min((_centre_column(self.landforms[number]) for number in self.hidden), default=np.inf)
-        known = [body for body in self.lookalikes if _centre_column(body) < limit]
+        """The look-alikes drawn by hand: those in the west and in the middle."""
+        known = [body for body in self.lookalikes if _centre_column(body) < self.mapped_until]
         return digitized_outlines(known, [f"neg{number + 1:03d}" for number in range(len(known))], self.layout)
+
+    @cached_property
+    def complete(self) -> gpd.GeoDataFrame:
+        """The ground that people mapped completely: the west."""
+        return ground_until(self.layout, complete_until(self.layout))
 
     @cached_property
     def insar(self) -> gpd.GeoDataFrame:
@@ -103,10 +114,11 @@ class Scenario:
 def generate(layout: WorldLayout, example: Example, seed: int) -> Scenario:
     """Return the scenario of a world; UserError when it has no room for all its bodies."""
     bare = heights(layout.world.shape, rng_for(seed, "terrain"))
-    placement = PlacementMap(bare, layout.margin + EDGE_PX, rng_for(seed, "places"))
+    placement = PlacementMap(bare, layout.margin + EDGE_PX, rng_for(seed, "places"), round(REACH * example.side))
     landforms, lookalikes = place_landforms(placement, example.landforms, example.lookalikes, layout.seam)
     surface = add_relief(bare, landforms + lookalikes)
-    hidden = _choose_hidden(landforms, example.hidden)
+    eastern, among = _choose_hidden(landforms, example.hidden, complete_until(layout))
+    hidden = eastern | among
     known = [number for number in range(len(landforms)) if number not in hidden]
     return Scenario(
         layout=layout,
@@ -116,17 +128,47 @@ def generate(layout: WorldLayout, example: Example, seed: int) -> Scenario:
         landforms=landforms,
         lookalikes=lookalikes,
         hidden=hidden,
+        mapped_until=min((_centre_column(landforms[number]) for number in eastern), default=np.inf),
         in_insar=_random_share(known, INSAR_SHARE_KNOWN, seed)
         | _random_share(sorted(hidden), INSAR_SHARE_HIDDEN, seed),
         unseen=min(_ordinary(known), key=lambda number: _centre_column(landforms[number])),
     )
 
 
-def _choose_hidden(landforms: list[Body], share: float) -> set[int]:
-    """Return the easternmost landforms without the special ones; at least two stay known."""
-    eastward = sorted(_ordinary(range(len(landforms))), key=lambda number: _centre_column(landforms[number]))
-    count = min(round(share * len(landforms)), max(len(eastward) - 2, 0))
-    return set(eastward[len(eastward) - count :])
+def complete_until(layout: WorldLayout) -> int:
+    """Return the column where the ground ends that people mapped completely."""
+    return round(COMPLETE_SHARE * layout.world.width)
+
+
+def _choose_hidden(landforms: list[Body], share: float, complete: int) -> tuple[set[int], set[int]]:
+    """Return the landforms without outlines by hand: the easternmost, and as many among known ones.
+
+    The latter lie east of the column ``complete``, each as near to a known one as possible. Special landforms are known, and
+    at least two others.
+    """
+    ordinary = _ordinary(range(len(landforms)))
+    count = min(round(share * len(landforms)), max(len(ordinary) - 2, 0))
+    eastward = sorted(ordinary, key=lambda number: _centre_column(landforms[number]))
+    eastern = set(eastward[len(eastward) - (count + 1) // 2 :]) if count else set()
+    among: set[int] = set()
+    while len(among) < count // 2:
+        known = [number for number in range(len(landforms)) if number not in eastern | among]
+        nearest = _distances_to_nearest([landforms[number] for number in known])
+        middle = [
+            index for index, number in enumerate(known) if number in ordinary and landforms[number].col > complete
+        ]
+        if not middle:
+            break
+        among.add(known[min(middle, key=lambda index: nearest[index])])
+    return eastern, among
+
+
+def _distances_to_nearest(bodies: list[Body]) -> np.ndarray:
+    """Return each body's distance in pixels to the nearest other one."""
+    outlines = np.array([body.outline for body in bodies], dtype=object)
+    distances = shapely.distance(outlines[:, None], outlines[None])
+    np.fill_diagonal(distances, np.inf)
+    return distances.min(axis=1)
 
 
 def _ordinary(numbers: Iterable[int]) -> list[int]:

@@ -8,7 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pyogrio
 from shapely import affinity
-from shapely.geometry import Polygon
+from shapely.geometry import Polygon, box
 
 from lobate.example.landforms import Body
 from lobate.example.product import WorldLayout
@@ -47,6 +47,15 @@ def digitized_outlines(bodies: list[Body], ids: list[str], layout: WorldLayout) 
     return gpd.GeoDataFrame(fields, geometry=geometry, crs=layout.world.crs).to_crs(LONLAT)
 
 
+def ground_until(layout: WorldLayout, column: int) -> gpd.GeoDataFrame:
+    """Return the ground of the tiles west of a column of the world, in EPSG:4326."""
+    bounds = np.array([grid.bounds for grid in layout.tiles.values()])
+    (west, south), (_, north) = bounds[:, :2].min(axis=0), bounds[:, 2:].max(axis=0)
+    east, _ = layout.world.transform @ (column, 0)
+    fields = {"id": ["complete"], "synthetic": "yes"}
+    return gpd.GeoDataFrame(fields, geometry=[box(west, south, east, north)], crs=layout.world.crs).to_crs(LONLAT)
+
+
 def insar_inventory(truth: gpd.GeoDataFrame, rng: np.random.Generator) -> gpd.GeoDataFrame:
     """Return the landforms of the InSAR-like inventory in EPSG:4326: outlines shifted and rounded, with a velocity.
 
@@ -76,6 +85,11 @@ def write_shapefile(path: Path, table: gpd.GeoDataFrame) -> None:
 def write_truth(path: Path, truth: gpd.GeoDataFrame) -> None:
     """Write all landforms as a GeoPackage in EPSG:4326, layer ``truth``."""
     write_layers(path, {"truth": truth.to_crs(LONLAT)})
+
+
+def write_complete(path: Path, ground: gpd.GeoDataFrame) -> None:
+    """Write the completely mapped ground as a GeoPackage, layer ``complete``."""
+    write_layers(path, {"complete": ground})
 
 
 def write_insar(path: Path, table: gpd.GeoDataFrame) -> None:
