@@ -102,7 +102,7 @@ def write_config(clone: Path, seed: int, mode: str, decisions: str | None = None
     """Write the example's configuration for one mode, with two rounds that no target ends."""
     config = yaml.safe_load((PROJECT / "config/config.yaml").read_text().replace("results/demo", f"results/{mode}"))
     config |= {"region": mode, "seed": seed}
-    mining = {"at_most": 0} if mode == NONE else {"from": mode}
+    mining = config["training"].get("mining", {}) | ({"at_most": 0} if mode == NONE else {"from": mode})
     config["training"] |= {"target_iou": 1.0, "max_rounds": 2, "mining": mining}
     if decisions:
         config["inventory"]["decisions"] = decisions

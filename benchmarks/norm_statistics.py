@@ -21,7 +21,7 @@ from lobate.training.loop import TrainConfig, count_pixels, seed_of, train_step
 from lobate.training.norm_statistics import fresh_statistics
 from lobate.training.schedule import build_optimizer, learning_rate, to_training_mode
 
-NETWORK = Network(backbone="mobilenetv2_100", weights="none", aspp_channels=64, low_level_channels=32)
+NETWORK = Network(backbone="mobilenetv2_050", weights="none", aspp_channels=64, low_level_channels=32)
 SCHEDULE = Schedule(
     iterations=300,
     crop=128,
