@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from lobate.io.drawn import decisions_path
 from lobate.review.decisions_file import Decision, DecisionsFile
+from lobate.review.desk import Desk
 from lobate.review.items import DETECTIONS, read_lists
 from lobate.review.status import read_jobs, read_status
-from lobate.review.waiting import count_waiting, decisions_path
+from lobate.review.waiting import count_waiting
 from lobate.settings.load import load
 
 from .client import COUNT, REMOVED
@@ -97,30 +100,34 @@ class TestJobs:
 
 class TestWaiting:
     def test_decided_ones_wait_no_more_and_are_new_until_a_run(self, region):
-        assert count_waiting(region, decisions_path(region)).waiting == COUNT
+        assert count_waiting(region, Path(decisions_path(region.region))).waiting == COUNT
         item = read_lists(region)[DETECTIONS][0]
-        kept = DecisionsFile(decisions_path(region))
+        kept = DecisionsFile(Path(decisions_path(region.region)))
         kept.decide("Ada", Decision(item.id, "accepted", item.shape, item.shape))
-        found = count_waiting(region, decisions_path(region))
+        found = count_waiting(region, Path(decisions_path(region.region)))
         assert (found.detections, found.waiting, found.conflicts, found.new) == (COUNT, COUNT - 1, 0, 1)
         kept.decide("Ben", Decision(item.id, "rejected", item.shape, item.shape), base=0)
-        assert count_waiting(region, decisions_path(region)).conflicts == 1
+        assert count_waiting(region, Path(decisions_path(region.region))).conflicts == 1
 
     def test_numbers_of_detections_do_not_count_but_places_do(self, region):
         """As after a new training: the same outlines under other names."""
         first, second, *_ = read_lists(region)[DETECTIONS]
-        DecisionsFile(decisions_path(region)).decide("Ada", Decision("d77777", "accepted", first.shape, first.shape))
-        DecisionsFile(decisions_path(region)).decide("Ada", Decision(first.id, "rejected", second.shape, second.shape))
-        assert count_waiting(region, decisions_path(region)).waiting == COUNT - 2
+        DecisionsFile(Path(decisions_path(region.region))).decide(
+            "Ada", Decision("d77777", "accepted", first.shape, first.shape)
+        )
+        DecisionsFile(Path(decisions_path(region.region))).decide(
+            "Ada", Decision(first.id, "rejected", second.shape, second.shape)
+        )
+        assert count_waiting(region, Path(decisions_path(region.region))).waiting == COUNT - 2
 
     def test_before_a_map_there_is_nothing_to_wait(self, region, tmp_path):
         (tmp_path / "results/demo/mapping/detections.gpkg").unlink()
-        assert count_waiting(region, decisions_path(region)) is None
+        assert count_waiting(region, Path(decisions_path(region.region))) is None
 
 
 class TestNext:
     def said(self, region) -> str:
-        return read_status(region, "config.yaml", decisions_path(region)).next
+        return read_status(region, "config.yaml", Path(decisions_path(region.region))).next
 
     def test_the_person_is_told_what_to_do_at_each_point(self, region, tmp_path):
         assert self.said(region) == f"{COUNT} detections wait for you: lobate review config.yaml"
@@ -131,9 +138,9 @@ class TestNext:
         write_log(tmp_path, HEAD + FIRST + END, locked=False)
         items = read_lists(region)[DETECTIONS]
         statements = [Decision(item.id, "accepted", item.shape, item.shape) for item in items]
-        DecisionsFile(decisions_path(region)).decide("Ada", statements[1:])
+        DecisionsFile(Path(decisions_path(region.region))).decide("Ada", statements[1:])
         assert self.said(region) == "1 detection waits for you: lobate review config.yaml"
-        DecisionsFile(decisions_path(region)).decide("Ada", statements[0])
+        DecisionsFile(Path(decisions_path(region.region))).decide("Ada", statements[0])
         assert self.said(region).startswith(f"{COUNT} decisions of yours are not in the inventory yet: snakemake")
         (tmp_path / "results/demo/mapping/detections.gpkg").unlink()
         assert self.said(region) == "run snakemake --configfile config.yaml"
@@ -160,3 +167,14 @@ def test_the_command_prints_it_for_people_and_for_programs(region, tmp_path):
     assert facts["rounds"][0]["curve"] == [[3, 0.3], [6, 0.41]]
     assert facts["review"]["waiting"] == COUNT
     assert not decisions_path(load(["config.yaml"])).exists(), "looking writes nothing"
+
+
+def test_a_file_that_the_workflow_does_not_read_is_told(region, tmp_path):
+    def notes(decisions: str) -> str:
+        return " ".join(Desk(region, Path(decisions), lambda names, by: None).notes)
+
+    assert "name mine.gpkg in inventory.decisions" in notes("mine.gpkg")
+    config = tmp_path / "config.yaml"
+    config.write_text(config.read_text() + "inventory: {decisions: [mine.gpkg]}\n")
+    named = load(["config.yaml"])
+    assert not Desk(named, Path("mine.gpkg"), lambda names, by: None).notes

@@ -57,9 +57,10 @@ def review(
 
 def waits_for_you(region: Region, config: Sequence[Path]) -> str:
     """Return the line that says how many detections wait for a person, and how to open them; empty where none waits."""
-    from lobate.review.waiting import count_waiting, decisions_path
+    from lobate.io.drawn import decisions_path
+    from lobate.review.waiting import count_waiting
 
-    waiting = count_waiting(region, decisions_path(region))
+    waiting = count_waiting(region, Path(decisions_path(region.region)))
     line = waiting.waits_for_you(f"lobate review {' '.join(map(str, config))}") if waiting else ""
     return f"{line}\n" if line else ""
 
@@ -78,12 +79,12 @@ def status(
     decisions
         File of decisions; resources/REGION/decisions.gpkg when not given.
     """
+    from lobate.io.drawn import decisions_path
     from lobate.io.jsonfile import json_text
     from lobate.review.status import read_status
-    from lobate.review.waiting import decisions_path
     from lobate.settings.load import load
 
     region = load(config)
-    found = read_status(region, " ".join(map(str, config)), decisions or decisions_path(region))
+    found = read_status(region, " ".join(map(str, config)), decisions or Path(decisions_path(region.region)))
     sys.stdout.write(json_text(found.facts(), sort_keys=False) if as_json else found.text())
     return 0

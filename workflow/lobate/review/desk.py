@@ -35,7 +35,7 @@ from lobate.review.region_outlines import read_context
 from lobate.review.region_pictures import RegionPictures, read_pictures
 from lobate.review.statements import Said, statements_of
 from lobate.review.statements import Statement as Decision
-from lobate.review.waiting import lay, lay_other_files
+from lobate.review.waiting import is_read_by_workflow, lay, lay_other_files
 from lobate.settings import Region
 
 CONFLICTS = "conflicts"
@@ -82,6 +82,10 @@ class Desk:
         notes += [
             f"The decisions of {path} are shown too; what you decide here goes to {self.kept.path}." for path in others
         ]
+        if not is_read_by_workflow(self.region, self.kept.path):
+            notes.append(
+                f"The workflow does not read what you decide here: name {self.kept.path} in inventory.decisions of the configuration."
+            )
         for items in found.values():
             place(items, pictures.planes, footprints)
         context = read_context(self.region, notes)

@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from lobate.errors import UserError
+from lobate.io.drawn import decisions_path
 from lobate.review.app import Review
 from lobate.review.desk import Desk
 from lobate.review.drawn_file import DRAWN
@@ -22,7 +23,6 @@ from lobate.review.events import Events
 from lobate.review.gate import Gate, normal_prefix
 from lobate.review.labels_desk import LabelsDesk
 from lobate.review.memory import share_pools
-from lobate.review.waiting import decisions_path
 from lobate.settings import Region
 
 LOOPBACK = "127.0.0.1"
@@ -58,9 +58,9 @@ def serve(
     def changed(names: list[str], by: str) -> None:
         events.publish({"version": desk.version(), "changed": names, "by": by, "waiting": desk.waiting()})
 
-    decisions = options.decisions or decisions_path(region)
+    decisions = options.decisions or Path(decisions_path(region.region))
     desk = Desk(region, decisions, changed)
-    labels = LabelsDesk(decisions_path(region).with_name(DRAWN), changed)
+    labels = LabelsDesk(Path(decisions_path(region.region)).with_name(DRAWN), changed)
     token = secrets.token_urlsafe(24)
     review = Review(desk, labels, events, config, options.reviewer)
     if options.run:

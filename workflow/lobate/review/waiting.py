@@ -12,7 +12,7 @@ import pandas as pd
 from lobate.inventory.decisions import read_decisions
 from lobate.inventory.detections import ATTRIBUTES
 from lobate.io.vector import read_polygons
-from lobate.review.decisions_file import DECISIONS, DecisionsFile, KeptDecision
+from lobate.review.decisions_file import DecisionsFile, KeptDecision
 from lobate.review.items import DETECTIONS, Item, read_lists
 from lobate.review.matching import Told, match
 from lobate.settings import Region
@@ -54,9 +54,15 @@ def count_waiting(region: Region, decisions: Path) -> Waiting | None:
     return Waiting(len(items), waiting, sum(bool(row.statements) for row in rows), _count_new(region, items))
 
 
-def decisions_path(region: Region) -> Path:
-    """Return the file in which a region's decisions are kept."""
-    return Path("resources", region.region, DECISIONS)
+def named_decisions(region: Region) -> list[Path]:
+    """Return the files of decisions that the configuration names."""
+    named = region.inventory.decisions or []
+    return [Path(path) for path in ([named] if isinstance(named, str) else named)]
+
+
+def is_read_by_workflow(region: Region, decisions: Path) -> bool:
+    """Whether the configuration names a file of decisions, so that the workflow reads it."""
+    return any(path.resolve() == decisions.resolve() for path in named_decisions(region))
 
 
 def detections_path(region: Region) -> Path:
@@ -79,9 +85,7 @@ def lay_other_files(region: Region, decisions: Path, items: Sequence[Item]) -> l
 
     They are shown as decided, and are not changed: each reviewer may have a file of their own.
     """
-    named = region.inventory.decisions or []
-    files = [Path(path) for path in ([named] if isinstance(named, str) else named)]
-    others = [path for path in files if path.exists() and path.resolve() != decisions.resolve()]
+    others = [path for path in named_decisions(region) if path.exists() and path.resolve() != decisions.resolve()]
     for path in others:
         rows = read_decisions(path)
         rows = rows[rows["status"] != "pending"].reset_index(drop=True)
