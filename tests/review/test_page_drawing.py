@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .person import Person
-from .region import rows
+from .person import Person, sitting
+from .region import make_region, rows, running
 
 pytestmark = pytest.mark.xdist_group("review-page")
 
@@ -94,3 +94,20 @@ def test_two_merge_into_one_and_one_undo_takes_both_back(person, twelve):
     assert (rows(twelve)["d00000"], rows(twelve)[other]) == ("edited", "rejected")
     person.press("u")
     person.wait("document.querySelector('#progress-text').textContent.startsWith('0 of')")
+
+
+def test_without_detections_labels_are_drawn_and_undone(chromium, tmp_path):
+    make_region(tmp_path, 2)
+    (tmp_path / "results/demo/mapping/detections.gpkg").unlink()
+    with running(tmp_path) as server, sitting(chromium, server.address) as person:
+        tab = person.tab
+        for key, counted in {"n": "Landform (1)", "o": "Not one (1)", "m": "All mapped (1)"}.items():
+            person.press(key, " ")
+            for arrow in ("ArrowRight", "ArrowDown"):
+                tab.keyboard.press(f"Shift+{arrow}")
+                tab.keyboard.press(" ")
+            tab.keyboard.press("Enter")
+            person.wait(f"document.querySelector('#labelling').textContent.includes({counted!r})")
+        person.press("u")
+        person.wait("document.querySelector('#labelling').textContent.includes('All mapped (0)')")
+    assert (tmp_path / "resources/demo/drawn.gpkg").exists()

@@ -1,5 +1,5 @@
 // Deciding: each decision goes to the server at once, in order; what is not saved yet is shown, kept and sent again.
-import { state, emit, on, $, currentItem } from "./state.js";
+import { state, emit, on, $, currentItem, labelling } from "./state.js";
 import { get, post, Lost, Refused, connection } from "./server.js";
 import { go, put, nextPending, forgetWhole, openList } from "./items.js";
 import { say, warn } from "./speech.js";
@@ -164,6 +164,7 @@ export async function undo() {
 
 function taken({ item, items = [], words: said, waiting }) {
   if (waiting !== undefined) state.waiting = waiting;
+  if (labelling()) return say(said || "Undone.");
   forgetOutlines("detections");
   const here = [item, ...items].filter((one) => one && (state.items.has(one.id) || one.plane));
   here.forEach((one) => { forgetWhole(one.id); put(one); });
@@ -185,6 +186,7 @@ export function attribute(patch) {
 
 on("event", async ({ changed, by, waiting, reload }) => {
   if (reload) return emit("reload");
+  if (labelling()) return;
   if (waiting !== undefined) state.waiting = waiting;
   if (!changed?.length) return emit("queue");
   const mine = new Set(queue.map((act) => act.id));

@@ -47,7 +47,8 @@ $("tabs").addEventListener("keydown", (event) => {
 $("drawer-close").addEventListener("click", () => closePanel());
 on("session", () => {
   $("tab-conflicts").hidden = labelling();
-  if (open === null && !state.begun && !NARROW.matches) openPanel("list");
+  if (open === null && !state.begun && !NARROW.matches) openPanel(labelling() ? "layers" : "list");
+  $("tab-list").hidden = labelling();
   state.begun = true;
 });
 render();

@@ -1,11 +1,11 @@
 // Drawing labels where no detection is: landforms, ground that only looks like one, and completely mapped areas.
-import { $, state, on, element, hectares } from "./state.js";
+import { $, state, on, element, hectares, labelling } from "./state.js";
 import { get, post, Lost } from "./server.js";
 import { begin } from "./drawing.js";
 import { closed, areaOf } from "./geometry.js";
 import { forgetOutlines } from "./outlines.js";
 import { reviewer, undo } from "./deciding.js";
-import { view, fit } from "./view.js";
+import { fit } from "./view.js";
 import { say, warn } from "./speech.js";
 import { layerStyle, swatch } from "./symbols.js";
 
@@ -67,4 +67,5 @@ on("session", () => {
   counts = Object.fromEntries(state.session.lists.map((one) => [one.id, one.count]));
   render();
 });
-export { view };
+// Somebody drew or undid: what is drawn is fetched anew.
+on("event", ({ changed }) => { if (labelling() && changed?.length) refresh(); });

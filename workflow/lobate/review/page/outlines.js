@@ -4,7 +4,7 @@ import { state, emit } from "./state.js";
 import { view, extent, level, toScreen } from "./view.js";
 import { statusStyle, layerStyle, stamp } from "./symbols.js";
 
-const SQUARE = 1024, KEPT = 48, STAMPED_PX = 26, CASED_PX = 12;
+const SQUARE = 1024, KEPT = 48, STAMPED_PX = 26, CASED_PX = 12, CROWDED = 1500;
 const squares = new Map(); // layer/plane/level/x/y -> {outlines, paths}
 const last = new Map(); // layer -> keys of the squares that were last whole
 const changes = new Map(); // layer -> how often its outlines have changed
@@ -123,12 +123,12 @@ function paintSquare(pen, square, seen) {
   pen.translate(left, top);
   pen.scale(1 / view.res, 1 / view.res);
   pen.lineJoin = "round";
-  for (const [status, path] of square.paths) line(pen, path, status ? statusStyle(status) : layerStyle(square.layer));
+  for (const [status, path] of square.paths) line(pen, path, status ? statusStyle(status) : layerStyle(square.layer), square.outlines.length > CROWDED);
   pen.restore();
   if (square.layer === "detections") stamps(pen, square, seen);
 }
 
-function line(pen, path, { colour, dash }) {
+function line(pen, path, { colour, dash }, crowded) {
   const far = view.res > state.plane.base * 2;
   if (!far) {
     pen.setLineDash([]);
@@ -136,9 +136,9 @@ function line(pen, path, { colour, dash }) {
     pen.lineWidth = 3.2 * view.res;
     pen.stroke(path);
   }
-  pen.setLineDash(far ? [] : dash.map((part) => part * view.res));
+  pen.setLineDash(far && crowded ? [] : dash.map((part) => part * view.res));
   pen.strokeStyle = colour;
-  pen.lineWidth = (far ? 1.2 : 1.7) * view.res;
+  pen.lineWidth = (far && crowded ? 1.2 : 1.7) * view.res;
   pen.stroke(path);
 }
 

@@ -116,6 +116,7 @@ on("session", () => {
   $("labelling").hidden = !labelling();
   $("this").hidden = labelling();
   buttons();
+  head();
 });
 on("list", buttons);
 for (const what of ["current", "detail", "items", "current-item", "list"]) on(what, () => { facts(); attributes(); head(); });
