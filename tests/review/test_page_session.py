@@ -190,5 +190,6 @@ def test_two_browsers_on_two_hundred_detections(chromium, tmp_path):
         assert sorted(card.get_attribute("aria-label").split()[-1] for card in cards.all()) == both
         ada.tab.get_by_role("region", name="Conflict about d00090").get_by_role("button", name="rejected").click()
         ada.wait("document.querySelector('#tab-conflicts .badge')?.textContent === '9'")
+        ada.press("l")
         ada.go("d00090")
         assert ada.status == "rejected"
