@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import geopandas as gpd
@@ -142,3 +143,17 @@ def applied(page: Path, decisions: Path, folder: Path) -> dict[str, gpd.GeoDataF
     return {
         name: read_polygons(folder / "reviewed.gpkg", name).set_index("detection") for name in ("reviewed", "rejected")
     }
+
+
+def saved(person: Person, target: Path) -> dict[str, dict[str, object]]:
+    features = json.loads(person.save(target).read_text())["features"]
+    return {one["properties"]["detection"]: one["properties"] for one in features}
+
+
+def rewritten(source: Path, target: Path, **changes: dict[str, object]) -> Path:
+    """Write a decisions file anew, with other properties of these detections."""
+    said = json.loads(source.read_text())
+    for one in said["features"]:
+        one["properties"].update(changes.get(one["properties"]["detection"], {}))
+    target.write_text(json.dumps(said))
+    return target
