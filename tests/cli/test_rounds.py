@@ -52,7 +52,7 @@ def test_the_table_says_what_each_round_had_and_gave(folder, tmp_path, monkeypat
         "2".ljust(92) + "rests: round 1 reached the target",
         "configured split (grouped): validation IoU 0.812 (no interval: 1 group), 0 % of its validation ground seen",
         "other split (random): validation IoU unknown, 93 % of its validation ground seen",
-        "3 folds: mean validation IoU 0.700, spread from 0.650 to 0.750",
+        "3 folds: mean validation IoU 0.70, spread from 0.65 to 0.75",
     ]
     assert asked == [folder / "round_1/verdict.json"]
 

@@ -93,14 +93,16 @@ class Validity:
     def masks(self, window: Window) -> np.ndarray | None:
         """Return where mask bands and alpha allow data, (h, w) bool, not to be written to; None where the file has neither."""
         if self._latest is None or self._latest[0] != window:  # the bands of a scene are read one after another
-            self._latest = window, self._read_masks(window)
+            self._latest = window, self.masks_at(window, None)
         return self._latest[1]
 
-    def _read_masks(self, window: Window) -> np.ndarray | None:
-        parts = [self.dataset.read_masks(band, window=window) > 0 for band in sorted({*self._masked.values()})]
+    def masks_at(self, window: Window, shape: tuple[int, int] | None) -> np.ndarray | None:
+        """Return the same for a window that is read in another shape, as from an overview; None for its own shape."""
+        bands = sorted({*self._masked.values()})
+        parts = [self.dataset.read_masks(band, window=window, out_shape=shape) > 0 for band in bands]
         valid = self._joined(parts) if len(self._masked) == len(self.bands) or not self.is_finished else None
         for band in self.alpha or ():
-            opaque = self.dataset.read(band, window=window) > 0
+            opaque = self.dataset.read(band, window=window, out_shape=shape) > 0
             valid = opaque if valid is None else valid & opaque
         return valid
 

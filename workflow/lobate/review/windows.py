@@ -18,7 +18,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from lobate.io.raster import open_raster
-from lobate.io.validity import Validity, alpha_bands
+from lobate.io.validity import Validity
 from lobate.review.planes import Bounds
 
 OPEN_RASTERS = 24
@@ -134,17 +134,8 @@ def _valid(dataset: DatasetReader, indexes: list[int], read: np.ndarray, image: 
         valid &= band
     if image:
         valid &= (read != 0).any(axis=0) if validity.is_finished else (read != 0).all(axis=0)
-    for mask in _masks(dataset, validity, window, read.shape[1:]):
-        valid &= mask
-    return valid
-
-
-def _masks(dataset: DatasetReader, validity: Validity, window: Window, shape: tuple[int, ...]) -> list[np.ndarray]:
-    if not validity.has_masks:
-        return []
-    alpha = [dataset.read(band, window=window, out_shape=shape) != 0 for band in alpha_bands(dataset)]
-    own = dataset.read_masks(validity.bands[0], window=window, out_shape=shape) != 0
-    return [*alpha, own]
+    masks = validity.masks_at(window, read.shape[1:]) if validity.has_masks else None
+    return valid if masks is None else valid & masks
 
 
 def _read_warped(
