@@ -134,13 +134,12 @@ def test_a_polygon_of_the_whole_world_is_left_out(outlines, tmp_path):
     assert list(result.removed["reason"]) == ["reaches over more degrees than any landform"]
 
 
-def test_metres_taken_for_degrees_are_left_out(outlines, tmp_path):
+def test_metres_taken_for_degrees_are_refused(outlines, tmp_path):
     rocks = outlines.write(tmp_path / "rocks.gpkg", [outlines.square(5, 5)])
     wrong = vector.read_layer(rocks).set_crs(4326, allow_override=True)
     wrong.to_file(tmp_path / "wrong.gpkg")
-    result = outlines.clean(tmp_path, [rocks, tmp_path / "wrong.gpkg"])
-    assert list(result.kept.index) == ["rocks_1"]
-    assert "no degrees" in result.removed["reason"]["wrong_1"]
+    with pytest.raises(UserError, match="whose coordinates are degrees, but feature 1"):
+        outlines.clean(tmp_path, [rocks, tmp_path / "wrong.gpkg"])
 
 
 def test_negatives_yield_to_positives(outlines, tmp_path):
