@@ -45,7 +45,7 @@ def test_a_wrong_list_is_a_mistake(tmp_path, text, words):
 def test_a_list_that_is_no_text_is_a_mistake(tmp_path):
     path = tmp_path / "removed.csv"
     path.write_bytes(b"id,reason\n\xff\xfe\x00,x\n")
-    with pytest.raises(UserError, match="cannot be read as CSV"):
+    with pytest.raises(UserError, match="text that is no UTF-8"):
         read_removed(path)
 
 
