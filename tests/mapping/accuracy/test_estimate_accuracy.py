@@ -224,7 +224,7 @@ def test_a_file_of_other_layers_is_refused(made_map, sample, tmp_path):
 
 # nothing else sees the answers
 
-READERS = {"mapping/estimate_accuracy.py", "mapping/accuracy/estimates.py", "cli/sample.py", "cli/check.py"}
+READERS = {"mapping/estimate_accuracy.py", "mapping/accuracy/estimates.py", "cli/sample.py", "cli/check_tables.py"}
 REGION = {
     "region": "made",
     "imagery": {"tiles": {"T": ["t.tif"]}},
