@@ -411,3 +411,12 @@ def test_outlines_are_drawn_mended_deleted_and_undone(tmp_path):
         file.draw(ANNA, "points", square(1))
     with pytest.raises(UserError, match="no row 77"):
         file.delete(ANNA, "positives", 77)
+
+
+@pytest.mark.parametrize(
+    "act", [lambda file: file.undo(ANNA), lambda file: file.undecide(ANNA, 1), lambda file: file.resolve(ANNA, 1, 0)]
+)
+def test_what_takes_back_begins_no_file(path, act):
+    with pytest.raises(UserError, match="nothing to undo or to take back"):
+        act(DecisionsFile(path))
+    assert not path.exists() and not path.parent.joinpath("backups").exists()

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pyogrio
 import pytest
 import rasterio
 
+from lobate.inventory.decisions import decisions_view
+
 from .client import Client, Forwarder
-from .region import make_region, running, start
+from .region import Server, make_region, running, start
 
 pytestmark = pytest.mark.xdist_group("review-server")
 
@@ -101,6 +104,10 @@ class TestReach:
 
 
 class TestLife:
+    def end(self, server: Server) -> None:
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(timeout=20) == 0
+
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_it_stops_at_once_also_while_browsers_listen(self, tmp_path, number):
         make_region(tmp_path, 4, across=2, removed=1)
@@ -112,6 +119,26 @@ class TestLife:
             assert server.process.wait(timeout=20) == 0
             assert time.monotonic() - began < 4
         assert (tmp_path / "server.log").read_text() == ""
+
+    def test_after_a_session_qgis_can_decide_what_waits(self, tmp_path):
+        make_region(tmp_path, 4, across=2, removed=1)
+        kept, view = tmp_path / "resources/demo/decisions.gpkg", tmp_path / "view"
+        server = start(tmp_path, "--port", "0")
+        assert Client(server.address).get("api/session")["waiting"] == 4
+        self.end(server)
+        assert not kept.exists(), "looking begins no file"
+        server = start(tmp_path, "--port", "0")
+        Client(server.address).decide("d00000", "accepted")
+        decisions_view(kept, view)
+        self.end(server)
+        rows = pyogrio.read_dataframe(kept, layer="review").set_index("detection")["status"]
+        assert rows.to_dict() == {"d00000": "accepted"} | dict.fromkeys(["d00001", "d00002", "d00003"], "pending")
+        before = view.read_bytes()
+        decisions_view(kept, view)
+        assert view.read_bytes() == before, "the workflow sees no difference"
+        with running(tmp_path, "--port", "0") as server:
+            session = Client(server.address).get("api/session")
+            assert (session["waiting"], session["version"]) == (3, 1)
 
     def test_a_taken_port_is_told(self, tmp_path, shared):
         make_region(tmp_path, 4, across=2, removed=1)

@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 
 from lobate.errors import UserError
-from lobate.inventory.detections import ATTRIBUTES, DRAWN_PREFIX
+from lobate.inventory.detections import ATTRIBUTES, DRAWN_PREFIX, read_pending
 from lobate.review.decisions_file import DecisionsFile, KeptDecision
 from lobate.review.items import (
     CANDIDATES,
@@ -35,7 +35,7 @@ from lobate.review.region_outlines import read_context
 from lobate.review.region_pictures import RegionPictures, read_pictures
 from lobate.review.statements import Said, statements_of
 from lobate.review.statements import Statement as Decision
-from lobate.review.waiting import is_read_by_workflow, lay, lay_other_files
+from lobate.review.waiting import detections_path, is_read_by_workflow, lay, lay_other_files
 from lobate.settings import Region
 
 CONFLICTS = "conflicts"
@@ -99,7 +99,21 @@ class Desk:
             self._lay(self.kept.rows())
             self._seen = self.kept.version()
             self._layers = {name: _layer_of(name, items.values()) for name, items in self.lists.items()}
+            self.lay_out()
         give_back()
+
+    def lay_out(self) -> None:
+        """Put the detections that wait into the file of decisions, so that QGIS can decide them too; the first act begins the file.
+
+        Where the file cannot be written now, a note says why: QGIS may hold it.
+        """
+        detections = detections_path(self.region)
+        if not (self.kept.path.exists() and detections.exists()):
+            return
+        try:
+            self.kept.lay_out(read_pending(detections))
+        except UserError as error:
+            self.notes.append(str(error))
 
     def _lay(self, rows: Sequence[KeptDecision]) -> None:
         """Lay rows of the file over the lists, each over the item that its outline fits, or as an item of its own."""

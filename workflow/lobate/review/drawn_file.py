@@ -89,7 +89,7 @@ class DrawnFile(KeptLayers):
             book.change(act, layer, row, State(None))
             return act, Outcome(book.version(), (row,))
 
-        return self._act(work)
+        return self._change(work)
 
     def _known_layer(self, layer: str) -> str:
         if layer not in DRAWN_LAYERS:

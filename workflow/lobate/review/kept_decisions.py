@@ -186,7 +186,7 @@ class KeptDecisions(KeptLayers):
             book.change(act, LAYER, number, state)
             return act, Outcome(book.version(), (number,), conflict=bool(state.statements))
 
-        return self._act(work)
+        return self._change(work)
 
     def _undo_entry(self, book: Book, act: Act, entry: Entry) -> bool:
         """Undo as for any row; of a place that is in conflict since, take the reviewer's own statement back."""
@@ -242,7 +242,7 @@ class KeptDecisions(KeptLayers):
             book.change(act, LAYER, number, State(row))
             return act, Outcome(book.version(), (number,))
 
-        return self._act(work)
+        return self._change(work)
 
     # --- what QGIS wrote
 

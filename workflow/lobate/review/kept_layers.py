@@ -105,7 +105,7 @@ class KeptLayers:
             )
             return new, Outcome(book.version(), tuple(rows), message)
 
-        return self._act(work)
+        return self._change(work)
 
     def _to_undo(self, book: Book, reviewer: str, act: int | None) -> list[Entry]:
         undone = "act NOT IN (SELECT undoes FROM history WHERE undoes IS NOT NULL)"
@@ -138,6 +138,12 @@ class KeptLayers:
         )
 
     # --- acts and looks
+
+    def _change(self, work: Callable[[Book], tuple[Act, Outcome]]) -> Outcome:
+        """Do an act on what is kept already; it begins no file."""
+        if not self.path.exists():
+            raise UserError(f"There is nothing to undo or to take back: nothing is kept in {self.path} yet.")
+        return self._act(work)
 
     def _act(self, work: Callable[[Book], tuple[Act, Outcome]]) -> Outcome:
         """Do an act in one transaction, after what another program changed was taken up."""

@@ -84,6 +84,7 @@ def serve(
     if options.browser:
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     _Server(served, events).run(sockets=[listener])
+    desk.lay_out()
 
 
 class _Server(uvicorn.Server):
