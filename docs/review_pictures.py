@@ -58,8 +58,9 @@ def main(config: str) -> None:
 def review(config: str) -> Iterator[str]:
     """Start a review with a file of decisions that is thrown away; give its address."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "decisions.gpkg")
-        words = ["review", config, "--no-browser", "--reviewer", "you", "--decisions", str(file)]
+        file, named = Path(folder, "decisions.gpkg"), Path(folder, "decisions.yaml")
+        named.write_text(f"inventory: {{decisions: {file}}}\n", encoding="utf-8")
+        words = ["review", config, str(named), "--no-browser", "--reviewer", "you", "--decisions", str(file)]
         with subprocess.Popen([sys.executable, "-m", "lobate", *words], stdout=subprocess.PIPE, text=True) as server:
             try:
                 yield next(found.group() for line in server.stdout or () if (found := re.search(r"http://\S+", line)))
