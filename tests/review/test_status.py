@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import geopandas as gpd
 import pytest
 
 from lobate.io.drawn import decisions_path
+from lobate.io.vector import write_layers
 from lobate.review.decisions_file import Decision, DecisionsFile
 from lobate.review.desk import Desk
 from lobate.review.items import DETECTIONS, read_lists
+from lobate.review.region_outlines import read_context
 from lobate.review.status import read_jobs, read_status
 from lobate.review.waiting import count_waiting
 from lobate.settings.load import load
@@ -178,3 +181,16 @@ def test_a_file_that_the_workflow_does_not_read_is_told(region, tmp_path):
     config.write_text(config.read_text() + "inventory: {decisions: [mine.gpkg]}\n")
     named = load(["config.yaml"])
     assert not Desk(named, Path("mine.gpkg"), lambda names, by: None).notes
+
+
+def test_contours_say_their_share_and_are_no_interval(region, tmp_path):
+    item = read_lists(region)[DETECTIONS][0]
+    rows = {"detection": [item.id] * 2, "share": [0.25, 0.75], "probability": [0.4, 0.8], "meaning": ["m"] * 2}
+    frame = gpd.GeoDataFrame(rows, geometry=[item.shape, item.shape.buffer(-1e-5)], crs=4326)
+    write_layers(tmp_path / "results/demo/mapping/contours.gpkg", {"contours": frame})
+    notes: list[str] = []
+    (layer,) = [layer for layer in read_context(region, notes) if layer.id == "uncertain"]
+    assert list(layer.words) == [
+        f"contour at the calibrated {share} (no confidence interval)" for share in (0.25, 0.75)
+    ]
+    assert not notes

@@ -100,9 +100,11 @@ def _contours(region: Region) -> OutlineLayer | None:
         return None
     frame = read_polygons(path, "contours").to_crs(LONLAT)
     names = frame["detection"].astype(str).tolist()
-    words = [f"contour at the calibrated {share:g} (no confidence interval)" for share in frame["share"]]
+    words = [f"contour at the calibrated {share} (no confidence interval)" for share in frame["share"]]
     shapes = np.asarray(frame.geometry.values)
-    return OutlineLayer("uncertain", "contours at the calibrated 0.25 and 0.75 (no confidence interval)", names, shapes, words=words)
+    return OutlineLayer(
+        "uncertain", "contours at the calibrated 0.25 and 0.75 (no confidence interval)", names, shapes, words=words
+    )
 
 
 def _tried(read: Callable[[], gpd.GeoDataFrame], notes: list[str]) -> gpd.GeoDataFrame | None:
