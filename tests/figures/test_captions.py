@@ -17,7 +17,7 @@ def test_what_goes_into_the_report_of_snakemake_has_a_caption(project):
     assert sum(text.count("=report(") for text in texts) == len(captions)
     assert 'caption=f"../report/{name}.rst"' in (rules / "common.smk").read_text()
     figures = [name for text in texts for name in FIGURE.findall(text)]
-    names = re.search(r"^FIGURE_NAMES = \((.*?)^\)", (rules / "figures.smk").read_text(), re.M | re.S)
+    names = re.search(r"^FIGURE_NAMES = \((.*?)^\)", (rules / "common.smk").read_text(), re.M | re.S)
     assert sorted(figures) == sorted(re.findall(r'"(\w+)"', names[1])), "every figure, each once"
     captions |= {f"figures/{name}.png": rules / f"../report/{name}.rst" for name in figures}
     assert {"report.html", "figures/map.png", "inventory/inventory.csv"} <= set(captions)

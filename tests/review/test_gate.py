@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -67,7 +68,8 @@ def ask(
         sent.append(message)
 
     scope = {"type": kind, "method": method, "path": path, "query_string": query.encode(), "headers": listed}
-    asyncio.run(guard(scope, receive, send))
+    with ThreadPoolExecutor(1) as own:  # a browser of other tests may run its loop in this thread
+        own.submit(asyncio.run, guard(scope, receive, send)).result()
     return Answer(sent)
 
 
