@@ -29,6 +29,7 @@ from lobate.review.events import Events
 from lobate.review.gate import Refused
 from lobate.review.items import SORTS, Wanted
 from lobate.review.labels_desk import LabelsDesk
+from lobate.review.memory import give_back
 from lobate.review.painter import Painter
 from lobate.review.picture_layers import Look, PictureLayer
 from lobate.review.runs import Ended, Runs
@@ -45,6 +46,8 @@ FRESH = {"cache-control": "no-cache"}
 MAX_THUMBNAIL = 512
 MAX_HISTORY = 5000
 WATCH_S = 2.0
+LARGE = 1 << 20
+"""Bytes of an answer from which on its memory is given back at once."""
 DECIDE_FIELDS = (
     "list", "id", "plane", "base", "status", "attributes", "remark", "reviewer", "outline", "outlines", "merged",
 )  # fmt: skip
@@ -168,9 +171,8 @@ class Review:
     async def items(self, request: Request) -> Response:
         """Return a list, filtered and sorted."""
         wanted = _wanted(request)
-        return JSONResponse(
-            {"items": await self._in_thread(partial(self.desk.chosen, request.path_params["list"], wanted))}
-        )
+        name = request.path_params["list"]
+        return await self._in_thread(lambda: _large({"items": self.desk.chosen(name, wanted)}))
 
     async def item(self, request: Request) -> Response:
         """Return all of one item."""
@@ -185,14 +187,14 @@ class Review:
         if any(side is None for side in bounds):
             raise UserError("The request needs west, south, east and north.")
 
-        def read() -> bytes:
+        def read() -> Response:
             name = request.path_params["layer"]
             with self.desk.lock:
                 layer = self.labels.layers[name] if name in self.labels.layers else self.desk.layer(name)
                 found = layer.within(plane, bounds, tolerance)  # type: ignore[arg-type]
-            return bytes(JSONResponse({"outlines": found}).body)
+            return _large({"outlines": found})
 
-        return Response(await self._in_thread(read), media_type="application/json")
+        return await self._in_thread(read)
 
     # --- pictures
 
@@ -365,12 +367,13 @@ class Review:
         self.events.publish({"run": {"ended": True, "ok": not ended.status, "words": words}, "reload": True})
 
     async def _watch(self) -> None:
-        """Tell what other programs wrote into the file of decisions, and how a run goes."""
+        """Tell what other programs wrote into the file of decisions, and how a run goes; give free memory back."""
         while True:
             await asyncio.sleep(WATCH_S)
             try:
                 await self._in_thread(self.desk.look_again)
                 await self._in_thread(self.labels.look_again)
+                await self._in_thread(give_back)
                 if self.runs.is_running and self.events.has_listeners:
                     lines = await self._in_thread(self.runs.new_lines)
                     for line in lines:
@@ -417,6 +420,15 @@ def _number(request: Request, name: str, default: float | None = None) -> float 
     if not np.isfinite(value):
         raise UserError(f"{name} must be a number, not {text[:80]!r}.")
     return value
+
+
+def _large(content: dict[str, Any]) -> Response:
+    """Return an answer that may be large; what making it took is given back."""
+    response = JSONResponse(content)
+    content.clear()
+    if len(response.body) > LARGE:
+        give_back()
+    return response
 
 
 async def _refused(request: Request, error: Exception) -> Response:
