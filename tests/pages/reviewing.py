@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import geopandas as gpd
@@ -18,6 +19,8 @@ from lobate.settings.inventory import OtherInventory
 
 UTM, LEFT, TOP = "EPSG:32644", 600_000.0, 3_990_000.0
 STEP = 46
+WAIT = 10
+"""Seconds within which the page does what it is asked."""
 EVIL = '</script><img src=x onerror="document.title=1">'
 
 
@@ -128,14 +131,18 @@ class Person:
 
     def load(self, *files: Path) -> None:
         self.tab.set_input_files("#file", list(files))
-        self.tab.wait_for_function("/loaded|no decisions file/.test($('message').textContent) || $('clashes').open")
+        self.until("/loaded|no decisions file/.test($('message').textContent) || $('clashes').open")
 
     @property
     def notices(self) -> str:
         return self.tab.inner_text("#notices")
 
     def until(self, words: str) -> None:
-        self.tab.wait_for_function(words, timeout=5000)
+        """Wait until an expression holds. Playwright's own wait asks again by `eval`, which the page forbids."""
+        end = time.monotonic() + WAIT
+        while not self.ask(words):
+            assert time.monotonic() < end, f"not within {WAIT} s: {words}"
+            self.tab.wait_for_timeout(50)
 
 
 def applied(page: Path, decisions: Path, folder: Path) -> dict[str, gpd.GeoDataFrame]:

@@ -142,7 +142,7 @@ def test_an_earlier_file_finds_the_detections_of_another_model(person, chromium,
     newer = world(tmp_path / "new", 5, across=3, dx=40.0, names="e")
     newer_person = Person(chromium.new_context(accept_downloads=True).new_page(), newer)
     newer_person.tab.set_input_files("#file", saved)
-    newer_person.tab.wait_for_function("$('message').textContent.includes('loaded')")
+    newer_person.until("$('message').textContent.includes('loaded')")
     assert [newer_person.status[f"e0000{n}"] for n in range(3)] == ["accepted", "rejected", "pending"]
     newer_person.press("n", "n", "r")
     again = json.loads(newer_person.save(tmp_path / "again.geojson").read_text())["features"]
@@ -156,7 +156,7 @@ def test_an_earlier_file_finds_the_detections_of_another_model(person, chromium,
 def test_what_is_no_decisions_file_is_reported(person, tmp_path, text):
     (tmp_path / "said.geojson").write_text(text)
     person.tab.set_input_files("#file", tmp_path / "said.geojson")
-    person.tab.wait_for_function("$('message').textContent.includes('no decisions file')")
+    person.until("$('message').textContent.includes('no decisions file')")
     assert set(person.status.values()) == {"pending"}
 
 
