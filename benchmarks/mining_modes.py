@@ -81,8 +81,7 @@ def measure_mode(clone: Path, seed: int, mode: str) -> Result:
     config, region = write_config(clone, seed, mode), f"results/{mode}"
     if mode == "reviewed":
         snakemake(clone, config, f"{region}/training/round_1/candidates.gpkg")
-        decide(clone / region / "training/round_1/candidates.gpkg", truth_of(clone, mode), clone / "decisions.gpkg")
-        config = write_config(clone, seed, mode, "decisions.gpkg")
+        decide(clone / region / "training/round_1/candidates.gpkg", truth_of(clone, mode), clone / decisions_of(mode))
     snakemake(clone, config, f"{region}/training/round_2/model.safetensors")
     verdict = json.loads((clone / region / "training/round_2/verdict.json").read_text())
     counts = sum(map_counts(clone, region, tile, config) for tile in tiles_of(config))
@@ -98,17 +97,21 @@ def measure_mode(clone: Path, seed: int, mode: str) -> Result:
     return result
 
 
-def write_config(clone: Path, seed: int, mode: str, decisions: str | None = None) -> Path:
+def write_config(clone: Path, seed: int, mode: str) -> Path:
     """Write the example's configuration for one mode, with two rounds that no target ends."""
     config = yaml.safe_load((PROJECT / "config/config.yaml").read_text().replace("results/demo", f"results/{mode}"))
     config |= {"region": mode, "seed": seed}
     mining = config["training"].get("mining", {}) | ({"at_most": 0} if mode == NONE else {"from": mode})
     config["training"] |= {"target_iou": 1.0, "max_rounds": 2, "mining": mining}
-    if decisions:
-        config["inventory"]["decisions"] = decisions
+    config["inventory"]["decisions"] = decisions_of(mode)
     path = clone / f"{mode}.yaml"
     path.write_text(yaml.safe_dump(config))
     return path
+
+
+def decisions_of(mode: str) -> str:
+    """Return the region's own file of decisions, which need not exist."""
+    return f"resources/{mode}/decisions.gpkg"
 
 
 def snakemake(clone: Path, config: Path, *targets: str) -> None:
@@ -135,6 +138,7 @@ def decide(candidates: Path, truth: Path, decisions: Path) -> None:
     """Accept the candidates that touch a landform of the truth, and reject the others."""
     rows, landforms = gpd.read_file(candidates), gpd.read_file(truth)
     touching = np.unique(landforms.to_crs(rows.crs).sindex.query(rows.geometry, predicate="intersects")[0])
+    decisions.parent.mkdir(parents=True, exist_ok=True)
     rows["status"] = np.where(np.isin(np.arange(len(rows)), touching), "accepted", "rejected")
     rows.to_file(decisions, layer="review")
 

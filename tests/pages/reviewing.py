@@ -140,7 +140,7 @@ class Person:
     def until(self, words: str) -> None:
         """Wait until an expression holds. Playwright's own wait asks again by `eval`, which the page forbids."""
         end = time.monotonic() + WAIT
-        while not self.ask(words):
+        while not self.ask(f"new Promise((say) => requestAnimationFrame(() => say(Boolean({words}))))"):
             assert time.monotonic() < end, f"not within {WAIT} s: {words}"
             self.tab.wait_for_timeout(50)
 
