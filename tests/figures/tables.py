@@ -51,6 +51,12 @@ def written(path: Path, facts: dict[str, Any]) -> Path:
     return path
 
 
+def of_a_model(folder: Path, learnt_nothing: str | None = None) -> tuple[Path, Path]:
+    """Write the selection and the threshold of a model, and return their paths."""
+    rounds = [line(1, chosen=True, learnt_nothing=learnt_nothing)]
+    return written(folder / "selection.json", selection(rounds)), written(folder / "threshold.json", threshold_record())
+
+
 def same_bytes_twice(folder: Path, draw: Callable[..., None]) -> None:
     """Draw twice and compare; ``draw(png, pdf, figures=...)``."""
     files = []

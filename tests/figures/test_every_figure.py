@@ -6,46 +6,26 @@ import re
 from functools import partial
 from itertools import pairwise
 
-import geopandas as gpd
 import pytest
 import rasterio
 from matplotlib.text import Text
-from shapely.affinity import translate
-from shapely.geometry import Point
 
 from lobate.engine.registry import ROOMS
 from lobate.errors import UserError
 from lobate.figures.drawing import files
-from lobate.figures.figure_attributes import figure_attributes
-from lobate.figures.figure_map import figure_map
 from lobate.figures.figure_motion import figure_motion
-from lobate.figures.figure_outlines import figure_outlines
-from lobate.figures.figure_upslope import figure_upslope
 from lobate.figures.figure_workflow import figure_workflow
 from lobate.figures.rule_graph import RuleGraph, as_dot
-from lobate.io.vector import write_layers
 from lobate.settings.figures import Figures, Motion
 
 from .conftest import make_image
+from .of_the_inventory import landforms
 from .test_alarm import PLACES
-from .test_figure_attributes import inventory as attributes
 from .test_figure_motion import make_phase
 from .test_figure_workflow import RULES
 
-KINDS = ("talus", "debris-mantled_slope", "glacier_forefield", None)
 PAGE_MM = 247.0
 """Height of a journal's page between its margins."""
-
-
-def landforms(folder):
-    table = attributes(40, KINDS).to_crs(4326)
-    ids = [f"RGU{3800000 + n}N{10000000 + n}E" for n in range(len(table))]
-    write_layers(folder / "inventory.gpkg", {"inventory": table.assign(id=ids)})
-    return folder / "inventory.gpkg"
-
-
-def draw_map(folder):
-    return partial(figure_map, landforms(folder), [make_image(folder / "a.tif")], region="west_kunlun")
 
 
 def draw_motion(folder):
@@ -59,34 +39,9 @@ def draw_workflow(folder):
     return partial(figure_workflow, folder / "rules.dot")
 
 
-def draw_outlines(folder):
-    drawn = [Point(500_800 + 900 * n, 3_998_000).buffer(200) for n in range(4)]
-    frame = gpd.GeoDataFrame({"polygon": [f"wkl{n:04}" for n in range(4)]}, geometry=drawn, crs=32644).to_crs(4326)
-    polygons = frame.assign(**{"class": "positive"})
-    split = polygons.assign(side=["training", "training", "validation", "validation"])
-    moved = [translate(outline, 60) for outline in drawn] + [Point(502_000, 3_996_000).buffer(250)]
-    mapped = gpd.GeoDataFrame(geometry=moved, crs=32644).to_crs(4326)
-    mapped = mapped.assign(detection=[f"detection_{n:05}" for n in range(5)], confidence=0.61, status="pending")
-    compiled = mapped.iloc[4:].assign(method="deep learning", sources="reviewed:detection_00004")
-    layers = {
-        "split": {"split": split},
-        "polygons": {"kept": polygons},
-        "detections": {"kept": mapped},
-        "reviewed": {"reviewed": mapped, "rejected": mapped.iloc[:0]},
-        "compiled": {"inventory": compiled},
-    }
-    for name, content in layers.items():
-        write_layers(folder / f"{name}.gpkg", content)
-    return partial(figure_outlines, [make_image(folder / "a.tif")], *(folder / f"{name}.gpkg" for name in layers))
-
-
 FIGURES = PLACES | {
-    "figure_map": draw_map,
     "figure_motion": draw_motion,
     "figure_workflow": draw_workflow,
-    "figure_outlines": draw_outlines,
-    "figure_attributes": lambda folder: partial(figure_attributes, landforms(folder)),
-    "figure_upslope": lambda folder: partial(figure_upslope, landforms(folder)),
 }
 """Verb -> what prepares its inputs in a folder and returns a call that lacks png, pdf and figures."""
 

@@ -10,6 +10,7 @@ from lobate.io.vector import write_layers
 from lobate.settings.figures import Figures
 
 from .conftest import make_landforms
+from .tables import of_a_model
 
 UPSLOPE = ("talus", "debris-mantled_slope", "glacier_forefield", "landslide", "uncertain", "other", "glacier", "poly")
 
@@ -71,6 +72,6 @@ def test_verb_writes_both_files_the_same_bytes_twice(tmp_path):
     written = []
     for name in ("one", "two"):
         png, pdf = tmp_path / f"{name}.png", tmp_path / f"{name}.pdf"
-        figure_attributes(tmp_path / "inventory.gpkg", png, pdf, figures=Figures(dpi=60))
+        figure_attributes(tmp_path / "inventory.gpkg", *of_a_model(tmp_path), png, pdf, figures=Figures(dpi=60))
         written.append((png.read_bytes(), pdf.read_bytes()))
     assert written[0] == written[1]

@@ -13,6 +13,7 @@ from lobate.io.vector import write_layers
 from lobate.settings.figures import Figures
 
 from .conftest import make_image, make_landforms
+from .tables import of_a_model
 
 
 def draw(landforms, images, title="Rock glacier inventory, West Kunlun", credit="Credit of somebody"):
@@ -89,7 +90,7 @@ def test_verb_writes_both_files_the_same_bytes_twice(tmp_path, inventory):
     written = []
     for name in ("one", "two"):
         png, pdf = tmp_path / f"{name}.png", tmp_path / f"{name}.pdf"
-        figure_map(inventory, images, png, pdf, figures=Figures(dpi=60), region="a_b")
+        figure_map(inventory, images, *of_a_model(tmp_path), png, pdf, figures=Figures(dpi=60), region="a_b")
         written.append((png.read_bytes(), pdf.read_bytes()))
     assert written[0] == written[1]
     assert written[0][0].startswith(b"\x89PNG")
@@ -98,7 +99,14 @@ def test_verb_writes_both_files_the_same_bytes_twice(tmp_path, inventory):
 
 def test_an_image_that_is_not_there_is_a_mistake(tmp_path, inventory):
     with pytest.raises(UserError, match="does not exist"):
-        figure_map(inventory, [tmp_path / "no.tif"], tmp_path / "a.png", tmp_path / "a.pdf", figures=Figures())
+        figure_map(
+            inventory,
+            [tmp_path / "no.tif"],
+            *of_a_model(tmp_path),
+            tmp_path / "a.png",
+            tmp_path / "a.pdf",
+            figures=Figures(),
+        )
 
 
 def test_mosaic_shows_the_first_image_that_has_data(tmp_path):

@@ -15,6 +15,7 @@ from lobate.io.vector import write_layers
 from lobate.settings.figures import Figures
 
 from .conftest import make_image
+from .tables import of_a_model
 
 DRAWN = [Point(500_800 + 900 * n, 3_999_000).buffer(200) for n in range(5)]
 SHIFTS = [10, 60, 150, 30, 80]
@@ -118,6 +119,13 @@ def test_verb_writes_both_files_the_same_bytes_twice(tmp_path, results):
     written = []
     for name in ("one", "two"):
         png, pdf = tmp_path / f"{name}.png", tmp_path / f"{name}.pdf"
-        figure_outlines([image], *(tmp_path / f"{name}.gpkg" for name in layers), png, pdf, figures=Figures(dpi=60))
+        figure_outlines(
+            [image],
+            *(tmp_path / f"{name}.gpkg" for name in layers),
+            *of_a_model(tmp_path),
+            png,
+            pdf,
+            figures=Figures(dpi=60),
+        )
         written.append((png.read_bytes(), pdf.read_bytes()))
     assert written[0] == written[1]

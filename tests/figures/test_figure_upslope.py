@@ -10,7 +10,7 @@ import pytest
 from lobate.figures.figure_upslope import figure_upslope
 from lobate.io.vector import write_layers
 
-from .tables import same_bytes_twice
+from .tables import of_a_model, same_bytes_twice
 from .test_figure_attributes import UPSLOPE, inventory
 
 
@@ -56,4 +56,4 @@ def test_mean_and_spread_are_written():
 
 def test_verb_writes_both_files_the_same_bytes_twice(tmp_path):
     write_layers(tmp_path / "inventory.gpkg", {"inventory": inventory(9, ("talus", None)).to_crs(4326)})
-    same_bytes_twice(tmp_path, partial(figure_upslope, tmp_path / "inventory.gpkg"))
+    same_bytes_twice(tmp_path, partial(figure_upslope, tmp_path / "inventory.gpkg", *of_a_model(tmp_path)))

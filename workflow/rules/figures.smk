@@ -5,6 +5,8 @@ rule figure_map:
     input:
         inventory=results("inventory/inventory.gpkg"),
         images=[results(f"imagery/{tile}.tif") for tile in TILES],
+        selection=results("training/selection.json"),
+        threshold=results("mapping/threshold.json"),
     output:
         png=figure("map", "map of the inventory"),
         pdf=results("figures/map.pdf"),
@@ -97,6 +99,8 @@ rule figure_outlines:
         detections=results("mapping/detections.gpkg"),
         reviewed=results("inventory/reviewed.gpkg"),
         inventory=results("inventory/inventory.gpkg"),
+        selection=results("training/selection.json"),
+        threshold=results("mapping/threshold.json"),
     output:
         png=figure("outlines", "examples of outlines"),
         pdf=results("figures/outlines.pdf"),
@@ -119,6 +123,8 @@ rule figure_outlines:
 rule figure_attributes:
     input:
         inventory=results("inventory/inventory.gpkg"),
+        selection=results("training/selection.json"),
+        threshold=results("mapping/threshold.json"),
     output:
         png=figure("attributes", "attributes"),
         pdf=results("figures/attributes.pdf"),
@@ -141,6 +147,8 @@ rule figure_attributes:
 rule figure_upslope:
     input:
         inventory=results("inventory/inventory.gpkg"),
+        selection=results("training/selection.json"),
+        threshold=results("mapping/threshold.json"),
     output:
         png=figure("upslope", "altitude and velocity by upslope connection"),
         pdf=results("figures/upslope.pdf"),

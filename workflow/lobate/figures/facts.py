@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lobate.io.intervals import with_interval
-from lobate.io.jsonfile import parse_json
+from lobate.io.jsonfile import parse_json, write_json
 
 T = TypeVar("T")
 
@@ -47,3 +47,23 @@ def alarm_of(record: dict[str, Any], who: str = "The model") -> str:
 def alarm_of_rounds(selection: dict[str, Any]) -> str:
     """Return which rounds learnt nothing, and why; "" for none."""
     return " ".join(alarm_of(record, f"Round {record['round']}") for record in selection["rounds"]).strip()
+
+
+def reasons_alone(source: Path, target: Path) -> None:
+    """Write what a selection or a threshold says of learning: a view, so that no other number draws a figure anew."""
+    write_json(target, read_facts(source, _reasons, "results of a model"))
+
+
+def _reasons(record: dict[str, Any]) -> dict[str, Any]:
+    rows = record.get("rounds")
+    own = ("round", "chosen", "learnt_nothing")
+    return (
+        {"rounds": [{name: row.get(name) for name in own} for row in rows]} if rows else {own[-1]: record.get(own[-1])}
+    )
+
+
+def alarm_of_map(selection: Path, threshold: Path) -> str:
+    """Return that the chosen model learnt nothing, by its round or by its map, and why; "" if it learnt."""
+    rounds = read_facts(selection, lambda record: record["rounds"], "a selection.json written by `select-model`")
+    of_map = read_facts(threshold, alarm_of, "a threshold.json written by `choose-threshold`")
+    return next((alarm for row in rounds if row["chosen"] if (alarm := alarm_of(row))), of_map)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from lobate.engine.signature import Input, Output, Setting
+from lobate.figures.facts import alarm_of_map, reasons_alone
 from lobate.io.vector import read_polygons
 from lobate.settings.figures import Figures
 
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 def figure_map(
     inventory: Annotated[Path, Input()],
     images: Annotated[list[Path], Input()],
+    selection: Annotated[Path, Input(view=reasons_alone)],
+    threshold: Annotated[Path, Input(view=reasons_alone)],
     png: Annotated[Path, Output()],
     pdf: Annotated[Path, Output()],
     *,
@@ -27,6 +30,7 @@ def figure_map(
 
     ``inventory``: GeoPackage with the layer ``inventory``. Each method has a colour and a marker. Outlines too small for the
     page are shown as a marker; outlines that are not reviewed yet are dashed.
+    Where the model of ``selection`` or its map's ``threshold`` learnt nothing, that stands in red above.
     """
     from lobate.figures.drawing.basemap import common_bounds, common_crs
     from lobate.figures.drawing.files import save
@@ -36,12 +40,13 @@ def figure_map(
 
     crs = common_crs(images)
     landforms = read_polygons(inventory, "inventory").to_crs(crs)
+    alarm = alarm_of_map(selection, threshold)
     with styled(figures.font):
         figure = draw_map(
             landforms, images, common_bounds(images, crs),
             title=_title(landform, region), credit=figures.credit, page=Page.of(figures),
         )  # fmt: skip
-        save(figure, png, pdf, figures.dpi)
+        save(figure, png, pdf, figures.dpi, alarm)
     log.info("%d landforms drawn over %d images", len(landforms), len(images))
 
 

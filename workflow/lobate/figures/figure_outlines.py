@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from lobate.engine.signature import Input, Output, Setting
+from lobate.figures.facts import alarm_of_map, reasons_alone
 from lobate.settings.figures import Figures
 
 log = logging.getLogger(__name__)
@@ -19,6 +20,8 @@ def figure_outlines(
     detections: Annotated[Path, Input()],
     reviewed: Annotated[Path, Input()],
     inventory: Annotated[Path, Input()],
+    selection: Annotated[Path, Input(view=reasons_alone)],
+    threshold: Annotated[Path, Input(view=reasons_alone)],
     png: Annotated[Path, Output()],
     pdf: Annotated[Path, Output()],
     *,
@@ -28,6 +31,7 @@ def figure_outlines(
 
     A rule picks them (module `lobate.figures.examples`), or the setting ``figures.examples`` names them. ``split``: layer
     ``split``; ``polygons``, ``detections``: layer ``kept``; ``reviewed``: layers ``reviewed`` and ``rejected``.
+    Where the model of ``selection`` or its map's ``threshold`` learnt nothing, that stands in red above.
     """
     from lobate.figures.drawing.basemap import common_crs
     from lobate.figures.drawing.files import save
@@ -37,9 +41,14 @@ def figure_outlines(
     from lobate.figures.examples import ResultLayers, pick_examples
 
     examples = pick_examples(ResultLayers.read(split, polygons, detections, reviewed, inventory), figures.examples)
+    alarm = alarm_of_map(selection, threshold)
     with styled(figures.font):
         save(
-            draw_examples(examples, images, common_crs(images), figures.credit, Page.of(figures)), png, pdf, figures.dpi
+            draw_examples(examples, images, common_crs(images), figures.credit, Page.of(figures)),
+            png,
+            pdf,
+            figures.dpi,
+            alarm,
         )
     for example in examples:
         log.info("%s: %s", example.title, example.facts)

@@ -56,7 +56,7 @@ def choose_threshold(
     *,
     own: Annotated[float | None, Setting("mapping.vectorize.threshold")] = None,
 ) -> None:
-    """Choose the threshold of the map with the best IoU, if its gain over 0.5 is larger than its error; else 0.5 stands.
+    """Choose the threshold half way to the map's best IoU, if its gain over 0.5 is larger than its error; else 0.5 stands.
 
     ``labels`` are the label rasters on the grids of the ``probabilities``, in the same order. ``mined`` holds the footprints of
     mined patches, ``complete`` the areas in which all landforms are outlined, ``reserved`` the test side and the gap round it,

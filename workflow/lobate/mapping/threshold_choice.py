@@ -1,4 +1,4 @@
-"""The threshold with the best IoU of the map, and whether its gain over 0.5 is larger than its error.
+"""The threshold of the map on the way to the one with the best IoU, and whether its gain over 0.5 is larger than its error.
 
 What is looked at stands for the ground of its stratum: counts of stratum h are multiplied by w_h, its mapped area over the
 area looked at in it. So IoU(t) = sum_h w_h TP_h(t) / sum_h w_h (P_h + FP_h(t)), with P the landform's ground. The error of
@@ -8,6 +8,7 @@ stand for it (Wolter 2007, Introduction to Variance Estimation, chapter 4).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -130,9 +131,9 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Choice:
-    """The ``threshold``, why it is that one (``reason``), and the ``best`` one on the ground looked at with its gain over 0.5.
+    """The ``threshold``, why it is that one (``reason``), its ``gain`` over 0.5, and the ``best`` one on the ground looked at.
 
-    ``best``, ``gain`` and ``error``, the gain's, are None where they are unknown.
+    Where 0.5 stands, the gain is that of the best one. ``best``, ``gain`` and ``error``, the gain's, are None where unknown.
     """
 
     threshold: float
@@ -143,7 +144,12 @@ class Choice:
 
 
 def choose(estimate: Estimate) -> Choice:
-    """Return the threshold with the best IoU if its gain over 0.5 is larger than its error; else 0.5."""
+    """Return the threshold about half way from 0.5 to the one with the best IoU, if its gain is larger than its error; else 0.5.
+
+    The best of many thresholds on a few pieces of ground lies too far out for other ground (`docs/method.md` has figures), so
+    half of the way is gone, on the logit scale. Where that gains too little, as on a map of few probabilities, the next one
+    on the way to the best takes its place.
+    """
     if reason := _cannot_tell(estimate):
         return Choice(HALF, reason)
     gains, errors = estimate.gains()
@@ -154,10 +160,22 @@ def choose(estimate: Estimate) -> Choice:
         return Choice(HALF, "no other threshold has a better IoU on the ground looked at", best, 0.0, 0.0)
     if best in LIMITS:
         return Choice(HALF, f"the best threshold, {best:g}, lies at the limit of those tried", best, gain, error)
-    found = f"the IoU at {best:g} is {gain:.3f} above that at 0.5"
-    if gain <= error:
-        return Choice(HALF, f"{found}, which is no more than its error of {error:.3f}", best, gain, error)
-    return Choice(best, f"{found}, with an error of {error:.3f}", best, gain, error)
+    for level in _from_half_way(tried, best):
+        gain, error = (float(values[tried.index(level)]) for values in (gains, errors))
+        if gain > error:
+            way = "" if level == best else f" (on the way to the best one, {best:g})"
+            reason = f"the IoU at {level:g}{way} is {gain:.3f} above that at 0.5, with an error of {error:.3f}"
+            return Choice(level, reason, best, gain, error)
+    found = f"the IoU at the best threshold, {best:g}, is {gain:.3f} above that at 0.5"
+    return Choice(HALF, f"{found}, which is no more than its error of {error:.3f}", best, gain, error)
+
+
+def _from_half_way(tried: tuple[float, ...], best: float) -> list[float]:
+    """Return the thresholds from the one next to half way, on the logit scale, out to the best one."""
+    odds = math.sqrt(best / (1 - best))
+    start = min((level for level in tried if level != HALF), key=lambda level: abs(level - odds / (1 + odds)))
+    low, high = min(start, best), max(start, best)
+    return sorted((level for level in tried if low <= level <= high), key=lambda level: abs(level - HALF))
 
 
 def _cannot_tell(estimate: Estimate) -> str | None:

@@ -52,8 +52,8 @@ class Vectorize(Section):
     """Conversion of probabilities to outlines."""
 
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Pixels with at least this probability are landform. none: choose_threshold finds the threshold with the best IoU of the
-    map, where labels.complete says what is mapped completely; else it is 0.5."""
+    """Pixels with at least this probability are landform. none: choose_threshold goes half of the way to the threshold
+    with the map's best IoU, where labels.complete says what is mapped completely; else it is 0.5."""
     fill_holes_m2: Annotated[float, Field(ge=0)] = 0.0
     """Smaller holes are filled."""
 
