@@ -8,10 +8,11 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -64,12 +65,19 @@ def surface(width: int, height: int) -> np.ndarray:
     return np.tile(ground, (-(-height // ground.shape[0]), -(-width // ground.shape[1])))[:height, :width]
 
 
-def write_raster(path: Path, bands: np.ndarray, **more: object) -> None:
-    """Write bands (count, height, width) on the region's grid."""
+def write_raster(
+    path: Path,
+    bands: np.ndarray,
+    *,
+    crs: object = UTM,
+    corner: tuple[float, float] | None = None,
+    **more: object,
+) -> None:
+    """Write bands (count, height, width) on the region's grid, or on one whose upper left ``corner`` and CRS are another's."""
     path.parent.mkdir(parents=True, exist_ok=True)
     count, height, width = bands.shape
-    profile = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": bands.dtype, "crs": UTM}
-    place = from_origin(LEFT, TOP, PIXEL, PIXEL)
+    profile = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": bands.dtype, "crs": crs}
+    place = from_origin(*(corner or (LEFT, TOP)), PIXEL, PIXEL)
     with rasterio.open(path, "w", transform=place, tiled=True, compress="deflate", **profile, **more) as raster:
         raster.write(bands)
     if max(width, height) > LARGEST:
@@ -143,11 +151,13 @@ class Server:
         return int(re.search(r":(\d+)/", self.address).group(1))
 
 
-def start(folder: Path, *options: str) -> Server:
+def start(
+    folder: Path, *options: str, config: Sequence[str] = ("config.yaml",), environment: Mapping[str, str] | None = None
+) -> Server:
     """Start `lobate review` on the region; raises AssertionError with its words if it ends before it listens."""
-    command = [sys.executable, "-m", "lobate", "review", "config.yaml", "--no-browser", *options]
+    command = [sys.executable, "-m", "lobate", "review", *config, "--no-browser", *options]
     path = os.pathsep.join(one for one in sys.path if one)
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_WAIT_POLICY": "PASSIVE"}
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_WAIT_POLICY": "PASSIVE", **(environment or {})}
     with (folder / "server.log").open("w") as errors:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
@@ -161,9 +171,9 @@ def start(folder: Path, *options: str) -> Server:
 
 
 @contextmanager
-def running(folder: Path, *options: str) -> Iterator[Server]:
-    """A review that ends with the block."""
-    server = start(folder, *options)
+def running(folder: Path, *options: str, **started: Any) -> Iterator[Server]:
+    """A review that ends with the block; ``started`` is what ``start`` takes besides."""
+    server = start(folder, *options, **started)
     try:
         yield server
     finally:

@@ -34,8 +34,12 @@ async function start() {
   }
 }
 
+// The jobs of the run that is under way, or of the last one: one that has just begun has no log yet.
+const known = () => (status.started_here && !status.running ? null : status.jobs);
+
 function facts() {
-  const { jobs, round, iou, images_per_s: speed, left, next } = status;
+  const { round, iou, images_per_s: speed, left, next } = status;
+  const jobs = known();
   return [
     ["Jobs", jobs ? `${jobs.done} of ${jobs.all}` : null],
     ["Round", round], ["IoU", Array.isArray(iou) ? iou.map((one) => Number(one).toFixed(3)).join(" → ") : iou],
@@ -44,7 +48,7 @@ function facts() {
 }
 
 function render() {
-  const { running, jobs } = status, list = facts().flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, String(value))]);
+  const jobs = known(), running = status.running || status.started_here, list = facts().flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, String(value))]);
   const bar = jobs?.all ? element("progress", { max: jobs.all, value: jobs.done, "aria-label": "Jobs done" }) : null;
   const button = element("button", { id: "run", className: "main", disabled: Boolean(running), onclick: start }, running ? "The workflow is running" : "Run the workflow");
   $("panel-run").replaceChildren(
@@ -92,4 +96,4 @@ on("event", ({ run }) => {
   clearTimeout(later);
   later = setTimeout(load, run.ended ? 0 : 300);
 });
-setInterval(() => { if (status?.running || !$("panel-run").hidden) load(); }, 5000);
+setInterval(() => { if (status?.running || status?.started_here || !$("panel-run").hidden) load(); }, 5000);
