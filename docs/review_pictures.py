@@ -37,6 +37,8 @@ PICTURES = {
     "review_grid": ["g"],
 }
 """Picture -> the keys that lead to it, each from a page opened anew."""
+SQUARES = "sample_squares"
+"""List of the squares of the sample."""
 
 
 def main(config: str) -> None:
@@ -50,6 +52,10 @@ def main(config: str) -> None:
             wait_for_thumbnails(tab)
             tab.screenshot(path=DOCS / "images" / f"{name}.png")
             tab.close()
+        if picture_of_sample(browser, address):
+            print("The picture of the sample is taken.")
+        else:
+            print("The picture of the sample stays as it is: draw one with `lobate sample` first.")
         tab = opened(browser, address)
         (DOCS / "review_keys.md").write_text(keys_table(tab), encoding="utf-8")
 
@@ -91,6 +97,21 @@ def press(tab: Any, keys: list[str]) -> None:
         tab.wait_for_selector("html[data-painted]")
         tab.keyboard.press(key)
         tab.wait_for_timeout(SETTLE_MS // 3)
+
+
+def picture_of_sample(browser: Any, address: str) -> bool:
+    """Take the picture of a square of the sample, if there is one; nothing is answered."""
+    tab = opened(browser, address)
+    if not tab.locator(f"#which option[value={SQUARES}]").count():
+        return False
+    tab.select_option("#which", SQUARES)
+    tab.wait_for_timeout(SETTLE_MS)
+    tab.focus("#canvas")
+    press(tab, ["n", " ", "Shift+ArrowRight", " ", "Shift+ArrowDown", "Shift+ArrowDown", " ", "Shift+ArrowLeft"])
+    tab.wait_for_timeout(SETTLE_MS)
+    tab.screenshot(path=DOCS / "images" / "review_sample.png")
+    tab.close()
+    return True
 
 
 def wait_for_thumbnails(tab: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from lobate.errors import UserError
 from lobate.imagery.scene_table import scenes_by_tile
 from lobate.io.atomic import temporary_folder
+from lobate.io.drawn import ANSWERS, SECOND_LOOK, accuracy_folder
 from lobate.mapping.accuracy.draw import MapFiles, SampleSizes, SamplingFrame, draw_sample
 from lobate.mapping.accuracy.frozen import FrozenSample
 from lobate.mapping.accuracy.plan import plan_text
@@ -14,8 +15,8 @@ from lobate.mapping.accuracy.response import second_look_units, write_response
 from lobate.mapping.accuracy.strata import MappedGround
 from lobate.settings import Region
 
-FROZEN, ANSWERS, SECOND_LOOK = Path("frozen", "sample.json"), Path("answers.gpkg"), Path("second_look.gpkg")
-"""Files in resources/REGION/accuracy. The frozen sample lies apart: whoever answers must not see strata and probabilities."""
+FROZEN = Path("frozen", "sample.json")
+"""The frozen sample, in resources/REGION/accuracy. It lies apart: whoever answers must not see strata and probabilities."""
 
 
 def sample_region(region: Region, sizes: SampleSizes, imagery: str, *, dry_run: bool) -> str:
@@ -25,7 +26,7 @@ def sample_region(region: Region, sizes: SampleSizes, imagery: str, *, dry_run: 
     this region exists; nothing is written then.
     """
     sizes.check()
-    folder = Path("resources", region.region, "accuracy")
+    folder = Path(accuracy_folder(region.region))
     if not dry_run:
         _check_imagery(imagery)
         _check_new(folder)
@@ -92,7 +93,7 @@ def write_sample(folder: Path, sample: FrozenSample) -> None:
 def _instructions(folder: Path, sample: FrozenSample) -> str:
     return f"""
 Frozen as sample {sample.name}. Do not look into {folder / FROZEN} before all answers are in.
-Answer on {sample.imagery}, without the map:
+Answer on {sample.imagery}, without the map: in `lobate review`, which has lists of the places and squares, or in QGIS:
   {folder / ANSWERS}
     places     is there a {sample.landform} at the point? yes, no or cannot_say
     squares    outline every {sample.landform} with its middle in the square, in the layer landforms; then answer done, or

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -23,16 +22,19 @@ from starlette.routing import Route
 from lobate.errors import UserError
 from lobate.inventory.vocabulary import VOCABULARIES
 from lobate.review import edits
+from lobate.review.asked import large, number, wanted, whole
 from lobate.review.body import Body, in_lonlat, outline_of
 from lobate.review.desk import Changed, Desk, NotThere
 from lobate.review.events import Events
 from lobate.review.gate import Refused
-from lobate.review.items import SORTS, Wanted
+from lobate.review.items import SORTS
 from lobate.review.labels_desk import LabelsDesk
 from lobate.review.memory import give_back
+from lobate.review.outline_layers import to_coordinates
 from lobate.review.painter import Painter
 from lobate.review.picture_layers import Look, PictureLayer
 from lobate.review.runs import Ended, Runs
+from lobate.review.sample_desk import SampleDesk
 from lobate.review.statements import Said
 from lobate.review.status import read_status
 
@@ -46,8 +48,7 @@ FRESH = {"cache-control": "no-cache"}
 MAX_THUMBNAIL = 512
 MAX_HISTORY = 5000
 WATCH_S = 2.0
-LARGE = 1 << 20
-"""Bytes of an answer from which on its memory is given back at once."""
+DRAW_FIELDS = ("layer", "plane", "outline", "id", "reviewer", "remark", "unit", "sure")
 DECIDE_FIELDS = (
     "list", "id", "plane", "base", "status", "attributes", "remark", "reviewer", "outline", "outlines", "merged",
 )  # fmt: skip
@@ -57,9 +58,17 @@ class Review:
     """The application of one desk. ``config``: files of the region's configuration; ``reviewer``: the name that the page begins with."""
 
     def __init__(
-        self, desk: Desk, labels: LabelsDesk, events: Events, config: Sequence[Path], reviewer: str = ""
+        self,
+        desk: Desk,
+        labels: LabelsDesk,
+        samples: SampleDesk,
+        events: Events,
+        config: Sequence[Path],
+        reviewer: str = "",
     ) -> None:
-        self.desk, self.labels, self.events, self.reviewer = desk, labels, events, reviewer
+        self.desk, self.labels, self.samples = desk, labels, samples
+        self.events, self.reviewer = events, reviewer
+        samples.show(desk.pictures.planes, desk.footprints)
         self.config = " ".join(map(str, config))
         self.runs = Runs(desk.region, config, self._ended)
         self.painter = Painter()
@@ -83,6 +92,7 @@ class Review:
             ("/api/lists/{list}", "GET", self.items),
             ("/api/outlines/{layer}", "GET", self.outlines),
             ("/api/item/{list}/{id}", "GET", self.item),
+            ("/api/drawn/{layer}/{id}", "GET", self.drawn),
             ("/picture/{layer}/{plane}/{z}/{x}/{y}.png", "GET", self.picture),
             ("/thumbnail/{list}/{id}.png", "GET", self.thumbnail),
             ("/api/events", "GET", self.listen),
@@ -155,14 +165,23 @@ class Review:
                     {"name": tile, "plane": desk.pictures.plane_of(tile), "bounds": list(grid.bounds)}
                     for tile, grid in desk.pictures.grids.items()
                 ],
-                "layers": [*desk.layers(), *(one.facts(list(planes)) for one in self.labels.layers.values())],
+                "layers": self._layers(),
                 "vocabularies": {name: list(words) for name, words in VOCABULARIES.items()},
-                "lists": [*desk.counts(), *(self.labels.counts() if self._is_labelling() else [])],
+                "lists": [
+                    *desk.counts(),
+                    *(self.labels.counts() if self._is_labelling() else []),
+                    *self.samples.counts(),
+                ],
                 "sorts": list(SORTS),
                 "version": desk.version(),
                 "waiting": desk.waiting(),
-                "notes": [*desk.notes, *desk.kept.notices(), *self.labels.kept.notices()],
+                "notes": [*desk.notes, *desk.kept.notices(), *self.labels.kept.notices(), *self.samples.notices()],
             }
+
+    def _layers(self) -> list[dict[str, Any]]:
+        planes = list(self.desk.pictures.planes)
+        labels = [layer.facts(planes) for layer in self.labels.layers.values()]
+        return [*self.desk.layers(), *labels, *self.samples.layer_facts()]
 
     def _is_labelling(self) -> bool:
         """Whether there are no detections, so that people draw labels."""
@@ -170,31 +189,45 @@ class Review:
 
     async def items(self, request: Request) -> Response:
         """Return a list, filtered and sorted."""
-        wanted = _wanted(request)
+        filters = wanted(request)
         name = request.path_params["list"]
-        return await self._in_thread(lambda: _large({"items": self.desk.chosen(name, wanted)}))
+        chosen = (
+            partial(self.samples.chosen, name) if self.samples.has(name) else partial(self.desk.chosen, name, filters)
+        )
+        return await self._in_thread(lambda: large({"items": chosen()}))
 
     async def item(self, request: Request) -> Response:
         """Return all of one item."""
         names = request.path_params["list"], request.path_params["id"]
-        return JSONResponse(await self._in_thread(partial(self.desk.whole, *names)))
+        desk = self.samples if self.samples.has(names[0]) else self.desk
+        return JSONResponse(await self._in_thread(partial(desk.whole, *names)))
 
     async def outlines(self, request: Request) -> Response:
         """Return the outlines of a layer that touch the bounds, simplified."""
         plane = self.desk.plane(request.query_params.get("plane", ""))
-        bounds = tuple(_number(request, name) for name in ("west", "south", "east", "north"))
-        tolerance = _number(request, "tolerance", 0.0) or 0.0
+        bounds = tuple(number(request, name) for name in ("west", "south", "east", "north"))
+        tolerance = number(request, "tolerance", 0.0) or 0.0
         if any(side is None for side in bounds):
             raise UserError("The request needs west, south, east and north.")
 
         def read() -> Response:
             name = request.path_params["layer"]
             with self.desk.lock:
-                layer = self.labels.layers[name] if name in self.labels.layers else self.desk.layer(name)
+                drawn = {**self.labels.layers, **self.samples.layers}
+                layer = drawn[name] if name in drawn else self.desk.layer(name)
                 found = layer.within(plane, bounds, tolerance)  # type: ignore[arg-type]
-            return _large({"outlines": found})
+            return large({"outlines": found})
 
         return await self._in_thread(read)
+
+    async def drawn(self, request: Request) -> Response:
+        """Return the whole outline of a label, or of a landform of the sample, in a plane."""
+        plane = self.desk.plane(request.query_params.get("plane", ""))
+        names = request.path_params["layer"], request.path_params["id"]
+        desk = self.samples if self.samples.has(names[0]) else self.labels
+        shape = await self._in_thread(partial(desk.outline, *names))
+        outline = to_coordinates(plane.from_lonlat(np.array([shape], dtype=object))[0])
+        return JSONResponse({"id": names[1], "plane": plane.id, "outline": outline})
 
     # --- pictures
 
@@ -203,8 +236,8 @@ class Review:
         values, query = request.path_params, request.query_params
         layer, plane = self._layer(values["layer"]), self.desk.plane(values["plane"])
         bands = tuple(name for name in query.get("bands", "").split(",") if name)
-        look = Look(_number(request, "low"), _number(request, "high"), bands)
-        zoom, column, row = (_whole(values[name]) for name in ("z", "x", "y"))
+        look = Look(number(request, "low"), number(request, "high"), bands)
+        zoom, column, row = (whole(values[name]) for name in ("z", "x", "y"))
         paint = partial(self.painter.picture, layer, plane, zoom, column, row, look)
         return await self._painted(request, paint)
 
@@ -212,7 +245,7 @@ class Review:
         """Return a small picture of an item with its outline."""
         item = self.desk.item(request.path_params["list"], request.path_params["id"])
         plane = self.desk.plane(item.plane)
-        size = round(min(max(_number(request, "size", 128.0) or 0.0, 16.0), MAX_THUMBNAIL))
+        size = round(min(max(number(request, "size", 128.0) or 0.0, 16.0), MAX_THUMBNAIL))
         layers = [layer for layer in self.desk.pictures.layers.values() if plane.id in layer.planes]
         if not layers:
             raise NotThere("No image shows this ground.")
@@ -239,6 +272,8 @@ class Review:
     async def decide(self, request: Request) -> Response:
         """Keep a decision."""
         said = self._said(Body(await request.body(), DECIDE_FIELDS))
+        if self.samples.has(said.list):
+            return JSONResponse(await self._in_thread(partial(self.samples.answer, said)))
         return await self._changed(partial(self.desk.decide, said))
 
     def _said(self, body: Body) -> Said:
@@ -281,10 +316,13 @@ class Review:
         """Take back a reviewer's last act, or the act of a number."""
         body = Body(await request.body(), ("reviewer", "list", "act"))
         act = body.whole("act", 0) if body.has("act") else None
+        name, reviewer = body.text("list", ""), body.text("reviewer", "")
         try:
+            if self.samples.has(name):
+                return JSONResponse(await self._in_thread(partial(self.samples.undo, name, reviewer)))
             if self._is_labelling():
-                return JSONResponse(await self._in_thread(partial(self.labels.undo, body.text("reviewer", ""))))
-            return await self._changed(partial(self.desk.undo, body.text("reviewer", ""), act))
+                return JSONResponse(await self._in_thread(partial(self.labels.undo, reviewer)))
+            return await self._changed(partial(self.desk.undo, reviewer, act))
         except UserError as error:
             return await _told(409, request, error)
 
@@ -302,13 +340,22 @@ class Review:
 
     async def draw(self, request: Request) -> Response:
         """Keep an outline of the labels, mend one, or delete it."""
-        body = Body(await request.body(), ("layer", "plane", "outline", "id", "reviewer", "remark"))
+        body = Body(await request.body(), DRAW_FIELDS)
         outline = None
         if body.has("outline"):
             outline = in_lonlat(outline_of(body.raw("outline")), self.desk.plane(body.text("plane")))
-        name = body.text("id") if body.has("id") else None
-        said = body.text("reviewer", ""), body.text("remark") if body.has("remark") else None
-        return JSONResponse(await self._in_thread(partial(self.labels.draw, body.text("layer"), outline, name, *said)))
+        layer, name, reviewer = (
+            body.text("layer"),
+            body.text("id") if body.has("id") else None,
+            body.text("reviewer", ""),
+        )
+        if self.samples.has(layer):
+            unit, sure = body.text("unit", ""), body.raw("sure") is not False
+            return JSONResponse(
+                await self._in_thread(partial(self.samples.draw, layer, outline, name, unit, reviewer, sure))
+            )
+        remark = body.text("remark") if body.has("remark") else None
+        return JSONResponse(await self._in_thread(partial(self.labels.draw, layer, outline, name, reviewer, remark)))
 
     async def take_over(self, request: Request) -> Response:
         """Take over the decisions of another file, as one act."""
@@ -338,7 +385,7 @@ class Review:
 
     async def history(self, request: Request) -> Response:
         """Return the last acts, the newest first."""
-        last = round(min(max(_number(request, "last", 200.0) or 0.0, 1.0), MAX_HISTORY))
+        last = round(min(max(number(request, "last", 200.0) or 0.0, 1.0), MAX_HISTORY))
         entries = await self._in_thread(partial(self.desk.kept.history, last))
         fields = ("number", "act", "time", "reviewer", "what", "undoes", "name", "status_before", "status_after")
         return JSONResponse({"entries": [{name: getattr(entry, name) for name in fields} for entry in entries]})
@@ -363,6 +410,7 @@ class Review:
         """Show what a run made, and tell all browsers."""
         with suppress(UserError):
             self.desk.reload()
+            self.samples.show(self.desk.pictures.planes, self.desk.footprints)
         words = "The run is done." if not ended.status else f"The run failed:\n{ended.text}"
         self.events.publish({"run": {"ended": True, "ok": not ended.status, "words": words}, "reload": True})
 
@@ -373,6 +421,7 @@ class Review:
             try:
                 await self._in_thread(self.desk.look_again)
                 await self._in_thread(self.labels.look_again)
+                await self._in_thread(self.samples.look_again)
                 await self._in_thread(give_back)
                 if self.runs.is_running and self.events.has_listeners:
                     lines = await self._in_thread(self.runs.new_lines)
@@ -387,48 +436,6 @@ class Review:
         """Return the stream of what changes."""
         first = {"version": self.desk.version(), "waiting": self.desk.waiting(), "changed": [], "by": ""}
         return StreamingResponse(self.events.stream(first), media_type="text/event-stream", headers=FRESH)
-
-
-def _wanted(request: Request) -> Wanted:
-    query = request.query_params
-    limits = {name: _number(request, name) for name in ("min_confidence", "max_confidence", "min_area", "max_area")}
-    return Wanted(
-        status=tuple(word for word in query.get("status", "").split(",") if word),
-        tile=query.get("tile", ""),
-        search=query.get("search", ""),
-        sort=query.get("sort", ""),
-        descending=query.get("descending", "") in ("1", "true"),
-        **limits,
-    )
-
-
-def _whole(text: str) -> int:
-    """Return a whole number of a picture's address."""
-    if not re.fullmatch(r"-?[0-9]{1,7}", text):
-        raise NotThere(f"Pictures are numbered by whole numbers, not {text[:80]!r}.")
-    return int(text)
-
-
-def _number(request: Request, name: str, default: float | None = None) -> float | None:
-    text = request.query_params.get(name, "")
-    if not text:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not np.isfinite(value):
-        raise UserError(f"{name} must be a number, not {text[:80]!r}.")
-    return value
-
-
-def _large(content: dict[str, Any]) -> Response:
-    """Return an answer that may be large; what making it took is given back."""
-    response = JSONResponse(content)
-    content.clear()
-    if len(response.body) > LARGE:
-        give_back()
-    return response
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -90,7 +90,7 @@ class Desk:
             place(items, pictures.planes, footprints)
         context = read_context(self.region, notes)
         with self.lock:
-            self.pictures, self.notes, self._footprints = pictures, notes, footprints
+            self.pictures, self.notes, self.footprints = pictures, notes, footprints
             self._context = {layer.id: layer for layer in context}
             self.lists: dict[str, dict[str, Item]] = {
                 name: {item.id: item for item in items} for name, items in found.items()
@@ -126,7 +126,7 @@ class Desk:
             rest = left
         for row in rest:
             item = _item_alone(row)
-            place([item], self.pictures.planes, self._footprints)
+            place([item], self.pictures.planes, self.footprints)
             item.lay(row)
             self.lists[DETECTIONS][item.id] = item
             self._item_of_row[row.row] = DETECTIONS, item.id

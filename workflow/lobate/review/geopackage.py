@@ -25,6 +25,8 @@ EPSG = 4326
 GEOMETRY = "geom"
 """Column of the outlines."""
 
+POINT, MULTIPOLYGON = "POINT", "MULTIPOLYGON"
+
 FLAGS = 0b00000011
 """Of an outline's header: little endian, and an envelope of x and y."""
 ENVELOPE_BYTES = (0, 32, 48, 48, 64)
@@ -46,13 +48,14 @@ CONSTRAINT fk_gc_srs FOREIGN KEY (srs_id) REFERENCES gpkg_spatial_ref_sys (srs_i
 class Layer:
     """A layer of outlines (EPSG:4326) and the fields of its rows, all of them text but those in ``numbers``.
 
-    ``label`` is the field that names a row to a person.
+    ``label`` is the field that names a row to a person. ``shape`` is the type of its geometries in SQL.
     """
 
     name: str
     fields: tuple[str, ...]
     label: str
     numbers: tuple[str, ...] = ()
+    shape: str = MULTIPOLYGON
 
     def kind(self, field: str) -> str:
         """Return the type of a field in SQL."""
@@ -76,14 +79,14 @@ def create_core(connection: sqlite3.Connection) -> None:
 
 
 def create_layer(connection: sqlite3.Connection, layer: Layer) -> None:
-    """Add a layer of multipolygons in EPSG:4326; the number of a row is never given to another one."""
+    """Add a layer in EPSG:4326; the number of a row is never given to another one."""
     fields = "".join(f', "{field}" {layer.kind(field)}' for field in layer.fields)
     connection.execute(
-        f'CREATE TABLE "{layer.name}" (fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, {GEOMETRY} MULTIPOLYGON{fields})'
+        f'CREATE TABLE "{layer.name}" (fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, {GEOMETRY} {layer.shape}{fields})'
     )
     _register(connection, layer.name, "features", EPSG)
     connection.execute(
-        "INSERT INTO gpkg_geometry_columns VALUES (?, ?, 'MULTIPOLYGON', ?, 0, 0)", [layer.name, GEOMETRY, EPSG]
+        "INSERT INTO gpkg_geometry_columns VALUES (?, ?, ?, ?, 0, 0)", [layer.name, GEOMETRY, layer.shape, EPSG]
     )
 
 
@@ -109,7 +112,7 @@ def forget_extent(connection: sqlite3.Connection, layer: str) -> None:
 
 
 def to_blob(outline: shapely.Geometry) -> bytes:
-    """Return a polygon or multipolygon in EPSG:4326 as it stands in a GeoPackage: a multipolygon, without Z."""
+    """Return a point, or a polygon as a multipolygon, in EPSG:4326 as it stands in a GeoPackage, without Z."""
     whole = shapely.force_2d(outline)
     whole = shapely.MultiPolygon([whole]) if whole.geom_type == "Polygon" else whole
     west, south, east, north = whole.bounds
@@ -118,7 +121,7 @@ def to_blob(outline: shapely.Geometry) -> bytes:
 
 
 def from_blob(blob: bytes | None) -> shapely.Geometry | None:
-    """Return the outline of a row without Z, a multipolygon of one part as a polygon; None for no outline.
+    """Return the outline or point of a row without Z, a multipolygon of one part as a polygon; None for none.
 
     Raises ValueError for bytes that are no geometry of a GeoPackage.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import geopandas as gpd
 import numpy as np
@@ -187,7 +187,20 @@ def area_m2(shape: shapely.Geometry) -> float:
     return round(float(geodesic_area_m2(gpd.GeoSeries([shape], crs=LONLAT))[0]), 1)
 
 
-def place(items: Iterable[Item], planes: Mapping[str, Plane], footprints: Mapping[str, np.ndarray]) -> None:
+class OnGround(Protocol):
+    """Something with a shape in EPSG:4326 that a plane and a tile show."""
+
+    plane: str
+    tile: str
+
+    @property
+    def shape(self) -> shapely.Geometry:
+        """The shape."""
+
+
+def place(
+    items: Iterable[Item] | Iterable[OnGround], planes: Mapping[str, Plane], footprints: Mapping[str, np.ndarray]
+) -> None:
     """Set plane and tile of items: those of the tile that shows the most of it, then the one it lies deepest in.
 
     ``footprints``: tile -> its ground in EPSG:4326, as an array of one shape.

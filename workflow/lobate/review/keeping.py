@@ -105,7 +105,7 @@ class Keeper:
         folder that cannot be written.
         """
         with self.lock:
-            with _told(self.path):
+            with telling(self.path):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             if not self.path.exists():
                 self._make()
@@ -123,7 +123,7 @@ class Keeper:
 
     def _guarded(self, step: Callable[[], T]) -> T:
         """Return what a step returns; of a damaged file, what it returns of the restored one."""
-        with _told(self.path):
+        with telling(self.path):
             try:
                 return step()
             except Brought:
@@ -207,7 +207,7 @@ class Keeper:
 
     def _make(self, *, told: bool = False) -> None:
         """Make the file with its tables, complete or not at all, and back it up: later acts are in the log beside that."""
-        with _told(self.path):
+        with telling(self.path):
             earlier = [] if told else self.backups()
             with temporary_folder(self.path) as folder:
                 new = folder / self.path.name
@@ -390,7 +390,7 @@ def _is_damage(error: BaseException) -> bool:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def telling(path: Path) -> Iterator[None]:
     """Turn what the disk or another program refuses into a UserError; nothing was written then."""
     try:
         yield

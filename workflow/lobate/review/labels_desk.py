@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 
 from lobate.errors import UserError
+from lobate.review.desk import NotThere
 from lobate.review.drawn_file import DRAWN_LAYERS, DrawnFile, DrawnOutline
 from lobate.review.kept_layers import Outcome
 from lobate.review.outline_layers import OutlineLayer
@@ -55,6 +56,15 @@ class LabelsDesk:
             if row is None:
                 raise UserError("There is neither an outline to keep nor a name of one to delete.")
             return self._after(self.kept.delete(reviewer, layer, row), reviewer, layer)
+
+    def outline(self, name: str, id: str) -> shapely.Geometry:
+        """Return the outline of a label by the id of its layer on the page and its own, in EPSG:4326. Raises NotThere."""
+        with self.lock:
+            rows = self._rows.get(name.removeprefix(PREFIX), [])
+            found = next((one.outline for one in rows if one.id == id), None)
+        if found is None:
+            raise NotThere(f"There is no {id[:80]!r} in the layer {name[:80]!r} any more.")
+        return found
 
     def undo(self, reviewer: str) -> dict[str, Any]:
         """Take back the reviewer's last act. Raises UserError where there is none."""

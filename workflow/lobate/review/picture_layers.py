@@ -63,6 +63,8 @@ class PictureLayer(ABC):
     """The bands of the picture, three or one, where the request names none."""
     date: str = ""
     group: str = ""
+    reveals: bool = False
+    """Whether it shows what our map says, so that nobody who answers blindly may see it."""
 
     @abstractmethod
     def paint(self, plane: str, frame: Frame, look: Look) -> np.ndarray | None:
@@ -82,6 +84,7 @@ class PictureLayer(ABC):
             "title": self.title,
             "kind": "picture",
             "group": self.group,
+            "reveals": self.reveals,
             "planes": list(self.planes),
             "date": self.date or None,
             "bands": list(self.bands),

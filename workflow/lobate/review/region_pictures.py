@@ -263,6 +263,7 @@ def _map_layers(region: Region, plane_of: Mapping[str, str]) -> list[PictureLaye
             id="probability",
             title=f"probability of {region.landform}",
             group="map",
+            reveals=True,
             planes=tuple(maps),
             contrast=(0.0, 1.0),
             limits=(0.0, 1.0),

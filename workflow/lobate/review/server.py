@@ -23,6 +23,7 @@ from lobate.review.events import Events
 from lobate.review.gate import Gate, normal_prefix
 from lobate.review.labels_desk import LabelsDesk
 from lobate.review.memory import share_pools
+from lobate.review.sample_desk import SampleDesk
 from lobate.settings import Region
 
 LOOPBACK = "127.0.0.1"
@@ -61,8 +62,9 @@ def serve(
     decisions = options.decisions or Path(decisions_path(region.region))
     desk = Desk(region, decisions, changed)
     labels = LabelsDesk(Path(decisions_path(region.region)).with_name(DRAWN), changed)
+    samples = SampleDesk(region, changed)
     token = secrets.token_urlsafe(24)
-    review = Review(desk, labels, events, config, options.reviewer)
+    review = Review(desk, labels, samples, events, config, options.reviewer)
     if options.run:
         review.runs.start()
     gate = Gate(review.app, token, allowed=options.allowed, prefix=options.prefix)

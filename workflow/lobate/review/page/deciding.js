@@ -1,5 +1,5 @@
 // Deciding: each decision goes to the server at once, in order; what is not saved yet is shown, kept and sent again.
-import { state, emit, on, $, currentItem, labelling } from "./state.js";
+import { state, emit, on, $, currentItem, labelling, blindList } from "./state.js";
 import { get, post, Lost, Refused, connection } from "./server.js";
 import { go, put, nextPending, forgetWhole, openList } from "./items.js";
 import { say, warn } from "./speech.js";
@@ -51,8 +51,8 @@ export function decide(status) {
   if (state.painted !== item.id && !connection.lost) return say("This one is not on the screen yet. Look, then decide.");
   if (!save(item, { status })) return;
   const next = status === "pending" ? null : nextPending();
-  const left = next === null && status !== "pending" ? " All of these are decided." : "";
-  say(`${item.id} is ${words(status)}.${left}`);
+  const left = next === null && status !== "pending" ? ` All of these are ${blindList() ? "answered" : "decided"}.` : "";
+  say(`${item.id}${blindList() ? ":" : " is"} ${words(status)}.${left}`);
   if (next) go(next);
 }
 
@@ -165,14 +165,14 @@ export async function undo() {
 function taken({ item, items = [], words: said, waiting }) {
   if (waiting !== undefined) state.waiting = waiting;
   if (labelling()) return say(said || "Undone.");
-  forgetOutlines("detections");
+  forgetOutlines(blindList()?.draws ?? "detections");
   const here = [item, ...items].filter((one) => one && (state.items.has(one.id) || one.plane));
   here.forEach((one) => { forgetWhole(one.id); put(one); });
   sortOutlines();
   const [first] = here;
   if (first) go(first.id);
   else openList(state.list, state.current);
-  say(said || (first ? `Undone: ${first.id} is ${first.status}.` : "Undone."));
+  say(said || (first ? `Undone: ${first.id} is ${statusStyle(first.status).words}${first.landforms === undefined ? "" : `, with ${first.landforms} outlined`}.` : "Undone."));
 }
 
 /** Sets an attribute or the remark of the current one. */
@@ -189,8 +189,10 @@ on("event", async ({ changed, by, waiting, reload }) => {
   if (labelling()) return;
   if (waiting !== undefined) state.waiting = waiting;
   if (!changed?.length) return emit("queue");
+  const layers = new Set(state.session.layers.map((one) => one.id));
+  changed.filter((id) => layers.has(id)).forEach((id) => forgetOutlines(id));
   const mine = new Set(queue.map((act) => act.id));
-  const own = by === $("reviewer").value.trim(), foreign = changed.filter((id) => !mine.has(id) && !(own && Date.now() - (recent.get(id) ?? 0) < OWN_MS));
+  const own = by === $("reviewer").value.trim(), foreign = changed.filter((id) => !layers.has(id) && !mine.has(id) && !(own && Date.now() - (recent.get(id) ?? 0) < OWN_MS));
   if (!foreign.length) return;
   if (foreign.length > 20) return openList(state.list, state.current);
   for (const id of foreign) await refresh(id);

@@ -10,11 +10,14 @@ import { save } from "./deciding.js";
 import { nearest } from "./outlines.js";
 import { wholeOf, nextPending, go } from "./items.js";
 import { choose } from "./palette.js";
+import { give } from "./panel.js";
 import { say, warn } from "./speech.js";
 import { STATUS } from "./symbols.js";
 
 const GRAB_PX = 12, EDGE_PX = 9, SNAP_M = 30;
-export const edit = { on: false, item: null, outlines: [], place: null, merged: [], steps: [], asked: false, pointed: null };
+// `finish`: what takes the outline that is saved, of something drawn by hand; null for the current item of the list.
+export const edit = { on: false, item: null, outlines: [], place: null, merged: [], steps: [], asked: false, pointed: null, finish: null, current: null };
+const ALONE = "What was drawn by hand is mended by itself: delete it and draw it anew in pieces.";
 let drag = null;
 
 const copy = (outlines) => structuredClone(outlines);
@@ -26,7 +29,12 @@ export function toggleEdit() {
   const item = currentItem();
   if (!item) return say("There is nothing to mend.");
   if (state.detail?.id !== item.id) return say("Its outline has not come yet.");
-  Object.assign(edit, { on: true, item, outlines: [opened(state.detail.outline)], place: null, merged: [], steps: [], asked: false });
+  mend(item, state.detail.outline, null);
+}
+
+/** Begins to mend an outline of ({id, plane}); `finish` gets it when it is saved. */
+export function mend(item, outline, finish) {
+  Object.assign(edit, { on: true, item, outlines: [opened(outline)], place: null, merged: [], steps: [], asked: false, finish, current: state.current });
   state.mode = "edit";
   $("canvas").focus();
   tools();
@@ -55,6 +63,7 @@ function close() {
 /** Saves what was mended as one act. */
 export function saveEdit() {
   if (!changed()) return leave();
+  if (edit.finish) return finished();
   const outlines = edit.outlines.map(closed), patch = { status: "edited", outlines };
   if (edit.merged.length) patch.merged = edit.merged;
   const { item } = edit;
@@ -64,6 +73,11 @@ export function saveEdit() {
   say(`${item.id} is edited${outlines.length > 1 ? ` and split into ${outlines.length}` : ""}${patch.merged ? `, merged with ${patch.merged.join(", ")}` : ""}.`);
   const next = nextPending();
   if (next && outlines.length === 1 && !patch.merged) go(next);
+}
+
+async function finished() {
+  const { finish, outlines: [outline] } = edit;
+  if (await finish(closed(outline))) close();
 }
 
 // Takes changed outlines over as a step that can be undone.
@@ -135,7 +149,7 @@ export function removeRing() {
   const [o, p, r] = edit.place, outlines = copy(edit.outlines);
   r ? outlines[o][p].splice(r, 1) : outlines[o].splice(p, 1);
   if (!outlines[o].length) outlines.splice(o, 1);
-  if (!outlines.length) return say("This is the only part. Reject the detection instead.");
+  if (!outlines.length) return say(edit.finish ? "This is the only part. Leave with Escape and delete it as a whole." : "This is the only part. Reject the detection instead.");
   take(outlines);
   say(r ? "The hole is deleted." : "The part is deleted.");
 }
@@ -214,6 +228,7 @@ export const fillHoles = () => operate("fill_holes", { max_m2: null }, () => "Th
 
 /** Cuts the outline along a line that the person draws. */
 export function split() {
+  if (edit.finish) return say(ALONE);
   showTools(null);
   begin("Cut: draw a line from outside to outside", false, (line) => {
     tools();
@@ -228,6 +243,7 @@ async function neighbours() {
 
 /** Merges with a neighbour that the person chooses. */
 export async function merge() {
+  if (edit.finish) return say(ALONE);
   const list = await neighbours();
   if (!list.length) return say("There is no other detection near it.");
   const options = list.map(({ id, distance }) => ({ value: id, text: `${id}, ${distance < 1 ? "touches it" : `${Math.round(distance)} m away`}` }));
@@ -245,6 +261,7 @@ async function point(id) {
 
 /** Pulls the outline onto the lines of its neighbours. */
 export async function snap() {
+  if (edit.finish) return say(ALONE);
   const list = (await neighbours()).filter(({ distance }) => distance <= SNAP_M);
   if (!list.length) return say(`No other detection lies within ${SNAP_M} m.`);
   const others = (await Promise.all(list.map(({ id }) => wholeOf(id)))).map((one) => one.outline);
@@ -256,16 +273,16 @@ export async function snap() {
 function tools(outlines = edit.outlines) {
   if (!edit.on) return;
   const area = outlines.map((one) => hectares(areaOf(one))).join(" + "), length = Math.round(lengthOf(outlines[0]));
+  const more = edit.finish ? [] : [{ text: "Cut", key: "k", act: split }, { text: "Merge", key: "j", act: merge }];
   showTools(`${edit.item.id}: ${area}, outline ${length.toLocaleString("en").replaceAll(",", "\u202f")} m${changed() ? ", changed" : ""}`, [
     { text: "Save", key: "Enter", act: saveEdit, off: !changed(), main: true },
     { text: "Step back", key: "u", act: undoStep, off: !changed() },
-    { text: "Cut", key: "k", act: split },
-    { text: "Merge", key: "j", act: merge },
+    ...more,
     { text: "Delete ring", key: "d", act: removeRing },
     { text: "Fill holes", key: "f", act: fillHoles },
     { text: "Simplify", key: "t", act: simplify },
     { text: "Smooth", key: "o", act: smooth },
-    { text: "Snap", key: "b", act: snap },
+    ...(edit.finish ? [] : [{ text: "Snap", key: "b", act: snap }]),
     { text: "Leave", key: "Esc", act: leave },
   ]);
 }
@@ -300,4 +317,6 @@ export function drawNew() {
   });
 }
 
-on("current", () => { if (edit.on && edit.item.id !== state.current) close(); });
+give("edit", toggleEdit);
+give("new", drawNew);
+on("current", () => { if (edit.on && edit.current !== state.current) close(); });

@@ -1,5 +1,5 @@
 // The list that is reviewed: fetched, filtered, sorted; and which of it is the current one.
-import { state, emit, on, listOf } from "./state.js";
+import { state, emit, on, listOf, blindList } from "./state.js";
 import { get, connection } from "./server.js";
 import { view, centre, usualScale } from "./view.js";
 import { say, warn } from "./speech.js";
@@ -9,7 +9,7 @@ export const ORDERS = { uncertainty: "least certain first", confidence: "most co
 
 const KEPT = 24;
 const details = new Map(); // list/id -> promise of the whole
-let scaled = false;
+let scaled = null; // the kind of list for which the scale was chosen
 
 /** Fetches a list and shows its first pending one. */
 export async function openList(id, keep = null) {
@@ -19,6 +19,7 @@ export async function openList(id, keep = null) {
     state.list = id;
     state.items = new Map(items.map((one) => [one.id, one]));
     details.clear();
+    state.detail = null; // of the list before
     state.ready = true;
     emit("fetched");
     sort();
@@ -38,6 +39,10 @@ const value = {
 
 /** Sorts anew; done when a list comes or the order changes, never while a person decides. */
 export function sort() {
+  if (blindList()) {
+    state.order = [...state.items.keys()]; // the random order of the sample
+    return filter();
+  }
   const unsure = [...state.items.values()].some((one) => typeof one.uncertainty === "number");
   const key = value[filters.sort === "uncertainty" && !unsure ? "-confidence" : filters.sort], keyed = [...state.items.values()].map((one) => [key(one), one.id]);
   keyed.sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : a[1] < b[1] ? -1 : 1));
@@ -51,13 +56,16 @@ export function filter() {
   const [minC, maxC, minA, maxA] = ["min_confidence", "max_confidence", "min_area", "max_area"].map(number);
   const fits = (one) =>
     (!filters.status || one.status === filters.status) &&
+    (blindList() || passes(one, minC, maxC, minA, maxA)) &&
     (!filters.tile || one.tile === filters.tile) &&
-    (minC === null || one.confidence >= minC) && (maxC === null || one.confidence <= maxC) &&
-    (minA === null || one.area_m2 >= minA * 1e6) && (maxA === null || one.area_m2 <= maxA * 1e6) &&
     (!text || one.id.toLowerCase().includes(text) || (one.remark ?? "").toLowerCase().includes(text));
   state.shown = state.order.filter((id) => fits(state.items.get(id)));
   emit("items");
 }
+
+const passes = (one, minC, maxC, minA, maxA) =>
+  (minC === null || one.confidence >= minC) && (maxC === null || one.confidence <= maxC) &&
+  (minA === null || one.area_m2 >= minA * 1e6) && (maxA === null || one.area_m2 <= maxA * 1e6);
 
 /** Makes another one current and moves the map to it; the scale stays. */
 export function go(id) {
@@ -71,7 +79,8 @@ export function go(id) {
     state.plane = state.session.planes.find((one) => one.id === item.plane);
     emit("plane");
   }
-  if (!scaled && view.width > 1) { usualScale([...state.items.values()]); scaled = true; }
+  const kind = listOf(state.list)?.kind ?? "";
+  if (scaled !== kind && view.width > 1) { usualScale([...state.items.values()], kind === "squares" ? 0.85 : 0.45); scaled = kind; }
   centre(...item.centre);
   wholeOf(id).then(
     (detail) => { if (state.current === id) { state.detail = detail; emit("detail"); } },

@@ -1,5 +1,5 @@
 // The keyboard: every act has a key, a held key acts once, and keys of the map never reach what is being typed.
-import { state, $, element, labelling } from "./state.js";
+import { state, $, element, labelling, blindList } from "./state.js";
 import { view, pan, zoom, fit } from "./view.js";
 import { decide, undo } from "./deciding.js";
 import { step } from "./items.js";
@@ -11,7 +11,9 @@ import { openPanel, closePanel } from "./drawer.js";
 import { edit, toggleEdit, saveEdit, leave, undoStep, chooseVertex, nudge, insertVertex, removeVertex, removeRing, split, merge, simplify, smooth, fillHoles, snap, drawNew } from "./editing.js";
 import { draft, addAtCross, removeLast, moveCross, end_, drop } from "./drawing.js";
 import { labelKeys } from "./labelling.js";
-import { calm } from "./speech.js";
+import { drawn, anyDrawn, stepDrawn, mendDrawn, deleteDrawn, releaseDrawn } from "./drawn.js";
+import { drawAnswer, unsure } from "./sample.js";
+import { say, calm } from "./speech.js";
 import { currentItem } from "./state.js";
 
 const focus = (id) => () => { openPanel("list"); $(id).focus(); };
@@ -37,6 +39,24 @@ const LOOK = new Map([
   ["3", [() => chooseAttribute(2), "kinematics"]],
   ["4", [() => chooseAttribute(3), "extended or restricted outline"]],
   ["m", [() => $("remark").focus(), "write a remark; Escape or Ctrl Enter comes back to the map"]],
+]);
+const ANSWER = new Map([
+  ["a", [() => decide(blindList().kind === "places" ? "yes" : "done"), "yes, there is one at the cross; of a square: all are outlined"]],
+  ["r", [() => (blindList().kind === "places" ? decide("no") : say("A square is done, or cannot be judged: a or v.")), "no, there is none at the cross"]],
+  ["v", [() => decide("cannot_say"), "cannot say: the imagery does not show it"]],
+  ["p", [() => decide("pending"), "not yet: take the answer back"]],
+  ["u", [undo, "undo the last act in this list, also of an earlier session"]],
+  ["n", [drawAnswer, "outline a landform in the square"]],
+  ["q", [unsure, "the chosen landform: not sure, or sure again"]],
+  [" ", LOOK.get(" ")],
+  ["m", LOOK.get("m")],
+]);
+const DRAWN = new Map([
+  ["[", [() => stepDrawn(-1), "choose the one before, of those in sight (also a click)", "again"]],
+  ["]", [() => stepDrawn(1), "choose the one after", "again"]],
+  ["e", [mendDrawn, "mend the chosen one"]],
+  ["Delete", [deleteDrawn, "delete the chosen one; u brings it back"]],
+  ["Escape", [releaseDrawn, "let it go"]],
 ]);
 const SEE = new Map([
   ["+", [() => zoom(1.4), "zoom in (also the wheel, two fingers)", "again"]],
@@ -93,8 +113,17 @@ function actOf(event) {
   if (draft.on) return DRAW.get(key) ?? SEE.get(key);
   if (edit.on) return EDIT.get(key) ?? EDIT.get(SAME[key]) ?? SEE.get(key) ?? SEE.get(SAME[key]);
   if ((key === " " && shiftKey) || key === "PageUp") return [() => step(-1)];
+  if (drawnKey(key)) return DRAWN.get(key) ?? DRAWN.get(SAME[key]);
+  if (blindList()) return ANSWER.get(key) ?? ANSWER.get(SAME[key]) ?? SEE.get(key) ?? SEE.get(SAME[key]);
   if (labelling()) return labelKeys().get(key) ?? SEE.get(key) ?? SEE.get(SAME[key]);
   return LOOK.get(key) ?? LOOK.get(SAME[key]) ?? SEE.get(key) ?? SEE.get(SAME[key]);
+}
+
+// What was drawn by hand has its keys where there is some; Escape, and in a list of detections e, only while one is chosen.
+function drawnKey(key) {
+  if (!DRAWN.has(key) && !DRAWN.has(SAME[key])) return false;
+  if (drawn.id !== null) return true;
+  return key === "[" || key === "]" ? anyDrawn() : key !== "Escape" && Boolean(blindList()?.draws);
 }
 
 const TYPED = "input:not([type=checkbox]):not([type=range]), textarea, select";
@@ -139,12 +168,12 @@ function table(title, keys) {
 }
 
 /** All keys, as one object a table; the documentation's table is made of it. */
-export const KEYS = { "Decide": LOOK, "Look": SEE, "Mend an outline": EDIT, "Draw": DRAW };
+export const KEYS = { "Decide": LOOK, "Answer to the sample": ANSWER, "What was drawn by hand": DRAWN, "Look": SEE, "Mend an outline": EDIT, "Draw": DRAW };
 
 function help() {
   const close = element("button", { onclick: () => $("help").close(), autofocus: true }, "Close");
   const intro = "Every decision is saved on this machine the moment it is made, with your name and the time; u takes the last one back, also days later. Each state has a colour, a dash and a shape.";
-  const tables = labelling() ? [table("Draw labels", labelKeys()), table("Look", SEE), table("Draw", DRAW)] : Object.entries(KEYS).map(([title, keys]) => table(title, keys));
+  const tables = labelling() ? [table("Draw labels", labelKeys()), table("What was drawn by hand", DRAWN), table("Look", SEE), table("Mend an outline", EDIT), table("Draw", DRAW)] : Object.entries(KEYS).map(([title, keys]) => table(title, keys));
   $("help").replaceChildren(element("header", {}, element("h2", { id: "help-title" }, "Keys"), close), element("p", {}, intro), element("div", { className: "tables" }, ...tables));
   $("help").showModal();
 }

@@ -1,5 +1,5 @@
 // The panel of layers: which picture, what it is compared with, what lies over it, which outlines.
-import { $, state, emit, on, element } from "./state.js";
+import { $, state, emit, on, element, blindList } from "./state.js";
 import { layerStyle, statusStyle, swatch, STATUS, glyph } from "./symbols.js";
 import { say } from "./speech.js";
 
@@ -8,7 +8,9 @@ let all = []; // pictures and outlines of the session, each with what the person
 let base = null, other = null, flicker = false;
 export const swipe = { on: false, at: 0.5 };
 
-const here = (layer) => !layer.planes || layer.planes.includes(state.plane?.id);
+// In a list of the sample nothing may be seen of the map: no outline but those of this list, no probability, not even by choice.
+const allowed = (layer) => (layer.lists ? layer.lists.includes(state.list) : !blindList() || (layer.kind === "picture" && !layer.reveals));
+const here = (layer) => (!layer.planes || layer.planes.includes(state.plane?.id)) && allowed(layer);
 const pictureLayers = () => all.filter((one) => one.kind === "picture" && here(one));
 
 /** The pictures that are painted: left and right of the swipe, and what lies over both. */
@@ -30,6 +32,7 @@ on("session", () => {
   choose();
 });
 on("plane", choose);
+on("list", () => { if (other && !here(other)) swipe.on = false; choose(); });
 
 // Keeps the picture of the same title on another plane, if it has one.
 function choose() {
@@ -129,8 +132,10 @@ function render() {
   const picture = element("select", { id: "picture", onchange: () => setBase(byId(picture.value)) }, ...grouped(list, base));
   const compare = element("select", { id: "compare", onchange: () => { other = byId(compare.value); if (!other) swipe.on = false; choose(); } }, ...grouped(list.filter((one) => one !== base), other, "nothing"));
   const button = element("button", { id: "swipe", "aria-pressed": String(swipe.on), onclick: toggleSwipe }, "Swipe ", element("kbd", {}, "s"));
+  const blind = blindList() ? [element("p", { className: "hint" }, "The sample is answered without sight of the map: its outlines and probabilities are not shown in this list.")] : [];
+  const outlines = all.filter((one) => one.kind === "outlines" && here(one));
   const over = list.filter((one) => OVER.has(one.group) && one !== base);
-  $("panel-layers").replaceChildren(
+  $("panel-layers").replaceChildren(...blind,
     element("h3", {}, "Picture"),
     element("label", {}, element("span", { className: "hidden" }, "Picture"), picture),
     ...contrast(base),
@@ -138,8 +143,7 @@ function render() {
     element("div", { className: "line" }, element("label", { className: "grow" }, element("span", { className: "hidden" }, "Compare with"), compare), button),
     element("p", { className: "hint" }, "Hold ", element("kbd", {}, "c"), " to see the other picture; ", element("kbd", {}, ","), " ", element("kbd", {}, "."), " step through all."),
     ...(over.length ? [element("h3", {}, "Over the picture"), ...over.map(overRow)] : []),
-    element("h3", {}, "Outlines"),
-    ...all.filter((one) => one.kind === "outlines" && here(one)).map(outlineRow),
+    ...(outlines.length ? [element("h3", {}, "Outlines"), ...outlines.map(outlineRow)] : []),
   );
 }
 

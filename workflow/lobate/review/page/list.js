@@ -1,7 +1,7 @@
 // The panel of the list: filters, rows or thumbnails. Only the rows in sight are built, so that ten thousand scroll well.
-import { state, on, $, element, hectares, words } from "./state.js";
+import { state, on, $, element, hectares, words, blindList } from "./state.js";
 import { filters, filter, sort, openList, go, step, ORDERS } from "./items.js";
-import { glyph, STATUS } from "./symbols.js";
+import { glyph, statusStyle, STATUS } from "./symbols.js";
 import { address } from "./server.js";
 import { say } from "./speech.js";
 
@@ -26,7 +26,7 @@ function cell(i, across, tall) {
   const item = state.items.get(state.shown[i]), chosen = item.id === state.current;
   const properties = {
     role: "option", id: `row-${i}`, className: grid ? "cell" : "row", "aria-selected": String(chosen), "aria-posinset": String(i + 1), "aria-setsize": String(state.shown.length),
-    title: [item.id, STATUS[item.status]?.words, item.remark].filter(Boolean).join(", "), onclick: () => { go(item.id); $("canvas").focus(); },
+    title: [item.id, statusStyle(item.status).words, item.remark].filter(Boolean).join(", "), onclick: () => { go(item.id); $("canvas").focus(); },
   };
   const mark = glyph(item.status), name = element("span", { className: "name" }, item.id);
   const number = item.confidence ?? null;
@@ -85,10 +85,20 @@ const options = (select, pairs, chosen) => select.replaceChildren(...pairs.map((
 on("session", () => {
   const lists = state.session.lists.filter((one) => one.kind !== "conflicts" && one.id !== "conflicts");
   options($("which"), lists.map((one) => [one.id, one.count === undefined ? one.title : `${one.title} (${one.count})`]), state.list);
-  options($("status"), [["", "all"], ...Object.keys(STATUS).map((one) => [one, STATUS[one].words])], filters.status);
+  statuses();
   options($("tile"), [["", "all"], ...state.session.tiles.map((one) => [one.name, one.name])], filters.tile);
   options($("sort"), Object.entries(ORDERS), filters.sort);
 });
+// The states of this list to choose from; a list of the sample is neither sorted nor filtered by anything else.
+function statuses() {
+  const blind = blindList(), names = blind ? ["pending", ...blind.answers] : Object.keys(STATUS);
+  if (!names.includes(filters.status)) filters.status = "";
+  options($("status"), [["", "all"], ...names.map((one) => [one, statusStyle(one).words])], filters.status);
+  $("more").hidden = $("grid").hidden = Boolean(blind);
+  if (blind && grid) toggleGrid();
+}
+on("fetched", statuses);
+
 $("which").addEventListener("change", () => openList($("which").value));
 for (const name of ["status", "tile", "search", "min_confidence", "max_confidence", "min_area", "max_area"]) {
   $(name).addEventListener("input", () => {

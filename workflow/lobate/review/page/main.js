@@ -16,6 +16,7 @@ import "./drawer.js";
 import "./conflicts.js";
 import "./running.js";
 import "./labelling.js";
+import "./sample.js";
 import "./pointer.js";
 import "./keys.js";
 

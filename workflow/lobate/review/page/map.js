@@ -86,6 +86,7 @@ function paintCurrent() {
   const item = currentItem(), detail = state.detail;
   if (!item || detail?.id !== item.id || item.plane !== state.plane.id) return;
   const look = statusStyle(item.status);
+  if (!detail.outline.length) return place(...toScreen(...item.centre), look.colour);
   trace(detail.outline);
   stroke(look, 3);
   const [west, south, east, north] = item.bounds, [x, y] = toScreen((west + east) / 2, north);
@@ -99,6 +100,17 @@ function mark(x, y, colour) {
   pen.strokeStyle = colour;
   pen.lineWidth = 2;
   pen.stroke();
+}
+
+// A place of the sample: four lines that leave the point itself free.
+function place(x, y, colour) {
+  for (const [line, width] of [["#000c", 5], [colour, 2.2]]) {
+    pen.beginPath();
+    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) { pen.moveTo(x + 9 * dx, y + 9 * dy); pen.lineTo(x + 28 * dx, y + 28 * dy); }
+    pen.strokeStyle = line;
+    pen.lineWidth = width;
+    pen.stroke();
+  }
 }
 
 // All of the current one stands on the screen: it can be decided, and what comes next is fetched.

@@ -163,6 +163,21 @@ export function outlinesAt(layer, x, y) {
   return [...found.values()];
 }
 
+/** The outlines of a layer that touch bounds, as far as they have come, in the order of their ids. */
+export function outlinesIn(layer, [west, south, east, north]) {
+  const found = new Map();
+  for (const key of last.get(layer) ?? []) {
+    for (const outline of squares.get(key)?.outlines ?? []) {
+      const [w, s, e, n] = outline.box;
+      if (w <= east && e >= west && s <= north && n >= south) found.set(outline.id, outline);
+    }
+  }
+  return [...found.values()].sort((a, b) => a.id.localeCompare(b.id, "en", { numeric: true }));
+}
+
+/** The outline of a layer with this id, as far as it has come. */
+export const outlinesNamed = (layer, id) => (last.get(layer) ?? []).flatMap((key) => squares.get(key)?.outlines ?? []).find((one) => one.id === id);
+
 function inside(rings, x, y) {
   let odd = false;
   for (const ring of rings) {

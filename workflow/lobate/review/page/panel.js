@@ -1,5 +1,5 @@
 // The panel of the current one: its facts, buttons, attributes and remark; and the head with the progress.
-import { state, on, $, element, words, hectares, currentItem, listOf, labelling } from "./state.js";
+import { state, on, $, element, words, hectares, currentItem, listOf, labelling, blindList } from "./state.js";
 import { glyph, statusStyle } from "./symbols.js";
 import { attribute, decide, undo, unsaved, reviewer } from "./deciding.js";
 import { connection } from "./server.js";
@@ -18,6 +18,9 @@ function button(name, key, title, act, properties = {}) {
 }
 
 function buttons() {
+  const blind = blindList();
+  $("this").classList.toggle("blind", Boolean(blind));
+  if (blind) return $("buttons").replaceChildren(...answers(blind).map(([name, key, title, act, properties]) => button(name, key, title, act, properties)));
   const kind = listOf(state.list)?.kind ?? state.list, rescue = kind === "removed";
   const parts = [
     button(rescue ? "Take back" : "Accept", "a", rescue ? "Take this one back into the inventory" : "Accept", () => decide("accepted"), { className: "accept" }),
@@ -32,6 +35,29 @@ function buttons() {
   $("buttons").replaceChildren(...parts);
 }
 
+// The buttons of a list of the sample.
+function answers({ kind }) {
+  const isPlace = kind === "places", main = isPlace ? "yes" : "done";
+  return [
+    [isPlace ? "Yes" : "Done", "a", isPlace ? "There is one at the cross" : "All of them are outlined", () => decide(main), { className: "accept" }],
+    ...(isPlace ? [["No", "r", "There is none at the cross", () => decide("no"), { className: "reject" }]] : [["Outline", "n", "Outline a landform", () => hand.get("outline")()]]),
+    ["Cannot say", "v", "The imagery does not show it", () => decide("cannot_say")],
+    ["Not yet", "p", "Take the answer back", () => decide("pending")],
+    ...(isPlace ? [] : [["Mend", "e", "Mend the chosen landform", () => hand.get("mend drawn")()], ["Delete", "Del", "Delete the chosen landform", () => hand.get("delete drawn")()]]),
+    ["Undo", "u", "Undo the last act", undo],
+    ["Previous", "↑", "Previous", () => step(-1)],
+    ["Next", "↓", "Next", () => step(1)],
+  ];
+}
+
+function question(item) {
+  const landform = state.session.landform ?? "landform", blind = blindList(), [lon, lat] = item.lonlat ?? [0, 0];
+  const asked = blind.kind === "places" ? `Is there a ${landform} at the cross?`
+    : `Outline every ${landform} with its middle in this square, then answer done. ${item.landforms} outlined so far.`;
+  const where = `${Math.abs(lat).toFixed(5)} ${lat < 0 ? "S" : "N"}, ${Math.abs(lon).toFixed(5)} ${lon < 0 ? "W" : "E"}`;
+  return [asked, item.imagery ? `Answer on ${item.imagery}.` : null, where, item.reviewer && item.status !== "pending" ? `by ${item.reviewer}` : null, item.unsaved ? "not saved yet" : null].filter(Boolean).flatMap((one) => [element("br"), one]).slice(1);
+}
+
 function facts() {
   const item = currentItem(), detail = state.detail?.id === item?.id ? state.detail : null;
   $("this").classList.toggle("empty", !item);
@@ -42,6 +68,10 @@ function facts() {
     return;
   }
   $("headline").replaceChildren(glyph(item.status), element("span", {}, item.id), element("span", { className: `state ${item.status}` }, statusStyle(item.status).words));
+  if (blindList()) {
+    $("others").replaceChildren();
+    return $("facts").replaceChildren(...question(item));
+  }
   const line = [
     item.confidence === null || item.confidence === undefined ? null : `confidence ${item.confidence.toFixed(2)}`,
     item.area_m2 ? hectares(item.area_m2) : null,
@@ -80,7 +110,7 @@ function head() {
   const total = state.items.size, done = [...state.items.values()].filter((one) => one.status !== "pending").length;
   $("progress").max = Math.max(1, total);
   $("progress").value = done;
-  $("progress-text").textContent = total ? `${done} of ${total} decided` : "";
+  $("progress-text").textContent = total ? `${done} of ${total} ${blindList() ? "answered" : "decided"}` : "";
   const waiting = unsaved(), box = $("saving");
   box.className = connection.lost || connection.locked ? "plain lost" : waiting ? "plain busy" : "plain";
   const lost = connection.locked ? "Start anew" : "No connection";

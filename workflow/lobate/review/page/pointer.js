@@ -8,6 +8,7 @@ import { go } from "./items.js";
 import { say } from "./speech.js";
 import { edit, grab, pull, release, pick } from "./editing.js";
 import { draft, addPoint, follow, end_ } from "./drawing.js";
+import { pickDrawn } from "./drawn.js";
 import { showCoordinates } from "./map_elements.js";
 
 const CLICK_PX = 5, TAP_PX = 12;
@@ -60,7 +61,7 @@ function up(event) {
   const here = at(event);
   if (draft.on) return addPoint(toPlane(...here), ...here);
   if (edit.on) return pick(...here);
-  explain(...toPlane(...here));
+  if (!pickDrawn(...toPlane(...here))) explain(...toPlane(...here));
 }
 canvas.addEventListener("pointerup", up);
 canvas.addEventListener("pointercancel", up);

@@ -32,6 +32,8 @@ export function emit(what, ...details) {
 export const $ = (id) => document.getElementById(id);
 export const currentItem = () => state.items.get(state.current) ?? null;
 export const listOf = (id) => state.session.lists.find((one) => one.id === id);
+/** The list of the sample that is open, which is answered without sight of the map; null in every other list. */
+export const blindList = () => { const list = state.session && listOf(state.list); return list?.blind ? list : null; };
 export const labelling = () => state.session?.mode === "labels";
 
 /** Builds an element; `parts` are elements or texts, texts never become markup. */

@@ -6,6 +6,12 @@ export const STATUS = {
   edited: { colour: "#6cc4ff", dash: [16, 3, 2, 3], words: "edited", path: "M3 13l1-3.5 7-7 2.5 2.5-7 7z", fill: false },
   rejected: { colour: "#ff7a6b", dash: [2, 4], words: "rejected", path: "M3.5 3.5l9 9M12.5 3.5l-9 9", fill: false },
 };
+export const ANSWERS = {
+  yes: { ...STATUS.accepted, words: "yes" },
+  no: { ...STATUS.rejected, words: "no" },
+  done: { ...STATUS.accepted, words: "done" },
+  cannot_say: { colour: "#d9c7ff", dash: [6, 3, 2, 3, 2, 3], words: "cannot say", path: "M5.5 6a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.9-1.1 2.1M8 13.2v.01" },
+};
 const LAYERS = {
   removed: { colour: "#d5d5d5", dash: [10, 3, 2, 3, 2, 3] },
   hand: { colour: "#ff9df3", dash: [14, 4] },
@@ -15,6 +21,8 @@ const LAYERS = {
   drawn_positives: { colour: "#35e0a1", dash: [] },
   drawn_negatives: { colour: "#ff7a6b", dash: [2, 4] },
   drawn_complete: { colour: "#6cc4ff", dash: [12, 6] },
+  sample_landforms: { colour: "#6cc4ff", dash: [] },
+  second_look_landforms: { colour: "#6cc4ff", dash: [] },
 };
 const SPARE = [
   { colour: "#b8f05a", dash: [4, 4] },
@@ -24,7 +32,7 @@ const SPARE = [
 ];
 const given = new Map();
 
-export const statusStyle = (status) => STATUS[status] ?? STATUS.pending;
+export const statusStyle = (status) => STATUS[status] ?? ANSWERS[status] ?? STATUS.pending;
 
 /** The look of a layer of outlines. */
 export function layerStyle(id) {

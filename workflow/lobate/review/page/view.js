@@ -44,11 +44,11 @@ export function fit([west, south, east, north], share = 0.6) {
   centre((west + east) / 2, (south + north) / 2);
 }
 
-/** The scale with which a review begins: a usual landform takes a third of the view; it stays from one to the next. */
-export function usualScale(items) {
+/** The scale with which a review begins: a usual one takes this share of the view; it stays from one to the next. */
+export function usualScale(items, share) {
   const sizes = items.map(({ bounds: [west, south, east, north] }) => Math.max(east - west, north - south)).sort((a, b) => a - b);
   const usual = sizes[Math.floor(sizes.length * 0.75)] || 40 * state.plane.base;
-  view.res = Math.max(finest(), usual / (0.45 * Math.min(view.width, view.height)));
+  view.res = Math.max(finest(), usual / (share * Math.min(view.width, view.height)));
 }
 
 /** The level of detail: 0 for pixels of the plane's own size, 1 for twice as large ones, and so on. */
