@@ -1,4 +1,4 @@
-"""A raster without a place on Earth is refused; the advice places it, and what is placed is taken."""
+"""A raster or outlines without a place on Earth are refused; the advice places it, and what is placed is taken."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ from rasterio.warp import transform as warp_points
 from shapely.geometry import box
 
 from lobate.errors import UserError
-from lobate.io.features import read_features
+from lobate.inventory.compare import read_inventory
+from lobate.inventory.decisions import read_decisions
+from lobate.io.features import opened_source, read_features
 from lobate.io.raster import open_raster
+from lobate.labels.outlines import read_outlines
+from lobate.settings.base import PolygonFile
 
 SIDE, LEFT, TOP, PIXEL = 40, 500_000.0, 4_000_000.0, 10.0
 PLACED = Affine(PIXEL, 0, LEFT, 0, -PIXEL, TOP)
@@ -135,8 +139,48 @@ def test_outlines_past_the_poles_are_of_another_system(tmp_path, outline):
         read_features(tmp_path / "a.gpkg")
 
 
+def as_labels(path):
+    return read_outlines(path, PolygonFile(path=str(path)), "positive")
+
+
+def bounds_of(path):
+    """What `lobate check` reads of a file that it need not read whole."""
+    with opened_source(path) as source:
+        return source.bounds(None)
+
+
 def test_outlines_beyond_180_and_at_the_pole_are_taken(tmp_path):
     """Some count from 0 to 360, and some cut at 180 by going on."""
     outlines = [box(179.9, 66, 180.1, 66.1), box(300, -90, 301, -89), box(-181, 89, -180, 90)]
     gpd.GeoDataFrame({"id": [1, 2, 3]}, geometry=outlines, crs="EPSG:4326").to_file(tmp_path / "a.gpkg")
     assert len(read_features(tmp_path / "a.gpkg")) == 3
+
+
+EVERY_READER = (read_features, read_decisions, read_inventory, as_labels, bounds_of)
+
+
+@pytest.mark.parametrize("reader", EVERY_READER, ids=lambda reader: reader.__name__)
+@pytest.mark.parametrize(
+    ("outline", "crs", "says"),
+    [
+        (box(0, 0, 300, 300), LOCAL[0], "is in site, a local, engineering or geocentric"),
+        (box(1e6, 5e6, 1e6 + 300, 5e6 + 300), "EPSG:4978", "is in WGS 84, a local, engineering or geocentric"),
+        (box(5e8, 4e6, 5e8 + 300, 4e6 + 300), "EPSG:32644", "unit is the metre, but feature 1 .*are of another system"),
+        (box(83, 34, 83.01, 34.01), "EPSG:32644", "unit is the metre, but feature 1 .*These are degrees"),
+        (box(83, 34, 83.01, 34.01), "EPSG:2225", "unit is the US survey foot, but .*These are degrees"),
+    ],
+    ids=["local", "geocentric", "outside its projection", "degrees called metres", "degrees called feet"],
+)
+def test_outlines_without_a_place_are_refused_by_every_reader(tmp_path, reader, outline, crs, says):
+    frame = gpd.GeoDataFrame({"id": ["a"], "status": ["accepted"]}, geometry=[outline], crs=crs)
+    frame.to_file(tmp_path / "a.gpkg", layer="review")
+    with pytest.raises(UserError, match=rf"a\.gpkg.*{says}.*Layer > Set CRS") as caught:
+        reader(tmp_path / "a.gpkg")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_small_outline_by_the_origin_of_its_system_is_taken(tmp_path):
+    """A site may have a system of its own, with the origin in the landform."""
+    crs = "+proj=laea +lat_0=34 +lon_0=83 +datum=WGS84 +units=m"
+    gpd.GeoDataFrame({"id": ["a"]}, geometry=[box(-20, -20, 20, 20)], crs=crs).to_file(tmp_path / "a.gpkg")
+    assert len(read_features(tmp_path / "a.gpkg")) == 1

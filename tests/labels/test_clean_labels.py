@@ -124,14 +124,22 @@ def test_what_is_left_out_has_its_reason(outlines, tmp_path):
     }
 
 
-def test_a_polygon_of_the_whole_world_is_left_out(outlines, tmp_path):
+@pytest.mark.parametrize(
+    ("outline", "reason"),
+    [
+        (shapely.box(-180, -90, 180, 90), "reaches over more degrees than any landform"),
+        (shapely.box(83, 89.9, 83.1, 90.1), "reaches past a pole (is the file's CRS right?)"),
+    ],
+    ids=["the whole world", "past the pole"],
+)
+def test_a_polygon_that_no_landform_has_is_left_out(outlines, tmp_path, outline, reason):
     world = outlines.write(tmp_path / "world.gpkg", [outlines.square(5, 5)])
     frame = vector.read_layer(world).to_crs(4326)
-    frame.loc[1, "geometry"] = shapely.box(-180, -90, 180, 90)
+    frame.loc[1, "geometry"] = outline
     frame.to_file(tmp_path / "world.geojson")
     result = outlines.clean(tmp_path, [tmp_path / "world.geojson"])
     assert len(result.kept) == 1
-    assert list(result.removed["reason"]) == ["reaches over more degrees than any landform"]
+    assert list(result.removed["reason"]) == [reason]
 
 
 def test_metres_taken_for_degrees_are_refused(outlines, tmp_path):

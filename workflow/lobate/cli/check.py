@@ -17,7 +17,6 @@ import pandas as pd
 import rasterio
 import shapely
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError, ProjError
 from shapely import STRtree, box
 
 from lobate.cli.archive_account import account_mistakes
@@ -266,8 +265,6 @@ def _outline_mistakes(outlines: PolygonFile, fold_field: str | None, tiles: STRt
             for layer in source.chosen(outlines.layer):
                 yield from _layer_mistakes(source, layer, outlines, tiles)
             yield from _field_mistakes(source, outlines, fold_field)
-    except (ProjError, CRSError) as error:
-        yield f"{outlines.path} is in a coordinate reference system that has no place on Earth: {error} Assign the right one in QGIS."
     except UserError as mistake:
         yield str(mistake)
 
@@ -286,7 +283,7 @@ def _layer_mistakes(
         yield f"{path} holds no feature. Draw outlines in it, or take it out of the configuration."
     elif facts.crs is None:
         yield f"{path} has no coordinate reference system (a Shapefile needs its .prj). Assign the right one in QGIS and save it again."
-    elif tiles is not None:
+    else:
         yield from _place_mistakes(source.bounds(layer), outlines, facts.crs, tiles)
 
 
@@ -314,9 +311,9 @@ def _filter_mistakes(tables: list[pd.DataFrame], outlines: PolygonFile) -> Itera
         yield str(mistake)
 
 
-def _place_mistakes(bounds: np.ndarray, outlines: PolygonFile, crs: str, tiles: STRtree) -> Iterator[str]:
+def _place_mistakes(bounds: np.ndarray, outlines: PolygonFile, crs: str, tiles: STRtree | None) -> Iterator[str]:
     finite = bounds[:, np.isfinite(bounds).all(axis=0)]
-    if not finite.size:
+    if tiles is None or not finite.size:
         return  # reading reports outlines without a geometry
     if not tiles.query(_boxes_lonlat(finite, crs), predicate="intersects").size:
         yield (

@@ -26,8 +26,7 @@ from lobate.inventory.mapped_ground import lies_on
 from lobate.inventory.overlap import linked_groups, one_to_one
 from lobate.inventory.sources import repair_outlines
 from lobate.io.antimeridian import to_lonlat
-from lobate.io.decisions import NAME_ENCODING
-from lobate.io.features import read_drawn
+from lobate.io.features import NAME_ENCODING_BESIDE, read_drawn
 from lobate.io.values import as_text
 from lobate.io.vector import LONLAT
 
@@ -74,7 +73,7 @@ def read_published(path: Path) -> gpd.GeoDataFrame:
 
     Raises UserError for a file without ``id`` and marker, and for empty or repeated ones.
     """
-    frame = to_lonlat(read_drawn(path, LAYER if path.suffix.lower() == ".gpkg" else None, remedy=NAME_ENCODING))
+    frame = to_lonlat(read_drawn(path, LAYER if path.suffix.lower() == ".gpkg" else None, remedy=NAME_ENCODING_BESIDE))
     missing = [name for name in ("id", *MARKER) if name not in frame]
     if missing:
         raise UserError(

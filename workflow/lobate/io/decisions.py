@@ -24,7 +24,7 @@ import shapely
 
 from lobate.errors import UserError
 from lobate.io.antimeridian import to_lonlat
-from lobate.io.features import read_drawn
+from lobate.io.features import NAME_ENCODING_BESIDE, read_drawn
 from lobate.io.filekind import check_kind
 from lobate.io.origin import redrawn
 from lobate.io.polygons import subtract
@@ -40,7 +40,6 @@ REJECTED_FOLD = "rejected in the review"
 """Value of the field fold for rejected outlines: they have no fold of their own, and are always training data."""
 CANDIDATE = re.compile(r"candidate_r(\d+)_\d+")
 """Name of a candidate of mining, with its round."""
-NAME_ENCODING = "Save it as GeoPackage in QGIS, which shows its encoding in Layer Properties > Source"
 VIEW_HEADER = "outlines out of a decisions file, as status and hexadecimal WKB\n"
 """First line of a view's text file, whatever the format of the decisions file."""
 
@@ -81,7 +80,7 @@ def read_decisions_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     check_kind(path)
     check_no_pending_edits(path)
     layer = _review_layer(path)
-    frame = read_drawn(path, layer, remedy=NAME_ENCODING)
+    frame = read_drawn(path, layer, remedy=NAME_ENCODING_BESIDE)
     where = f"The decisions file {path}" + (f", layer {layer}" if layer else "")
     frame = _lower_case(frame)
     if "status" not in frame:

@@ -27,7 +27,7 @@ from lobate.errors import UserError
 from lobate.io.drivers import PLACEMARK_FIELDS, VECTOR_FORMATS
 from lobate.io.look import MAPINFO, SHAPEFILE, Declaration, look
 from lobate.io.parquet import readable_parquet
-from lobate.io.place import check_degrees
+from lobate.io.place import Boxes, check_features
 from lobate.io.polygons import POLYGONAL, polygonal
 from lobate.io.text_copy import in_utf8
 from lobate.io.text_encoding import (
@@ -48,6 +48,8 @@ log = logging.getLogger(__name__)
 NAME_ENCODING = (
     "Name the encoding with the key encoding beside its path in the configuration, for instance GBK or CP1251"
 )
+NAME_ENCODING_BESIDE = "Save it as GeoPackage in QGIS, which shows its encoding in Layer Properties > Source"
+"""The remedy for files whose setting is a path alone; as every remedy, it goes on with the .cpg."""
 READ_OPTIONS = {"force_2d": True, "return_fids": True, "datetime_as_string": True}
 EXACT_INTEGERS = 2**53
 """Up to this number, a decimal number of 64 bits holds every whole one."""
@@ -124,7 +126,11 @@ class VectorSource:
     def bounds(self, layer: str | None) -> np.ndarray:
         """Return left, bottom, right and top of each feature in the layer's CRS, (4, n), NaN without a geometry."""
         with self._errors(layer):
-            return pyogrio.read_bounds(self.path, layer=layer)[1]
+            features = Boxes(*pyogrio.read_bounds(self.path, layer=layer))
+            crs = pyogrio.read_info(self.path, layer=layer, encoding=RAW)["crs"]
+        if crs:
+            check_features(self._where(layer), features, crs)
+        return features.boxes
 
     def table(self, layer: str | None) -> pd.DataFrame:
         """Return the fields of a layer without its outlines; rows are named as in ``frame``."""
@@ -141,7 +147,7 @@ class VectorSource:
                 "Earth is unknown. Assign the right one in QGIS and save it again."
             )
         check_complexity(self._where(layer), frame)
-        check_degrees(self._where(layer), frame)
+        check_features(self._where(layer), Boxes(frame.index, shapely.bounds(frame.geometry.values).T), frame.crs)
         return frame
 
     def _read(self, layer: str | None, *, attributes: bool, outlines: bool) -> pd.DataFrame:
@@ -247,7 +253,7 @@ def opened_source(
     """
     if not Path(path).exists():
         raise UserError(f"The vector file {path} does not exist. Check the path in the configuration.")
-    beside, remedy = cpg_claim(Path(path)), f"{remedy}, or write its name into {cpg_name(Path(path))}"
+    beside, remedy = cpg_claim(Path(path)), f"{remedy}, or write the encoding's name into {cpg_name(Path(path))}"
     with readable_path(Path(path)) as readable:
         try:
             with (

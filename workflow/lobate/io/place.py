@@ -1,15 +1,17 @@
-"""The place of a raster on Earth: a raster without one is refused, with a way to give it one.
+"""The place of a raster or of outlines on Earth: what has none is refused, with a way to give it one.
 
 A CRS alone is no place: without a geotransform GDAL counts in pixels, and a scene lies at the corner of its zone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import floor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pyproj
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
@@ -20,13 +22,22 @@ from lobate.errors import UserError
 from lobate.io.grid import LONLAT
 
 if TYPE_CHECKING:
-    import geopandas as gpd
+    import pandas as pd
 
 PIXELS_ONLY = (Affine.identity(), Affine.scale(1, -1))
 """What stands for a geotransform where a file has none."""
 LATITUDE_TOLERANCE = 1.0
 """Degrees that a global grid may reach past the poles: some count from the centres of cells."""
 LONGITUDE_LIMIT = 540.0
+OTHER = "The coordinates are of another system: assign the right one"
+
+
+class Boxes(NamedTuple):
+    """The boxes round features in their own CRS: left, bottom, right and top, (4, n), NaN without a geometry."""
+
+    numbers: Sequence[object] | np.ndarray | pd.Index
+    """How messages name the features, (n,)."""
+    boxes: np.ndarray
 
 
 def check_place(dataset: DatasetReader, path: str | Path) -> None:
@@ -97,21 +108,46 @@ def _name(crs: CRS) -> str:
     return f'"{crs.to_wkt().split(chr(34), 2)[1]}"'
 
 
-def check_degrees(where: str, frame: gpd.GeoDataFrame) -> None:
-    """Raise UserError for a feature of a geographic CRS that lies past the poles; ``where`` names the file."""
-    if not frame.crs.is_geographic:
-        return
-    bounds = frame.geometry.bounds.to_numpy()
-    past = (np.abs(bounds[:, 1::2]) > 90 + LATITUDE_TOLERANCE).any(axis=1)
-    past |= (np.abs(bounds[:, ::2]) > LONGITUDE_LIMIT).any(axis=1)
-    if past.any():
-        first = int(past.argmax())
-        left, bottom, right, top = bounds[first]
+def check_features(where: str, features: Boxes, crs: object) -> None:
+    """Raise UserError for a feature in a CRS without a place on Earth, or outside its CRS; ``where`` names the file."""
+    system, boxes = pyproj.CRS.from_user_input(crs), features.boxes
+    placed = np.isfinite(boxes).all(axis=0)
+    if not (system.is_geographic or system.is_projected):
         raise UserError(
-            f"The vector file {where} is in {frame.crs.name}, whose coordinates are degrees, but feature {frame.index[first]} "
-            f"reaches from {left:g}, {bottom:g} to {right:g}, {top:g} ({int(past.sum())} such features). Latitude and longitude "
-            "may be exchanged, or the coordinates are of another system: assign the right one in QGIS (Layer > Set CRS), and "
-            "save it again."
+            f"The vector file {where} is in {system.name}, a local, engineering or geocentric coordinate reference system, in "
+            "which outlines have no place on Earth. If its coordinates are those of a known system, assign this in QGIS (Layer > "
+            "Set CRS), and save it again."
+        )
+    if system.is_geographic:
+        past = (np.abs(boxes[1::2]) > 90 + LATITUDE_TOLERANCE) | (np.abs(boxes[::2]) > LONGITUDE_LIMIT)
+        _refuse(
+            f"{where} is in {system.name}, whose coordinates are degrees",
+            features,
+            placed & past.any(axis=0),
+            f"Latitude and longitude may be exchanged, or t{OTHER[1:]}",
+        )
+        return
+    where = f"{where} is in {system.name}, whose unit is the {system.axis_info[0].unit_name}"
+    if _are_degrees(boxes[:, placed]):
+        _refuse(where, features, placed, "These are degrees: assign the system in which they are, often EPSG:4326,")
+    lonlat = pyproj.Transformer.from_crs(system, LONLAT, always_xy=True).transform(boxes[::2], boxes[1::2])
+    _refuse(where, features, placed & ~np.isfinite(lonlat).all(axis=(0, 1)), OTHER)
+
+
+def _are_degrees(boxes: np.ndarray) -> bool:
+    """Whether boxes (4, n) in metres or feet are degrees by their size: by the origin, and smaller than any outline."""
+    sizes = boxes[2:] - boxes[:2]
+    near = (np.abs(boxes[::2]) <= 360).all() and (np.abs(boxes[1::2]) <= 90).all()
+    return bool(near and (sizes > 0).any() and (sizes < 1).all())
+
+
+def _refuse(says: str, features: Boxes, wrong: np.ndarray, remedy: str) -> None:
+    if wrong.any():
+        first = int(wrong.argmax())
+        left, bottom, right, top = features.boxes[:, first]
+        raise UserError(
+            f"The vector file {says}, but feature {features.numbers[first]} reaches from {left:g}, {bottom:g} to {right:g}, {top:g} "
+            f"({int(wrong.sum())} such features). {remedy} in QGIS (Layer > Set CRS), and save it again."
         )
 
 

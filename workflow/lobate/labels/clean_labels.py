@@ -139,14 +139,14 @@ def read_rejected(path: Path, decisions: Sequence[Path]) -> gpd.GeoDataFrame:
 def _measure(rows: gpd.GeoDataFrame, labels: Labels) -> gpd.GeoDataFrame:
     """Return the rows with their areas, and a reason for slivers and for outlines too large for any landform."""
     west, south, east, north = rows.geometry.bounds.to_numpy().T
-    off_earth = ~np.isfinite(west + south + east + north) | (np.maximum(-south, north) > 90)
-    rows = rows.assign(geometry=rows.geometry.where(~off_earth))
+    past_pole = np.maximum(-south, north) > 90  # by less than a degree; the reader refuses files with others
+    rows = rows.assign(geometry=rows.geometry.where(~past_pole))
     area, perimeter = areas_and_perimeters(rows.geometry)
     with np.errstate(invalid="ignore"):
         narrow = 2 * area / perimeter < labels.min_width_m
     rows = rows.assign(area_m2=area)
     reasons = {
-        "has coordinates that are no degrees (is the file's CRS right?)": off_earth,
+        "reaches past a pole (is the file's CRS right?)": past_pole,
         "reaches over more degrees than any landform": (north - south > MAX_DEGREES) | (east - west > 2 * MAX_DEGREES),
         f"is smaller than {labels.min_area_m2:g} m2": area < labels.min_area_m2,
         f"is narrower than {labels.min_width_m:g} m": narrow,

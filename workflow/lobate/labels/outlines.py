@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from pyproj.exceptions import CRSError, ProjError
 
 from lobate.errors import UserError
 from lobate.io.antimeridian import to_lonlat
@@ -51,18 +50,8 @@ def read_outlines(path: Path, file: PolygonFile, kind: str, fold_field: str | No
         },
         crs=frame.crs,
     )
-    return _to_lonlat(rows, file)
-
-
-def _to_lonlat(rows: gpd.GeoDataFrame, file: PolygonFile) -> gpd.GeoDataFrame:
-    """Return the rows in EPSG:4326; a ring that touches itself after rounding is repaired again."""
-    try:
-        rows = to_lonlat(rows)
-    except (ProjError, CRSError) as error:
-        raise UserError(
-            f"{_file_and_layer(file)} has a coordinate reference system with no place on Earth ({rows.crs.name}): {error}. "
-            "Assign the right one in QGIS and save it again."
-        ) from error
+    rows = to_lonlat(rows)
+    # a ring that touches itself after rounding is repaired again
     return rows.assign(geometry=repair_polygons(np.array(rows.geometry.values, dtype=object)))
 
 

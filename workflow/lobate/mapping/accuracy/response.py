@@ -19,7 +19,7 @@ import shapely
 
 from lobate.errors import UserError
 from lobate.io.antimeridian import to_lonlat
-from lobate.io.features import read_drawn, read_features
+from lobate.io.features import NAME_ENCODING_BESIDE, read_drawn, read_features
 from lobate.io.filekind import check_kind
 from lobate.io.grid import LONLAT
 from lobate.io.polygons import make_valid
@@ -92,7 +92,8 @@ def read_second_look(path: Path, sample: FrozenSample) -> Answers:
 
 def _read(path: Path, sample: FrozenSample, places: Sequence[Place], squares: Sequence[Square]) -> Answers:
     _check_layers(path)
-    points, boxes = read_features(path, "places").to_crs(LONLAT), read_drawn(path, "squares").to_crs(LONLAT)
+    points = read_features(path, "places", remedy=NAME_ENCODING_BESIDE).to_crs(LONLAT)
+    boxes = read_drawn(path, "squares", remedy=NAME_ENCODING_BESIDE).to_crs(LONLAT)
     for layer, frame, units in (("places", points, places), ("squares", boxes, squares)):
         _check_units(f"{path}, layer {layer}", frame, [unit.unit for unit in units], sample)
         _check_answers(f"{path}, layer {layer}", frame, ANSWERS[layer])
@@ -184,7 +185,7 @@ def _refuse_moved(where: str, units: pd.Series) -> None:
 
 def _landforms(path: Path) -> gpd.GeoDataFrame:
     """Return the outlines that a person drew, valid, with ``unsure`` where the answer is cannot_say."""
-    frame = to_lonlat(read_drawn(path, "landforms"))
+    frame = to_lonlat(read_drawn(path, "landforms", remedy=NAME_ENCODING_BESIDE))
     answers = frame["answer"] if "answer" in frame else pd.Series([None] * len(frame), index=frame.index, dtype=object)
     wrong = ~(answers.isna() | answers.isin([*ANSWERS["landforms"], ""]))
     if wrong.any():
