@@ -341,7 +341,9 @@ def countries(path):
 def test_a_published_inventory_is_asked_about_and_a_cpg_answers(tmp_path, encoding, suffix):
     path = published(tmp_path / "was", encoding, suffix)
     before = content_digest(path)
-    with pytest.raises(UserError, match=r"was\.\w+ has text that is no UTF-8.*Save it as GeoPackage.*into was\.cpg beside it") as caught:
+    with pytest.raises(
+        UserError, match=r"was\.\w+ has text that is no UTF-8.*Save it as GeoPackage.*into was\.cpg beside it"
+    ) as caught:
         countries(path)
     assert "\n" not in str(caught.value)
     (tmp_path / "was.cpg").write_text(encoding)
@@ -352,7 +354,9 @@ def test_a_published_inventory_is_asked_about_and_a_cpg_answers(tmp_path, encodi
 @pytest.mark.parametrize("encoding", CANNOT_KNOW)
 def test_answers_to_a_sample_are_asked_about_and_a_cpg_answers(tmp_path, encoding):
     folder = write_answers(tmp_path / "answers", encoding, cpg=None)
-    with pytest.raises(UserError, match=r"has text that is no UTF-8.*Save it as GeoPackage.*into the \.cpg beside each Shapefile in it"):
+    with pytest.raises(
+        UserError, match=r"has text that is no UTF-8.*Save it as GeoPackage.*into the \.cpg beside each Shapefile in it"
+    ):
         answers(folder)
     (folder / "places.cpg").write_text(encoding)
     assert {*answers(folder)} == {*TEXTS[encoding]}
@@ -379,7 +383,9 @@ def test_a_cpg_names_the_encoding_of_any_format(tmp_path, encoding, suffix):
         path.write_bytes(text.encode(encoding))
     else:
         path.write_bytes(frame.to_json(ensure_ascii=False).encode(encoding))
-    with pytest.raises(UserError, match=r"has text that is no UTF-8.*Save it as GeoPackage.*into decided\.cpg beside it"):
+    with pytest.raises(
+        UserError, match=r"has text that is no UTF-8.*Save it as GeoPackage.*into decided\.cpg beside it"
+    ):
         read_decisions(path)
     before = content_digest(path)
     path.with_suffix(".cpg").write_text(encoding)
