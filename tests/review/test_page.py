@@ -232,6 +232,35 @@ def test_states_differ_by_dash_and_shape_and_not_by_colour_alone(person):
     assert len({json.dumps(look["dash"]) for look in layers}) == len(layers)
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (900, 700), (390, 844)])
+def test_messages_cover_neither_the_tools_nor_the_map(person, width, height):
+    tab = person.tab
+    tab.click("#tab-list")  # closed: on a narrow window the drawer lies over the map
+    tab.set_viewport_size({"width": width, "height": height})
+    person.press("e")
+    for number in range(3):
+        person.ask(
+            f"import('./page/speech.js').then((m) => m.warn('Note {number}. ' + 'A long note of the server. '.repeat(9)))"
+        )
+    tab.wait_for_timeout(200)
+    covered = person.ask(
+        """[...document.querySelectorAll('#tools button, #zooms button, #ask, #alert button')].filter((one) => one.checkVisibility()).filter((one) => {
+          const { x, y, width, height } = one.getBoundingClientRect(), box = one.closest('#alert')?.getBoundingClientRect();
+          if (box && (y + height > box.bottom || y < box.top)) return false;
+          return !one.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+        }).map((one) => one.textContent)"""
+    )
+    assert covered == []
+    map_, alert = (tab.locator(one).bounding_box() for one in ("#map", "#alert"))
+    assert alert["y"] + alert["height"] <= map_["y"] + 1
+    assert map_["height"] > 150
+    tab.get_by_role("button", name="Close this message").first.click()
+    assert tab.locator(".warning").count() == 2
+    tab.focus("#canvas")
+    tab.keyboard.press("Escape")
+    tab.set_viewport_size({"width": 1280, "height": 720})
+
+
 def test_texts_of_the_data_are_only_text(person):
     person.tab.select_option("#which", "removed")
     person.wait("document.querySelector('#headline').textContent.startsWith('x00000')")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import geopandas as gpd
 import pytest
 
+from lobate.review.drawn_file import DrawnFile
+
 from .person import Person, sitting
-from .region import make_region, rows, running
+from .region import UTM, make_region, rows, running
 
 pytestmark = pytest.mark.xdist_group("review-page")
 
@@ -111,3 +114,80 @@ def test_without_detections_labels_are_drawn_and_undone(chromium, tmp_path):
         person.press("u")
         person.wait("document.querySelector('#labelling').textContent.includes('All mapped (0)')")
     assert (tmp_path / "resources/demo/drawn.gpkg").exists()
+
+
+def drawn(folder, layer: str) -> gpd.GeoDataFrame:
+    return gpd.read_file(folder / "resources/demo/drawn.gpkg", layer=layer)
+
+
+@pytest.mark.parametrize(
+    ("key", "layer", "title"),
+    [("n", "positives", "Landform"), ("o", "negatives", "Not one"), ("m", "complete", "All mapped")],
+)
+def test_a_single_label_is_mended_deleted_and_brought_back(chromium, tmp_path, key, layer, title):
+    make_region(tmp_path, 2)
+    (tmp_path / "results/demo/mapping/detections.gpkg").unlink()
+    with running(tmp_path) as server, sitting(chromium, server.address) as person:
+        tab = person.tab
+        person.press(key, " ")
+        for arrow in ("ArrowRight", "ArrowDown"):
+            tab.keyboard.press(f"Shift+{arrow}")
+            tab.keyboard.press(" ")
+        tab.keyboard.press("Enter")
+        person.wait(f"document.querySelector('#labelling').textContent.includes('{title} (1)')")
+        before = drawn(tmp_path, layer)
+        person.press("]")
+        person.wait("document.querySelector('#message').textContent.includes('is chosen')")
+        person.press("e", "]", "Shift+ArrowLeft", "i", "Enter")
+        person.wait("document.querySelector('#message').textContent.includes('is mended')")
+        mended = drawn(tmp_path, layer)
+        assert mended["id"].tolist() == before["id"].tolist()
+        assert mended.get_coordinates().shape[0] == before.get_coordinates().shape[0] + 1
+        tab.wait_for_selector("html[data-whole]")
+        ring = mended.to_crs(UTM).geometry.iloc[0].representative_point()
+        x, y = person.ask(f"import('./page/view.js').then((m) => m.toScreen({ring.x}, {ring.y}))")
+        box = tab.locator("#canvas").bounding_box()
+        tab.mouse.click(box["x"] + x, box["y"] + y)
+        person.wait("document.querySelector('#message').textContent.includes('is chosen')")
+        tab.get_by_role("button", name="Delete").click()
+        person.wait(f"document.querySelector('#labelling').textContent.includes('{title} (0)')")
+        assert drawn(tmp_path, layer).empty
+        person.press("u")
+        person.wait(f"document.querySelector('#labelling').textContent.includes('{title} (1)')")
+        person.press("u")
+        person.wait("document.querySelector('#message').textContent.includes('Undone')")
+        person.wait_saved()
+    restored = drawn(tmp_path, layer)
+    assert restored.geometry.geom_equals(before.geometry).all()
+
+
+def test_a_label_is_mended_beside_detections_and_its_undo_touches_no_decision(chromium, tmp_path):
+    make_region(tmp_path, 4, across=2)
+    file = DrawnFile(tmp_path / "resources/demo/drawn.gpkg")
+    shape = gpd.read_file(tmp_path / "results/demo/mapping/detections.gpkg", layer="kept").geometry.iloc[0]
+    file.draw("Ben", "negatives", shape)
+    with running(tmp_path) as server, sitting(chromium, server.address) as person:
+        person.go("d00001")
+        person.press("a")
+        person.wait_saved()
+        person.go("d00000")
+        person.press("]")
+        person.wait("document.querySelector('#message').textContent.includes('negative 1 is chosen')")
+        person.press("Delete")
+        person.wait("document.querySelector('#message').textContent.includes('is deleted')")
+        assert drawn(tmp_path, "negatives").empty
+        person.press("u")
+        person.wait("document.querySelector('#message').textContent.includes('Undone')")
+        assert len(drawn(tmp_path, "negatives")) == 1
+        assert rows(server)["d00001"] == "accepted"
+        person.press("ArrowDown", "u")
+        person.wait("document.querySelector('#progress-text').textContent.startsWith('0 of')")
+
+
+def test_the_buttons_mend_and_new_begin_to_mend_and_to_draw(person):
+    person.tab.locator("#buttons").get_by_role("button", name="Mend").click()
+    assert person.tab.inner_text("#tools .measure").startswith("d00000")
+    person.tab.keyboard.press("Escape")
+    person.tab.locator("#buttons").get_by_role("button", name="New").click()
+    assert person.tab.inner_text("#tools .measure").startswith("New landform")
+    person.tab.keyboard.press("Escape")

@@ -165,7 +165,7 @@ class Review:
                     {"name": tile, "plane": desk.pictures.plane_of(tile), "bounds": list(grid.bounds)}
                     for tile, grid in desk.pictures.grids.items()
                 ],
-                "layers": self._layers(),
+                "layers": [*desk.layers(), *self.labels.layer_facts(planes), *self.samples.layer_facts()],
                 "vocabularies": {name: list(words) for name, words in VOCABULARIES.items()},
                 "lists": [
                     *desk.counts(),
@@ -177,11 +177,6 @@ class Review:
                 "waiting": desk.waiting(),
                 "notes": [*desk.notes, *desk.kept.notices(), *self.labels.kept.notices(), *self.samples.notices()],
             }
-
-    def _layers(self) -> list[dict[str, Any]]:
-        planes = list(self.desk.pictures.planes)
-        labels = [layer.facts(planes) for layer in self.labels.layers.values()]
-        return [*self.desk.layers(), *labels, *self.samples.layer_facts()]
 
     def _is_labelling(self) -> bool:
         """Whether there are no detections, so that people draw labels."""
@@ -320,7 +315,7 @@ class Review:
         try:
             if self.samples.has(name):
                 return JSONResponse(await self._in_thread(partial(self.samples.undo, name, reviewer)))
-            if self._is_labelling():
+            if self._is_labelling() or name in self.labels.layers:
                 return JSONResponse(await self._in_thread(partial(self.labels.undo, reviewer)))
             return await self._changed(partial(self.desk.undo, reviewer, act))
         except UserError as error:

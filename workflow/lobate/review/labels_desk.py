@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,10 @@ class LabelsDesk:
             {"id": name, "title": TITLES[name], "count": len(rows), "waiting": 0, "kind": "labels"}
             for name, rows in self._rows.items()
         ]
+
+    def layer_facts(self, planes: Iterable[str]) -> list[dict[str, Any]]:
+        """Return the layers, as the page reads them; what is in them can be chosen one by one."""
+        return [{**layer.facts(list(planes)), "drawn": True} for layer in self.layers.values()]
 
     def draw(
         self, layer: str, outline: shapely.Geometry | None, name: str | None, reviewer: str, remark: str | None

@@ -66,6 +66,7 @@ export function save(item, patch) {
   const act = { list: state.list, id: item.id, plane: item.plane, base: item.version, status: item.status, ...said, ...patch, reviewer: name, before: item };
   if (act.status === "pending" && patch.status === "pending") act.status = null;
   queue.push(act);
+  state.touched = null;
   if (item.id !== null) put(shown(item, act));
   sortOutlines();
   emit("current-item");
@@ -156,15 +157,18 @@ export async function undo() {
   const name = reviewer();
   if (!name) return;
   try {
-    taken(await post("api/undo", { reviewer: name, list: state.list }));
+    taken(await post("api/undo", { reviewer: name, list: state.touched ?? state.list }));
   } catch (error) {
     error instanceof Lost ? warn("The server does not answer, nothing is undone.") : say(error.message);
   }
 }
 
-function taken({ item, items = [], words: said, waiting }) {
+function taken({ item, items = [], words: said, waiting, counts }) {
   if (waiting !== undefined) state.waiting = waiting;
-  if (labelling()) return say(said || "Undone.");
+  if (counts) {
+    Object.keys(counts).forEach((layer) => forgetOutlines(`drawn_${layer}`));
+    return say(said || "Undone.");
+  }
   forgetOutlines(blindList()?.draws ?? "detections");
   const here = [item, ...items].filter((one) => one && (state.items.has(one.id) || one.plane));
   here.forEach((one) => { forgetWhole(one.id); put(one); });

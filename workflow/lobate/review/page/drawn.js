@@ -1,5 +1,5 @@
 // What was drawn by hand, outline by outline: one is chosen by a click or with [ and ], then mended or deleted; u brings it back.
-import { state, on, emit } from "./state.js";
+import { state, on, emit, blindList } from "./state.js";
 import { get, post, Lost } from "./server.js";
 import { draw, paintOnTop, trace, stroke } from "./map.js";
 import { outlineLayers } from "./layers.js";
@@ -12,7 +12,7 @@ import { give } from "./panel.js";
 import { extent, centre } from "./view.js";
 import { say, warn } from "./speech.js";
 
-export const drawn = { layer: null, id: null, outline: null, touched: null };
+export const drawn = { layer: null, id: null, outline: null };
 let asked = 0;
 
 const layers = () => outlineLayers().filter((one) => one.drawn).map((one) => one.id);
@@ -81,7 +81,7 @@ export async function send({ layer, id, outline }, told, more = {}) {
   if (!name) return false;
   try {
     const answer = await post("api/draw", { layer: layer.replace(/^drawn_/, ""), plane: state.plane.id, outline, id, reviewer: name, ...more });
-    Object.assign(drawn, { touched: layer });
+    state.touched = blindList() ? null : layer;
     releaseDrawn();
     forgetOutlines(layer);
     emit("was-drawn", answer);
@@ -101,4 +101,6 @@ paintOnTop(() => {
 
 give("mend drawn", mendDrawn);
 give("delete drawn", deleteDrawn);
-for (const what of ["current", "list", "plane"]) on(what, () => { drawn.touched = null; if (drawn.id !== null && state.mode === "look") releaseDrawn(); });
+// Somebody else may have deleted it.
+on("event", ({ changed }) => { if (drawn.id !== null && state.mode === "look" && changed?.includes(drawn.layer)) releaseDrawn(); });
+for (const what of ["current", "list", "plane"]) on(what, () => { state.touched = null; if (drawn.id !== null && state.mode === "look") releaseDrawn(); });

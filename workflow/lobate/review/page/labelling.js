@@ -5,6 +5,7 @@ import { begin } from "./drawing.js";
 import { closed, areaOf } from "./geometry.js";
 import { forgetOutlines } from "./outlines.js";
 import { reviewer, undo } from "./deciding.js";
+import { drawn, mendDrawn, deleteDrawn } from "./drawn.js";
 import { fit } from "./view.js";
 import { say, warn } from "./speech.js";
 import { layerStyle, swatch } from "./symbols.js";
@@ -58,7 +59,11 @@ function render() {
     element("h2", {}, "Draw labels"),
     element("p", {}, `Outline each ${state.session.landform ?? "landform"} you see on the images. Each outline is saved at once.`),
     ...buttons,
-    element("button", { onclick: undo }, element("kbd", {}, "u"), " Undo"),
+    element("p", { className: "hint" }, "Choose one that is drawn by a click, or with ", element("kbd", {}, "["), " and ", element("kbd", {}, "]"), ", to mend or delete it."),
+    element("div", { className: "buttons" },
+      element("button", { onclick: mendDrawn, disabled: !drawn.id }, element("kbd", {}, "e"), " Mend"),
+      element("button", { onclick: deleteDrawn, disabled: !drawn.id }, element("kbd", {}, "Del"), " Delete"),
+      element("button", { onclick: undo }, element("kbd", {}, "u"), " Undo")),
   );
 }
 
@@ -67,5 +72,6 @@ on("session", () => {
   counts = Object.fromEntries(state.session.lists.map((one) => [one.id, one.count]));
   render();
 });
+on("drawn", () => { if (labelling()) render(); });
 // Somebody drew or undid: what is drawn is fetched anew.
 on("event", ({ changed }) => { if (labelling() && changed?.length) refresh(); });

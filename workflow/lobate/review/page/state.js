@@ -14,6 +14,7 @@ export const state = {
   mode: "look", // look, edit, draw
   hidden: false, // outlines are hidden
   waiting: 0,
+  touched: null, // the layer drawn by hand of the last act, which undo takes back first; null after any other act
 };
 
 const listeners = new Map();
