@@ -300,8 +300,9 @@ def test_outside_a_project_nothing_is_made_unless_a_new_one_is_wanted(capsys):
     assert re.search(r"^train +3$", plan.stdout, re.M)
 
 
-def test_an_encoding_that_nothing_names_is_a_question(capsys):
-    outlines("rock_glaciers.shp", id=["冰川一", "冰川二"])
+@pytest.mark.parametrize("field", ["id", "名称id"])
+def test_an_encoding_that_nothing_names_is_a_question(field, capsys):
+    outlines("rock_glaciers.shp", **{field: ["冰川一", "冰川二"]})
     frame = gpd.read_file("rock_glaciers.shp")
     frame.to_file("gbk.shp", encoding="GBK")
     Path("gbk.cpg").unlink()
@@ -310,7 +311,7 @@ def test_an_encoding_that_nothing_names_is_a_question(capsys):
     assert any("in which encoding are its fields?" in question for question in questions(text))
     Path("gbk.cpg").write_text("GBK")
     Path("config/here.yaml").unlink()
-    assert begun("--positives", "gbk.shp")[1].labels.positives[0].id_field == "id"
+    assert begun("--positives", "gbk.shp")[1].labels.positives[0].id_field == field
 
 
 def test_outlines_on_both_sides_of_180_degrees_ask_for_an_area(capsys):

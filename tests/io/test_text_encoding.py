@@ -156,6 +156,17 @@ def test_a_folder_of_shapefiles_is_read_in_their_encodings(tmp_path, layer):
     assert tuple(read_features(path.parent, layer)["name"]) == TEXTS["GBK"]
 
 
+@pytest.mark.parametrize("encoding", CANNOT_KNOW)
+def test_outlines_alone_are_read_whatever_the_names_of_fields(tmp_path, encoding):
+    """Areas and places need no field, so nobody is asked about the text."""
+    frame = gpd.GeoDataFrame({TEXTS[encoding][0][:3]: ["a", "b"]}, geometry=SHAPES, crs=UTM)
+    pyogrio.write_dataframe(frame, tmp_path / "a.shp", encoding=encoding)
+    (tmp_path / "a.cpg").unlink()
+    assert len(read_drawn(tmp_path / "a.shp", attributes=False)) == 2
+    with pytest.raises(UserError, match="has text that is no UTF-8"):
+        read_drawn(tmp_path / "a.shp")
+
+
 def test_names_of_fields_have_the_encoding_too(tmp_path):
     path = shapefile(tmp_path / "a.shp", "GBK", cpg="ANSI 936", field="名称")
     rows = read_outlines(path, PolygonFile(path="a.shp", id_field="名称", where={"名称": "冰川一"}), "positive")

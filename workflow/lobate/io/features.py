@@ -152,7 +152,7 @@ class VectorSource:
 
     def _read(self, layer: str | None, *, attributes: bool, outlines: bool) -> pd.DataFrame:
         declared = look(self.path, layer)
-        codec = self._codec(layer, declared) if attributes else None
+        codec = self._codec(layer, declared) if attributes else RAW
         options: dict[str, Any] = {
             **READ_OPTIONS,
             "layer": layer,
