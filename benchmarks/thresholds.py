@@ -2,14 +2,20 @@
 
     python -m benchmarks.thresholds results/demo results/demo/example/truth.gpkg --complete complete.gpkg
 
-prints the IoUs of one finished map. ``compare`` does it for any maps, such as those of several seeds.
+prints the IoUs of one finished map, and
+
+    python -m benchmarks.thresholds FOLDER --modes none background
+
+those of the maps that `python -m benchmarks.mining_modes --work FOLDER` made, a line for each seed and mode.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +23,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from benchmarks.mining_modes import NONE, tiles_of
 from lobate.io.mask_values import PROBABILITY_LEVELS, lowest_level
 from lobate.io.places import read_areas
 from lobate.io.reserved import ReservedGround
@@ -94,13 +101,48 @@ def _iou(levels: np.ndarray, threshold: float) -> float:
     return float(hits / max(1, levels[1].sum() + wrong))
 
 
+def compare_seeds(work: Path, modes: Sequence[str]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the comparison of each map of `benchmarks.mining_modes`, by seed and mode."""
+    found = {}
+    for clone, mode in product(sorted(work.glob("seed_*")), modes):
+        results, tiles = clone / "results" / mode, tiles_of(clone / f"{mode}.yaml")
+        maps = [clone / f"{mode}_{tile}_probability.tif" for tile in tiles]
+        labels = [results / f"labels/{tile}.tif" for tile in tiles]
+        mined = None if mode == NONE else results / "training/round_1/negatives.gpkg"
+        files = (maps, labels, results / "patches/split.gpkg", results / "example/truth.gpkg", mined)
+        found[f"{clone.name} {mode}"] = compare(
+            *files, results / "example/complete.gpkg", results / "labels/test_side.gpkg"
+        )
+    return found
+
+
+def table(found: dict[str, dict[str, dict[str, float]]]) -> str:
+    """Return a line for each map and ground, then the worst gain over 0.5 and the median distance to the best threshold."""
+    lines = []
+    for ground in ("unseen", "untouched"):
+        rows = {name: values[ground] for name, values in found.items()}
+        lines += [
+            f"{name:20}{ground:11}IoU at 0.5 {row['half']:.3f}, at the chosen {row['threshold']:.2f} {row['chosen']:.3f}, "
+            f"at the best {row['best_threshold']:.2f} {row['best']:.3f}"
+            for name, row in rows.items()
+        ]
+        worst = min(row["gain_over_half"] for row in rows.values())
+        short = statistics.median(row["short_of_best"] for row in rows.values())
+        lines.append(f"{ground}: least gain over 0.5 {worst:+.3f}, median {short:.3f} under the best")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Print the comparison of one region's map."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("results", type=Path, help="folder of a finished region")
-    parser.add_argument("truth", type=Path, help="outlines of all landforms")
+    """Print the comparison of one region's map, or of the maps of several seeds."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, help="folder of a finished region, or of several seeds")
+    parser.add_argument("truth", type=Path, nargs="?", help="outlines of all landforms")
     parser.add_argument("--complete", type=Path, help="areas in which all landforms are in the labels")
+    parser.add_argument("--modes", nargs="+", default=[NONE, "background"], help="modes of mining")
     options = parser.parse_args()
+    if options.truth is None:
+        print(table(compare_seeds(options.results, options.modes)))
+        return
     results, reserved = options.results, options.results / "labels/test_side.gpkg"
     maps = sorted((results / "mapping").glob("*_probability.tif"))
     labels = [results / "labels" / path.name.replace("_probability", "") for path in maps]

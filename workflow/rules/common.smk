@@ -21,6 +21,7 @@ except ModuleNotFoundError:
     )
     sys.exit(2)
 
+from lobate.cli.linking_shell import linking_shell
 from lobate.engine import stage
 from lobate.engine.job_records import JobRecords, run_jobs_without_record
 from lobate.engine.options import all_options
@@ -347,6 +348,9 @@ JOB_RECORDS = JobRecords(Path(results("")), Store.from_environment(), verb_of)
 if workflow.is_main_process:
     run_jobs_without_record(JOB_RECORDS)
     before_first_job(workflow, start_run)
+
+# A job whose result the store knows starts no process.
+shell = linking_shell(shell)
 
 # Jobs call the `lobate` and `snakemake` beside the Python that runs this. A conda environment comes before it.
 prepend_to_path(Path(sys.executable).parent)
