@@ -71,7 +71,8 @@ def _app(tokens: list[str], names: OptionNames) -> App:
     if asked not in ROOM_OF:
         _add_commands(app)
     # a verb's module is imported only for the verb itself and for the list of all verbs
-    verbs = [asked] if asked in ROOM_OF else [] if asked in COMMANDS else list(ROOM_OF)
+    listed = asked not in COMMANDS and "--version" not in tokens
+    verbs = [asked] if asked in ROOM_OF else list(ROOM_OF) if listed else []
     panels = {room: Group(f"Verbs of {room}", sort_key=number) for number, room in enumerate(ROOMS, start=1)}
     for number, verb in enumerate(verbs):
         app.command(
