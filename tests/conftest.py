@@ -58,6 +58,4 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Stop where groups of tests would be torn apart: each worker would run the whole chain for itself."""
     grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
     if session.config.getoption("loadgroup", False) and any("@" not in item.nodeid for item in grouped):
-        pytest.exit(
-            "this pytest and pytest-xdist do not keep groups of tests on one worker; see envs/requirements.in", 3
-        )
+        pytest.exit("this pytest and pytest-xdist do not keep groups of tests on one worker; see pyproject.toml", 3)

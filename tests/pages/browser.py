@@ -20,7 +20,7 @@ def chromium() -> Iterator[object]:
     except ImportError:
         sync_playwright = None
     if sync_playwright is None or not CHROMIUM.exists():
-        lacking("no Chromium with Playwright: install envs/requirements.lock and run tests/pages/install.sh")
+        lacking("no Chromium with Playwright: install envs/requirements-dev.lock and run tests/pages/install.sh")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
         yield browser

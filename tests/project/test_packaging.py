@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
 
 import pytest
 import yaml
@@ -12,15 +13,28 @@ import yaml
 CONDA_NAMES = {"torch": "pytorch"}
 
 
-def locked(project) -> dict[str, str]:
-    lock = (project / "envs/requirements.lock").read_text()
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+
+
+def locked(project, name: str = "requirements.lock") -> dict[str, str]:
+    lock = (project / "envs" / name).read_text()
     found = re.findall(r"^([\w.-]+)==(\S+)(?: ; ([^\\\n]+?))? \\$", lock, re.M)
     return {name: version for name, version, marker in reversed(found) if "< '3.12'" in marker or ">=" not in marker}
 
 
-def required(project) -> list[str]:
-    lines = (project / "envs/requirements.in").read_text().splitlines()
+RUN = ("workflow", "review", "onnx")
+"""Extras that `make demo` installs."""
+
+
+def asked_for(project, extras: tuple[str, ...]) -> list[str]:
+    """Return the names that pyproject.toml asks for, itself and in these extras."""
+    asked = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    lines = asked["dependencies"] + [line for extra in extras for line in asked["optional-dependencies"][extra]]
     return [match[0] for line in lines if (match := re.match(r"[A-Za-z][\w-]*", line))]
+
+
+def required(project) -> list[str]:
+    return asked_for(project, RUN)
 
 
 def test_conda_environment_has_the_locks_versions(project):
@@ -31,6 +45,7 @@ def test_conda_environment_has_the_locks_versions(project):
     assert pins == {CONDA_NAMES.get(name, name): lock[name] for name in required(project)}
 
 
+ALL = (*RUN, "docs", "dev")
 IMPORT_NAMES = {"pyyaml": "yaml"}
 
 
@@ -45,15 +60,31 @@ def imported(project) -> set[str]:
     return {module.partition(".")[0] for module in modules}
 
 
-def test_what_is_pinned_is_imported_or_says_why_not(project):
-    lines = (project / "envs/requirements.in").read_text().splitlines()
-    silent = {match[0] for line in lines if (match := re.match(r"[A-Za-z][\w-]*", line)) and "#" not in line}
+def test_what_is_asked_for_is_imported_or_says_why_not(project):
+    lines = re.findall(r'^ *"([A-Za-z][\w-]*)[^"]*",?( *#)?', (project / "pyproject.toml").read_text(), re.M)
+    silent = {name for name, comment in lines if not comment} & {*asked_for(project, ALL)}
     known = imported(project)
+    assert len(silent) > 25
     assert {name for name in silent if IMPORT_NAMES.get(name, name.replace("-", "_")) not in known} == set()
 
 
-def test_lock_has_hashes_and_no_addresses(project):
-    lock = (project / "envs/requirements.lock").read_text()
+def test_locks_hold_what_is_asked_for_and_agree(project):
+    run, tests = (locked(project, name) for name in LOCKS)
+    assert {*asked_for(project, RUN)} <= {*run}
+    assert {*asked_for(project, ALL)} <= {*tests}
+    assert {name: tests.get(name) for name in run} == run
+    assert not {*asked_for(project, ("dev", "docs"))} - {*asked_for(project, RUN)} & {*run}, "users need none of these"
+
+
+def test_the_conda_environment_has_no_tool_of_developers(project):
+    environment = yaml.safe_load((project / "envs/environment.yaml").read_text())
+    names = {dependency.split(" ")[0] for dependency in environment["dependencies"]}
+    assert not names & ({*asked_for(project, ("dev", "docs"))} - {*asked_for(project, RUN)})
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_has_hashes_and_no_addresses(project, name):
+    lock = (project / "envs" / name).read_text()
     assert "://" not in lock
     pins = re.split(r"^(?=[\w.-]+==)", lock, flags=re.M)[1:]
     assert len(pins) > 50

@@ -143,7 +143,7 @@ def map_scenes(
         File to write, EPSG:4326, with a style for QGIS; its suffix chooses the format: .gpkg (layers kept and removed), .geojson,
         .parquet or .shp (removed detections in a second file).
     threshold
-        Probability from which a pixel is landform, 0.5 when not given. results/<region>/mapping/threshold.json holds the best
+        Probability from which a pixel is landform, 0.5 when not given. results/REGION/mapping/threshold.json holds the best
         one of the map of the model's own region. A model file of an older version may hold a threshold of its own, which is used.
     min_area_km2
         Detections smaller than this are removed.
