@@ -104,7 +104,7 @@ def _band(path: Path, dataset: DatasetReader, index: int, wanted: SceneRequest, 
     if is_8bit:
         check_finished(dataset, index, path)
         return Band(str(path), index)
-    why = f"band {index} has no scale and offset"
+    why = "the band has no scale and offset"
     stated = band_calibration(dataset, index)
     quantification = None if stated else band_quantification(dataset, index, None, wanted.quantification)
     calibration = calibrate(stated, wanted.offset_rule, f"{path}: band {index}", why, quantification)
