@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from xml.etree.ElementTree import fromstring
 
@@ -12,7 +13,7 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from lobate.errors import UserError
-from lobate.inventory.review_project import review_project
+from lobate.inventory.review_project import dem_facts, review_project
 from lobate.inventory.review_sheet import review_sheet
 from lobate.io.grid import Grid
 from lobate.io.raster import CogWriter
@@ -131,3 +132,43 @@ def test_contours_are_shown_and_called_no_confidence_interval(world, tmp_path):
     assert sources(root)["outlines_contours"] == "../mapping/contours.gpkg|layername=contours"
     names = {layer.findtext("id"): layer.findtext("layername") for layer in root.iter("maplayer")}
     assert names["outlines_contours"] == "contours at the calibrated 0.25 and 0.75 (no confidence interval)"
+
+
+def test_maps_labels_and_terrain_are_there_and_off_at_first(world, tmp_path):
+    labels, dem = tmp_path / "polygons.gpkg", tmp_path / "dem.tif"
+    write_layers(labels, {"kept": frame([square(0)], **{"class": ["positive"]}, polygon=["p"], source=["hand.shp"])})
+    grid = Grid(50, 50, Affine(0.001, 0, 80, 0, -0.001, 36), CRS.from_epsg(4326))
+    with CogWriter(dem, grid, count=1, dtype="float32") as target:
+        target.write(np.full((1, 50, 50), 4000, dtype="float32"), 0)
+    view = tmp_path / "view"
+    dem_facts(dem, view)
+    facts = json.loads(view.read_text())
+    assert (facts["path"], facts["metres_a_unit"]) == (str(dem), 1.0)
+    extras = {"probabilities": world[1], "labels": labels, "dem": view}
+    review_project(*world, tmp_path / "review.qgs", **extras, region="here")
+    root = fromstring((tmp_path / "review.qgs").read_text())
+    assert sources(root) | {
+        "outlines_labels": "../labels/polygons.gpkg|layername=kept",
+        "probability_of_tile_0": "../mapping/T44.tif",
+        "probability_of_tile_1": "../mapping/T45.tif",
+        "hillshade_of_dem": str(dem),
+    } == sources(root)
+    checked = {entry.get("id"): entry.get("checked") for entry in root.iter("layer-tree-layer")}
+    off = {name for name, state in checked.items() if state == "Qt::Unchecked"}
+    assert off == {"probability_of_tile_0", "probability_of_tile_1", "hillshade_of_dem"}
+    groups = [group.get("name") for group in root.iter("layer-tree-group")][1:]
+    assert groups == ["probability", "images", "terrain"]
+    first = (tmp_path / "review.qgs").read_bytes()
+    review_project(*world, tmp_path / "review.qgs", **{**extras, "dem": dem}, region="here")
+    assert (tmp_path / "review.qgs").read_bytes() == first, "the view says all of the DEM that counts"
+
+
+def test_a_dem_of_the_settings_is_named_from_the_root(world, tmp_path):
+    view = tmp_path / "view"
+    view.write_text(
+        json.dumps({"path": "results/r/dem.tif", "wkt": CRS.from_epsg(32644).to_wkt(), "metres_a_unit": 1.0})
+    )
+    review_project(*world, tmp_path / "review.qgs", dem=view, region="here")
+    assert (
+        sources(fromstring((tmp_path / "review.qgs").read_text()))["hillshade_of_dem"] == "../../../results/r/dem.tif"
+    )

@@ -21,7 +21,7 @@ from lobate.inventory.translate_inventory import (
     rgik_layers,
     translate_inventory,
 )
-from lobate.io.vector import read_layer, write_layers
+from lobate.io.vector import STYLES_TABLE, read_layer, write_layers
 
 from .conftest import square
 
@@ -58,7 +58,7 @@ def image(tmp_path):
 
 def test_rgik_with_the_mapped_area(inventory, image, tmp_path):
     translate_inventory(inventory, tmp_path / "rgik.gpkg", [image], standard="rgik", region="kunlun")
-    assert list(pyogrio.list_layers(tmp_path / "rgik.gpkg")[:, 0]) == ["AOI", "PM", "GO", "MA"]
+    assert list(pyogrio.list_layers(tmp_path / "rgik.gpkg")[:, 0]) == ["AOI", "PM", "GO", "MA", STYLES_TABLE]
     area = read_layer(tmp_path / "rgik.gpkg", "AOI")
     assert area.to_crs(32644).area[0] == pytest.approx(2000 * 1000, rel=1e-6)
     assert area["Name"][0] == "kunlun"

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from lobate.io.qgis.symbols import CASING, OutlineStyle, categorized_renderer, labeling, single_symbol_renderer
+from lobate.io.qgis.symbols import (
+    CASING,
+    OutlineStyle,
+    categorized_renderer,
+    labeling,
+    marker_renderer,
+    single_symbol_renderer,
+)
 
 LOOKS = (OutlineStyle("a", "the first", "1,2,3,255", 0.5, "dash"), OutlineStyle("", "the rest", "4,5,6,255"))
 
@@ -40,3 +47,11 @@ def test_labels_are_an_expression_seen_from_a_scale_on():
     assert made.find("settings/text-style").get("fieldName") == '"a" || 1'
     assert made.find("settings/text-style").get("isExpression") == "1"
     assert made.find("settings/rendering").get("scaleMax") == "5000"
+
+
+def test_a_mark_has_a_size_and_a_rim():
+    renderer = marker_renderer(LOOKS[0])
+    (layer,) = renderer.iter("layer")
+    properties = {one.get("name"): one.get("value") for one in layer.iter("Option")}
+    assert (layer.get("class"), properties["color"], properties["size"]) == ("SimpleMarker", "1,2,3,255", "1.5")
+    assert properties["outline_color"] == CASING

@@ -9,6 +9,7 @@ import torch
 
 from lobate.errors import UserError
 from lobate.io.grid import Grid
+from lobate.io.qgis.rasters import probability_style, raster_qml
 from lobate.io.raster import CogWriter
 from lobate.io.vector import read_layer
 from lobate.mapping.predict import predict, without_ensemble_paths
@@ -66,6 +67,18 @@ def answer(model, pixels):
     network, _ = modelfile.load(model)
     with torch.inference_mode():
         return landform_probability(network)(torch.from_numpy(np.ascontiguousarray(pixels))[None])[0].numpy()
+
+
+def test_the_colours_of_the_map_lie_beside_it(workshop, model):
+    style = workshop.folder / "probability.qml"
+    predict(
+        image(workshop, noise(3, 40, 40)),
+        model,
+        workshop.folder / "probability.tif",
+        style=style,
+        predict_settings=WHOLE,
+    )
+    assert style.read_text() == raster_qml(probability_style())
 
 
 @pytest.mark.parametrize("stride", ["model", 8])

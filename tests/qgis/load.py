@@ -1,7 +1,8 @@
 """Runs in Debian's own Python, which has QGIS: opens a project or a GeoPackage as QGIS does and reports it.
 
-    load.py project FILE.qgs [PICTURE.png]
-    load.py package FILE.gpkg
+    load.py project FILE.qgs [PICTURE.png [LAYER...]]    LAYER: ids of the layers of the picture, the upper one first
+    load.py package FILE.gpkg [LAYER PICTURE.png]
+    load.py raster FILE.tif PICTURE.png    with the style that lies beside it
     load.py restyle FILE.gpkg      keeps another style in it
     load.py edit FILE.qgs          fills in the form of some rows of the layer `review` and mends an outline, and saves
     load.py draw FILE.qgs          adds an outline that no detection has
@@ -24,11 +25,13 @@ from qgis.core import (
     QgsMapSettings,
     QgsPalLayerSettings,
     QgsProject,
+    QgsRasterLayer,
     QgsReferencedRectangle,
     QgsVectorLayer,
     QgsVectorLayerUtils,
 )
 from qgis.PyQt.QtCore import QSize
+from qgis.PyQt.QtGui import QColor
 
 
 def describe(layer):
@@ -43,8 +46,11 @@ def describe(layer):
 
 
 def of_image(layer):
+    renderer = layer.renderer()
     return {
-        "renderer": layer.renderer().type(),
+        "renderer": renderer.type(),
+        "opacity": round(renderer.opacity(), 3),
+        "zfactor": renderer.zFactor() if renderer.type() == "hillshade" else None,
         "nodata": [layer.dataProvider().useSourceNoDataValue(band + 1) for band in range(layer.bandCount())],
     }
 
@@ -128,19 +134,23 @@ def opened(path):
     return project
 
 
-def draw(project, picture):
-    """Render the project as it opens."""
-    settings = QgsMapSettings()
-    root = project.layerTreeRoot()
-    settings.setLayers(root.checkedLayers())
-    settings.setDestinationCrs(project.crs())
+def draw(project, picture, names=()):
+    """Render the project as it opens, or these of its layers."""
+    layers = [project.mapLayer(name) for name in names] or project.layerTreeRoot().checkedLayers()
     view = project.viewSettings().defaultViewExtent()
     assert isinstance(view, QgsReferencedRectangle)
-    settings.setExtent(view)
+    render(layers, project.crs(), view, picture, project.backgroundColor(), project.transformContext())
+
+
+def render(layers, crs, extent, picture, ground, context):
+    settings = QgsMapSettings()
+    settings.setLayers(layers)
+    settings.setDestinationCrs(crs)
+    settings.setExtent(extent)
     settings.setOutputSize(QSize(1600, 1000))
     settings.setOutputDpi(96)
-    settings.setBackgroundColor(project.backgroundColor())
-    settings.setTransformContext(project.transformContext())
+    settings.setBackgroundColor(ground)
+    settings.setTransformContext(context)
     job = QgsMapRendererParallelJob(settings)
     job.start()
     job.waitForFinished()
@@ -148,23 +158,45 @@ def draw(project, picture):
     assert job.renderedImage().save(picture)
 
 
-def seen(project, picture=None):
+def alone(layer, picture):
+    """Render one layer on grey ground, on its own extent."""
+    context = QgsProject.instance().transformContext()
+    render(
+        [layer],
+        layer.crs(),
+        layer.extent().buffered(layer.extent().width() / 20),
+        picture,
+        QColor(110, 110, 110),
+        context,
+    )
+
+
+def raster(path, picture):
+    layer = QgsRasterLayer(path)
+    alone(layer, picture)
+    return describe(layer)
+
+
+def seen(project, picture=None, *names):
     if picture:
-        draw(project, picture)
+        draw(project, picture, names)
     return {
         "qgis": Qgis.QGIS_VERSION,
         "title": project.title(),
         "crs": project.crs().authid(),
         "order": [layer.name() for layer in project.layerTreeRoot().layerOrder()],
+        "checked": [layer.id() for layer in project.layerTreeRoot().checkedLayers()],
         "layers": {key: describe(layer) for key, layer in project.mapLayers().items()},
     }
 
 
-def package(path):
-    """Return the layers of a GeoPackage, each with the style stored in it."""
+def package(path, pictured=None, picture=None):
+    """Return the layers of a GeoPackage, each with the style stored in it; render one of them."""
     whole = QgsVectorLayer(path)
     names = [text.split("!!::!!")[1] for text in whole.dataProvider().subLayers()]
     layers = {name: QgsVectorLayer(f"{path}|layername={name}", name, "ogr") for name in names}
+    if picture:
+        alone(layers[pictured], picture)
     return {name: describe(layer) for name, layer in layers.items() if layer.isSpatial()}
 
 
@@ -214,8 +246,8 @@ def add(project):
 
 
 def main(what, path, *arguments):
-    if what in ("package", "restyle"):
-        return {"package": package, "restyle": restyle}[what](path)
+    if what in ("package", "restyle", "raster"):
+        return {"package": package, "restyle": restyle, "raster": raster}[what](path, *arguments)
     project = opened(path)
     return {"project": seen, "edit": edit, "draw": add}[what](project, *arguments)
 

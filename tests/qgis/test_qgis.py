@@ -15,12 +15,18 @@ from tests.inventory.conftest import frame, square
 from tests.qgis import desk
 from tests.qgis.desk import Desk, qgis
 
+from lobate.inventory.compile_inventory import compile_inventory
+from lobate.inventory.describe import describe
 from lobate.inventory.detections import REVIEW_FIELDS, read_pending
+from lobate.inventory.qgis.result_styles import INVENTORY_STYLES, OUTLINE_TYPE_STYLES
 from lobate.inventory.qgis.styles import REVIEW_STYLES
+from lobate.inventory.translate_inventory import translate_inventory
 from lobate.inventory.vocabulary import ACTIVITY, STATUS, UPSLOPE
 from lobate.io.qgis.package import add_styles
+from lobate.io.qgis.rasters import PROBABILITY_COLOURS
 from lobate.io.vector import read_layer, read_polygons, write_layers
 from lobate.mapping.score import UNMATCHED_STYLES, case_styles
+from lobate.patches.split_style import SIDE_STYLES, split_style
 from lobate.review.decisions_file import Decision, DecisionsFile
 
 DECISIONS = "resources/r/decisions.gpkg"
@@ -61,12 +67,15 @@ def test_the_project_opens_whole_wherever_the_folder_lies(laid_out, tmp_path):
     seen = qgis("project", moved.project, str(picture))
     assert seen["title"] == "r review"
     assert seen["crs"] == "EPSG:32644"
-    assert seen["order"] == ["detections to review", "other inventories", "removed by the filters", "A", "B"]
+    outlines = ["detections to review", "other inventories", "drawn by hand", "removed by the filters"]
+    assert seen["order"] == [*outlines, "A_probability", "B_probability", "A", "B", "hillshade"]
+    assert not {name for name in seen["checked"] if name.startswith(("probability", "hillshade"))}, "off at first"
     layers = seen["layers"]
     assert all(layer["valid"] for layer in layers.values())
     assert {key: layer["crs"] for key, layer in layers.items() if key.startswith("outlines")} == {
         "outlines_review": "EPSG:4326",
         "outlines_others": "EPSG:4326",
+        "outlines_labels": "EPSG:4326",
         "outlines_removed": "EPSG:4326",
     }
     assert [layers[f"image_of_tile_{n}"]["crs"] for n in (0, 1)] == ["EPSG:32644"] * 2
@@ -81,6 +90,94 @@ def test_the_project_opens_whole_wherever_the_folder_lies(laid_out, tmp_path):
     assert all(colours[tuple(map(int, REVIEW_STYLES[n].colour.split(",")[:3]))] > 100 for n in (0, 1, 2)), (
         "pending, by confidence"
     )
+
+
+def test_the_terrain_the_map_and_the_outlines_by_hand_are_there_to_be_switched_on(laid_out, tmp_path):
+    picture = tmp_path / "hill.png"
+    layers = qgis("project", laid_out.project, str(picture), "hillshade_of_dem")["layers"]
+    hill, probability, hand = (
+        layers[name] for name in ("hillshade_of_dem", "probability_of_tile_0", "outlines_labels")
+    )
+    assert (hill["renderer"], hill["source"]) == ("hillshade", str(laid_out.root / "dem.tif"))
+    assert hill["zfactor"] == pytest.approx(1 / 111_320), "elevations in metres on cells in degrees"
+    (grey, _), *_ = (one for one in colours_of(picture).most_common() if one[0] != (110, 110, 110))
+    # the light comes from the north west, 45 degrees high; the ground falls by 30 degrees towards the south east, and in
+    # degrees a little less towards the east
+    assert grey[0] == pytest.approx(255 * np.cos(np.radians(75)), abs=15)
+    assert (probability["renderer"], probability["opacity"]) == ("singlebandpseudocolor", 0.6)
+    assert hand["symbols"] == {"drawn by hand": 1, "drawn by hand: not the landform": 1}
+    assert hand["read_only"]
+
+
+def test_a_map_of_probabilities_alone_opens_in_its_colours(laid_out, tmp_path):
+    picture = tmp_path / "map.png"
+    seen = qgis("raster", laid_out.results / "mapping/A_probability.tif", str(picture))
+    assert (seen["renderer"], seen["opacity"], seen["nodata"]) == ("singlebandpseudocolor", 0.6, [True])
+    with rasterio.open(picture) as image:
+        row = image.read([1, 2, 3])[:, 500, :].astype(int).T
+    ground = np.array([110, 110, 110])
+    mapped = np.flatnonzero((row != ground).any(axis=1))
+    for share, colour in zip((0.25, 0.5, 0.75, 1.0), PROBABILITY_COLOURS[1:], strict=True):
+        place = round(mapped[0] + share * (mapped[-1] - mapped[0]))
+        expected = 0.6 * np.array(colour) + 0.4 * ground
+        assert np.abs(row[place] - expected).max() < 12, f"the colour of {share}"
+    assert np.abs(row[mapped[0]] - ground).max() < 12, "what is no landform lets the ground through"
+
+
+RESULTS = {
+    "inventory": {"inventory": INVENTORY_STYLES, "removed": None, "ground": None},
+    "reviewed": {"reviewed": REVIEW_STYLES, "rejected": None, "unmatched": None, "removed": None, "conflicts": None},
+    "rgik": {"AOI": None, "PM": None, "GO": OUTLINE_TYPE_STYLES, "MA": None},
+    "paper": {"inventory": None},
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_the_results_open_with_their_looks(laid_out, tmp_path, name):
+    file = results_of(laid_out)[name]
+    pictured = {"rgik": "GO"}.get(name, next(iter(RESULTS[name])))
+    picture = tmp_path / "picture.png"
+    layers = qgis("package", file, pictured, str(picture))
+    assert set(layers) == set(RESULTS[name])
+    for layer, styles in RESULTS[name].items():
+        assert layers[layer]["renderer"] == ("categorizedSymbol" if styles else "singleSymbol"), layer
+        if styles:
+            assert layers[layer]["categories"] == [look.label for look in styles]
+    looks = RESULTS[name][pictured]
+    shown = layers[pictured]["symbols"] if looks else None
+    colours = colours_of(picture)
+    for look in looks or ():
+        if shown.get(look.label):
+            assert colours[tuple(map(int, look.colour.split(",")[:3]))] > 50, look.label
+
+
+def results_of(desk: Desk) -> dict[str, Path]:
+    """Write the inventory of a desk in all its forms; return the GeoPackages."""
+    folder = desk.results / "inventory"
+    described = folder / "described/reviewed.gpkg"
+    describe(folder / "reviewed.gpkg", described, None, source="reviewed", others_settings={})
+    others = ("i.parquet", "i.csv", "i.geojson", "i.shp.zip", "summary.json")
+    maps = [desk.results / f"mapping/{tile}_probability.tif" for tile in "AB"]
+    inventory = folder / "inventory.gpkg"
+    compile_inventory(described, [], maps, inventory, *(folder / one for one in others), names=[])
+    files = {"inventory": inventory, "reviewed": folder / "reviewed.gpkg"}
+    for standard in ("rgik", "paper"):
+        files[standard] = folder / f"{standard}.gpkg"
+        translate_inventory(inventory, files[standard], standard=standard)
+    return files
+
+
+def test_the_split_opens_with_a_colour_for_each_side(tmp_path):
+    desk.expect_qgis()
+    sides = ["training", "training", "validation", "test", "dropped"]
+    rows = frame([square(n) for n in range(5)], patch=list("abcde"), side=sides, group="g", reason="")
+    write_layers(tmp_path / "split.gpkg", {"split": rows})
+    add_styles(tmp_path / "split.gpkg", {"split": split_style()})
+    split = qgis("package", tmp_path / "split.gpkg", "split", str(tmp_path / "split.png"))["split"]
+    labels = {look.value: look.label for look in SIDE_STYLES}
+    assert split["symbols"] == Counter(labels[side] for side in sides)
+    colours = colours_of(tmp_path / "split.png")
+    assert all(colours[tuple(map(int, look.colour.split(",")[:3]))] > 50 for look in SIDE_STYLES[:3])
 
 
 def test_the_package_alone_brings_its_styles_and_form(laid_out, tmp_path):

@@ -56,6 +56,9 @@ rule review_project:
         images=tile_images,
         contours=results("mapping/contours.gpkg"),
         decisions=decision_files(),
+        probabilities=[results(f"mapping/{tile}_probability.tif") for tile in TILES],
+        labels=results("labels/polygons.gpkg"),
+        dem=optional(DEM),
     output:
         project=results("inventory/review.qgs"),
     log:

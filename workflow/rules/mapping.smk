@@ -8,6 +8,7 @@ rule predict:
         more_models=REGION.mapping.predict.ensemble,
     output:
         probability=results("mapping/{tile}_probability.tif"),
+        style=results("mapping/{tile}_probability.qml"),
     log:
         results("logs/predict/{tile}.log"),
     benchmark:

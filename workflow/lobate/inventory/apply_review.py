@@ -29,10 +29,12 @@ from lobate.engine.signature import Input, Output, Setting
 from lobate.inventory.decisions import check_place, decisions_view, read_decisions
 from lobate.inventory.detections import AREA_RANGE, ATTRIBUTES, DRAWN_PREFIX, REVIEW_FIELDS, read_pending
 from lobate.inventory.overlap import one_to_one, overlaps
+from lobate.inventory.qgis.result_styles import reviewed_styles
 from lobate.inventory.reviewers import Agreement, merge_reviewers
 from lobate.io.decisions import CONFIRMED
 from lobate.io.jsonfile import write_json
 from lobate.io.polygons import share_inside
+from lobate.io.qgis.package import add_styles
 from lobate.io.vector import geodesic_area_m2, geodesic_perimeter_m, write_layers
 
 log = logging.getLogger(__name__)
@@ -116,6 +118,7 @@ class Review:
             name: _with_measures(getattr(self, name)) for name in ("reviewed", "rejected", "unmatched", "removed")
         }
         write_layers(path, {**layers, "conflicts": conflicts})
+        add_styles(path, reviewed_styles())
 
     def log_counts(self) -> None:
         """Log the number of detections in each state, and the unmatched decisions."""

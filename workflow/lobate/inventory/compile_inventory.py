@@ -21,9 +21,11 @@ from lobate.inventory.detections import DRAWN_PREFIX
 from lobate.inventory.formats import write_csv, write_geojson, write_parquet, write_shapefile
 from lobate.inventory.mapped_ground import LAYER, cut_to_ground, ground_account
 from lobate.inventory.published_ids import read_published, with_new_ids, with_published_ids
+from lobate.inventory.qgis.result_styles import package_styles
 from lobate.io.ground import mapped_ground
 from lobate.io.jsonfile import write_json
 from lobate.io.origin import REVIEWED
+from lobate.io.qgis.package import add_styles
 from lobate.io.vector import read_polygons, write_layers
 
 log = logging.getLogger(__name__)
@@ -80,7 +82,9 @@ def compile_inventory(
     result = _as_inventory(succession.records)
     changes = {} if succession.changes is None else {"id_changes": succession.changes}
     removed = _join([left_out, to_schema(unmapped, REMOVED, unmapped.crs)])
-    write_layers(inventory, {"inventory": result, "removed": removed, LAYER: ground, **changes})
+    layers = {"inventory": result, "removed": removed, LAYER: ground, **changes}
+    write_layers(inventory, layers)
+    add_styles(inventory, package_styles(list(layers)))
     for write, path in (
         (write_parquet, parquet),
         (write_csv, csv),

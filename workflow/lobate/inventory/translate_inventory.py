@@ -36,10 +36,12 @@ from rasterio.warp import transform_geom
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.inventory.identify import disambiguate_ids, identifier, position_code
+from lobate.inventory.qgis.result_styles import paper_styles, rgik_styles
 from lobate.inventory.sources import read_compiled
 from lobate.inventory.vocabulary import VOCABULARIES, canonical
 from lobate.io.grid import Grid
 from lobate.io.origin import REVIEWED
+from lobate.io.qgis.package import add_styles
 from lobate.io.raster import open_raster
 from lobate.io.vector import LONLAT, write_layers
 
@@ -103,13 +105,14 @@ def translate_inventory(
     """
     records = read_compiled(inventory)
     if standard == "paper":
-        layers = {"inventory": paper_layer(records)}
+        layers, styles = {"inventory": paper_layer(records)}, paper_styles()
     elif standard == "rgik":
         footprints = [_footprint(image) for image in images or []]
-        layers = rgik_layers(records, footprints, region, f"{inventory}, layer inventory")
+        layers, styles = rgik_layers(records, footprints, region, f"{inventory}, layer inventory"), rgik_styles()
     else:
         raise UserError(f"There is no standard called {standard}. Give rgik or paper.")
     write_layers(translated, layers, points=("PM",))
+    add_styles(translated, styles)
     log.info("%s: %s", standard, ", ".join(f"{len(layer)} in layer {name}" for name, layer in layers.items()))
 
 

@@ -42,6 +42,8 @@ MAX_UNPACKED_BYTES = 4 * 2**30
 MAX_COMPRESSION = 200
 """Largest ratio of unpacked to packed size, for large zips: outlines as text shrink to a twentieth at best."""
 ALWAYS_ALLOWED_BYTES = 64 * 2**20
+STYLES_TABLE = "layer_styles"
+"""Table of a GeoPackage in which QGIS keeps the looks of its layers."""
 RESTORE_INDEX = "SHAPE_RESTORE_SHX"
 ACT_S = 5.0
 """Seconds to wait for the end of another program's change; an act in the review takes some hundredths."""
@@ -112,13 +114,13 @@ def check_complexity(where: str, frame: gpd.GeoDataFrame) -> None:
 
 
 def layer_types(path: Path) -> dict[str, str | None]:
-    """Return the layers of a vector file with the type of their geometries, None for a table.
+    """Return the layers of a vector file with the type of their geometries, None for a table; QGIS's table of styles is no layer.
 
     Raises UserError for a file that only points to data elsewhere, and pyogrio's DataSourceError for an unreadable one.
     """
     check_kind(path)
     check_outlines_file(path)
-    return {str(name): kind for name, kind in pyogrio.list_layers(path)}
+    return {str(name): kind for name, kind in pyogrio.list_layers(path) if (name, kind) != (STYLES_TABLE, None)}
 
 
 def _layer_name(path: Path, layer: str | None) -> str | None:

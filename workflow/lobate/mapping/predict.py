@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
+from lobate.io.qgis.rasters import probability_style, raster_qml
 from lobate.settings.mapping import Predict
 
 if TYPE_CHECKING:
@@ -37,11 +38,13 @@ def predict(
     model: Annotated[Path, Input()],
     probability: Annotated[Path, Output()],
     more_models: Annotated[list[Path] | None, Input()] = None,
+    style: Annotated[Path | None, Output()] = None,
     *,
     predict_settings: Annotated[Predict, Setting("mapping.predict", view=without_ensemble_paths)],
 ) -> None:
     """Write ``probability``, a uint8 COG on the image's grid: p = value / 254, 255 where the image has no data.
 
+    ``style``: the colours in which QGIS shows the map, which it finds beside it under the map's name with the suffix .qml.
     With ``more_models`` its first band is the mean over all models, its second their standard deviation, in the same coding.
     The models run on a GPU where there is one. Raises UserError when the image is not 8-bit, has other bands than the
     models' training images or is truncated. It is also raised for a damaged model file, and for models trained on different
@@ -72,6 +75,8 @@ def predict(
         layers=PROBABILITY_LAYERS if len(networks) == 1 else ENSEMBLE_LAYERS,
         device=device,
     )
+    if style:
+        style.write_text(raster_qml(probability_style()), encoding="utf-8")
 
 
 def _common_bands(files: list[Path], headers: tuple[dict[str, Any], ...]) -> list[str] | None:

@@ -34,8 +34,10 @@ import numpy as np
 from lobate.engine.signature import Input, Output, Setting
 from lobate.errors import UserError
 from lobate.io.jsonfile import write_json
+from lobate.io.qgis.package import add_styles
 from lobate.io.vector import write_layers
 from lobate.patches.footprints import read_all_footprints
+from lobate.patches.split_style import split_style
 from lobate.patches.user_split import fold_fields, read_user_split
 from lobate.patches.without_patches import check_positives_left, in_words, read_removed, without_patches
 from lobate.settings.patches import Split
@@ -100,6 +102,7 @@ def split_patches(
             layer, test, removed, split_settings.test.gap_km if split_settings.test else 0.0
         )
     write_layers(split, {"split": layer})
+    add_styles(split, {"split": split_style()})
     write_json(leakage, measured)
     if len(lost):
         log.warning("%d outlines gave no patch: %s.", len(lost), in_words(lost))

@@ -1,8 +1,8 @@
-"""A QGIS project: layers over images, all by paths relative to the project file."""
+"""A QGIS project: outlines over groups of rasters, all by paths relative to the project file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
@@ -15,7 +15,7 @@ Bounds = tuple[float, float, float, float]
 class Layer:
     """One layer of a project: its title, relative path (``source``), CRS (WKT) and style.
 
-    ``key`` is its id within the project; QGIS replaces ids of ten letters or less.
+    ``key`` is its id within the project; QGIS replaces ids of ten letters or less. ``shown``: it is visible at first.
     """
 
     key: str
@@ -24,24 +24,27 @@ class Layer:
     wkt: str
     style: list[Element] = field(default_factory=list)
     read_only: bool = True
+    shown: bool = True
 
 
-def project_text(title: str, outlines: Sequence[Layer], images: Sequence[tuple[Layer, int]], bounds: Bounds) -> str:
-    """Return the text of a project: outlines (the first on top) over images (each with its number of bands).
+RasterGroups = Mapping[str, Sequence[Layer]]
+"""Rasters by the name of their group in the legend, the upper group first."""
 
-    The project opens in the CRS of the first image, on ``bounds`` (west, south, east, north) in that CRS.
+
+def project_text(title: str, outlines: Sequence[Layer], rasters: RasterGroups, wkt: str, bounds: Bounds) -> str:
+    """Return the text of a project: outlines (the first on top) over groups of rasters.
+
+    The project opens in the CRS ``wkt``, on ``bounds`` (west, south, east, north) in that CRS.
     """
-    wkt = images[0][0].wkt
+    all_rasters = [layer for layers in rasters.values() for layer in layers]
     return document(
         [
             element("title", title),
             reference_system("projectCrs", wkt),
-            _layer_tree(outlines, [image for image, _ in images]),
+            _layer_tree(outlines, rasters),
             _canvas(wkt, bounds),
             _default_view(wkt, bounds),
-            element_with(
-                "projectlayers", [*map(_vector_layer, outlines), *(_raster_layer(*image) for image in images)]
-            ),
+            element_with("projectlayers", [*map(_vector_layer, outlines), *map(_raster_layer, all_rasters)]),
             _project_properties(),
         ],
         projectname=title,
@@ -61,15 +64,19 @@ def _project_properties() -> Element:
     )
 
 
-def _layer_tree(outlines: Sequence[Layer], images: Sequence[Layer]) -> Element:
-    group = element_with(
-        "layer-tree-group",
-        [_tree_entry(image, "gdal") for image in images],
-        name="images",
-        checked="Qt::Checked",
-        expanded=0,
-    )
-    return element_with("layer-tree-group", [*(_tree_entry(outline, "ogr") for outline in outlines), group])
+def _layer_tree(outlines: Sequence[Layer], rasters: RasterGroups) -> Element:
+    groups = [
+        element_with(
+            "layer-tree-group",
+            [_tree_entry(layer, "gdal") for layer in layers],
+            name=name,
+            checked="Qt::Checked",
+            expanded=0,
+        )
+        for name, layers in rasters.items()
+        if layers
+    ]
+    return element_with("layer-tree-group", [*(_tree_entry(outline, "ogr") for outline in outlines), *groups])
 
 
 def _tree_entry(layer: Layer, provider: str) -> Element:
@@ -79,7 +86,7 @@ def _tree_entry(layer: Layer, provider: str) -> Element:
         name=layer.name,
         source=layer.source,
         providerKey=provider,
-        checked="Qt::Checked",
+        checked="Qt::Checked" if layer.shown else "Qt::Unchecked",
         expanded=int(provider == "ogr"),
     )
 
@@ -111,16 +118,8 @@ def _vector_layer(layer: Layer) -> Element:
     )
 
 
-def _raster_layer(layer: Layer, bands: int) -> Element:
-    """Return a layer in true colour of the first three bands, or grey of the first; nodata is transparent."""
-    if bands >= 3:
-        renderer = element(
-            "rasterrenderer", type="multibandcolor", redBand=1, greenBand=2, blueBand=3, opacity=1, alphaBand=-1
-        )
-    else:
-        renderer = element("rasterrenderer", type="singlebandgray", grayBand=1, opacity=1, alphaBand=-1)
-    nodata = [element("noDataList", bandNo=band, useSrcNoData=1) for band in range(1, bands + 1)]
-    return _map_layer(layer, "gdal", [element_with("noData", nodata), element_with("pipe", [renderer])], type="raster")
+def _raster_layer(layer: Layer) -> Element:
+    return _map_layer(layer, "gdal", layer.style, type="raster")
 
 
 def _map_layer(layer: Layer, provider: str, style: Sequence[Element], **attributes: object) -> Element:

@@ -57,6 +57,11 @@ REVIEW_STYLES = (
     OutlineStyle("", "no status yet", "255,255,255,255", 0.5, "dot"),
 )
 OTHERS_STYLE = OutlineStyle("", "other inventory", "120,255,255,255", 0.4, "dash dot")
+LABEL_STYLES = (
+    OutlineStyle("positive", "drawn by hand", "240,228,66,255", 0.4),
+    OutlineStyle("negative", "drawn by hand: not the landform", "204,121,167,255", 0.4, "dash"),
+    OutlineStyle("", "drawn by hand: other", "255,255,255,255", 0.3, "dot"),
+)
 REMOVED_STYLE = OutlineStyle("", "removed by the filters", "210,210,210,255", 0.3, "dot")
 
 CONTOUR_STYLES = (
@@ -84,6 +89,12 @@ def style(layer: str, columns: Sequence[str]) -> list[Element]:
             categorized_renderer('"share"', CONTOUR_STYLES),
             *read_only(columns),
             element("mapTip", '[% "meaning" %]'),
+        ]
+    if layer == "labels":
+        return [
+            categorized_renderer('"class"', LABEL_STYLES),
+            *read_only(columns),
+            element("mapTip", '[% "polygon" %] ([% "source" %])'),
         ]
     if layer == "others":
         return [

@@ -20,10 +20,14 @@ FIXED_TIME = "2000-01-01T00:00:00.000Z"
 """Time stamp in all GeoPackages of lobate, so that the same content gives the same bytes."""
 
 
-def qml(elements: Sequence[Element]) -> str:
-    """Return a style as the document that QGIS keeps in a GeoPackage."""
+POINTS, POLYGONS = 0, 2
+"""Codes of QGIS for kinds of geometry."""
+
+
+def qml(elements: Sequence[Element], geometry: int = POLYGONS) -> str:
+    """Return a style as the document that QGIS keeps in a GeoPackage, or reads beside a file."""
     return document(
-        [*elements, element("layerGeometryType", "2")],
+        [*elements, element("layerGeometryType", str(geometry))],
         styleCategories="AllStyleCategories",
         labelsEnabled=int(any(child.tag == "labeling" for child in elements)),
     )
@@ -43,10 +47,12 @@ def write_styles(package: sqlite3.Connection, styles: Mapping[str, Sequence[Elem
         "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
         [FIXED_TIME],
     )
+    kinds = dict(package.execute("SELECT table_name, geometry_type_name FROM gpkg_geometry_columns"))
     for name, elements in styles.items():
+        text = qml(elements, POINTS if "POINT" in kinds.get(name, "") else POLYGONS)
         package.execute(
             'INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, "styleName", '
             '"styleQML", "useAsDefault", description, update_time) '
             "SELECT '', '', table_name, column_name, ?, ?, 1, ?, ? FROM gpkg_geometry_columns WHERE table_name = ?",
-            [name, qml(elements), "by lobate", FIXED_TIME, name],
+            [name, text, "by lobate", FIXED_TIME, name],
         )

@@ -1,4 +1,4 @@
-"""Symbols and labels of outlines: a coloured line on a dark casing, visible on snow and in shadow.
+"""Symbols and labels of outlines and marks: a coloured line on a dark casing, visible on snow and in shadow.
 
 The colours are safe for colour-blind readers (Okabe and Ito 2008, and similar ones). Outlines that are not the network's
 are also dashed.
@@ -49,6 +49,21 @@ def single_symbol_renderer(style: OutlineStyle) -> Element:
     return element_with(
         "renderer-v2", [element_with("symbols", [_symbol("0", style)])], type="singleSymbol", symbollevels=0
     )
+
+
+def marker_renderer(style: OutlineStyle) -> Element:
+    """Return a renderer with one mark for all points: a disc of the style's colour, three times its width (mm), on a dark rim."""
+    properties: dict[str, Value] = {
+        "name": "circle",
+        "color": style.colour,
+        "outline_color": CASING,
+        "outline_width": "0.4",
+        "size": f"{3 * style.width:g}",
+        "size_unit": "MM",
+    }
+    layer = element_with("layer", [option(properties)], class_="SimpleMarker", enabled=1, locked=0, **{"pass": 0})
+    symbol = element_with("symbol", [layer], name="0", type="marker", alpha=1, clip_to_extent=1, force_rhr=0)
+    return element_with("renderer-v2", [element_with("symbols", [symbol])], type="singleSymbol", symbollevels=0)
 
 
 def _symbol(name: str, style: OutlineStyle) -> Element:
