@@ -63,6 +63,8 @@ class PictureLayer(ABC):
     """The bands of the picture, three or one, where the request names none."""
     date: str = ""
     group: str = ""
+    attribution: str = ""
+    """Whose picture it is, where a licence asks for it."""
     reveals: bool = False
     """Whether it shows what our map says, so that nobody who answers blindly may see it."""
 
@@ -85,6 +87,7 @@ class PictureLayer(ABC):
             "kind": "picture",
             "group": self.group,
             "reveals": self.reveals,
+            "attribution": self.attribution,
             "planes": list(self.planes),
             "date": self.date or None,
             "bands": list(self.bands),

@@ -13,6 +13,7 @@ from lobate.imagery.reading.scenes import read_scene
 from lobate.imagery.scene_table import scenes_by_tile
 from lobate.io.grid import Grid
 from lobate.io.raster import read_grid
+from lobate.review.basemap import basemap_layers
 from lobate.review.picture_layers import (
     STEEPEST_DEG,
     DateLayer,
@@ -76,6 +77,7 @@ def read_pictures(region: Region) -> RegionPictures:
         *_relief_layers(region, tuple(planes), notes),
         *_map_layers(region, plane_of),
         *_phase_layers(region, tuple(planes)),
+        *basemap_layers(region.review.basemap, tuple(planes)),
     ]
     return RegionPictures(planes, grids, {layer.id: layer for layer in layers}, notes)
 

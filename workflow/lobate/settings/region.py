@@ -14,6 +14,7 @@ from lobate.settings.inventory import Inventory
 from lobate.settings.labels import Labels
 from lobate.settings.mapping import Mapping
 from lobate.settings.patches import Patches
+from lobate.settings.review import Review
 from lobate.settings.training import Training
 
 
@@ -40,6 +41,8 @@ class Region(Section):
     """The compiled result."""
     figures: Figures = Figures()
     """Figures."""
+    review: Review = Review()
+    """The review in a browser."""
     example: Example | None = None
     """Synthetic world; only in the embedded example."""
 

@@ -81,6 +81,8 @@ function captions() {
   const { left, right } = pictures();
   $("caption-left").textContent = left[0]?.title ?? "";
   $("caption-right").textContent = swipe.on ? right[0]?.title ?? "" : "";
+  const painted = new Set([...left, ...(swipe.on ? right : [])].map((one) => one.attribution).filter(Boolean));
+  $("attribution").textContent = [...painted].join("; ");
   const divider = $("divider");
   divider.hidden = !swipe.on;
   divider.style.left = `${swipe.at * 100}%`;
@@ -139,6 +141,7 @@ function render() {
     element("h3", {}, "Picture"),
     element("label", {}, element("span", { className: "hidden" }, "Picture"), picture),
     ...contrast(base),
+    ...(base?.attribution ? [element("p", { className: "hint" }, base.attribution)] : []),
     element("h3", {}, "Compare with"),
     element("div", { className: "line" }, element("label", { className: "grow" }, element("span", { className: "hidden" }, "Compare with"), compare), button),
     element("p", { className: "hint" }, "Hold ", element("kbd", {}, "c"), " to see the other picture; ", element("kbd", {}, ","), " ", element("kbd", {}, "."), " step through all."),
