@@ -42,16 +42,20 @@ def build(folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def install(wheel: Path, folder: Path) -> Path:
-    """Install the wheel with its dependencies at the lock's versions; return the environment's folder of commands."""
+def new_environment(folder: Path) -> Path:
+    """Make an empty environment, and write the lock's versions as constraints; return its folder of commands."""
     pins = re.findall(r"^([\w.-]+==[^\\\n]+?) \\$", LOCK.read_text(), re.M)
     (folder / "constraints.txt").write_text("\n".join(pins) + "\n")
     venv.create(folder / "environment", with_pip=True)
-    bin_folder = folder / "environment/bin"
-    words = ["-m", "pip", "install", "--quiet", "--constraint", str(folder / "constraints.txt"), str(wheel)]
-    subprocess.run([bin_folder / "python", *words], check=True)
-    subprocess.run([bin_folder / "python", "-m", "pip", "check"], check=True)
-    return bin_folder
+    return folder / "environment/bin"
+
+
+def install(what: str, folder: Path) -> None:
+    """Install a wheel, perhaps with an extra in brackets, with its dependencies at the lock's versions."""
+    pip = [folder / "environment/bin/python", "-m", "pip"]
+    words = ["install", "--quiet", "--constraint", str(folder / "constraints.txt"), what]
+    subprocess.run([*pip, *words], check=True)
+    subprocess.run([*pip, "check"], check=True)
 
 
 def say(bin_folder: Path, here: Path, *words: str) -> str:
@@ -62,6 +66,16 @@ def say(bin_folder: Path, here: Path, *words: str) -> str:
     if done.returncode:
         raise SystemExit(f"lobate {' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def plan(bin_folder: Path, here: Path) -> None:
+    """Plan the example in the new project, by the rules that the wheel carries."""
+    shutil.copy(PROJECT / "config/config.yaml", here / "config/config.yaml")
+    assert "lobate/project/workflow/Snakefile" in (here / "Snakefile").read_text()
+    words = [bin_folder / "snakemake", "--dry-run", "--configfile", "config/config.yaml"]
+    planned = subprocess.run(words, cwd=here, capture_output=True, text=True, check=False, timeout=600)
+    if planned.returncode or "compile_inventory" not in planned.stdout:
+        raise SystemExit(f"The rules of the wheel plan nothing:\n{planned.stdout}{planned.stderr}")
 
 
 def megabytes(folder: Path) -> float:
@@ -79,19 +93,21 @@ def main() -> None:
     """Build, install, and run the commands; print the sizes of the environments."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        bin_folder = install(build(folder), folder)
+        wheel, bin_folder = build(folder), new_environment(folder)
+        install(str(wheel), folder)
         here = folder / "here"
         here.mkdir()
         print(say(bin_folder, here, "--version").strip())
         say(bin_folder, here, "init", "valley", "--new")
-        assert (here / "config/valley.yaml").exists()
         if MODEL.exists():
-            images = EXAMPLE / "imagery/T44SPC.tif"
-            say(bin_folder, here, "map", str(images), "--model", str(MODEL), "--out", "map.gpkg")
+            image = EXAMPLE / "imagery/T44SPC.tif"
+            say(bin_folder, here, "map", str(image), "--model", str(MODEL), "--out", "map.gpkg")
             assert (here / "map.gpkg").stat().st_size > 0
         found = packages(bin_folder)
         assert not found & UNWANTED, found & UNWANTED
-        print(f"wheel: {len(found)} packages, {megabytes(folder / 'environment'):.0f} MB")
+        print(f"core: {len(found)} packages, {megabytes(folder / 'environment'):.0f} MB")
+        install(f"{wheel}[workflow]", folder)
+        plan(bin_folder, here)
     own = Path(sys.executable).parent
     print(f"{own.parent.name}: {len(packages(own))} packages, {megabytes(own.parent):.0f} MB")
 

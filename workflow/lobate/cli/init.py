@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-import lobate
 from lobate.errors import UserError
 from lobate.io.drawn import drawn_path
+from lobate.io.workflow_files import project_root
 from lobate.settings.load import parse
 
 if TYPE_CHECKING:
     from lobate.cli.brought import Brought
 
-PROJECT = Path(lobate.__file__).parents[2]
-"""The project that this lobate belongs to."""
 RULES_OF_A_PROJECT = ("Snakefile", "workflow/Snakefile")
 
 HEAD = """\
@@ -164,9 +162,9 @@ def _check_project(new: bool) -> None:
         )
     if new and is_project:
         raise UserError(f"{Path.cwd()} is a project already. Leave --new out.")
-    if new and not (PROJECT / "Snakefile").exists():
+    if new and not (project_root() / "workflow/Snakefile").exists():
         raise UserError(
-            f"lobate stands in {PROJECT} without its workflow, so it cannot make a project. Clone lobate, and run make demo there."
+            f"lobate stands in {project_root()} without its workflow, so it cannot make a project. Install it anew, or clone it."
         )
 
 
@@ -174,8 +172,8 @@ def _new_project() -> dict[Path, str]:
     """Return the files of a project that uses the workflow where lobate is installed."""
     profile = Path("profiles/default/config.yaml")
     return {
-        Path("Snakefile"): SNAKEFILE.format(path=_quoted(PROJECT / "workflow/Snakefile")),
-        profile: (PROJECT / profile).read_text(encoding="utf-8"),
+        Path("Snakefile"): SNAKEFILE.format(path=_quoted(project_root() / "workflow/Snakefile")),
+        profile: (project_root() / profile).read_text(encoding="utf-8"),
     }
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from functools import cache
 from itertools import product
-from pathlib import Path
 
-import lobate
+from lobate.io.workflow_files import project_root
 
-RULES = Path(lobate.__file__).parents[1] / "rules"
+RULES = project_root() / "workflow/rules"
 PATH = re.compile(r'\bresults\(\s*"([^"{}]*(?:\{\w+\}[^"{}]*)?)"\s*\)')
 
 
