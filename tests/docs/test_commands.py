@@ -38,6 +38,7 @@ ELSEWHERE = {
     "make test": (".ci/run", "make test"),
     "make lint": (".ci/run", "make lint"),
     "make docs": ("tests/docs/test_docs.py", "-q docs site"),
+    "make wheel": (".ci/run", "make wheel"),
     "make bench": ("tests/project/test_benchmarks.py", "benchmarks"),
     "make torture": ("tests/faults/test_faults.py", "torture"),
     "make lock": ("tests/project/test_packaging.py", "requirements.lock"),
