@@ -158,7 +158,7 @@ def test_tiles_are_mapped_as_fast_as_predict_maps_them(world, monkeypatch):
         networks.append(net)
         return lambda images: batches.append((device, len(images))) or images[:, 0].float() / 255
 
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("lobate.network.device.choose_device", lambda: "cpu")
     monkeypatch.setattr(deeplab, "landform_probability", seen)
     run(world)
     assert len(networks) == 1

@@ -50,13 +50,12 @@ def predict(
     models' training images or is truncated. It is also raised for a damaged model file, and for models trained on different
     bands or ranges of reflectance.
     """
-    import torch
-
+    from lobate.network.device import choose_device
     from lobate.network.sliding_window import ENSEMBLE_LAYERS, PROBABILITY_LAYERS, ImageHeader, write_probability_map
     from lobate.network.tta import ensemble
 
     files = [model, *(more_models or [])]
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choose_device()
     image_header = ImageHeader.read(image)
     networks, headers = zip(
         *(_load_network(file, image_header.grid, device, predict_settings) for file in files), strict=True

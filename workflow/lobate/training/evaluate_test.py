@@ -44,15 +44,14 @@ def evaluate_test(
     ``test_side`` is that of the ``reserved`` ground, so a mended label makes no new test side. Raises UserError for files
     that do not fit each other.
     """
-    import torch
-
+    from lobate.network.device import choose_device
     from lobate.network.modelfile import load
     from lobate.training.datamodule import concat_patches
     from lobate.training.loop import count_pixels
     from lobate.training.metrics import group_intervals
 
     network, header = load(model)
-    network.to("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(choose_device())
     rows = _read_rows(footprints, reserved)
     names = rows["group"].to_numpy(dtype=str)
     total = count_pixels(network, concat_patches(patches, tiles, rows, []), batch, groups=names)

@@ -103,14 +103,13 @@ def judge_round(
     landform there), its interval, and the pixel counts of each group of patches. ``images`` and ``labels`` are those of
     ``tiles``. Ground of several patches counts once. Raises UserError for files that do not fit each other.
     """
-    import torch
-
     from lobate.network.deeplab import landform_probability
+    from lobate.network.device import choose_device
     from lobate.network.inference_graph import fuse_batch_norms
     from lobate.network.modelfile import load
 
     net, _ = load(model)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choose_device()
     network = landform_probability(fuse_batch_norms(net, model), device)
     rows = read_layer(split, "split")
     names = sorted(set(rows["group"].astype(str)))

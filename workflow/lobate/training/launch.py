@@ -22,6 +22,7 @@ from torch import distributed, multiprocessing
 
 from lobate.errors import UserError
 from lobate.network.deeplab import DeepLab
+from lobate.network.device import choose_device
 from lobate.training.distributed import ProcessGroup
 from lobate.training.loop import TrainConfig, TrainState, fit
 from lobate.training.schedule import smallest_micro_batch
@@ -45,6 +46,7 @@ def device_count() -> int:
 
 def fit_on_all_devices(network: DeepLab, config: TrainConfig) -> TrainState:
     """Train ``network`` in place, as ``loop.fit`` does, on all devices that this job may use."""
+    choose_device()
     size = min(device_count(), config.schedule.batch)
     return fit(network, config) if size == 1 else launch_ddp(network, config, size)
 

@@ -175,16 +175,15 @@ def _ignored_runs(ground: gpd.GeoSeries, grids: dict[str, Grid], files: list[Pat
 
 def _detections(model: Path, images: list[Path], mining: Mining, crop: Crop) -> Iterator[gpd.GeoDataFrame]:
     """Yield the model's detections on each image, in the image's CRS; probability maps are temporary."""
-    import torch
-
     from lobate.network.deeplab import landform_probability
+    from lobate.network.device import choose_device
     from lobate.network.inference_graph import fuse_batch_norms
     from lobate.network.modelfile import load
     from lobate.network.polygonize import polygonize
     from lobate.network.sliding_window import write_probability_map
 
     net, _ = load(model)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choose_device()
     network = landform_probability(fuse_batch_norms(net, model), device)
     window = -(-(crop.core + 2 * crop.margin) // 32) * 32
     for image in images:
