@@ -13,15 +13,15 @@ from math import ceil, log2, pi
 from urllib.parse import urlsplit
 
 import numpy as np
-import rasterio
 from pyproj import Transformer
 from rasterio.errors import RasterioError
-from rasterio.io import MemoryFile
+from rasterio.io import DatasetReader, MemoryFile
 
 from lobate.errors import UserError
 from lobate.imagery.fetching.http import Downloader, NotFoundError
 from lobate.imagery.fetching.retry import RetryPolicy
 from lobate.imagery.fetching.session import open_session
+from lobate.io.raster import open_with_drivers
 from lobate.review.picture_layers import Look, PictureLayer
 from lobate.review.windows import Frame
 from lobate.settings.review import Basemap
@@ -89,11 +89,11 @@ class BasemapTiles:
         if driver is None:
             raise self._refusal(NO_PICTURE)
         try:
-            with MemoryFile(content) as file, rasterio.open(file.name, driver=driver) as tile:
+            with MemoryFile(content) as file, open_with_drivers(file.name, [driver]) as tile:
                 if max(tile.shape) > MAX_SIDE:
                     raise self._refusal(f"a tile has {tile.width} x {tile.height} pixels")
                 bands = tile.read(out_dtype="uint8")
-                table = tile.colormap(1) if tile.count == 1 and tile.colorinterp[0].name == "palette" else None
+                table = _palette(tile) if tile.count == 1 else None
         except RasterioError:
             raise self._refusal(NO_PICTURE) from None
         if table is not None:
@@ -186,3 +186,11 @@ def _pixels(metres: np.ndarray, zoom: int) -> np.ndarray:
 def _count(x: np.ndarray, y: np.ndarray, zoom: int) -> int:
     spans = [np.ptp(_pixels(values, zoom) // SIDE) + 1 for values in (x, -y)]
     return int(spans[0] * spans[1])
+
+
+def _palette(tile: DatasetReader) -> dict[int, tuple[int, int, int, int]] | None:
+    """Return the colours of a tile's values; None where its values are colours."""
+    try:
+        return tile.colormap(1)
+    except ValueError:  # it has no table
+        return None
