@@ -44,7 +44,7 @@ docs: $(TESTED)
 # The environment, from the lock; made again when the lock changes.
 $(READY): envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2> /dev/null || { echo "lobate needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is another or missing: install one of them, then run make again as: make PYTHON=python3.12"; exit 2; }
-	@echo "Making .venv from envs/requirements.lock: some minutes, about 6 GB (most of it PyTorch)"
+	@echo "Making .venv from envs/requirements.lock: some minutes, about 7 GB (most of it PyTorch)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .

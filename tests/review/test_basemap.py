@@ -11,7 +11,7 @@ import pytest
 from pyproj import Transformer
 
 from lobate.errors import UserError
-from lobate.review.basemap import KEPT_BYTES, WORLD_M, BasemapTiles, basemap_layers
+from lobate.review.basemap import WORLD_M, basemap_layers
 from lobate.review.gate import SECURITY_HEADERS
 from lobate.review.picture_layers import Look
 from lobate.review.png import encode_png
@@ -110,14 +110,6 @@ def test_tiles_are_kept_in_memory_and_asked_for_once(tiles):
     assert (layer.paint("plane1", frame(), Look()) == first).all()
     assert len(tiles.asked) == count == len(set(tiles.asked))
     assert count <= 16
-
-
-def test_the_memory_of_tiles_has_a_limit(tiles):
-    kept = BasemapTiles(settings(tiles))
-    for number in range(300):
-        kept._keep((18, number, 0), b"x" * (KEPT_BYTES // 100))
-    assert kept._bytes <= KEPT_BYTES
-    assert len(kept._kept) == 100
 
 
 def test_a_tile_that_is_not_there_is_clear_and_a_failure_is_said_without_the_key(tiles):

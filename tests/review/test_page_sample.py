@@ -5,6 +5,8 @@ from __future__ import annotations
 import geopandas as gpd
 import pytest
 
+from lobate.io.features import read_features
+
 from .person import Person, sitting
 from .region import make_region, running
 from .sampled import FOLDER, IMAGERY, PLACES, SQUARES, write_sample
@@ -39,7 +41,8 @@ def open_list(person: Person, name: str, first: str) -> None:
 
 
 def answers(server, layer: str) -> gpd.GeoDataFrame:
-    return gpd.read_file(server.folder / FOLDER / "answers.gpkg", layer=layer)
+    """Read the file beside a server that may write it meanwhile, which lobate's own reader waits for."""
+    return read_features(server.folder / FOLDER / "answers.gpkg", layer)
 
 
 def draw_square(person: Person) -> None:

@@ -117,15 +117,7 @@ class AnswersFile(KeptLayers):
 
     def delete(self, reviewer: str, row: int) -> Outcome:
         """Delete a landform; that can be undone. Raises UserError for a row that is not there."""
-        reviewer = clean(reviewer)
-
-        def work(book: Book) -> tuple[Act, Outcome]:
-            self._present(book, LANDFORMS, row)
-            act = book.begin(reviewer, "delete", self._time())
-            book.change(act, LANDFORMS, row, State(None))
-            return act, Outcome(book.version(), (row,))
-
-        return self._change(work)
+        return self._delete(reviewer, LANDFORMS, row)
 
     def undo_in(self, reviewer: str, layers: tuple[str, ...]) -> Outcome:
         """Undo the reviewer's last act in one of these layers, in whichever session it was. Raises UserError for none."""
@@ -143,12 +135,6 @@ class AnswersFile(KeptLayers):
             if last is None:
                 raise UserError(f"There is nothing to undo: all answers of {reviewer or 'nobody by name'} are undone.")
             return self.undo(reviewer, last.act)
-
-    def _present(self, book: Book, layer: str, row: int) -> Row:
-        found = book.row(layer, row)
-        if found is None:
-            raise UserError(f"The layer {layer} of {self.path} has no row {row} any more. Look at the list again.")
-        return found
 
     def _checked(self, layer: str, fid: int, row: Row) -> Row:
         texts = {name: clean(value) or None for name, value in row.items() if name != "geometry"}

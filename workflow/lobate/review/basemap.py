@@ -6,8 +6,6 @@ Tiles are asked for only while somebody looks at them, and are kept in memory on
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from math import ceil, log2, pi
 from urllib.parse import urlsplit
@@ -23,6 +21,7 @@ from lobate.imagery.fetching.retry import RetryPolicy
 from lobate.imagery.fetching.session import open_session
 from lobate.io.raster import open_with_drivers
 from lobate.review.picture_layers import Look, PictureLayer
+from lobate.review.recent import Recent
 from lobate.review.windows import Frame
 from lobate.settings.review import Basemap
 
@@ -48,20 +47,12 @@ class BasemapTiles:
         self.settings = settings
         session = open_session(private=settings.allow_private)
         self._downloader = Downloader(session, retry_policy=RetryPolicy(timeout_s=settings.timeout_s, **RETRY))  # type: ignore[arg-type]
-        self._kept: OrderedDict[tuple[int, int, int], bytes] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
+        self._recent = Recent(KEPT_BYTES)
 
     def tile(self, zoom: int, column: int, row: int) -> np.ndarray:
         """Return a tile as RGBA (h, w, 4), clear where the server has none. Raises UserError where it does not come."""
         key = (zoom, column % (1 << zoom), row)
-        with self._lock:
-            content = self._kept.get(key)
-            if content is not None:
-                self._kept.move_to_end(key)
-        if content is None:
-            content = self._fetch(*key)
-            self._keep(key, content)
+        content = self._recent.get(key, lambda: self._fetch(*key))
         return self._decoded(content) if content else np.zeros((SIDE, SIDE, 4), dtype=np.uint8)
 
     def _fetch(self, zoom: int, column: int, row: int) -> bytes:
@@ -75,14 +66,6 @@ class BasemapTiles:
         if len(content) > MAX_BYTES:
             raise self._refusal(f"a tile has {len(content):,} bytes")
         return content
-
-    def _keep(self, key: tuple[int, int, int], content: bytes) -> None:
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = content
-                self._bytes += len(content)
-            while self._bytes > KEPT_BYTES:
-                self._bytes -= len(self._kept.popitem(last=False)[1])
 
     def _decoded(self, content: bytes) -> np.ndarray:
         driver = next((name for head, name in DRIVERS.items() if content.startswith(head)), None)

@@ -81,26 +81,12 @@ class DrawnFile(KeptLayers):
 
     def delete(self, reviewer: str, layer: str, row: int) -> Outcome:
         """Delete an outline; that can be undone. Raises UserError for a row that is not there."""
-        layer, reviewer = self._known_layer(layer), clean(reviewer)
-
-        def work(book: Book) -> tuple[Act, Outcome]:
-            self._present(book, layer, row)
-            act = book.begin(reviewer, "delete", self._time())
-            book.change(act, layer, row, State(None))
-            return act, Outcome(book.version(), (row,))
-
-        return self._change(work)
+        return self._delete(reviewer, self._known_layer(layer), row)
 
     def _known_layer(self, layer: str) -> str:
         if layer not in DRAWN_LAYERS:
             raise UserError(f"{layer!r} is no layer of {self.path}. Draw in {', '.join(DRAWN_LAYERS)}.")
         return layer
-
-    def _present(self, book: Book, layer: str, row: int) -> Row:
-        found = book.row(layer, row)
-        if found is None:
-            raise UserError(f"The layer {layer} of {self.path} has no row {row} any more. Look at the list again.")
-        return found
 
     def _checked(self, layer: str, fid: int, row: Row) -> Row:
         named = f"{self.path}, layer {layer}, row {fid}"

@@ -145,6 +145,24 @@ class KeptLayers:
             raise UserError(f"There is nothing to undo or to take back: nothing is kept in {self.path} yet.")
         return self._act(work)
 
+    def _delete(self, reviewer: str, layer: str, row: int) -> Outcome:
+        """Delete a row; that can be undone. Raises UserError for a row that is not there."""
+        reviewer = clean(reviewer)
+
+        def work(book: Book) -> tuple[Act, Outcome]:
+            self._present(book, layer, row)
+            act = book.begin(reviewer, "delete", self._time())
+            book.change(act, layer, row, State(None))
+            return act, Outcome(book.version(), (row,))
+
+        return self._change(work)
+
+    def _present(self, book: Book, layer: str, row: int) -> Row:
+        found = book.row(layer, row)
+        if found is None:
+            raise UserError(f"The layer {layer} of {self.path} has no row {row} any more. Look at the list again.")
+        return found
+
     def _act(self, work: Callable[[Book], tuple[Act, Outcome]]) -> Outcome:
         """Do an act in one transaction, after what another program changed was taken up."""
         logged: dict[str, Any] = {}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -14,6 +11,7 @@ import shapely
 from lobate.review.picture_layers import Look, PictureLayer
 from lobate.review.planes import LOWEST_ZOOM, PICTURE, Plane
 from lobate.review.png import encode_png
+from lobate.review.recent import Recent
 from lobate.review.windows import Frame
 
 THREADS = 3
@@ -32,9 +30,7 @@ class Painter:
 
     def __init__(self) -> None:
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="painter")
-        self._kept: OrderedDict[Key, bytes] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
+        self._recent = Recent(KEPT_BYTES)
         self._empty = encode_png(np.zeros((PICTURE, PICTURE, 4), dtype=np.uint8))
 
     def picture(self, layer: PictureLayer, plane: Plane, zoom: int, column: int, row: int, look: Look) -> bytes:
@@ -45,7 +41,7 @@ class Painter:
             return self._empty
         key = (layer.id, layer.stamp(), plane.id, zoom, column, row, look)
         frame = Frame(plane.picture_bounds(zoom, column, row), plane.crs, (PICTURE, PICTURE))
-        return self._keep(key, partial(self._paint, layer, plane, frame, look))
+        return self._recent.get(key, partial(self._paint, layer, plane, frame, look))
 
     def thumbnail(self, layer: PictureLayer, plane: Plane, outline: shapely.Geometry, size: int, key: Key) -> bytes:
         """Return a square picture of the ground round an outline in the plane's CRS, with the outline on it."""
@@ -60,25 +56,11 @@ class Painter:
             draw_outline(pixels, outline, frame)
             return encode_png(pixels)
 
-        return self._keep((*key, layer.id, layer.stamp(), size), paint)
+        return self._recent.get((*key, layer.id, layer.stamp(), size), paint)
 
     def _paint(self, layer: PictureLayer, plane: Plane, frame: Frame, look: Look) -> bytes:
         pixels = layer.paint(plane.id, frame, look)
         return self._empty if pixels is None else encode_png(pixels)
-
-    def _keep(self, key: Key, paint: Callable[[], bytes]) -> bytes:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        picture = paint()
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = picture
-                self._bytes += len(picture)
-            while self._bytes > KEPT_BYTES:
-                self._bytes -= len(self._kept.popitem(last=False)[1])
-        return picture
 
     def close(self) -> None:
         """Stop; pictures that wait are not painted."""
